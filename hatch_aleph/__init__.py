@@ -1,0 +1,3 @@
+"""Deploy Python projects to the Aleph Cloud network from pyproject.toml."""
+
+__version__ = "0.1.0"

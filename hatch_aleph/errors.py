@@ -1,0 +1,118 @@
+"""Every error a user can meet: what is wrong, where, and what to do about it.
+
+One class per kind; its ``exit_code`` is what the command line ends with. Exit code 2 is kept for
+``plan --detailed-exitcode``, where it means *there are changes*; no error uses it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HatchAlephError(Exception):
+    """Base of all errors that are told to the user without a traceback.
+
+    Args:
+        message: What is wrong, one sentence without a trailing full stop.
+        where: The file, key, distribution, node or message it is about.
+        hint: The next step that mends it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.message}" if self.where else self.message]
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+class UsageError(HatchAlephError):
+    """The command line itself is wrong: an unknown option, a missing argument."""
+
+    exit_code = 64
+
+
+class SettingsError(HatchAlephError):
+    """``[tool.aleph]`` says something that cannot be: all problems are listed in one message."""
+
+    exit_code = 3
+
+
+class ProjectError(HatchAlephError):
+    """The project cannot be read or built by its build backend."""
+
+    exit_code = 4
+
+
+class DependencyError(HatchAlephError):
+    """The dependencies cannot be resolved, fetched or run on the runtime."""
+
+    exit_code = 5
+
+
+class ImageError(HatchAlephError):
+    """An image cannot be written or read."""
+
+    exit_code = 6
+
+
+class ArtifactError(HatchAlephError):
+    """What a build left in dist/ is missing, incomplete or was changed since."""
+
+    exit_code = 7
+
+
+class AccountError(HatchAlephError):
+    """There is no usable key to sign with."""
+
+    exit_code = 8
+
+
+class NetworkError(HatchAlephError):
+    """A node cannot be reached or answers what no node should."""
+
+    exit_code = 9
+
+
+class RejectedError(HatchAlephError):
+    """The network refused a message or an upload; carries the network's own code and reason."""
+
+    exit_code = 10
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        code: int | None = None,
+        item_hash: str | None = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.code = code
+        self.item_hash = item_hash
+
+
+class HealthError(HatchAlephError):
+    """The program was published but does not answer as it should."""
+
+    exit_code = 11
+
+
+class GuestError(HatchAlephError):
+    """A program cannot be run on this machine."""
+
+    exit_code = 12
+
+
+class PlanError(HatchAlephError):
+    """What is to be done is no longer, or not safely, possible; nothing was sent."""
+
+    exit_code = 13
