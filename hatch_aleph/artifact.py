@@ -1,0 +1,199 @@
+"""Manifest and images: the one interface between a build and everything after it.
+
+``dist/NAME-VERSION.aleph.json`` is the manifest; the images it names lie beside it. Publishing reads nothing else, and
+:meth:`Artifact.verify` refuses images that are not those the manifest was written for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hatch_aleph.errors import ArtifactError
+
+SCHEMA = 1
+SUFFIX = ".aleph.json"
+
+Role = Literal["code", "packages"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """One file to publish.
+
+    Attributes:
+        role: What it is to the program.
+        file: Its name, beside the manifest.
+        mount: Where the guest mounts it.
+        encoding: ``squashfs``, or ``zip`` for bare executables.
+        sha256: Hash of its bytes, hexadecimal.
+        cid: The CIDv0 under which IPFS knows it.
+        size: Bytes.
+        inputs: Digest of all that went into it: equal inputs, equal image.
+    """
+
+    role: Role
+    file: str
+    mount: str
+    encoding: Literal["squashfs", "zip"]
+    sha256: str
+    cid: str
+    size: int
+    inputs: str
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A vendored distribution, pinned: its wheel's hashes as ``sha256:...``."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a build says of its artifact.
+
+    Attributes:
+        project: ``name`` and ``version``.
+        profile: Name of the profile, or None.
+        program: Content of the PROGRAM message without the refs that only publishing gives: no ``address``, ``time``,
+            ``code.ref`` and no packages volume.
+        images: What is to be published; code first.
+        distributions: Every vendored distribution, sorted by name.
+        runtime: The facts that were assumed of the runtime.
+        tool: Name and version of this tool.
+        settings: What publishing needs beside the content: ``channel``, ``address``, ``health``, ``domains``.
+        warnings: What the user should know before publishing.
+    """
+
+    project: Mapping[str, str]
+    profile: str | None
+    program: Mapping[str, Any]
+    images: tuple[Image, ...]
+    distributions: tuple[Distribution, ...]
+    runtime: Mapping[str, Any]
+    tool: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+    def image(self, role: Role) -> Image | None:
+        """Return the image of a role, or None when the program has none."""
+        return next((image for image in self.images if image.role == role), None)
+
+    def to_json(self) -> str:
+        """Return the text of the manifest: the same manifest is the same text."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            ArtifactError: For text that is no manifest, or one of another schema version.
+        """
+        hint = "Build it again: hatch build -t aleph"
+        try:
+            data = json.loads(text)
+            if data["schema"] != SCHEMA:
+                raise ArtifactError(
+                    f"manifest of schema {data['schema']}, but this version reads {SCHEMA}", where=where, hint=hint
+                )
+            data["images"] = tuple(Image(**image) for image in data["images"])
+            data["distributions"] = tuple(
+                Distribution(each["name"], each["version"], tuple(each["hashes"])) for each in data["distributions"]
+            )
+            data["warnings"] = tuple(data["warnings"])
+            return cls(**data)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ArtifactError("this is not a manifest of hatch-aleph", where=where, hint=hint) from error
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A manifest and the folder it lies in."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def load(cls, path: Path) -> Artifact:
+        """Read the artifact of a manifest file.
+
+        Raises:
+            ArtifactError: When it is missing or no manifest.
+        """
+        try:
+            text = path.read_text("utf-8")
+        except OSError as error:
+            raise ArtifactError(
+                error.strerror or "cannot be read", where=str(path), hint="Build it first: hatch build -t aleph"
+            ) from error
+        return cls(path, Manifest.from_json(text, where=str(path)))
+
+    @classmethod
+    def find(cls, folder: Path) -> Artifact:
+        """Return the one artifact in a folder, the newest when a build left several.
+
+        Raises:
+            ArtifactError: When there is none.
+        """
+        found = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
+        if not found:
+            raise ArtifactError("there is no artifact here", where=str(folder), hint="Build it: hatch build -t aleph")
+        return cls.load(found[-1])
+
+    def file(self, image: Image) -> Path:
+        """Return where an image lies."""
+        return self.path.parent / image.file
+
+    def verify(self) -> None:
+        """Check that every image is the one the manifest was written for.
+
+        Raises:
+            ArtifactError: For the first image that is missing, or has another size or hash.
+        """
+        hint = "Build it again: hatch build -t aleph"
+        for image in self.manifest.images:
+            file = self.file(image)
+            if Path(image.file).name != image.file:
+                raise ArtifactError(f"names an image outside of its folder: {image.file}", where=str(self.path))
+            try:
+                digest = sha256_of(file)
+            except OSError as error:
+                raise ArtifactError(error.strerror or "cannot be read", where=str(file), hint=hint) from error
+            if digest != image.sha256:
+                raise ArtifactError("the image changed since it was built", where=str(file), hint=hint)
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal, in bounded memory."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_atomic(file: Path, text: str) -> None:
+    """Write a text file so that nobody ever sees half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

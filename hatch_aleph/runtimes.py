@@ -1,0 +1,121 @@
+"""What a runtime offers to a program, as data: Python, glibc, architecture, preloaded modules.
+
+Sources: the network's documentation of its official runtimes, and ``runtimes/aleph-debian-12-python`` in
+aleph-im/aleph-vm for what the Debian 12 image holds. What stands behind an item hash can be amended, so these
+facts are assumptions: they go into the manifest, and ``hatch-aleph runtime-checker`` reads what an image really holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+
+ITEM_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55}")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The facts about one runtime that a build depends on.
+
+    Attributes:
+        name: Short name, usable in settings.
+        item_hash: Item hash of its STORE message.
+        python: Minor version of its Python, such as "3.11".
+        glibc: Version of its C library, as (major, minor).
+        architecture: Machine as the kernel names it.
+        distribution: Debian release.
+        preloaded: Modules that the init imports before the program, with the version that the image is known to hold
+            ("" when it floats): a vendored copy of them is ignored unless the adapter drops them first.
+    """
+
+    name: str
+    item_hash: str
+    python: str
+    glibc: tuple[int, int]
+    architecture: str = "x86_64"
+    distribution: str = ""
+    preloaded: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def platform(self) -> str:
+        """The uv name of the platform: ``x86_64-manylinux_2_36``."""
+        return f"{self.architecture}-manylinux_{self.glibc[0]}_{self.glibc[1]}"
+
+
+# init imports aiohttp and msgpack; the others come with aiohttp.
+_PRELOADED = dict.fromkeys(
+    (
+        "aiohappyeyeballs",
+        "aiohttp",
+        "aiosignal",
+        "attr",
+        "certifi",
+        "frozenlist",
+        "idna",
+        "msgpack",
+        "multidict",
+        "propcache",
+        "typing_extensions",
+        "yarl",
+    ),
+    "",
+)
+
+DEBIAN_12 = Runtime(
+    name="debian-12",
+    item_hash="63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696",
+    python="3.11",
+    glibc=(2, 36),
+    distribution="Debian 12",
+    preloaded=_PRELOADED,
+)
+DEBIAN_11 = Runtime(
+    name="debian-11",
+    item_hash="bd79839bf96e595a06da5ac0b6ba51dea6f7e2591bb913deccded04d831d29f4",
+    python="3.9",
+    glibc=(2, 31),
+    distribution="Debian 11",
+    preloaded=_PRELOADED,
+)
+NODE_JS = Runtime(
+    name="nodejs",
+    item_hash="3c238dd3ffba73ab9b2cccb90a11e40e78aff396152de922a6d794a0a65a305e",
+    python="3.9",
+    glibc=(2, 31),
+    distribution="Debian 11",
+    preloaded=_PRELOADED,
+)
+
+KNOWN = {runtime.name: runtime for runtime in (DEBIAN_12, DEBIAN_11, NODE_JS)}
+DEFAULT = DEBIAN_12
+
+
+def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
+    """Return the runtime of a name or item hash, or None for a name that nobody knows.
+
+    An item hash that is not in the table is taken to be like the default runtime, with the Python that the settings
+    state: own runtimes are almost always built from the official recipe.
+    """
+    known = KNOWN.get(name_or_hash) or next((r for r in KNOWN.values() if r.item_hash == name_or_hash), None)
+    if known is None and not ITEM_HASH.fullmatch(name_or_hash):
+        return None
+    base = known or Runtime(
+        name=name_or_hash, item_hash=name_or_hash, python=DEFAULT.python, glibc=DEFAULT.glibc, preloaded=_PRELOADED
+    )
+    if python is None or python == base.python:
+        return base
+    return Runtime(
+        name=base.name,
+        item_hash=base.item_hash,
+        python=python,
+        glibc=base.glibc,
+        architecture=base.architecture,
+        distribution=base.distribution,
+        preloaded=base.preloaded,
+    )
+
+
+def suggest(name: str) -> str | None:
+    """Return the known runtime name nearest to a wrong one."""
+    return next(iter(difflib.get_close_matches(name, KNOWN, n=1)), None)

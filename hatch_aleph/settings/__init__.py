@@ -1,0 +1,29 @@
+"""``[tool.aleph]`` as typed models: profiles, validation that names keys and suggests, JSON schema."""
+
+from hatch_aleph.settings.load import CODE_MOUNT, PACKAGES_MOUNT, load_settings
+from hatch_aleph.settings.model import (
+    Compression,
+    EphemeralVolume,
+    Health,
+    ImmutableVolume,
+    Payment,
+    PersistentVolume,
+    Secrets,
+    Settings,
+    Volumes,
+)
+
+__all__ = [
+    "CODE_MOUNT",
+    "PACKAGES_MOUNT",
+    "Compression",
+    "EphemeralVolume",
+    "Health",
+    "ImmutableVolume",
+    "Payment",
+    "PersistentVolume",
+    "Secrets",
+    "Settings",
+    "Volumes",
+    "load_settings",
+]
