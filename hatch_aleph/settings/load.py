@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from hatch_aleph import runtimes
@@ -23,6 +24,7 @@ MAX_VARIABLE_VALUE = 4096
 MAX_FURTHER_VOLUMES = 23
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PROFILE_GLOB = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,63}")
 _ENTRYPOINT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(\))?")
 _PRUNINGS = ("tests", "typing")
 
@@ -32,8 +34,8 @@ def load_settings(
 ) -> Settings:
     """Validate ``[tool.aleph]`` and lay a profile over it.
 
-    A profile that no table names is a copy of the common settings under that name, so that `--profile pr-12` needs no
-    edit of pyproject.toml, unless the table defines profiles and one of them is spelled almost so.
+    The name of a profile's table may be a glob: ``[tool.aleph.profiles."pr-*"]`` serves ``--profile pr-12``, so a family
+    of deployments needs no edit of pyproject.toml, and yet a misspelled name is an error.
 
     Args:
         table: The content of ``[tool.aleph]``, or None when the file has none.
@@ -72,8 +74,8 @@ def _check_profiles(profiles: Mapping[str, Any], problems: list[str]) -> None:
     known = [toml_name(item.name) for item in PUBLIC_FIELDS]
     for name, table in profiles.items():
         where = f"tool.aleph.profiles.{name}"
-        if not _PROFILE_NAME.fullmatch(name):
-            problems.append(f"{where}: a profile's name has letters, digits, `.`, `_` and `-`")
+        if not _PROFILE_GLOB.fullmatch(name):
+            problems.append(f"{where}: a profile's name has letters, digits, `.`, `_`, `-`, and `*` as a wildcard")
         problems.extend(f"{where}.{key}: unknown key{nearest(key, known)}" for key in table if key not in known)
 
 
@@ -87,13 +89,13 @@ def _with_profile(
     if not _PROFILE_NAME.fullmatch(profile):
         problems.append(f"--profile {profile}: a profile's name has letters, digits, `.`, `_` and `-`")
         return None
-    if profile not in profiles:
-        hint = nearest(profile, profiles)
-        if hint:
-            problems.append(f"tool.aleph.profiles.{profile}: no such profile{hint}")
-        return dataclasses.replace(common, profile=profile) if common else None
-    where = f"tool.aleph.profiles.{profile}"
-    merged = _merge({key: value for key, value in table.items() if key != "profiles"}, profiles[profile])
+    name = profile if profile in profiles else next((glob for glob in profiles if fnmatchcase(profile, glob)), None)
+    if name is None:
+        known = f"known are {', '.join(profiles)}" if profiles else "there are none"
+        problems.append(f"tool.aleph.profiles.{profile}: no such profile ({known}){nearest(profile, profiles)}")
+        return None
+    where = f"tool.aleph.profiles.{name}"
+    merged = _merge({key: value for key, value in table.items() if key != "profiles"}, profiles[name])
     already = len(problems)
     settings = parse(Settings, merged, where, problems)
     if settings is not None:
