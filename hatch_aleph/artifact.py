@@ -185,6 +185,28 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class FileHashes:
+    """Under what names the network knows a file's bytes: SHA-256 (storage) and CIDv0 (IPFS); size in bytes."""
+
+    sha256: str
+    cid: str
+    size: int
+
+
+def hash_file(file: Path) -> FileHashes:
+    """Hash a file both ways in one pass and bounded memory; the CID is the one kubo's `ipfs add` gives."""
+    from aleph_cid import CidHasher
+
+    digest, hasher, size = hashlib.sha256(), CidHasher.for_ipfs(), 0
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+            hasher.update(chunk)
+            size += len(chunk)
+    return FileHashes(digest.hexdigest(), hasher.finalize(), size)
+
+
 def write_atomic(file: Path, text: str) -> None:
     """Write a text file so that nobody ever sees half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,84 @@
+"""From a project to its artifact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph import runtimes
+from hatch_aleph.artifact import SUFFIX, Artifact, write_atomic
+from hatch_aleph.errors import ImageError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hatch_aleph.project import Project
+    from hatch_aleph.squashfs import Entry
+
+
+def build_artifact(
+    project: Project,
+    destination: Path,
+    *,
+    profile: str | None = None,
+    metadata: Any = None,
+    notice: Callable[[str], None] = lambda _: None,
+    locked: bool = False,
+    offline: bool = False,
+) -> Artifact:
+    """Build the packages image, the code image and the manifest.
+
+    The manifest is written last, so a build that fails leaves no artifact that looks finished.
+
+    Args:
+        project: What to build.
+        destination: Folder for the files, usually ``dist``.
+        profile: Name of the profile to lay over the settings.
+        metadata: hatchling's metadata when hatchling is calling.
+        notice: Told what the user should know, a line each.
+        locked: Fail when the lock is stale.
+        offline: Use caches alone.
+
+    Raises:
+        HatchAlephError: Of the kind that fits; nothing half-written is left.
+    """
+    from hatch_aleph.build.bytecode import compile_entries
+    from hatch_aleph.build.code import build_code
+    from hatch_aleph.build.manifest import write_manifest
+    from hatch_aleph.build.packages import build_packages, holds_module
+
+    settings = project.settings(profile)
+    runtime = runtimes.find(settings.runtime, settings.python)
+    if runtime is None:  # checked with the settings
+        raise SettingsError(f"unknown runtime {settings.runtime}")
+    stem = project.stem if profile is None else f"{project.stem}-{profile}"
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(error.strerror or str(error), where=str(destination)) from error
+    packages = build_packages(
+        project, settings, runtime, destination, stem=stem, notice=notice, locked=locked, offline=offline
+    )
+
+    def compiled(entries: list[Entry]) -> list[Entry]:
+        return compile_entries(entries, "/opt/code", runtime, notice=notice)
+
+    code = build_code(
+        project,
+        settings,
+        runtime,
+        destination,
+        stem=stem,
+        packages_inputs=packages.image.inputs if packages.image else "",
+        vendored=lambda module: packages.image is not None and holds_module(destination / packages.image.file, module),
+        compile_entries=compiled,
+        metadata=metadata,
+    )
+    images = (code, packages.image) if packages.image else (code,)
+    manifest = write_manifest(project, settings, runtime, images, packages.distributions, packages.warnings)
+    path = destination / f"{stem}{SUFFIX}"
+    try:
+        write_atomic(path, manifest.to_json())
+    except OSError as error:
+        raise ImageError(error.strerror or str(error), where=str(path)) from error
+    return Artifact(path, manifest)

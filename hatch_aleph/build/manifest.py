@@ -1,0 +1,112 @@
+"""The manifest of a build: the program's message content as far as a build can know it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph import __version__
+from hatch_aleph.artifact import Distribution, Image, Manifest
+from hatch_aleph.build.code import ADAPTER
+from hatch_aleph.errors import SettingsError
+from hatch_aleph.settings.load import toml_name
+
+if TYPE_CHECKING:
+    from hatch_aleph.project import Project
+    from hatch_aleph.runtimes import Runtime
+    from hatch_aleph.settings import Settings, Volumes
+
+_NO_REF = "0" * 64
+
+
+def write_manifest(
+    project: Project,
+    settings: Settings,
+    runtime: Runtime,
+    images: tuple[Image, ...],
+    distributions: tuple[Distribution, ...],
+    warnings: tuple[str, ...],
+) -> Manifest:
+    """Put a manifest together and check its program by the network's own models.
+
+    Raises:
+        SettingsError: When the network would refuse the content.
+    """
+    code = next(image for image in images if image.role == "code")
+    program = program_content(project, settings, runtime, encoding=code.encoding)
+    _validate(program, str(project.root / "pyproject.toml"))
+    return Manifest(
+        project={"name": project.name, "version": project.version},
+        profile=settings.profile,
+        program=program,
+        images=images,
+        distributions=tuple(sorted(distributions, key=lambda each: each.name)),
+        runtime={**asdict(runtime), "glibc": list(runtime.glibc)},
+        tool={"name": "hatch-aleph", "version": __version__},
+        settings={
+            "channel": settings.channel,
+            "payment": asdict(settings.payment),
+            "address": settings.address,
+            "health": {toml_name(name): value for name, value in asdict(settings.health).items()},
+            "domains": list(settings.domains),
+            "secrets": list(settings.secrets.allow),
+        },
+        warnings=warnings,
+    )
+
+
+def program_content(project: Project, settings: Settings, runtime: Runtime, *, encoding: str) -> dict[str, Any]:
+    """Return the content of the PROGRAM message, without the refs, address and time that publishing adds."""
+    vcpus, memory = settings.resources
+    bare_executable = settings.interface == "executable" and not settings.adapter
+    on: dict[str, Any] = {"http": True, "persistent": settings.persistent}
+    if settings.subscriptions:
+        on["message"] = [dict(each) for each in settings.subscriptions]
+    return {
+        "type": "vm-function",
+        "allow_amend": settings.updatable,
+        "code": {
+            "encoding": encoding,
+            "entrypoint": f"{ADAPTER}:{settings.entrypoint}" if settings.adapter else settings.entrypoint,
+            "interface": "binary" if bare_executable else "asgi",
+            "use_latest": True,  # so that an amend of the code is an update in place
+        },
+        "runtime": {"ref": runtime.item_hash, "use_latest": True, "comment": runtime.distribution or runtime.name},
+        "on": on,
+        "environment": {
+            "reproducible": False,
+            "internet": settings.internet,
+            "aleph_api": settings.aleph_api,
+            "shared_cache": False,
+        },
+        # The network takes whole seconds: rounded up, so that nothing is cut earlier than was said.
+        "resources": {"vcpus": vcpus, "memory": memory, "seconds": math.ceil(settings.timeout_seconds)},
+        "variables": dict(settings.variables),
+        "volumes": _volumes(settings.volumes),
+        "metadata": {"name": settings.name or project.name},
+        "payment": asdict(settings.payment),
+    }
+
+
+def _volumes(volumes: Volumes) -> list[dict[str, Any]]:
+    return [
+        *({"mount": each.mount, "ref": each.ref, "use_latest": each.use_latest} for each in volumes.immutable),
+        *(
+            {"mount": each.mount, "name": each.name, "size_mib": each.size_mib, "persistence": "host"}
+            for each in volumes.persistent
+        ),
+        *({"mount": each.mount, "size_mib": each.size_mib, "ephemeral": True} for each in volumes.ephemeral),
+    ]
+
+
+def _validate(program: dict[str, Any], where: str) -> None:
+    from aleph_message.models import ProgramContent
+    from pydantic import ValidationError
+
+    content = {**program, "code": {**program["code"], "ref": _NO_REF}, "address": "0x0", "time": 0.0}
+    try:
+        ProgramContent.model_validate(content)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise SettingsError("the network would refuse this program:\n" + "\n".join(lines), where=where) from error
