@@ -75,7 +75,14 @@ def build_artifact(
         metadata=metadata,
     )
     images = (code, packages.image) if packages.image else (code,)
-    manifest = write_manifest(project, settings, runtime, images, packages.distributions, packages.warnings)
+    manifest = write_manifest(
+        project,
+        settings,
+        runtime,
+        images=images,
+        distributions=packages.distributions,
+        warnings=packages.warnings,
+    )
     path = destination / f"{stem}{SUFFIX}"
     try:
         write_atomic(path, manifest.to_json())

@@ -24,6 +24,7 @@ def write_manifest(
     project: Project,
     settings: Settings,
     runtime: Runtime,
+    *,
     images: tuple[Image, ...],
     distributions: tuple[Distribution, ...],
     warnings: tuple[str, ...],

@@ -58,7 +58,7 @@ def plain_modules(project: Project, module: str) -> list[Entry]:
 
 def command_file(project: Project, command: str) -> list[Entry]:
     """Return the file that an executable's command names, when it lies in the project."""
-    first = command.split()[0] if command.split() else ""
+    first = next(iter(command.split(maxsplit=1)), "")
     path = project.root / first
     if not first or not path.is_file() or ".." in PurePath(first).parts:
         return []

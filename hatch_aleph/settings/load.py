@@ -34,8 +34,8 @@ def load_settings(
 ) -> Settings:
     """Validate ``[tool.aleph]`` and lay a profile over it.
 
-    The name of a profile's table may be a glob: ``[tool.aleph.profiles."pr-*"]`` serves ``--profile pr-12``, so a family
-    of deployments needs no edit of pyproject.toml, and yet a misspelled name is an error.
+    The name of a profile's table may be a glob: ``[tool.aleph.profiles."pr-*"]`` serves ``--profile pr-12``, so a
+    family of deployments needs no edit of pyproject.toml, and yet a misspelled name is an error.
 
     Args:
         table: The content of ``[tool.aleph]``, or None when the file has none.
@@ -62,7 +62,7 @@ def load_settings(
         _check(common, "tool.aleph", problems)
     chosen = common
     if profile is not None:
-        chosen = _with_profile(table, profiles, profile, common, problems)
+        chosen = _with_profile(table, profiles, profile, problems)
     if problems or chosen is None:
         count = len(problems)
         title = f"{count} mistake{'s' if count > 1 else ''} in [tool.aleph]"
@@ -83,7 +83,6 @@ def _with_profile(
     table: Mapping[str, Any],
     profiles: Mapping[str, Any],
     profile: str,
-    common: Settings | None,
     problems: list[str],
 ) -> Settings | None:
     if not _PROFILE_NAME.fullmatch(profile):

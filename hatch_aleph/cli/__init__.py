@@ -1,0 +1,125 @@
+"""The command line: every command parses, calls one function of a room below, and renders.
+
+Only this room prints and exits. Commands are imported when they are called for, so that each start is as short as its
+own command allows.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph import __version__
+from hatch_aleph.cli.output import Output
+from hatch_aleph.errors import HatchAlephError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# name -> (module, attribute, one line of help); the help stands here so that `--help` imports no command.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "build": ("build", "build", "Build the code image, the packages image and the manifest."),
+    "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
+    "serve": ("serve", "serve", "Run the built images here, as the VM would."),
+    "node": ("node", "node", "Run the network on this machine: a node and a host."),
+    "faucet": ("node", "faucet", "Give credits and tokens of a local node to an address."),
+    "account": ("account", "account", "Make and show accounts."),
+}
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"hatch_aleph.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for an unknown one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if near:
+                error.message += f" Did you mean `{near[0]}`?"
+            raise
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: hatch-aleph deploy --node http://127.0.0.1:4021",
+)
+@click.version_option(__version__, prog_name="hatch-aleph")
+def cli() -> None:
+    """Deploy Python projects to the Aleph Cloud network from pyproject.toml."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code: the one boundary where errors become words."""
+    as_json = "--json" in arguments
+    _stop_on_signals()
+    try:
+        result = cli.main(args=list(arguments), prog_name="hatch-aleph", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        usage = UsageError(error.format_message(), hint=_usage_hint(error))
+        return Output(as_json=as_json).failure(usage)
+    except HatchAlephError as error:
+        return Output(as_json=as_json).failure(error)
+    except (KeyboardInterrupt, click.Abort):
+        Output(as_json=as_json).notice("Interrupted.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe went away: nothing more to say, to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("HATCH_ALEPH_DEBUG"):
+            raise
+        return Output(as_json=as_json).failure(
+            HatchAlephError(
+                f"a defect in hatch-aleph: {type(error).__name__}: {error}",
+                hint="Set HATCH_ALEPH_DEBUG=1 to see where, and please report it.",
+            )
+        )
+    return result if isinstance(result, int) else 0
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    context: Any = getattr(error, "ctx", None)
+    return f"Try: {context.command_path} --help" if context else None
+
+
+def _stop_on_signals() -> None:
+    """Make SIGINT and SIGTERM raise KeyboardInterrupt: Hatch may start us with SIGINT ignored."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), stop)
