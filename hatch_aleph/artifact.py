@@ -221,3 +221,15 @@ def write_atomic(file: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove_artifacts(folder: Path) -> None:
+    """Remove every artifact in a folder: the manifests and the files that they name."""
+    for path in folder.glob(f"*{SUFFIX}"):
+        try:
+            names = [image.file for image in Artifact.load(path).manifest.images]
+        except ArtifactError:
+            names = []
+        stem = path.name.removesuffix(SUFFIX)
+        for name in (*names, path.name, f"{stem}.pylock.toml", f"{stem}.cdx.json"):
+            (folder / Path(name).name).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from hatch_aleph import __version__
 from hatch_aleph.artifact import Distribution, Image, Manifest
 from hatch_aleph.build.code import ADAPTER
 from hatch_aleph.errors import SettingsError
-from hatch_aleph.settings.load import toml_name
+from hatch_aleph.settings.parse import toml_name
 
 if TYPE_CHECKING:
     from hatch_aleph.project import Project

@@ -6,6 +6,7 @@ own command allows.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import signal
@@ -15,21 +16,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph import __version__
+from hatch_aleph.cli.commands import COMMANDS
 from hatch_aleph.cli.output import Output
 from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# name -> (module, attribute, one line of help); the help stands here so that `--help` imports no command.
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "build": ("build", "build", "Build the code image, the packages image and the manifest."),
-    "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
-    "serve": ("serve", "serve", "Run the built images here, as the VM would."),
-    "node": ("node", "node", "Run the network on this machine: a node and a host."),
-    "faucet": ("node", "faucet", "Give credits and tokens of a local node to an address."),
-    "account": ("account", "account", "Make and show accounts."),
-}
 EXIT_INTERRUPTED = 130
 
 
@@ -57,15 +50,11 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command for an unknown one."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            if near:
-                error.message += f" Did you mean `{near[0]}`?"
-            raise
+        name = next(iter(args), "")
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        if near and name not in COMMANDS and not name.startswith("-"):
+            raise click.UsageError(f"No such command {name!r}. Did you mean `{near[0]}`?", ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

@@ -1,0 +1,1 @@
+"""Everything that Hatch calls: thin, and imported only when it is called."""
