@@ -15,7 +15,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, sqlite3.Connection]]:
+async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, sqlite3.Connection]]:
     """Open a database while the program runs."""
     database = sqlite3.connect(":memory:", check_same_thread=False)
     database.execute("CREATE TABLE visits (name TEXT PRIMARY KEY, count INTEGER)")

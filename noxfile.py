@@ -1,0 +1,79 @@
+"""Sessions: `nox -s demo` runs the main job, `nox -s tests` the tests; the others serve development and CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests"]
+nox.options.error_on_missing_interpreters = False
+
+ROOT = Path(__file__).parent
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+
+def _offer_pyenv_interpreters() -> None:
+    """Put pyenv's interpreters on PATH: its shims answer only for the versions that are switched on."""
+    pyenv = shutil.which("pyenv")
+    if pyenv is None:
+        return
+    root = subprocess.run([pyenv, "root"], check=True, capture_output=True, text=True).stdout.strip()
+    folders = sorted((Path(root) / "versions").glob("3.*/bin"), reverse=True)
+    os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *map(str, folders)])
+    for folder in folders:
+        name = ".".join(folder.parent.name.split(".")[:2])
+        if name in PYTHONS and not _works(f"python{name}"):
+            os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def _works(python: str) -> bool:
+    return (
+        shutil.which(python) is not None
+        and not subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode
+    )
+
+
+_offer_pyenv_interpreters()
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Build the sample project, deploy it to a network on this machine, and ask it over HTTP."""
+    session.install("-e", ".[deploy]", "hatch")
+    session.run("python", "sample_project/demo.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on each Python."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, lint and import contracts."""
+    session.install("-e", ".[deploy]", "--group", "lint")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.install("-e", ".[deploy]", "hatch", "--group", "types")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; every warning is an error."""
+    session.install("-e", ".[deploy]", "--group", "docs")
+    session.run("sphinx-build", "-W", "-n", "-q", "docs", "docs/_build/html")
