@@ -1,0 +1,113 @@
+"""``python -m hatch_aleph.squashfs``: pack, list, unpack, verify."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import SquashfsError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code, 1 after an error that is told in one line."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except SquashfsError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is a command line
+        return 1
+    except BrokenPipeError:  # whoever reads has seen enough: `list ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m hatch_aleph.squashfs", description="Squashfs images from Python.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    pack = commands.add_parser("pack", help="write a folder into an image")
+    pack.add_argument("tree", type=Path)
+    pack.add_argument("image", type=Path)
+    pack.add_argument("--codec", default="zstd", help="zstd (default), gzip or xz")
+    pack.add_argument("--level", type=int, help="the codec's own; by default 9, for xz 6")
+    pack.add_argument("--block-size", type=int, default=131072, help="bytes, 4096 to 1048576 (default: 131072)")
+    pack.add_argument("--workers", type=int, help="threads that compress (default: one for each processor)")
+    pack.add_argument("--hard-links", action="store_true", help="keep names of one file as hard links")
+    pack.add_argument("--sha256", action="store_true", help="print the digest of the image")
+    pack.set_defaults(run=_pack)
+    for name, run, text in (
+        ("list", _list, "print what an image holds"),
+        ("verify", _verify, "read all of an image and check it"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("image", type=Path)
+        command.set_defaults(run=run)
+    unpack = commands.add_parser("unpack", help="write what an image holds into a new or empty folder")
+    unpack.add_argument("image", type=Path)
+    unpack.add_argument("folder", type=Path)
+    unpack.set_defaults(run=_unpack)
+    return parser
+
+
+def _pack(arguments: argparse.Namespace) -> None:
+    from .entries import scan
+    from .options import Options
+    from .writer import write_image
+
+    options = Options(
+        codec=arguments.codec,
+        level=arguments.level,
+        block_size=arguments.block_size,
+        time=_source_date_epoch(),
+        workers=arguments.workers,
+    )
+    entries = scan(arguments.tree, hardlinks=arguments.hard_links)
+    summary = write_image(entries, arguments.image, options, digest=arguments.sha256)
+    _say(f"{arguments.image}: {summary.files} files, {summary.content:,} bytes in {summary.size:,}")
+    if arguments.sha256:
+        _say(summary.sha256)
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from .reader import list_image
+
+    letters = {"file": "-", "directory": "d", "symlink": "l", "hardlink": "h"}
+    for member in list_image(arguments.image):
+        target = f" -> {printable(member.target)}" if member.target is not None else ""
+        _say(f"{letters[member.kind]} {member.mode:04o} {member.size:>12} {printable(member.path)}{target}")
+
+
+def _unpack(arguments: argparse.Namespace) -> None:
+    from .unpacking import unpack
+
+    _say(f"{arguments.folder}: {unpack(arguments.image, arguments.folder)} names")
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from .checking import verify
+
+    report = verify(arguments.image)
+    _say(f"{arguments.image}: whole; {report.members} names, {report.content:,} bytes in {report.size:,}")
+
+
+def _source_date_epoch() -> int:
+    """Return the time that everything is to have, https://reproducible-builds.org/specs/source-date-epoch/."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    try:
+        return int(text)
+    except ValueError:
+        raise SquashfsError(f"SOURCE_DATE_EPOCH is {text!r}, which is no number of seconds") from None
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 - this is a command line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

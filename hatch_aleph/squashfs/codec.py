@@ -1,0 +1,131 @@
+"""Compressors by name: what they write, and what the image says about them.
+
+Ids and option blocks: squashfs-tools-ng ``doc/format.adoc``, "Supported Compressors" and "Compression Options"; the
+kernel's ``fs/squashfs/{zlib,xz,zstd}_wrapper.c`` read the same.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .errors import SquashfsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Buffer = bytes | bytearray | memoryview
+
+IDS = {"gzip": 1, "xz": 4, "zstd": 6}
+
+_METADATA_SIZE = 8192
+_ZSTD_ASSUMED_LEVEL = 15  # what readers take for granted when an image has no option block
+_GZIP_ASSUMED_LEVEL = 9
+_GZIP_WINDOW_BITS = 15
+
+
+class Compress(Protocol):
+    """Compress one block by itself; belongs to one thread."""
+
+    def __call__(self, data: Buffer, /) -> bytes:
+        """Return ``data`` compressed."""
+
+
+def compressor(codec: str, level: int, block_size: int) -> Compress:
+    """Return a function that compresses one block; make one for each thread."""
+    return _MAKERS[codec](level, block_size)
+
+
+def option_block(codec: str, level: int) -> bytes:
+    """Return the payload of the image's compressor options, empty where readers assume the very same."""
+    if codec == "zstd" and level != _ZSTD_ASSUMED_LEVEL:
+        return struct.pack("<I", level)
+    if codec == "gzip" and level != _GZIP_ASSUMED_LEVEL:
+        return struct.pack("<IHH", level, _GZIP_WINDOW_BITS, 0)
+    return b""
+
+
+def _zstd(level: int, _block_size: int) -> Compress:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=level).compress
+
+
+def _gzip(level: int, _block_size: int) -> Compress:
+    import zlib
+
+    def compress(data: Buffer, /) -> bytes:
+        return zlib.compress(data, level)
+
+    return compress
+
+
+def _xz(level: int, block_size: int) -> Compress:
+    import lzma
+
+    # Without an option block the kernel allocates a dictionary of just this size and refuses larger ones; it knows
+    # no check but CRC32 (fs/squashfs/xz_wrapper.c).
+    dictionary = max(block_size, _METADATA_SIZE)
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": level, "dict_size": dictionary}]
+
+    def compress(data: Buffer, /) -> bytes:
+        return lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, None, filters)
+
+    return compress
+
+
+_MAKERS: dict[str, Callable[[int, int], Compress]] = {"zstd": _zstd, "gzip": _gzip, "xz": _xz}
+
+
+def decompressor(number: int, limit: int) -> Callable[[bytes], bytes]:
+    """Return a function that decompresses one block, and refuses one that would have more than ``limit`` bytes.
+
+    Raises:
+        SquashfsError: The codec of that id is none of ours.
+    """
+    for codec, known in IDS.items():
+        if known == number:
+            return _READERS[codec](limit)
+    raise SquashfsError(f"is compressed by codec {number}, which cannot be read here", hint=f"known: {', '.join(IDS)}")
+
+
+def _unzstd(limit: int) -> Callable[[bytes], bytes]:
+    import zstandard
+
+    decompress = zstandard.ZstdDecompressor().decompress
+
+    def bounded(data: bytes) -> bytes:
+        # The frame says how much it holds; where it does not, it gets just as much room.
+        if zstandard.frame_content_size(data) > limit:
+            raise SquashfsError(f"a block of more than {limit} bytes")
+        return decompress(data, max_output_size=limit)
+
+    return bounded
+
+
+def _ungzip(limit: int) -> Callable[[bytes], bytes]:
+    import zlib
+
+    def bounded(data: bytes) -> bytes:
+        return _whole(zlib.decompressobj(), data, limit)
+
+    return bounded
+
+
+def _unxz(limit: int) -> Callable[[bytes], bytes]:
+    import lzma
+
+    def bounded(data: bytes) -> bytes:
+        return _whole(lzma.LZMADecompressor(lzma.FORMAT_XZ), data, limit)
+
+    return bounded
+
+
+def _whole(state: Any, data: bytes, limit: int) -> bytes:
+    block: bytes = state.decompress(data, limit)
+    if not state.eof:
+        raise SquashfsError(f"a block that is cut off, or of more than {limit} bytes")
+    return block
+
+
+_READERS: dict[str, Callable[[int], Callable[[bytes], bytes]]] = {"zstd": _unzstd, "gzip": _ungzip, "xz": _unxz}

@@ -1,0 +1,29 @@
+"""What can go wrong with an image, in a class of its own: this package imports nothing of its surroundings."""
+
+from __future__ import annotations
+
+
+class SquashfsError(Exception):
+    """An image cannot be written or read.
+
+    Args:
+        message: What is wrong, one sentence without a trailing full stop.
+        path: The file on disk, or the path inside the image, that it is about.
+        hint: The next step that mends it.
+    """
+
+    def __init__(self, message: str, *, path: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{printable(self.path)}: {self.message}" if self.path is not None else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+def printable(path: str) -> str:
+    """Return ``path`` so that any terminal takes it: bytes that are no text, and control characters, escaped."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
