@@ -1,0 +1,226 @@
+"""Accounts that sign messages: a private key from a file, the environment or standard input, or a Ledger.
+
+Signing itself is aleph-sdk-python's; its loader is not used, because it makes and keeps a random key where it
+finds none. The key lives only inside the SDK's object: it is in no representation, error or log of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hatch_aleph.errors import AccountError
+
+from .keys import Key, parse_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import BinaryIO
+
+FROM_STDIN = Path("-")
+_CREATE = "Make one with `hatch-aleph account create`, or name yours with `--private-key-file`."
+
+# AVAX and BASE accounts are Ethereum keys, and as the SDK does, they sign as ETH: what a node checks for messages of
+# chain AVAX are X-chain addresses (aleph-im/pyaleph, src/aleph/chains/avalanche.py).
+_SIGNS_AS = {"ETH": "ETH", "AVAX": "ETH", "BASE": "ETH", "SOL": "SOL"}
+CHAINS = tuple(_SIGNS_AS)
+
+
+class Account(Protocol):
+    """What can sign a message.
+
+    Attributes:
+        chain: Chain that the signatures belong to, as messages state it.
+        address: Public address of the account.
+    """
+
+    @property
+    def chain(self) -> str: ...  # noqa: D102
+
+    @property
+    def address(self) -> str: ...  # noqa: D102
+
+    def sign(self, unsigned: dict[str, Any]) -> dict[str, Any]:
+        """Return the message with ``sender`` and ``signature``.
+
+        Args:
+            unsigned: The envelope; ``chain``, ``type`` and ``item_hash`` are what is signed.
+        """
+        ...
+
+
+class _SdkAccount:
+    """An account of aleph-sdk-python, asynchronous and free with its key, behind our narrow interface."""
+
+    def __init__(self, sdk_account: Any) -> None:
+        self._sdk_account = sdk_account
+        self.chain: str = sdk_account.CHAIN
+        self.address: str = sdk_account.get_address()
+
+    def __repr__(self) -> str:
+        return f"<account {self.chain} {self.address}>"
+
+    def sign(self, unsigned: dict[str, Any]) -> dict[str, Any]:
+        """Return the message with ``sender`` and ``signature``.
+
+        Raises:
+            AccountError: The device is gone, locked, or its owner declined.
+        """
+        try:
+            signed: dict[str, Any] = asyncio.run(self._sdk_account.sign_message(dict(unsigned)))
+        except Exception as error:  # noqa: BLE001 - devices raise anything, and a text could carry the key
+            raise AccountError(
+                f"The message could not be signed ({type(error).__name__})", where=f"account {self.address}"
+            ) from None
+        return signed
+
+
+def load_account(
+    *,
+    private_key_file: Path | None = None,
+    chain: str = "ETH",
+    private_key: str | None = None,
+    ledger: bool = False,
+    environ: Mapping[str, str] = os.environ,
+    stdin: BinaryIO | None = None,
+) -> Account:
+    """Return the account to sign with.
+
+    The key is looked for in this order: the arguments, ``ALEPH_PRIVATE_KEY_FILE``, ``ALEPH_PRIVATE_KEY``, and the key
+    that the official command line keeps in ``~/.aleph-im/private-keys``.
+
+    Args:
+        private_key_file: File with the key; ``-`` reads it from standard input.
+        chain: ETH, AVAX, BASE or SOL.
+        private_key: The key itself, as text.
+        ledger: Sign on the first Ethereum account of the Ledger that is plugged in.
+        environ: The environment variables.
+        stdin: What ``-`` reads.
+
+    Raises:
+        AccountError: There is no key, or it is none of that chain.
+    """
+    chain = _known(chain)
+    if ledger:
+        return _ledger_account(chain)
+    key = _find_key(private_key_file, private_key, environ, stdin, chain)
+    return account_from_key(key, chain)
+
+
+def account_from_key(key: Key, chain: str) -> Account:
+    """Return the account of a key."""
+    try:
+        return _SdkAccount(_sdk_class(chain)(key.secret))
+    except AccountError:
+        raise
+    except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
+        raise AccountError(
+            f"That is no valid private key of chain {chain} ({type(error).__name__})", where=key.where, hint=_CREATE
+        ) from None
+
+
+def create_account(file: Path, chain: str = "ETH") -> Account:
+    """Write a new random key to a file that only its owner may read, and return its account.
+
+    The file holds the 32 raw bytes that the official command line reads and writes.
+
+    Raises:
+        AccountError: The file exists, or its folder cannot be written.
+    """
+    chain = _known(chain)
+    key = Key(os.urandom(32), str(file))
+    account = account_from_key(key, chain)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # O_EXCL decides in one step whether the name is free: two runs at once cannot overwrite each other's key.
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise AccountError(
+            "There is a file already, and a key is never overwritten",
+            where=str(file),
+            hint="Choose another file, or move this one away if you are sure that its key is not needed.",
+        ) from None
+    except OSError as error:
+        raise AccountError(f"The key cannot be written: {error.strerror}", where=str(file)) from None
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(key.secret)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return account
+
+
+def default_key_file(chain: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the official command line keeps the key of a chain."""
+    home = environ.get("ALEPH_CONFIG_HOME")
+    folder = Path(home) if home else Path.home() / ".aleph-im"
+    return folder / "private-keys" / ("solana.key" if chain == "SOL" else "ethereum.key")
+
+
+def _known(chain: str) -> str:
+    if chain.upper() not in _SIGNS_AS:
+        raise AccountError(f"Unknown chain {chain!r}", hint=f"Choose one of {', '.join(CHAINS)}.")
+    return chain.upper()
+
+
+def _find_key(
+    file: Path | None, text: str | None, environ: Mapping[str, str], stdin: BinaryIO | None, chain: str
+) -> Key:
+    default = default_key_file(chain, environ)
+    if file is not None:
+        return _read_key(file, "--private-key-file", stdin, chain)
+    if text:
+        return parse_key(text.encode(), "--private-key", chain)
+    if environ.get("ALEPH_PRIVATE_KEY_FILE"):
+        return _read_key(Path(environ["ALEPH_PRIVATE_KEY_FILE"]), "ALEPH_PRIVATE_KEY_FILE", stdin, chain)
+    if environ.get("ALEPH_PRIVATE_KEY"):
+        return parse_key(environ["ALEPH_PRIVATE_KEY"].encode(), "ALEPH_PRIVATE_KEY", chain)
+    if default.is_file():
+        return _read_key(default, "the default key", stdin, chain)
+    raise AccountError("There is no private key to sign with", where=str(default), hint=_CREATE)
+
+
+def _read_key(file: Path, named_by: str, stdin: BinaryIO | None, chain: str) -> Key:
+    if file == FROM_STDIN:
+        return parse_key((stdin or sys.stdin.buffer).read(), "standard input", chain)
+    try:
+        content = file.expanduser().read_bytes()
+    except OSError as error:
+        raise AccountError(
+            f"The key that {named_by} names cannot be read: {error.strerror}", where=str(file), hint=_CREATE
+        ) from None
+    return parse_key(content, str(file), chain)
+
+
+def _sdk_class(chain: str) -> Any:
+    try:
+        if _SIGNS_AS[chain] == "SOL":
+            from aleph.sdk.chains.solana import SOLAccount
+
+            return SOLAccount
+        from aleph.sdk.chains.ethereum import ETHAccount
+    except ImportError:
+        raise _missing_extra() from None
+    return ETHAccount
+
+
+def _ledger_account(chain: str) -> Account:
+    if _SIGNS_AS[chain] != "ETH":
+        raise AccountError(f"A Ledger signs only for Ethereum accounts, not for {chain}")
+    try:
+        from aleph.sdk.wallets.ledger.ethereum import get_fallback_account
+    except ImportError:
+        raise _missing_extra() from None
+    try:
+        return _SdkAccount(get_fallback_account())
+    except Exception as error:  # noqa: BLE001 - the USB stack raises anything
+        raise AccountError(
+            f"No Ledger answers: {str(error) or type(error).__name__}",
+            hint="Plug it in, unlock it and open its Ethereum app; on Linux, Ledger's udev rules must be installed.",
+        ) from None
+
+
+def _missing_extra() -> AccountError:
+    return AccountError("Signing needs the SDK", hint="Install it with `pip install 'hatch-aleph[deploy]'`.")

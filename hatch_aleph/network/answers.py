@@ -1,0 +1,359 @@
+"""What nodes answer, checked field by field and frozen.
+
+Nothing that a node says is trusted to have its shape: each ``from_json`` raises :class:`MalformedAnswerError`, which
+the transport turns into another try and at last into one NetworkError.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECONDS_A_DAY = 86_400
+SECONDS_A_MONTH = 30 * SECONDS_A_DAY
+_TEXT_LIMIT = 300
+
+
+class MalformedAnswerError(ValueError):
+    """An answer that is not what the network's API promises."""
+
+
+class MessageStatus(str, Enum):
+    """Where a message stands on a node (aleph-im/pyaleph, src/aleph/types/message_status.py)."""
+
+    PENDING = "pending"
+    PROCESSED = "processed"
+    REJECTED = "rejected"
+    FORGOTTEN = "forgotten"
+    REMOVING = "removing"
+    REMOVED = "removed"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the message has taken effect and still has it."""
+        return self in (MessageStatus.PROCESSED, MessageStatus.REMOVING)
+
+
+@dataclass(frozen=True)
+class NetworkMessage:
+    """A message as a node knows it.
+
+    Attributes:
+        item_hash: Its identity.
+        status: Where it stands.
+        type: STORE, PROGRAM, FORGET, AGGREGATE, ...; empty for a removed message that the node has no record of.
+        sender: Address that signed it.
+        chain: Chain of the signature.
+        channel: Its channel.
+        time: Seconds since 1970 of the envelope.
+        content: What was signed; empty for forgotten and removed messages.
+        error_code: Why it was rejected, see :mod:`.rejections`.
+        details: The network's own words and figures on the rejection.
+        forgotten_by: Hashes of the FORGET messages.
+        reason: Why it is being removed: ``credit_insufficient`` or ``balance_insufficient``.
+    """
+
+    item_hash: str
+    status: MessageStatus
+    type: str = ""
+    sender: str = ""
+    chain: str = ""
+    channel: str = ""
+    time: float = 0.0
+    content: dict[str, Any] = field(default_factory=dict, hash=False)
+    error_code: int | None = None
+    details: Any = field(default=None, hash=False)
+    forgotten_by: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The address that the message acts for."""
+        return str(self.content.get("address") or self.sender)
+
+    @property
+    def content_time(self) -> float:
+        """The signed time, by which the newest amend wins."""
+        time = self.content.get("time")
+        return float(time) if isinstance(time, (int, float)) else self.time
+
+    @classmethod
+    def from_json(cls, data: Any) -> NetworkMessage:
+        """Read the answer of ``GET /api/v0/messages/{item_hash}``."""
+        answer = as_mapping(data)
+        status = as_status(answer.get("status"))
+        envelope: Any = answer.get("message")
+        if status is MessageStatus.PENDING:
+            pending = as_list(answer.get("messages"))
+            envelope = pending[0] if pending else {}
+        return cls._read(
+            as_mapping(envelope),
+            status,
+            item_hash=as_text(answer, "item_hash"),
+            error_code=answer.get("error_code"),
+            details=answer.get("details"),
+            forgotten_by=tuple(str(item) for item in as_list(answer.get("forgotten_by") or [])),
+            reason=answer.get("reason"),
+        )
+
+    @classmethod
+    def from_list(cls, data: Any, status: MessageStatus) -> NetworkMessage:
+        """Read one entry of ``messages.json``, which does not say its status."""
+        envelope = as_mapping(data)
+        return cls._read(envelope, status, item_hash=as_text(envelope, "item_hash"))
+
+    @classmethod
+    def _read(cls, envelope: Mapping[str, Any], status: MessageStatus, **known: Any) -> NetworkMessage:
+        code = known.get("error_code")
+        if code is not None and (isinstance(code, bool) or not isinstance(code, int)):
+            raise MalformedAnswerError(f"error_code {code!r} is no number")
+        reason = known.pop("reason", None)
+        return cls(
+            status=status,
+            type=str(envelope.get("type") or ""),
+            sender=str(envelope.get("sender") or ""),
+            chain=str(envelope.get("chain") or ""),
+            channel=str(envelope.get("channel") or ""),
+            time=as_time(envelope.get("time")),
+            content=dict(as_mapping(envelope.get("content") or {})),
+            reason=str(reason) if reason is not None else None,
+            **known,
+        )
+
+
+@dataclass(frozen=True)
+class PriceLine:
+    """One part of a price, such as the execution or a volume; a discount is negative.
+
+    Attributes:
+        type: The network's name for the part, such as ``EXECUTION``.
+        name: What it is about.
+        cost: Credits a second, tokens a second, or tokens to hold: as in the whole price.
+        size_mib: Size that was charged, if the node says.
+    """
+
+    type: str
+    name: str
+    cost: Decimal
+    size_mib: float | None = None
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a message costs.
+
+    Attributes:
+        payment_type: ``credit``, ``superfluid`` or ``hold``.
+        cost: By credit, credits a second; by superfluid, tokens a second; by hold, the tokens to hold.
+        charged_address: Who pays.
+        detail: The parts.
+    """
+
+    payment_type: str
+    cost: Decimal
+    charged_address: str = ""
+    detail: tuple[PriceLine, ...] = ()
+
+    @property
+    def per_second(self) -> Decimal:
+        """Credits or tokens a second; nothing flows for tokens that are held."""
+        return Decimal(0) if self.payment_type == "hold" else self.cost
+
+    @property
+    def per_day(self) -> Decimal:
+        """Credits or tokens a day."""
+        return self.per_second * SECONDS_A_DAY
+
+    @property
+    def per_month(self) -> Decimal:
+        """Credits or tokens in thirty days."""
+        return self.per_second * SECONDS_A_MONTH
+
+    @property
+    def held(self) -> Decimal:
+        """Tokens that must be held."""
+        return self.cost if self.payment_type == "hold" else Decimal(0)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Price:
+        """Read the answer of ``/api/v0/price``, actual or estimated."""
+        answer = as_mapping(data)
+        payment_type = as_text(answer, "payment_type")
+        column = {"credit": "cost_credit", "superfluid": "cost_stream", "hold": "cost_hold"}.get(payment_type)
+        if column is None:
+            raise MalformedAnswerError(f"unknown payment type {shown(payment_type)}")
+        lines = [as_mapping(line) for line in as_list(answer.get("detail") or [])]
+        return cls(
+            payment_type=payment_type,
+            cost=as_decimal(answer.get("cost", answer.get("required_tokens"))),
+            charged_address=str(answer.get("charged_address") or ""),
+            detail=tuple(
+                PriceLine(
+                    type=str(line.get("type") or ""),
+                    name=str(line.get("name") or ""),
+                    cost=as_decimal(line.get(column, 0)),
+                    size_mib=None if line.get("size_mib") is None else float(as_decimal(line["size_mib"])),
+                )
+                for line in lines
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What an address has.
+
+    Attributes:
+        tokens: ALEPH tokens on all chains.
+        locked: Tokens that what it holds already needs.
+        credits: Prepaid credits.
+    """
+
+    tokens: Decimal
+    locked: Decimal
+    credits: Decimal
+
+    @property
+    def free(self) -> Decimal:
+        """Tokens that can still be used to hold something."""
+        return self.tokens - self.locked
+
+    @classmethod
+    def from_json(cls, data: Any) -> Balance:
+        """Read the answer of ``/api/v0/addresses/{address}/balance``."""
+        answer = as_mapping(data)
+        return cls(
+            tokens=as_decimal(answer.get("balance")),
+            locked=as_decimal(answer.get("locked_amount") or 0),
+            credits=as_decimal(answer.get("credit_balance") or 0),
+        )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest files that a node takes, in bytes. The defaults are those of pyaleph's own configuration."""
+
+    storage: int = 100 * 1024**2
+    ipfs: int = 1024**3
+
+    @classmethod
+    def from_json(cls, data: Any) -> Limits:
+        """Read the answer of ``/api/v0/storage/limits.json``."""
+        answer = as_mapping(data)
+        return cls(
+            storage=int(as_decimal(as_mapping(answer.get("storage")).get("max_file_size"))),
+            ipfs=int(as_decimal(as_mapping(answer.get("ipfs")).get("max_upload_file_size"))),
+        )
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What a STORE message, or the newest amend of it, holds.
+
+    Attributes:
+        ref: Item hash of the original STORE.
+        owner: Whose it is.
+        file_hash: sha256 or CID of the bytes.
+        size: In bytes.
+    """
+
+    ref: str
+    owner: str
+    file_hash: str
+    size: int
+
+    @classmethod
+    def from_json(cls, data: Any) -> StoredFile:
+        """Read the answer of ``/api/v0/storage/by-ref`` or ``by-message-hash``."""
+        answer = as_mapping(data)
+        return cls(
+            ref=as_text(answer, "ref"),
+            owner=as_text(answer, "owner"),
+            file_hash=as_text(answer, "file_hash"),
+            size=int(as_decimal(answer.get("size"))),
+        )
+
+
+@dataclass(frozen=True)
+class PublishedRuntime:
+    """A runtime that the network itself lists.
+
+    Attributes:
+        name: Its name there.
+        item_hash: Of its STORE message.
+        default: Whether the list calls it the default for programs.
+        source: The aggregate it stands in: ``runtimes`` or ``vm-images``.
+    """
+
+    name: str
+    item_hash: str
+    default: bool
+    source: str
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object, or refuse anything else."""
+    if not isinstance(value, dict):
+        raise MalformedAnswerError(f"expected an object, not {shown(value)}")
+    return value
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a JSON list, or refuse anything else."""
+    if not isinstance(value, list):
+        raise MalformedAnswerError(f"expected a list, not {shown(value)}")
+    return value
+
+
+def as_text(answer: Mapping[str, Any], key: str) -> str:
+    """Return a field that must be there and be text."""
+    value = answer.get(key)
+    if not isinstance(value, str) or not value:
+        raise MalformedAnswerError(f"{key} is {shown(value)}")
+    return value
+
+
+def as_status(value: Any) -> MessageStatus:
+    """Return a status that is known."""
+    try:
+        return MessageStatus(value)
+    except ValueError:
+        raise MalformedAnswerError(f"unknown status {shown(value)}") from None
+
+
+def as_decimal(value: Any) -> Decimal:
+    """Return a finite number; nodes write some as numbers and some as text."""
+    try:
+        number = Decimal(str(value)) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise MalformedAnswerError(f"{shown(value)} is no number")
+    return number
+
+
+def as_time(value: Any) -> float:
+    """Return seconds since 1970 of a number or, as for pending messages, an ISO date."""
+    if value is None:
+        return 0.0
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    try:
+        # fromisoformat understands a trailing Z only from Python 3.11 on.
+        return datetime.fromisoformat(str(value).replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError):
+        raise MalformedAnswerError(f"{shown(value)} is no time") from None
+
+
+def shown(value: Any) -> str:
+    """Return foreign text fit for a terminal: one line, bounded, without control characters."""
+    text = value if isinstance(value, str) else repr(value)
+    clean = "".join(character if character.isprintable() else " " for character in text[: _TEXT_LIMIT + 1]).strip()
+    return clean if len(clean) <= _TEXT_LIMIT else clean[:_TEXT_LIMIT] + "…"

@@ -1,0 +1,441 @@
+"""A client of the network's nodes: publish, follow, find, price.
+
+Synchronous, and built on one rule: what happened to a message is what a later GET says, never what a POST answered
+(nodes answer 202 ``pending`` to a message that they processed long ago).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import heapq
+import itertools
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.errors import NetworkError, RejectedError, UsageError
+
+from . import transfer
+from .answers import (
+    Balance,
+    Limits,
+    MalformedAnswerError,
+    MessageStatus,
+    NetworkMessage,
+    Price,
+    PublishedRuntime,
+    StoredFile,
+    as_list,
+    as_mapping,
+    as_status,
+)
+from .pricing import estimation_message
+from .published import AGGREGATE_ADDRESS, read_runtimes
+from .rejections import rejection
+from .transport import Reply, Transport, bare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    import httpx
+    from typing_extensions import Self
+
+    from .messages import MessageType, SignedMessage
+
+DEFAULT_NODES = ("https://api2.aleph.im", "https://api3.aleph.im")
+
+_PAGE = 200
+_HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
+_FIRST_POLL = 0.1
+_SLOWEST_POLL = 3.0
+_OK, _ACCEPTED, _NOT_FOUND, _GONE, _UNPROCESSABLE = 200, 202, 404, 410, 422
+
+
+class NodeClient:
+    """Talks to the first of several nodes that answers.
+
+    Args:
+        urls: Base URLs of nodes, the preferred first.
+        client_factory: Makes the HTTP client; for tests and special transports.
+        sleep: Pauses, between retries and polls.
+        clock: Seconds since 1970 on this machine.
+        monotonic: A clock for deadlines.
+        notice: Is told, in a sentence, what is being waited for or tried again.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str] = DEFAULT_NODES,
+        *,
+        client_factory: Callable[[], httpx.Client] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._http = Transport(urls, client_factory=client_factory, sleep=sleep, monotonic=monotonic, notice=notice)
+        self._sleep = sleep
+        self._clock = clock
+        self._monotonic = monotonic
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes' addresses, without passwords."""
+        return tuple(bare(node) for node in self._http.nodes)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Messages
+
+    def publish(self, message: SignedMessage) -> MessageStatus:
+        """Send a signed message. Sending it again is harmless.
+
+        Returns:
+            What the node said at once, usually ``pending``; :meth:`wait` tells the outcome. ``rejected`` too is only
+            returned: :meth:`wait` raises it with its reason.
+
+        Raises:
+            RejectedError: The node does not understand the message; it keeps no record of it.
+            NetworkError: No node took it.
+        """
+
+        def read(reply: Reply) -> MessageStatus:
+            if reply.status in (_OK, _ACCEPTED, _GONE):
+                return as_status(as_mapping(reply.json()).get("message_status"))
+            if reply.status == _UNPROCESSABLE:
+                try:
+                    return as_status(as_mapping(reply.json()).get("message_status"))
+                except MalformedAnswerError:
+                    raise _refused(reply, f"{message.type} {message.item_hash}", code=0) from None
+            raise _refused(reply, f"{message.type} {message.item_hash}")
+
+        # With sync a node would hold the answer back for up to 30 seconds for a message that it knows.
+        body = {"sync": False, "message": message.to_json()}
+        return self._http.ask("POST", "/api/v0/messages", read, json=body)
+
+    def upload(
+        self, message: SignedMessage, file: Path, *, progress: Callable[[int], None] | None = None
+    ) -> MessageStatus:
+        """Send a file with its signed STORE message, streamed from disk.
+
+        Args:
+            message: Its content's ``item_type`` chooses the engine, its ``item_hash`` must be the file's.
+            file: The file.
+            progress: Is told how many bytes were sent in all.
+
+        Returns:
+            What the node said at once, as for :meth:`publish`.
+
+        Raises:
+            RejectedError: Too large, not paid for, wrongly signed, or not the file that the message names.
+            NetworkError: No node took it.
+        """
+        try:
+            return transfer.upload(self._http, message, file, progress)
+        except transfer.PaymentRequiredError as error:
+            raise self._unpaid(message, file.stat().st_size, error) from None
+
+    def status(self, item_hash: str) -> MessageStatus | None:
+        """Return where a message stands, or None if the node does not know it."""
+
+        def read(reply: Reply) -> MessageStatus | None:
+            if reply.status == _NOT_FOUND:
+                return None
+            return as_status(as_mapping(_expect_ok(reply, item_hash)).get("status"))
+
+        return self._http.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
+
+    def message(self, item_hash: str) -> NetworkMessage | None:
+        """Return a message with its status and content, or None if the node does not know it."""
+
+        def read(reply: Reply) -> NetworkMessage | None:
+            if reply.status == _NOT_FOUND:
+                return None
+            return NetworkMessage.from_json(_expect_ok(reply, item_hash))
+
+        return self._http.ask("GET", f"/api/v0/messages/{item_hash}", read)
+
+    def wait(self, item_hash: str, *, deadline: float = 120.0) -> NetworkMessage:
+        """Wait until a message has been processed.
+
+        Args:
+            item_hash: Of the message.
+            deadline: Seconds to wait at most.
+
+        Raises:
+            RejectedError: It was rejected, or was forgotten or removed meanwhile.
+            NetworkError: It is still pending, or unknown, at the deadline.
+        """
+        end = self._monotonic() + deadline
+        pause = _FIRST_POLL
+        while True:
+            message = self.message(item_hash)
+            if message is not None and message.status is not MessageStatus.PENDING:
+                return _settled(message)
+            if self._monotonic() + pause > end:
+                raise _still_waiting(item_hash, message, deadline)
+            self._sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads polls, no secret
+            pause = min(pause * 1.5, _SLOWEST_POLL)
+
+    def messages(
+        self,
+        *,
+        types: Iterable[str] = (),
+        owners: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        statuses: Iterable[str] = ("processed",),
+        refs: Iterable[str] = (),
+        hashes: Iterable[str] = (),
+        newest_first: bool = True,
+    ) -> Iterator[NetworkMessage]:
+        """Find messages, page by page.
+
+        Args:
+            types: Such as PROGRAM.
+            owners: Addresses that the messages act for.
+            tags: Any of these; none may hold a comma.
+            statuses: Such as processed, removing. Each is asked for apart, since lists do not say statuses.
+            refs: Item hashes that a STORE amends.
+            hashes: Item hashes.
+            newest_first: Order by the envelope's time.
+        """
+        query = {
+            "msgTypes": _joined(types),
+            "owners": _joined(owners),
+            "tags": _joined(tags),
+            "refs": _joined(refs),
+            "sortOrder": "-1" if newest_first else "1",
+        }
+        wanted = list(hashes)
+        groups = [wanted[i : i + _HASHES_A_QUERY] for i in range(0, len(wanted), _HASHES_A_QUERY)] or [[]]
+        streams = [
+            self._pages({**query, "hashes": _joined(group), "msgStatuses": status}, MessageStatus(status))
+            for status in statuses
+            for group in groups
+        ]
+        sign = -1 if newest_first else 1
+        return heapq.merge(*streams, key=lambda message: sign * message.time)
+
+    def _pages(self, query: Mapping[str, str], status: MessageStatus) -> Iterator[NetworkMessage]:
+        # Messages that arrive meanwhile push others onto the next page: those come twice, and are told once.
+        seen: set[str] = set()
+
+        def read(reply: Reply) -> list[NetworkMessage]:
+            listed = as_list(as_mapping(_expect_ok(reply, "messages")).get("messages"))
+            return [NetworkMessage.from_list(entry, status) for entry in listed]
+
+        for page in itertools.count(1):
+            params = {key: value for key, value in query.items() if value}
+            params |= {"page": str(page), "pagination": str(_PAGE)}
+            found = self._http.ask("GET", "/api/v0/messages.json", read, params=params)
+            fresh = [message for message in found if message.item_hash not in seen]
+            seen.update(message.item_hash for message in fresh)
+            yield from fresh
+            # A node that ignores the page would go on for ever: a page with nothing new ends it as well.
+            if len(found) < _PAGE or not fresh:
+                return
+
+    # Money
+
+    def balance(self, address: str) -> Balance:
+        """Return the tokens and credits of an address."""
+        return self._http.ask(
+            "GET",
+            f"/api/v0/addresses/{address}/balance",
+            lambda reply: Balance.from_json(_expect_ok(reply, address)),
+        )
+
+    def estimate(
+        self, content: Mapping[str, Any], type_: MessageType = "PROGRAM", sizes: Mapping[str, int] | None = None
+    ) -> Price:
+        """Return what a message would cost.
+
+        Args:
+            content: Its content, not signed.
+            type_: PROGRAM or STORE.
+            sizes: Bytes by file reference (or by file hash for a STORE), for what is not published yet; the network
+                counts unknown files without a size as free.
+        """
+        message = estimation_message(content, type_, sizes or {}, self._clock())
+        return self._http.ask(
+            "POST",
+            "/api/v0/price/estimate",
+            lambda reply: Price.from_json(_expect_ok(reply, f"price of the {type_}")),
+            json={"message": message},
+        )
+
+    def price(self, item_hash: str) -> Price:
+        """Return what a published message costs.
+
+        Raises:
+            RejectedError: It is not, or no longer, on the network.
+        """
+        status = self.status(item_hash)
+        if status is None or not status.is_live:
+            # Nodes answer 102 for pending messages, which HTTP clients take for a promise of more and wait.
+            raise RejectedError(f"It has no price: it is {status.value if status else 'unknown'}", where=item_hash)
+        return self._http.ask(
+            "GET",
+            f"/api/v0/price/{item_hash}",
+            lambda reply: Price.from_json(_expect_ok(reply, item_hash)),
+        )
+
+    # Files
+
+    def limits(self) -> Limits:
+        """Return the largest files that the node takes; those of its default configuration if it does not say."""
+
+        def read(reply: Reply) -> Limits:
+            return Limits() if reply.status == _NOT_FOUND else Limits.from_json(_expect_ok(reply, "limits"))
+
+        return self._http.ask("GET", "/api/v0/storage/limits.json", read)
+
+    def has_file(self, file_hash: str) -> bool:
+        """Tell whether the node has a file: then its STORE message needs no upload."""
+
+        def read(reply: Reply) -> bool:
+            if reply.status in (_OK, _NOT_FOUND):
+                return reply.status == _OK
+            raise _refused(reply, file_hash)
+
+        return self._http.ask("HEAD", f"/api/v0/storage/raw/{file_hash}", read)
+
+    def stored_file(self, item_hash: str, *, newest: bool = True) -> StoredFile | None:
+        """Return what a STORE message holds, or None if the node does not know it.
+
+        Args:
+            item_hash: Of the original STORE; with ``newest=False`` of any.
+            newest: Follow amends to the newest one.
+        """
+
+        def read(reply: Reply) -> StoredFile | None:
+            return None if reply.status == _NOT_FOUND else StoredFile.from_json(_expect_ok(reply, item_hash))
+
+        kind = "by-ref" if newest else "by-message-hash"
+        return self._http.ask("GET", f"/api/v0/storage/{kind}/{item_hash}", read)
+
+    def download(self, file_hash: str, destination: Path, progress: Callable[[int], None] | None = None) -> None:
+        """Fetch a file, check that its bytes are those of its hash, and only then put it in place.
+
+        Args:
+            file_hash: sha256 or CID.
+            destination: Where the file will be; what is there is replaced.
+            progress: Is told how many bytes have arrived.
+
+        Raises:
+            NetworkError: No node has it whole.
+        """
+        transfer.download(self._http, file_hash, destination, progress)
+
+    # The network
+
+    def aggregate(self, address: str, keys: Sequence[str]) -> dict[str, Any]:
+        """Return what an address has said of itself under some keys; empty if nothing."""
+
+        def read(reply: Reply) -> dict[str, Any]:
+            if reply.status == _NOT_FOUND:
+                return {}
+            return dict(as_mapping(as_mapping(_expect_ok(reply, address)).get("data")))
+
+        path = f"/api/v0/aggregates/{address}.json"
+        return self._http.ask("GET", path, read, params={"keys": _joined(keys), "limit": "1000"})
+
+    def runtimes(self) -> tuple[PublishedRuntime, ...]:
+        """Return the program runtimes that the network lists, by both aggregates that it publishes."""
+        return read_runtimes(self.aggregate(AGGREGATE_ADDRESS, ("runtimes", "vm-images")))
+
+    def clock_offset(self) -> float:
+        """Return how many seconds the node's clock is ahead of this machine's.
+
+        The signed time chooses payment rules and which amend is the newest, and no node checks it. Exact to a second.
+        """
+
+        def read(reply: Reply) -> float:
+            stamp = email.utils.parsedate_tz(reply.headers.get("date", ""))
+            if stamp is None:
+                raise MalformedAnswerError("HTTP without a date")
+            age = reply.headers.get("age", "")
+            told = email.utils.mktime_tz(stamp) + (int(age) if age.isdecimal() else 0)
+            # The header cuts to whole seconds, on average half of one.
+            return told + 0.5 - (self._clock() - (reply.ended - reply.started) / 2)
+
+        return self._http.ask("GET", "/api/v0/version", read, headers={"Cache-Control": "no-cache"})
+
+    def _unpaid(self, message: SignedMessage, size: int, error: transfer.PaymentRequiredError) -> RejectedError:
+        """Tell a 402 with the figures that the node leaves out."""
+        content = message.content
+        payer = str(content.get("address"))
+        try:
+            price = self.estimate(content, "STORE", {str(content.get("item_hash")): size})
+            balance = self.balance(payer)
+        except (NetworkError, RejectedError):
+            return error.plain
+        if price.payment_type == "credit":
+            figures = f"a day of it costs {price.per_day:.2f} credits, there are {balance.credits} for everything"
+        else:
+            figures = f"it needs {price.cost:.2f} ALEPH held, {balance.free:.2f} are free"
+        return RejectedError(
+            f"{error.plain.message}: {figures}", where=payer, hint=error.plain.hint, code=error.plain.code
+        )
+
+
+def _joined(values: Iterable[str]) -> str:
+    listed = list(values)
+    if any("," in value for value in listed):
+        raise UsageError(f"The network cannot look for words with a comma: {', '.join(listed)}")
+    return ",".join(listed)
+
+
+def _expect_ok(reply: Reply, subject: str) -> Any:
+    if reply.status != _OK:
+        raise _refused(reply, subject)
+    return reply.json()
+
+
+def _refused(reply: Reply, subject: str, code: int | None = None) -> RejectedError:
+    return RejectedError(
+        f"The node refuses it: HTTP {reply.status} {reply.text}".rstrip(),
+        where=f"{bare(reply.node)}: {subject}",
+        code=code,
+    )
+
+
+def _settled(message: NetworkMessage) -> NetworkMessage:
+    if message.status.is_live:
+        return message
+    if message.status is MessageStatus.REJECTED:
+        raise rejection(message)
+    by = f" by {', '.join(message.forgotten_by)}" if message.forgotten_by else ""
+    raise RejectedError(
+        f"The message was {message.status.value}{by}",
+        where=message.item_hash,
+        hint="Run the command again: it publishes a new one.",
+        item_hash=message.item_hash,
+    )
+
+
+def _still_waiting(item_hash: str, message: NetworkMessage | None, deadline: float) -> NetworkError:
+    again = "Run the same command again: it goes on from here and publishes nothing twice."
+    if message is None:
+        return NetworkError(
+            f"The node does not know the message after {deadline:.0f} s",
+            where=item_hash,
+            hint=f"It never arrived, or carries no signature that the node reads. {again}",
+        )
+    return NetworkError(
+        f"The {message.type or 'message'} is still pending after {deadline:.0f} s",
+        where=item_hash,
+        hint=f"The node retries what it waits for (a file, a volume, a ref) for several minutes. {again}",
+    )

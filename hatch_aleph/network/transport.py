@@ -1,0 +1,304 @@
+"""Requests to nodes: timeouts by phase, retries with back-off, fall-back to the next node, one kind of error.
+
+Everything asked here is safe to repeat: reading is, and a signed message stays the same message however often it is
+sent. The loop is ours rather than a retry library's because an attempt may go to another node, at once.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from hatch_aleph import __version__
+from hatch_aleph.errors import NetworkError, UsageError
+
+from .answers import MalformedAnswerError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import httpx
+
+T = TypeVar("T")
+
+ROUNDS = 4
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 8.0
+_LONGEST_RETRY_AFTER = 30.0
+# A page of 200 messages of 200,000 characters, and some.
+MAX_ANSWER = 64 * 1024**2
+_TOTAL_SECONDS = 120.0
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 530})
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A node's answer, read to its end.
+
+    Attributes:
+        node: Base URL of the node.
+        status: HTTP status.
+        headers: With keys in lower case.
+        body: At most ``MAX_ANSWER`` bytes.
+        started: When the request left, by the monotonic clock.
+        ended: When the answer had arrived.
+    """
+
+    node: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    started: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The answer's text, fit for a terminal: nodes give their reasons as plain text."""
+        return re.sub(r"^\d{3}: ", "", shown(self.body.decode("utf-8", "replace")))
+
+    def json(self) -> Any:
+        """Return the answer's JSON.
+
+        Raises:
+            MalformedAnswerError: It is none.
+        """
+        try:
+            return json.loads(self.body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            kind = self.headers.get("content-type", "no content type").split(";")[0]
+            raise MalformedAnswerError(f"HTTP {self.status} without JSON ({shown(kind)})") from None
+
+
+class _NodeFailure(Exception):  # noqa: N818 - never leaves this module
+    """One attempt that failed; ``final`` when the same node will not do better."""
+
+    def __init__(self, reason: str, *, final: bool = False, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+        self.retry_after = retry_after
+
+
+class Transport:
+    """Asks nodes in turn until one gives a proper answer.
+
+    Args:
+        urls: Base URLs, the preferred first. The one that answered last is asked first.
+        client_factory: Makes the HTTP client.
+        sleep: Pauses between rounds.
+        monotonic: A clock that only runs forward.
+        notice: Is told about each failure that is being retried.
+        jitter: Gives a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        client_factory: Callable[[], httpx.Client] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        notice: Callable[[str], None] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        if not urls:
+            raise UsageError("No node is named", hint="Give one with `--node URL`.")
+        self.nodes = tuple(_checked_url(url) for url in urls)
+        self._preferred = 0
+        self._client_factory = client_factory or default_client
+        self._client: httpx.Client | None = None
+        self._close: Callable[[], Any] = lambda: None
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._notice = notice or (lambda _text: None)
+        self._jitter = jitter
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._close()
+        self._client = None
+
+    def ask(self, method: str, path: str, read: Callable[[Reply], T], *, rounds: int = ROUNDS, **options: Any) -> T:
+        """Send a request and return what ``read`` makes of the answer.
+
+        Args:
+            method: HTTP method.
+            path: Below the node's base URL.
+            read: Judges the answer. A MalformedAnswerError from it counts as a failure of the node; other errors end
+                the request.
+            rounds: How often each node is tried.
+            **options: Of ``httpx.Client.stream``.
+
+        Raises:
+            NetworkError: No node gave a proper answer.
+        """
+
+        def attempt(node: str) -> T:
+            try:
+                return read(self._exchange(node, method, path, options))
+            except MalformedAnswerError as error:
+                raise _NodeFailure(f"answers what no node should: {error}") from None
+
+        return self._insist(attempt, rounds)
+
+    def fetch(self, path: str, consume: Callable[[Reply, Iterator[bytes]], T], *, rounds: int = ROUNDS) -> T:
+        """Send a GET and hand the body over piece by piece, unbounded in size.
+
+        Args:
+            path: Below the node's base URL.
+            consume: Takes status, headers and body; may be called again after a failure, then from the start.
+            rounds: How often each node is tried.
+
+        Raises:
+            NetworkError: No node gave a proper answer.
+        """
+
+        def attempt(node: str) -> T:
+            with self._open(node, "GET", path, {"headers": {"Accept-Encoding": "identity"}}) as response:
+                reply = self._checked(node, response, b"")
+                try:
+                    return consume(reply, response.iter_bytes(1 << 18))
+                except MalformedAnswerError as error:
+                    raise _NodeFailure(str(error)) from None
+
+        return self._insist(attempt, rounds)
+
+    def _insist(self, attempt: Callable[[str], T], rounds: int) -> T:
+        order = [(self._preferred + step) % len(self.nodes) for step in range(len(self.nodes))]
+        failures: dict[int, _NodeFailure] = {}
+        for round_number in range(rounds):
+            for index in order:
+                if index in failures and failures[index].final:
+                    continue
+                try:
+                    result = self._guarded(attempt, self.nodes[index])
+                except _NodeFailure as failure:
+                    failures[index] = failure
+                    continue
+                self._preferred = index
+                return result
+            if all(failure.final for failure in failures.values()) or round_number == rounds - 1:
+                break
+            self._pause(round_number, failures)
+        raise self._given_up([(self.nodes[index], failure.reason) for index, failure in failures.items()])
+
+    def _guarded(self, attempt: Callable[[str], T], node: str) -> T:
+        import httpx
+
+        try:
+            return attempt(node)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _NodeFailure(_in_words(error)) from None
+
+    def _pause(self, round_number: int, failures: Mapping[int, _NodeFailure]) -> None:
+        backoff = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**round_number) * (0.5 + self._jitter() / 2)
+        seconds = max(backoff, *(failure.retry_after for failure in failures.values()))
+        for index, failure in failures.items():
+            self._notice(f"{bare(self.nodes[index])} {failure.reason}; trying again in {seconds:.1f} s")
+        self._sleep(seconds)
+
+    def _exchange(self, node: str, method: str, path: str, options: Mapping[str, Any]) -> Reply:
+        started = self._monotonic()
+        with self._open(node, method, path, options) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise _NodeFailure(f"answers with more than {MAX_ANSWER >> 20} MiB", final=True)
+                if method == "GET" and self._monotonic() - started > _TOTAL_SECONDS:
+                    raise _NodeFailure(f"has not finished its answer in {_TOTAL_SECONDS:.0f} s")
+            return self._checked(node, response, bytes(body), started, self._monotonic())
+
+    def _open(
+        self, node: str, method: str, path: str, options: Mapping[str, Any]
+    ) -> AbstractContextManager[httpx.Response]:
+        if self._client is None:
+            self._client = self._client_factory()
+            # Closes the connections of a client that nobody closed; a plain __del__ could run too late.
+            self._close = weakref.finalize(self, self._client.close)
+        return self._client.stream(method, node + path, **options)
+
+    def _checked(
+        self, node: str, response: httpx.Response, body: bytes, started: float = 0.0, ended: float = 0.0
+    ) -> Reply:
+        status, headers = response.status_code, {key.lower(): value for key, value in response.headers.items()}
+        if response.is_redirect or response.has_redirect_location:
+            target = shown(headers.get("location", "nowhere"))
+            raise _NodeFailure(f"redirects to {target}: use the address that it names", final=True)
+        reply = Reply(node, status, headers, body, started, ended)
+        if status in _RETRIED:
+            raise _NodeFailure(f"answers HTTP {status} {reply.text}".rstrip(), retry_after=_retry_after(headers))
+        return reply
+
+    def _given_up(self, failures: Sequence[tuple[str, str]]) -> NetworkError:
+        local = any(urlsplit(node).hostname in _LOOPBACK for node, _ in failures)
+        hint = (
+            "Start the local node with `hatch-aleph node`, or name another with `--node URL`."
+            if local
+            else "Check your connection, or name another node with `--node URL`."
+        )
+        if len(failures) == 1:
+            node, reason = failures[0]
+            return NetworkError(f"The node {reason}", where=bare(node), hint=hint)
+        reasons = "; ".join(f"{bare(node)} {reason}" for node, reason in failures)
+        return NetworkError(f"None of {len(failures)} nodes helps: {reasons}", hint=hint)
+
+
+def default_client() -> httpx.Client:
+    """Return an HTTP client with a timeout for each phase and none for the whole, so that large files may take long."""
+    import httpx
+
+    return httpx.Client(
+        timeout=httpx.Timeout(connect=10, read=30, write=60, pool=10),
+        headers={"User-Agent": f"hatch-aleph/{__version__}", "Accept": "application/json, */*"},
+        follow_redirects=False,
+        # A node on this machine is never behind the proxy that the environment names.
+        mounts={f"all://{host}": httpx.HTTPTransport() for host in ("127.0.0.1", "localhost", "[::1]")},
+    )
+
+
+def bare(url: str) -> str:
+    """Return a URL without the password that it may carry."""
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url if "//" in url else f"https://{url}")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        raise UsageError("That is no address of a node", where=shown(bare(url)), hint="Such as https://api2.aleph.im")
+    return parts.geturl().rstrip("/")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    value = headers.get("retry-after", "")
+    return min(float(value), _LONGEST_RETRY_AFTER) if re.fullmatch(r"\d{1,6}", value) else 0.0
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _in_words(error: Exception) -> str:
+    import httpx
+
+    if isinstance(error, httpx.ConnectTimeout):
+        return "cannot be reached (no answer to the connection)"
+    if isinstance(error, httpx.ConnectError):
+        return f"cannot be reached ({shown(str(error))})"
+    if isinstance(error, httpx.WriteTimeout):
+        return "takes no more bytes (stalled)"
+    if isinstance(error, httpx.TimeoutException):
+        return "does not answer in time"
+    return f"breaks off ({shown(str(error)) or type(error).__name__})"

@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.errors import NetworkError, RejectedError, UsageError
+from hatch_aleph.network import Limits, MessageStatus, NodeClient, sign_message, store_content
+from tests.network.scripted import RECORDED, Answer, ScriptedNode, as_json, as_text, recorded, unused_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_aleph.network import Account, SignedMessage
+
+H = "ab" * 32
+CREDIT = {"chain": "ETH", "type": "credit"}
+
+
+def store(account: Account, data: bytes, payment: dict[str, str] | None = CREDIT) -> SignedMessage:
+    content = store_content(account.address, hashlib.sha256(data).hexdigest(), "storage", time=1.0, payment=payment)
+    return sign_message(account, "STORE", content, channel="TEST", time=1.0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "image.squashfs"
+    path.write_bytes(b"hsqs" * 1000)
+    return path
+
+
+def test_publish_sends_the_signed_message_as_it_is(client: NodeClient, node: ScriptedNode, account: Account) -> None:
+    message = store(account, b"x")
+    node.on("POST", "/api/v0/messages", recorded("known again"))
+    assert client.publish(message) is MessageStatus.PENDING
+    assert node.asked[0].json == {"sync": False, "message": message.to_json()}
+
+
+def test_publish_of_what_is_not_understood(client: NodeClient, node: ScriptedNode, account: Account) -> None:
+    node.on("POST", "/api/v0/messages", recorded("bad format"))
+    with pytest.raises(RejectedError, match="InvalidMessageFormat") as caught:
+        client.publish(store(account, b"x"))
+    assert caught.value.code == 0
+
+
+def test_publish_of_a_rejected_message_leaves_the_reason_to_wait(
+    client: NodeClient, node: ScriptedNode, account: Account
+) -> None:
+    node.on("POST", "/api/v0/messages", recorded("rejected by post"))
+    assert client.publish(store(account, b"x")) is MessageStatus.REJECTED
+
+
+def test_upload_is_multipart_with_the_message_first(
+    client: NodeClient, node: ScriptedNode, account: Account, file: Path
+) -> None:
+    message = store(account, file.read_bytes())
+    node.on("POST", "/api/v0/storage/add_file", as_json({"status": "success", "hash": message.content["item_hash"]}))
+    sent: list[int] = []
+    assert client.upload(message, file, progress=sent.append) is MessageStatus.PROCESSED
+    body = node.asked[0].body
+    assert body.index(b'name="metadata"') < body.index(b'name="file"')
+    assert message.signature.encode() in body
+    assert file.read_bytes() in body
+    assert sent[-1] == file.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        ("bad signature", 1, "signature"),
+        ("hash mismatch", None, "build and deploy again"),
+        ("too large", None, "too large"),
+        ("ipfs off", None, "IPFS is disabled"),
+    ],
+)
+def test_refused_uploads_tell_why(
+    client: NodeClient, node: ScriptedNode, account: Account, file: Path, answer: str, code: int | None, words: str
+) -> None:
+    node.on("POST", "/api/v0/storage/add_file", recorded(answer))
+    with pytest.raises(RejectedError, match=words) as caught:
+        client.upload(store(account, file.read_bytes()), file)
+    assert caught.value.code == code
+    assert len(node.asked) == 1
+
+
+def test_unpaid_upload_tells_figures(client: NodeClient, node: ScriptedNode, account: Account, file: Path) -> None:
+    node.on("POST", "/api/v0/storage/add_file", recorded("unpaid"))
+    node.on("POST", "/api/v0/price/estimate", recorded("store price"))
+    node.on("GET", f"/api/v0/addresses/{account.address}/balance", recorded("balance"))
+    with pytest.raises(RejectedError, match=r"a day of it costs 107\.80 credits, there are 1000000000000") as caught:
+        client.upload(store(account, file.read_bytes()), file)
+    assert caught.value.code == 6
+
+
+def test_unpaid_upload_without_figures(client: NodeClient, node: ScriptedNode, account: Account, file: Path) -> None:
+    node.on("POST", "/api/v0/storage/add_file", recorded("unpaid"))
+    with pytest.raises(RejectedError, match="tokens") as caught:
+        client.upload(store(account, file.read_bytes(), None), file)
+    assert caught.value.code == 5
+
+
+def test_rejected_upload_that_says_success(
+    client: NodeClient, node: ScriptedNode, account: Account, file: Path
+) -> None:
+    node.on("POST", "/api/v0/storage/add_file", as_json({"status": "success", "hash": H}, 422))
+    assert client.upload(store(account, file.read_bytes()), file) is MessageStatus.REJECTED
+
+
+def test_status_and_message(client: NodeClient, node: ScriptedNode) -> None:
+    node.on("GET", f"/api/v0/messages/{H}", recorded("store processed"))
+    message = client.message(H)
+    assert message
+    expected = RECORDED["store processed"]["json"]["message"]
+    assert (message.item_hash, message.type, message.owner) == (expected["item_hash"], "STORE", expected["sender"])
+    assert message.content == expected["content"]
+    assert message.content_time == expected["content"]["time"]
+    assert client.status(H) is None
+    node.on("GET", f"/api/v0/messages/{H}/status", recorded("store processed"))
+    assert client.status(H) is MessageStatus.PROCESSED
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "attribute", "value"),
+    [
+        (
+            "forgotten",
+            "forgotten",
+            "forgotten_by",
+            ("b2015fabb4e7d3df70dd403011db4ae7c6f25ffa109898cb5559cd06249079d3",),
+        ),
+        ("removing", "removing", "reason", "credit_insufficient"),
+        ("pending program", "pending", "type", "PROGRAM"),
+        ("rejected 6", "rejected", "error_code", 6),
+    ],
+)
+def test_messages_of_every_status(
+    client: NodeClient, node: ScriptedNode, name: str, status: str, attribute: str, value: Any
+) -> None:
+    node.on("GET", f"/api/v0/messages/{H}", recorded(name))
+    message = client.message(H)
+    assert message
+    assert message.status.value == status
+    assert getattr(message, attribute) == value
+    assert message.time > 1795558000
+
+
+def test_wait_until_processed(client: NodeClient, node: ScriptedNode, pauses: list[float]) -> None:
+    node.on(
+        "GET",
+        f"/api/v0/messages/{H}",
+        recorded("unknown message"),
+        recorded("pending program"),
+        recorded("store processed"),
+    )
+    assert client.wait(H).status is MessageStatus.PROCESSED
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("rejected 6", 6, r"required: 107\.804934183756585600 credits, available: 0 credits"),
+        ("rejected 5", 5, r"required: 400\.000000000000000000 ALEPH, available: 0 ALEPH"),
+        ("rejected 301", 301, "abababababab"),
+        ("rejected 503", 503, "File 9db5bf.* used on vm 230ee9"),
+        ("rejected 501", 501, "message: bf57b36"),
+        ("forgotten", None, "was forgotten by b2015f"),
+    ],
+)
+def test_wait_tells_rejections_in_words(
+    client: NodeClient, node: ScriptedNode, name: str, code: int | None, words: str
+) -> None:
+    node.on("GET", f"/api/v0/messages/{H}", recorded(name))
+    with pytest.raises(RejectedError, match=words) as caught:
+        client.wait(H)
+    assert caught.value.code == code
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("pending program", "PROGRAM is still pending"), ("unknown message", "not know")]
+)
+def test_wait_ends_at_the_deadline(node: ScriptedNode, name: str, words: str) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    node.on("GET", f"/api/v0/messages/{H}", recorded(name))
+    with (
+        NodeClient([node.url], sleep=sleep, monotonic=lambda: now[0]) as client,
+        pytest.raises(NetworkError, match=words),
+    ):
+        client.wait(H, deadline=60)
+    assert 55 < now[0] <= 62
+    assert len(node.asked) < 40
+
+
+def entry(number: int) -> dict[str, Any]:
+    return {"item_hash": f"{number:064x}", "type": "STORE", "time": float(number), "content": {"address": "0x1"}}
+
+
+def test_list_of_a_real_node(client: NodeClient, node: ScriptedNode) -> None:
+    node.on("GET", "/api/v0/messages.json", recorded("list"))
+    found = list(client.messages(types=["STORE"], owners=["0xB380C200822E5626f99DF90c1D5e38Be416ca55c"]))
+    assert [message.item_hash for message in found] == [
+        message["item_hash"] for message in RECORDED["list"]["json"]["messages"]
+    ]
+    assert all(message.status is MessageStatus.PROCESSED and message.content for message in found)
+
+
+def test_pages_are_followed_and_shifted_messages_told_once(client: NodeClient, node: ScriptedNode) -> None:
+    # While page one was read, two messages arrived: 300 and 299 slip onto page two.
+    first = as_json({"messages": [entry(n) for n in range(500, 300, -1)]})
+    second = as_json({"messages": [entry(n) for n in range(302, 200, -1)]})
+    node.on("GET", "/api/v0/messages.json", first, second)
+    found = [int(message.item_hash, 16) for message in client.messages(tags=["p/production"])]
+    assert found == list(range(500, 200, -1))
+    assert ["page=1" in node.asked[0].path, "page=2" in node.asked[1].path] == [True, True]
+
+
+def test_a_node_that_ignores_pages_ends(client: NodeClient, node: ScriptedNode) -> None:
+    node.on("GET", "/api/v0/messages.json", as_json({"messages": [entry(n) for n in range(200)]}))
+    assert len(list(client.messages())) == 200
+    assert len(node.asked) == 2
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_statuses_are_asked_apart_and_merged_by_time(
+    client: NodeClient, node: ScriptedNode, newest_first: bool
+) -> None:
+    order = sorted([1, 4, 5], reverse=newest_first)
+    node.on(
+        "GET",
+        "/api/v0/messages.json",
+        as_json({"messages": [entry(n) for n in order]}),
+        as_json({"messages": [entry(3)]}),
+    )
+    found = list(client.messages(statuses=("processed", "removing"), newest_first=newest_first))
+    assert [int(message.item_hash, 16) for message in found] == sorted([1, 3, 4, 5], reverse=newest_first)
+    assert [message.status.value for message in found if message.time == 3] == ["removing"]
+
+
+def test_many_hashes_fit_into_request_lines(client: NodeClient, node: ScriptedNode) -> None:
+    node.on("GET", "/api/v0/messages.json", as_json({"messages": []}))
+    assert list(client.messages(hashes=[f"{n:064x}" for n in range(300)])) == []
+    assert max(len(asked.path) for asked in node.asked) < 8000
+    asked = re.findall(r"[0-9a-f]{64}", " ".join(asked.path for asked in node.asked))
+    assert len(set(asked)) == 300
+
+
+def test_a_tag_with_a_comma_cannot_be_looked_for(client: NodeClient) -> None:
+    with pytest.raises(UsageError, match="comma"):
+        client.messages(tags=["a,b"])
+
+
+def test_money(client: NodeClient, node: ScriptedNode, account: Account) -> None:
+    node.on("GET", f"/api/v0/addresses/{account.address}/balance", recorded("balance"))
+    balance = client.balance(account.address)
+    assert (balance.tokens, balance.credits) == (Decimal(100000), Decimal(1000000000000))
+    assert balance.free == Decimal("100000.0") - Decimal("800.0000082651774")
+    node.on("POST", "/api/v0/price/estimate", recorded("program estimate"))
+    price = client.estimate(
+        {"address": account.address, "code": {"ref": H}, "volumes": [{"ref": H}, {"ref": "0" * 64}]},
+        sizes={H: 2**20 + 1},
+    )
+    assert price.payment_type == "credit"
+    assert price.per_day == Decimal("6.111111111111111111") * 86400
+    assert price.held == 0
+    assert sum(line.cost for line in price.detail) == pytest.approx(price.cost)
+    sent = node.asked[-1].json["message"]
+    assert "signature" not in sent
+    assert '"code":{"ref":"' + H + '","estimated_size_mib":2}' in sent["item_content"]
+    assert sent["item_content"].count("estimated_size_mib") == 2
+
+
+def test_price_of_what_is_not_live(client: NodeClient, node: ScriptedNode) -> None:
+    with pytest.raises(RejectedError, match="unknown"):
+        client.price(H)
+    node.on("GET", f"/api/v0/messages/{H}/status", recorded("pending program"))
+    with pytest.raises(RejectedError, match="pending"):
+        client.price(H)
+    node.on("GET", f"/api/v0/messages/{H}/status", recorded("removing"))
+    node.on("GET", f"/api/v0/price/{H}", recorded("store price"))
+    assert client.price(H).per_month == Decimal("0.001247742293793479") * 2592000
+
+
+def test_limits(client: NodeClient, node: ScriptedNode) -> None:
+    assert client.limits() == Limits()
+    node.on("GET", "/api/v0/storage/limits.json", recorded("limits"))
+    assert client.limits() == Limits(storage=104857600, ipfs=1073741824)
+
+
+def test_stored_files(client: NodeClient, node: ScriptedNode) -> None:
+    assert client.stored_file(H) is None
+    node.on("GET", f"/api/v0/storage/by-ref/{H}", recorded("by-ref"))
+    stored = client.stored_file(H)
+    assert stored
+    assert (stored.size, stored.file_hash) == (21, "d1202aa4644a267c1a0fdb418b2706fa9219cd1c5e85df7b7c1137934572fbdd")
+    assert client.has_file(H) is False
+    node.on("HEAD", f"/api/v0/storage/raw/{H}", Answer())
+    assert client.has_file(H) is True
+
+
+def test_download_checks_the_hash_and_replaces_at_once(client: NodeClient, node: ScriptedNode, tmp_path: Path) -> None:
+    data = b"data" * 100_000
+    name = hashlib.sha256(data).hexdigest()
+    target = tmp_path / "deep" / "file"
+    node.on("GET", f"/api/v0/storage/raw/{name}", Answer(200, data[:-1] + b"X"), Answer(200, data))
+    seen: list[int] = []
+    client.download(name, target, seen.append)
+    assert target.read_bytes() == data
+    assert seen[-1] == len(data)
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+def test_download_of_wrong_bytes_leaves_what_was_there(client: NodeClient, node: ScriptedNode, tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"before")
+    node.on("GET", f"/api/v0/storage/raw/{H}", Answer(200, b"wrong"))
+    with pytest.raises(NetworkError, match="other bytes"):
+        client.download(H, target)
+    assert target.read_bytes() == b"before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_aggregates(client: NodeClient, node: ScriptedNode) -> None:
+    assert client.aggregate("0x1", ["domains"]) == {}
+    node.on("GET", "/api/v0/aggregates/0x1.json", recorded("domains"))
+    assert client.aggregate("0x1", ["domains"])["domains"]["example.org"]["type"] == "program"
+
+
+def test_runtimes_of_both_aggregates_and_nothing_from_noise(client: NodeClient, node: ScriptedNode) -> None:
+    data = {
+        "runtimes": {
+            "entries": [
+                {"id": "a", "name": "Debian", "type": "program", "item_hash": H, "default": True},
+                {"id": "b", "name": "Rescue", "type": "rescue", "item_hash": H},
+                {"id": "c", "type": "program"},
+                7,
+            ]
+        },
+        "vm-images": {"runtimes": {"py": {"hash": H}, "bad": []}, "defaults": {"runtime": "py"}},
+    }
+    path = "/api/v0/aggregates/0xFba561a84A537fCaa567bb7A2257e7142701ae2A.json"
+    node.on("GET", path, as_json({"address": "0x", "data": data, "info": {}}))
+    assert [(found.name, found.default, found.source) for found in client.runtimes()] == [
+        ("Debian", True, "runtimes"),
+        ("py", True, "vm-images"),
+    ]
+    node.on("GET", path, as_json({"data": {"runtimes": [], "vm-images": {"runtimes": 3, "defaults": 1}}}))
+    assert client.runtimes() == ()
+
+
+def test_clock_offset_is_exact_to_a_second(node: ScriptedNode) -> None:
+    node.on("GET", "/api/v0/version", as_json({"version": "1"}))
+    with NodeClient([node.url], clock=lambda: time.time() - 300) as client:
+        assert client.clock_offset() == pytest.approx(300, abs=1)
+    with NodeClient([node.url]) as client:
+        assert client.clock_offset() == pytest.approx(0, abs=1)
+
+
+def test_next_node_helps_and_is_kept(node: ScriptedNode, pauses: list[float]) -> None:
+    dead = unused_url()
+    node.on("GET", f"/api/v0/messages/{H}/status", recorded("store processed"))
+    with NodeClient([dead, node.url], sleep=pauses.append) as client:
+        assert client.status(H) is MessageStatus.PROCESSED
+        assert client.status(H) is MessageStatus.PROCESSED
+    assert pauses == []
+
+
+def test_offline_names_node_and_next_step(pauses: list[float]) -> None:
+    told: list[str] = []
+    with (
+        NodeClient([unused_url()], sleep=pauses.append, notice=told.append) as client,
+        pytest.raises(NetworkError, match="cannot be reached") as caught,
+    ):
+        client.status(H)
+    assert "--node" in str(caught.value)
+    assert len(pauses) == len(told) == 3
+    assert pauses[0] < pauses[1] < pauses[2]
+
+
+def test_a_password_in_an_address_is_never_told(pauses: list[float]) -> None:
+    url = unused_url().replace("//", "//user:hunter2@")
+    told: list[str] = []
+    with NodeClient([url], sleep=pauses.append, notice=told.append) as client:
+        with pytest.raises(NetworkError) as caught:
+            client.status(H)
+        assert "hunter2" not in str(caught.value) + "".join(told) + "".join(client.nodes)
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "http://", "http://x:99999999", "http://[", "https://x/?q=1"])
+def test_what_is_no_address(url: str) -> None:
+    with pytest.raises(UsageError):
+        NodeClient([url])
+
+
+def test_overload_is_waited_out(client: NodeClient, node: ScriptedNode, pauses: list[float]) -> None:
+    busy = Answer(503, b"busy", {"Retry-After": "7"})
+    node.on("GET", f"/api/v0/messages/{H}/status", busy, as_text("boom", 500), recorded("store processed"))
+    assert client.status(H) is MessageStatus.PROCESSED
+    assert pauses[0] == 7
+    assert len(pauses) == 2
