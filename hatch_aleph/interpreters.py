@@ -1,0 +1,154 @@
+"""Finds CPython interpreters of a runtime's minor version on this machine.
+
+Whoever builds, the same interpreter is found: the newest of all that are here, never the one that happens to run this
+tool. So bytecode is the same whatever Python the build tool itself lives in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_ASK = "import sys; print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.version_info[3])"
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A CPython of this machine.
+
+    Attributes:
+        path: Its executable.
+        version: Its full version, ``3.11.7``.
+    """
+
+    path: Path
+    version: str
+
+
+def find(minor: str, *, memory: Path | None = None, environ: Mapping[str, str] = os.environ) -> Interpreter | None:
+    """Return the newest CPython of a minor version, or None when there is none.
+
+    Args:
+        minor: Such as "3.11".
+        memory: A file that remembers what was found: asking every interpreter again takes longer than many a build.
+        environ: Where PATH, HOME and PYENV_ROOT are read.
+    """
+    key = _surroundings(environ)
+    remembered = _recall(memory, minor, key)
+    if remembered is not None:
+        return remembered
+    chosen = _newest(minor, _candidates(minor, environ)) or _newest(minor, [Path(sys.executable)])
+    if chosen is not None:
+        _remember(memory, minor, key, chosen)
+    return chosen
+
+
+def _newest(minor: str, candidates: Iterable[Path]) -> Interpreter | None:
+    found = [
+        interpreter
+        for interpreter in map(ask, dict.fromkeys(candidates))
+        if interpreter is not None and interpreter.version.rpartition(".")[0] == minor
+    ]
+    # The path decides between two of one version, so that the choice is the same each time.
+    return max(found, key=lambda each: (int(each.version.rpartition(".")[2]), str(each.path)), default=None)
+
+
+def ask(path: Path) -> Interpreter | None:
+    """Ask an executable what it is; None when it is no released CPython, or does not run."""
+    try:
+        done = subprocess.run(
+            [str(path), "-I", "-S", "-c", _ASK], check=False, capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    words = done.stdout.split()
+    if done.returncode or words[::2] != ["cpython", "final"]:
+        return None  # another Python, a pre-release, or a version manager's shim that refuses to run
+    return Interpreter(path, words[1])
+
+
+def _candidates(minor: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield what may be such an interpreter: on PATH, among pyenv's and uv's."""
+    for folder in environ.get("PATH", "").split(os.pathsep):
+        name = shutil.which(f"python{minor}", path=folder) if folder else None
+        if name:
+            yield Path(name)
+    binary = "python.exe" if os.name == "nt" else f"bin/python{minor}"
+    for root in (_pyenv(environ), _uv_pythons(environ)):
+        yield from sorted(root.glob(f"*{minor}*/{binary}"))
+    if os.name == "nt":
+        found = _ask_uv(minor)
+        if found:
+            yield found
+
+
+def _pyenv(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+
+
+def _uv_pythons(environ: Mapping[str, str]) -> Path:
+    """Return where uv keeps its own Pythons (``uv python dir``), which it tells too slowly to be asked each time."""
+    if "UV_PYTHON_INSTALL_DIR" in environ:
+        return Path(environ["UV_PYTHON_INSTALL_DIR"])
+    data = environ.get("APPDATA") if os.name == "nt" else environ.get("XDG_DATA_HOME")
+    return Path(data or Path.home() / ".local" / "share") / "uv" / ("data/python" if os.name == "nt" else "python")
+
+
+def _ask_uv(minor: str) -> Path | None:
+    """Ask uv, which also reads the Windows registry."""
+    from uv import find_uv_bin
+
+    command = [find_uv_bin(), "python", "find", "--no-project", "--no-python-downloads", minor]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None
+
+
+def _surroundings(environ: Mapping[str, str]) -> list[Any]:
+    """Return what must be as it was for a remembered interpreter to be the right one still."""
+    on_path = [_stamp(Path(folder)) for folder in environ.get("PATH", "").split(os.pathsep) if folder]
+    return [*on_path, _stamp(_pyenv(environ)), _stamp(_uv_pythons(environ))]
+
+
+def _stamp(path: Path) -> list[Any]:
+    try:
+        status = path.stat()
+    except OSError:
+        return [str(path)]
+    return [str(path), status.st_mtime_ns, status.st_size]
+
+
+def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | None:
+    if memory is None:
+        return None
+    try:
+        entry = json.loads(memory.read_text("utf-8"))[minor]
+        path = Path(entry["path"])
+        if entry["key"] == key and entry["stamp"] == _stamp(path.resolve()):
+            return Interpreter(path, entry["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # nothing is remembered, or nothing that can be read: look again
+    return None
+
+
+def _remember(memory: Path | None, minor: str, key: list[Any], chosen: Interpreter) -> None:
+    if memory is None:
+        return
+    try:
+        known = json.loads(memory.read_text("utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    entry = {"path": str(chosen.path), "version": chosen.version, "key": key, "stamp": _stamp(chosen.path.resolve())}
+    # A cache that cannot be written, or that another process writes as well, costs time and nothing else.
+    with contextlib.suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        memory.write_text(json.dumps({**known, minor: entry}), "utf-8")
