@@ -95,12 +95,11 @@ def wheel_of_this_checkout(folder: Path) -> dict[str, str]:
         [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(HERE.parent)],
         check=True,
     )
-    links = {
-        name: " ".join(filter(None, [folder.as_uri(), os.environ.get(name)]))
-        for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS")
-    }
     # uv remembers a find-links wheel by folder, name and version; this folder is new each time.
-    return links
+    return {
+        name: separator.join(filter(None, [folder.as_uri(), os.environ.get(name)]))
+        for name, separator in (("UV_FIND_LINKS", ","), ("PIP_FIND_LINKS", " "))
+    }
 
 
 def free_port() -> int:

@@ -72,7 +72,7 @@ def build_code(
         _write_zip(entries, image)
     else:
         image = destination / f"{stem}-code.squashfs"
-        options = Options(codec=settings.compression.codec, level=settings.compression.level or 9)
+        options = Options(codec=settings.compression.codec, level=settings.compression.level)
         try:
             write_image(entries, image, options)
         except SquashfsError as error:

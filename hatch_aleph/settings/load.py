@@ -132,12 +132,9 @@ def _check(settings: Settings, where: str, problems: list[str]) -> None:
         for name in settings.prune
         if name not in _PRUNINGS
     )
-    limit = {"zstd": 22, "gzip": 9, "xz": 0}[settings.compression.codec]
+    limit = {"zstd": 22, "gzip": 9, "xz": 9}[settings.compression.codec]
     if settings.compression.level and settings.compression.level > limit:
-        problems.append(
-            f"{where}.compression.level: {settings.compression.codec} has "
-            + (f"levels 1 to {limit}" if limit else "no levels")
-        )
+        problems.append(f"{where}.compression.level: {settings.compression.codec} has levels 1 to {limit}")
     _check_variables(settings, where, problems)
     _check_volumes(settings, where, problems)
 

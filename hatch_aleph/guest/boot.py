@@ -1,0 +1,118 @@
+"""From the entrypoint's name to the app that the guest's init calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .configuration import Configuration, built_with_other_packages, read_configuration
+from .entry import Entry
+from .surroundings import prepare, reset_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .programs import Program
+
+
+def boot(name: str) -> Entry:
+    """Import what the entrypoint names and wrap it; runs once, inside the init's event loop.
+
+    Raises:
+        LookupError: When the entrypoint names nothing that can be run.
+    """
+    configuration = read_configuration()
+    if built_with_other_packages(configuration):
+        from .programs import Unavailable  # a rare case
+
+        reason = "This program is being updated: its code and its packages do not belong together yet."
+        return Entry(Unavailable(reason), configuration.seconds)
+    if configuration.interface == "executable":
+        reset_logging()
+        from .executable import Executable  # most programs have none
+
+        return Entry(Executable(name, configuration), configuration.seconds)
+    prepare(configuration.code_root, configuration.packages_root)
+    return Entry(_program(name, configuration), configuration.seconds)
+
+
+def _program(name: str, configuration: Configuration) -> Program:
+    from .interfaces import recognise  # after the path is in order
+
+    interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface))
+    if interface == "wsgi":
+        from .wsgi import WsgiProgram  # most programs are ASGI
+
+        return WsgiProgram(app)
+    from .asgi import AsgiProgram  # not needed for WSGI
+
+    return AsgiProgram(app, doubled=interface == "asgi2")
+
+
+def find(name: str) -> Any:
+    """Import ``module:attribute``; the attribute may be dotted, and may be called: ``module:make("x", debug=True)``.
+
+    Raises:
+        LookupError: When there is no such module or attribute.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        message = f"the entrypoint {name!r} must be written module:attribute"
+        raise LookupError(message)
+    found: Any
+    try:
+        found = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        message = f"there is no module {error.name!r} in the code image, which the entrypoint {name!r} names"
+        raise LookupError(message) from error
+    path, call, arguments = attribute.partition("(")
+    try:
+        for step in path.split("."):
+            found = getattr(found, step)
+    except AttributeError as error:
+        message = f"the entrypoint {name!r} names what {module_name!r} does not have: {error}"
+        raise LookupError(message) from error
+    return _call(found, arguments, name) if call else found
+
+
+def _call(factory: Any, arguments: str, name: str) -> Any:
+    import ast  # only for entrypoints that are written as a call
+
+    try:
+        call = ast.parse(f"f({arguments}", mode="eval").body
+        positional = [ast.literal_eval(one) for one in call.args]  # type: ignore[attr-defined]
+        named = {one.arg: ast.literal_eval(one.value) for one in call.keywords}  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError, AttributeError) as error:
+        message = f"the entrypoint {name!r} may be called with plain values only"
+        raise LookupError(message) from error
+    return factory(*positional, **named)
+
+
+def outside_the_loop(work: Callable[[], Any]) -> Any:
+    """Run an import as if no event loop were running, so that ``asyncio.run`` at its top works.
+
+    Code that wants the running loop instead (it works under uvicorn) gets a second try with it.
+    """
+    try:
+        with _hidden_loop():
+            return work()
+    except RuntimeError as error:
+        if "no running event loop" not in str(error):
+            raise
+    return work()
+
+
+@contextlib.contextmanager
+def _hidden_loop() -> Iterator[None]:
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - asyncio exports the pair for such uses
+    asyncio._set_running_loop(None)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        if loop is not None:
+            asyncio.set_event_loop(loop)
+        asyncio._set_running_loop(loop)  # noqa: SLF001

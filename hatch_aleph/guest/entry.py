@@ -1,0 +1,126 @@
+"""The ASGI app that the guest's init calls: hands everything on to the program behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .exchange import ClientGone, Exchange
+from .scope import complete_scope
+from .surroundings import StandardOutput
+
+if TYPE_CHECKING:
+    from .programs import Program
+
+_logger = logging.getLogger("aleph_entry")
+# At halt: requests that are still running, the program's own stop, handlers of atexit. The host kills after 5 s.
+FINISH_SECONDS = 1.0
+ATEXIT_SECONDS = 0.5
+
+
+class Entry:
+    """One per VM.
+
+    Args:
+        program: What answers.
+        seconds: How long the host waits for an answer.
+    """
+
+    def __init__(self, program: Program, seconds: float) -> None:
+        self._program = program
+        self._deadline = max(seconds - min(1.0, seconds / 10), 0.1)
+        self._output = StandardOutput()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Take one call of the init: start-up, halt, a request or a subscribed message."""
+        self._output.restore()
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "lifespan":
+            event = (await receive())["type"]
+            await (self._stop() if event == "lifespan.shutdown" else self._start())
+            await send({"type": f"{event}.complete"})
+        else:
+            await self._event(receive, send)
+
+    async def _start(self) -> None:
+        if not self._started:
+            await self._program.start()
+            self._started = True
+
+    async def _stop(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FINISH_SECONDS)
+        try:
+            await self._program.stop()
+        except Exception:  # noqa: BLE001 - at halt nothing may hold up the VM
+            _report("the program's shutdown failed")
+        await _run_exit_handlers()
+
+    async def _http(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await self._start()
+        body = (await receive())["body"]
+        full = complete_scope(scope, body, getattr(self._program, "state", {}))
+        exchange = Exchange(full, body, self._deadline)
+        task = asyncio.get_running_loop().create_task(self._answer(exchange))
+        exchange.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        status, headers, answer = await exchange.answered
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer, "more_body": False})
+
+    async def _answer(self, exchange: Exchange) -> None:
+        """Run the program for one request; nothing that it raises gets past here (SystemExit would end the init)."""
+        try:
+            await self._program.answer(exchange)
+        except ClientGone:
+            exchange.fail()
+        except BaseException as error:  # noqa: BLE001
+            if not (isinstance(error, asyncio.CancelledError) and exchange.over.is_set()):
+                _report("Exception in the app")
+            exchange.fail()
+        else:
+            if not exchange.answered.done():
+                await asyncio.sleep(0)  # a thread's last word may still be on its way
+                if not exchange.answered.done():
+                    _logger.error("the app returned without completing its answer")
+                    exchange.fail()
+
+    async def _event(self, receive: Any, send: Any) -> None:
+        """Pass a subscribed message on, and answer in the app's place if need be: else the init waits for ever."""
+        await self._start()
+        answer = None
+        try:
+            answer = await self._program.event((await receive())["body"])
+        except Exception:  # noqa: BLE001 - the app may not know such events
+            _report("Exception in the app, at a message that the program is subscribed to")
+        if answer is None:
+            answer = {"type": "aleph.message.response", "error": "the program did not take the message"}
+        await send(answer)
+
+
+def _report(what: str) -> None:
+    _logger.disabled = False  # a logging configuration of the app may have switched it off
+    _logger.exception(what)  # noqa: LOG004 - called from handlers only
+
+
+async def _run_exit_handlers() -> None:
+    """Run what the app registered with ``atexit``: the VM is switched off, so Python's own exit never comes."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def run() -> None:
+        atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name
+        loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, daemon=True).start()
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(done.wait(), ATEXIT_SECONDS)

@@ -1,0 +1,116 @@
+"""One HTTP request and its answer, gathered whole: the guest's protocol has no streams."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+from .answers import Headers, finish, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Joining, packing and sending hold up to four copies of an answer at once.
+ANSWER_LIMIT = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
+CANCEL_AFTER = 1.0
+
+
+class ClientGone(OSError):  # noqa: N818 - a condition that servers signal, no failure
+    """The answer can no longer reach the client."""
+
+
+class Exchange:
+    """Takes the answer from the app, piece by piece, and resolves ``answered`` when it can be sent.
+
+    The pieces may come from another thread; what ends the exchange (``complete``, ``fail``, ``refuse``,
+    ``cut``) is called in the event loop.
+
+    Attributes:
+        scope: The complete ASGI scope.
+        body: The request's whole body.
+        answered: Resolves to status, headers and body.
+    """
+
+    def __init__(self, scope: dict[str, Any], body: bytes, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.scope = scope
+        self.body = body
+        self.answered: asyncio.Future[tuple[int, Headers, bytes]] = loop.create_future()
+        self.over = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self._deadline = deadline
+        self._timer = loop.call_later(deadline, self.cut)
+        self._status = 0
+        self._headers: Headers = []
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._gone = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether the app has given status and headers."""
+        return self._status > 0
+
+    def begin(self, status: int, headers: Iterable[Any]) -> None:
+        """Take status and headers."""
+        self.check_open()
+        self._headers = [(bytes(name).lower(), bytes(value)) for name, value in headers]
+        self._status = int(status)
+
+    def add(self, chunk: bytes) -> None:
+        """Take a piece of the body.
+
+        Raises:
+            ClientGone: When the answer was cut off or grew too large.
+        """
+        self.check_open()
+        self._size += len(chunk)
+        if self._size > ANSWER_LIMIT:
+            self._gone = True
+            self._chunks.clear()
+            reason = f"The answer is larger than the {ANSWER_LIMIT} bytes that this program's memory allows.\n"
+            self.answered.get_loop().call_soon_threadsafe(self.refuse, 500, reason)
+            raise ClientGone("the answer is too large")
+        self._chunks.append(chunk)
+
+    def check_open(self) -> None:
+        """Raise ClientGone if nothing more can be sent."""
+        if self._gone:
+            raise ClientGone("the answer was cut off at its deadline")
+
+    def complete(self) -> None:
+        """Send what was taken."""
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._resolve(finish(self.scope["method"], self._status, self._headers, body))
+
+    def fail(self) -> None:
+        """Answer for an app that raised or returned before its answer was complete."""
+        self.refuse(500, "Internal Server Error")
+
+    def refuse(self, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        """Answer in the app's place."""
+        self._resolve(finish(self.scope["method"], *plain(status, text, headers)))
+
+    def cut(self) -> None:
+        """End the exchange at its deadline: the host gives up soon after.
+
+        The events of a stream that were sent so far are delivered (clients reconnect by themselves); any
+        other answer that is not complete becomes 504. The app learns that the client is gone.
+        """
+        if self.answered.done():
+            return
+        self._gone = True
+        if self.begun and dict(self._headers).get(b"content-type", b"").startswith(b"text/event-stream"):
+            self.complete()
+        else:
+            self.refuse(504, f"The program did not complete its answer within {self._deadline:g} seconds.\n")
+        if self.task is not None:
+            self.answered.get_loop().call_later(CANCEL_AFTER, self.task.cancel)
+
+    def _resolve(self, answer: tuple[int, Headers, bytes]) -> None:
+        self._timer.cancel()
+        self._chunks = []
+        self.over.set()
+        if not self.answered.done():
+            self.answered.set_result(answer)

@@ -1,0 +1,119 @@
+"""Any program that listens on a port, in any language: started, watched, restarted, and proxied to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+from .command import command_line, environment
+from .loopback import raise_loopback
+from .proxy import BrokenAnswer, Gone, Upstream
+
+if TYPE_CHECKING:
+    from .configuration import Configuration
+    from .exchange import Exchange
+
+_logger = logging.getLogger("aleph_entry")
+# The init gives start-up 30 s; a program that needs longer is waited for by its first requests.
+START_SECONDS = 25.0
+STOP_SECONDS = 2.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+# A process that ran this long was well: its next crash is a first one again.
+SETTLED = 30.0
+
+
+class ExecutableFailed(RuntimeError):  # noqa: N818 - reads as what happened, in the host's log
+    """The program ended before it listened."""
+
+
+class Executable:
+    """One process and the requests that are passed to it.
+
+    Args:
+        line: The command line; its first word is a file of the code image or a command on the path.
+        configuration: Where the images and the port are.
+    """
+
+    def __init__(self, line: str, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._environment = environment(configuration)
+        self._command = command_line(line, configuration.code_root, self._environment["PATH"])
+        self._upstream = Upstream(configuration.port)
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the process and wait until it listens.
+
+        Raises:
+            ExecutableFailed: When it ends instead.
+        """
+        raise_loopback()
+        process = await self._spawn()
+        ended = asyncio.ensure_future(process.wait())
+        listening = asyncio.ensure_future(self._upstream.wait_until_listening())
+        await asyncio.wait({ended, listening}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not listening.done():
+            listening.cancel()
+            message = f"{self._command[0]} ended with code {process.returncode} before it listened"
+            message += f" on port {self._configuration.port}; the program's log tells why"
+            raise ExecutableFailed(message)
+        listening.cancel()
+        self._watch = asyncio.ensure_future(self._keep_running(process))
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            cwd=self._configuration.code_root,
+            env=self._environment,
+            start_new_session=True,  # so that a stop reaches the children of a shell script too
+        )
+        return self._process
+
+    async def _keep_running(self, process: asyncio.subprocess.Process) -> None:
+        """Start the process again whenever it ends, after a pause that doubles from crash to crash."""
+        pause = FIRST_PAUSE
+        while True:
+            begun = time.monotonic()
+            code = await process.wait()
+            if time.monotonic() - begun > SETTLED:
+                pause = FIRST_PAUSE
+            _logger.error("%s ended with code %s; starting it again in %g s", self._command[0], code, pause)
+            _signal_group(process.pid, signal.SIGKILL)  # what it left behind would hold the port
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            process = await self._spawn()
+
+    async def stop(self) -> None:
+        """Ask the process to end, then kill it and what it started."""
+        if self._watch is not None:
+            self._watch.cancel()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        _signal_group(process.pid, signal.SIGKILL)
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Pass one request on, once: what broke half-way may have had its effect."""
+        try:
+            await self._upstream.fetch(exchange)
+        except Gone:
+            exchange.refuse(502, "The program ended or closed the connection before it had answered.\n")
+        except BrokenAnswer as error:
+            exchange.refuse(502, f"The program's answer is not HTTP: {error}\n")
+
+    async def event(self, body: Any) -> Any:
+        """Know no events: only HTTP reaches a process."""
+
+
+def _signal_group(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)

@@ -1,0 +1,156 @@
+"""A client of HTTP/1.1 for one local server: one connection a request, the answer read piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from .exchange import ClientGone
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from .exchange import Exchange
+
+# A server that listens on "localhost" may do so on either
+_ADDRESSES = ("127.0.0.1", "::1")
+_RETRY_SECONDS = 0.02
+_BLOCK = 65536
+_HEAD_LIMIT = 256 * 1024
+_HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
+)
+
+
+class Gone(Exception):  # noqa: N818 - a condition, told to the client as 502
+    """The connection ended before the answer did."""
+
+
+class BrokenAnswer(ValueError):  # noqa: N818 - likewise
+    """What came is not HTTP."""
+
+
+class Upstream:
+    """The server behind the proxy.
+
+    Args:
+        port: Where it listens, on the loopback interface.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def wait_until_listening(self) -> None:
+        """Return as soon as the server accepts a connection."""
+        _, writer = await self._connect()
+        writer.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect, trying until it works: nothing was sent yet, so this repeats no request."""
+        while True:
+            for address in _ADDRESSES:
+                with contextlib.suppress(OSError):
+                    return await asyncio.open_connection(address, self._port, limit=_HEAD_LIMIT)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def fetch(self, exchange: Exchange) -> None:
+        """Send the request of an exchange and take its answer.
+
+        Raises:
+            Gone: When the server closed the connection too early.
+            BrokenAnswer: When its answer cannot be read.
+        """
+        reader, writer = await self._connect()
+        try:
+            writer.writelines((request_head(exchange.scope), exchange.body))
+            sending = asyncio.ensure_future(writer.drain())  # a server may answer before it has read all
+            try:
+                await self._take(reader, exchange)
+            finally:
+                sending.cancel()
+                with contextlib.suppress(asyncio.CancelledError, OSError):
+                    await sending
+        except ClientGone:
+            raise
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise Gone from error
+        finally:
+            writer.close()
+
+    async def _take(self, reader: asyncio.StreamReader, exchange: Exchange) -> None:
+        status, headers = await read_head(reader)
+        while status < 200:  # noqa: PLR2004 - 100 Continue, 103 Early Hints
+            status, headers = await read_head(reader)
+        exchange.begin(status, [one for one in headers if one[0] not in _HOP_BY_HOP])
+        if exchange.scope["method"] != "HEAD" and status not in (204, 304):
+            async for chunk in read_body(reader, headers):
+                exchange.add(chunk)
+        exchange.complete()
+
+
+def request_head(scope: dict[str, Any]) -> bytes:
+    """Write the request line and the headers of a complete scope."""
+    query = scope["query_string"]
+    target = scope["raw_path"] + (b"?" + query if query else b"")
+    lines = [scope["method"].encode() + b" " + target + b" HTTP/1.1"]
+    lines += [name + b": " + value for name, value in scope["headers"] if name not in _HOP_BY_HOP]
+    lines += [b"connection: close", b"", b""]
+    return b"\r\n".join(lines)
+
+
+async def read_head(reader: asyncio.StreamReader) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """Read status and headers, names in lower case."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError as error:
+        message = f"its headers are larger than {_HEAD_LIMIT} bytes"
+        raise BrokenAnswer(message) from error
+    first, *lines = head[:-4].split(b"\r\n")
+    version, _, rest = first.partition(b" ")
+    if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
+        message = f"its first line is {first[:80]!r}"
+        raise BrokenAnswer(message)
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            message = f"one of its headers is {line[:80]!r}"
+            raise BrokenAnswer(message)
+        headers.append((name.strip().lower(), value.strip()))
+    return int(rest[:3]), headers
+
+
+async def read_body(reader: asyncio.StreamReader, headers: list[tuple[bytes, bytes]]) -> AsyncIterator[bytes]:
+    """Give the pieces of a body as they come: chunked, of a known length, or until the end."""
+    known = dict(headers)
+    if known.get(b"transfer-encoding", b"").lower().endswith(b"chunked"):
+        async for chunk in _read_chunks(reader):
+            yield chunk
+        return
+    left = int(known[b"content-length"]) if b"content-length" in known else None
+    while left is None or left > 0:
+        chunk = await reader.read(_BLOCK if left is None else min(left, _BLOCK))
+        if not chunk:
+            if left is not None:
+                raise asyncio.IncompleteReadError(chunk, left)
+            return
+        if left is not None:
+            left -= len(chunk)
+        yield chunk
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while True:
+        line = await reader.readline()
+        try:
+            size = int(line.partition(b";")[0], 16)
+        except ValueError as error:
+            if not line:
+                raise asyncio.IncompleteReadError(line, None) from error
+            message = f"the size of a chunk is {line[:20]!r}"
+            raise BrokenAnswer(message) from error
+        if size == 0:
+            return  # trailers have no way to the client
+        yield await reader.readexactly(size)
+        await reader.readexactly(2)

@@ -1,0 +1,131 @@
+"""The full ASGI scope of a request, from the five keys that the guest gets.
+
+The host (``build_asgi_scope`` in ``src/aleph/vm/orchestrator/run.py``, aleph-im/aleph-vm) sends type, method,
+headers, and the path and the query as text that yarl has already percent-decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote
+
+_ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+|%")
+_UNRESERVED_IN_PATH = "/:@!$&'()*+,;=~"
+_UNRESERVED_IN_QUERY = "/?:@!$'()*,;~&=+"
+# yarl leaves these escaped in a query, since they would change its meaning
+_KEPT_IN_QUERY = ("%2B", "%26", "%3D", "%3B")
+_DECODED_BY_HOST = (b"gzip", b"deflate")
+
+
+def complete_scope(given: dict[str, Any], body: bytes, state: dict[str, Any]) -> dict[str, Any]:
+    """Make what an ASGI server would have made of the same request.
+
+    Args:
+        given: The scope as the init passes it.
+        body: The request's whole body.
+        state: The lifespan state; each request gets a shallow copy.
+    """
+    headers, known = _headers(given["headers"], body)
+    scheme = "https" if known[b"x-forwarded-proto"] == b"https" else "http"
+    path, raw_path = requote_path(given["path"])
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "server": _server(known[b"host"], scheme),
+        "client": _client(known[b"x-forwarded-for"]),
+        "scheme": scheme,
+        "method": given["method"],
+        "root_path": "",
+        "path": path,
+        "raw_path": raw_path,
+        "query_string": requote_query(given["query_string"]),
+        "headers": headers,
+        "state": state.copy(),
+        "extensions": {},
+    }
+
+
+def _headers(given: Any, body: bytes) -> tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]:
+    """Copy the headers that still describe the request, and pick those that the scope is made of.
+
+    ``accept-encoding`` goes, since the host drops the ``Content-Encoding`` of answers. The host has read a chunked
+    body whole and decompressed a compressed one, without telling.
+    """
+    known = {b"host": b"", b"x-forwarded-proto": b"", b"x-forwarded-for": b""}
+    length = encoding = None
+    chunked = False
+    headers = []
+    for name, value in given:
+        if name in known:
+            known[name] = value
+        elif name == b"accept-encoding":
+            continue
+        elif name == b"content-length":
+            length = value
+            continue
+        elif name == b"transfer-encoding":
+            chunked = True
+            continue
+        elif name == b"content-encoding":
+            encoding = value
+            continue
+        headers.append((name, value))
+    actual = b"%d" % len(body)
+    decoded = encoding is not None and length != actual and encoding.strip().lower() in _DECODED_BY_HOST
+    if encoding is not None and not decoded:
+        headers.append((b"content-encoding", encoding))
+    if length is not None or chunked or body:
+        headers.append((b"content-length", actual))
+    return headers, known
+
+
+def requote_path(path: str) -> tuple[str, bytes]:
+    """Give ``path`` and ``raw_path`` for a path that was percent-decoded.
+
+    Escaped bytes that are no UTF-8 were left escaped by the host; every other ``%`` is one that the client had escaped.
+    """
+    if "%" not in path:
+        return path, quote(path, safe=_UNRESERVED_IN_PATH).encode()
+    raw = _quote_around_escapes(path, _UNRESERVED_IN_PATH, ())
+    return unquote(raw), raw.encode()
+
+
+def requote_query(query: str | bytes) -> bytes:
+    """Give the query string as bytes, percent-encoded as closely to the client's as the decoded text allows."""
+    if isinstance(query, bytes):
+        return query
+    if "%" not in query:
+        return quote(query, safe=_UNRESERVED_IN_QUERY).encode()
+    return _quote_around_escapes(query, _UNRESERVED_IN_QUERY, _KEPT_IN_QUERY).encode()
+
+
+def _quote_around_escapes(text: str, safe: str, kept: tuple[str, ...]) -> str:
+    parts: list[str] = []
+    end = 0
+    for match in _ESCAPES.finditer(text):
+        parts += quote(text[end : match.start()], safe=safe), _requote_run(match[0], kept)
+        end = match.end()
+    parts.append(quote(text[end:], safe=safe))
+    return "".join(parts)
+
+
+def _requote_run(run: str, kept: tuple[str, ...]) -> str:
+    """Decide for adjacent escapes which of them the client wrote, and which stand for an escaped ``%``."""
+    escapes = [run[at : at + 3] for at in range(0, len(run), 3)]
+    high = [one for one in escapes if one[1:2] in "89ABCDEFabcdef" and len(one) == 3]  # noqa: PLR2004 - %XX
+    undecodable = bool(high) and "\ufffd" in unquote("".join(high))
+    return "".join(one if one.upper() in kept or (undecodable and one in high) else "%25" + one[1:] for one in escapes)
+
+
+def _server(host: bytes, scheme: str) -> tuple[str, int]:
+    name, _, port = host.decode("latin-1").rpartition(":")
+    if name and port.isdecimal() and not name.endswith(":"):
+        return name, int(port)
+    return host.decode("latin-1") or "localhost", 443 if scheme == "https" else 80
+
+
+def _client(forwarded: bytes) -> tuple[str, int]:
+    """Take the address that the proxy nearest to the host has seen: the last one; clients can forge the others."""
+    return forwarded.decode("latin-1").rpartition(",")[2].strip() or "127.0.0.1", 0

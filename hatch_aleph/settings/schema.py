@@ -1,0 +1,114 @@
+"""The JSON schema and the reference table of ``[tool.aleph]``, generated from the model."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from hatch_aleph.settings.model import Settings
+from hatch_aleph.settings.parse import default_of, toml_name
+
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_PATTERNS = {
+    "item hash": r"^([0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55})$",
+    "mount": r"^/[\w./-]*[\w-]$",
+    "path": r"^/\S*$",
+    "python": r"^3\.\d{1,2}$",
+    "name": r"^\w[\w .-]{0,127}$",
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of the table, for editors and other tools."""
+    schema = _object(Settings)
+    profile = {**schema, "required": []}
+    schema["properties"]["profiles"] = {
+        "type": "object",
+        "description": "Named variations: each may override any key; a name may be a glob, such as `pr-*`.",
+        "additionalProperties": {**profile, "properties": dict(profile["properties"])},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "[tool.aleph]",
+        **schema,
+    }
+
+
+def reference() -> str:
+    """Return the keys as a Markdown table: key, type, default, meaning."""
+    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    rows.extend(_rows(Settings, ""))
+    return "\n".join(rows) + "\n"
+
+
+def _object(model: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(model)
+    keys = [item for item in fields(model) if item.metadata]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [toml_name(item.name) for item in keys if item.metadata.get("required")],
+        "properties": {
+            toml_name(item.name): {"description": item.metadata["doc"], **_type(hints[item.name], item)}
+            for item in keys
+        },
+    }
+
+
+def _type(kind: Any, item: Field[Any]) -> dict[str, Any]:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _type(next(option for option in get_args(kind) if option is not type(None)), item)
+    if origin is Literal:
+        return {"enum": list(get_args(kind))}
+    if is_dataclass(kind):
+        return _object(kind)
+    if origin is tuple:
+        return {"type": "array", "items": _type(get_args(kind)[0], item)}
+    if origin is not None and issubclass(origin, Mapping):
+        inner = get_args(kind)[1]
+        return {"type": "object"} if inner is Any else {"type": "object", "additionalProperties": _type(inner, item)}
+    limits = {name: item.metadata[name] for name in ("minimum", "maximum") if name in item.metadata}
+    pattern = _PATTERNS.get(item.metadata.get("pattern", ""))
+    return {"type": _JSON_TYPES[kind], **limits, **({"pattern": pattern} if pattern and kind is str else {})}
+
+
+def _rows(model: Any, prefix: str) -> list[str]:
+    hints = typing.get_type_hints(model)
+    rows = []
+    for item in fields(model):
+        if not item.metadata:
+            continue
+        name = f"{prefix}{toml_name(item.name)}"
+        kind = hints[item.name]
+        inner = next((each for each in (kind, *get_args(kind)) if is_dataclass(each)), None)
+        if inner is not None:
+            suffix = "[]." if get_origin(kind) is tuple else "."
+            rows.extend(_rows(inner, name + suffix))
+            continue
+        default = "required" if item.metadata.get("required") else _default(item)
+        rows.append(f"| `{name}` | {_words(_type(kind, item))} | {default} | {item.metadata['doc']} |")
+    return rows
+
+
+def _default(item: Field[Any]) -> str:
+    value = default_of(item)
+    if value is MISSING or value is None or value in ((), {}, ""):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _words(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{each}`" for each in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of {_words(schema['items'])}"
+    reach = ""
+    if "minimum" in schema:
+        reach = (
+            f", {schema['minimum']} to {schema['maximum']}" if "maximum" in schema else f", from {schema['minimum']}"
+        )
+    return f"{schema['type']}{reach}"

@@ -1,0 +1,159 @@
+"""What [tool.aleph] may say, and how mistakes are told."""
+
+import pytest
+
+from hatch_aleph.errors import SettingsError
+from hatch_aleph.settings import ImmutableVolume, Payment, PersistentVolume, load_settings
+
+HASH = "a" * 64
+
+
+def test_everything_the_official_create_command_can_say():
+    settings = load_settings(
+        {
+            "entrypoint": "my_api.main:app",
+            "name": "test",
+            "interface": "asgi",
+            "runtime": HASH,
+            "python": "3.12",
+            "extras": ["fast"],
+            "groups": ["server"],
+            "vcpus": 2,
+            "memory": 512,
+            "timeout-seconds": 60,
+            "internet": True,
+            "updatable": True,
+            "persistent": True,
+            "variables": {"KEY": "value"},
+            "volumes": {
+                "persistent": [{"name": "data", "mount": "/opt/data", "size-mib": 1000}],
+                "immutable": [{"ref": HASH, "mount": "/opt/models", "use-latest": False}],
+            },
+            "channel": "TEST",
+            "payment": {"type": "hold", "chain": "AVAX"},
+            "address": "0x1",
+            "subscriptions": [{"sender": "0x2", "channel": "TEST"}],
+            "compression": {"codec": "zstd", "level": 15},
+            "adapter": False,
+        }
+    )
+    assert settings.resources == (2, 512)
+    assert settings.volumes.persistent == (PersistentVolume("data", "/opt/data", 1000),)
+    assert settings.volumes.immutable == (ImmutableVolume(HASH, "/opt/models", use_latest=False),)
+    assert settings.payment == Payment("hold", "AVAX")
+    assert settings.subscriptions == ({"sender": "0x2", "channel": "TEST"},)
+    assert not settings.adapter
+
+
+def test_compute_units_are_vcpus_and_memory():
+    assert load_settings({"entrypoint": "a:b", "compute-units": 3}).resources == (3, 6144)
+    assert load_settings({"entrypoint": "a:b"}).resources == (1, 2048)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"entrypint": "a:b"}, "tool.aleph.entrypint: unknown key; did you mean `entrypoint`?"),
+        ({"memory": 512}, "tool.aleph.entrypoint: required, but missing"),
+        (
+            {"entrypoint": "main"},
+            "tool.aleph.entrypoint: expected `module:attribute`, not 'main'; for a program of any",
+        ),
+        ({"entrypoint": "a:b", "memory": "512"}, "tool.aleph.memory: expected an integer, not '512'"),
+        ({"entrypoint": "a:b", "internet": 1}, "tool.aleph.internet: expected true or false, not 1"),
+        ({"entrypoint": "a:b", "memory": 5}, "tool.aleph.memory: expected an integer, 128 to 1048576, not 5"),
+        ({"entrypoint": "a:b", "interface": "wsgy"}, "not 'wsgy'; did you mean `wsgi`?"),
+        ({"entrypoint": "a:b", "runtime": "debian12"}, "did you mean `debian-12`?"),
+        ({"entrypoint": "a:b", "runtime": "63f0"}, "tool.aleph.runtime: expected an item hash or one of debian-12"),
+        (
+            {"entrypoint": "a:b", "volumes": {"immutable": [{"ref": "xyz", "mount": "/opt/a"}]}},
+            "tool.aleph.volumes.immutable[0].ref: expected an item hash",
+        ),
+        (
+            {"entrypoint": "a:b", "volumes": {"immutable": [{"ref": HASH, "mount": "/opt/packages/x"}]}},
+            "tool.aleph.volumes.immutable[0].mount: /opt/packages/x clashes with the packages at /opt/packages",
+        ),
+        (
+            {"entrypoint": "a:b", "volumes": {"persistent": [{"name": "d", "mount": "/data", "size-mib": 1}]}},
+            "tool.aleph.volumes.persistent[0].mount: the guest zips all of /data",
+        ),
+        (
+            {"entrypoint": "a:b", "volumes": {"ephemeral": [{"mount": "/opt/t", "size-mib": 1}]}},
+            "tool.aleph.volumes.ephemeral[0]: hosts do not implement ephemeral volumes",
+        ),
+        ({"entrypoint": "a:b", "compute-units": 1, "memory": 512}, "say either compute-units, or vcpus and memory"),
+        ({"entrypoint": "a:b", "variables": {"A=B": "x"}}, "tool.aleph.variables.A=B: a name has"),
+        ({"entrypoint": "a:b", "variables": {"A": "x" * 4097}}, "tool.aleph.variables.A: a value has at most 4096"),
+        ({"entrypoint": "a:b", "payment": {"type": "credits"}}, "tool.aleph.payment.type: expected one of credit"),
+        ({"entrypoint": "a:b", "payment": "credit"}, "tool.aleph.payment: expected a table, not 'credit'"),
+        ({"entrypoint": "a:b", "extras": "fast"}, "tool.aleph.extras: expected a list, not 'fast'"),
+        ({"entrypoint": "a:b", "compression": {"codec": "gzip", "level": 12}}, "gzip has levels 1 to 9"),
+        ({"entrypoint": "a:b", "prune": ["test"]}, "not 'test'; did you mean `tests`?"),
+        ({"entrypoint": "a:b", "profiles": {"x": {"memry": 1}}}, "tool.aleph.profiles.x.memry: unknown key; did you"),
+    ],
+)
+def test_a_mistake_names_its_key_what_was_expected_and_the_nearest_name(table, expected):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(table)
+    assert expected in str(caught.value)
+    assert "1 mistake in" in str(caught.value) or "entrypint" in table
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"entrypint": "a:b", "memory": "x", "payment": {"typ": "credit"}})
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "pyproject.toml: 4 mistakes in [tool.aleph]"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "tool.aleph.entrypint",
+        "tool.aleph.memory",
+        "tool.aleph.payment.typ",
+        "tool.aleph.entrypoint",
+    ]
+
+
+def test_no_table_at_all():
+    with pytest.raises(SettingsError, match=r"there is no \[tool.aleph\] table"):
+        load_settings(None)
+
+
+TABLE = {
+    "entrypoint": "a:b",
+    "compute-units": 2,
+    "variables": {"A": "1", "B": "2"},
+    "extras": ["x"],
+    "profiles": {
+        "staging": {"memory": 512, "variables": {"B": "3"}, "extras": []},
+        "pr-*": {"entrypoint": "preview:app"},
+    },
+}
+
+
+def test_a_profile_overrides_key_by_key():
+    settings = load_settings(TABLE, "staging")
+    assert settings.profile == "staging"
+    assert settings.resources == (1, 512)
+    assert settings.variables == {"A": "1", "B": "3"}
+    assert settings.extras == ()
+    assert load_settings(TABLE).variables == {"A": "1", "B": "2"}
+
+
+def test_a_profile_named_by_a_glob():
+    settings = load_settings(TABLE, "pr-12")
+    assert (settings.profile, settings.entrypoint) == ("pr-12", "preview:app")
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [("stagin", "no such profile (known are staging, pr-*); did you mean `staging`?"), ("../x", "letters, digits")],
+)
+def test_an_unknown_profile_is_an_error(profile, expected):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(TABLE, profile)
+    assert expected in str(caught.value)
+
+
+def test_a_mistake_in_the_common_table_is_told_once_with_a_profile():
+    with pytest.raises(SettingsError) as caught:
+        load_settings({**TABLE, "memry": 1}, "staging")
+    assert str(caught.value).count("memry") == 1
