@@ -1,0 +1,28 @@
+"""The local host: runs programs from their images as the network's guest does, so that what fails there fails here.
+
+``Machine`` is one running program, ``Host`` answers for many over HTTP and takes them from a node, ``smoke`` and
+``serve_images`` run images that were just built, ``measure_imports`` tells what a cold start costs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, VolumeSpec
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.host.host import Host
+    from hatch_aleph.local.host.machine import CrashedError, Machine, StartError
+
+__all__ = ["Answer", "CrashedError", "Host", "Limits", "Machine", "ProgramSpec", "StartError", "VolumeSpec"]
+
+# Loaded when first asked for: the web server and the codec of the wire are not in the base install.
+_LAZY = {"Machine": "machine", "Host": "host", "CrashedError": "machine", "StartError": "machine"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(name)
+    from importlib import import_module  # noqa: PLC0415 - only on a first use
+
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

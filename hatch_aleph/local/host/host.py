@@ -1,0 +1,149 @@
+"""Answers for programs over HTTP, at the addresses that the network's hosts have.
+
+Source: ``src/aleph/vm/orchestrator/supervisor.py`` and ``views/__init__.py`` in aleph-im/aleph-vm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp import web
+
+from hatch_aleph.errors import HatchAlephError, NetworkError
+from hatch_aleph.local.host import answers, interpreters, isolation
+from hatch_aleph.local.host.launch import Place
+from hatch_aleph.local.host.machine import Machine, StartError
+from hatch_aleph.local.host.pool import Pool
+from hatch_aleph.local.host.source import Source
+from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, base16_of
+from hatch_aleph.local.host.status import StatusPages
+from hatch_aleph.local.host.web import answer_request, response_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ITEM_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55}")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Notice = Callable[[str], None]
+
+
+class Host:
+    """Runs the programs of a node on demand.
+
+    Args:
+        node_url: Base URL of the node that knows the messages and the files.
+        folder: Folder of persistent volumes; what programs keep is kept there.
+        cache: Folder of files, unpacked images and preloaded modules; may be deleted.
+        python: Interpreter for the programs, when not to be looked for.
+        limits: The host's times and sizes.
+        notice: Gets one line for what a developer should know.
+        walls: What isolation to use, when not the best that works here.
+        domain: Domain under which programs answer by host name.
+    """
+
+    def __init__(
+        self,
+        node_url: str,
+        folder: Path,
+        cache: Path,
+        *,
+        python: Path | None = None,
+        limits: Limits | None = None,
+        notice: Notice | None = None,
+        walls: isolation.Isolation | None = None,
+        domain: str = "localhost",
+    ) -> None:
+        self.node_url = node_url
+        self._volumes = folder / "volumes"
+        self._cache = cache
+        self._python = python
+        self._limits = limits or Limits()
+        self._notice = notice or (lambda _line: None)
+        self._walls = walls
+        self._domain = domain
+        self._session: aiohttp.ClientSession | None = None
+        self._source: Source | None = None
+        self.pool = Pool(self._fetch, self._build, self._limits)
+
+    def attach(self, app: web.Application) -> None:
+        """Add the host's routes and its host names to an application, and start and close with it."""
+        pages = StatusPages(self.pool)
+        app.middlewares.append(self._by_host_name())
+        app.router.add_route("*", "/vm/{ref}{suffix:.*}", self._by_path)
+        pages.attach(app)
+        app.on_startup.append(self._on_startup)
+        app.on_cleanup.append(self._on_cleanup)
+
+    async def _on_startup(self, _app: web.Application) -> None:
+        await self.start()
+
+    async def _on_cleanup(self, _app: web.Application) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Get ready to fetch programs."""
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=10))
+        self._source = Source(self.node_url, self._cache, self._session)
+
+    async def close(self) -> None:
+        """Stop every program and let go of everything."""
+        await self.pool.close()
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def _by_path(self, request: web.Request) -> web.StreamResponse:
+        """Answer ``/vm/<item hash>/...`` (run_code_from_path)."""
+        ref, suffix = request.match_info["ref"], request.match_info["suffix"]
+        if not _ITEM_HASH.fullmatch(ref):
+            return response_of(answers.failure(400, f"Invalid message reference: {ref}"))
+        return await self._respond(ref, suffix, request)
+
+    def _by_host_name(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+        """Return the middleware that answers for ``<base32 of the item hash>.<domain>`` (run_code_from_hostname)."""
+        ending = f".{self._domain}"
+
+        @web.middleware
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+            name = request.host.rsplit(":", 1)[0].lower()
+            if not name.endswith(ending):
+                return await handler(request)
+            ref = base16_of(name.split(".", 1)[0])
+            if ref is None:
+                return response_of(answers.failure(404, "404: Invalid message reference"))
+            return await self._respond(ref, request.path, request)
+
+        return middleware
+
+    async def _respond(self, item_hash: str, path: str, request: web.Request) -> web.StreamResponse:
+        found = await self.ready(item_hash)
+        if isinstance(found, Answer):
+            return response_of(found)
+        answer = await answer_request(found, path if path.startswith("/") else f"/{path}", request)
+        self.pool.answered(item_hash)
+        return response_of(answer)
+
+    async def ready(self, item_hash: str) -> Machine | Answer:
+        """Return the program's running machine, or the answer that says why there is none."""
+        try:
+            return await self.pool.machine(item_hash)
+        except StartError as error:
+            self._notice(f"{item_hash[:12]}: {error}\n{error.cause}")
+            return answers.not_started(error.cause)
+        except HatchAlephError as error:
+            self._notice(f"{item_hash[:12]}: {error}")
+            return answers.not_prepared(str(error))
+
+    async def _fetch(self, item_hash: str) -> ProgramSpec:
+        if self._source is None:
+            raise NetworkError("the host is not started", where=item_hash)
+        return await self._source.program(item_hash)
+
+    def _build(self, spec: ProgramSpec) -> Machine:
+        walls = self._walls if self._walls is not None else isolation.probe()
+        place = Place(interpreters.find(spec.python, self._python), self._cache, self._volumes, walls)
+        return Machine(spec, place, limits=self._limits)

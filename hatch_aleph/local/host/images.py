@@ -1,0 +1,76 @@
+"""Images unpacked once, in a cache folder named by what they hold, for machines whose kernel may not mount them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatch_aleph.errors import GuestError, ImageError
+
+_CHUNK = 1024 * 1024
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def unpacked(image: Path, cache: Path) -> Path:
+    """Return the folder with an image's tree, unpacking it when the cache has none of its hash.
+
+    Raises:
+        GuestError: The file is not there or is no image.
+    """
+    if not image.is_file():
+        raise GuestError("the image is not there", where=str(image))
+    folder = cache / "trees" / sha256_of(image)
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder.parent))
+    try:
+        _unpack(image, unfinished / "tree")
+        try:
+            (unfinished / "tree").rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _unpack(image: Path, folder: Path) -> None:
+    from PySquashfsImage import SquashFsImage  # noqa: PLC0415 - only where an image is not in the cache
+
+    try:
+        with SquashFsImage.from_file(str(image)) as opened:
+            _write_folder(opened.root, folder)
+    except (ImageError, OSError):
+        raise
+    except Exception as error:
+        raise GuestError(f"the image cannot be read: {error}", where=str(image)) from error
+
+
+def _write_folder(entry: Any, folder: Path) -> None:
+    folder.mkdir()
+    for child in entry.iterdir():
+        target = folder / child.name
+        if child.is_dir:
+            _write_folder(child, target)
+        elif child.is_symlink:
+            target.symlink_to(child.readlink())
+        elif child.is_file:
+            with target.open("wb") as stream:
+                for block in child.iter_bytes():
+                    stream.write(block)
+            target.chmod(stat.S_IMODE(child.mode))
+    folder.chmod(stat.S_IMODE(entry.mode) | stat.S_IRWXU)

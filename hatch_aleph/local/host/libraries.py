@@ -1,0 +1,79 @@
+"""The modules that the runtime's init has loaded before the program, installed once into the cache.
+
+In the runtime they stand in ``/opt/aleph/libs`` and win over what a program vendors
+(``runtimes/aleph-debian-12-python/create_disk_image.sh`` in aleph-im/aleph-vm: Debian's msgpack, and the aiohttp that
+aleph-sdk-python 2.0.5 pulled in when the image was made). Their versions float with the image; the ones here are
+fixed, so that two machines show the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from hatch_aleph.errors import GuestError
+
+REQUIREMENTS = (
+    "aiohttp==3.12.15",
+    "aiohappyeyeballs==2.6.1",
+    "aiosignal==1.4.0",
+    "async-timeout==5.0.1; python_version < '3.11'",
+    "attrs==25.3.0",
+    "certifi==2025.8.3",
+    "frozenlist==1.7.0",
+    "idna==3.10",
+    "multidict==6.6.4",
+    "propcache==0.3.2",
+    "typing-extensions==4.14.1",
+    "yarl==1.20.1",
+    # Debian 12 has 1.0.3, for which the index has no wheel for 3.11.
+    "msgpack==1.0.5; python_version < '3.12'",
+    "msgpack==1.1.1; python_version >= '3.12'",
+)
+
+
+def installed(python: Path, version: str, cache: Path) -> Path:
+    """Return the folder with the preloaded modules for one interpreter, installing them when it is not there.
+
+    Raises:
+        GuestError: They cannot be installed, for instance without a network on the first use.
+    """
+    key = hashlib.sha256("\n".join((version, *REQUIREMENTS)).encode()).hexdigest()[:16]
+    folder = cache / "guest-libs" / f"{version}-{key}"
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder.parent))
+    try:
+        _install(python, unfinished)
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            # Another process was faster; its folder holds the same.
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _install(python: Path, folder: Path) -> None:
+    from uv import find_uv_bin  # noqa: PLC0415 - only on the first use of a cache
+
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command += ["--python", str(python), "--target", str(folder), *REQUIREMENTS]
+    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder.parent)
+    if done.returncode:
+        raise GuestError(
+            f"the modules that the runtime preloads cannot be installed: {done.stderr.strip()[-500:]}",
+            where="local host",
+            hint="the first run of a program on this machine needs the package index",
+        )
+    compile_command = [str(python), "-OO", "-m", "compileall", "-q", str(folder)]
+    subprocess.run(compile_command, capture_output=True, check=False)

@@ -1,0 +1,262 @@
+"""One running program: start, requests, events, halt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from hatch_aleph.errors import GuestError
+from hatch_aleph.local.host import answers, scopes
+from hatch_aleph.local.host.console import Console
+from hatch_aleph.local.host.launch import Launched, Place, launch
+from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_READ = 64 * 1024
+_LARGEST_REPLY = 1_000_000
+
+
+class State(str, Enum):
+    """Where a machine stands in its life."""
+
+    created = "created"
+    starting = "starting"
+    running = "running"
+    stopping = "stopping"
+    stopped = "stopped"
+
+
+class StartError(GuestError):
+    """The program did not start; ``cause`` is what it said, a traceback when it raised."""
+
+    def __init__(self, message: str, *, where: str, cause: str) -> None:
+        super().__init__(message, where=where)
+        self.cause = cause
+
+
+class CrashedError(GuestError):
+    """The machine has ended by itself: nothing listens on its socket."""
+
+
+class Machine:
+    """A program in its own process.
+
+    It speaks to the process what a host speaks to a VM: the configuration, then one connection a request
+    (``src/aleph/vm/controllers/firecracker/program.py`` in aleph-im/aleph-vm).
+    """
+
+    def __init__(
+        self,
+        spec: ProgramSpec,
+        place: Place,
+        *,
+        limits: Limits | None = None,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        self.spec = spec
+        self.limits = limits or Limits()
+        self.console = Console(on_line)
+        self.state = State.created
+        self.start_seconds: float | None = None
+        self._place = place
+        self._launched: Launched | None = None
+        self._runs = 0
+        self._no_runs = asyncio.Event()
+        self._no_runs.set()
+        self._end = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start the process and the program in it; returns when the program's start-up is complete.
+
+        Raises:
+            StartError: The program did not import, its lifespan failed, or it took too long.
+            GuestError: The program cannot be run on this machine.
+        """
+        began = time.perf_counter()
+        self.state = State.starting
+        try:
+            self._launched = await self._launch()
+            asyncio.get_running_loop().add_reader(self._launched.terminal, self._read_console, self._launched.terminal)
+            told = await self._configure()
+        except BaseException:
+            await self._stop()
+            raise
+        if not told["success"]:
+            await self._stop()
+            cause = told.get("traceback") or self.console.tail()
+            raise StartError(f"the program does not start: {told['error']}", where=self.spec.entrypoint, cause=cause)
+        self.start_seconds = time.perf_counter() - began
+        self.state = State.running
+
+    async def _launch(self) -> Launched:
+        return await launch(self.spec, self._place, self.limits)
+
+    async def _configure(self) -> dict[str, Any]:
+        """Send the configuration and return what the guest says of its start, or why it says nothing."""
+        reader, writer = await self._connect()
+        try:
+            payload = msgpack.dumps(self._configuration(), use_bin_type=True)
+            writer.write(f"{len(payload)}\n".encode() + payload)
+            # A program that leaves threads or prints behind still answers here; one that spins does not.
+            reply = await asyncio.wait_for(reader.read(_LARGEST_REPLY), self.limits.configuration)
+        except asyncio.TimeoutError:
+            seconds = f"{self.limits.configuration:g}"
+            return {"success": False, "error": f"it was not ready within {seconds} seconds"}
+        except OSError:
+            reply = b""
+        finally:
+            await _close(writer)
+        if not reply:
+            return {"success": False, "error": f"its process ended before it was ready{await self._exit_text()}"}
+        return dict(msgpack.loads(reply, raw=False))
+
+    def _configuration(self) -> dict[str, Any]:
+        """Return ConfigurationPayloadV2 as the guest gets it; the volumes are mounted by then."""
+        inline = self.spec.encoding != "squashfs"
+        return {
+            "input_data": self.spec.data.read_bytes() if self.spec.data else None,
+            "interface": self.spec.interface,
+            "vm_hash": self.spec.item_hash,
+            "encoding": self.spec.encoding,
+            "entrypoint": self.spec.entrypoint,
+            "code": self.spec.code.read_bytes() if inline else b"",
+            "variables": dict(self.spec.variables) or None,
+            **dict.fromkeys(("ip", "route", "ipv6", "ipv6_gateway", "authorized_keys")),
+            "dns_servers": [],
+            "volumes": [],
+        }
+
+    async def request(
+        self, method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> Answer:
+        """Answer a request for a raw target such as ``/a%20b?q=1`` as a host would; never raises for the program's faults."""
+        if len(body) > self.limits.body_bytes:
+            return answers.too_large(self.limits.body_bytes, len(body))
+        return await self.answer(scopes.of_target(method, target, answers.header_lines(headers), body))
+
+    async def answer(self, scope: dict[str, Any]) -> Answer:
+        """Run one scope and make the host's answer of it. A guest that says nothing is stopped."""
+        began = time.perf_counter()
+        try:
+            raw = await self.run(scope)
+        except asyncio.TimeoutError:
+            answer = answers.timed_out()
+        except CrashedError:
+            await self.halt()
+            answer = answers.crashed()
+        else:
+            answer = answers.of_result(raw, self.spec)
+            if not raw:
+                await self.halt()
+        return _with_seconds(answer, time.perf_counter() - began)
+
+    async def run(self, scope: dict[str, Any]) -> bytes:
+        """Send one scope and return the guest's bytes, b"" when it closed without any.
+
+        Raises:
+            asyncio.TimeoutError: It took longer than the program's ``seconds``.
+            CrashedError: The machine has ended.
+        """
+        self._runs += 1
+        self._no_runs.clear()
+        try:
+            payload = msgpack.dumps({"scope": scope}, use_bin_type=True)
+            return await asyncio.wait_for(self._exchange(payload), self.spec.seconds)
+        finally:
+            self._runs -= 1
+            if not self._runs:
+                self._no_runs.set()
+
+    async def _exchange(self, payload: bytes) -> bytes:
+        reader, writer = await self._connect()
+        try:
+            writer.write(payload)
+            # Both at once: a guest that stopped reading, because the payload is too large for it, may close first.
+            return await reader.read()
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
+        finally:
+            await _close(writer)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._launched is None:
+            raise CrashedError("the machine is not running", where=self.spec.item_hash)
+        try:
+            return await asyncio.open_unix_connection(self._launched.socket_path)
+        except OSError as error:
+            raise CrashedError(f"the machine has ended{await self._exit_text()}", where=self.spec.item_hash) from error
+
+    async def halt(self) -> None:
+        """Stop: let running requests end, tell the guest, kill it after the host's five seconds.
+
+        Safe to call at any time and more than once.
+        """
+        async with self._end:
+            if self.state in (State.stopped, State.created):
+                return
+            was_running = self.state is State.running
+            self.state = State.stopping
+            if was_running:
+                await self._no_runs.wait()
+                with contextlib.suppress(GuestError, asyncio.TimeoutError):
+                    await asyncio.wait_for(self._exchange(b"halt"), self.limits.halt)
+            await self._stop()
+
+    async def kill(self) -> None:
+        """Stop at once, without telling the program or waiting for its requests."""
+        async with self._end:
+            if self.state not in (State.stopped, State.created):
+                await self._stop()
+
+    async def _stop(self) -> None:
+        launched, self._launched = self._launched, None
+        if launched is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(launched.process.pid, signal.SIGKILL)
+            await launched.process.wait()
+            self._read_console(launched.terminal)
+            asyncio.get_running_loop().remove_reader(launched.terminal)
+            self.console.flush()
+            await asyncio.to_thread(launched.clear)
+        self.state = State.stopped
+
+    def _read_console(self, terminal: int) -> None:
+        """Take what the machine has printed. A terminal whose other end is closed says so by an error."""
+        try:
+            data = os.read(terminal, _READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.console.feed(data)
+        else:
+            asyncio.get_running_loop().remove_reader(terminal)
+
+    async def _exit_text(self) -> str:
+        """Return how the process ended, as far as that is known within a moment."""
+        if self._launched is None:
+            return ""
+        with contextlib.suppress(asyncio.TimeoutError):
+            code = await asyncio.wait_for(asyncio.shield(self._launched.process.wait()), 1)
+            return f" (exit code {code})"
+        return ""
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def _with_seconds(answer: Answer, seconds: float) -> Answer:
+    return Answer(answer.status, answer.headers, answer.body, answer.reason, seconds, answer.detail)

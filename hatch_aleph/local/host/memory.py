@@ -1,0 +1,52 @@
+"""A bound on a machine's memory through a control group, where this process may make one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class MemoryGroup:
+    """One control group; the kernel ends what in it needs more, as it does in a VM."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, name: str, mebibytes: int, root: Path = _ROOT) -> MemoryGroup | None:
+        """Make a group with a limit, or return None where that is not possible."""
+        first = root / "memory"
+        parent, limit = (first, "memory.limit_in_bytes") if first.is_dir() else (root, "memory.max")
+        folder = parent / name
+        try:
+            if parent is root:
+                (root / "cgroup.subtree_control").write_text("+memory")
+            folder.mkdir()
+        except OSError:
+            return None
+        group = cls(folder)
+        try:
+            (folder / limit).write_text(str(mebibytes * 1024**2))
+        except OSError:
+            group.remove()
+            return None
+        return group
+
+    @property
+    def procs(self) -> Path:
+        """The file by which a process joins."""
+        return self.folder / "cgroup.procs"
+
+    def remove(self) -> None:
+        """Remove the group; its processes were killed and may need a moment to be gone."""
+        for _ in range(20):
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+                return
+            if not self.folder.is_dir():
+                return
+            time.sleep(0.01)

@@ -1,0 +1,135 @@
+"""What a program is to the host, and what it answers: plain data."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The item hash of a program that was never published.
+LOCAL_HASH = "cafe" * 16
+
+Interface = Literal["asgi", "executable"]
+Encoding = Literal["squashfs", "zip", "plain"]
+VolumeKind = Literal["immutable", "persistent", "ephemeral"]
+
+
+@dataclass(frozen=True)
+class VolumeSpec:
+    """One volume of a program.
+
+    Attributes:
+        mount: Where it appears in the guest.
+        kind: What kind of volume; the host refuses ephemeral ones, as the network's hosts do.
+        image: The squashfs file of an immutable volume.
+        name: Name of a persistent volume; its folder is kept under the program's item hash.
+        persistence: Only "host" is possible for persistent volumes.
+        ref: Item hash of the STORE message it came from, "" when it was never published.
+    """
+
+    mount: str
+    kind: VolumeKind = "immutable"
+    image: Path | None = None
+    name: str = ""
+    persistence: str = "host"
+    ref: str = ""
+
+
+@dataclass(frozen=True)
+class ProgramSpec:
+    """All that is needed to run a program.
+
+    Attributes:
+        code: The code image, archive or source file, as ``encoding`` says.
+        code_ref: Item hash of the STORE message that the code came from, told in ``Aleph-Program-Code-Ref``.
+        variables: Environment variables, set after Python started.
+        seconds: Longest time for one request.
+        memory: MiB of memory.
+        internet: Whether the program may reach the network.
+        python: Minor version of the runtime's Python.
+        data: Archive that is unpacked to ``/data`` before the start.
+        runtime: The runtime's own image; when given, the program runs in it under its own init.
+        watched: Refs (originals) whose amends stop a running machine.
+        subscriptions: Filters of ``on.message``.
+        owner: Address of the program's owner, "" when it was never published.
+    """
+
+    item_hash: str
+    entrypoint: str
+    code: Path
+    interface: Interface = "asgi"
+    encoding: Encoding = "squashfs"
+    code_ref: str = LOCAL_HASH
+    volumes: tuple[VolumeSpec, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+    seconds: float = 30.0
+    memory: int = 2048
+    internet: bool = True
+    python: str = "3.11"
+    data: Path | None = None
+    runtime: Path | None = None
+    persistent: bool = False
+    watched: frozenset[str] = frozenset()
+    subscriptions: tuple[dict[str, Any], ...] = ()
+    owner: str = ""
+
+    @property
+    def hostname(self) -> str:
+        """The item hash in base32, as in the program's URL: host names are limited to 63 characters."""
+        return base32_of(self.item_hash)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times and sizes of the network's hosts (``src/aleph/vm/conf.py`` and ``controllers/firecracker`` in aleph-vm).
+
+    Seconds, unless said otherwise; tests shorten them.
+    """
+
+    configuration: float = 60.0
+    lifespan: float = 30.0
+    shutdown_event: float = 10.0
+    halt: float = 5.0
+    idle: float = 3600.0
+    body_bytes: int = 1024**2
+    archive_bytes: int = 10_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the host answers to a client.
+
+    Attributes:
+        headers: Names in lower case, in order.
+        seconds: From the request's arrival to the answer, without the start of the machine.
+        detail: Why the host answers in the program's place, as far as this machine knows; "" else.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    reason: str | None = None
+    seconds: float = 0.0
+    detail: str = ""
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header."""
+        return next((value for key, value in self.headers if key == name.lower()), None)
+
+
+def base32_of(item_hash: str) -> str:
+    """Return a hexadecimal item hash in lower-case base32 without padding."""
+    return base64.b32encode(bytes.fromhex(item_hash)).decode().rstrip("=").lower()
+
+
+def base16_of(label: str) -> str | None:
+    """Return the item hash that a base32 host label names, or None when it is none."""
+    padded = label.upper() + "=" * (-len(label) % 8)
+    try:
+        decoded = base64.b32decode(padded)
+    except ValueError:
+        return None
+    return decoded.hex() if len(decoded) == 32 else None  # noqa: PLR2004 - bytes of a SHA-256

@@ -1,0 +1,60 @@
+"""Pages about the host itself: logs, what runs, what version this is.
+
+Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm. Who asks is not checked: this host
+listens to its own machine only.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from hatch_aleph import __version__
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.host.pool import Pool
+
+
+class StatusPages:
+    """Handlers over a pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def attach(self, app: web.Application) -> None:
+        """Add the pages' routes."""
+        app.router.add_get("/control/machine/{ref}/logs", self.logs)
+        app.router.add_get("/about/executions/list", self.executions)
+        app.router.add_get("/status/check/version", self.version)
+
+    async def logs(self, request: web.Request) -> web.Response:
+        """Answer what a program printed, oldest first; also of one that has stopped or did not start."""
+        ref = request.match_info["ref"]
+        console = self._pool.consoles.get(ref)
+        if console is None:
+            return web.json_response({"error": f"No execution found for VM {ref}"}, status=404)
+        identifier = f"vm-{ref}-stdout"
+        lines = [
+            {
+                "SYSLOG_IDENTIFIER": identifier,
+                "MESSAGE": line.text,
+                "file": "stdout",
+                "__REALTIME_TIMESTAMP": str(datetime.fromtimestamp(line.at, tz=timezone.utc)),
+            }
+            for line in console.lines
+        ]
+        return web.json_response(lines)
+
+    async def executions(self, _request: web.Request) -> web.Response:
+        """Answer the programs that run."""
+        running = {
+            item_hash: {"networking": {}, "vm_type": "microvm", "awaiting_confidential_init": False}
+            for item_hash in self._pool.machines
+        }
+        return web.json_response(running)
+
+    async def version(self, _request: web.Request) -> web.Response:
+        """Answer this tool's version."""
+        return web.Response(text=__version__)
