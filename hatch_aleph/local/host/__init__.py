@@ -23,6 +23,6 @@ _LAZY = {"Machine": "machine", "Host": "host", "CrashedError": "machine", "Start
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(name)
-    from importlib import import_module  # noqa: PLC0415 - only on a first use
+    from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

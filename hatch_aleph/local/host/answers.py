@@ -25,7 +25,7 @@ def of_result(raw: bytes, spec: ProgramSpec) -> Answer:
     Nothing at all is a 502, a traceback a 500 whose body is the traceback, and whatever the host trips over a 500
     that names the exception.
     """
-    import msgpack  # noqa: PLC0415 - of the extra
+    import msgpack
 
     if not raw:
         return text(502, "VM did not respond and was shut down", reason="No response from VM")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _ITEM_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 Notice = Callable[[str], None]
 
 
@@ -72,7 +73,7 @@ class Host:
     def attach(self, app: web.Application) -> None:
         """Add the host's routes and its host names to an application, and start and close with it."""
         pages = StatusPages(self.pool)
-        app.middlewares.append(self._by_host_name())
+        app.middlewares.append(self._by_host_name())  # type: ignore[arg-type]  # its protocol wants one name
         app.router.add_route("*", "/vm/{ref}{suffix:.*}", self._by_path)
         pages.attach(app)
         app.on_startup.append(self._on_startup)
@@ -85,16 +86,17 @@ class Host:
         await self.close()
 
     async def start(self) -> None:
-        """Get ready to fetch programs."""
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=10))
-        self._source = Source(self.node_url, self._cache, self._session)
+        """Get ready to fetch programs. ``node_url`` may still be set until the first request comes."""
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=10)
+            self._session = aiohttp.ClientSession(timeout=timeout)
 
     async def close(self) -> None:
         """Stop every program and let go of everything."""
         await self.pool.close()
         if self._session:
             await self._session.close()
-            self._session = None
+            self._session = self._source = None
 
     async def _by_path(self, request: web.Request) -> web.StreamResponse:
         """Answer ``/vm/<item hash>/...`` (run_code_from_path)."""
@@ -103,7 +105,7 @@ class Host:
             return response_of(answers.failure(400, f"Invalid message reference: {ref}"))
         return await self._respond(ref, suffix, request)
 
-    def _by_host_name(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def _by_host_name(self) -> Middleware:
         """Return the middleware that answers for ``<base32 of the item hash>.<domain>`` (run_code_from_hostname)."""
         ending = f".{self._domain}"
 
@@ -139,8 +141,10 @@ class Host:
             return answers.not_prepared(str(error))
 
     async def _fetch(self, item_hash: str) -> ProgramSpec:
-        if self._source is None:
+        if self._session is None:
             raise NetworkError("the host is not started", where=item_hash)
+        if self._source is None:
+            self._source = Source(self.node_url, self._cache, self._session)
         return await self._source.program(item_hash)
 
     def _build(self, spec: ProgramSpec) -> Machine:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import stat
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from hatch_aleph.errors import GuestError, ImageError
+from hatch_aleph.errors import GuestError
 
 _CHUNK = 1024 * 1024
 
@@ -49,28 +47,9 @@ def unpacked(image: Path, cache: Path) -> Path:
 
 
 def _unpack(image: Path, folder: Path) -> None:
-    from PySquashfsImage import SquashFsImage  # noqa: PLC0415 - only where an image is not in the cache
+    from hatch_aleph.squashfs import SquashfsError, unpack
 
     try:
-        with SquashFsImage.from_file(str(image)) as opened:
-            _write_folder(opened.root, folder)
-    except (ImageError, OSError):
-        raise
-    except Exception as error:
-        raise GuestError(f"the image cannot be read: {error}", where=str(image)) from error
-
-
-def _write_folder(entry: Any, folder: Path) -> None:
-    folder.mkdir()
-    for child in entry.iterdir():
-        target = folder / child.name
-        if child.is_dir:
-            _write_folder(child, target)
-        elif child.is_symlink:
-            target.symlink_to(child.readlink())
-        elif child.is_file:
-            with target.open("wb") as stream:
-                for block in child.iter_bytes():
-                    stream.write(block)
-            target.chmod(stat.S_IMODE(child.mode))
-    folder.chmod(stat.S_IMODE(entry.mode) | stat.S_IRWXU)
+        unpack(image, folder)
+    except SquashfsError as error:
+        raise GuestError(f"the image cannot be unpacked: {error}", where=str(image)) from error

@@ -55,7 +55,7 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _ask_uv(version: str) -> Path | None:
-    from uv import find_uv_bin  # noqa: PLC0415 - only when PATH has none
+    from uv import find_uv_bin
 
     try:
         uv = find_uv_bin()

@@ -63,7 +63,7 @@ def installed(python: Path, version: str, cache: Path) -> Path:
 
 
 def _install(python: Path, folder: Path) -> None:
-    from uv import find_uv_bin  # noqa: PLC0415 - only on the first use of a cache
+    from uv import find_uv_bin
 
     command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
     command += ["--python", str(python), "--target", str(folder), *REQUIREMENTS]

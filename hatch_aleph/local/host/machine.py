@@ -138,7 +138,10 @@ class Machine:
     async def request(
         self, method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> Answer:
-        """Answer a request for a raw target such as ``/a%20b?q=1`` as a host would; never raises for the program's faults."""
+        """Answer a request for a raw target such as ``/a%20b?q=1`` as a host would.
+
+        Never raises for the program's faults: they are answers.
+        """
         if len(body) > self.limits.body_bytes:
             return answers.too_large(self.limits.body_bytes, len(body))
         return await self.answer(scopes.of_target(method, target, answers.header_lines(headers), body))

@@ -29,7 +29,7 @@ def of_target(method: str, target: str, headers: Headers, body: bytes) -> dict[s
     yarl leaves ``%2B %26 %3D %3B`` in queries and bytes that are no UTF-8 escaped; all else is decoded, so that an
     escaped percent sign cannot be told from a bare one.
     """
-    from yarl import URL  # noqa: PLC0415 - of the extra, with aiohttp
+    from yarl import URL
 
     url = URL("http://localhost" + target, encoded=True)
     return of_request(method, url.path, url.query_string, headers, body)

@@ -115,7 +115,7 @@ class Source:
         return str((await self._get(f"/api/v0/messages/{item_hash}")).get("status"))
 
     async def _latest(self, reference: dict[str, Any]) -> str:
-        """Return the ref, or that of its newest amend by the same owner when it is to be followed (get_latest_amend)."""
+        """Return the ref, or that of its owner's newest amend where amends are followed (get_latest_amend)."""
         ref = str(reference["ref"])
         if not reference.get("use_latest"):
             return ref
@@ -151,12 +151,12 @@ class Source:
                         part.write(chunk)
             if len(file_hash) == _SHA256_LENGTH and digest.hexdigest() != file_hash:
                 raise NetworkError("the node sent a file of another hash", where=file_hash)
-            Path(name).replace(path)
+            Path(name).replace(path)  # noqa: ASYNC240 - a rename
         except aiohttp.ClientError as error:
             raise self._unreachable(error) from error
         finally:
             with contextlib.suppress(FileNotFoundError):
-                Path(name).unlink()
+                Path(name).unlink()  # noqa: ASYNC240 - and what a failure left
 
     async def _get(self, path: str) -> dict[str, Any]:
         try:
@@ -174,7 +174,7 @@ class Source:
             raise NetworkError(f"the node answered {response.status}", where=name)
 
     def _unreachable(self, error: Exception) -> NetworkError:
-        return NetworkError(f"the node did not answer: {error or type(error).__name__}", where=self._node)
+        return NetworkError(f"the node did not answer: {str(error) or type(error).__name__}", where=self._node)
 
 
 def _interface(code: dict[str, Any]) -> Interface:

@@ -26,7 +26,7 @@ def main(plan_text: str, listener_fd: int) -> None:
     if plan["memory_group"]:
         Path(plan["memory_group"]).write_text("0")
     if plan["walls"] is not None:
-        from . import walls  # noqa: PLC0415 - ctypes, and only where namespaces are used
+        from . import walls
 
         walls.enter(plan["walls"], closing=(listener_fd,))
     _limit_memory(plan["memory_bytes"])
@@ -36,15 +36,10 @@ def main(plan_text: str, listener_fd: int) -> None:
     _preload()
     os.environ.update(plan["environment"])
 
-    import asyncio  # noqa: PLC0415 - after the walls: nothing may start a thread or open a selector before the fork
+    import asyncio
 
-    from . import instructions  # noqa: PLC0415 - needs msgpack, which the path finds only now
+    from . import instructions
 
-    if plan.get("measure"):
-        from . import importing  # noqa: PLC0415 - measurement only
-
-        importing.measure(plan)
-        return
     asyncio.run(instructions.serve(listener, plan))
 
 
@@ -73,11 +68,11 @@ def _arrange_interpreter(plan: dict[str, Any]) -> None:
 
 def _preload() -> None:
     """Import what the init imports before the program (init1.py, top of the module): these win over vendored ones."""
-    import base64  # noqa: F401, PLC0415
-    import ctypes  # noqa: F401, PLC0415
-    import shutil  # noqa: F401, PLC0415
-    import subprocess  # noqa: F401, PLC0415
-    import traceback  # noqa: F401, PLC0415
+    import base64  # noqa: F401
+    import ctypes  # noqa: F401
+    import shutil  # noqa: F401
+    import subprocess  # noqa: F401
+    import traceback  # noqa: F401
 
-    import aiohttp  # noqa: F401, PLC0415
-    import msgpack  # noqa: F401, PLC0415
+    import aiohttp  # noqa: F401
+    import msgpack  # noqa: F401

@@ -60,11 +60,12 @@ class ExecutableProgram:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     return await _proxy(session, scope)
-                except aiohttp.ClientError:
+                except aiohttp.ClientError:  # noqa: PERF203 - each try waits for the network
                     await asyncio.sleep(attempt * PAUSE_GROWTH if attempt < ATTEMPTS else 0)
         return _loading()
 
     async def halt(self) -> None:
+        """Tell the process to end."""
         self._process.terminate()
 
 

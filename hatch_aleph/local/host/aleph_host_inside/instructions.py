@@ -27,9 +27,11 @@ log = logging.getLogger("guest")
 class Program(Protocol):
     """A started program of either interface."""
 
-    async def run(self, scope: dict[str, Any]) -> dict[str, Any]: ...
+    async def run(self, scope: dict[str, Any]) -> dict[str, Any]:
+        """Answer one scope."""
 
-    async def halt(self) -> None: ...
+    async def halt(self) -> None:
+        """End the program."""
 
 
 async def serve(listener: socket.socket, plan: dict[str, Any]) -> None:
@@ -90,7 +92,7 @@ class _Server:
             server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one instruction. Whatever escapes closes the connection without a byte, which the host sees as a 502."""
+        """Answer one instruction. What escapes closes the connection without a byte, which the host sees as a 502."""
         try:
             instruction = await _read_once(reader)
             if instruction == b"halt":

@@ -122,7 +122,7 @@ class _Room:
                 self._show(entry, target)
 
     def _show(self, real: Path, target: Path) -> None:
-        """Put an overlay with a layer in memory over a folder, or bind it where other mounts lie below or it is live."""
+        """Lay an overlay with a layer in memory over a folder, or bind one that is live or has mounts below."""
         live = str(real) in _LIVE or any(real in point.parents or real == point for point in self._submounts)
         if live or not self._overlay(real, target):
             self._bind(real, target)

@@ -1,0 +1,180 @@
+"""Programs in images, a node of a few lines, and a place to run them in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import textwrap
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from hatch_aleph.errors import GuestError
+from hatch_aleph.local.host import Limits, Machine, ProgramSpec, interpreters, isolation
+from hatch_aleph.local.host.launch import Place
+from hatch_aleph.squashfs import scan, write_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OWNER = "0x" + "a1" * 20
+RUNTIME = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
+
+ECHO = """
+    import json, os, sys
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            event = await receive()
+            await send({"type": event["type"] + ".complete"})
+            return
+        event = await receive()
+        told = {key: value for key, value in scope.items() if key != "headers"}
+        told["headers"] = [[type(pair).__name__, *(item.decode() for item in pair)] for pair in scope["headers"]]
+        told.update(keys=sorted(scope), body=event["body"].decode(), more=event["more_body"])
+        told.update(path_list=sys.path, file=__file__, variable=os.environ.get("VARIABLE"), optimized=not __debug__)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+"""
+
+
+@pytest.fixture(scope="session")
+def host_cache(tmp_path_factory):
+    """One cache for all tests: the preloaded modules are installed once."""
+    return tmp_path_factory.mktemp("host-cache")
+
+
+@pytest.fixture(scope="session")
+def python311():
+    try:
+        return interpreters.find("3.11")
+    except GuestError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def image(tmp_path):
+    """Make an image of files given by name."""
+
+    def make(files: dict[str, str], name: str = "code") -> Path:
+        folder = tmp_path / name
+        for path, text in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(textwrap.dedent(text))
+        made = tmp_path / f"{name}.squashfs"
+        write_image(scan(folder), made)
+        return made
+
+    return make
+
+
+@pytest.fixture(params=["walls", "mapped"])
+def walls(request):
+    """The best isolation that works here, and none."""
+    if request.param == "mapped":
+        return isolation.NONE
+    found = isolation.probe()
+    if not found.walls:
+        pytest.skip("no namespaces here")
+    return found
+
+
+@pytest.fixture
+def place(python311, host_cache, tmp_path):
+    return Place(python311, host_cache, tmp_path / "volumes", isolation.probe())
+
+
+@pytest.fixture
+def run(place, image):
+    """Run one program and hand its machine to a coroutine function."""
+
+    def start(source: str, use, *, limits: Limits | None = None, where: Place | None = None, **fields):
+        fields.setdefault("entrypoint", "main:app")
+        fields.setdefault("item_hash", "ab" * 32)
+        spec = ProgramSpec(code=image({"main.py": source}), **fields)
+
+        async def main():
+            machine = Machine(spec, where or place, limits=limits or Limits(lifespan=2, configuration=8, halt=2))
+            try:
+                await machine.start()
+                return await use(machine)
+            finally:
+                await machine.halt()
+
+        return asyncio.run(main())
+
+    return start
+
+
+class TinyNode:
+    """The few endpoints that a host needs, over a dictionary."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, dict] = {}
+        self.files: dict[str, bytes] = {}
+        self.fetched: list[str] = []
+        self.url = ""
+
+    def publish(self, kind: str, content: dict, **envelope) -> str:
+        content = {"address": OWNER, "time": float(len(self.messages)), **content}
+        item_hash = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        message = {"item_hash": item_hash, "type": kind, "sender": OWNER, "content": content, **envelope}
+        self.messages[item_hash] = {"status": "processed", "message": message}
+        return item_hash
+
+    def store(self, data: bytes, **content) -> str:
+        file_hash = hashlib.sha256(data).hexdigest()
+        self.files[file_hash] = data
+        return self.publish("STORE", {"item_type": "storage", "item_hash": file_hash, **content})
+
+    def program(self, code: str, **changes) -> str:
+        content = {
+            "code": {"encoding": "squashfs", "entrypoint": "main:app", "ref": code, "use_latest": True},
+            "runtime": {"ref": RUNTIME, "use_latest": True},
+            "on": {"http": True, "persistent": False},
+            "resources": {"vcpus": 1, "memory": 256, "seconds": 10},
+            "environment": {"internet": True},
+            "variables": {},
+            "volumes": [],
+        }
+        return self.publish("PROGRAM", {**content, **changes})
+
+    async def _message(self, request):
+        found = self.messages.get(request.match_info["hash"])
+        return web.json_response(found or {}, status=200 if found else 404)
+
+    async def _list(self, request):
+        refs, owners = request.query.get("refs"), request.query.get("owners")
+        found = [
+            m["message"]
+            for m in self.messages.values()
+            if m["message"]["content"].get("ref") == refs and m["message"]["content"]["address"] == owners
+        ]
+        return web.json_response({"messages": sorted(found, key=lambda m: -m["content"]["time"])})
+
+    async def _raw(self, request):
+        file_hash = request.match_info["hash"]
+        self.fetched.append(file_hash)
+        return web.Response(body=self.files.get(file_hash), status=200 if file_hash in self.files else 404)
+
+    def attach(self, app: web.Application) -> None:
+        app.router.add_get("/api/v0/messages.json", self._list)
+        app.router.add_get("/api/v0/messages/{hash}", self._message)
+        app.router.add_get("/api/v0/storage/raw/{hash}", self._raw)
+
+
+@asynccontextmanager
+async def serving(app: web.Application):
+    """Serve an application on a free port and give its base URL."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

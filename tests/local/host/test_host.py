@@ -1,0 +1,65 @@
+"""The host over HTTP, with programs from a node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from hatch_aleph.local.host import Host
+from hatch_aleph.local.host.spec import base32_of
+from tests.local.host.conftest import ECHO, TinyNode, serving
+
+
+@pytest.fixture
+def with_host(host_cache, tmp_path, python311):
+    """Serve a node and its host from one application, as `hatch-aleph node` does, and use it."""
+
+    def run(use, **options):
+        async def main():
+            node, app = TinyNode(), web.Application()
+            node.attach(app)
+            host = Host("", tmp_path / "host", host_cache, python=python311, **options)
+            host.attach(app)
+            async with serving(app) as url, aiohttp.ClientSession() as client:
+                host.node_url = node.url = url
+                return await use(node, host, client)
+
+        return asyncio.run(main())
+
+    return run
+
+
+def test_a_program_answers_by_path_and_by_host_name(with_host, image):
+    async def use(node, host, client):
+        code = node.store(image({"main.py": ECHO}).read_bytes())
+        item_hash = node.program(code)
+        async with client.get(f"{node.url}/vm/{item_hash}/by/path?a=1") as by_path:
+            first = await by_path.json()
+        name = {"Host": f"{base32_of(item_hash)}.localhost:4020"}
+        async with client.get(f"{node.url}/by/name", headers=name) as by_name:
+            second = await by_name.json()
+        return code, item_hash, by_path, first, second
+
+    code, item_hash, by_path, first, second = with_host(use)
+    assert (first["path"], first["query_string"]) == ("/by/path", "a=1")
+    assert second["path"] == "/by/name"
+    assert by_path.headers["Aleph-Program-Code-Ref"] == code
+    assert by_path.headers["Aleph-Program-ItemHash"] == item_hash
+
+
+def test_an_unknown_hash_is_a_500_and_no_hash_a_400(with_host):
+    async def use(node, host, client):
+        answers = []
+        for ref in ("cd" * 32, "nonsense"):
+            async with client.get(f"{node.url}/vm/{ref}/") as answer:
+                answers.append((answer.status, json.loads(await answer.read())["error"]))
+        return answers
+
+    assert with_host(use) == [
+        (500, "500: Unhandled error during initialisation"),
+        (400, "Invalid message reference: nonsense"),
+    ]
