@@ -63,7 +63,8 @@ def test_same_identity_and_signature_as_the_sdk(account: Account, type_: Any) ->
     assert ours.item_hash == str(sdk_message.item_hash)
     assert ours.item_content == sdk_message.item_content
     assert ours.signature == sdk_message.signature
-    assert parse_message(ours.to_json()).item_hash == sdk_message.item_hash
+    parsed = parse_message({**ours.to_json(), "content": ours.content})
+    assert parsed == sdk_message.model_copy(update={"time": parsed.time})
 
 
 def test_signature_covers_chain_sender_type_and_hash(account: Account) -> None:
