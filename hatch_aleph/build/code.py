@@ -126,7 +126,10 @@ def _check_entrypoint(
     module = settings.entrypoint.partition(":")[0]
     if _holds(entries, module) or vendored(module):
         return
-    modules = sorted({_module_of(entry.path) for entry in entries if entry.path.endswith(".py")})
+    beside = (path.name for folder in ("", "src") for path in (project.root / folder).glob("*.py"))
+    modules = sorted(
+        {_module_of(path) for path in (*(entry.path for entry in entries), *beside) if path.endswith(".py")}
+    )
     near = difflib.get_close_matches(module, modules, n=1)
     raise SettingsError(
         f"tool.aleph.entrypoint: the project has no module `{module}`"

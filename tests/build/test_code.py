@@ -1,0 +1,190 @@
+"""What goes into the code image, read back by an independent reader."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from PySquashfsImage import SquashFsImage
+
+from hatch_aleph import runtimes
+from hatch_aleph.build.code import build_code
+from hatch_aleph.errors import ProjectError, SettingsError
+from hatch_aleph.project import load_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def build(root: Path, destination: Path, **options):
+    project = load_project(root)
+    destination.mkdir(exist_ok=True)
+    return build_code(
+        project,
+        project.settings(),
+        runtimes.DEFAULT,
+        destination,
+        stem=project.stem,
+        packages_inputs="",
+        vendored=options.get("vendored", lambda _: False),
+        compile_entries=lambda _: [],
+    )
+
+
+def content(image: Path) -> dict[str, bytes]:
+    with SquashFsImage.from_file(str(image)) as reader:
+        return {entry.path.lstrip("/"): entry.read_bytes() for entry in reader if entry.is_file}
+
+
+def names(image: Path) -> set[str]:
+    return {name for name in content(image) if not name.startswith(("aleph_entry/", "my_api-1.0.dist-info/"))}
+
+
+PACKAGE = """
+    [project]
+    name = "my-api"
+    version = "1.0"
+    scripts.my-api = "my_api.main:run"
+    [build-system]
+    requires = ["hatchling"]
+    build-backend = "hatchling.build"
+    [tool.aleph]
+    entrypoint = "my_api.main:app"
+"""
+
+
+def test_a_src_layout_as_its_wheel_would_install_it(make_project, tmp_path):
+    root = make_project(
+        {
+            "pyproject.toml": PACKAGE,
+            "src/my_api/__init__.py": "",
+            "src/my_api/main.py": "app = None",
+            "src/my_api/data.txt": "data",
+            "tests/test_it.py": "",
+        }
+    )
+    image = build(root, tmp_path / "dist")
+    files = content(tmp_path / "dist" / image.file)
+    assert names(tmp_path / "dist" / image.file) == {"my_api/__init__.py", "my_api/main.py", "my_api/data.txt"}
+    assert b"my_api.main:run" in files["my_api-1.0.dist-info/entry_points.txt"]
+    assert b"PACKAGES = ''" in files["aleph_entry/_settings.py"]
+
+
+def test_a_plain_main_needs_no_package(make_project, tmp_path):
+    root = make_project(
+        {
+            "helper.py": "",
+            "parts/__init__.py": "",
+            "parts/one.py": "",
+            "noxfile.py": "",
+            ".env": "KEY=1",
+            "notes.txt": "",
+            "tests/__init__.py": "",
+        }
+    )
+    image = build(root, tmp_path / "dist")
+    assert names(tmp_path / "dist" / image.file) == {"main.py", "helper.py", "parts/__init__.py", "parts/one.py"}
+    assert "my_api-1.0.dist-info/METADATA" in content(tmp_path / "dist" / image.file)
+
+
+def test_a_plain_main_without_a_build_backend(make_project, tmp_path):
+    root = make_project(
+        {"pyproject.toml": '[project]\nname = "my-api"\nversion = "1.0"\n[tool.aleph]\nentrypoint = "main:app"\n'}
+    )
+    image = build(root, tmp_path / "dist")
+    assert names(tmp_path / "dist" / image.file) == {"main.py"}
+
+
+def test_the_target_selects_more_files(make_project, tmp_path):
+    root = make_project(
+        {
+            "pyproject.toml": PACKAGE
+            + """
+    [tool.hatch.build.targets.aleph]
+    include = ["/templates"]
+    exclude = ["*.tmp"]
+    [tool.hatch.build.targets.aleph.force-include]
+    "LICENSE.txt" = "legal/LICENSE"
+""",
+            "my_api/__init__.py": "",
+            "my_api/main.py": "app = None",
+            "templates/index.html": "<p>",
+            "templates/index.tmp": "",
+            "LICENSE.txt": "MIT",
+        }
+    )
+    image = build(root, tmp_path / "dist")
+    assert names(tmp_path / "dist" / image.file) == {
+        "my_api/__init__.py",
+        "my_api/main.py",
+        "templates/index.html",
+        "legal/LICENSE",
+    }
+
+
+def test_the_same_project_in_another_folder_gives_the_same_bytes(make_project, tmp_path):
+    first = build(make_project({"helper.py": "x = 1"}, name="one"), tmp_path / "a")
+    other = make_project({"helper.py": "x = 1"}, name="two")
+    for path in other.rglob("*"):
+        os.utime(path, (1, 1))
+    (other / "main.py").chmod(0o600)
+    second = build(other, tmp_path / "b")
+    assert first == second
+
+
+def test_changed_code_changes_the_inputs(make_project, tmp_path):
+    root = make_project()
+    first = build(root, tmp_path / "a")
+    (root / "main.py").write_text("app = 2", "utf-8")
+    assert build(root, tmp_path / "a").inputs != first.inputs
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "expected"),
+    [
+        ("mian:app", "the project has no module `mian`; did you mean `main`?"),
+        ("other.thing:app", "the project has no module `other.thing`"),
+    ],
+)
+def test_an_entrypoint_that_names_no_module_of_the_project(make_project, tmp_path, entrypoint, expected):
+    root = make_project()
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").replace("main:app", entrypoint), "utf-8")
+    with pytest.raises(SettingsError) as caught:
+        build(root, tmp_path / "dist")
+    assert expected in str(caught.value)
+    assert not list((tmp_path / "dist").iterdir())
+
+
+def test_an_entrypoint_in_a_dependency(make_project, tmp_path):
+    root = make_project()
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").replace("main:app", "datasette.app:app"), "utf-8")
+    build(root, tmp_path / "dist", vendored=lambda module: module == "datasette.app")
+
+
+def test_two_files_for_one_path(make_project, tmp_path):
+    root = make_project(
+        {
+            "pyproject.toml": PACKAGE
+            + '    [tool.hatch.build.targets.aleph.force-include]\n    "other.py" = "my_api/main.py"\n',
+            "my_api/__init__.py": "",
+            "my_api/main.py": "app = 1",
+            "other.py": "app = 2",
+        }
+    )
+    with pytest.raises(ProjectError, match="two different files would both be my_api/main.py"):
+        build(root, tmp_path / "dist")
+
+
+def test_a_bare_executable_is_a_zip(make_project, tmp_path):
+    root = make_project({"run.sh": "#!/bin/sh\n"})
+    file = root / "pyproject.toml"
+    text = file.read_text("utf-8").replace('"main:app"', '"run.sh"\ninterface = "executable"\nadapter = false')
+    file.write_text(text, "utf-8")
+    image = build(root, tmp_path / "dist")
+    assert image.encoding == "zip"
+    with zipfile.ZipFile(tmp_path / "dist" / image.file) as archive:
+        assert archive.getinfo("run.sh").external_attr >> 16 == 0o100755

@@ -1,0 +1,105 @@
+"""Metadata comes from wherever the project keeps it."""
+
+import pytest
+
+from hatch_aleph.errors import ProjectError
+from hatch_aleph.project import load_project
+
+
+def test_static_metadata(make_project):
+    project = load_project(make_project())
+    assert (project.name, project.version, project.stem) == ("my-api", "1.0", "my_api-1.0")
+
+
+def test_a_version_that_hatchling_finds(make_project):
+    root = make_project(
+        {
+            "pyproject.toml": """
+                [project]
+                name = "My.API"
+                dynamic = ["version"]
+                dependencies = ["starlette"]
+                [project.optional-dependencies]
+                fast = ["uvloop"]
+                [build-system]
+                requires = ["hatchling"]
+                build-backend = "hatchling.build"
+                [tool.hatch.version]
+                path = "my_api/__init__.py"
+            """,
+            "my_api/__init__.py": '__version__ = "2.3"',
+        }
+    )
+    project = load_project(root)
+    assert project.stem == "my_api-2.3"
+    assert project.dependencies == ("starlette",)
+    assert project.extras == {"fast": ("uvloop",)}
+
+
+@pytest.mark.index
+def test_a_version_that_another_backend_finds(make_project):
+    root = make_project(
+        {
+            "pyproject.toml": """
+                [project]
+                name = "other"
+                dynamic = ["version", "dependencies", "optional-dependencies"]
+                [build-system]
+                requires = ["setuptools"]
+                build-backend = "setuptools.build_meta"
+                [tool.setuptools]
+                packages = ["other"]
+                [tool.setuptools.dynamic]
+                version = { attr = "other.VERSION" }
+                dependencies = { file = ["requirements.txt"] }
+                optional-dependencies.fast = { file = ["fast.txt"] }
+            """,
+            "other/__init__.py": 'VERSION = "4.5"',
+            "requirements.txt": "starlette>=0.30; python_version >= '3.9'\n",
+            "fast.txt": "uvloop; python_version >= '3.9'\n",
+        }
+    )
+    project = load_project(root)
+    assert project.version == "4.5"
+    assert project.dependencies == ('starlette>=0.30; python_version >= "3.9"',)
+    assert project.extras == {"fast": ('uvloop; python_version >= "3.9"',)}
+    assert sorted(path.name for path in root.iterdir()) == [
+        "fast.txt",
+        "main.py",
+        "other",
+        "pyproject.toml",
+        "requirements.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("not toml", "not TOML"),
+        ("[tool.aleph]", r"there is no \[project\] table with a name"),
+        ('[project]\nname = "x"', "project.version is missing"),
+        (
+            """
+            [project]
+            name = "x"
+            dynamic = ["version"]
+            [build-system]
+            requires = ["hatchling"]
+            build-backend = "hatchling.build"
+            [tool.hatch.version]
+            path = "missing.py"
+            """,
+            "missing.py",
+        ),
+    ],
+)
+def test_metadata_that_cannot_be_read(make_project, text, expected):
+    root = make_project()
+    (root / "pyproject.toml").write_text(text, "utf-8")
+    with pytest.raises(ProjectError, match=expected):
+        load_project(root)
+
+
+def test_no_project_at_all(tmp_path):
+    with pytest.raises(ProjectError, match="No such file"):
+        load_project(tmp_path)
