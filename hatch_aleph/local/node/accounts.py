@@ -1,0 +1,198 @@
+"""Balances, what is spent on live messages, and what happens to those that are no longer paid.
+
+Sources: aleph-im/pyaleph, ``src/aleph/services/cost_validation.py`` and ``src/aleph/jobs/cron/*balance_job.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.local.node.costs import Cost, floor18
+from hatch_aleph.local.node.limits import CREDIT_FOR_ALL_SINCE, MIB, MIN_STORE_MIB, REMOVING_SECONDS
+from hatch_aleph.local.node.rejection import Code, RejectedMessageError
+from hatch_aleph.local.node.times import DAY, HOUR
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from hatch_aleph.local.node.database import Database
+    from hatch_aleph.local.node.library import Library
+
+FAUCET_CHAIN = "ETH"
+
+
+class Accounts:
+    """Who has what, and who pays for what."""
+
+    def __init__(self, database: Database, library: Library) -> None:
+        self._db = database
+        self._library = library
+
+    def tokens(self, address: str, chain: str | None = None) -> dict[str, Decimal]:
+        """Tell the tokens of an address by chain."""
+        rows = self._db.all("SELECT chain, balance FROM balances WHERE address = ? ORDER BY chain", (address,))
+        return {row["chain"]: Decimal(row["balance"]) for row in rows if chain in (None, row["chain"])}
+
+    def credits(self, address: str) -> int:
+        """Tell the credits of an address."""
+        granted = self._db.value("SELECT coalesce(sum(amount), 0) FROM credit_history WHERE address = ?", address)
+        return max(0, int(granted))
+
+    def spent(self, address: str, payment: str) -> Decimal:
+        """Sum what the live messages of an address cost: tokens held, or credits (tokens) per second."""
+        rows = self._db.all(
+            "SELECT hold, stream, credit FROM costs WHERE owner = ? AND payment_type = ?", (address, payment)
+        )
+        column = {"superfluid": "stream", "credit": "credit"}.get(payment, "hold")
+        return floor18(sum((Decimal(row[column]) for row in rows), Decimal(0)))
+
+    def require(self, address: str, cost: Decimal, payment: str) -> None:
+        """Check that an address can pay ``cost`` on top of what it spends: a whole day of it when paid by credit.
+
+        Raises:
+            RejectedMessageError: It cannot (5 for tokens, 6 for credits).
+        """
+        if payment == "credit":
+            have, need = self.credits(address), (self.spent(address, payment) + cost) * DAY
+            if have < need:
+                error = {"required_credits": str(need), "account_credits": str(have), "min_runtime_days": 1}
+                raise RejectedMessageError(Code.CREDIT_INSUFFICIENT, error)
+            return
+        tokens = sum(self.tokens(address).values(), Decimal(0))
+        required = self.spent(address, payment) + cost
+        if tokens < required:
+            error = {"required_balance": str(required), "account_balance": str(tokens)}
+            raise RejectedMessageError(Code.BALANCE_INSUFFICIENT, error)
+
+    def charge(self, owner: str, item_hash: str, payment: str, costs: list[Cost]) -> None:
+        """Write down what a processed message costs from now on."""
+        for cost in costs:
+            self._db.insert(
+                "costs",
+                owner=owner,
+                item_hash=item_hash,
+                type=cost.type,
+                name=cost.name,
+                ref=cost.ref,
+                payment_type=payment,
+                hold=str(cost.hold),
+                stream=str(cost.stream),
+                credit=str(cost.credit),
+            )
+
+    def give(self, address: str, credit_amount: int, token_amount: Decimal, now: int) -> None:
+        """Add to (or, below zero, take from) an address what the faucet was asked for."""
+        if credit_amount:
+            self._enter(address, credit_amount, "faucet", None, now)
+        if token_amount:
+            balance = self.tokens(address).get(FAUCET_CHAIN, Decimal(0)) + token_amount
+            self._db.run(
+                "INSERT INTO balances (address, chain, balance) VALUES (?, ?, ?)"
+                " ON CONFLICT (address, chain) DO UPDATE SET balance = excluded.balance",
+                address,
+                FAUCET_CHAIN,
+                str(max(balance, Decimal(0))),
+            )
+
+    def bill(self, now: int) -> None:
+        """Take the credits of every whole hour since the last bill, one entry for each message."""
+        last = self._db.value("SELECT value FROM facts WHERE name = 'billed'")
+        hours = 0 if last is None else (now - int(last)) // (HOUR * 10**6)
+        if last is None or hours > 0:
+            billed = now if last is None else int(last) + hours * HOUR * 10**6
+            self._db.run("INSERT OR REPLACE INTO facts (name, value) VALUES ('billed', ?)", str(billed))
+        if hours <= 0:
+            return
+        rows = self._db.all("SELECT owner, item_hash, credit FROM costs WHERE payment_type = 'credit' ORDER BY id")
+        due: dict[tuple[str, str], Decimal] = {}
+        for row in rows:
+            key = (row["owner"], row["item_hash"])
+            due[key] = due.get(key, Decimal(0)) + Decimal(row["credit"]) * HOUR * hours
+        for (owner, item_hash), amount in due.items():
+            taken = min(int(amount), self.credits(owner))
+            if taken:
+                self._enter(owner, -taken, "credit_expense", item_hash, now)
+
+    def settle(self, now: int) -> list[str]:
+        """Suspend what addresses can no longer pay, resume what they can; return the item hashes that changed.
+
+        Messages are looked at in the order they came. A STORE of up to 25 MiB stays, unless it is from 2027 or later.
+        """
+        changed: list[str] = []
+        for payment in ("credit", "hold"):
+            owners = self._db.all("SELECT DISTINCT owner FROM costs WHERE payment_type = ?", (payment,))
+            for row in owners:
+                changed += self._settle_owner(row["owner"], payment, now)
+        return changed
+
+    def _settle_owner(self, owner: str, payment: str, now: int) -> list[str]:
+        column = "credit" if payment == "credit" else "hold"
+        left = Decimal(self.credits(owner)) if payment == "credit" else sum(self.tokens(owner).values(), Decimal(0))
+        rows = self._db.all("SELECT * FROM costs WHERE owner = ? AND payment_type = ? ORDER BY id", (owner, payment))
+        costs: dict[str, Decimal] = {}
+        for row in rows:
+            costs[row["item_hash"]] = costs.get(row["item_hash"], Decimal(0)) + Decimal(row[column])
+        changed: list[str] = []
+        for item_hash, cost in costs.items():
+            needed = cost * DAY if payment == "credit" else cost
+            paid = left >= needed
+            left = max(Decimal(0), left - needed)
+            message = self._db.one("SELECT * FROM messages WHERE item_hash = ?", item_hash)
+            if message is None:
+                continue
+            if not paid and message["status"] == "processed" and not self._is_tolerated(message):
+                self._set_status(message, "removing", now)
+                changed.append(item_hash)
+            elif paid and message["status"] == "removing":
+                self._set_status(message, "processed", now)
+                changed.append(item_hash)
+        return changed
+
+    def _is_tolerated(self, message: sqlite3.Row) -> bool:
+        if message["type"] != "STORE" or message["time"] >= CREDIT_FOR_ALL_SINCE * 10**6:
+            return False
+        size = self._library.size(message["content_item_hash"])
+        return size is not None and size <= MIN_STORE_MIB * MIB
+
+    def _set_status(self, message: sqlite3.Row, status: str, now: int) -> None:
+        item_hash = message["item_hash"]
+        self._db.run("UPDATE messages SET status = ? WHERE item_hash = ?", status, item_hash)
+        self._db.run("UPDATE statuses SET status = ? WHERE item_hash = ?", status, item_hash)
+        name = f"removing:{item_hash}"
+        if status == "removing":
+            until = now + REMOVING_SECONDS * 10**6
+            self._db.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, str(until))
+            self._library.suspend(item_hash, until)
+        else:
+            self._db.run("DELETE FROM facts WHERE name = ?", name)
+            self._library.resume(item_hash)
+
+    def _enter(self, address: str, amount: int, method: str, origin: str | None, now: int) -> None:
+        self._db.insert(
+            "credit_history",
+            address=address,
+            amount=amount,
+            payment_method=method,
+            origin=origin,
+            credit_ref=secrets.token_hex(32),
+            credit_index=0,
+            time=now,
+        )
+
+    def history(self, address: str) -> list[dict[str, Any]]:
+        """List an address's credit entries, newest first, as the network writes them."""
+        rows = self._db.all("SELECT * FROM credit_history WHERE address = ? ORDER BY time DESC, id DESC", (address,))
+        return [dict(row) for row in rows]
+
+    def consumed(self, item_hashes: list[str]) -> int:
+        """Sum the credits that messages have cost so far."""
+        marks = json.dumps(item_hashes)
+        taken = self._db.value(
+            "SELECT coalesce(sum(-amount), 0) FROM credit_history WHERE payment_method = 'credit_expense'"
+            " AND origin IN (SELECT value FROM json_each(?))",
+            marks,
+        )
+        return int(taken)

@@ -1,0 +1,1 @@
+"""The node over HTTP: one module a part of the API, none of the network's rules."""

@@ -1,0 +1,50 @@
+"""Who may talk to the node: programs and pages of this machine, by names of this machine.
+
+A page of the web could otherwise reach a server on 127.0.0.1: by a name of its own that leads there (DNS rebinding;
+hence the check of ``Host``) or by posting a form across sites (hence the check of ``Origin``).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_log = logging.getLogger(__name__)
+_LOCAL = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[A-Za-z0-9-]+\.)*localhost)(?::\d{1,5})?", re.IGNORECASE)
+_CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|[\\\x00]")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@web.middleware
+async def guard(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse foreign hosts and origins, and paths of the API that climb; hide what went wrong inside."""
+    if not _LOCAL.fullmatch(request.headers.get("Host", "")):
+        raise web.HTTPForbidden(text="This node serves 127.0.0.1 and localhost only.")
+    origin = request.headers.get("Origin")
+    if origin is not None and request.method not in _SAFE and not _is_local(origin):
+        raise web.HTTPForbidden(text="This node takes no requests from pages of other sites.")
+    if request.path.startswith("/api/") and _CLIMBS.search(unquote(request.raw_path.partition("?")[0])):
+        raise web.HTTPBadRequest(text="Invalid path")
+    try:
+        return await handler(request)
+    except (web.HTTPException, ConnectionError):
+        raise
+    except Exception as error:
+        _log.exception("%s %s failed", request.method, request.path)
+        raise web.HTTPInternalServerError(text="Internal error") from error
+
+
+def _is_local(origin: str) -> bool:
+    try:
+        return bool(_LOCAL.fullmatch(urlsplit(origin).netloc))
+    except ValueError:
+        return False

@@ -1,0 +1,206 @@
+"""Messages: sending them, looking them up (pyaleph's ``web/controllers/{p2p,messages}.py``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from hatch_aleph.local.node.api import rendering
+from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
+from hatch_aleph.local.node.messages import load_json, read_message
+from hatch_aleph.local.node.rejection import MalformedMessageError
+from hatch_aleph.local.node.search import (
+    PagedFilters,
+    ended_query,
+    live_query,
+    read_cursor,
+    unsupported_for_ended,
+    write_cursor,
+)
+from hatch_aleph.local.node.times import to_iso
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.node.messages import Message
+    from hatch_aleph.local.node.node import Node
+
+_HTTP_STATUS = {"processed": 200, "pending": 202, "rejected": 422}
+_CURSOR_PAGE = 200
+TOPIC = "ALEPH-TEST"
+
+
+async def publish(node: Node, message: Message, raw: Any, *, sync: bool) -> str:
+    """Hand a message to the node; return the status that the client is told: only ``sync`` waits for the real one."""
+    attempt = node.processor.submit(message, raw)
+    if not sync:
+        return "pending"
+    if attempt.outcome != "known":
+        return attempt.outcome
+    if node.processor.ledger.status(message.item_hash) != "pending":
+        return "pending"  # the network waits 30 seconds for an event that never comes, then says the same
+    later = await node.events.next_of(message.item_hash, node.sync_seconds)
+    return later.outcome if later is not None else "pending"
+
+
+def http_status(message_status: str) -> int:
+    """Tell the HTTP status that goes with a message's."""
+    return _HTTP_STATUS[message_status]
+
+
+async def post_message(request: web.Request) -> web.Response:
+    """Send a message."""
+    body = await body_of(request)
+    raw, sync = body.get("message"), body.get("sync", False)
+    if not isinstance(raw, dict) or not isinstance(sync, bool):
+        raise unprocessable("expected {'message': {...}, 'sync': true or false}")
+    try:
+        message = read_message(raw)
+    except MalformedMessageError as error:
+        raise web.HTTPUnprocessableEntity(text="InvalidMessageFormat") from error
+    status = await publish(node_of(request), message, raw, sync=sync)
+    published = {"publication_status": {"status": "success", "failed": []}, "message_status": status}
+    return answer(published, http_status(status))
+
+
+async def post_pubsub(request: web.Request) -> web.Response:
+    """Send a message the old way."""
+    body = await body_of(request)
+    if body.get("topic") != TOPIC:
+        raise web.HTTPForbidden(reason=f"Unauthorized P2P topic. Use {TOPIC}.")
+    try:
+        raw = load_json(body["data"])
+        message = read_message(raw)
+    except (KeyError, TypeError, ValueError) as error:
+        raise web.HTTPUnprocessableEntity(reason="'data': expected a serialized JSON string.") from error
+    except MalformedMessageError as error:
+        raise web.HTTPUnprocessableEntity(text="InvalidMessageFormat") from error
+    await publish(node_of(request), message, raw, sync=False)
+    return answer({"status": "success", "failed": []})
+
+
+async def get_message(request: web.Request) -> web.Response:
+    """Show a message with its status."""
+    return answer(_shown(request))
+
+
+async def get_content(request: web.Request) -> web.Response:
+    """Show a processed message's content."""
+    shown = _shown(request)
+    if shown["status"] != "processed":
+        raise unprocessable(f"Message {shown['item_hash']} is not processed (status: {shown['status']})")
+    content = shown["message"]["content"]
+    return answer(content["content"] if shown["message"]["type"] == "POST" else content)
+
+
+async def get_status(request: web.Request) -> web.Response:
+    """Tell a message's status."""
+    item_hash = item_hash_of(request)
+    row = node_of(request).books.database.one("SELECT * FROM statuses WHERE item_hash = ?", item_hash)
+    if row is None:
+        raise web.HTTPNotFound
+    return answer({"status": row["status"], "item_hash": item_hash, "reception_time": to_iso(row["reception_time"])})
+
+
+def _shown(request: web.Request) -> dict[str, Any]:
+    shown = rendering.with_status(node_of(request).books.database, item_hash_of(request))
+    if shown is None:
+        raise web.HTTPNotFound
+    return shown
+
+
+async def list_messages(request: web.Request) -> web.Response:
+    """List messages by filters, with pages or a cursor."""
+    filters = query_of(request, PagedFilters)
+    if "page" in request.match_info:
+        filters = filters.model_copy(update={"page": _path_page(request)})
+    if filters.ended is not None:
+        return _list_ended(request, filters)
+    if filters.cursor is not None:
+        return _list_by_cursor(request, filters)
+    database, query = node_of(request).books.database, live_query(filters)
+    rows = query.rows(database, "messages", _order(filters), filters.pagination, _offset(filters))
+    messages = [rendering.in_list(row, filters.shown) for row in rows]
+    return answer(_page(filters, messages, query.count(database, "messages")))
+
+
+def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
+    if len(set(filters.message_statuses or [])) > 1:
+        raise web.HTTPBadRequest(text="msgStatuses=forgotten/removed cannot be combined with other statuses")
+    if filters.cursor is not None:
+        raise web.HTTPBadRequest(text=f"Cursor pagination is not supported for {filters.ended} message queries")
+    if offending := unsupported_for_ended(filters):
+        names = ", ".join(offending)
+        raise web.HTTPBadRequest(text=f"Filters not supported for {filters.ended} message queries: {names}")
+    database, query = node_of(request).books.database, ended_query(filters)
+    order = _order(filters).replace("time", "ended_at")
+    messages = []
+    for row in query.rows(database, "ended", order, filters.pagination, _offset(filters)):
+        message = {**rendering.ended(row), "status": row["status"]}
+        if row["status"] == "forgotten":
+            message["forgotten_by"] = load_json(row["forgotten_by"])
+        messages.append(message)
+    return answer(_page(filters, messages, query.count(database, "ended")))
+
+
+def _list_by_cursor(request: web.Request, filters: PagedFilters) -> web.Response:
+    if filters.sort_by == "tx-time" and filters.cursor:
+        raise unprocessable("Cursor pagination is not supported with tx-time sort order.")
+    if filters.pagination == 0:
+        raise unprocessable("pagination=0 is not allowed with cursor-based pagination")
+    size, query = min(filters.pagination, _CURSOR_PAGE), live_query(filters)
+    if filters.cursor:
+        try:
+            after, item_hash = read_cursor(filters.cursor)
+        except ValueError as error:
+            raise unprocessable(str(error)) from error
+        sign = "<" if filters.sort_order == "-1" else ">"
+        query.add(f"(time {sign} ? OR (time = ? AND item_hash > ?))", after, after, item_hash)
+    rows = query.rows(node_of(request).books.database, "messages", _order(filters), size + 1, 0)
+    more, rows = len(rows) > size, rows[:size]
+    return answer(
+        {
+            "messages": [rendering.in_list(row, filters.shown) for row in rows],
+            "pagination_per_page": size,
+            "next_cursor": write_cursor(rows[-1]["time"], rows[-1]["item_hash"]) if more else None,
+        }
+    )
+
+
+async def list_hashes(request: web.Request) -> web.Response:
+    """List the hashes of live messages by status, newest first."""
+    filters = query_of(request, PagedFilters)
+    wanted = request.query.get("status")
+    query = live_query(filters.model_copy(update={"message_statuses": [wanted] if wanted else None}))
+    database = node_of(request).books.database
+    order = _order(filters).replace("time", "reception_time")
+    rows = query.rows(database, "messages", order, filters.pagination, _offset(filters))
+    page = _page(filters, [row["item_hash"] for row in rows], query.count(database, "messages"))
+    page["hashes"] = page.pop("messages")
+    return answer({**page, "pagination_item": "hashes"})
+
+
+def _path_page(request: web.Request) -> int:
+    text = request.match_info["page"]
+    if not text.isascii() or not text.isdigit():
+        raise web.HTTPBadRequest(text=f"Invalid page value in path: {text}")
+    if not 1 <= int(text[:10]) < 2**31:
+        raise unprocessable("Page number must be greater than 1.")
+    return int(text[:10])
+
+
+def _order(filters: PagedFilters) -> str:
+    return f"time {'DESC' if filters.sort_order == '-1' else 'ASC'}, item_hash ASC"
+
+
+def _offset(filters: PagedFilters) -> int:
+    return (filters.page - 1) * min(filters.pagination, 2**31)
+
+
+def _page(filters: PagedFilters, messages: list[Any], total: int) -> dict[str, Any]:
+    return {
+        "messages": messages,
+        "pagination_per_page": filters.pagination,
+        "pagination_page": filters.page,
+        "pagination_total": total,
+        "pagination_item": "messages",
+    }

@@ -1,0 +1,72 @@
+"""What time takes away: files nobody keeps, messages nobody pays (``garbage_collector.py`` of pyaleph)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hatch_aleph.local.node.limits import GRACE_SECONDS
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.node.rules import Books
+
+
+def collect(books: Books, now: int) -> list[str]:
+    """Delete files whose last pin has ended, and turn ``removing`` messages whose time is up into ``removed`` ones.
+
+    Returns:
+        The item hashes of the messages that were removed.
+    """
+    database = books.database
+    with database.transaction():
+        removed = _remove_unpaid(books, now)
+        database.run("DELETE FROM pins WHERE kind = 'grace' AND delete_by < ?", now)
+        unwanted = database.all(  # a file may wait for its message, so it is given the same day as any other
+            "SELECT hash FROM files WHERE present AND added < ?"
+            " AND NOT EXISTS (SELECT 1 FROM pins WHERE file_hash = files.hash)",
+            (now - GRACE_SECONDS * 10**6,),
+        )
+        for row in unwanted:
+            database.run("DELETE FROM files WHERE hash = ?", row["hash"])
+    for row in unwanted:  # after the commit: a file without a row is swept at the next start, never the reverse
+        books.files.delete(row["hash"])
+    return removed
+
+
+def sweep(books: Books) -> None:
+    """Delete files that a killed process kept but never wrote down."""
+    for name in list(books.files.names()):
+        if books.library.size(name) is None:
+            books.files.delete(name)
+
+
+def _remove_unpaid(books: Books, now: int) -> list[str]:
+    database = books.database
+    removed = []
+    for row in database.all("SELECT * FROM messages WHERE status = 'removing'"):
+        item_hash = row["item_hash"]
+        until = database.value("SELECT value FROM facts WHERE name = ?", f"removing:{item_hash}")
+        if until is not None and int(until) >= now:
+            continue
+        size = books.library.size(row["content_item_hash"]) if row["content_item_hash"] else None
+        database.insert(
+            "ended",
+            item_hash=item_hash,
+            status="removed",
+            type=row["type"],
+            chain=row["chain"],
+            sender=row["sender"],
+            signature=row["signature"],
+            item_type=row["item_type"],
+            time=row["time"],
+            channel=row["channel"],
+            owner=row["owner"],
+            payment_type=row["payment_type"] or "hold",
+            size=size,
+            ended_at=now,
+        )
+        database.run("UPDATE statuses SET status = 'removed' WHERE item_hash = ?", item_hash)
+        for table in ("messages", "tags", "costs", "machines", "machine_refs"):
+            database.run(f"DELETE FROM {table} WHERE item_hash = ?", item_hash)  # noqa: S608 - our own names
+        database.run("DELETE FROM facts WHERE name = ?", f"removing:{item_hash}")
+        removed.append(item_hash)
+    return removed

@@ -1,0 +1,73 @@
+"""The node's SQLite file: tables, transactions, nothing of the network's rules."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+class Database:
+    """One connection, used by one thread; write-ahead log, each commit on disk before it is acknowledged.
+
+    A process that is killed at any moment finds what it committed, and nothing of what it did not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA busy_timeout = 5000")
+        self._connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
+
+    def close(self) -> None:
+        """Close the file; the log is folded into it."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that happens inside is written at once, or not at all; nests as a savepoint."""
+        if self._connection.in_transaction:
+            begin, commit, rollback = "SAVEPOINT inner", "RELEASE inner", "ROLLBACK TO inner"
+        else:
+            begin, commit, rollback = "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"
+        self._connection.execute(begin)
+        try:
+            yield
+        except BaseException:
+            self._connection.execute(rollback)
+            if begin.startswith("SAVEPOINT"):
+                self._connection.execute(commit)
+            raise
+        self._connection.execute(commit)
+
+    def run(self, statement: str, *values: Any) -> int:
+        """Execute a statement; return the number of changed rows."""
+        return self._connection.execute(statement, values).rowcount
+
+    def all(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Return every row of a query."""
+        return self._connection.execute(statement, values).fetchall()
+
+    def one(self, statement: str, *values: Any) -> sqlite3.Row | None:
+        """Return the first row of a query, if any."""
+        row: sqlite3.Row | None = self._connection.execute(statement, values).fetchone()
+        return row
+
+    def value(self, statement: str, *values: Any) -> Any:
+        """Return the first column of the first row, or None."""
+        row = self.one(statement, *values)
+        return None if row is None else row[0]
+
+    def insert(self, table: str, **columns: Any) -> None:
+        """Insert one row; table and column names come from our own code only."""
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names are our own literals
+        self._connection.execute(statement, tuple(columns.values()))

@@ -1,0 +1,99 @@
+"""What a new node knows from the start: the network's own aggregates, and its official runtimes as STORE messages.
+
+The runtimes' bytes are not here: a program that names them is accepted, and asking for the file answers 404. The
+messages carry no signature, for only the network could sign them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.local.node.ledger import Ledger
+from hatch_aleph.local.node.messages import Message, check_content
+from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING
+from hatch_aleph.local.node.times import to_micros
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.node.rules import Books
+
+_STARTED = 1_700_000_000.0
+
+RUNTIMES: tuple[tuple[str, str, str], ...] = (
+    (
+        "debian-12",
+        "Official runtime with Debian 12, Python 3.11",
+        "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696",
+    ),
+    (
+        "debian-11",
+        "Legacy runtime with Debian 11, Python 3.9",
+        "bd79839bf96e595a06da5ac0b6ba51dea6f7e2591bb913deccded04d831d29f4",
+    ),
+    (
+        "nodejs",
+        "Official Node.js LTS runtime on Debian 11",
+        "3c238dd3ffba73ab9b2cccb90a11e40e78aff396152de922a6d794a0a65a305e",
+    ),
+)
+
+
+def aggregates() -> dict[str, dict[str, Any]]:
+    """Give the aggregates that the network's owner publishes, by key."""
+    default = RUNTIMES[0][2]
+    return {
+        "pricing": PRICING,
+        "settings": {
+            "compatible_gpus": [],
+            "last_crn_version": "1.7.0",
+            "community_wallet_address": "0x5aBd3258C5492fD378EBC2e0017416E199e5Da56",
+            "community_wallet_timestamp": 1_739_301_770,
+        },
+        "runtimes": {
+            "entries": [
+                {"id": id_, "name": name, "type": "program", "item_hash": item_hash, "default": item_hash == default}
+                for id_, name, item_hash in RUNTIMES
+            ]
+        },
+        "vm-images": {
+            "runtimes": {id_: {"name": name, "hash": item_hash} for id_, name, item_hash in RUNTIMES},
+            "defaults": {"runtime": RUNTIMES[0][0]},
+        },
+    }
+
+
+def publish(books: Books) -> None:
+    """Write down what is missing of it; what somebody published since is left alone."""
+    with books.database.transaction():
+        for key, content in aggregates().items():
+            element = hashlib.sha256(f"genesis {key}".encode()).hexdigest()
+            if element not in books.aggregates.elements(NETWORK_OWNER, key):
+                books.aggregates.add(element, NETWORK_OWNER, key, content, to_micros(_STARTED))
+        ledger = Ledger(books.database)
+        for id_, _, item_hash in RUNTIMES:
+            if ledger.status(item_hash) is None:
+                _publish_runtime(books, ledger, id_, item_hash)
+
+
+def _publish_runtime(books: Books, ledger: Ledger, id_: str, item_hash: str) -> None:
+    # The content's hash is not the message's, as nobody outside the network has the signed text; the file's hash is
+    # a stand-in too, and the size is that of no bytes, so a runtime costs nothing here.
+    file_hash = hashlib.sha256(f"runtime {id_}".encode()).hexdigest()
+    content = {"address": NETWORK_OWNER, "time": _STARTED, "item_type": "storage", "item_hash": file_hash}
+    message = Message(
+        item_hash=item_hash,
+        type="STORE",
+        chain="ETH",
+        sender=NETWORK_OWNER,
+        signature=None,
+        item_type="storage",
+        item_content=None,
+        time=to_micros(_STARTED),
+        channel=None,
+        content=content,
+        parsed=check_content("STORE", content),
+    )
+    ledger.add_processed(message, len(json.dumps(content)), message.time)
+    books.library.add_file(file_hash, 0, message.time, present=False)
+    books.library.pin_message(item_hash, file_hash, NETWORK_OWNER, None, message.time)

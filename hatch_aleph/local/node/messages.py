@@ -1,0 +1,199 @@
+"""Messages as they come in: the envelope, and the content the network's own models check.
+
+The order of checks and what each leads to follow aleph-im/pyaleph, ``src/aleph/schemas/pending_messages.py``: a
+request that holds no well-formed message is refused (HTTP 422) and leaves no trace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aleph_message.models import (
+    AggregateContent,
+    BaseContent,
+    Chain,
+    ForgetContent,
+    InstanceContent,
+    ItemHash,
+    ItemType,
+    PostContent,
+    ProgramContent,
+    StoreContent,
+)
+
+from hatch_aleph.local.node.limits import INLINE_LIMIT
+from hatch_aleph.local.node.rejection import Code, MalformedMessageError, RejectedMessageError
+from hatch_aleph.local.node.times import to_micros, to_seconds
+
+CONTENT_MODELS: dict[str, type[BaseContent]] = {
+    "AGGREGATE": AggregateContent,
+    "FORGET": ForgetContent,
+    "INSTANCE": InstanceContent,
+    "POST": PostContent,
+    "PROGRAM": ProgramContent,
+    "STORE": StoreContent,
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message; ``content`` and ``parsed`` are None until a message stored as a file is read."""
+
+    item_hash: str
+    type: str
+    chain: str
+    sender: str
+    signature: str | None
+    item_type: str
+    item_content: str | None
+    time: int
+    channel: str | None
+    content: dict[str, Any] | None = None
+    parsed: BaseContent | None = field(default=None, compare=False)
+
+    @property
+    def seconds(self) -> float:
+        """The time the sender gave, in seconds."""
+        return to_seconds(self.time)
+
+    def wire(self) -> dict[str, Any]:
+        """Write it as it travels, with its content; this is what a pending or rejected message shows."""
+        return {
+            "time": self.seconds,
+            "type": self.type,
+            "chain": self.chain,
+            "sender": self.sender,
+            "channel": self.channel,
+            "content": self.content,
+            "item_hash": self.item_hash,
+            "item_type": self.item_type,
+            "signature": self.signature,
+            "item_content": self.item_content,
+        }
+
+
+def load_json(text: str | bytes) -> Any:
+    """Read JSON as the network does: no NaN, no lone surrogates, no depth that a stack cannot hold.
+
+    Raises:
+        ValueError: It is not such JSON.
+    """
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is no JSON")
+
+    try:
+        value = json.loads(text, parse_constant=refuse)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    return value
+
+
+def read_message(raw: Any) -> Message:
+    """Check a message's form and load its inline content.
+
+    Raises:
+        MalformedMessageError: It is not a well-formed message.
+    """
+    try:
+        return _read(raw)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # pydantic's errors are ValueErrors
+        raise MalformedMessageError(str(error)) from error
+
+
+def _read(raw: Any) -> Message:
+    if not isinstance(raw, dict):
+        raise TypeError("a message is a JSON object")
+    message_type = _text(raw, "type")
+    if message_type not in CONTENT_MODELS:
+        raise ValueError(f"unknown message type {message_type!r}")
+    item_hash = _text(raw, "item_hash")
+    item_content = _optional_text(raw, "item_content")
+    item_type = _optional_text(raw, "item_type")
+    if item_type is None:
+        item_type = "inline" if item_content is not None else ItemHash(item_hash).item_type.value
+    content, parsed = None, None
+    if ItemType(item_type) is ItemType.inline:
+        content = _inline_content(item_hash, item_content)
+        parsed = check_content(message_type, content)
+    elif item_content is not None:
+        raise ValueError(f"a message of type {item_type} has no item_content")
+    elif ItemHash(item_hash).item_type.value != item_type:
+        raise ValueError(f"item_hash is not of type {item_type}")
+    return Message(
+        item_hash=item_hash,
+        type=message_type,
+        chain=Chain(_text(raw, "chain")).value,
+        sender=_text(raw, "sender"),
+        signature=_optional_text(raw, "signature"),
+        item_type=item_type,
+        item_content=item_content,
+        time=to_micros(_number(raw, "time")),
+        channel=_optional_text(raw, "channel"),
+        content=content,
+        parsed=parsed,
+    )
+
+
+def _inline_content(item_hash: str, item_content: str | None) -> dict[str, Any]:
+    if item_content is None:
+        raise ValueError("an inline message has item_content")
+    if len(item_content) > INLINE_LIMIT:
+        raise ValueError("message too long")
+    if hashlib.sha256(item_content.encode()).hexdigest() != item_hash:
+        raise ValueError("item_hash is not the sha256 of item_content")
+    content = load_json(item_content)
+    if not isinstance(content, dict):
+        raise TypeError("content is a JSON object")
+    return content
+
+
+def check_content(message_type: str, content: dict[str, Any]) -> BaseContent:
+    """Validate content by the network's model of its type.
+
+    Raises:
+        ValueError: The model refuses it, or its time is none.
+    """
+    parsed = CONTENT_MODELS[message_type].model_validate(content)
+    to_micros(parsed.time)
+    return parsed
+
+
+def complete_content(message: Message, text: bytes) -> tuple[dict[str, Any], BaseContent]:
+    """Read the content of a message that was stored as a file; address and time default to the envelope's.
+
+    Raises:
+        RejectedMessageError: The file is no content of that type.
+    """
+    try:
+        content = dict(load_json(text))
+        if content.get("address") is None:
+            content["address"] = message.sender
+        if content.get("time") is None:
+            content["time"] = message.seconds
+        return content, check_content(message.type, content)
+    except (ValueError, TypeError) as error:
+        raise RejectedMessageError(Code.INVALID_FORMAT, str(error)) from error
+
+
+def _text(raw: dict[str, Any], key: str) -> str:
+    value = raw[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is a text")
+    value.encode()  # a lone surrogate cannot be stored, nor was it signed
+    return value
+
+
+def _optional_text(raw: dict[str, Any], key: str) -> str | None:
+    return None if raw.get(key) is None else _text(raw, key)
+
+
+def _number(raw: dict[str, Any], key: str) -> float:
+    value = raw[key]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{key} is a number")
+    return value

@@ -1,0 +1,76 @@
+"""What each type of message demands and does; one module a type, all with the same four steps.
+
+``permit`` (who may send it), ``prepare`` (what must be there before the network fetches anything), ``check`` (what it
+refers to), ``apply`` (what it changes). The order is that of aleph-im/pyaleph, ``src/aleph/handlers``, because it
+decides which error code a message with several faults gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.local.node.rejection import Code, RejectedMessageError
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.node.accounts import Accounts
+    from hatch_aleph.local.node.aggregates import Aggregates
+    from hatch_aleph.local.node.costs import Cost, Pricer
+    from hatch_aleph.local.node.database import Database
+    from hatch_aleph.local.node.files import FileStore
+    from hatch_aleph.local.node.library import Library
+    from hatch_aleph.local.node.messages import Message
+
+
+@dataclass(frozen=True)
+class Books:
+    """All that rules read and write."""
+
+    database: Database
+    files: FileStore
+    library: Library
+    aggregates: Aggregates
+    accounts: Accounts
+    pricer: Pricer
+
+
+class Rules:
+    """The steps of a type that asks for nothing."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+
+    def permit(self, message: Message) -> None:
+        """Check that the sender may act for the content's address.
+
+        Raises:
+            NotProcessedError: It may not.
+        """
+        content: Any = message.parsed
+        detail = content.type if message.type == "POST" else getattr(content, "key", None)
+        if not self.books.aggregates.is_authorized(
+            message.sender,
+            content.address,
+            chain=message.chain,
+            channel=message.channel,
+            type_=message.type,
+            detail=str(detail) if detail is not None else None,
+        ):
+            text = f"Sender {message.sender} is not authorized to post on behalf of address {content.address}"
+            raise RejectedMessageError(Code.PERMISSION_DENIED, text)
+
+    def prepare(self, message: Message) -> None:
+        """Check what must hold before files are looked for."""
+
+    def check(self, message: Message) -> None:
+        """Check what the message refers to."""
+
+    def costs(self, message: Message) -> list[Cost]:  # noqa: ARG002 - the signature of the other types
+        """Check that it can be paid; return what it costs."""
+        return []
+
+    def apply(self, message: Message, now: int) -> None:
+        """Change what the processed message changes."""
+
+    def forget(self, message: Message, now: int) -> None:
+        """Undo what the message changed."""

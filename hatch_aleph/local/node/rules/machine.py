@@ -1,0 +1,88 @@
+"""PROGRAM and INSTANCE: what they refer to must be there and be paid (pyaleph's ``handlers/content/vm.py``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from aleph_message.models import ProgramContent
+
+from hatch_aleph.local.node.costs import payment_type, total
+from hatch_aleph.local.node.limits import CREDIT_FOR_ALL_SINCE, CREDIT_FOR_PERSISTENT_SINCE, MIB, PAID_SINCE
+from hatch_aleph.local.node.rejection import Code, RejectedMessageError, RetryMessageError
+from hatch_aleph.local.node.rules import Rules
+from hatch_aleph.local.node.volumes import file_refs, held_refs, sized_parents
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.node.costs import Cost
+    from hatch_aleph.local.node.messages import Message
+    from hatch_aleph.local.node.volumes import Machine
+
+
+class MachineRules(Rules):
+    """Rules of PROGRAM and INSTANCE messages."""
+
+    def check(self, message: Message) -> None:
+        """Every file must be known, copies must hold their parent, a replaced program must be there and allow it.
+
+        As on the network, a replacement may itself be replaced, and by anybody.
+        """
+        content, library = _content(message), self.books.library
+        missing = {needed.ref for needed in file_refs(content) if library.file_of(needed) is None}
+        if missing:
+            raise RetryMessageError(Code.VM_VOLUME_NOT_FOUND, *sorted(missing))
+        for name, size_mib, parent in sized_parents(content):
+            found = library.file_of(parent)
+            if found is not None and size_mib * MIB < found[1]:
+                details: dict[str, Any] = {
+                    "volume_name": name,
+                    "parent_ref": parent.ref,
+                    "parent_file": found[0],
+                    "parent_size": found[1],
+                    "volume_size": size_mib * MIB,
+                }
+                raise RejectedMessageError(Code.VM_VOLUME_TOO_SMALL, details)
+        if content.replaces is not None:
+            replaced = self.books.database.one(
+                "SELECT allow_amend FROM machines WHERE item_hash = ? AND type = 'PROGRAM'", content.replaces
+            )
+            if replaced is None:
+                raise RetryMessageError(Code.VM_REF_NOT_FOUND, content.replaces)
+            if not replaced["allow_amend"]:
+                raise RejectedMessageError(Code.VM_AMEND_NOT_ALLOWED)
+
+    def costs(self, message: Message) -> list[Cost]:
+        """Check the way to pay for the message's date, and the balance."""
+        content = _content(message)
+        costs = self.books.pricer.costs(content, message.item_hash)
+        persistent = not isinstance(content, ProgramContent) or bool(content.on.persistent)
+        if not persistent and message.seconds < PAID_SINCE:
+            return costs
+        payment = payment_type(content)
+        refused_since = CREDIT_FOR_PERSISTENT_SINCE if persistent else CREDIT_FOR_ALL_SINCE
+        if payment != "credit" and message.seconds >= refused_since:
+            raise RejectedMessageError(Code.INVALID_PAYMENT_METHOD)
+        if payment != "superfluid":  # streams are not followed: on the network neither, at this point
+            self.books.accounts.require(content.address, total(costs, payment), payment)
+        return costs
+
+    def apply(self, message: Message, now: int) -> None:  # noqa: ARG002 - the signature of the other types
+        """Remember the machine and the files it holds on to."""
+        content, database = _content(message), self.books.database
+        database.insert(
+            "machines",
+            item_hash=message.item_hash,
+            owner=content.address,
+            type=message.type,
+            allow_amend=content.allow_amend,
+        )
+        for held in held_refs(content):
+            database.insert("machine_refs", item_hash=message.item_hash, ref=held.ref)
+
+    def forget(self, message: Message, now: int) -> None:  # noqa: ARG002 - as above
+        """Let go of the machine and its files."""
+        self.books.database.run("DELETE FROM machines WHERE item_hash = ?", message.item_hash)
+        self.books.database.run("DELETE FROM machine_refs WHERE item_hash = ?", message.item_hash)
+
+
+def _content(message: Message) -> Machine:
+    return cast("Machine", message.parsed)

@@ -1,0 +1,220 @@
+"""Looking messages up: the filters of ``messages.json``, by the API's names or by its field names, as SQL."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hatch_aleph.local.node.times import from_iso, to_iso
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from hatch_aleph.local.node.database import Database
+
+_INTEGER_LIMIT = 2**53
+_LISTS = (
+    "message_types",
+    "message_statuses",
+    "addresses",
+    "owners",
+    "refs",
+    "content_hashes",
+    "content_keys",
+    "content_types",
+    "chains",
+    "channels",
+    "tags",
+    "hashes",
+    "payment_types",
+)
+MessageTypes = Literal["POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET"]
+Statuses = Literal["pending", "processed", "rejected", "forgotten", "removing", "removed"]
+
+
+class Filters(BaseModel):
+    """What a client can ask for; lists are separated by commas (pyaleph's ``schemas/messages_query_params.py``)."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    sort_by: Literal["time", "tx-time"] = Field(default="time", alias="sortBy")
+    sort_order: Literal["1", "-1"] = Field(default="-1", alias="sortOrder")
+    message_type: MessageTypes | None = Field(default=None, alias="msgType")
+    message_types: list[MessageTypes] | None = Field(default=None, alias="msgTypes")
+    message_statuses: list[Statuses] | None = Field(
+        default_factory=lambda: list[Statuses](["processed", "removing"]), alias="msgStatuses"
+    )
+    addresses: list[str] | None = None
+    owners: list[str] | None = None
+    refs: list[str] | None = None
+    content_hashes: list[str] | None = Field(default=None, alias="contentHashes")
+    content_keys: list[str] | None = Field(default=None, alias="contentKeys")
+    content_types: list[str] | None = Field(default=None, alias="contentTypes")
+    chains: list[str] | None = None
+    channels: list[str] | None = None
+    tags: list[str] | None = None
+    hashes: list[str] | None = None
+    payment_types: list[Literal["hold", "superfluid", "credit"]] | None = Field(default=None, alias="paymentTypes")
+    exclude_content: bool = Field(default=False, alias="excludeContent")
+    content_format: Literal["full", "headers", "none"] | None = Field(default=None, alias="contentFormat")
+    start_date: float = Field(default=0, ge=0, lt=_INTEGER_LIMIT / 10**6, alias="startDate")
+    end_date: float = Field(default=0, ge=0, lt=_INTEGER_LIMIT / 10**6, alias="endDate")
+    start_block: int = Field(default=0, ge=0, alias="startBlock")
+    end_block: int = Field(default=0, ge=0, alias="endBlock")
+
+    @field_validator(*_LISTS, mode="before")
+    @classmethod
+    def split(cls, value: Any) -> Any:
+        """Split a list at its commas."""
+        return value.split(",") if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def order(self) -> Filters:
+        """Refuse ranges that end before they start."""
+        if self.start_date and self.end_date and self.end_date < self.start_date:
+            raise ValueError("end date cannot be lower than start date.")
+        if self.start_block and self.end_block and self.end_block < self.start_block:
+            raise ValueError("end block cannot be lower than start block.")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """How much of the content is shown: ``full``, ``headers`` or ``none``."""
+        return self.content_format or ("none" if self.exclude_content else "full")
+
+    @property
+    def ended(self) -> str | None:
+        """The one final status that is asked for; those messages stand in a table of their own."""
+        found = [status for status in self.message_statuses or [] if status in ("forgotten", "removed")]
+        return found[0] if found else None
+
+
+class PagedFilters(Filters):
+    """Filters with pages or a cursor."""
+
+    pagination: int = Field(default=20, ge=0, lt=_INTEGER_LIMIT)
+    page: int = Field(default=1, ge=1, lt=2**31)
+    cursor: str | None = None
+
+
+class LiveFilters(Filters):
+    """Filters of the websocket, with how many past messages to begin with."""
+
+    history: int | None = Field(default=10, ge=0, lt=200)
+
+
+class Query:
+    """A growing WHERE clause with its values."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._values: list[Any] = []
+
+    def add(self, part: str, *values: Any) -> None:
+        """Demand one thing more."""
+        self._parts.append(part)
+        self._values += values
+
+    def add_in(self, column: str, accepted: list[Any] | None) -> None:
+        """Demand that a column has one of these values; no list demands nothing."""
+        if accepted:
+            part = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - columns are our own literals
+            self.add(part, json.dumps(accepted))
+
+    def rows(self, database: Database, table: str, order: str, limit: int, offset: int) -> list[sqlite3.Row]:
+        """Fetch a page; a limit of 0 fetches all."""
+        statement = f"SELECT * FROM {table}{self._where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - our names
+        return database.all(statement, [*self._values, limit or -1, offset])
+
+    def count(self, database: Database, table: str) -> int:
+        """Count all that match."""
+        statement = f"SELECT count(*) FROM {table}{self._where}"  # noqa: S608 - our names
+        return int(database.all(statement, self._values)[0][0])
+
+    @property
+    def _where(self) -> str:
+        return f" WHERE {' AND '.join(self._parts)}" if self._parts else ""
+
+
+def live_query(filters: Filters) -> Query:
+    """Turn filters into a query of the live messages."""
+    query = _common_query(filters)
+    query.add_in("status", filters.message_statuses)
+    query.add_in("content_ref", filters.refs)
+    query.add_in("content_item_hash", filters.content_hashes)
+    query.add_in("content_key", filters.content_keys)
+    query.add_in("content_type", filters.content_types)
+    query.add_in("payment_type", filters.payment_types)
+    if filters.tags:
+        query.add(
+            "item_hash IN (SELECT item_hash FROM tags WHERE tag IN (SELECT value FROM json_each(?)))",
+            json.dumps(filters.tags),
+        )
+    if filters.start_date:
+        query.add("time >= ?", int(filters.start_date * 10**6))
+    if filters.end_date:
+        query.add("time < ?", int(filters.end_date * 10**6))
+    if filters.end_block:
+        query.add("0")  # no message here is ever confirmed in a block
+    return query
+
+
+def ended_query(filters: Filters) -> Query:
+    """Turn filters into a query of what is left of forgotten or removed messages; dates mean when they ended."""
+    query = _common_query(filters)
+    query.add("status = ?", filters.ended)
+    query.add_in("payment_type", filters.payment_types)
+    if filters.start_date:
+        query.add("ended_at >= ?", int(filters.start_date * 10**6))
+    if filters.end_date:
+        query.add("ended_at < ?", int(filters.end_date * 10**6))
+    return query
+
+
+def unsupported_for_ended(filters: PagedFilters) -> list[str]:
+    """Name the filters that cannot narrow ended messages, for they have no content."""
+    given = {
+        "refs": filters.refs,
+        "contentTypes": filters.content_types,
+        "contentHashes": filters.content_hashes,
+        "contentKeys": filters.content_keys,
+        "tags": filters.tags,
+        "startBlock": filters.start_block,
+        "endBlock": filters.end_block,
+    }
+    return [name for name, value in given.items() if value]
+
+
+def _common_query(filters: Filters) -> Query:
+    query = Query()
+    query.add_in("item_hash", filters.hashes)
+    query.add_in("sender", filters.addresses)
+    query.add_in("owner", filters.owners)
+    query.add_in("chain", filters.chains)
+    query.add_in("channel", filters.channels)
+    query.add_in("type", filters.message_types)
+    if filters.message_type:
+        query.add("type = ?", filters.message_type)
+    return query
+
+
+def write_cursor(time: int, item_hash: str) -> str:
+    """Write where a page ended, opaque to clients."""
+    payload = json.dumps({"h": item_hash, "t": to_iso(time)}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[int, str]:
+    """Read a cursor back.
+
+    Raises:
+        ValueError: It is none of ours.
+    """
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return from_iso(payload["t"]), str(payload["h"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError("Invalid cursor") from error

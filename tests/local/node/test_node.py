@@ -1,0 +1,45 @@
+"""The way of a deployment through the node: upload, program, look-up, forget."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.local.node.support import DEBIAN_12, Account, Client, forget_message, program_message
+
+
+def test_a_program_is_stored_found_and_forgotten(client: Client, rich: Account) -> None:
+    code = client.store(rich, b"the code", tags=["mine"])
+    program = program_message(rich, code, metadata={"name": "it", "tags": ["project-a"]})
+    answer = client.post(program)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "publication_status": {"status": "success", "failed": []},
+        "message_status": "processed",
+    }
+    query = {"msgTypes": "PROGRAM", "owners": rich.address, "tags": "project-a", "msgStatuses": "processed"}
+    found = client.get("/api/v0/messages.json", **query)
+    assert [message["item_hash"] for message in found["messages"]] == [program["item_hash"]]
+    assert client.get("/api/v0/messages.json", **{**query, "tags": "project-b"})["messages"] == []
+    assert client.post(forget_message(rich, program["item_hash"])).status_code == 200
+    assert client.status(program["item_hash"]) == "forgotten"
+    assert client.get("/api/v0/messages.json", **query)["messages"] == []
+
+
+def test_the_default_runtime_is_known_but_its_bytes_are_not_here(client: Client) -> None:
+    described = client.get(f"/api/v0/storage/by-ref/{DEBIAN_12}")
+    assert client.status(DEBIAN_12) == "processed"
+    assert client.http.get(described["download_url"]).status_code == 404
+
+
+def test_foreign_hosts_and_origins_are_refused(client: Client) -> None:
+    url = client.http.base_url
+    assert httpx.get(f"{url}/version", headers={"Host": "evil.example:80"}).status_code == 403
+    assert httpx.get(f"{url}/version", headers={"Host": "abc.localhost:80"}).status_code == 200
+    body = {"address": "0x1", "credits": 1}
+    for origin, status in (("http://evil.example", 403), ("null", 403), ("http://localhost:4021", 200)):
+        assert httpx.post(f"{url}/faucet", json=body, headers={"Origin": origin}).status_code == status
+
+
+def test_paths_that_climb_are_refused(client: Client) -> None:
+    for path in ("..%2f..%2fetc%2fpasswd", "..%5c..%5cx", "%2e%2e%2f%2e%2e%2fnode.sqlite", "x%00y"):
+        assert client.http.get(f"/api/v0/storage/raw/{path}").status_code == 400
