@@ -61,7 +61,7 @@ def build_code(
         entries = _project_entries(project, settings, Path(folder), metadata)
     _check_entrypoint(project, settings, entries, vendored)
     if settings.adapter:
-        entries.extend(_adapter_entries(settings, packages_inputs))
+        entries.extend(adapter_entries(settings, packages_inputs))
     entries = _unique(project, entries)
     if settings.bytecode:
         entries.extend(compile_entries(entries))
@@ -69,7 +69,7 @@ def build_code(
     bare_executable = settings.interface == "executable" and not settings.adapter
     if bare_executable:
         image = destination / f"{stem}-code.zip"
-        _write_zip(entries, image)
+        write_zip(entries, image)
     else:
         image = destination / f"{stem}-code.squashfs"
         options = Options(codec=settings.compression.codec, level=settings.compression.level)
@@ -143,7 +143,7 @@ def _module_of(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _adapter_entries(settings: Settings, packages_inputs: str) -> list[Entry]:
+def adapter_entries(settings: Settings, packages_inputs: str) -> list[Entry]:
     """Return the guest package under its name in the image, and its settings as a module of constants."""
     entries = [
         Entry(f"{ADAPTER}/{item.name}", "file", 0o644, item.read_bytes())
@@ -185,7 +185,8 @@ def _digest(entries: list[Entry], settings: Settings, runtime: Runtime) -> str:
     return digest.hexdigest()
 
 
-def _write_zip(entries: list[Entry], image: Path) -> None:
+def write_zip(entries: list[Entry], image: Path) -> None:
+    """Write files as a zip archive: the code of an executable without the adapter."""
     import zipfile
 
     temporary = image.with_name(f".{image.name}.part")

@@ -35,7 +35,7 @@ def write_manifest(
         SettingsError: When the network would refuse the content.
     """
     code = next(image for image in images if image.role == "code")
-    program = program_content(project, settings, runtime, encoding=code.encoding)
+    program = program_content(settings, runtime, name=settings.name or project.name, encoding=code.encoding)
     _validate(program, str(project.root / "pyproject.toml"))
     return Manifest(
         project={"name": project.name, "version": project.version},
@@ -57,7 +57,7 @@ def write_manifest(
     )
 
 
-def program_content(project: Project, settings: Settings, runtime: Runtime, *, encoding: str) -> dict[str, Any]:
+def program_content(settings: Settings, runtime: Runtime, *, name: str, encoding: str) -> dict[str, Any]:
     """Return the content of the PROGRAM message, without the refs, address and time that publishing adds."""
     vcpus, memory = settings.resources
     bare_executable = settings.interface == "executable" and not settings.adapter
@@ -85,7 +85,7 @@ def program_content(project: Project, settings: Settings, runtime: Runtime, *, e
         "resources": {"vcpus": vcpus, "memory": memory, "seconds": math.ceil(settings.timeout_seconds)},
         "variables": dict(settings.variables),
         "volumes": _volumes(settings.volumes),
-        "metadata": {"name": settings.name or project.name},
+        "metadata": {"name": name},
         "payment": asdict(settings.payment),
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hatch_aleph.cli.output import Output
+from hatch_aleph.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,8 @@ class Common:
         """Load the account to sign with."""
         from hatch_aleph.network.accounts import load_account
 
+        if self.private_key and self.private_key_file:
+            raise UsageError("--private-key and --private-key-file exclude each other")
         return load_account(
             private_key=self.private_key, private_key_file=self.private_key_file, chain=self.chain or chain
         )
@@ -57,7 +60,7 @@ class Common:
         return NodeClient(self.nodes, notice=self.output.notice)
 
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for machines.")
+_JSON = click.option("--json/--no-json", "as_json", default=False, help="Print one JSON object a line, for machines.")
 _PROJECT = (
     click.option(
         "--project",
@@ -92,7 +95,9 @@ _ACCOUNT = (
         help="File of the private key. Also ALEPH_PRIVATE_KEY_FILE.",
     ),
     click.option(
-        "--chain", type=click.Choice(["ETH", "AVAX", "BASE", "SOL"]), help="Chain of the account. [default: ETH]"
+        "--chain",
+        type=click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False),
+        help="Chain of the account. [default: ETH]",
     ),
 )
 _YES = (click.option("--yes", "-y", is_flag=True, help="Answer yes to every question."),)

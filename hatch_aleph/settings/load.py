@@ -30,7 +30,11 @@ _PRUNINGS = ("tests", "typing")
 
 
 def load_settings(
-    table: Mapping[str, Any] | None, profile: str | None = None, *, file: str = "pyproject.toml"
+    table: Mapping[str, Any] | None,
+    profile: str | None = None,
+    *,
+    file: str = "pyproject.toml",
+    packages: bool = True,
 ) -> Settings:
     """Validate ``[tool.aleph]`` and lay a profile over it.
 
@@ -41,6 +45,7 @@ def load_settings(
         table: The content of ``[tool.aleph]``, or None when the file has none.
         profile: Name of the profile; None for the common settings alone.
         file: Where the table stands, for messages.
+        packages: Whether a build makes a packages image; without one its mount is free for another volume.
 
     Raises:
         SettingsError: With all mistakes at once, one a line.
@@ -59,7 +64,7 @@ def load_settings(
     _check_profiles(profiles, problems)
     common = parse(Settings, table, "tool.aleph", problems, also=frozenset({"profiles"}))
     if common is not None:
-        _check(common, "tool.aleph", problems)
+        _check(common, "tool.aleph", problems, packages=packages)
     chosen = common
     if profile is not None:
         chosen = _with_profile(table, profiles, profile, problems)
@@ -117,7 +122,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _check(settings: Settings, where: str, problems: list[str]) -> None:
+def _check(settings: Settings, where: str, problems: list[str], *, packages: bool = True) -> None:
     _check_entrypoint(settings, where, problems)
     if settings.compute_units and (settings.vcpus or settings.memory):
         problems.append(f"{where}.compute-units: say either compute-units, or vcpus and memory")
@@ -136,7 +141,7 @@ def _check(settings: Settings, where: str, problems: list[str]) -> None:
     if settings.compression.level and settings.compression.level > limit:
         problems.append(f"{where}.compression.level: {settings.compression.codec} has levels 1 to {limit}")
     _check_variables(settings, where, problems)
-    _check_volumes(settings, where, problems)
+    _check_volumes(settings, where, problems, packages=packages)
 
 
 def _check_entrypoint(settings: Settings, where: str, problems: list[str]) -> None:
@@ -159,8 +164,8 @@ def _check_variables(settings: Settings, where: str, problems: list[str]) -> Non
             problems.append(f"{where}.variables.{name}: a value has at most {MAX_VARIABLE_VALUE} characters")
 
 
-def _check_volumes(settings: Settings, where: str, problems: list[str]) -> None:
-    taken = {CODE_MOUNT: "the code", PACKAGES_MOUNT: "the packages"}
+def _check_volumes(settings: Settings, where: str, problems: list[str], *, packages: bool) -> None:
+    taken = {CODE_MOUNT: "the code", **({PACKAGES_MOUNT: "the packages"} if packages else {})}
     volumes = settings.volumes
     further = [
         (f"{where}.volumes.{kind}[{number}]", volume)
