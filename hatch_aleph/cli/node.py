@@ -1,0 +1,85 @@
+"""``hatch-aleph node`` and ``faucet``: the network on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.errors import NetworkError, UsageError
+
+if TYPE_CHECKING:
+    from hatch_aleph.cli.output import Output
+
+DEFAULT_PORT = 4021
+DEFAULT_FOLDER = Path(".aleph") / "network"
+
+
+@click.command(epilog="Example: hatch-aleph node --port 4021 --folder .aleph/network")
+@common()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes a free one."
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Where messages, files and volumes are kept.",
+)
+@click.option("--from", "source", metavar="URL", help="Run only the host, with the programs of another node.")
+def node(shared: Common, *, port: int, folder: Path, source: str | None) -> None:
+    """Run the network on this machine, on 127.0.0.1: a node that stores and checks, and a host that runs programs.
+
+    Programs answer at /vm/ITEM_HASH/ and at BASE32.localhost:PORT. The page at / shows what is there.
+    """
+    from hatch_aleph.local.serve import serve_network
+
+    try:
+        asyncio.run(
+            serve_network(
+                folder, port, source=source, notice=shared.output.notice, ready=lambda url: _ready(shared.output, url)
+            )
+        )
+    except OSError as error:
+        raise NetworkError(
+            error.strerror or str(error), where=f"127.0.0.1:{port}", hint="Choose another port: --port N"
+        ) from error
+
+
+def _ready(output: Output, url: str) -> None:
+    output.event("ready", url=url)
+    if not output.as_json:
+        click.echo(f"The network runs at {url} (Ctrl-C ends it)\nDeploy to it: --node {url}", err=True)
+
+
+@click.command(epilog="Example: hatch-aleph faucet 0x1234... --node http://127.0.0.1:4021")
+@common(node=True, account=True)
+@click.argument("address", required=False)
+@click.option("--credits", "credit", type=click.IntRange(0), default=1_000_000_000, show_default=True)
+@click.option("--tokens", type=click.FloatRange(0), default=0, show_default=True)
+def faucet(shared: Common, *, address: str | None, credit: int, tokens: float) -> None:
+    """Give credits and tokens of a local node to ADDRESS, or to your own account."""
+    import httpx
+
+    address = address or shared.account().address
+    url = shared.nodes[0].rstrip("/")
+    try:
+        answer = httpx.post(f"{url}/faucet", json={"address": address, "credits": credit, "tokens": tokens}, timeout=30)
+        balance = answer.raise_for_status().json()
+    except httpx.HTTPStatusError as error:
+        raise UsageError(
+            f"this node has no faucet (HTTP {error.response.status_code})",
+            where=url,
+            hint="Only `hatch-aleph node` gives credits away; name it with --node.",
+        ) from error
+    except (httpx.HTTPError, ValueError) as error:
+        raise NetworkError(
+            f"does not answer ({type(error).__name__})", where=url, hint="Start it: hatch-aleph node"
+        ) from error
+    shared.output.result(
+        balance, f"{address} has {balance.get('credit_balance')} credits and {balance.get('balance')} tokens"
+    )
