@@ -114,12 +114,7 @@ def common(
         *(_YES if yes else ()),
         _JSON,
     ]
-    names = {
-        *(("project_folder", "profile") if project else ()),
-        *(("nodes",) if node else ()),
-        *(("private_key", "private_key_file", "chain") if account else ()),
-        *(("yes",) if yes else ()),
-    }
+    names = set(Common.__dataclass_fields__) - {"output"}
 
     def decorate(function: Function) -> Function:
         import functools

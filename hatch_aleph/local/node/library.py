@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _NEWEST = """
 INSERT INTO file_tags (tag, owner, file_hash, last_updated)
-SELECT ?1, owner, file_hash, created FROM pins
-WHERE kind = 'message' AND coalesce(ref, item_hash) = ?2 AND (?3 IS NULL OR owner = ?3)
+SELECT ?, owner, file_hash, created FROM pins
+WHERE kind = 'message' AND coalesce(ref, item_hash) = ? AND owner = coalesce(?, owner)
 ORDER BY created DESC, id DESC LIMIT 1
 """
 

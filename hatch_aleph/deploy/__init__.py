@@ -1,0 +1,1 @@
+"""Artifact and network to a running program: plan, journal, apply, health."""

@@ -1,0 +1,155 @@
+"""Whether a program answers: polled at its URL, by what hosts are known to say meanwhile.
+
+A host answers 500 for an item hash that it does not know yet and 503 when it has no room or the code meets the wrong
+packages during an update; both are waited out. Its header ``Aleph-Program-Code-Ref`` names the code that ran
+(aleph-im/aleph-vm, src/aleph/vm/orchestrator/run.py), so after an update an answer of the old code is told apart.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from hatch_aleph.errors import HealthError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+CODE_REF = "aleph-program-code-ref"
+DEFAULT_TIMEOUT = 120.0
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 5.0
+# An answer slower than this is asked for anew; a first start may take a minute on a host.
+_REQUEST_TIMEOUT = 70.0
+_SERVER_ERROR = 500
+_SHOWN_BODY = 300
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers in lower case, the beginning of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str = ""
+
+
+class Get(Protocol):
+    """Asks for a URL; an OSError with its reason when nothing answers."""
+
+    def __call__(self, url: str, *, timeout: float) -> Answer: ...  # noqa: D102 - the class says it
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """What counts as healthy.
+
+    Attributes:
+        path: That is asked for.
+        status: That must come; None for any below 500.
+        timeout: Seconds until it is given up.
+    """
+
+    path: str = "/"
+    status: int | None = None
+    timeout: float = DEFAULT_TIMEOUT
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, object]) -> HealthCheck:
+        """Read the ``health`` table of a manifest's settings."""
+        status = settings.get("status")
+        return cls(
+            path=str(settings.get("path") or "/"),
+            status=int(str(status)) if status is not None else None,
+            timeout=float(str(settings.get("timeout-seconds") or DEFAULT_TIMEOUT)),
+        )
+
+    def judge(self, answer: Answer, code_ref: str | None) -> str | None:
+        """Return why an answer is not the one that is waited for, or None if it is."""
+        wanted = self.status
+        if (answer.status != wanted) if wanted is not None else answer.status >= _SERVER_ERROR:
+            expected = f"{wanted} was expected" if wanted is not None else "any below 500 was expected"
+            said = f": {answer.text}" if answer.text and answer.status >= _SERVER_ERROR else ""
+            return f"it answers {answer.status} where {expected}{said}"
+        ran = answer.headers.get(CODE_REF)
+        if code_ref is not None and ran is not None and ran != code_ref:
+            return f"the host still runs the code {ran}, not {code_ref}"
+        return None
+
+
+class Health:
+    """Polls programs.
+
+    Args:
+        get: Asks for a URL.
+        sleep: Pauses.
+        monotonic: Clock for the deadline.
+    """
+
+    def __init__(
+        self,
+        get: Get | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._get = get or http_get
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    def once(self, urls: Sequence[str], check: HealthCheck, code_ref: str | None = None) -> str | None:
+        """Ask once at each URL; return None if one answer is healthy, else why the first is not."""
+        reasons = [self._ask(url, check, code_ref, min(check.timeout, _REQUEST_TIMEOUT)) for url in urls]
+        return None if None in reasons else reasons[0]
+
+    def wait(self, urls: Sequence[str], check: HealthCheck, code_ref: str | None = None) -> str:
+        """Poll until one of the URLs gives a healthy answer, and return that URL.
+
+        Args:
+            urls: Where the program answers.
+            check: What counts.
+            code_ref: Item hash of the STORE message whose code must have run.
+
+        Raises:
+            HealthError: At the deadline, with the last reason.
+        """
+        end = self._monotonic() + check.timeout
+        pause, reason = _FIRST_PAUSE, "it was not asked"
+        while True:
+            for url in urls:
+                left = end - self._monotonic()
+                said = self._ask(url, check, code_ref, max(1.0, min(left, _REQUEST_TIMEOUT)))
+                if said is None:
+                    return url
+                reason = said
+            if self._monotonic() + pause > end:
+                raise HealthError(
+                    f"the program does not answer as it should within {check.timeout:.0f} s: {reason}",
+                    where=urls[0].rstrip("/") + check.path,
+                )
+            self._sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _ask(self, url: str, check: HealthCheck, code_ref: str | None, timeout: float) -> str | None:
+        try:
+            answer = self._get(url.rstrip("/") + check.path, timeout=timeout)
+        except OSError as error:
+            return f"nothing answers: {error}"
+        return check.judge(answer, code_ref)
+
+
+def http_get(url: str, *, timeout: float) -> Answer:
+    """Ask for a URL, without following redirects: a redirect is an answer.
+
+    Raises:
+        OSError: Nothing answers.
+    """
+    import httpx
+
+    try:
+        with httpx.stream("GET", url, timeout=timeout, follow_redirects=False) as response:
+            text = next(response.iter_text(), "")[:_SHOWN_BODY]
+            return Answer(response.status_code, dict(response.headers.items()), " ".join(text.split()))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise OSError(str(error) or type(error).__name__) from error

@@ -1,0 +1,208 @@
+"""The journal: every signed message is kept before it is sent, so that a run cut off anywhere is finished by the next.
+
+A message is the hash of its signed content: sent twice it stays one, but signed twice it is two. So what was signed and
+not yet seen through is taken up again by whoever means to say the same (the *intent*: all of the content but its time).
+The file serves one owner and tag whatever the node, since the nodes of one network share their messages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from hatch_aleph.artifact import write_atomic
+from hatch_aleph.deploy.lock import unwritable
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network.messages import SignedMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+SCHEMA = 1
+# Outcomes are kept for people who look into the file; a deployment has a handful of messages.
+_KEPT_OUTCOMES = 50
+
+Outcome = Literal["processed", "rejected", "forgotten", "dropped"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A signed message that is not yet seen through.
+
+    Attributes:
+        message: As signed.
+        intent: Digest of what it says.
+        node: The node it was last sent to.
+        sent: Whether sending it was begun.
+    """
+
+    message: SignedMessage
+    intent: str
+    node: str
+    sent: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A deployment that has begun and not ended.
+
+    Attributes:
+        node: Where.
+        program: The program that answered before it began, if there was one.
+        images: The versions that program had: role to item hash of the STORE message.
+    """
+
+    node: str
+    program: str | None
+    images: Mapping[str, str] = field(default_factory=dict)
+
+
+class Journal:
+    """The journal of one owner and tag; every change is on disk before the call returns.
+
+    Args:
+        folder: Usually ``.aleph`` in the project.
+        owner: Address that owns the deployment.
+        tag: The deployment's tag.
+        write: Replaces a file's content atomically and durably.
+    """
+
+    def __init__(
+        self, folder: Path, owner: str, tag: str, *, write: Callable[[Path, str], None] = write_atomic
+    ) -> None:
+        name = hashlib.sha256(f"{owner.lower()}\n{tag}".encode()).hexdigest()[:16]
+        self.file = folder / "journal" / f"{name}.json"
+        self._folder = folder
+        self._owner = owner
+        self._tag = tag
+        self._write = write
+        self._entries: dict[str, Entry] = {}
+        self._outcomes: list[dict[str, Any]] = []
+        self._run: Run | None = None
+        self._read()
+
+    @property
+    def open(self) -> tuple[Entry, ...]:
+        """Messages that are not yet seen through, in the order of signing."""
+        return tuple(self._entries.values())
+
+    @property
+    def run(self) -> Run | None:
+        """The deployment that has begun and not ended."""
+        return self._run
+
+    def begin(self, run: Run) -> None:
+        """Note that a deployment begins; one that is still open stays the one to come back to."""
+        if self._run is None or self._run.node != run.node:
+            self._run = run
+            self._save()
+
+    def end(self) -> None:
+        """Note that the deployment is done: the program answered, or all was put back."""
+        if self._run is not None:
+            self._run = None
+            self._save()
+
+    def find(self, intent: str, *, after: float) -> Entry | None:
+        """Return an open message that says the same and is later than a time."""
+        return next(
+            (
+                entry
+                for entry in self._entries.values()
+                if entry.intent == intent and float(entry.message.content["time"]) > after
+            ),
+            None,
+        )
+
+    def add(self, message: SignedMessage, intent: str, node: str) -> Entry:
+        """Keep a message that is about to be sent."""
+        entry = self._entries[message.item_hash] = Entry(message, intent, node)
+        self._save()
+        return entry
+
+    def sending(self, item_hash: str, node: str) -> None:
+        """Note that a message is being sent to a node."""
+        entry = self._entries[item_hash]
+        if not entry.sent or entry.node != node:
+            self._entries[item_hash] = replace(entry, sent=True, node=node)
+            self._save()
+
+    def close(self, item_hash: str, outcome: Outcome) -> None:
+        """Note what became of a message."""
+        entry = self._entries.pop(item_hash)
+        self._outcomes.append(
+            {
+                "item_hash": item_hash,
+                "type": entry.message.type,
+                "time": entry.message.content["time"],
+                "node": entry.node,
+                "outcome": outcome,
+            }
+        )
+        del self._outcomes[:-_KEPT_OUTCOMES]
+        self._save()
+
+    def _save(self) -> None:
+        data = {
+            "schema": SCHEMA,
+            "owner": self._owner,
+            "tag": self._tag,
+            "run": None if self._run is None else asdict(self._run),
+            "open": [{**asdict(entry), "message": entry.message.to_json()} for entry in self._entries.values()],
+            "outcomes": self._outcomes,
+        }
+        try:
+            first = not self.file.exists()
+            self._write(self.file, json.dumps(data, indent=1) + "\n")
+            if first:
+                # What a run leaves here is of no use to others and not for version control.
+                (self._folder / ".gitignore").write_text("*\n", "utf-8")
+            _sync_folder(self.file.parent)
+        except OSError as error:
+            raise unwritable(self._folder, error) from error
+
+    def _read(self) -> None:
+        try:
+            data = json.loads(self.file.read_text("utf-8"))
+            if data["schema"] != SCHEMA:
+                raise PlanError(
+                    f"a journal of schema {data['schema']}, but this version reads {SCHEMA}",
+                    where=str(self.file),
+                    hint="Finish that deployment with the version of hatch-aleph that began it.",
+                )
+            self._run = Run(**data["run"]) if data["run"] else None
+            self._outcomes = list(data["outcomes"])
+            for item in data["open"]:
+                message = SignedMessage.from_json(item["message"])
+                self._entries[message.item_hash] = Entry(message, item["intent"], item["node"], item["sent"])
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unwritable(self._folder, error) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise PlanError(
+                "the journal was damaged by another program",
+                where=str(self.file),
+                hint="Compare `status` with what you expect; then move the file away and run the command again.",
+            ) from error
+
+
+def intent_of(type_: str, channel: str, content: Mapping[str, Any]) -> str:
+    """Return the digest of what a message says, whenever it says it."""
+    said = {key: value for key, value in content.items() if key != "time"}
+    return hashlib.sha256(json.dumps([type_, channel, said], sort_keys=True).encode()).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    # A rename is on disk only once its folder is; Windows opens no folders.
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

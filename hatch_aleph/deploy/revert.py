@@ -1,0 +1,96 @@
+"""Put back what was there before, when what was published does not answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.naming import NOTES
+from hatch_aleph.deploy.state import refs_of
+from hatch_aleph.network.messages import forget_content, store_content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from hatch_aleph.artifact import Manifest
+    from hatch_aleph.deploy.journal import Journal, Run
+    from hatch_aleph.deploy.sender import Sender
+    from hatch_aleph.deploy.state import Program, State, Version, Volume
+    from hatch_aleph.deploy.target import Target
+
+FAILED = "did not answer"
+
+
+def revert(target: Target, sender: Sender, journal: Journal, item_hash: str, manifest: Manifest) -> str:
+    """Go back to the program that answered before the deployment began; return in words what was done.
+
+    A new program is forgotten, with the volumes that nothing else uses, and the old one stays. An update in place is
+    undone by amends to the contents before, which need no upload. Without anything before, what was published stays: a
+    deployment of better code amends it under the same URL.
+    """
+    run = journal.run
+    state = target.state()
+    live = {program.item_hash: program for program in state.programs}
+    before = live.get(run.program) if run and run.program else None
+    if run is None or before is None:
+        return (
+            "There was nothing before it to go back to, so it stays published. Mend it and deploy again (same URL), or "
+            "`delete` it."
+        )
+    if before.item_hash != item_hash:
+        _forget_new(target, sender, live[item_hash], state)
+        done = f"The new program was forgotten; the old one ({before.item_hash}) was left as it is."
+    else:
+        changed = list(_changed(state, run))
+        for volume, version in changed:
+            amend_to(target, sender, volume, version, manifest.settings.get("payment"))
+        roles = [str(version.notes.get("role") or "volume") for _, version in changed]
+        done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again."
+    sender.drop_leftovers()
+    journal.end()
+    return f"{done} `--no-rollback` keeps what was published."
+
+
+def _changed(state: State, run: Run) -> Iterator[tuple[Volume, Version]]:
+    by_hash = {version.item_hash: volume for volume in state.volumes.values() for version in volume.versions}
+    for item_hash in run.images.values():
+        volume = by_hash.get(item_hash)
+        if volume is None:
+            continue
+        version = next(version for version in volume.versions if version.item_hash == item_hash)
+        if volume.current.file_hash != version.file_hash:
+            yield volume, version
+
+
+def amend_to(
+    target: Target, sender: Sender, volume: Volume, version: Version, payment: Mapping[str, Any] | None
+) -> str:
+    """Amend a volume to a content that is still pinned, without upload; return the amend's item hash."""
+    content = store_content(
+        target.owner,
+        version.file_hash,
+        version.engine,  # type: ignore[arg-type] # what the network has accepted before
+        time=0.0,
+        payment=payment,
+        ref=volume.ref,
+        metadata={NOTES: dict(version.notes)},
+        tags=(target.tag,),
+    )
+    del content["time"]
+    return sender.deliver("STORE", content, after=volume.current.time).item_hash
+
+
+def _forget_new(target: Target, sender: Sender, program: Program, state: State) -> None:
+    forget(target, sender, [program.item_hash], FAILED)
+    rest = [other for other in state.programs if other.item_hash != program.item_hash]
+    used = state.used_elsewhere.union(*(refs_of(other.content) for other in rest))
+    orphaned = [ref for ref in refs_of(program.content) if ref in state.volumes and ref not in used]
+    hashes = [version.item_hash for ref in orphaned for version in state.volumes[ref].versions]
+    if hashes:
+        forget(target, sender, hashes, FAILED)
+
+
+def forget(target: Target, sender: Sender, hashes: Iterable[str], reason: str) -> str:
+    """Forget messages and wait until they are; return the FORGET's item hash."""
+    content = forget_content(target.owner, sorted(hashes), time=0.0, reason=reason)
+    del content["time"]
+    return sender.deliver("FORGET", content).item_hash

@@ -1,0 +1,202 @@
+"""What is live: found by owner and tag alone, so that a fresh machine knows as much as the one that deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.naming import NOTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hatch_aleph.network.answers import NetworkMessage
+    from hatch_aleph.network.client import NodeClient
+
+# A message that is being removed for want of credits is still ours: it comes back after a top-up.
+LIVE = ("processed", "removing")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One content of a volume.
+
+    Attributes:
+        item_hash: Of the STORE message, original or amend.
+        file_hash: Of the file: sha256 or CID, by the engine.
+        engine: ``storage`` or ``ipfs``.
+        time: Signed time, by which the newest wins.
+        notes: What this tool wrote into the message: role, sha256, size, inputs, mount, version.
+        status: ``processed``, or ``removing`` when credits ran out.
+    """
+
+    item_hash: str
+    file_hash: str
+    engine: str
+    time: float
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    status: str = "processed"
+
+    def holds(self, sha256: str, cid: str) -> bool:
+        """Tell whether this is the content of a file of these hashes."""
+        return self.file_hash in (sha256, cid)
+
+    @property
+    def inputs(self) -> str | None:
+        """The digest of all that went into it, if this tool wrote it."""
+        return self.notes.get("inputs")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A pinned file and its amends, as programs refer to it: by the original's item hash."""
+
+    original: Version
+    amends: tuple[Version, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """The item hash that programs name and that amends must name."""
+        return self.original.item_hash
+
+    @property
+    def current(self) -> Version:
+        """The content that programs get."""
+        return self.versions[0]
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """All contents, newest first."""
+        # The node breaks no ties; equal times do not come from this tool, which always signs later ones.
+        return tuple(sorted((self.original, *self.amends), key=lambda version: version.time, reverse=True))
+
+    @property
+    def role(self) -> str | None:
+        """``code`` or ``packages``, as the original says."""
+        return self.original.notes.get("role")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A PROGRAM message that is live."""
+
+    item_hash: str
+    content: Mapping[str, Any]
+    time: float
+    status: str = "processed"
+    reason: str | None = None
+
+    def ref(self, role: str, mount: str) -> str | None:
+        """Return what the program names as its code, or as the volume at a mount."""
+        if role == "code":
+            return dict(self.content.get("code") or {}).get("ref")
+        return next(
+            (volume.get("ref") for volume in self.content.get("volumes") or () if volume.get("mount") == mount), None
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the network holds of one deployment.
+
+    Attributes:
+        owner: Address whose messages count; those of others are ignored whatever their tag.
+        tag: The deployment's tag.
+        programs: Live programs, newest first; more than one while a new one has not yet taken over.
+        volumes: By the original's item hash.
+        orphans: Amends whose original is gone; no program can use them.
+        used_elsewhere: Item hashes that other programs of the owner refer to.
+    """
+
+    owner: str
+    tag: str
+    programs: tuple[Program, ...] = ()
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    orphans: tuple[Version, ...] = ()
+    used_elsewhere: frozenset[str] = frozenset()
+
+    @property
+    def newest_time(self) -> float:
+        """The latest signed time of anything here; what is signed next must be later."""
+        times = [program.time for program in self.programs]
+        times += [volume.current.time for volume in self.volumes.values()]
+        return max(times, default=0.0)
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Item hashes that any live program of the owner refers to."""
+        own = (ref for program in self.programs for ref in refs_of(program.content))
+        return self.used_elsewhere.union(own)
+
+    def volume_of(self, program: Program, role: str, mount: str) -> Volume | None:
+        """Return the volume that a program uses for an image, if it is one of this deployment."""
+        ref = program.ref(role, mount)
+        return self.volumes.get(ref) if ref is not None else None
+
+
+def refs_of(content: Mapping[str, Any]) -> frozenset[str]:
+    """Return every item hash that a program's content refers to."""
+    parts: list[Any] = [content.get("code"), content.get("runtime"), content.get("data")]
+    parts += [dict(content.get("rootfs") or {}).get("parent"), *(content.get("volumes") or ())]
+    return frozenset(part["ref"] for part in parts if isinstance(part, dict) and part.get("ref"))
+
+
+def read_state(client: NodeClient, owner: str, tag: str) -> State:
+    """Ask the node for all that is live of a deployment, and for what other programs of the owner use."""
+    tagged = _owned(client.messages(types=("PROGRAM", "STORE"), owners=(owner,), tags=(tag,), statuses=LIVE), owner)
+    programs = [program_of(message) for message in tagged if message.type == "PROGRAM"]
+    stores = {message.item_hash: message for message in tagged if message.type == "STORE"}
+    originals = tuple(item_hash for item_hash, message in stores.items() if message.content.get("ref") is None)
+    if originals:
+        # Hosts follow any amend by the owner, also one that was made by hand and has no tag.
+        amends = client.messages(types=("STORE",), owners=(owner,), refs=originals, statuses=LIVE)
+        stores |= {message.item_hash: message for message in _owned(amends, owner)}
+    volumes, orphans = _volumes(stores.values())
+    ours = {program.item_hash for program in programs}
+    others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
+    used = (refs_of(message.content) for message in others if message.item_hash not in ours)
+    return State(
+        owner=owner,
+        tag=tag,
+        programs=tuple(sorted(programs, key=lambda program: program.time, reverse=True)),
+        volumes=volumes,
+        orphans=orphans,
+        used_elsewhere=frozenset().union(*used),
+    )
+
+
+def _owned(messages: Iterable[NetworkMessage], owner: str) -> list[NetworkMessage]:
+    # Anybody may write any tag; `replaces` of another's program is accepted by nodes too. Only the owner's word counts.
+    return [message for message in messages if message.owner == owner]
+
+
+def program_of(message: NetworkMessage) -> Program:
+    """Return a PROGRAM message as a live program."""
+    return Program(message.item_hash, message.content, message.content_time, str(message.status.value), message.reason)
+
+
+def _volumes(messages: Iterable[NetworkMessage]) -> tuple[dict[str, Volume], tuple[Version, ...]]:
+    originals: dict[str, Version] = {}
+    amends: dict[str, list[Version]] = {}
+    for message in messages:
+        ref = message.content.get("ref")
+        version = _version(message)
+        if ref is None:
+            originals[version.item_hash] = version
+        else:
+            amends.setdefault(ref, []).append(version)
+    volumes = {ref: Volume(original, tuple(amends.pop(ref, ()))) for ref, original in originals.items()}
+    return volumes, tuple(version for versions in amends.values() for version in versions)
+
+
+def _version(message: NetworkMessage) -> Version:
+    metadata = message.content.get("metadata")
+    notes = metadata.get(NOTES) if isinstance(metadata, dict) else None
+    return Version(
+        item_hash=message.item_hash,
+        file_hash=str(message.content.get("item_hash") or ""),
+        engine=str(message.content.get("item_type") or "storage"),
+        time=message.content_time,
+        notes=notes if isinstance(notes, dict) else {},
+        status=str(message.status.value),
+    )

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.deploy.apply import Deployer, Options, Outcome
+from hatch_aleph.deploy.health import Health
+from hatch_aleph.deploy.target import Target
+from hatch_aleph.network import NodeClient
+from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.keys import Key
+from tests.deploy.rig import NodeHost, RunningNode, make_artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.network import Account
+
+_seeds = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
+    yield running
+    running.stop()
+
+
+def new_account(node: RunningNode, amount: int = 10**9) -> Account:
+    account = account_from_key(Key(next(_seeds).to_bytes(32, "big"), "test"), "ETH")
+    if amount:
+        node.faucet(account.address, credits=amount)
+    return account
+
+
+@pytest.fixture
+def account(node: RunningNode) -> Account:
+    return new_account(node)
+
+
+@dataclass
+class Rig:
+    """One owner on the node, and a project folder of its own."""
+
+    node: RunningNode
+    account: Account
+    folder: Path
+    client: NodeClient
+    host: NodeHost
+    options: Options = field(default_factory=lambda: Options(patience=20))
+
+    def artifact(self, **parts: Any) -> Artifact:
+        return make_artifact(self.folder / "dist", **parts)
+
+    def target(self, artifact: Artifact) -> Target:
+        return Target.of(artifact.manifest, self.client, self.account.address)
+
+    def deployer(self, artifact: Artifact, *, state: str = ".aleph", **options: Any) -> Deployer:
+        return Deployer(
+            target=self.target(artifact),
+            account=self.account,
+            folder=self.folder / state,
+            options=replace(self.options, **options),
+            health=Health(self.host),
+        )
+
+    def deploy(self, artifact: Artifact, **options: Any) -> Outcome:
+        return self.deployer(artifact, **options).deploy(artifact)
+
+    def count(self) -> dict[str, int]:
+        """Count the owner's messages by type, whatever their status."""
+        counts: dict[str, int] = {}
+        for message in self.node.messages(self.account.address):
+            counts[message["type"]] = counts.get(message["type"], 0) + 1
+        return counts
+
+
+@pytest.fixture
+def rig(node: RunningNode, account: Account, tmp_path: Path) -> Iterator[Rig]:
+    with NodeClient([node.url]) as client:
+        yield Rig(node, account, tmp_path, client, NodeHost(node))
