@@ -91,6 +91,11 @@ KNOWN = {runtime.name: runtime for runtime in (DEBIAN_12, DEBIAN_11, NODE_JS)}
 DEFAULT = DEBIAN_12
 
 
+def register(runtime: Runtime) -> None:
+    """Make a runtime known by its name and item hash."""
+    KNOWN[runtime.name] = runtime
+
+
 def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     """Return the runtime of a name or item hash, or None for a name that nobody knows.
 

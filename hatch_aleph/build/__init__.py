@@ -46,7 +46,11 @@ def build_artifact(
     from hatch_aleph.build.code import build_code
     from hatch_aleph.build.manifest import write_manifest
     from hatch_aleph.build.packages import build_packages, holds_module
+    from hatch_aleph.hookspecs import hooks
 
+    for given in hooks().aleph_runtimes():
+        for each in given:
+            runtimes.register(each)
     settings = project.settings(profile)
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None:  # checked with the settings

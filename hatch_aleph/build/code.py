@@ -13,6 +13,7 @@ from hatch_aleph.artifact import Image, hash_file
 from hatch_aleph.build.selection import command_file, plain_modules, selected
 from hatch_aleph.build.wheel import build_wheel, wheel_entries
 from hatch_aleph.errors import ImageError, ProjectError, SettingsError
+from hatch_aleph.hookspecs import hooks
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
 
@@ -94,6 +95,8 @@ def _project_entries(project: Project, settings: Settings, folder: Path, metadat
     wheel = build_wheel(project, folder, metadata=metadata)
     entries = wheel_entries(wheel) if wheel else []
     entries.extend(selected(project))
+    for given in hooks().aleph_extra_files(project=project, settings=settings):
+        entries.extend(given)
     if settings.interface == "executable":
         entries.extend(command_file(project, settings.entrypoint))
     else:

@@ -77,7 +77,7 @@ class FileStore:
         """Begin an upload of at most ``limit`` bytes, named by its sha256, or by its CIDv0 when ``cid``."""
         if not cid:
             return Incoming(self._incoming, limit, hashlib.sha256())
-        from aleph_cid import CidHasher  # noqa: PLC0415 - a compiled module, needed for this engine only
+        from aleph_cid import CidHasher
 
         return Incoming(self._incoming, limit, CidHasher.for_ipfs())
 

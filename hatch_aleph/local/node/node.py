@@ -102,7 +102,7 @@ class Node:
 
     def application(self) -> web.Application:
         """Make the web application: all routes of the API, the faucet and the page; it starts and closes the node."""
-        from hatch_aleph.local.node.api.application import make_application  # noqa: PLC0415 - it imports this module
+        from hatch_aleph.local.node.api.application import make_application
 
         return make_application(self)
 
@@ -120,7 +120,7 @@ class Node:
 
 async def serve_node(folder: Path, port: int, *, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve a node on 127.0.0.1 until cancelled; ``on_ready`` gets its URL. Port 0 takes a free one."""
-    from aiohttp import web  # noqa: PLC0415 - aiohttp is loaded when something is served
+    from aiohttp import web
 
     runner = web.AppRunner(Node(folder).application(), access_log=None)
     await runner.setup()

@@ -35,8 +35,8 @@ def is_signed(message: Message) -> bool:
 
 
 def _evm(signed: str, sender: str, signature: str) -> bool:
-    from eth_account import Account  # noqa: PLC0415 - 0.3 s, and only messages need it
-    from eth_account.messages import encode_defunct  # noqa: PLC0415
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
 
     try:
         signer: str = Account.recover_message(encode_defunct(text=signed), signature=signature)
@@ -46,8 +46,8 @@ def _evm(signed: str, sender: str, signature: str) -> bool:
 
 
 def _solana(signed: str, sender: str, signature: str) -> bool:
-    import base58  # noqa: PLC0415
-    from nacl.signing import VerifyKey  # noqa: PLC0415
+    import base58
+    from nacl.signing import VerifyKey
 
     try:
         parts = json.loads(signature)

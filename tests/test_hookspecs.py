@@ -1,0 +1,54 @@
+"""Plugins of others take part in a build."""
+
+import pytest
+
+from hatch_aleph.build.code import build_code
+from hatch_aleph.hookspecs import hookimpl, manager
+from hatch_aleph.project import load_project
+from hatch_aleph.runtimes import DEFAULT
+from hatch_aleph.squashfs import Entry, list_image
+
+
+class Plugin:
+    @hookimpl
+    def aleph_extra_files(self, project, settings):
+        yield Entry("build-info.txt", "file", 0o644, f"{project.version} {settings.entrypoint}".encode())
+
+
+@pytest.fixture
+def _plugin():
+    plugin = Plugin()
+    manager().register(plugin)
+    yield
+    manager().unregister(plugin)
+
+
+@pytest.mark.usefixtures("_plugin")
+def test_extra_files_travel_in_the_code_image(make_project, tmp_path):
+    project = load_project(make_project())
+    image = build_code(
+        project,
+        project.settings(),
+        DEFAULT,
+        tmp_path,
+        stem=project.stem,
+        packages_inputs="",
+        vendored=lambda _: False,
+        compile_entries=lambda _: [],
+    )
+    assert "build-info.txt" in {member.path for member in list_image(tmp_path / image.file)}
+
+
+def test_an_unknown_hook_is_refused():
+    class Wrong:
+        @hookimpl
+        def aleph_nonsense(self):
+            pass
+
+    wrong = Wrong()
+    manager().register(wrong)
+    try:
+        with pytest.raises(Exception, match="unknown hook 'aleph_nonsense'"):
+            manager().check_pending()
+    finally:
+        manager().unregister(wrong)
