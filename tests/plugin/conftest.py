@@ -1,0 +1,64 @@
+"""Real Hatch in an isolated environment, with this checkout's wheel as the only hatch-aleph there is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from uv import find_uv_bin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def wheel_links(tmp_path_factory) -> dict[str, str]:
+    """Build the wheel into a new folder and return the variables that offer it to uv and pip.
+
+    uv remembers a find-links wheel by folder, name and version, so the folder must be new.
+    """
+    folder = tmp_path_factory.mktemp("wheels")
+    subprocess.run([find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)], check=True)
+    return {
+        "UV_FIND_LINKS": ",".join(filter(None, [folder.as_uri(), os.environ.get("UV_FIND_LINKS")])),
+        "PIP_FIND_LINKS": " ".join(filter(None, [folder.as_uri(), os.environ.get("PIP_FIND_LINKS")])),
+    }
+
+
+@pytest.fixture(scope="session")
+def hatch_home(tmp_path_factory) -> Path:
+    """Return one data folder of Hatch for the session: environments are shared by tests of the same configuration."""
+    return tmp_path_factory.mktemp("hatch")
+
+
+@pytest.fixture
+def hatch(wheel_links, hatch_home, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Hatch in a project."""
+
+    def run(root: Path, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("HATCH", "ALEPH", "VIRTUAL_ENV", "PYTHONPATH", "COV_"))
+        }
+        environment |= {**wheel_links, "HATCH_DATA_DIR": str(hatch_home), "NO_COLOR": "1", **variables}
+        done = subprocess.run(
+            [sys.executable, "-m", "hatch", *arguments],
+            cwd=root,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run
