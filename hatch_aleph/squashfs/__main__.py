@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .errors import SquashfsError, printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hatch_aleph.squashfs", description="Squashfs images from Python.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     pack = commands.add_parser("pack", help="write a folder into an image")
-    pack.add_argument("tree", type=Path)
-    pack.add_argument("image", type=Path)
+    pack.add_argument("tree")
+    pack.add_argument("image")
     pack.add_argument("--codec", default="zstd", help="zstd (default), gzip or xz")
     pack.add_argument("--level", type=int, help="the codec's own; by default 9, for xz 6")
     pack.add_argument("--block-size", type=int, default=131072, help="bytes, 4096 to 1048576 (default: 131072)")
@@ -46,18 +45,18 @@ def _parser() -> argparse.ArgumentParser:
         ("verify", _verify, "read all of an image and check it"),
     ):
         command = commands.add_parser(name, help=text)
-        command.add_argument("image", type=Path)
+        command.add_argument("image")
         command.set_defaults(run=run)
     unpack = commands.add_parser("unpack", help="write what an image holds into a new or empty folder")
-    unpack.add_argument("image", type=Path)
-    unpack.add_argument("folder", type=Path)
+    unpack.add_argument("image")
+    unpack.add_argument("folder")
     unpack.set_defaults(run=_unpack)
     return parser
 
 
 def _pack(arguments: argparse.Namespace) -> None:
-    from .entries import scan
     from .options import Options
+    from .walking import walk
     from .writer import write_image
 
     options = Options(
@@ -67,32 +66,38 @@ def _pack(arguments: argparse.Namespace) -> None:
         time=_source_date_epoch(),
         workers=arguments.workers,
     )
-    entries = scan(arguments.tree, hardlinks=arguments.hard_links)
-    summary = write_image(entries, arguments.image, options, digest=arguments.sha256)
+    nodes = walk(arguments.tree, hardlinks=arguments.hard_links)
+    summary = write_image(nodes, arguments.image, options, sha256=arguments.sha256)
     _say(f"{arguments.image}: {summary.files} files, {summary.content:,} bytes in {summary.size:,}")
     if arguments.sha256:
         _say(summary.sha256)
 
 
 def _list(arguments: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from .reader import list_image
 
     letters = {"file": "-", "directory": "d", "symlink": "l", "hardlink": "h"}
-    for member in list_image(arguments.image):
+    for member in list_image(Path(arguments.image)):
         target = f" -> {printable(member.target)}" if member.target is not None else ""
         _say(f"{letters[member.kind]} {member.mode:04o} {member.size:>12} {printable(member.path)}{target}")
 
 
 def _unpack(arguments: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from .unpacking import unpack
 
-    _say(f"{arguments.folder}: {unpack(arguments.image, arguments.folder)} names")
+    _say(f"{arguments.folder}: {unpack(Path(arguments.image), Path(arguments.folder))} names")
 
 
 def _verify(arguments: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from .checking import verify
 
-    report = verify(arguments.image)
+    report = verify(Path(arguments.image))
     _say(f"{arguments.image}: whole; {report.members} names, {report.content:,} bytes in {report.size:,}")
 
 

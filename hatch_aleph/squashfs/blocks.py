@@ -2,72 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from .contents import UNCOMPRESSED
 from .errors import SquashfsError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from .codec import Compress
+    from .contents import Node
+
+    # File, its number in the group, first byte, bytes, whether the digest of the tail is wanted.
+    Piece = tuple[Node, int, int, int, bool]
+    # Number of the file, blocks as stored, their sizes as the inode has them, the file's tail, its digest.
+    Packed = tuple[int, list[bytes], list[int], bytes, bytes]
 
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file to be read, and how it looked when the work was planned."""
-
-    path: str
-    content: Path | bytes
-    size: int
-    changed: int
-
-    @classmethod
-    def of(cls, path: str, content: Path | bytes | None) -> Source:
-        """Measure a file.
-
-        Raises:
-            SquashfsError: There is no such file, or it is something else.
-        """
-        if isinstance(content, bytes):
-            return cls(path, content, len(content), 0)
-        if content is None:
-            raise SquashfsError("a file without a source", path=path)
-        try:
-            status = os.stat(content)  # noqa: PTH116 - thousands of files: pathlib's own costs twice the call
-        except OSError as error:
-            raise SquashfsError(f"cannot be read: {error.strerror}", path=str(content)) from error
-        if not stat.S_ISREG(status.st_mode):
-            raise SquashfsError("is not a regular file", path=str(content))
-        return cls(path, content, status.st_size, status.st_mtime_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a file, from a border of blocks on; ``index`` is the file's number in its group."""
-
-    index: int
-    source: Source
-    start: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """What became of a piece: its blocks as stored, their sizes as the inode has them, and the file's tail."""
-
-    index: int
-    stored: list[bytes]
-    sizes: list[int]
-    tail: bytes
-    digest: bytes
 
 
 class Worker:
@@ -79,9 +31,20 @@ class Worker:
         self._buffer = memoryview(bytearray(piece_size))
         self._zeros = bytes(block_size)
 
-    def pack(self, pieces: list[Piece]) -> list[Packed]:
+    def pack(self, pieces: Sequence[Piece]) -> list[Packed]:
         """Read and compress pieces, in their order."""
-        return [self._pack(piece) for piece in pieces]
+        done: list[Packed] = []
+        for node, index, start, length, wanted in pieces:
+            if length < self._block_size:
+                tail = _read_tail(node, start, length)
+                done.append((index, [], [], tail, _digest(tail) if wanted else b""))
+                continue
+            data = self._read(node, start, length)
+            whole = length - length % self._block_size
+            stored, sizes = self._blocks(data, whole)
+            tail = bytes(data[whole:])
+            done.append((index, stored, sizes, tail, _digest(tail) if wanted else b""))
+        return done
 
     def block(self, data: bytes | memoryview) -> tuple[bytes, int]:
         """Return a block as stored and its size as inodes and the fragment table have it."""
@@ -90,45 +53,75 @@ class Worker:
             return packed, len(packed)
         return bytes(data), len(data) | UNCOMPRESSED
 
-    def digest(self, source: Source) -> bytes:
+    def digest(self, node: Node) -> bytes:
         """Return the digest of a file's whole content."""
+        import hashlib
+
         state = hashlib.sha256()
-        for start in range(0, source.size, len(self._buffer)):
-            state.update(self._read(Piece(0, source, start, min(len(self._buffer), source.size - start))))
+        step = len(self._buffer)
+        for start in range(0, node.size, step):
+            state.update(self._read(node, start, min(step, node.size - start)))
         return state.digest()
 
-    def _pack(self, piece: Piece) -> Packed:
-        data = self._read(piece)
-        whole = piece.length - piece.length % self._block_size
-        stored, sizes = [], []
+    def _blocks(self, data: memoryview, whole: int) -> tuple[list[bytes], list[int]]:
+        stored: list[bytes] = []
+        sizes: list[int] = []
         for start in range(0, whole, self._block_size):
             block = data[start : start + self._block_size]
-            if block == self._zeros:
+            if block[0] == 0 and block == self._zeros:
                 sizes.append(0)
                 continue
             packed, size = self.block(block)
             stored.append(packed)
             sizes.append(size)
-        tail = bytes(data[whole:])
-        return Packed(piece.index, stored, sizes, tail, hashlib.sha256(tail).digest() if tail else b"")
+        return stored, sizes
 
-    def _read(self, piece: Piece) -> memoryview:
-        source = piece.source
-        if isinstance(source.content, bytes):
-            return memoryview(source.content)[piece.start : piece.start + piece.length]
-        view = self._buffer[: piece.length]
+    def _read(self, node: Node, start: int, length: int) -> memoryview:
+        source = node.source
+        assert source is not None  # noqa: S101 - files have one, see Node.of
+        if isinstance(source, bytes):
+            return memoryview(source)[start : start + length]
+        view = self._buffer[:length]
         try:
-            with io.FileIO(os.open(source.content, _OPEN), closefd=True) as file:
-                if piece.start:
-                    file.seek(piece.start)
+            with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - without pathlib, see contents.py
+                file.seek(start)
                 read = 0
-                while read < piece.length and (count := file.readinto(view[read:])):
+                while read < length and (count := file.readinto(view[read:])):
                     read += count
                 status = os.fstat(file.fileno())
         except OSError as error:
-            raise SquashfsError(f"cannot be read: {error.strerror}", path=str(source.content)) from error
-        if read != piece.length or status.st_size != source.size or status.st_mtime_ns != source.changed:
-            raise SquashfsError(
-                "was changed while it was read", path=str(source.content), hint="try again when nothing writes to it"
-            )
+            raise SquashfsError(f"cannot be read: {error.strerror}", path=source) from error
+        if read != length or status.st_size != node.size or status.st_mtime_ns != node.changed:
+            raise _changed(source)
         return view
+
+
+def _read_tail(node: Node, start: int, length: int) -> bytes:
+    """Return what is below one block: one call, so that no more need be asked than whether it had that length."""
+    source = node.source
+    assert source is not None  # noqa: S101 - files have one, see Node.of
+    if isinstance(source, bytes):
+        return source[start:]
+    try:
+        handle = os.open(source, _OPEN)
+        try:
+            if start:
+                os.lseek(handle, start, os.SEEK_SET)
+            tail = os.read(handle, length + 1)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise SquashfsError(f"cannot be read: {error.strerror}", path=source) from error
+    if len(tail) != length:
+        raise _changed(source)
+    return tail
+
+
+def _digest(tail: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(tail).digest()
+
+
+def _changed(source: str) -> SquashfsError:
+    return SquashfsError("was changed while it was read", path=source, hint="try again when nothing writes to it")

@@ -7,14 +7,16 @@ kernel's ``fs/squashfs/{zlib,xz,zstd}_wrapper.c`` read the same.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import SquashfsError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     Buffer = bytes | bytearray | memoryview
+    Compress = Callable[[Buffer], bytes]  # one block by itself; each belongs to one thread
 
 IDS = {"gzip": 1, "xz": 4, "zstd": 6}
 
@@ -22,13 +24,6 @@ _METADATA_SIZE = 8192
 _ZSTD_ASSUMED_LEVEL = 15  # what readers take for granted when an image has no option block
 _GZIP_ASSUMED_LEVEL = 9
 _GZIP_WINDOW_BITS = 15
-
-
-class Compress(Protocol):
-    """Compress one block by itself; belongs to one thread."""
-
-    def __call__(self, data: Buffer, /) -> bytes:
-        """Return ``data`` compressed."""
 
 
 def compressor(codec: str, level: int, block_size: int) -> Compress:

@@ -1,27 +1,33 @@
-"""Where the content of a group of files is: what inodes and fragment table need to know.
+"""What is packed, and where its content lies afterwards.
 
-Positions count from the group's own start, so that its bytes can be moved into any image.
+Plain classes, here and wherever packing passes: dataclasses alone cost more to import than a small tree takes to pack.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import os
+import stat
 
-from .inodes import NO_FRAGMENT
+from .errors import SquashfsError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .entries import Kind
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from .entries import Entry
+
+    Kind = Literal["file", "directory", "symlink", "hardlink"]
 
 UNCOMPRESSED = 1 << 24  # bit of a stored block's size
+NO_FRAGMENT = 0xFFFFFFFF
 NOWHERE = -1
 
 
-@dataclass(slots=True)
 class FileData:
-    """Where one file's bytes are.
+    """Where one file's bytes are; positions count from the group's start, so that the group can be moved.
 
-    Args:
+    Attributes:
         size: Bytes of the file.
         start: First block, from the group's start; ``NOWHERE`` if no byte of it is stored in blocks.
         blocks: Stored size of each block as the inode has it: bit 24 for uncompressed, 0 for zeros.
@@ -30,29 +36,86 @@ class FileData:
         sparse: Bytes that blocks of zeros saved.
     """
 
-    size: int
-    start: int = NOWHERE
-    blocks: list[int] = field(default_factory=list)
-    fragment: int = NO_FRAGMENT
-    offset: int = 0
-    sparse: int = 0
+    __slots__ = ("blocks", "fragment", "offset", "size", "sparse", "start")
+
+    def __init__(  # noqa: PLR0917 - a row of a segment's index
+        self,
+        size: int,
+        start: int = NOWHERE,
+        blocks: list[int] | None = None,
+        fragment: int = NO_FRAGMENT,
+        offset: int = 0,
+        sparse: int = 0,
+    ) -> None:
+        self.size = size
+        self.start = start
+        self.blocks = [] if blocks is None else blocks
+        self.fragment = fragment
+        self.offset = offset
+        self.sparse = sparse
 
 
-@dataclass(slots=True)
 class Node:
-    """One name in an image; a file with its data."""
+    """One name, on its way from a source into an image.
 
-    path: str
-    kind: Kind
-    mode: int
-    target: str | None = None
-    data: FileData | None = None
+    Attributes:
+        path: As in ``Entry``; so are ``kind``, ``mode`` and ``target``.
+        source: Where a file's bytes are: a path, or the bytes.
+        size: Bytes of the file.
+        changed: When the source was last changed, in nanoseconds; 0 for bytes.
+        data: Where the content is, once packed.
+    """
+
+    __slots__ = ("changed", "data", "kind", "mode", "path", "size", "source", "target")
+
+    def __init__(  # noqa: PLR0917 - called for each name: keywords cost
+        self,
+        path: str,
+        kind: Kind,
+        mode: int,
+        target: str | None = None,
+        source: str | bytes | None = None,
+        size: int = 0,
+        changed: int = 0,
+    ) -> None:
+        self.path = path
+        self.kind = kind
+        self.mode = mode
+        self.target = target
+        self.source = source
+        self.size = size
+        self.changed = changed
+        self.data: FileData | None = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> Node:
+        """Measure an entry.
+
+        Raises:
+            SquashfsError: A file without a source, or whose source is missing or no file.
+        """
+        if entry.kind != "file":
+            return cls(entry.path, entry.kind, entry.mode, entry.target)
+        if entry.source is None:
+            raise SquashfsError("a file without a source", path=entry.path)
+        if isinstance(entry.source, bytes):
+            return cls(entry.path, "file", entry.mode, None, entry.source, len(entry.source))
+        source = os.fspath(entry.source)
+        try:
+            status = os.stat(source)  # noqa: PTH116 - thousands of files: through pathlib it takes twice as long
+        except OSError as error:
+            raise SquashfsError(f"cannot be read: {error.strerror}", path=source) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise SquashfsError("is not a regular file", path=source)
+        return cls(entry.path, "file", entry.mode, None, source, status.st_size, status.st_mtime_ns)
 
 
-@dataclass(slots=True)
 class Contents:
     """A group as stored: its names, its fragment blocks (start, stored size), the length of its bytes."""
 
-    nodes: list[Node]
-    fragments: list[tuple[int, int]]
-    length: int
+    __slots__ = ("fragments", "length", "nodes")
+
+    def __init__(self, nodes: Sequence[Node], fragments: list[tuple[int, int]], length: int) -> None:
+        self.nodes = nodes
+        self.fragments = fragments
+        self.length = length

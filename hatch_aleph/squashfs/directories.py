@@ -7,16 +7,17 @@ squashfs-tools-ng ``doc/format.adoc``, "Directory Table" and "Directory Index"; 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .inodes import Listing
 from .metadata import BLOCK
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .metadata import MetadataWriter
+
+    Name = tuple[bytes, int, int, int]  # name, reference and number of its inode, basic type
+    Listing = tuple[int, int, int, list[tuple[int, int, bytes]]]
 
 _RUN = 256  # entries after one header, at most
 _MAX_DELTA = 32767  # of inode numbers within a run
@@ -26,65 +27,47 @@ _HEADER = struct.Struct("<III")
 _ENTRY = struct.Struct("<HhHH")
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A name in a directory, and the inode behind it."""
-
-    name: bytes
-    reference: int
-    number: int
-    kind: int
-
-
 def write_listing(names: Iterable[Name], table: MetadataWriter) -> Listing:
-    """Write a listing, whose names come sorted by their bytes, and return where it is.
+    """Write a listing, whose names come sorted by their bytes.
 
     A run ends where the inodes' block does, where numbers are too far apart, and at the border of a block of the
     listing itself: so an index entry can point at each block, and a look-up reads one.
+
+    Returns:
+        Start of the listing's first block, offset in it, bytes of the listing, and its index: for each further block
+        the first run in it, as byte in the listing, start of the block, first name.
     """
     block_start, offset = table.block_start, table.offset
     written = 0
+    room = BLOCK - offset
     index: list[tuple[int, int, bytes]] = []
-    run: list[Name] = []
-    run_size = _HEADER.size
-    for name in names:
-        size = _ENTRY.size + len(name.name)
-        if run and (not _fits(run, name) or offset + written + run_size + size > _border(offset + written)):
-            written += _write_run(run, table, written, offset, index)
-            run, run_size = [], _HEADER.size
+    run: list[bytes] = []
+    size = block = base = 0
+    first = b""
+
+    def close() -> None:
+        nonlocal written, room
+        if (offset + written) // BLOCK > (offset + index[-1][0] if index else offset) // BLOCK:
+            index.append((written, table.block_start, first))
+        table.append(_HEADER.pack(len(run) // 2 - 1, block, base) + b"".join(run))
+        written += size
+        room = BLOCK - (offset + written) % BLOCK
+        run.clear()
+
+    for name, reference, number, kind in names:
+        need = _ENTRY.size + len(name)
+        if run and not (
+            reference >> 16 == block
+            and len(run) < 2 * _RUN
+            and -_MAX_DELTA <= number - base <= _MAX_DELTA
+            and size + need <= room
+        ):
+            close()
+        if not run:
+            size, block, base, first = _HEADER.size, reference >> 16, number, name
+        run.append(_ENTRY.pack(reference & 0xFFFF, number - base, kind, len(name) - 1))
         run.append(name)
-        run_size += size
+        size += need
     if run:
-        written += _write_run(run, table, written, offset, index)
-    return Listing(block_start, offset, written, index[:_MAX_INDEX])
-
-
-def _fits(run: list[Name], name: Name) -> bool:
-    first = run[0]
-    return (
-        len(run) < _RUN
-        and first.reference >> 16 == name.reference >> 16
-        and -_MAX_DELTA <= name.number - first.number <= _MAX_DELTA
-    )
-
-
-def _border(position: int) -> int:
-    """Return the end of the metadata block that ``position`` is in."""
-    return (position // BLOCK + 1) * BLOCK
-
-
-def _write_run(
-    run: list[Name], table: MetadataWriter, written: int, offset: int, index: list[tuple[int, int, bytes]]
-) -> int:
-    """Append a run; add it to the index if it is the first that starts in its block."""
-    reached = (offset + index[-1][0]) // BLOCK if index else offset // BLOCK
-    if written and (offset + written) // BLOCK > reached:
-        index.append((written, table.block_start, run[0].name))
-    first = run[0]
-    record = [_HEADER.pack(len(run) - 1, first.reference >> 16, first.number)]
-    for name in run:
-        record.append(_ENTRY.pack(name.reference & 0xFFFF, name.number - first.number, name.kind, len(name.name) - 1))
-        record.append(name.name)
-    data = b"".join(record)
-    table.append(data)
-    return len(data)
+        close()
+    return block_start, offset, written, index[:_MAX_INDEX]

@@ -7,16 +7,17 @@ The basic form is used wherever it can say all that there is to say.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from .contents import NO_FRAGMENT, NOWHERE
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from .contents import FileData
+    from .directories import Listing
 
 DIRECTORY, FILE, SYMLINK = 1, 2, 3
 _EXTENDED = 7  # from a basic type's number to its extended one
 
-NO_FRAGMENT = 0xFFFFFFFF
 _NO_XATTR = 0xFFFFFFFF
 _OWNER = 0  # index in the id table, whose only entry is root
 _U16 = 0xFFFF
@@ -33,59 +34,49 @@ _INDEX = struct.Struct("<III")
 _LISTING_EXTRA = 3  # a listing's size counts "." and "..", which are not stored: three bytes, since ever
 
 
-@dataclass(frozen=True)
-class Listing:
-    """Where a directory's listing is, and the index into it: (byte in listing, block start, first name)."""
-
-    block_start: int
-    offset: int
-    size: int
-    index: Sequence[tuple[int, int, bytes]] = ()
-
-
-def file_inode(
-    *,
-    number: int,
-    mode: int,
-    time: int,
-    size: int,
-    start: int,
-    blocks: Sequence[int],
-    sparse: int = 0,
-    fragment: int = NO_FRAGMENT,
-    offset: int = 0,
-    links: int = 1,
-) -> bytes:
+def file_inode(data: FileData, *, number: int, mode: int, time: int, links: int, base: int, fragments: int) -> bytes:
     """Return a file's inode.
 
     Args:
+        data: Where its content is in its group.
         number: Number of the inode, from 1.
         mode: Permission bits.
         time: Modification time.
-        size: Bytes of the file.
-        start: Position of its first block in the image.
-        blocks: Stored size of each block, with bit 24 set where it is not compressed, 0 for a block of zeros.
-        sparse: Bytes that blocks of zeros saved.
-        fragment: Number of the fragment block with its tail.
-        offset: Where in that block, uncompressed.
         links: Number of names.
+        base: Where the group starts in the image.
+        fragments: Number of the group's first fragment block.
     """
-    sizes = struct.pack(f"<{len(blocks)}I", *blocks)
-    if links == 1 and not sparse and start <= _U32 and size <= _U32:
-        return _BASIC_FILE.pack(FILE, mode, _OWNER, _OWNER, time, number, start, fragment, offset, size) + sizes
-    head = _EXTENDED_FILE.pack(
-        FILE + _EXTENDED, mode, _OWNER, _OWNER, time, number, start, size, sparse, links, fragment, offset, _NO_XATTR
-    )
-    return head + sizes
+    start = 0 if data.start == NOWHERE else base + data.start
+    fragment = data.fragment if data.fragment == NO_FRAGMENT else fragments + data.fragment
+    if links == 1 and not data.sparse and start <= _U32 and data.size <= _U32:
+        head = _BASIC_FILE.pack(FILE, mode, _OWNER, _OWNER, time, number, start, fragment, data.offset, data.size)
+    else:
+        head = _EXTENDED_FILE.pack(
+            FILE + _EXTENDED,
+            mode,
+            _OWNER,
+            _OWNER,
+            time,
+            number,
+            start,
+            data.size,
+            data.sparse,
+            links,
+            fragment,
+            data.offset,
+            _NO_XATTR,
+        )
+    return head + struct.pack(f"<{len(data.blocks)}I", *data.blocks) if data.blocks else head
 
 
 def directory_inode(*, number: int, mode: int, time: int, parent: int, subfolders: int, listing: Listing) -> bytes:
     """Return a directory's inode; its links are its own two and one for each subfolder."""
-    size = listing.size + _LISTING_EXTRA
+    block_start, offset, size, index = listing
+    size += _LISTING_EXTRA
     links = subfolders + 2
-    if size <= _U16 and not listing.index:
+    if size <= _U16 and not index:
         return _BASIC_DIRECTORY.pack(
-            DIRECTORY, mode, _OWNER, _OWNER, time, number, listing.block_start, links, size, listing.offset, parent
+            DIRECTORY, mode, _OWNER, _OWNER, time, number, block_start, links, size, offset, parent
         )
     head = _EXTENDED_DIRECTORY.pack(
         DIRECTORY + _EXTENDED,
@@ -96,16 +87,16 @@ def directory_inode(*, number: int, mode: int, time: int, parent: int, subfolder
         number,
         links,
         size,
-        listing.block_start,
+        block_start,
         parent,
-        len(listing.index),
-        listing.offset,
+        len(index),
+        offset,
         _NO_XATTR,
     )
-    # Kernel Documentation/filesystems/squashfs.rst, "Directories": byte in listing, block, name's length less one.
-    return head + b"".join(_INDEX.pack(byte, start, len(name) - 1) + name for byte, start, name in listing.index)
+    # squashfs-tools-ng doc/format.adoc, "Directory Index": byte in the listing, block, length of the name less one.
+    return head + b"".join(_INDEX.pack(byte, start, len(name) - 1) + name for byte, start, name in index)
 
 
-def symlink_inode(*, number: int, mode: int, time: int, target: bytes, links: int = 1) -> bytes:
+def symlink_inode(target: bytes, *, number: int, mode: int, time: int, links: int) -> bytes:
     """Return a symlink's inode."""
     return _SYMLINK.pack(SYMLINK, mode, _OWNER, _OWNER, time, number, links, len(target)) + target

@@ -6,16 +6,16 @@ squashfs-tools-ng ``doc/format.adoc``, "Packing Metadata" and "Storing Lookup Ta
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .codec import Compress
+    from .codec import Buffer, Compress
 
 BLOCK = 8192
 _STORED = 0x8000  # bit of the header: the block is not compressed
 
 
-def encode_block(data: bytes | bytearray | memoryview, compress: Compress | None) -> bytes:
+def encode_block(data: Buffer, compress: Compress | None) -> bytes:
     """Return one block with its header, compressed if that makes it smaller; never if ``compress`` is None."""
     if compress is not None:
         packed = compress(data)
@@ -39,17 +39,14 @@ class MetadataWriter:
         """Where the next record starts in the block that is being filled, uncompressed."""
         return len(self._open)
 
-    @property
-    def reference(self) -> int:
-        """Where the next record starts, as inode references say it: block start and offset in one number."""
-        return self.block_start << 16 | len(self._open)
-
-    def append(self, record: bytes) -> None:
-        """Add a record, which may cross into the next blocks."""
+    def append(self, record: bytes) -> int:
+        """Add a record, which may cross into the next blocks; return its reference: block start and offset in one."""
+        reference = self.block_start << 16 | len(self._open)
         self._open += record
         while len(self._open) >= BLOCK:
             self._close(self._open[:BLOCK])
             del self._open[:BLOCK]
+        return reference
 
     def finish(self) -> bytes:
         """Return the whole table as stored."""

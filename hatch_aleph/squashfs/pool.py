@@ -5,32 +5,32 @@ from __future__ import annotations
 import os
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Any
 
-T = TypeVar("T")
-State = TypeVar("State")
+    from .blocks import Worker
 
 
-class Job(Generic[T]):
+class Job:
     """Something that a thread is to do, and then its result."""
 
     __slots__ = ("_done", "_error", "_result", "_work")
 
-    def __init__(self, work: Callable[[Any], T]) -> None:
+    def __init__(self, work: Callable[[Worker], Any]) -> None:
         self._work = work
         self._done = threading.Lock()
         self._done.acquire()
-        self._result: T | None = None
+        self._result: Any = None
         self._error: BaseException | None = None
 
-    def run(self, state: Any) -> None:
+    def run(self, worker: Worker) -> None:
         """Do it, in the thread that calls."""
         try:
-            self._result = self._work(state)
+            self._result = self._work(worker)
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that asks for the result
             self._error = error
         finally:
@@ -41,28 +41,32 @@ class Job(Generic[T]):
         """Whether ``result`` would return at once."""
         return not self._done.locked()
 
-    def result(self) -> T:
+    def result(self) -> Any:
         """Wait, then return what came out or raise what went wrong."""
         with self._done:
             if self._error is not None:
                 raise self._error
-            return self._result  # type: ignore[return-value] # set whenever there is no error
+            return self._result
 
 
-class Pool(Generic[State]):
-    """Threads that take jobs in the order given; each has a state of its own, made by ``make_state``.
+class Pool:
+    """Threads that take jobs in the order given; each has a worker of its own.
 
-    Leaving the context without an error waits for nothing: ask each job for its result before.
+    Leaving the context drops jobs that no thread has begun: ask each one for its result before.
+
+    Args:
+        workers: Number of threads; None means one for each processor of this process.
+        make_worker: Called in each thread.
     """
 
-    def __init__(self, workers: int | None, make_state: Callable[[], State]) -> None:
+    def __init__(self, workers: int | None, make_worker: Callable[[], Worker]) -> None:
         self.workers = workers or _processors()
-        self._make_state = make_state
-        self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._make_worker = make_worker
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._stopped = False
 
-    def __enter__(self) -> Pool[State]:
+    def __enter__(self) -> Pool:  # noqa: PYI034 - Self stands in typing only since Python 3.11
         return self
 
     def __exit__(
@@ -74,7 +78,7 @@ class Pool(Generic[State]):
         for thread in self._threads:
             thread.join()
 
-    def submit(self, work: Callable[[State], T]) -> Job[T]:
+    def submit(self, work: Callable[[Worker], Any]) -> Job:
         """Queue a job."""
         job = Job(work)
         self._jobs.put(job)
@@ -85,10 +89,11 @@ class Pool(Generic[State]):
         return job
 
     def _serve(self) -> None:
-        state = self._make_state()
+        worker: Worker | None = None
         while (job := self._jobs.get()) is not None:
             if not self._stopped:
-                job.run(state)
+                worker = worker or self._make_worker()
+                job.run(worker)
 
 
 def _processors() -> int:

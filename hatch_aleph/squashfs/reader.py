@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from .entries import Kind
+    from .contents import Kind
 
 _UNCOMPRESSED = 1 << 24
 _CACHED_BLOCKS = 4  # a fragment block is asked for by many files in a row

@@ -7,7 +7,6 @@ Fields and flags: squashfs-tools-ng ``doc/format.adoc``, "The Superblock"; kerne
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 MAGIC = 0x73717368
 VERSION = (4, 0)
@@ -22,46 +21,46 @@ _LAYOUT = struct.Struct("<IIIIIHHHHHHQQQQQQQQ")
 SIZE = _LAYOUT.size
 
 
-@dataclass(frozen=True)
-class Superblock:
-    """Counts and absolute positions; no extended attributes, no export table (nobody serves a volume by NFS)."""
+def superblock(
+    *,
+    inodes: int,
+    time: int,
+    block_size: int,
+    fragments: int,
+    compressor: int,
+    compressor_options: bool,
+    ids: int,
+    root: int,
+    used: int,
+    id_table: int,
+    inode_table: int,
+    directory_table: int,
+    fragment_table: int,
+) -> bytes:
+    """Return the 96 bytes: counts, and absolute positions.
 
-    inodes: int
-    time: int
-    block_size: int
-    fragments: int
-    compressor: int
-    compressor_options: bool
-    ids: int
-    root: int
-    used: int
-    id_table: int
-    inode_table: int
-    directory_table: int
-    fragment_table: int
-
-    def pack(self) -> bytes:
-        """Return the 96 bytes."""
-        flags = _DEDUPLICATED | _NO_XATTRS
-        if self.compressor_options:
-            flags |= _HAS_COMPRESSOR_OPTIONS
-        return _LAYOUT.pack(
-            MAGIC,
-            self.inodes,
-            self.time,
-            self.block_size,
-            self.fragments,
-            self.compressor,
-            self.block_size.bit_length() - 1,
-            flags,
-            self.ids,
-            *VERSION,
-            self.root,
-            self.used,
-            self.id_table,
-            NO_TABLE,
-            self.inode_table,
-            self.directory_table,
-            self.fragment_table,
-            NO_TABLE,
-        )
+    There are no extended attributes, and no export table: nobody serves a volume by NFS.
+    """
+    flags = _DEDUPLICATED | _NO_XATTRS
+    if compressor_options:
+        flags |= _HAS_COMPRESSOR_OPTIONS
+    return _LAYOUT.pack(
+        MAGIC,
+        inodes,
+        time,
+        block_size,
+        fragments,
+        compressor,
+        block_size.bit_length() - 1,
+        flags,
+        ids,
+        *VERSION,
+        root,
+        used,
+        id_table,
+        NO_TABLE,
+        inode_table,
+        directory_table,
+        fragment_table,
+        NO_TABLE,
+    )

@@ -7,38 +7,52 @@ directory; such inodes come before all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from .contents import NOWHERE, Node
-from .directories import Name, write_listing
-from .entries import DIRECTORY_MODE
+from .directories import write_listing
 from .errors import SquashfsError
-from .inodes import DIRECTORY, FILE, NO_FRAGMENT, SYMLINK, directory_inode, file_inode, symlink_inode
+from .inodes import DIRECTORY, FILE, SYMLINK, directory_inode, file_inode, symlink_inode
+from .walking import DIRECTORY_MODE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .inodes import Listing
+    from .contents import Node
+    from .directories import Listing
     from .metadata import MetadataWriter
 
 MAX_NAME = 255  # the format could hold 256, Linux takes 255 (NAME_MAX)
 MAX_TARGET = 4095  # Linux takes no longer link (PATH_MAX less its final zero)
 
 
-@dataclass(slots=True)
-class _Inode:
-    """Something with a number: where its record is, once written."""
+class _Leaf:
+    """A file or symlink: one inode, one or more names."""
 
-    node: Node
-    base: int = 0
-    fragment_base: int = 0
-    links: int = 1
-    number: int = 0
-    reference: int = -1
-    children: dict[bytes, _Inode] = field(default_factory=dict)
-    parent: _Inode | None = None
-    kind: int = FILE
+    __slots__ = ("base", "fragments", "kind", "links", "node", "number", "reference")
+
+    def __init__(self, node: Node, base: int, fragments: int) -> None:
+        self.node = node
+        self.base = base
+        self.fragments = fragments
+        self.kind = SYMLINK if node.kind == "symlink" else FILE
+        self.links = 1
+        self.number = 0
+        self.reference = -1
+
+
+class _Directory:
+    """A directory; ``mode`` is None as long as it is only implied."""
+
+    __slots__ = ("children", "kind", "listing", "mode", "number", "parent", "reference", "subfolders")
+
+    def __init__(self, parent: _Directory | None) -> None:
+        self.parent = parent
+        self.mode: int | None = None
+        self.children: dict[bytes, _Leaf | _Directory] = {}
+        self.kind = DIRECTORY
+        self.subfolders = 0
+        self.number = 0
+        self.reference = -1
+        self.listing: Listing = (0, 0, 0, [])
 
 
 class Tree:
@@ -50,24 +64,29 @@ class Tree:
 
     def __init__(self, time: int) -> None:
         self._time = time
-        self._root = _Inode(Node("", "directory", DIRECTORY_MODE), kind=DIRECTORY)
-        self._directories: dict[str, _Inode] = {"": self._root}
-        self._leaves: dict[str, _Inode] = {}
-        self._links: list[Node] = []
-        self._told: set[str] = set()
+        self._root = _Directory(None)
+        self._directories: dict[str, _Directory] = {"": self._root}
+        self._leaves: dict[str, _Leaf] = {}
+        self._links: dict[str, str] = {}
+        self.files = 0
+        """Number of names of files, hard links included."""
+        self.symlinks = 0
+        """Number of symlinks."""
+        self.content = 0
+        """Bytes of all files as they read."""
 
     @property
     def directories(self) -> int:
         """Number of directories, the root included."""
         return len(self._directories)
 
-    def add(self, nodes: Iterable[Node], base: int, fragment_base: int) -> None:
-        """Add a group's names.
+    def add(self, nodes: Iterable[Node], base: int, fragments: int) -> None:
+        """Add a group's names; where their content is need not be known yet.
 
         Args:
             nodes: In any order; directories that lead to them need not be among them.
             base: Position of the group's bytes in the image.
-            fragment_base: Number of its first fragment block.
+            fragments: Number of its first fragment block.
 
         Raises:
             SquashfsError: A path that cannot be, or one that is there twice.
@@ -76,154 +95,139 @@ class Tree:
             if node.kind == "directory":
                 self._add_directory(node)
             elif node.kind == "hardlink":
-                self._links.append(node)
+                self._links[node.path] = node.target or ""
+                self.files += 1
             else:
-                kind = SYMLINK if node.kind == "symlink" else FILE
-                inode = _Inode(node, base, fragment_base, kind=kind)
-                if node.kind == "symlink":
-                    _check_target(node)
-                self._put(node.path, inode)
-                self._leaves[node.path] = inode
+                leaf = _Leaf(node, base, fragments)
+                if leaf.kind == SYMLINK:
+                    _encode_target(node)
+                    self.symlinks += 1
+                else:
+                    self.files += 1
+                    self.content += node.size
+                self._put(node.path, leaf)
+                self._leaves[node.path] = leaf
 
     def write(self, inodes: MetadataWriter, listings: MetadataWriter) -> tuple[int, int]:
         """Write all inodes and listings; return the reference of the root's inode and the number of inodes."""
         self._resolve_links()
         ordered = [self._directories[path] for path in sorted(self._directories)]
-        for directory in ordered:
-            directory.children = dict(sorted(directory.children.items()))
         count = self._number(ordered)
-        self._root.parent = _Inode(self._root.node, number=count + 1)  # as the kernel's own tools have it
         for leaf in self._leaves.values():
             if leaf.links > 1:
-                self._write_inode(leaf, inodes, None)
-        pending: dict[int, Listing] = {}
+                leaf.reference = inodes.append(self._leaf_inode(leaf))
         for directory in reversed(ordered):
-            for child in directory.children.values():
+            names = []
+            for name, child in directory.children.items():
                 if child.reference < 0:
-                    self._write_inode(child, inodes, pending.pop(child.number, None))
-            names = (
-                Name(name, child.reference, child.number, child.kind) for name, child in directory.children.items()
-            )
-            pending[directory.number] = write_listing(names, listings)
-        self._write_inode(self._root, inodes, pending.pop(self._root.number))
-        return self._root.reference, count
+                    child.reference = inodes.append(
+                        self._leaf_inode(child) if isinstance(child, _Leaf) else self._directory_inode(child, count)
+                    )
+                names.append((name, child.reference, child.number, child.kind))
+            directory.listing = write_listing(names, listings)
+        return inodes.append(self._directory_inode(self._root, count)), count
 
     def _add_directory(self, node: Node) -> None:
-        path = node.path
-        if path in self._told and self._directories[path].node.mode != node.mode:
-            raise SquashfsError("a directory with two modes", path=path)
-        inode = self._directory(path)
-        inode.node.mode = node.mode
-        self._told.add(path)
+        directory = self._directory(node.path)
+        if directory.mode not in (None, node.mode):
+            raise SquashfsError("a directory with two modes", path=node.path)
+        directory.mode = node.mode
 
-    def _directory(self, path: str) -> _Inode:
+    def _directory(self, path: str) -> _Directory:
         """Return the directory of that path, made with all that lead to it if need be."""
         missing = []
         while (found := self._directories.get(path)) is None:
             missing.append(path)
             path = path.rpartition("/")[0]
         for name in reversed(missing):
-            found = _Inode(Node(name, "directory", DIRECTORY_MODE), kind=DIRECTORY)
-            self._put(name, found)
-            self._directories[name] = found
+            directory = _Directory(found)
+            self._put(name, directory)
+            self._directories[name] = found = directory
         return found
 
-    def _put(self, path: str, inode: _Inode) -> None:
-        folder, _, text = path.rpartition("/")
-        if not folder and path.startswith("/"):
+    def _put(self, path: str, child: _Leaf | _Directory) -> None:
+        folder, slash, text = path.rpartition("/")
+        if slash and not folder:
             raise SquashfsError("an absolute path", path=path)
-        name = _encode_name(text, path)
         parent = self._directories.get(folder) or self._directory(folder)
-        if parent.children.setdefault(name, inode) is not inode:
+        name = _encode_name(text, path)
+        if name in parent.children:
             raise SquashfsError("is there twice", path=path)
-        inode.parent = parent
+        parent.children[name] = child
+        parent.subfolders += child.kind == DIRECTORY
 
     def _resolve_links(self) -> None:
-        links = {node.path: node for node in self._links}
-        for node in self._links:
-            target = node.target or ""
-            for _ in range(len(links)):
-                if target not in links:
+        for path, target in self._links.items():
+            original = target
+            for _ in range(len(self._links)):
+                if original not in self._links:
                     break
-                target = links[target].target or ""
-            original = self._leaves.get(target)
-            if original is None:
-                raise SquashfsError(f"a hard link to {node.target!r}, which is no file or link here", path=node.path)
-            folder, _, text = node.path.rpartition("/")
-            parent = self._directories.get(folder) or self._directory(folder)
-            if parent.children.setdefault(_encode_name(text, node.path), original) is not original or (
-                node.path in self._leaves
-            ):
-                raise SquashfsError("is there twice", path=node.path)
-            original.links += 1
-        self._links = []
+                original = self._links[original]
+            leaf = self._leaves.get(original)
+            if leaf is None:
+                raise SquashfsError(f"a hard link to {target!r}, which is no file or symlink here", path=path)
+            self._put(path, leaf)
+            leaf.links += 1
 
-    def _number(self, ordered: list[_Inode]) -> int:
-        """Number the inodes, the children of a directory in a row; return how many there are."""
+    def _number(self, ordered: list[_Directory]) -> int:
+        """Sort and number the inodes, the children of a directory in a row; return how many there are."""
         self._root.number = count = 1
         for directory in ordered:
+            directory.children = dict(sorted(directory.children.items()))
             for child in directory.children.values():
                 if not child.number:
                     count += 1
                     child.number = count
         return count
 
-    def _write_inode(self, inode: _Inode, table: MetadataWriter, listing: Listing | None) -> None:
-        node = inode.node
-        inode.reference = table.reference
-        if inode.kind == DIRECTORY:
-            assert listing is not None  # noqa: S101 - every directory's listing is written before its inode
-            assert inode.parent is not None  # noqa: S101 - likewise
-            subfolders = sum(child.kind == DIRECTORY for child in inode.children.values())
-            record = directory_inode(
-                number=inode.number,
-                mode=node.mode,
-                time=self._time,
-                parent=inode.parent.number,
-                subfolders=subfolders,
-                listing=listing,
+    def _leaf_inode(self, leaf: _Leaf) -> bytes:
+        node = leaf.node
+        if leaf.kind == SYMLINK:
+            return symlink_inode(
+                _encode_target(node), number=leaf.number, mode=node.mode, time=self._time, links=leaf.links
             )
-        elif inode.kind == SYMLINK:
-            target = (node.target or "").encode("utf-8", "surrogateescape")
-            record = symlink_inode(
-                number=inode.number, mode=node.mode, time=self._time, target=target, links=inode.links
-            )
-        else:
-            record = self._file_inode(inode)
-        table.append(record)
-
-    def _file_inode(self, inode: _Inode) -> bytes:
-        data = inode.node.data
-        assert data is not None  # noqa: S101 - packing gives every file its data
+        assert node.data is not None  # noqa: S101 - packing gives every file its data
         return file_inode(
-            number=inode.number,
-            mode=inode.node.mode,
+            node.data,
+            number=leaf.number,
+            mode=node.mode,
             time=self._time,
-            size=data.size,
-            start=0 if data.start == NOWHERE else inode.base + data.start,
-            blocks=data.blocks,
-            sparse=data.sparse,
-            fragment=NO_FRAGMENT if data.fragment == NO_FRAGMENT else inode.fragment_base + data.fragment,
-            offset=data.offset,
-            links=inode.links,
+            links=leaf.links,
+            base=leaf.base,
+            fragments=leaf.fragments,
+        )
+
+    def _directory_inode(self, directory: _Directory, count: int) -> bytes:
+        return directory_inode(
+            number=directory.number,
+            mode=DIRECTORY_MODE if directory.mode is None else directory.mode,
+            time=self._time,
+            parent=directory.parent.number if directory.parent else count + 1,  # of the root, as mksquashfs has it
+            subfolders=directory.subfolders,
+            listing=directory.listing,
         )
 
 
 def _encode_name(name: str, path: str) -> bytes:
     if name in ("", ".", "..") or "\0" in name:
         raise SquashfsError(f"{name!r} cannot be a name in an image", path=path)
-    try:
-        encoded = name.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise SquashfsError("the name is neither text nor bytes", path=ascii(path)) from error
+    encoded = _encode(name, path)
     if len(encoded) > MAX_NAME:
         raise SquashfsError(f"a name of {len(encoded)} bytes; Linux takes {MAX_NAME}", path=path)
     return encoded
 
 
-def _check_target(node: Node) -> None:
-    target = (node.target or "").encode("utf-8", "surrogateescape")
+def _encode_target(node: Node) -> bytes:
+    target = _encode(node.target or "", node.path)
     if not target or b"\0" in target:
         raise SquashfsError("a symlink that points nowhere", path=node.path)
     if len(target) > MAX_TARGET:
         raise SquashfsError(f"a symlink of {len(target)} bytes; Linux takes {MAX_TARGET}", path=node.path)
+    return target
+
+
+def _encode(text: str, path: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise SquashfsError("a name that is neither text nor bytes", path=ascii(path)) from error

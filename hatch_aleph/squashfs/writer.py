@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import struct
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .blocks import Worker
 from .codec import IDS, compressor, option_block
-from .entries import Entry
+from .contents import Node
 from .errors import SquashfsError
-from .metadata import MetadataWriter, encode_block, lookup_table
 from .options import Options, Summary
 from .output import atomic
 from .packing import PIECE, Packer
 from .pool import Pool
-from .segments import Segment, write_index
-from .superblock import DEVICE_BLOCK, NO_TABLE, SIZE, Superblock
-from .tree import Tree
+from .segments import Segment, digest, write_index
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
     from typing import BinaryIO
 
-    from .contents import Contents
+    from .entries import Entry
+    from .tree import Tree
 
     Progress = Callable[[int], None]
 
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
 class Group:
     """Entries that are packed together, apart from all others.
 
@@ -41,17 +37,20 @@ class Group:
         first: Paths of files that lie before the others, in this order: what a program reads at its start.
     """
 
-    entries: Sequence[Entry]
-    first: Sequence[str] = ()
+    __slots__ = ("entries", "first")
+
+    def __init__(self, entries: Iterable[Entry | Node], first: Sequence[str] = ()) -> None:
+        self.entries = entries
+        self.first = first
 
 
 def write_image(
-    entries: Iterable[Entry | Group | Segment],
-    image: Path,
+    entries: Iterable[Entry | Node | Group | Segment],
+    image: Path | str,
     options: Options | None = None,
     *,
     first: Sequence[str] = (),
-    digest: bool = True,
+    sha256: bool = True,
     progress: Progress | None = None,
 ) -> Summary:
     """Write an image.
@@ -64,7 +63,7 @@ def write_image(
         image: The file to write; it appears only when it is whole.
         options: How to write it.
         first: For the single entries, what ``Group.first`` is for a group.
-        digest: Compute the image's SHA-256.
+        sha256: Compute the image's digest, which means reading it once more.
         progress: Called with the number of bytes packed since the last call.
 
     Raises:
@@ -72,21 +71,21 @@ def write_image(
     """
     options = options or Options()
     groups: list[Group | Segment] = []
-    single: list[Entry] = []
+    single: list[Entry | Node] = []
     for item in entries:
-        if isinstance(item, Entry):
-            single.append(item)
-        else:
+        if isinstance(item, (Group, Segment)):
             groups.append(item)
+        else:
+            single.append(item)
     if single:
         groups.append(Group(single, first))
-    with atomic(image) as file:
-        return _Writer(file, options, progress).write(groups, digest=digest)
+    with atomic(os.fspath(image)) as file:
+        return _Writer(file, options, progress).write(groups, sha256=sha256)
 
 
 def write_segment(
-    entries: Iterable[Entry],
-    file: Path,
+    entries: Iterable[Entry | Node],
+    file: Path | str,
     options: Options | None = None,
     *,
     first: Sequence[str] = (),
@@ -105,16 +104,20 @@ def write_segment(
         SquashfsError: Something cannot be read, or the file cannot be written.
     """
     options = options or Options()
-    with atomic(file) as stream:
+    with atomic(os.fspath(file)) as stream:
         with _pool(options) as pool:
-            contents = Packer(pool, stream, options.block_size, progress).pack(entries, first)
-        sha256 = write_index(stream, options.look, contents)
-    return Segment(Path(file), options.look, contents, sha256)
+            contents = Packer(pool, stream, options.block_size, progress).pack(_nodes(entries), first)
+        digest_of_bytes = write_index(stream, options.look, contents)
+    return Segment(os.fspath(file), options.look, contents, digest_of_bytes)
 
 
-def _pool(options: Options) -> Pool[Worker]:
+def _pool(options: Options) -> Pool:
     piece = max(PIECE, options.block_size)
     return Pool(options.workers, lambda: Worker(compressor(*options.look), options.block_size, piece))
+
+
+def _nodes(entries: Iterable[Entry | Node]) -> Iterable[Node]:
+    return (entry if isinstance(entry, Node) else Node.of(entry) for entry in entries)
 
 
 class _Writer:
@@ -122,87 +125,110 @@ class _Writer:
         self._file = file
         self._options = options
         self._progress = progress
-        self._compress = compressor(*options.look)
         self._position = 0
+        self._fragments: list[tuple[int, int]] = []
+        self._tree: Tree | None = None
 
-    def write(self, groups: Iterable[Group | Segment], *, digest: bool) -> Summary:
+    def write(self, groups: Iterable[Group | Segment], *, sha256: bool) -> Summary:
+        from .metadata import encode_block
+        from .superblock import DEVICE_BLOCK, SIZE
+
         options = self._options
-        extra = option_block(options.codec, options.look[1])
+        extra = option_block(options.codec, options.level)
         self._put(bytes(SIZE))
         if extra:
             self._put(encode_block(extra, None))
-        tree = Tree(options.time)
-        fragments: list[tuple[int, int]] = []
-        nodes = []
         with _pool(options) as pool:
             for group in groups:
-                base = self._position
-                contents = self._copy(group) if isinstance(group, Segment) else self._pack(group, pool)
-                tree.add(contents.nodes, base, len(fragments))
-                fragments += [(base + start, size) for start, size in contents.fragments]
-                nodes.append(contents.nodes)
-        self._tables(tree, fragments, has_options=bool(extra))
+                if isinstance(group, Segment):
+                    self._copy(group)
+                else:
+                    self._pack(group, pool)
+        tree = self._names
+        self._tables(tree, has_options=bool(extra))
         self._put(bytes(-self._position % DEVICE_BLOCK))
+        self._file.flush()
         return Summary(
             size=self._position,
-            sha256=self._digest() if digest else "",
-            files=sum(node.kind in ("file", "hardlink") for group in nodes for node in group),
+            sha256=digest(self._file, self._position) if sha256 else "",
+            files=tree.files,
             directories=tree.directories,
-            symlinks=sum(node.kind == "symlink" for group in nodes for node in group),
-            content=sum(node.data.size for group in nodes for node in group if node.data is not None),
+            symlinks=tree.symlinks,
+            content=tree.content,
         )
+
+    @property
+    def _names(self) -> Tree:
+        """The tree; its module is imported when the threads are busy, not before they start."""
+        if self._tree is None:
+            from .tree import Tree
+
+            self._tree = Tree(self._options.time)
+        return self._tree
 
     def _put(self, data: bytes) -> None:
         self._file.write(data)
         self._position += len(data)
 
-    def _pack(self, group: Group, pool: Pool[Worker]) -> Contents:
+    def _pack(self, group: Group, pool: Pool) -> None:
+        base, fragments = self._position, len(self._fragments)
         packer = Packer(pool, self._file, self._options.block_size, self._progress)
-        contents = packer.pack(group.entries, group.first)
+        contents = packer.pack(
+            _nodes(group.entries), group.first, lambda nodes: self._names.add(nodes, base, fragments)
+        )
         self._position += contents.length
-        return contents
+        self._fragments += [(base + start, size) for start, size in contents.fragments]
 
-    def _copy(self, segment: Segment) -> Contents:
+    def _copy(self, segment: Segment) -> None:
         if segment.look != self._options.look:
             raise SquashfsError(
-                f"is a segment of {segment.look}, not {self._options.look}",
-                path=str(segment.file),
+                f"is a segment of {segment.look}, not of {self._options.look}",
+                path=segment.file,
                 hint="make it again",
             )
-        left = segment.contents.length
-        with segment.file.open("rb") as source:
-            while left:
-                chunk = source.read(min(_CHUNK, left))
-                if not chunk:
-                    raise SquashfsError("is damaged: it ends too early", path=str(segment.file))
-                self._put(chunk)
-                left -= len(chunk)
+        contents = segment.contents
+        base = self._position
+        self._names.add(contents.nodes, base, len(self._fragments))
+        self._fragments += [(base + start, size) for start, size in contents.fragments]
+        left = contents.length
+        try:
+            with open(segment.file, "rb") as source:  # noqa: PTH123 - without pathlib, see contents.py
+                while left and (chunk := source.read(min(_CHUNK, left))):
+                    self._put(chunk)
+                    left -= len(chunk)
+        except FileNotFoundError as error:
+            raise SquashfsError("is gone", path=segment.file) from error
+        if left:
+            raise SquashfsError("is damaged: it ends too early", path=segment.file)
         if self._progress is not None:
-            self._progress(sum(node.data.size for node in segment.contents.nodes if node.data is not None))
-        return segment.contents
+            self._progress(sum(node.size for node in contents.nodes))
 
-    def _tables(self, tree: Tree, fragments: list[tuple[int, int]], *, has_options: bool) -> None:
+    def _tables(self, tree: Tree, *, has_options: bool) -> None:
         """Write the tables, in the order that the kernel insists on, and then the superblock."""
-        inodes, listings = MetadataWriter(self._compress), MetadataWriter(self._compress)
+        from .metadata import MetadataWriter, lookup_table
+        from .superblock import NO_TABLE, superblock
+
+        compress = compressor(*self._options.look)
+        inodes, listings = MetadataWriter(compress), MetadataWriter(compress)
         root, count = tree.write(inodes, listings)
         inode_table = self._position
         self._put(inodes.finish())
         directory_table = self._position
         self._put(listings.finish())
         fragment_table = NO_TABLE
-        if fragments:
+        if self._fragments:
             # squashfs-tools-ng doc/format.adoc, "Fragment Table": start, stored size, unused.
-            records = b"".join(struct.pack("<QII", start, size, 0) for start, size in fragments)
-            table, fragment_table = lookup_table(records, self._position, self._compress)
+            records = b"".join(struct.pack("<QII", start, size, 0) for start, size in self._fragments)
+            table, fragment_table = lookup_table(records, self._position, compress)
             self._put(table)
         # The only owner is root.
-        table, id_table = lookup_table(struct.pack("<I", 0), self._position, self._compress)
+        table, id_table = lookup_table(struct.pack("<I", 0), self._position, compress)
         self._put(table)
-        superblock = Superblock(
+        head = superblock(
             inodes=count,
             time=self._options.time,
             block_size=self._options.block_size,
-            fragments=len(fragments),
+            fragments=len(self._fragments),
             compressor=IDS[self._options.codec],
             compressor_options=has_options,
             ids=1,
@@ -214,13 +240,5 @@ class _Writer:
             fragment_table=fragment_table,
         )
         self._file.seek(0)
-        self._file.write(superblock.pack())
-        self._file.seek(0, 2)
-
-    def _digest(self) -> str:
-        self._file.flush()
-        self._file.seek(0)
-        state = hashlib.sha256()
-        while chunk := self._file.read(_CHUNK):
-            state.update(chunk)
-        return state.hexdigest()
+        self._file.write(head)
+        self._file.seek(0, os.SEEK_END)

@@ -59,7 +59,7 @@ def test_segments_give_the_image_that_is_written_at_once(tmp_path):
     kept = [Segment.load(tmp_path / "first"), Segment.load(tmp_path / "second")]
     from_segments = write_image([*kept, *loose], tmp_path / "one")
     at_once = write_image([Group(first), Group(second), *loose], tmp_path / "two")
-    assert from_segments == at_once
+    assert from_segments.sha256 == at_once.sha256
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
