@@ -6,6 +6,8 @@ the transport turns into another try and at last into one NetworkError.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +25,10 @@ _TEXT_LIMIT = 300
 
 class MalformedAnswerError(ValueError):
     """An answer that is not what the network's API promises."""
+
+
+class UnhelpfulNodeError(MalformedAnswerError):
+    """A node that cannot give the answer, however often it is asked; said as what follows "the node"."""
 
 
 class MessageStatus(str, Enum):
@@ -85,9 +91,11 @@ class NetworkMessage:
         return float(time) if isinstance(time, (int, float)) else self.time
 
     @classmethod
-    def from_json(cls, data: Any) -> NetworkMessage:
-        """Read the answer of ``GET /api/v0/messages/{item_hash}``."""
+    def from_json(cls, data: Any, item_hash: str) -> NetworkMessage:
+        """Read the answer of ``GET /api/v0/messages/{item_hash}``, which must be about that message."""
         answer = as_mapping(data)
+        if answer.get("item_hash") != item_hash:
+            raise MalformedAnswerError(f"asked for {item_hash}, got {shown(answer.get('item_hash'))}")
         status = as_status(answer.get("status"))
         envelope: Any = answer.get("message")
         if status is MessageStatus.PENDING:
@@ -96,7 +104,7 @@ class NetworkMessage:
         return cls._read(
             as_mapping(envelope),
             status,
-            item_hash=as_text(answer, "item_hash"),
+            item_hash=item_hash,
             error_code=answer.get("error_code"),
             details=answer.get("details"),
             forgotten_by=tuple(str(item) for item in as_list(answer.get("forgotten_by") or [])),
@@ -122,7 +130,7 @@ class NetworkMessage:
             chain=str(envelope.get("chain") or ""),
             channel=str(envelope.get("channel") or ""),
             time=as_time(envelope.get("time")),
-            content=dict(as_mapping(envelope.get("content") or {})),
+            content=_content(envelope, known["item_hash"]),
             reason=str(reason) if reason is not None else None,
             **known,
         )
@@ -296,6 +304,20 @@ class PublishedRuntime:
     item_hash: str
     default: bool
     source: str
+
+
+def _content(envelope: Mapping[str, Any], item_hash: str) -> dict[str, Any]:
+    """Return what was signed, checked by its hash, rather than what the node makes of it."""
+    signed = envelope.get("item_content")
+    if envelope.get("item_type") != "inline" or not isinstance(signed, str):
+        return dict(as_mapping(envelope.get("content") or {}))
+    if hashlib.sha256(signed.encode("utf-8", "replace")).hexdigest() != item_hash:
+        raise MalformedAnswerError(f"the content of {shown(item_hash)} has another hash")
+    try:
+        return dict(as_mapping(json.loads(signed)))
+    except (ValueError, RecursionError):
+        # A rejected message may hold anything.
+        return {}
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import heapq
 import itertools
 import random
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
@@ -31,7 +32,7 @@ from .answers import (
 )
 from .pricing import estimation_message
 from .published import AGGREGATE_ADDRESS, read_runtimes
-from .rejections import rejection
+from .rejections import explain, rejection
 from .transport import Reply, Transport, bare
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _PAGE = 200
 _HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
 _FIRST_POLL = 0.1
 _SLOWEST_POLL = 3.0
-_OK, _ACCEPTED, _NOT_FOUND, _GONE, _UNPROCESSABLE = 200, 202, 404, 410, 422
+_PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class NodeClient:
@@ -112,14 +113,9 @@ class NodeClient:
         """
 
         def read(reply: Reply) -> MessageStatus:
-            if reply.status in (_OK, _ACCEPTED, _GONE):
+            if reply.status in _PUBLISHED and reply.is_json:
                 return as_status(as_mapping(reply.json()).get("message_status"))
-            if reply.status == _UNPROCESSABLE:
-                try:
-                    return as_status(as_mapping(reply.json()).get("message_status"))
-                except MalformedAnswerError:
-                    raise _refused(reply, f"{message.type} {message.item_hash}", code=0) from None
-            raise _refused(reply, f"{message.type} {message.item_hash}")
+            raise _refused(reply, f"{message.type} {message.item_hash}", code=0)
 
         # With sync a node would hold the answer back for up to 30 seconds for a message that it knows.
         body = {"sync": False, "message": message.to_json()}
@@ -151,9 +147,9 @@ class NodeClient:
         """Return where a message stands, or None if the node does not know it."""
 
         def read(reply: Reply) -> MessageStatus | None:
-            if reply.status == _NOT_FOUND:
+            if reply.is_not_found:
                 return None
-            return as_status(as_mapping(_expect_ok(reply, item_hash)).get("status"))
+            return as_status(as_mapping(_expect_ok(reply)).get("status"))
 
         return self._http.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
 
@@ -161,9 +157,9 @@ class NodeClient:
         """Return a message with its status and content, or None if the node does not know it."""
 
         def read(reply: Reply) -> NetworkMessage | None:
-            if reply.status == _NOT_FOUND:
+            if reply.is_not_found:
                 return None
-            return NetworkMessage.from_json(_expect_ok(reply, item_hash))
+            return NetworkMessage.from_json(_expect_ok(reply), item_hash)
 
         return self._http.ask("GET", f"/api/v0/messages/{item_hash}", read)
 
@@ -233,7 +229,7 @@ class NodeClient:
         seen: set[str] = set()
 
         def read(reply: Reply) -> list[NetworkMessage]:
-            listed = as_list(as_mapping(_expect_ok(reply, "messages")).get("messages"))
+            listed = as_list(as_mapping(_expect_ok(reply)).get("messages"))
             return [NetworkMessage.from_list(entry, status) for entry in listed]
 
         for page in itertools.count(1):
@@ -254,7 +250,7 @@ class NodeClient:
         return self._http.ask(
             "GET",
             f"/api/v0/addresses/{address}/balance",
-            lambda reply: Balance.from_json(_expect_ok(reply, address)),
+            lambda reply: Balance.from_json(_expect_ok(reply)),
         )
 
     def estimate(
@@ -269,12 +265,13 @@ class NodeClient:
                 counts unknown files without a size as free.
         """
         message = estimation_message(content, type_, sizes or {}, self._clock())
-        return self._http.ask(
-            "POST",
-            "/api/v0/price/estimate",
-            lambda reply: Price.from_json(_expect_ok(reply, f"price of the {type_}")),
-            json={"message": message},
-        )
+
+        def read(reply: Reply) -> Price:
+            if reply.status != HTTPStatus.OK:
+                raise _refused(reply, f"price of the {type_}", code=0)
+            return Price.from_json(reply.json())
+
+        return self._http.ask("POST", "/api/v0/price/estimate", read, json={"message": message})
 
     def price(self, item_hash: str) -> Price:
         """Return what a published message costs.
@@ -289,7 +286,7 @@ class NodeClient:
         return self._http.ask(
             "GET",
             f"/api/v0/price/{item_hash}",
-            lambda reply: Price.from_json(_expect_ok(reply, item_hash)),
+            lambda reply: Price.from_json(_expect_ok(reply)),
         )
 
     # Files
@@ -298,7 +295,7 @@ class NodeClient:
         """Return the largest files that the node takes; those of its default configuration if it does not say."""
 
         def read(reply: Reply) -> Limits:
-            return Limits() if reply.status == _NOT_FOUND else Limits.from_json(_expect_ok(reply, "limits"))
+            return Limits() if reply.is_not_found else Limits.from_json(_expect_ok(reply))
 
         return self._http.ask("GET", "/api/v0/storage/limits.json", read)
 
@@ -306,9 +303,9 @@ class NodeClient:
         """Tell whether the node has a file: then its STORE message needs no upload."""
 
         def read(reply: Reply) -> bool:
-            if reply.status in (_OK, _NOT_FOUND):
-                return reply.status == _OK
-            raise _refused(reply, file_hash)
+            if reply.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+                return reply.status == HTTPStatus.OK
+            raise reply.unhelpful()
 
         return self._http.ask("HEAD", f"/api/v0/storage/raw/{file_hash}", read)
 
@@ -321,7 +318,7 @@ class NodeClient:
         """
 
         def read(reply: Reply) -> StoredFile | None:
-            return None if reply.status == _NOT_FOUND else StoredFile.from_json(_expect_ok(reply, item_hash))
+            return None if reply.is_not_found else StoredFile.from_json(_expect_ok(reply))
 
         kind = "by-ref" if newest else "by-message-hash"
         return self._http.ask("GET", f"/api/v0/storage/{kind}/{item_hash}", read)
@@ -345,9 +342,9 @@ class NodeClient:
         """Return what an address has said of itself under some keys; empty if nothing."""
 
         def read(reply: Reply) -> dict[str, Any]:
-            if reply.status == _NOT_FOUND:
+            if reply.is_not_found:
                 return {}
-            return dict(as_mapping(as_mapping(_expect_ok(reply, address)).get("data")))
+            return dict(as_mapping(as_mapping(_expect_ok(reply)).get("data")))
 
         path = f"/api/v0/aggregates/{address}.json"
         return self._http.ask("GET", path, read, params={"keys": _joined(keys), "limit": "1000"})
@@ -363,6 +360,7 @@ class NodeClient:
         """
 
         def read(reply: Reply) -> float:
+            _expect_ok(reply)
             stamp = email.utils.parsedate_tz(reply.headers.get("date", ""))
             if stamp is None:
                 raise MalformedAnswerError("HTTP without a date")
@@ -398,16 +396,20 @@ def _joined(values: Iterable[str]) -> str:
     return ",".join(listed)
 
 
-def _expect_ok(reply: Reply, subject: str) -> Any:
-    if reply.status != _OK:
-        raise _refused(reply, subject)
+def _expect_ok(reply: Reply) -> Any:
+    if reply.status != HTTPStatus.OK:
+        raise reply.unhelpful()
     return reply.json()
 
 
-def _refused(reply: Reply, subject: str, code: int | None = None) -> RejectedError:
+def _refused(reply: Reply, subject: str, *, code: int) -> Exception:
+    if not reply.is_refusal:
+        return reply.unhelpful()
+    meaning = explain(code)
     return RejectedError(
-        f"The node refuses it: HTTP {reply.status} {reply.text}".rstrip(),
+        f"{meaning.text}: HTTP {reply.status} {reply.text}".rstrip(),
         where=f"{bare(reply.node)}: {subject}",
+        hint=meaning.hint,
         code=code,
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph.errors import ArtifactError, NetworkError, RejectedError
+from hatch_aleph.errors import ArtifactError, RejectedError
 
-from .answers import MalformedAnswerError, MessageStatus, as_mapping
+from .answers import MalformedAnswerError, MessageStatus, UnhelpfulNodeError, as_mapping
 from .files import Verifier, Watched
 from .rejections import explain
 from .transport import Reply, Transport, bare
@@ -64,11 +65,11 @@ def upload(
 
 def _judge(reply: Reply, message: SignedMessage, file: Path) -> MessageStatus:
     """Judge an upload by its HTTP status: the body says ``success`` even when the message was rejected."""
-    if reply.status in (200, 202):
+    if reply.status in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
         if as_mapping(reply.json()).get("hash") != message.content["item_hash"]:
             raise MalformedAnswerError("it confirms another file")
-        return MessageStatus.PROCESSED if reply.status == 200 else MessageStatus.PENDING  # noqa: PLR2004 - HTTP
-    if reply.status == 422 and _is_success(reply):  # noqa: PLR2004 - HTTP
+        return MessageStatus.PROCESSED if reply.status == HTTPStatus.OK else MessageStatus.PENDING
+    if reply.status == HTTPStatus.UNPROCESSABLE_ENTITY and _is_success(reply):
         return MessageStatus.REJECTED
     raise _refusal(reply, message, file)
 
@@ -81,23 +82,25 @@ def _is_success(reply: Reply) -> bool:
 
 
 def _refusal(reply: Reply, message: SignedMessage, file: Path) -> Exception:
+    if not reply.is_refusal:
+        return reply.unhelpful()
     where = f"{bare(reply.node)}: {file.name}"
-    if reply.status == 402:  # noqa: PLR2004 - HTTP
+    if reply.status == HTTPStatus.PAYMENT_REQUIRED:
         by_credit = (message.content.get("payment") or {}).get("type") == "credit"
         code = 6 if by_credit else 5
         meaning = explain(code)
         return PaymentRequiredError(RejectedError(meaning.text, where=where, hint=meaning.hint, code=code))
-    if reply.status == 413:  # noqa: PLR2004 - HTTP
+    if reply.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return RejectedError(
             f"The file is too large for the node: {reply.text}",
             where=where,
             hint="Vendor fewer or smaller packages, or choose another `--node`.",
         )
-    if reply.status == 403 and "disabled" in reply.text:  # noqa: PLR2004 - HTTP
+    if reply.status == HTTPStatus.FORBIDDEN and "disabled" in reply.text:
         return RejectedError(
             f"The node does not take such files: {reply.text}", where=where, hint="Choose another `--node`."
         )
-    if reply.status == 403:  # noqa: PLR2004 - HTTP
+    if reply.status == HTTPStatus.FORBIDDEN:
         meaning = explain(1)
         return RejectedError(meaning.text, where=where, hint=meaning.hint, code=1)
     hint = None
@@ -110,12 +113,10 @@ def download(http: Transport, file_hash: str, destination: Path, progress: Calla
     """Fetch a file; see :meth:`.client.NodeClient.download`."""
 
     def consume(reply: Reply, chunks: Iterator[bytes]) -> None:
-        if reply.status == 404:  # noqa: PLR2004 - HTTP
-            raise NetworkError("The node has no such file", where=f"{bare(reply.node)}: {file_hash}")
-        if reply.status != 200:  # noqa: PLR2004 - HTTP
-            raise NetworkError(
-                f"The node does not give the file: HTTP {reply.status}", where=f"{bare(reply.node)}: {file_hash}"
-            )
+        if reply.status == HTTPStatus.NOT_FOUND:
+            raise UnhelpfulNodeError(f"has no file {file_hash}")
+        if reply.status != HTTPStatus.OK:
+            raise reply.unhelpful()
         verifier, arrived = Verifier(file_hash), 0
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
@@ -126,7 +127,7 @@ def download(http: Transport, file_hash: str, destination: Path, progress: Calla
             if progress:
                 progress(arrived)
         if not verifier.check():
-            raise MalformedAnswerError("sends other bytes than those of the hash")
+            raise MalformedAnswerError("it sends other bytes than those of the hash")
 
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)

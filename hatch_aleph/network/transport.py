@@ -12,13 +12,14 @@ import re
 import time
 import weakref
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hatch_aleph import __version__
 from hatch_aleph.errors import NetworkError, UsageError
 
-from .answers import MalformedAnswerError, shown
+from .answers import MalformedAnswerError, UnhelpfulNodeError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_UNREACHABLE = "cannot be reached"
 ROUNDS = 4
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 8.0
@@ -36,6 +38,7 @@ _LONGEST_RETRY_AFTER = 30.0
 MAX_ANSWER = 64 * 1024**2
 _TOTAL_SECONDS = 120.0
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 530})
+_REFUSALS = frozenset({400, 402, 403, 404, 410, 413, 422})
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -58,6 +61,26 @@ class Reply:
     body: bytes
     started: float = 0.0
     ended: float = 0.0
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer calls itself JSON."""
+        return self.headers.get("content-type", "").startswith("application/json")
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the node itself says no: in plain text or JSON, unlike proxies and servers that are no nodes."""
+        kind = self.headers.get("content-type", "").split(";")[0]
+        return self.status in _REFUSALS and kind in ("text/plain", "application/json")
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether the node itself does not know what was asked for."""
+        return self.is_refusal and self.status == HTTPStatus.NOT_FOUND
+
+    def unhelpful(self) -> UnhelpfulNodeError:
+        """Return the error for a status that the API does not know here."""
+        return UnhelpfulNodeError(f"answers HTTP {self.status} {self.text}".rstrip())
 
     @property
     def text(self) -> str:
@@ -85,6 +108,12 @@ class _NodeFailure(Exception):  # noqa: N818 - never leaves this module
         self.reason = reason
         self.final = final
         self.retry_after = retry_after
+
+    @classmethod
+    def of(cls, error: MalformedAnswerError) -> _NodeFailure:
+        if isinstance(error, UnhelpfulNodeError):
+            return cls(str(error), final=True)
+        return cls(f"answers what no node should: {error}")
 
 
 class Transport:
@@ -145,7 +174,7 @@ class Transport:
             try:
                 return read(self._exchange(node, method, path, options))
             except MalformedAnswerError as error:
-                raise _NodeFailure(f"answers what no node should: {error}") from None
+                raise _NodeFailure.of(error) from None
 
         return self._insist(attempt, rounds)
 
@@ -167,7 +196,7 @@ class Transport:
                 try:
                     return consume(reply, response.iter_bytes(1 << 18))
                 except MalformedAnswerError as error:
-                    raise _NodeFailure(str(error)) from None
+                    raise _NodeFailure.of(error) from None
 
         return self._insist(attempt, rounds)
 
@@ -239,7 +268,9 @@ class Transport:
         return reply
 
     def _given_up(self, failures: Sequence[tuple[str, str]]) -> NetworkError:
-        local = any(urlsplit(node).hostname in _LOOPBACK for node, _ in failures)
+        local = any(
+            urlsplit(node).hostname in _LOOPBACK and reason.startswith(_UNREACHABLE) for node, reason in failures
+        )
         hint = (
             "Start the local node with `hatch-aleph node`, or name another with `--node URL`."
             if local
@@ -294,9 +325,9 @@ def _in_words(error: Exception) -> str:
     import httpx
 
     if isinstance(error, httpx.ConnectTimeout):
-        return "cannot be reached (no answer to the connection)"
+        return f"{_UNREACHABLE} (no answer to the connection)"
     if isinstance(error, httpx.ConnectError):
-        return f"cannot be reached ({shown(str(error))})"
+        return f"{_UNREACHABLE} ({shown(str(error))})"
     if isinstance(error, httpx.WriteTimeout):
         return "takes no more bytes (stalled)"
     if isinstance(error, httpx.TimeoutException):

@@ -50,13 +50,18 @@ class Asked:
         return json.loads(self.body)
 
 
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hang up on malformed answers."""
+
+
 class ScriptedNode:
     """Answers each path with the next of its answers; the last one stays."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self._answers: dict[tuple[str, str], list[Answer]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _QuietServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()

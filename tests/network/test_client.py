@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
 from decimal import Decimal
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 H = "ab" * 32
 CREDIT = {"chain": "ETH", "type": "credit"}
+
+
+def serve(node: ScriptedNode, *names: str) -> str:
+    """Let a node answer with recorded messages, and return the hash of the last."""
+    item_hash = str(RECORDED[names[-1]]["json"]["item_hash"])
+    node.on("GET", f"/api/v0/messages/{item_hash}", *map(recorded, names))
+    return item_hash
 
 
 def store(account: Account, data: bytes, payment: dict[str, str] | None = CREDIT) -> SignedMessage:
@@ -111,12 +119,11 @@ def test_rejected_upload_that_says_success(
 
 
 def test_status_and_message(client: NodeClient, node: ScriptedNode) -> None:
-    node.on("GET", f"/api/v0/messages/{H}", recorded("store processed"))
-    message = client.message(H)
+    message = client.message(serve(node, "store processed"))
     assert message
     expected = RECORDED["store processed"]["json"]["message"]
     assert (message.item_hash, message.type, message.owner) == (expected["item_hash"], "STORE", expected["sender"])
-    assert message.content == expected["content"]
+    assert message.content == json.loads(expected["item_content"])
     assert message.content_time == expected["content"]["time"]
     assert client.status(H) is None
     node.on("GET", f"/api/v0/messages/{H}/status", recorded("store processed"))
@@ -140,8 +147,7 @@ def test_status_and_message(client: NodeClient, node: ScriptedNode) -> None:
 def test_messages_of_every_status(
     client: NodeClient, node: ScriptedNode, name: str, status: str, attribute: str, value: Any
 ) -> None:
-    node.on("GET", f"/api/v0/messages/{H}", recorded(name))
-    message = client.message(H)
+    message = client.message(serve(node, name))
     assert message
     assert message.status.value == status
     assert getattr(message, attribute) == value
@@ -149,14 +155,11 @@ def test_messages_of_every_status(
 
 
 def test_wait_until_processed(client: NodeClient, node: ScriptedNode, pauses: list[float]) -> None:
-    node.on(
-        "GET",
-        f"/api/v0/messages/{H}",
-        recorded("unknown message"),
-        recorded("pending program"),
-        recorded("store processed"),
-    )
-    assert client.wait(H).status is MessageStatus.PROCESSED
+    item_hash = str(RECORDED["store processed"]["json"]["item_hash"])
+    pending = as_json({"status": "pending", "item_hash": item_hash, "messages": []})
+    path = f"/api/v0/messages/{item_hash}"
+    node.on("GET", path, recorded("unknown message"), pending, recorded("store processed"))
+    assert client.wait(item_hash).status is MessageStatus.PROCESSED
     assert len(pauses) == 2
 
 
@@ -174,28 +177,26 @@ def test_wait_until_processed(client: NodeClient, node: ScriptedNode, pauses: li
 def test_wait_tells_rejections_in_words(
     client: NodeClient, node: ScriptedNode, name: str, code: int | None, words: str
 ) -> None:
-    node.on("GET", f"/api/v0/messages/{H}", recorded(name))
+    item_hash = serve(node, name)
     with pytest.raises(RejectedError, match=words) as caught:
-        client.wait(H)
+        client.wait(item_hash)
     assert caught.value.code == code
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(
-    ("name", "words"), [("pending program", "PROGRAM is still pending"), ("unknown message", "not know")]
-)
-def test_wait_ends_at_the_deadline(node: ScriptedNode, name: str, words: str) -> None:
+@pytest.mark.parametrize(("known", "words"), [(True, "PROGRAM is still pending"), (False, "not know")])
+def test_wait_ends_at_the_deadline(node: ScriptedNode, known: bool, words: str) -> None:
     now = [0.0]
 
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    node.on("GET", f"/api/v0/messages/{H}", recorded(name))
+    item_hash = serve(node, "pending program") if known else H
     with (
         NodeClient([node.url], sleep=sleep, monotonic=lambda: now[0]) as client,
         pytest.raises(NetworkError, match=words),
     ):
-        client.wait(H, deadline=60)
+        client.wait(item_hash, deadline=60)
     assert 55 < now[0] <= 62
     assert len(node.asked) < 40
 
