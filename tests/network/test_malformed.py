@@ -133,7 +133,10 @@ def test_any_bytes(name: str, status: int, body: bytes, kind: str, extra: dict[s
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             "breaks off",
         ),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", "without JSON"),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
+            "without JSON",
+        ),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nnull", "expected an object"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnull", "breaks off"),
         (
@@ -142,7 +145,12 @@ def test_any_bytes(name: str, status: int, body: bytes, kind: str, extra: dict[s
         ),
         (b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\nContent-Length: 0\r\n\r\n", "redirects|breaks off"),
         (b"HTTP/1.1 500 Oops\r\nConnection: close\r\nContent-Length: 9\r\n\r\nTraceback", "HTTP 500 Traceback"),
-        (b"HTTP/1.1 403 No\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<h1>no</h1>"[:-2], "HTTP 403"),
+        (
+            b"HTTP/1.1 403 No\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<h1>no</h1>"[
+                :-2
+            ],
+            "HTTP 403",
+        ),
     ],
 )
 def test_broken_http(client: NodeClient, node: ScriptedNode, raw: bytes, words: str) -> None:
