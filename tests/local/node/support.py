@@ -74,7 +74,6 @@ class Account:
         content = {"address": self.address, "time": moment, **content}
         item_content = json.dumps(content, separators=(",", ":"))
         item_hash = hashlib.sha256(item_content.encode()).hexdigest()
-        signed = encode_defunct(text=f"{self.chain}\n{self.address}\n{type_}\n{item_hash}")
         return {
             "sender": self.address,
             "chain": self.chain,
@@ -84,9 +83,16 @@ class Account:
             "item_type": "inline",
             "item_content": item_content,
             "item_hash": item_hash,
-            "signature": "0x" + self._key.sign_message(signed).signature.hex().removeprefix("0x"),
+            "signature": self.sign_text(f"{self.chain}\n{self.address}\n{type_}\n{item_hash}"),
             **changes,
         }
+
+    def sign_text(self, text: str) -> str:
+        return "0x" + self._key.sign_message(encode_defunct(text=text)).signature.hex().removeprefix("0x")
+
+    @staticmethod
+    def signer(text: str, signature: str) -> str:
+        return Key.recover_message(encode_defunct(text=text), signature=signature)
 
 
 class Client:
