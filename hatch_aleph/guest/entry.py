@@ -82,7 +82,7 @@ class Entry:
         try:
             await self._program.answer(exchange)
         except ClientGone:
-            exchange.fail()
+            pass  # the answer was given in the app's place
         except BaseException as error:  # noqa: BLE001
             if not (isinstance(error, asyncio.CancelledError) and exchange.over.is_set()):
                 _report("Exception in the app")

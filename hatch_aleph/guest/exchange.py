@@ -86,7 +86,8 @@ class Exchange:
 
     def fail(self) -> None:
         """Answer for an app that raised or returned before its answer was complete."""
-        self.refuse(500, "Internal Server Error")
+        if not self._gone:
+            self.refuse(500, "Internal Server Error")
 
     def refuse(self, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Answer in the app's place."""

@@ -10,7 +10,8 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote
 
-_ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+|%")
+# adjacent escapes above ASCII, which are decoded together; any other escape; a percent sign alone
+_ESCAPES = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+|%[0-7][0-9A-Fa-f]|%")
 _UNRESERVED_IN_PATH = "/:@!$&'()*+,;=~"
 _UNRESERVED_IN_QUERY = "/?:@!$'()*,;~&=+"
 # yarl leaves these escaped in a query, since they would change its meaning
@@ -105,18 +106,17 @@ def _quote_around_escapes(text: str, safe: str, kept: tuple[str, ...]) -> str:
     parts: list[str] = []
     end = 0
     for match in _ESCAPES.finditer(text):
-        parts += quote(text[end : match.start()], safe=safe), _requote_run(match[0], kept)
+        parts += quote(text[end : match.start()], safe=safe), _requote(match[0], kept)
         end = match.end()
     parts.append(quote(text[end:], safe=safe))
     return "".join(parts)
 
 
-def _requote_run(run: str, kept: tuple[str, ...]) -> str:
-    """Decide for adjacent escapes which of them the client wrote, and which stand for an escaped ``%``."""
-    escapes = [run[at : at + 3] for at in range(0, len(run), 3)]
-    high = [one for one in escapes if one[1:2] in "89ABCDEFabcdef" and len(one) == 3]  # noqa: PLR2004 - %XX
-    undecodable = bool(high) and "\ufffd" in unquote("".join(high))
-    return "".join(one if one.upper() in kept or (undecodable and one in high) else "%25" + one[1:] for one in escapes)
+def _requote(escape: str, kept: tuple[str, ...]) -> str:
+    """Decide whether the client wrote these escapes, or escaped their percent signs."""
+    if escape.upper() in kept or "\ufffd" in unquote(escape):
+        return escape
+    return escape.replace("%", "%25")
 
 
 def _server(host: bytes, scheme: str) -> tuple[str, int]:

@@ -1,0 +1,227 @@
+"""Lays out images as folders, runs programs in them under a played init, and plays the host for their requests."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import pickle
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from yarl import URL
+
+HERE = Path(__file__).parent
+ADAPTER = HERE.parent.parent / "hatch_aleph" / "guest"
+APPS = HERE / "apps"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value.decode("latin-1") for key, value in self.headers if key == name.encode()), None)
+
+
+class Request(NamedTuple):
+    target: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+def lay_out(folder: Path, files: dict[str, str], **settings) -> Path:
+    """Make a code image: the files, and the adapter as the build copies it."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    entry = folder / "aleph_entry"
+    entry.mkdir(parents=True, exist_ok=True)
+    for module in ADAPTER.glob("*.py"):
+        shutil.copy(module, entry)
+    (entry / "_settings.py").write_text("".join(f"{key.upper()} = {value!r}\n" for key, value in settings.items()))
+    return folder
+
+
+class StartError(Exception):
+    pass
+
+
+class Guest:
+    """A running program; use as a context manager.
+
+    Nothing is there to take an answer that the adapter did not give: a hang is a failed test.
+    """
+
+    def __init__(
+        self,
+        code: Path,
+        name: str,
+        *,
+        packages: Path | None = None,
+        preload=(),
+        old=False,
+        python=sys.executable,
+        env=None,
+    ):
+        self.packages = packages or code.parent / "no-packages"
+        said = {
+            "code": str(code),
+            "packages": str(self.packages),
+            "entrypoint": f"aleph_entry:{name}",
+            "preload": list(preload),
+            "old": old,
+        }
+        self.command = [python, "-OO", "-B", str(HERE / "init_player.py"), json.dumps(said)]
+        self.env = {**os.environ, "ALEPH_PACKAGES_ROOT": str(self.packages), "PYTHONWARNINGS": "", **(env or {})}
+        self.log = ""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            self.command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+        for line in self.process.stdout:
+            if line.startswith("PORT "):
+                self.port = int(line.split()[1])
+                break
+            if line.startswith("FAILED "):
+                self.close()
+                raise StartError(*json.loads(line[7:]))
+            self.log += line
+        else:
+            self.close()
+            raise StartError("the process ended", self.log)
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+        return self
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.log += line
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        if hasattr(self, "reader"):
+            self.reader.join()
+        self.process.stdout.close()
+
+    def ask(self, message, timeout=20):
+        with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
+            raw = pickle.dumps(message)
+            connection.sendall(struct.pack("!I", len(raw)) + raw)
+            with connection.makefile("rb") as answer:
+                head = answer.read(4)
+                if not head:
+                    raise ConnectionError("the guest closed the connection")
+                return pickle.loads(answer.read(struct.unpack("!I", head)[0]))  # noqa: S301 - from our own process
+
+    def get(self, target, method="GET", headers=(), body=b"", timeout=20) -> Answer:
+        """Send a request through the host's eyes: path and query percent-decoded by yarl, headers in lower case."""
+        url = URL("http://localhost" + target, encoded=True)
+        given = {"host": "localhost", "accept-encoding": "gzip, deflate", **dict(headers)}
+        if body:
+            given.setdefault("content-length", str(len(body)))
+        scope = {
+            "type": "http",
+            "path": url.path,
+            "method": method,
+            "query_string": url.query_string,
+            "headers": [[key.lower().encode("latin-1"), value.encode("latin-1")] for key, value in given.items()],
+            "body": body,
+        }
+        result = self.ask(scope, timeout)
+        if "traceback" in result:
+            raise AssertionError(result["traceback"])
+        head, answer = result
+        got = Answer(head["status"], [(key.lower(), value) for key, value in head["headers"]], answer["body"])
+        length = got.header("content-length")
+        assert method == "HEAD" or got.status in (204, 304) or length == str(len(got.body)), "the client would hang"
+        for _, value in got.headers:
+            value.decode()  # the host does
+        if got.status == 404:  # and makes JSON of it
+            got.body.decode((got.header("content-type") or "").partition("charset=")[2] or "utf-8")
+        return got
+
+    def halt(self) -> float:
+        begun = time.perf_counter()
+        assert self.ask("halt") == "STOP"
+        self.process.wait(10)
+        self.reader.join()
+        return time.perf_counter() - begun
+
+
+@contextlib.contextmanager
+def server(kind: str, target: str, folder: Path, env=None):
+    """Run the same app under uvicorn or gunicorn; yields its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = {
+        "uvicorn": ["uvicorn", "--port", str(port), "--log-level", "error", target],
+        "gunicorn": ["gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "4", "--log-level", "error", target],
+    }[kind]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": "", **(env or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(500):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            assert process.poll() is None, f"{kind} ended"
+            time.sleep(0.02)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def fetch(port: int, request: Request) -> Answer:
+    """Ask a real server, as the host's proxy would ask it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+        given = {"host": "localhost", **dict(request.headers)}
+        if request.body:
+            given.setdefault("content-length", str(len(request.body)))
+        for key, value in given.items():
+            connection.putheader(key, value)
+        connection.endheaders(request.body or None)
+        answer = connection.getresponse()
+        headers = [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in answer.getheaders()]
+        return Answer(answer.status, headers, answer.read())
+    finally:
+        connection.close()
+
+
+# What a server says of itself, or of the connection, and the host replaces
+SERVERS_OWN = {b"date", b"server", b"connection", b"transfer-encoding", b"keep-alive"}
+
+
+def comparable(answer: Answer, *, with_length: bool = True) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Keep what the app said; a length that only one side declares says nothing of the app."""
+    dropped = SERVERS_OWN if with_length else {*SERVERS_OWN, b"content-length"}
+    return answer.status, sorted(one for one in answer.headers if one[0] not in dropped), answer.body
+
+
+def assert_same(ours: Answer, theirs: Answer) -> None:
+    with_length = theirs.header("content-length") is not None
+    assert comparable(ours, with_length=with_length) == comparable(theirs, with_length=with_length)

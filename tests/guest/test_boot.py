@@ -1,0 +1,144 @@
+"""Entry points of every form, and what is said when they name nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.guest.rig import Guest, StartError
+
+ANSWER = """
+async def answer(scope, receive, send, body=b"ok"):
+    if scope["type"] != "http":
+        raise ValueError(scope["type"])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+def test_importing_the_package_loads_nothing_else():
+    code = (
+        "from __future__ import annotations; import sys, typing, hatch_aleph;"
+        "before = set(sys.modules); import hatch_aleph.guest as g;"
+        "print(set(sys.modules) - before, hasattr(g, '__path__'), hasattr(g, '_settings'))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed == "{'hatch_aleph.guest'} True False\n"
+
+
+@pytest.mark.parametrize("name", ["raw_asgi:app", "raw_asgi:Holder.inner.app"])
+def test_plain_and_dotted_attributes(probes, name):
+    with Guest(probes, name) as guest:
+        assert json.loads(guest.get("/x").body)["state"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("raw_asgi:make", b"made"),
+        ("raw_asgi:make()", b"made"),
+        ("raw_asgi:make('hello')", b"hello"),
+        ("raw_asgi:make(greeting='x)y')", b"x)y"),
+    ],
+)
+def test_factories(probes, name, body):
+    with Guest(probes, name) as guest:
+        assert guest.get("/").body == body
+
+
+def test_modules_of_packages_and_data_beside_them(run):
+    files = {
+        "api/__init__.py": "",
+        "api/web/__init__.py": "",
+        "api/web/data.txt": "from a file",
+        "api/web/main.py": ANSWER + "import pathlib\ntext = pathlib.Path(__file__).with_name('data.txt').read_bytes()\n"
+        "async def app(scope, receive, send):\n    await answer(scope, receive, send, text)\n",
+    }
+    assert run(files, "api.web.main:app").get("/").body == b"from a file"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nothing:app", "there is no module 'nothing' in the code image"),
+        ("raw_asgi.inner:app", "there is no module 'raw_asgi.inner'"),
+        ("raw_asgi:nothing", "names what 'raw_asgi' does not have"),
+        ("raw_asgi:Holder.nothing", "has no attribute 'nothing'"),
+        ("raw_asgi:LOG", "'list' object, not an app"),
+        ("raw_asgi:make(open)", "plain values only"),
+        ("raw_asgi:make(", "plain values only"),
+        ("raw_asgi", "must be written module:attribute"),
+    ],
+)
+def test_what_is_wrong_reaches_the_host(probes, name, said):
+    with pytest.raises(StartError) as caught, Guest(probes, name):
+        pass
+    assert said in caught.value.args[0]
+
+
+def test_a_missing_dependency_is_told_as_such(run):
+    with pytest.raises(StartError) as caught:
+        run({"main.py": "import not_installed_anywhere\n"}, "main:app")
+    assert caught.value.args[0] == "No module named 'not_installed_anywhere'"
+
+
+def test_asyncio_run_at_import_and_in_factories(run):
+    files = {
+        "main.py": ANSWER + "import asyncio\nasync def setup():\n    await asyncio.sleep(0)\n    return b'set up'\n"
+        "TEXT = asyncio.run(setup())\n"
+        "def make():\n    text = asyncio.run(setup())\n"
+        "    async def app(scope, receive, send):\n        await answer(scope, receive, send, text + TEXT)\n"
+        "    return app\n"
+    }
+    assert run(files, "main:make").get("/").body == b"set upset up"
+
+
+def test_the_running_loop_is_there_for_imports_that_want_it(run):
+    files = {
+        "main.py": ANSWER + "import asyncio\nloop = asyncio.get_running_loop()\n"
+        "async def app(scope, receive, send):\n"
+        "    await answer(scope, receive, send, b'%d' % (loop is asyncio.get_running_loop()))\n"
+    }
+    assert run(files, "main:app").get("/").body == b"1"
+
+
+def test_get_event_loop_at_import_is_the_one_that_serves(run):
+    files = {
+        "main.py": ANSWER
+        + "import asyncio\nloop = asyncio.get_event_loop()\ntask = loop.create_task(asyncio.sleep(0, b'done'))\n"
+        "async def app(scope, receive, send):\n    await answer(scope, receive, send, await task)\n"
+    }
+    assert run(files, "main:app").get("/").body == b"done"
+
+
+@pytest.mark.parametrize("inputs", [None, "other"])
+def test_code_on_other_packages_answers_503(run, tmp_path, inputs):
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    if inputs is not None:
+        (packages / ".aleph").mkdir()
+        (packages / ".aleph" / "inputs").write_text(inputs)
+    guest = run({"main.py": "raise SystemExit\n"}, "main:app", packages=packages, PACKAGES="mine")
+    answer = guest.get("/")
+    assert answer.status == 503
+    assert answer.header("retry-after") == "10"
+    assert b"being updated" in answer.body
+    assert guest.ask({"type": "aleph.message", "body": "{}"})[1]["error"]
+
+
+def test_code_on_its_own_packages_runs(run, tmp_path):
+    packages = tmp_path / "packages"
+    (packages / ".aleph").mkdir(parents=True)
+    (packages / ".aleph" / "inputs").write_text("mine\n")
+    assert run({"main.py": ANSWER}, "main:answer", packages=packages, PACKAGES="mine").get("/").body == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("interface", "name"), [("asgi2", "raw_asgi:Two"), ("wsgi", "raw_wsgi:app"), ("asgi", "raw_asgi:app")]
+)
+def test_the_interface_can_be_said(run, probes, interface, name):
+    files = {one.name: one.read_text() for one in probes.glob("raw_*.py")}
+    assert run(files, name, interface=interface).get("/x").status == 200

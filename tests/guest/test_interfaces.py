@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from hatch_aleph.guest.interfaces import recognise
+
+
+async def asgi(scope, receive, send): ...
+
+
+def asgi_plain(scope, receive, send): ...
+
+
+def wsgi(environ, start_response): ...
+
+
+def asgi2(scope): ...
+
+
+def wrapper(*args, **kwargs): ...
+
+
+async def async_wrapper(*args, **kwargs): ...
+
+
+class Asgi:
+    async def __call__(self, scope, receive, send): ...
+
+
+class AsgiOptional:
+    async def __call__(self, scope, receive=None, send=None): ...
+
+
+class Wsgi:
+    def __call__(self, environ, start_response): ...
+
+
+class WsgiPerRequest:
+    def __init__(self, environ, start_response): ...
+
+    def __iter__(self): ...
+
+
+class Asgi2:
+    def __init__(self, scope): ...
+
+    async def __call__(self, receive, send): ...
+
+
+class AsgiPerRequest:
+    def __init__(self, scope, receive, send): ...
+
+    def __await__(self): ...
+
+
+class SelfCalling:
+    def __call__(self):
+        return self
+
+
+@functools.wraps(wsgi)
+def wrapped(*args): ...
+
+
+@pytest.mark.parametrize(
+    ("target", "interface"),
+    [
+        (asgi, "asgi"),
+        (asgi_plain, "asgi"),
+        (wsgi, "wsgi"),
+        (asgi2, "asgi2"),
+        (wrapper, "asgi"),
+        (async_wrapper, "asgi"),
+        (wrapped, "wsgi"),
+        (Asgi(), "asgi"),
+        (AsgiOptional(), "asgi"),
+        (Wsgi(), "wsgi"),
+        (WsgiPerRequest, "wsgi"),
+        (Asgi2, "asgi2"),
+        (AsgiPerRequest, "asgi"),
+        (functools.partial(asgi), "asgi"),
+        (functools.partial(wrapper, 1), "asgi"),
+        (Wsgi().__call__, "wsgi"),
+    ],
+)
+def test_the_convention_is_seen(target, interface):
+    assert recognise(target, "auto") == (interface, target)
+
+
+def test_factories_are_called():
+    app = Wsgi()
+    assert recognise(lambda: app, "auto") == ("wsgi", app)
+    assert recognise(lambda _config=None: app, "auto") == ("wsgi", app)
+    assert recognise(lambda: app, "wsgi") == ("wsgi", app)
+    assert recognise(Asgi, "auto")[0] == "asgi"
+
+
+def test_what_is_said_is_not_guessed():
+    assert recognise(wrapper, "wsgi") == ("wsgi", wrapper)
+
+
+async def async_factory(): ...
+
+
+@pytest.mark.parametrize("target", [async_factory, 3, SelfCalling()])
+def test_neither_is_refused(target):
+    with pytest.raises(TypeError):
+        recognise(target, "auto")
