@@ -1,0 +1,92 @@
+"""Ready bytecode for an image: ``__pycache__/NAME.cpython-311.opt-2.pyc`` beside each source.
+
+The guest runs Python with ``-OO`` on read-only volumes (``runtimes/aleph-debian-12-python/init1.py`` in
+aleph-im/aleph-vm), so it reads no other bytecode and can write none: without these files every cold start compiles
+everything again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hatch_aleph import interpreters
+from hatch_aleph.squashfs import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hatch_aleph.build.cache import Cache
+    from hatch_aleph.build.compiler import Batch, Compiler
+    from hatch_aleph.interpreters import Interpreter
+    from hatch_aleph.runtimes import Runtime
+
+# Nothing imports these when a program runs; their bytecode would be a tenth of the image.
+TEST_FOLDERS = frozenset(("test", "tests"))
+
+
+def compile_entries(
+    entries: Sequence[Entry], mount: str, runtime: Runtime, *, notice: Callable[[str], None]
+) -> list[Entry]:
+    """Return the bytecode of an image's sources, as entries to be added.
+
+    Args:
+        entries: The image.
+        mount: Where the guest mounts it: tracebacks show these paths.
+        runtime: Whose minor version of Python is needed.
+        notice: Told when there is no such interpreter; then the list is empty.
+
+    Raises:
+        HatchAlephError: When the interpreter breaks down.
+    """
+    from hatch_aleph.build.cache import Cache
+    from hatch_aleph.build.compiler import Compiler
+
+    if not any(True for _ in sources_of(entries)):
+        return []
+    interpreter = find_interpreter(runtime, Cache.default(), notice)
+    if interpreter is None:
+        return []
+    with Compiler(interpreter) as compiler:
+        return collect(entries, submit(compiler, entries, mount), runtime)
+
+
+def find_interpreter(runtime: Runtime, cache: Cache, notice: Callable[[str], None]) -> Interpreter | None:
+    """Return the interpreter that compiles for a runtime; tell what to do when there is none."""
+    found = interpreters.find(runtime.python, memory=cache.interpreters)
+    if found is None:
+        notice(
+            f"There is no CPython {runtime.python} here, so the images carry no bytecode and start slowly. "
+            f"Get one: uv python install {runtime.python}"
+        )
+    return found
+
+
+def sources_of(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """Yield the entries whose bytecode is worth having."""
+    for entry in entries:
+        if entry.kind == "file" and entry.path.endswith(".py") and TEST_FOLDERS.isdisjoint(entry.path.split("/")[:-1]):
+            yield entry
+
+
+def submit(compiler: Compiler, entries: Iterable[Entry], mount: str) -> Batch:
+    """Queue the sources among some entries."""
+    sources = list(sources_of(entries))
+    return compiler.submit(
+        [f"{mount}/{entry.path}" for entry in sources], [entry.source for entry in sources if entry.source is not None]
+    )
+
+
+def collect(entries: Iterable[Entry], batch: Batch, runtime: Runtime) -> list[Entry]:
+    """Return the bytecode of a batch as entries; what did not compile (templates, other Pythons' code) has none."""
+    return [
+        Entry(bytecode_path(entry.path, runtime), "file", 0o644, content)
+        for entry, content in zip(sources_of(entries), batch.wait(), strict=True)
+        if content
+    ]
+
+
+def bytecode_path(path: str, runtime: Runtime) -> str:
+    """Return where the guest looks for the bytecode of a source (PEP 3147, PEP 488)."""
+    folder, _, name = path.rpartition("/")
+    tag = f"cpython-{runtime.python.replace('.', '')}.opt-2"
+    return f"{folder}/__pycache__/{name[:-3]}.{tag}.pyc" if folder else f"__pycache__/{name[:-3]}.{tag}.pyc"

@@ -1,0 +1,181 @@
+"""What one build leaves for the next, whichever project asks: wheels as ready segments, resolutions, finished builds.
+
+All of it can be lost at any time. Entries appear whole or not at all, are named by what they were made from, and are
+verified when read, so concurrent builds, kills and damaged disks cost time and never correctness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.artifact import write_atomic
+from hatch_aleph.errors import HatchAlephError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+VARIABLE = "HATCH_ALEPH_CACHE"
+KINDS = ("wheels", "resolutions", "builds")
+_DAY = 86400
+
+
+def key_of(*parts: Any) -> str:
+    """Return the name of an entry that is made from ``parts`` (anything JSON can hold) and from nothing else."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def default_root(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the cache's folder: ``HATCH_ALEPH_CACHE``, else where this system keeps caches."""
+    if environ.get(VARIABLE):
+        return Path(environ[VARIABLE]).expanduser().absolute()
+    if os.name == "nt":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "hatch-aleph" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "hatch-aleph"
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hatch-aleph"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one kind of entries takes: how many and how many bytes."""
+
+    kind: str
+    entries: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder of entries, by kind and key."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> Cache:
+        """Return the user's cache."""
+        return cls(default_root())
+
+    @property
+    def interpreters(self) -> Path:
+        """The file that remembers interpreters."""
+        return self.root / "interpreters.json"
+
+    def file(self, kind: str, key: str, suffix: str = ".json") -> Path:
+        """Return where an entry lies or would lie."""
+        return self.root / kind / key[:2] / f"{key}{suffix}"
+
+    def load(self, kind: str, key: str) -> Any:
+        """Return a JSON entry, or None when there is none that can be trusted."""
+        try:
+            text = self.file(kind, key).read_text("utf-8")
+            digest, _, body = text.partition("\n")
+            return json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == digest else None
+        except (OSError, ValueError):
+            return None
+
+    def store(self, kind: str, key: str, value: Any) -> None:
+        """Keep a JSON entry; a cache that cannot be written keeps nothing, without an error."""
+        body = json.dumps(value)
+        with contextlib.suppress(OSError):
+            write_atomic(self.file(kind, key), f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}")
+
+    def writable(self) -> str | None:
+        """Return why nothing can be kept here, or None when it can."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                return None
+        except OSError as error:
+            return error.strerror or str(error)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder of one's own, gone afterwards; on the cache's file system when that can be written."""
+        parent: Path | None = self.root / "tmp"
+        try:
+            self.root.joinpath("tmp").mkdir(parents=True, exist_ok=True)
+            folder = tempfile.mkdtemp(dir=parent)
+        except OSError:
+            folder = tempfile.mkdtemp(prefix="hatch-aleph-")
+        try:
+            yield Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def usage(self) -> list[Usage]:
+        """Return what each kind takes."""
+        usages = []
+        for kind in KINDS:
+            sizes = [status.st_size for _, status in self._files(kind)]
+            usages.append(Usage(kind, len(sizes), sum(sizes)))
+        return usages
+
+    def prune(self, days: float, *, clock: float | None = None) -> int:
+        """Remove what was not used for some days and what killed builds left; return the bytes freed.
+
+        Raises:
+            HatchAlephError: When something cannot be removed.
+        """
+        now = time.time() if clock is None else clock
+        freed = 0
+        for kind in KINDS:
+            for file, status in self._files(kind):
+                leftover = file.name.startswith(".") and status.st_mtime < now - _DAY
+                if leftover or status.st_mtime < now - days * _DAY:
+                    freed += status.st_size
+                    _remove(file)
+        for folder in self.root.joinpath("tmp").glob("*"):
+            if folder.stat().st_mtime < now - _DAY:
+                freed += sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+                shutil.rmtree(folder, ignore_errors=True)
+        return freed
+
+    def clear(self) -> int:
+        """Remove everything; return the bytes freed.
+
+        Raises:
+            HatchAlephError: When something cannot be removed.
+        """
+        freed = sum(usage.size for usage in self.usage())
+        for folder in (*KINDS, "tmp"):
+            if self.root.joinpath(folder).exists():
+                try:
+                    shutil.rmtree(self.root / folder)
+                except OSError as error:
+                    raise _failure(self.root / folder, error) from error
+        self.interpreters.unlink(missing_ok=True)
+        return freed
+
+    def _files(self, kind: str) -> Iterator[tuple[Path, os.stat_result]]:
+        for file in self.root.joinpath(kind).glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):  # another build replaces or prunes
+                yield file, file.stat()
+
+
+def touch(file: Path) -> None:
+    """Note that an entry was used."""
+    with contextlib.suppress(OSError):
+        os.utime(file)
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise _failure(file, error) from error
+
+
+def _failure(file: Path, error: OSError) -> HatchAlephError:
+    return HatchAlephError(
+        f"cannot be removed: {error.strerror}", where=str(file), hint=f"Move the cache elsewhere: {VARIABLE}=DIR"
+    )

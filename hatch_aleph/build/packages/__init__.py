@@ -1,0 +1,150 @@
+"""The packages image: a project's dependencies, right for the runtime, with ready bytecode, built once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.artifact import Distribution, Image
+from hatch_aleph.build.cache import Cache, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hatch_aleph.project import Project
+    from hatch_aleph.runtimes import Runtime
+    from hatch_aleph.settings import Settings
+
+FORMAT = 1  # raised whenever the same inputs give another image
+
+
+@dataclass(frozen=True)
+class PackagesResult:
+    """What became of a project's dependencies.
+
+    Attributes:
+        image: The packages image; None when there are none.
+        distributions: What is in it, pinned.
+        warnings: What the user should know before publishing.
+    """
+
+    image: Image | None
+    distributions: tuple[Distribution, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def build_packages(
+    project: Project,
+    settings: Settings,
+    runtime: Runtime,
+    destination: Path,
+    *,
+    stem: str,
+    cache: Cache | None = None,
+    notice: Callable[[str], None] = lambda _: None,
+    progress: Callable[[int, int], None] = lambda _more, _total: None,
+    locked: bool = False,
+    offline: bool = False,
+) -> PackagesResult:
+    """Write the packages image, its lock and its bill of materials, unless they are there already.
+
+    Args:
+        project: Whose dependencies.
+        settings: What to vendor, leave out and how to compress.
+        runtime: What it is vendored for.
+        destination: Folder for the files.
+        stem: First part of their names.
+        cache: The user's own by default.
+        notice: Told what the user should know, a line each.
+        progress: Told how many more distributions are ready, and of how many.
+        locked: Refuse a missing or stale lock.
+        offline: Ask no index.
+
+    Raises:
+        SettingsError: For extras and groups that the project does not have.
+        DependencyError: When a dependency cannot be resolved, fetched, verified or run.
+        ImageError: When the image cannot be written, or is above the budget.
+    """
+    from hatch_aleph.build.bytecode import find_interpreter
+    from hatch_aleph.build.packages.inputs import gather
+
+    cache = cache or Cache.default()
+    inputs = gather(project, settings, runtime)
+    if not inputs.any:
+        for suffix in ("-packages.squashfs", ".pylock.toml", ".cdx.json"):
+            (destination / f"{stem}{suffix}").unlink(missing_ok=True)
+        return PackagesResult(None)
+    interpreter = find_interpreter(runtime, cache, notice) if settings.bytecode else None
+    key = key_of(
+        FORMAT, inputs.digest, inputs.kind, str(project.root), str(destination.absolute()), stem,
+        interpreter.version if interpreter else "", settings.exclude, settings.prune, asdict(settings.compression),
+        settings.budget_mib, settings.adapter, locked,
+    )  # fmt: skip
+    earlier = _earlier(cache, key, destination, forever=inputs.locked or offline)
+    if earlier is not None:
+        return earlier
+    from hatch_aleph.build.packages.assemble import Assembly
+
+    started = time.time()
+    assembly = Assembly(project, settings, runtime, interpreter, destination, stem, cache, notice, progress)
+    result, lasting = assembly.build(inputs, locked=locked, offline=offline)
+    if lasting and result.image is not None:
+        _remember(cache, key, destination / result.image.file, result, started)
+    return result
+
+
+def holds_module(image: Path, module: str) -> bool:
+    """Tell whether a packages image holds a module."""
+    from hatch_aleph.squashfs import list_image
+
+    path = module.replace(".", "/")
+    names = {f"{path}.py", f"{path}/__init__.py"}
+    return any(
+        member.path in names or (member.path.startswith(f"{path}.") and member.path.endswith(".so"))
+        for member in list_image(image)
+    )
+
+
+def _earlier(cache: Cache, key: str, destination: Path, *, forever: bool) -> PackagesResult | None:
+    """Return the result of an earlier build whose files are all as it left them."""
+    from hatch_aleph.build.packages.resolve import REMEMBERED_SECONDS
+
+    known = cache.load("builds", key)
+    if not known or not (forever or 0 <= time.time() - known["time"] < REMEMBERED_SECONDS):
+        return None
+    image = Image(**known["image"])
+    if _stamps(destination / image.file) != known["stamps"]:
+        return None
+    distributions = tuple(
+        Distribution(name, version, tuple(hashes)) for name, version, hashes in known["distributions"]
+    )
+    return PackagesResult(image, distributions, tuple(known["warnings"]))
+
+
+def _remember(cache: Cache, key: str, image: Path, result: PackagesResult, started: float) -> None:
+    cache.store(
+        "builds",
+        key,
+        {
+            "time": started,
+            "image": asdict(result.image) if result.image else None,
+            "stamps": _stamps(image),
+            "distributions": [[each.name, each.version, each.hashes] for each in result.distributions],
+            "warnings": result.warnings,
+        },
+    )
+
+
+def _stamps(image: Path) -> list[Any]:
+    """Return what changes when the image, its lock or its bill of materials is changed or replaced."""
+    stamps: list[Any] = []
+    stem = image.name.removesuffix("-packages.squashfs")
+    for file in (image, image.with_name(f"{stem}.pylock.toml"), image.with_name(f"{stem}.cdx.json")):
+        try:
+            status = file.stat()
+        except OSError:
+            return [None]
+        stamps.append([file.name, status.st_size, status.st_mtime_ns, status.st_ino])
+    return stamps

@@ -1,0 +1,259 @@
+"""Tells at build time what would fail in the guest: wrong machine, newer libc, missing libraries, foreign modules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.build.packages.tree import content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hatch_aleph.build.packages.tree import Tree
+    from hatch_aleph.runtimes import Runtime
+    from hatch_aleph.squashfs import Entry
+
+_MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
+_EXTENSION_TAG = re.compile(r"\.(cpython-(\d)(\d+)|pypy\d+-pp\d+|abi3)?-?[\w-]*\.?so$")
+_GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
+_SHARED = re.compile(r"\.so(\.\d+)*$")
+# Foreign binaries that give no harm unless they are all there is.
+_FOREIGN = (".pyd", ".dll", ".dylib", ".exe")
+
+# What the images of the official recipes hold: minbase, Python, the compilers and curl (create_disk_image.sh in
+# runtimes/ of aleph-im/aleph-vm, and what these depend on).
+SYSTEM_LIBRARIES = frozenset(
+    (
+        "ld-linux-x86-64.so.2",
+        "libc.so.6",
+        "libm.so.6",
+        "libdl.so.2",
+        "libpthread.so.0",
+        "librt.so.1",
+        "libutil.so.1",
+        "libresolv.so.2",
+        "libnsl.so.1",
+        "libcrypt.so.1",
+        "libgcc_s.so.1",
+        "libstdc++.so.6",
+        "libgomp.so.1",
+        "libatomic.so.1",
+        "libquadmath.so.0",
+        "libz.so.1",
+        "libbz2.so.1.0",
+        "liblzma.so.5",
+        "libexpat.so.1",
+        "libffi.so.8",
+        "libffi.so.7",
+        "libsqlite3.so.0",
+        "libuuid.so.1",
+        "libncursesw.so.6",
+        "libtinfo.so.6",
+        "libreadline.so.8",
+        "libssl.so.3",
+        "libcrypto.so.3",
+        "libcurl.so.4",
+        "libsecp256k1.so.1",
+        "libpython3.11.so.1.0",
+    )
+)
+
+# Distributions that put a module of the standard library's name ahead of it, on the guest's bare path.
+_STANDARD_NAMES = frozenset(
+    (
+        "argparse",
+        "asyncio",
+        "concurrent",
+        "configparser",
+        "contextvars",
+        "copy",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "importlib",
+        "inspect",
+        "ipaddress",
+        "json",
+        "logging",
+        "numbers",
+        "pathlib",
+        "queue",
+        "random",
+        "secrets",
+        "selectors",
+        "socket",
+        "ssl",
+        "statistics",
+        "string",
+        "subprocess",
+        "typing",
+        "types",
+        "unittest",
+        "uuid",
+        "warnings",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is to be said of one distribution.
+
+    Attributes:
+        fatal: It cannot work in the guest.
+        warnings: It may not.
+        needed: Libraries it wants to be somewhere, each with one file that wants it.
+        provided: Libraries it brings.
+        modules: Its top-level modules.
+    """
+
+    fatal: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    needed: dict[str, str] = field(default_factory=dict)
+    provided: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
+
+
+def check(tree: Tree, runtime: Runtime, who: str) -> Findings:
+    """Check one distribution.
+
+    Args:
+        tree: Its files.
+        runtime: Where it will run.
+        who: Its name and version, for messages.
+    """
+    findings = Findings(modules=_modules(tree))
+    _check_python(tree, runtime, who, findings)
+    extensions: dict[str, list[str]] = {}
+    for entry in tree.entries:
+        name = entry.path.rpartition("/")[2]
+        if name.endswith(_FOREIGN):
+            continue
+        if _SHARED.search(name):
+            findings.provided.append(name)
+            _check_binary(entry, runtime, who, findings)
+            tag = _EXTENSION_TAG.search(name)
+            if tag:
+                extensions.setdefault(entry.path[: -len(tag[0])], []).append(tag[1] or "")
+    usable = ("", "abi3", f"cpython-{runtime.python.replace('.', '')}")
+    findings.warnings.extend(
+        f"{who}: the extension {module} is for {tags[0]}, and the runtime has CPython {runtime.python}; "
+        "choose a version with a wheel for it"
+        for module, tags in extensions.items()
+        if not set(tags) & set(usable)
+    )
+    return findings
+
+
+def missing_libraries(needed: Mapping[str, str], provided: Iterable[str], bundled: Iterable[str]) -> dict[str, str]:
+    """Return the libraries that nothing in the image and, as far as known, nothing in the guest brings."""
+    there = {*SYSTEM_LIBRARIES, *provided, *bundled}
+    return {name: user for name, user in needed.items() if name not in there}
+
+
+def shadows(modules: Mapping[str, str], runtime: Runtime, *, adapter: bool) -> list[str]:
+    """Return warnings for modules that the guest takes from elsewhere, or that hide what it needs.
+
+    Args:
+        modules: Distribution by top-level module.
+        runtime: Knows what its init has imported.
+        adapter: With it, vendored modules win and the standard library is safe.
+    """
+    if adapter:
+        return []
+    return [
+        f"{modules[module]}: the guest's own `{module}` is used, not the vendored one, for init imports it first; "
+        "leave the adapter on"
+        for module in sorted(modules.keys() & runtime.preloaded.keys())
+    ] + [
+        f"{modules[module]}: hides the standard library's `{module}` in the guest; drop it, or leave the adapter on"
+        for module in sorted(modules.keys() & _STANDARD_NAMES)
+    ]
+
+
+def _modules(tree: Tree) -> list[str]:
+    found = set()
+    for entry in tree.entries:
+        first, _, rest = entry.path.partition("/")
+        if rest and entry.path.endswith((".py", ".so", ".pyi")) and first.isidentifier() and first != "bin":
+            found.add(first)
+        elif not rest and first.endswith((".py", ".so")):
+            found.add(first.partition(".")[0])
+    return sorted(found)
+
+
+def _check_python(tree: Tree, runtime: Runtime, who: str, findings: Findings) -> None:
+    wanted = tree.metadata["Requires-Python"]
+    if not wanted:
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        fits = any(SpecifierSet(str(wanted)).contains(f"{runtime.python}.{micro}") for micro in (0, 30))
+    except InvalidSpecifier:
+        return
+    if not fits:
+        findings.fatal.append(
+            f"{who}: needs Python {wanted}, and the runtime has {runtime.python}; choose another version of it"
+        )
+
+
+def _check_binary(entry: Entry, runtime: Runtime, who: str, findings: Findings) -> None:
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    stream: Any
+    if isinstance(entry.source, Path):
+        stream = entry.source.open("rb")
+    else:
+        import io
+
+        stream = io.BytesIO(content(entry))
+    with stream:
+        try:
+            elf = ELFFile(stream)
+            machine = elf["e_machine"]
+            if machine != _MACHINES.get(runtime.architecture, machine):
+                findings.fatal.append(
+                    f"{who}: {entry.path} is for {str(machine).removeprefix('EM_')}, and the runtime is "
+                    f"{runtime.architecture}; choose a version with a wheel for {runtime.platform}"
+                )
+                return
+            for library in _needed(elf):
+                findings.needed.setdefault(library, entry.path)
+            newest = _glibc(elf)
+        except ELFError:
+            if stream.seek(0) == 0 and stream.read(4) not in (b"", b"GROU", b"/* G", b"INPU"):  # not a linker script
+                findings.fatal.append(
+                    f"{who}: {entry.path} is no Linux library; it was built for another system: "
+                    "choose a version that has wheels for Linux"
+                )
+            return
+    if newest > runtime.glibc:
+        findings.fatal.append(
+            f"{who}: {entry.path} needs glibc {newest[0]}.{newest[1]}, and the runtime has "
+            f"{runtime.glibc[0]}.{runtime.glibc[1]}; choose a version with a wheel for it, or build it on such a system"
+        )
+
+
+def _needed(elf: Any) -> list[str]:
+    for segment in elf.iter_segments():
+        if segment["p_type"] == "PT_DYNAMIC":
+            return [str(tag.needed) for tag in segment.iter_tags("DT_NEEDED")]
+    return []
+
+
+def _glibc(elf: Any) -> tuple[int, int]:
+    section = elf.get_section_by_name(".gnu.version_r")
+    newest = (0, 0)
+    if section is not None:
+        for _, versions in section.iter_versions():
+            for version in versions:
+                match = _GLIBC.fullmatch(str(version.name))
+                if match:
+                    newest = max(newest, (int(match[1]), int(match[2])))
+    return newest

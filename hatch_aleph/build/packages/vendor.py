@@ -1,0 +1,216 @@
+"""Each distribution as a ready segment: taken from the cache, or installed, checked, compiled and packed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.build.bytecode import collect, submit
+from hatch_aleph.build.cache import Cache, key_of, touch
+from hatch_aleph.errors import DependencyError, ImageError
+from hatch_aleph.settings import PACKAGES_MOUNT
+from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hatch_aleph.build.compiler import Batch, Compiler
+    from hatch_aleph.build.packages.lock import Lock, Locked
+    from hatch_aleph.build.packages.tree import Tree
+    from hatch_aleph.build.packages.uvtool import Uv
+    from hatch_aleph.interpreters import Interpreter
+    from hatch_aleph.runtimes import Runtime
+    from hatch_aleph.settings import Settings
+    from hatch_aleph.squashfs import Entry, Options
+
+FORMAT = 1  # raised whenever the same wheel gives another segment or other facts
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found out about a distribution while it was packed.
+
+    Attributes:
+        version: As its metadata says.
+        licence: "" when its metadata says nothing.
+        licence_expression: Whether that is an SPDX expression.
+        modules: Top-level modules.
+        needed: Libraries wanted from elsewhere, each with one file that wants it.
+        provided: Libraries that it brings.
+        warnings: What may fail in the guest.
+        segment: SHA-256 of the packed bytes.
+    """
+
+    version: str
+    licence: str
+    licence_expression: bool
+    modules: list[str]
+    needed: dict[str, str]
+    provided: list[str]
+    warnings: list[str]
+    segment: str
+
+
+@dataclass(frozen=True)
+class Vendored:
+    """A distribution, ready for any image.
+
+    Attributes:
+        name: Normalised.
+        digest: Stands for its content: of its wheel, or of its files when it was built here.
+        facts: About it.
+        segment: Its packed files.
+    """
+
+    name: str
+    digest: str
+    facts: Facts
+    segment: Segment
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its wheel, "" when there is none."""
+        return self.digest.removeprefix("sha256:") if self.digest.startswith("sha256:") else ""
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """Makes distributions ready.
+
+    Attributes:
+        settings: What is left out, and whether there is bytecode.
+        runtime: Where they will run.
+        interpreter: Compiles; None for no bytecode.
+        options: Codec, level and block size of the image.
+        cache: Has what earlier builds made.
+        store: Keeps what this build makes: the cache, or a folder of this build when that cannot be written.
+        uv: Installs.
+        scratch: An empty folder.
+        progress: Told how many more distributions are ready, and of how many.
+    """
+
+    settings: Settings
+    runtime: Runtime
+    interpreter: Interpreter | None
+    options: Options
+    cache: Cache
+    store: Cache
+    uv: Uv
+    scratch: Path
+    progress: Callable[[int, int], None]
+
+    def vendor(self, lock: Lock) -> list[Vendored]:
+        """Return all distributions of a lock, sorted by name.
+
+        Raises:
+            DependencyError: When one cannot be had, or cannot work in the guest.
+            ImageError: When a segment cannot be written.
+        """
+        ready = {each.name: known for each in lock.packages if (known := self._known(each.name, each.digest))}
+        self.progress(len(ready), len(lock.packages))
+        missing = [each for each in lock.packages if each.name not in ready]
+        if missing:
+            ready.update(self._make(missing, len(lock.packages)))
+        return [ready[each.name] for each in lock.packages]
+
+    def _key(self, digest: str) -> str:
+        version = self.interpreter.version if self.interpreter else ""
+        return key_of(
+            FORMAT, digest, self.options.look, version, self.runtime.python, self.runtime.platform,
+            self.settings.exclude, self.settings.prune,
+        )  # fmt: skip
+
+    def _known(self, name: str, digest: str) -> Vendored | None:
+        """Return a distribution from the cache if all of it is there and undamaged."""
+        if not digest:
+            return None
+        key = self._key(digest)
+        stored = self.cache.load("wheels", key)
+        file = self.cache.file("wheels", key, ".segment")
+        if stored is None:
+            return None
+        try:
+            facts, segment = Facts(**stored), Segment.load(file)
+        except (TypeError, SquashfsError):
+            return None
+        if segment.sha256 != facts.segment:
+            return None
+        touch(file)
+        touch(self.cache.file("wheels", key))
+        return Vendored(name, digest, facts, segment)
+
+    def _make(self, missing: Sequence[Locked], count: int) -> dict[str, Vendored]:
+        from hatch_aleph.build.packages.install import install
+        from hatch_aleph.build.packages.selection import select
+
+        trees = install(missing, self.scratch, self.uv)
+        work: list[tuple[Locked, Tree, list[Entry]]] = []
+        for each in missing:
+            tree = trees[each.name]
+            work.append((each, tree, select(tree.entries, self.settings.exclude, self.settings.prune)))
+        # The largest first, so that at the end nobody waits for a single large one.
+        work.sort(key=lambda item: (-len(item[2]), item[0].name))
+        made: dict[str, Vendored] = {}
+        fatal: list[str] = []
+        with ExitStack() as stack:
+            compiler = self._compiler(stack)
+            batches = [submit(compiler, entries, PACKAGES_MOUNT) if compiler else None for _, _, entries in work]
+            for (locked, tree, entries), batch in zip(work, batches, strict=True):
+                facts = self._facts(locked, tree, fatal)
+                made[locked.name] = self._pack(locked, tree, entries, batch, facts)
+                self.progress(1, count)
+        if fatal:
+            raise DependencyError(
+                "cannot work on the runtime:\n" + "\n".join(f"  {each}" for each in sorted(fatal)),
+                where=f"{self.runtime.name} (CPython {self.runtime.python}, {self.runtime.platform})",
+            )
+        return made
+
+    def _compiler(self, stack: ExitStack) -> Compiler | None:
+        if self.interpreter is None:
+            return None
+        from hatch_aleph.build.compiler import Compiler
+
+        return stack.enter_context(Compiler(self.interpreter))
+
+    def _facts(self, locked: Locked, tree: Tree, fatal: list[str]) -> dict[str, Any]:
+        from hatch_aleph.build.packages.bom import licence_of
+        from hatch_aleph.build.packages.checks import check, missing_libraries
+
+        version = str(tree.metadata["Version"])
+        findings = check(tree, self.runtime, f"{locked.name} {version}")
+        fatal += findings.fatal
+        return {
+            "version": version,
+            "licence": licence_of(tree.metadata),
+            "licence_expression": bool(tree.metadata["License-Expression"]),
+            "modules": findings.modules,
+            "needed": missing_libraries(findings.needed, findings.provided, ()),
+            "provided": findings.provided,
+            "warnings": findings.warnings,
+        }
+
+    def _pack(
+        self, locked: Locked, tree: Tree, entries: list[Entry], batch: Batch | None, facts: dict[str, Any]
+    ) -> Vendored:
+        from hatch_aleph.build.packages.selection import excluded
+
+        digest = locked.digest or tree.digest
+        key = self._key(digest)
+        if batch is not None:
+            bytecode = collect(entries, batch, self.runtime)
+            entries = entries + [each for each in bytecode if not excluded(each.path, self.settings.exclude)]
+            batch.results.clear()
+        file = self.store.file("wheels", key, ".segment")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            segment = write_segment(entries, file, self.options)
+        except (SquashfsError, OSError) as error:
+            raise ImageError(
+                str(error), where=str(file), hint="Make room, or move the cache: HATCH_ALEPH_CACHE"
+            ) from error
+        complete = Facts(**facts, segment=segment.sha256)
+        self.store.store("wheels", key, asdict(complete))
+        return Vendored(locked.name, digest, complete, segment)
