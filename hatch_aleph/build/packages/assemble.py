@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, write_atomic
@@ -17,7 +17,8 @@ from hatch_aleph.build.packages.uvtool import Uv
 from hatch_aleph.build.packages.vendor import Vendor
 from hatch_aleph.errors import ImageError
 from hatch_aleph.settings import PACKAGES_MOUNT
-from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
+from hatch_aleph.squashfs import Entry, Options, Segment, SquashfsError, write_image
+from hatch_aleph.squashfs.contents import Contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,13 +31,11 @@ if TYPE_CHECKING:
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
-    from hatch_aleph.squashfs import Segment
 
 MIB = 1 << 20
 # The nodes' defaults (aleph-im/pyaleph, src/aleph/config.py); each tells its own at /api/v0/storage/limits.json.
 STORAGE_LIMIT = 100 * MIB
 IPFS_LIMIT = 1024 * MIB
-DEFAULT_LEVELS = {"zstd": 9, "gzip": 9, "xz": None}
 FOLDER = ".aleph"  # what the image says of itself
 
 
@@ -58,7 +57,7 @@ class Assembly:
     def options(self) -> Options:
         """How the image is compressed."""
         compression = self.settings.compression
-        return Options(codec=compression.codec, level=compression.level or DEFAULT_LEVELS[compression.codec])
+        return Options(codec=compression.codec, level=compression.level)
 
     def build(self, inputs: Inputs, *, locked: bool, offline: bool) -> tuple[PackagesResult, bool]:
         """Build; also return whether the same inputs will always give the same result."""
@@ -107,7 +106,7 @@ class Assembly:
         made = final.with_name(f".{final.name}.new")
         try:
             self.destination.mkdir(parents=True, exist_ok=True)
-            write_image([*segments, *entries], made, self.options, digest=False)
+            write_image([*segments, *entries], made, self.options, sha256=False)
             hashes = hash_file(made)
             self._check_size(hashes.size, vendored, warnings)
             write_atomic(self.destination / f"{self.stem}.pylock.toml", lock.text)
@@ -183,5 +182,7 @@ def _without_doubles(vendored: Sequence[Vendored], runtime: Runtime, warnings: l
         for node in nodes:
             owners.setdefault(node.path, each.name)
         kept = [node for node in nodes if node.path not in doubles]
-        segments.append(replace(each.segment, contents=replace(each.segment.contents, nodes=kept)))
+        old = each.segment
+        contents = Contents(kept, old.contents.fragments, old.contents.length)
+        segments.append(Segment(old.file, old.look, contents, old.sha256))
     return segments
