@@ -11,13 +11,51 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, VolumeSpec
 
 if TYPE_CHECKING:
+    from hatch_aleph.local.host.contents import built, published
     from hatch_aleph.local.host.host import Host
     from hatch_aleph.local.host.machine import CrashedError, Machine, StartError
+    from hatch_aleph.local.host.measure import ImportCost, measure_imports
+    from hatch_aleph.local.host.places import is_runtimes_platform, place_here
+    from hatch_aleph.local.host.serve import Observer, ProgramServer, serve_images, smoke
 
-__all__ = ["Answer", "CrashedError", "Host", "Limits", "Machine", "ProgramSpec", "StartError", "VolumeSpec"]
+__all__ = [
+    "Answer",
+    "CrashedError",
+    "Host",
+    "ImportCost",
+    "Limits",
+    "Machine",
+    "Observer",
+    "ProgramServer",
+    "ProgramSpec",
+    "StartError",
+    "VolumeSpec",
+    "built",
+    "is_runtimes_platform",
+    "measure_imports",
+    "place_here",
+    "published",
+    "serve_images",
+    "smoke",
+]
 
 # Loaded when first asked for: the web server and the codec of the wire are not in the base install.
-_LAZY = {"Machine": "machine", "Host": "host", "CrashedError": "machine", "StartError": "machine"}
+_LAZY = {
+    "CrashedError": "machine",
+    "Host": "host",
+    "ImportCost": "measure",
+    "Machine": "machine",
+    "Observer": "serve",
+    "ProgramServer": "serve",
+    "StartError": "machine",
+    "built": "contents",
+    "is_runtimes_platform": "places",
+    "measure_imports": "measure",
+    "place_here": "places",
+    "published": "contents",
+    "serve_images": "serve",
+    "smoke": "serve",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -103,6 +103,16 @@ def not_prepared(detail: str) -> Answer:
     return failure(500, "500: Unhandled error during initialisation", detail=detail)
 
 
+def unavailable(detail: str) -> Answer:
+    """Return the answer for code, runtime or data that the node does not give (ResourceDownloadError)."""
+    return failure(400, "400: Code, runtime or data not available", detail=detail)
+
+
+def archive_too_large(kind: str) -> Answer:
+    """Return the answer for zip code or data that is larger than what hosts pass on (FileTooLargeError)."""
+    return failure(500, f"500: {kind} file too large to pass as an inline zip")
+
+
 def crashed() -> Answer:
     """Return the answer to a request that meets a machine which ended between two requests."""
     kind = "<class 'aleph.vm.controllers.firecracker.executable.VmInitNotConnectedError'>"

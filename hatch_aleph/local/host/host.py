@@ -5,6 +5,7 @@ Source: ``src/aleph/vm/orchestrator/supervisor.py`` and ``views/__init__.py`` in
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -14,12 +15,15 @@ from aiohttp import web
 
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import answers, interpreters, isolation
+from hatch_aleph.local.host.contents import published
+from hatch_aleph.local.host.keeper import Keeper
 from hatch_aleph.local.host.launch import Place
-from hatch_aleph.local.host.machine import Machine, StartError
+from hatch_aleph.local.host.machine import ArchiveTooLargeError, Machine, StartError
 from hatch_aleph.local.host.pool import Pool
-from hatch_aleph.local.host.source import Source
+from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, base16_of
 from hatch_aleph.local.host.status import StatusPages
+from hatch_aleph.local.host.watch import Watch
 from hatch_aleph.local.host.web import answer_request, response_of
 
 if TYPE_CHECKING:
@@ -44,6 +48,8 @@ class Host:
         notice: Gets one line for what a developer should know.
         walls: What isolation to use, when not the best that works here.
         domain: Domain under which programs answer by host name.
+        schedules: Start the node's persistent programs here, and take up its subscribed ones: for a node of this
+            machine.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Host:
         notice: Notice | None = None,
         walls: isolation.Isolation | None = None,
         domain: str = "localhost",
+        schedules: bool = False,
     ) -> None:
         self.node_url = node_url
         self._volumes = folder / "volumes"
@@ -68,6 +75,9 @@ class Host:
         self._domain = domain
         self._session: aiohttp.ClientSession | None = None
         self._source: Source | None = None
+        self._schedules = schedules
+        self._following: list[asyncio.Task[None]] = []
+        self.watch: Watch | None = None
         self.pool = Pool(self._fetch, self._build, self._limits)
 
     def attach(self, app: web.Application) -> None:
@@ -77,22 +87,53 @@ class Host:
         app.router.add_route("*", "/vm/{ref}{suffix:.*}", self._by_path)
         pages.attach(app)
         app.on_startup.append(self._on_startup)
+        app.on_shutdown.append(self._on_shutdown)
         app.on_cleanup.append(self._on_cleanup)
 
     async def _on_startup(self, _app: web.Application) -> None:
         await self.start()
 
+    async def _on_shutdown(self, _app: web.Application) -> None:
+        """Stop listening to the node first: it may be this very application, which waits for its connections' end."""
+        await self._stop_following()
+
     async def _on_cleanup(self, _app: web.Application) -> None:
         await self.close()
 
     async def start(self) -> None:
-        """Get ready to fetch programs. ``node_url`` may still be set until the first request comes."""
+        """Get ready to fetch programs, and follow the node. ``node_url`` may be set until the event loop runs on."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=10)
             self._session = aiohttp.ClientSession(timeout=timeout)
+            self._following = [asyncio.create_task(self._follow(self._session), name="host follows node")]
+
+    async def _follow(self, session: aiohttp.ClientSession) -> None:
+        keeper = Keeper(self.pool, self._get_source(), self.ready, self._notice, schedules=self._schedules)
+        self.watch = Watch(lambda: self.node_url, session, keeper.heed)
+        checks = asyncio.create_task(keeper.check_regularly(self._limits.status_check))
+        load = asyncio.create_task(self._load(keeper, self.watch))
+        try:
+            await self.watch.run()
+        finally:
+            checks.cancel()
+            load.cancel()
+            await asyncio.gather(checks, load, return_exceptions=True)
+            await keeper.close()
+
+    async def _load(self, keeper: Keeper, watch: Watch) -> None:
+        """Take up what the node knew before, as soon as it answers."""
+        await watch.connected.wait()
+        await keeper.load()
+
+    async def _stop_following(self) -> None:
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+        self._following = []
 
     async def close(self) -> None:
         """Stop every program and let go of everything."""
+        await self._stop_following()
         await self.pool.close()
         if self._session:
             await self._session.close()
@@ -136,16 +177,23 @@ class Host:
         except StartError as error:
             self._notice(f"{item_hash[:12]}: {error}\n{error.cause}")
             return answers.not_started(error.cause)
+        except ArchiveTooLargeError as error:
+            return answers.archive_too_large(error.kind)
+        except UnavailableFileError as error:
+            return answers.unavailable(str(error))
         except HatchAlephError as error:
             self._notice(f"{item_hash[:12]}: {error}")
             return answers.not_prepared(str(error))
 
-    async def _fetch(self, item_hash: str) -> ProgramSpec:
+    def _get_source(self) -> Source:
         if self._session is None:
-            raise NetworkError("the host is not started", where=item_hash)
+            raise NetworkError("the host is not started", where=self.node_url)
         if self._source is None:
-            self._source = Source(self.node_url, self._cache, self._session)
-        return await self._source.program(item_hash)
+            self._source = Source(lambda: self.node_url, self._cache, self._session)
+        return self._source
+
+    async def _fetch(self, item_hash: str) -> ProgramSpec:
+        return await published(self._get_source(), item_hash)
 
     def _build(self, spec: ProgramSpec) -> Machine:
         walls = self._walls if self._walls is not None else isolation.probe()

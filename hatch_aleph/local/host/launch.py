@@ -164,7 +164,8 @@ async def _spawn(plan: dict[str, Any], place: Place, folder: Path, memory: Memor
         source = _START.format(parent=str(INSIDE), fd=listener.fileno())
         process = await asyncio.create_subprocess_exec(
             str(place.python),
-            *("-OO", "-S", "-c", source, json.dumps(plan)),
+            *("-OO", "-S", *(("-X", "importtime") if plan.get("measure") else ())),
+            *("-c", source, json.dumps(plan)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=screen,
             stderr=screen,

@@ -20,6 +20,7 @@ from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 _READ = 64 * 1024
 _LARGEST_REPLY = 1_000_000
@@ -41,6 +42,18 @@ class StartError(GuestError):
     def __init__(self, message: str, *, where: str, cause: str) -> None:
         super().__init__(message, where=where)
         self.cause = cause
+
+
+class ArchiveTooLargeError(GuestError):
+    """Zip code or data is larger than a host passes to a VM; ``kind`` is "Program" or "Data"."""
+
+    def __init__(self, kind: str, path: Path, limit: int) -> None:
+        super().__init__(
+            f"the {kind.lower()} archive is larger than the {limit:,} bytes that hosts take",
+            where=str(path),
+            hint="Use a squashfs image",
+        )
+        self.kind = kind
 
 
 class CrashedError(GuestError):
@@ -121,19 +134,26 @@ class Machine:
 
     def _configuration(self) -> dict[str, Any]:
         """Return ConfigurationPayloadV2 as the guest gets it; the volumes are mounted by then."""
-        inline = self.spec.encoding != "squashfs"
+        inline = None if self.spec.encoding == "squashfs" else self.spec.code
         return {
-            "input_data": self.spec.data.read_bytes() if self.spec.data else None,
+            "input_data": self._archive("Data", self.spec.data),
             "interface": self.spec.interface,
             "vm_hash": self.spec.item_hash,
             "encoding": self.spec.encoding,
             "entrypoint": self.spec.entrypoint,
-            "code": self.spec.code.read_bytes() if inline else b"",
+            "code": self._archive("Program", inline) or b"",
             "variables": dict(self.spec.variables) or None,
             **dict.fromkeys(("ip", "route", "ipv6", "ipv6_gateway", "authorized_keys")),
             "dns_servers": [],
             "volumes": [],
         }
+
+    def _archive(self, kind: str, path: Path | None) -> bytes | None:
+        if path is None:
+            return None
+        if path.stat().st_size > self.limits.archive_bytes:
+            raise ArchiveTooLargeError(kind, path, self.limits.archive_bytes)
+        return path.read_bytes()
 
     async def request(
         self, method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -145,6 +165,15 @@ class Machine:
         if len(body) > self.limits.body_bytes:
             return answers.too_large(self.limits.body_bytes, len(body))
         return await self.answer(scopes.of_target(method, target, answers.header_lines(headers), body))
+
+    async def event(self, message: str) -> Any:
+        """Run the program on a subscribed message (its JSON); returns what it sent, or a text that says what failed."""
+        try:
+            raw = await self.run(scopes.of_event(message))
+        except (asyncio.TimeoutError, CrashedError) as error:
+            return f"{type(error).__name__}: {error}"
+        result = msgpack.loads(raw, raw=False) if raw else {"traceback": "the machine did not answer"}
+        return result.get("traceback") or result["body"]
 
     async def answer(self, scope: dict[str, Any]) -> Answer:
         """Run one scope and make the host's answer of it. A guest that says nothing is stopped."""

@@ -13,13 +13,14 @@ import os
 import tempfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from hatch_aleph import runtimes
 from hatch_aleph.errors import NetworkError
-from hatch_aleph.local.host.spec import Encoding, Interface, ProgramSpec, VolumeSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CHUNK = 256 * 1024
 # Statuses in which a message's content still counts; one that is `removing` has days left.
@@ -31,72 +32,40 @@ class UnknownMessageError(NetworkError):
     """The node has no such message, or none that counts."""
 
 
-class Source:
-    """Fetches programs from one node, keeping files by their hash."""
+class UnavailableFileError(NetworkError):
+    """The node knows the message of a file but does not give the file."""
 
-    def __init__(
-        self, node_url: str, cache: Path, session: aiohttp.ClientSession, *, runtime_images: bool = False
-    ) -> None:
-        self._node = node_url.rstrip("/")
+
+class Source:
+    """Fetches programs from one node, keeping files by their hash.
+
+    Args:
+        node_url: Base URL of the node, or what returns it: a server knows its port late.
+        cache: Folder for the files.
+        session: HTTP session, closed by its owner.
+    """
+
+    def __init__(self, node_url: str | Callable[[], str], cache: Path, session: aiohttp.ClientSession) -> None:
+        self._node_url = node_url
         self._files = cache / "files"
         self._session = session
-        self._runtime_images = runtime_images
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def program(self, item_hash: str) -> ProgramSpec:
-        """Return a program as its message says, with code and volumes amended where it follows amends.
+    @property
+    def _node(self) -> str:
+        url = self._node_url
+        return (url if isinstance(url, str) else url()).rstrip("/")
+
+    async def program_content(self, item_hash: str) -> dict[str, Any]:
+        """Return the content of a PROGRAM message.
 
         Raises:
             UnknownMessageError: No message, or one that is no program.
-            NetworkError: A file cannot be fetched or is not what its hash says.
         """
         message = await self.message(item_hash)
         if message["type"] != "PROGRAM":
             raise UnknownMessageError(f"the message is a {message['type']}, not a PROGRAM", where=item_hash)
-        content = message["content"]
-        code, runtime = content["code"], content["runtime"]
-        code_ref = await self._latest(code)
-        known = runtimes.find(runtime["ref"]) or runtimes.DEFAULT
-        resources = content.get("resources") or {}
-        volumes = content.get("volumes") or []
-        data = content.get("data")
-        return ProgramSpec(
-            item_hash=item_hash,
-            entrypoint=code["entrypoint"],
-            interface=_interface(code),
-            encoding=_encoding(code["encoding"]),
-            code=await self.stored_file(code_ref),
-            code_ref=code_ref,
-            volumes=tuple([await self._volume(volume) for volume in volumes]),
-            variables=dict(content.get("variables") or {}),
-            seconds=float(resources.get("seconds", 1)),
-            memory=int(resources.get("memory", 128)),
-            internet=bool((content.get("environment") or {}).get("internet", False)),
-            python=known.python,
-            data=await self.stored_file(await self._latest(data)) if data else None,
-            runtime=await self.stored_file(await self._latest(runtime)) if self._runtime_images else None,
-            persistent=bool((content.get("on") or {}).get("persistent", False)),
-            watched=frozenset(
-                [
-                    code["ref"],
-                    runtime["ref"],
-                    *([data["ref"]] if data else []),
-                    *(v["ref"] for v in volumes if v.get("ref")),
-                ]
-            ),
-            subscriptions=tuple((content.get("on") or {}).get("message") or ()),
-            owner=content["address"],
-        )
-
-    async def _volume(self, volume: dict[str, Any]) -> VolumeSpec:
-        mount = volume.get("mount") or ""
-        if volume.get("ephemeral"):
-            return VolumeSpec(mount=mount, kind="ephemeral")
-        if volume.get("ref"):
-            ref = await self._latest(volume)
-            return VolumeSpec(mount=mount, image=await self.stored_file(ref), ref=ref)
-        persistence = str(volume.get("persistence") or "host")
-        return VolumeSpec(mount=mount, kind="persistent", name=volume.get("name") or "", persistence=persistence)
+        return dict(message["content"])
 
     async def message(self, item_hash: str) -> dict[str, Any]:
         """Return a processed message.
@@ -114,7 +83,12 @@ class Source:
         """Return a message's status."""
         return str((await self._get(f"/api/v0/messages/{item_hash}")).get("status"))
 
-    async def _latest(self, reference: dict[str, Any]) -> str:
+    async def programs(self) -> list[dict[str, Any]]:
+        """Return the PROGRAM messages that count, newest first."""
+        query = "msgTypes=PROGRAM&msgStatuses=processed&sortOrder=-1&pagination=1000"
+        return list((await self._get(f"/api/v0/messages.json?{query}")).get("messages") or ())
+
+    async def latest(self, reference: dict[str, Any]) -> str:
         """Return the ref, or that of its owner's newest amend where amends are followed (get_latest_amend)."""
         ref = str(reference["ref"])
         if not reference.get("use_latest"):
@@ -145,7 +119,8 @@ class Source:
         try:
             with os.fdopen(descriptor, "wb") as part:
                 async with self._session.get(f"{self._node}/api/v0/storage/raw/{file_hash}") as response:
-                    self._check(response, file_hash)
+                    if response.status != 200:  # noqa: PLR2004 - HTTP
+                        raise UnavailableFileError(f"the node answered {response.status}", where=file_hash)
                     async for chunk in response.content.iter_chunked(_CHUNK):
                         digest.update(chunk)
                         part.write(chunk)
@@ -175,19 +150,3 @@ class Source:
 
     def _unreachable(self, error: Exception) -> NetworkError:
         return NetworkError(f"the node did not answer: {str(error) or type(error).__name__}", where=self._node)
-
-
-def _interface(code: dict[str, Any]) -> Interface:
-    """Return the interface: as the message says, else by the colon (Interface.from_entrypoint)."""
-    said = code.get("interface")
-    if said in ("binary", "executable"):
-        return "executable"
-    if said == "asgi" or ":" in code["entrypoint"]:
-        return "asgi"
-    return "executable"
-
-
-def _encoding(encoding: str) -> Encoding:
-    if encoding == "squashfs":
-        return "squashfs"
-    return "zip" if encoding == "zip" else "plain"

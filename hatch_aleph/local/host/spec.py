@@ -94,6 +94,7 @@ class Limits:
     shutdown_event: float = 10.0
     halt: float = 5.0
     idle: float = 3600.0
+    status_check: float = 60.0
     body_bytes: int = 1024**2
     archive_bytes: int = 10_000_000
 

@@ -22,12 +22,13 @@ App = Callable[..., Any]
 
 async def start(configuration: dict[str, Any], plan: dict[str, Any]) -> AsgiProgram:
     """Import the app and let it complete its start-up (setup_code_asgi)."""
-    app = _load(configuration, plan)
+    app = load(configuration, plan)
     await asyncio.wait_for(_lifespan(app, "startup"), plan["lifespan_seconds"])
     return AsgiProgram(app, plan)
 
 
-def _load(configuration: dict[str, Any], plan: dict[str, Any]) -> App:
+def load(configuration: dict[str, Any], plan: dict[str, Any]) -> App:
+    """Put the volumes first on the path, packages before code, and import the entry point (setup_code_asgi)."""
     entrypoint: str = configuration["entrypoint"]
     sys.path.insert(0, plan["packages_root"])
     if configuration["encoding"] == "plain":

@@ -40,7 +40,12 @@ def main(plan_text: str, listener_fd: int) -> None:
 
     from . import instructions
 
-    asyncio.run(instructions.serve(listener, plan))
+    if plan.get("measure"):
+        from . import importing
+
+        asyncio.run(importing.run(plan))
+    else:
+        asyncio.run(instructions.serve(listener, plan))
 
 
 def _limit_memory(limit: int | None) -> None:

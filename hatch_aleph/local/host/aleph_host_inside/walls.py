@@ -86,6 +86,7 @@ def _change_root(plan: dict[str, Any]) -> None:
     for path in plan["fresh"]:
         _make_folder(new, path)
         _mount("tmpfs", new + path, "tmpfs", 0, "mode=1777")
+    _keep_interpreter(new, plan["fresh"])
     for mount in plan["mounts"]:
         _mount_volume(new, mount)
     os.chdir(new)
@@ -147,6 +148,16 @@ class _Room:
             return  # this user may not see it either
         if str(real) not in _LIVE:
             _make_read_only(str(target))
+
+
+def _keep_interpreter(new: str, hidden: list[str]) -> None:
+    """Show this interpreter and this package again where they lie in what was hidden, such as a folder in /tmp."""
+    needed = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(__file__).resolve().parent.parent)}
+    for path in sorted(needed):
+        if any(Path(folder) in Path(path).parents for folder in hidden) and not Path(new + path).exists():
+            _make_folder(new, path)
+            _mount(path, new + path, None, _BIND | _REC)
+            _make_read_only(new + path)
 
 
 def _mount_volume(new: str, mount: dict[str, Any]) -> None:

@@ -1,0 +1,110 @@
+"""What a cold start costs: the import of the entry point in the local guest, module by module."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hatch_aleph.errors import GuestError
+from hatch_aleph.local.host.aleph_host_inside import MEASURE_MARK
+from hatch_aleph.local.host.launch import launch
+from hatch_aleph.local.host.spec import Limits, ProgramSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hatch_aleph.local.host.launch import Launched, Place
+
+_LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
+_READ = 64 * 1024
+
+
+@dataclass(frozen=True)
+class ImportCost:
+    """One module's import; milliseconds.
+
+    Attributes:
+        self_ms: Of the module alone.
+        cumulative_ms: With what it imports first.
+        depth: How many imports it is inside of.
+    """
+
+    module: str
+    self_ms: float
+    cumulative_ms: float
+    depth: int
+
+
+def measure_imports(spec: ProgramSpec, place: Place) -> list[ImportCost]:
+    """Import a program's entry point in the local guest and return what each module took, in the order they ended.
+
+    What the runtime has loaded before the program costs it nothing and is not in the list.
+
+    Raises:
+        GuestError: It cannot be imported, or is no Python.
+    """
+    if spec.interface != "asgi" or spec.encoding != "squashfs":
+        raise GuestError("only the imports of Python programs in images can be measured", where=spec.entrypoint)
+    lines, code = asyncio.run(_run(spec, place))
+    if code:
+        raise GuestError("the entry point cannot be imported:\n" + "\n".join(_told(lines)), where=spec.entrypoint)
+    return parse(lines)
+
+
+async def _run(spec: ProgramSpec, place: Place) -> tuple[list[str], int]:
+    # A local import may raise for want of memory only: what is measured is time.
+    launched = await launch(replace(spec, seconds=60), place, Limits(), measure=spec.entrypoint)
+    try:
+        output = await asyncio.wait_for(_read_all(launched), spec.seconds + Limits().configuration)
+        return output.decode("utf-8", "replace").splitlines(), await launched.process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(launched.process.pid, signal.SIGKILL)
+        await launched.process.wait()
+        launched.clear()
+
+
+async def _read_all(launched: Launched) -> bytes:
+    """Read the terminal until the process is gone and nothing is left in it."""
+    loop, output, ended = asyncio.get_running_loop(), bytearray(), asyncio.Event()
+
+    def read() -> None:
+        try:
+            data = os.read(launched.terminal, _READ)
+        except BlockingIOError:
+            return
+        except OSError:  # the other end is closed
+            data = b""
+        output.extend(data)
+        if not data:
+            loop.remove_reader(launched.terminal)
+            ended.set()
+
+    loop.add_reader(launched.terminal, read)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(launched.terminal)
+    return bytes(output)
+
+
+def parse(lines: Iterable[str]) -> list[ImportCost]:
+    """Read what ``-X importtime`` wrote after the mark."""
+    found, counted = [], False
+    for line in lines:
+        counted = counted or line.strip() == MEASURE_MARK
+        match = _LINE.match(line)
+        if match and counted:
+            alone, together, indent, module = match.groups()
+            found.append(ImportCost(module, int(alone) / 1000, int(together) / 1000, len(indent) // 2))
+    return found
+
+
+def _told(lines: list[str]) -> list[str]:
+    """Return the last of what the program itself printed."""
+    return [line for line in lines if not line.startswith("import time:") and line.strip() != MEASURE_MARK][-20:]

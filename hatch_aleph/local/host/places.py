@@ -1,0 +1,50 @@
+"""Where programs run on this machine, and what a developer should know about it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+from hatch_aleph import runtimes
+from hatch_aleph.errors import GuestError
+from hatch_aleph.local.host import interpreters, isolation
+from hatch_aleph.local.host.launch import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def place_here(
+    version: str,
+    *,
+    cache: Path,
+    volumes: Path,
+    python: Path | None = None,
+    walls: isolation.Isolation | None = None,
+    notice: Callable[[str], None] = lambda _line: None,
+) -> Place:
+    """Return where programs of a Python minor version run on this machine, telling what differs from the guest.
+
+    Raises:
+        GuestError: There is no such interpreter, or no way to run programs here.
+    """
+    if sys.platform == "win32":
+        raise GuestError(
+            "programs cannot be run on Windows itself",
+            where="local host",
+            hint="Use the Windows subsystem for Linux",
+        )
+    found = walls if walls is not None else isolation.probe()
+    if not found.walls:
+        notice(
+            "no namespaces here: the program sees this machine's files, and its images lie in the cache instead of "
+            "/opt/code and /opt/packages"
+        )
+    return Place(interpreters.find(version, python), cache, volumes, found)
+
+
+def is_runtimes_platform(runtime: runtimes.Runtime = runtimes.DEFAULT) -> bool:
+    """Tell whether compiled modules for the runtime load on this machine."""
+    return sys.platform.startswith("linux") and platform.machine() == runtime.architecture

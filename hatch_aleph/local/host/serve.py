@@ -1,0 +1,165 @@
+"""One program at the root of a port: what was just built, or what is live, run here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from hatch_aleph.errors import UsageError
+from hatch_aleph.local.host import answers
+from hatch_aleph.local.host.machine import Machine, StartError, State
+from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
+from hatch_aleph.local.host.web import answer_request, response_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from hatch_aleph.local.host.launch import Place
+
+
+@dataclass(frozen=True)
+class Observer:
+    """What a front end wants to hear; silent by default.
+
+    Attributes:
+        line: One line that the program printed.
+        request: Method, target and answer of a request.
+        started: Seconds of a cold start.
+        failed: Why a start failed.
+    """
+
+    line: Callable[[str], None] = lambda _line: None
+    request: Callable[[str, str, Answer], None] = lambda _method, _target, _answer: None
+    started: Callable[[float], None] = lambda _seconds: None
+    failed: Callable[[StartError], None] = lambda _error: None
+
+
+class ProgramServer:
+    """Serves one program on a port of this machine; starts it again when it ended, and exchanges it."""
+
+    def __init__(
+        self, spec: ProgramSpec, place: Place, *, observer: Observer | None = None, limits: Limits | None = None
+    ) -> None:
+        self._spec = spec
+        self._place = place
+        self._limits = limits or Limits()
+        self._observer = observer or Observer()
+        self._machine: Machine | None = None
+        self._turn = asyncio.Lock()
+        self._runner: web.AppRunner | None = None
+
+    async def open(self, port: int, address: str = "127.0.0.1") -> str:
+        """Listen, then start the program; returns the base URL. A failed start is told, and tried again by requests.
+
+        Raises:
+            UsageError: The port is taken.
+        """
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, address, port).start()
+        except OSError as error:
+            await self.close()
+            raise UsageError(
+                f"port {port} cannot be used: {error.strerror}", hint="Choose another with --port"
+            ) from error
+        await self._ready()
+        return f"http://{address}:{self._runner.addresses[0][1]}"
+
+    async def replace(self, spec: ProgramSpec) -> None:
+        """Stop what runs, when its requests are answered, and run another program from now on."""
+        async with self._turn:
+            old, self._machine, self._spec = self._machine, None, spec
+            if old:
+                await old.halt()
+        await self._ready()
+
+    async def close(self) -> None:
+        """Stop the program and free the port."""
+        if self._runner:
+            await self._runner.cleanup()
+        if self._machine:
+            await self._machine.halt()
+
+    async def _ready(self) -> Machine | Answer:
+        async with self._turn:
+            if self._machine and self._machine.state is State.running:
+                return self._machine
+            machine = Machine(self._spec, self._place, limits=self._limits, on_line=self._observer.line)
+            try:
+                await machine.start()
+            except StartError as error:
+                self._observer.failed(error)
+                return answers.not_started(error.cause)
+            self._machine = machine
+            self._observer.started(machine.start_seconds or 0.0)
+            return machine
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        found = await self._ready()
+        answer = found if isinstance(found, Answer) else await answer_request(found, request.path, request)
+        self._observer.request(request.method, request.raw_path, answer)
+        return response_of(answer)
+
+
+async def serve_images(
+    spec: ProgramSpec,
+    place: Place,
+    port: int,
+    *,
+    observer: Observer | None = None,
+    limits: Limits | None = None,
+    opened: Callable[[str], None] = lambda _url: None,
+    changed: Callable[[], Awaitable[ProgramSpec]] | None = None,
+) -> None:
+    """Serve a program until cancelled.
+
+    Args:
+        spec: The program.
+        place: Where it runs.
+        port: Port on 127.0.0.1; 0 for a free one.
+        observer: Hears lines, requests and starts.
+        limits: The host's times and sizes.
+        opened: Gets the base URL.
+        changed: Awaited again and again: returns when there is another program to run in its place.
+
+    Raises:
+        UsageError: The port is taken.
+    """
+    server = ProgramServer(spec, place, observer=observer, limits=limits)
+    try:
+        opened(await server.open(port))
+        while changed is not None:
+            await server.replace(await changed())
+        await asyncio.Event().wait()
+    finally:
+        await server.close()
+
+
+async def smoke(
+    spec: ProgramSpec,
+    place: Place,
+    path: str = "/",
+    *,
+    limits: Limits | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Answer:
+    """Start a program, ask it once, stop it; returns the answer.
+
+    Raises:
+        StartError: It does not start.
+        GuestError: It cannot run on this machine.
+    """
+    machine = Machine(spec, place, limits=limits, on_line=on_line)
+    try:
+        await machine.start()
+        return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await machine.halt()

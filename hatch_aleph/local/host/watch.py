@@ -1,0 +1,101 @@
+"""Follows what happens on the node: amends and ends of running programs, events that programs subscribed to.
+
+Source: ``src/aleph/vm/orchestrator/tasks.py`` (watch_for_messages, check_payment), ``pubsub.py`` and ``reactor.py`` in
+aleph-im/aleph-vm. The node tells by websocket; what was missed while there was none is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 8.0
+_REMEMBERED = 1000
+_KINDS = "STORE,PROGRAM,FORGET,POST,AGGREGATE"
+
+
+class Watch:
+    """Hands each new message of a node to a callback, once.
+
+    Args:
+        node_url: Returns the node's base URL.
+        session: Returns the HTTP session.
+        heed: Gets each message.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        node_url: Callable[[], str],
+        session: aiohttp.ClientSession,
+        heed: Callable[[dict[str, Any]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._node_url = node_url
+        self._session = session
+        self._heed = heed
+        self._since = clock()
+        self._seen: deque[str] = deque(maxlen=_REMEMBERED)
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Listen for ever, connecting again after a pause that grows while the node is away."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._listen()
+                pause = _FIRST_PAUSE
+            except (aiohttp.ClientError, asyncio.TimeoutError, ValueError):
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            self.connected.clear()
+            await asyncio.sleep(pause)
+
+    async def _listen(self) -> None:
+        url = f"{self._node_url()}/api/ws0/messages?startDate={int(self._since)}"
+        try:
+            async with self._session.ws_connect(url, heartbeat=30) as socket:
+                await self._catch_up()
+                self.connected.set()
+                async for event in socket:
+                    if event.type is aiohttp.WSMsgType.TEXT:
+                        self._take(json.loads(event.data))
+        except aiohttp.WSServerHandshakeError:
+            # A node without websockets: asking now and then has to do.
+            await self._catch_up()
+            self.connected.set()
+            raise
+
+    async def _catch_up(self) -> None:
+        query = f"msgTypes={_KINDS}&startDate={self._since:.3f}&sortOrder=1&pagination=200"
+        async with self._session.get(f"{self._node_url()}/api/v0/messages.json?{query}") as response:
+            response.raise_for_status()
+            found = json.loads(await response.read())
+        for message in found.get("messages") or ():
+            self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """Hand a message on, unless it is one of those that only confirm, or was seen."""
+        item_hash = message.get("item_hash")
+        if not item_hash or "type" not in message or item_hash in self._seen:
+            return
+        self._seen.append(item_hash)
+        self._heed(message)
+
+
+def is_subscribed(subscriptions: tuple[dict[str, Any], ...], message: dict[str, Any]) -> bool:
+    """Tell whether one of the filters of ``on.message`` fits: all its values equal, or are found within."""
+    return any(bool(wanted) and _includes(wanted, message) for wanted in subscriptions)
+
+
+def _includes(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(key in found and _includes(v, found[key]) for key, v in wanted.items())
+    return bool(wanted == found)

@@ -1,0 +1,110 @@
+"""One program on a port, one request for a smoke test, and what its imports cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import textwrap
+
+import aiohttp
+import pytest
+
+from hatch_aleph.errors import GuestError, UsageError
+from hatch_aleph.local.host import Observer, ProgramServer, ProgramSpec, measure_imports, serve_images, smoke
+from tests.local.host.conftest import ECHO, until
+
+
+def spec_of(code, **fields):
+    return ProgramSpec(item_hash="ab" * 32, code=code, **{"entrypoint": "main:app", **fields})
+
+
+def test_smoke_starts_asks_once_and_stops(place, image):
+    lines = []
+    answer = asyncio.run(
+        smoke(
+            spec_of(image({"main.py": "print('imported')\n" + textwrap.dedent(ECHO)})),
+            place,
+            "/health?x=1",
+            on_line=lines.append,
+        )
+    )
+    assert (answer.status, json.loads(answer.body)["path"]) == (200, "/health")
+    assert "imported" in lines
+
+
+def test_a_server_tells_what_happens_and_exchanges_its_program(place, image):
+    heard = []
+    observer = Observer(
+        request=lambda method, target, answer: heard.append((method, target, answer.status)),
+        started=lambda seconds: heard.append(("started", seconds > 0)),
+        failed=lambda error: heard.append(("failed", "SyntaxError" in error.cause)),
+    )
+    first, broken = image({"main.py": ECHO}), image({"main.py": "def ("}, "broken")
+
+    async def main():
+        server = ProgramServer(spec_of(first), place, observer=observer)
+        url = await server.open(0)
+        try:
+            async with aiohttp.ClientSession() as client:
+                async with client.get(f"{url}/a?b=c") as answer:
+                    assert (await answer.json())["query_string"] == "b=c"
+                await server.replace(spec_of(broken))
+                async with client.get(url) as answer:
+                    told = await answer.json()
+        finally:
+            await server.close()
+        return told
+
+    told = asyncio.run(main())
+    assert told["error"] == "500: Error during vm initialisation"
+    assert "SyntaxError" in told["detail"]
+    assert heard[:3] == [("started", True), ("GET", "/a?b=c", 200), ("failed", True)]
+
+
+def test_serving_follows_changes_until_it_is_cancelled(place, image):
+    started, urls = [], []
+
+    async def main():
+        changes = asyncio.Queue()
+        observer = Observer(started=started.append)
+        serving = asyncio.create_task(
+            serve_images(
+                spec_of(image({"main.py": ECHO})), place, 0, observer=observer, opened=urls.append, changed=changes.get
+            )
+        )
+        await until(lambda: started)
+        await changes.put(spec_of(image({"main.py": ECHO}, "other")))
+        await until(lambda: len(started) == 2)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    assert urls[0].startswith("http://127.0.0.1:")
+
+
+def test_a_port_that_is_taken_is_a_usage_error(place, image):
+    async def main():
+        server = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            await ProgramServer(spec_of(image({"main.py": ECHO})), place).open(port)
+
+    with pytest.raises(UsageError, match="cannot be used"):
+        asyncio.run(main())
+
+
+def test_imports_are_measured_by_module(place, image):
+    files = {
+        "main.py": "import slow\nimport aiohttp\napp = None",
+        "slow.py": "import time\ntime.sleep(0.05)\nimport wave",
+    }
+    costs = {each.module: each for each in measure_imports(spec_of(image(files)), place)}
+    assert costs["slow"].self_ms > 50
+    assert costs["main"].cumulative_ms >= costs["slow"].cumulative_ms
+    assert costs["wave"].depth == costs["slow"].depth + 1 == costs["main"].depth + 2
+    assert "aiohttp" not in costs  # the runtime has it loaded
+
+
+def test_an_import_that_fails_is_told(place, image):
+    with pytest.raises(GuestError, match="No module named 'missing_one'"):
+        measure_imports(spec_of(image({"main.py": "import missing_one"})), place)
