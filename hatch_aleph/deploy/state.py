@@ -151,7 +151,7 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
         # Hosts follow any amend by the owner, also one that was made by hand and has no tag.
         amends = client.messages(types=("STORE",), owners=(owner,), refs=originals, statuses=LIVE)
         stores |= {message.item_hash: message for message in _owned(amends, owner)}
-    volumes, orphans = _volumes(stores.values())
+    volumes, orphans = volumes_of(stores.values())
     ours = {program.item_hash for program in programs}
     others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
     used = (refs_of(message.content) for message in others if message.item_hash not in ours)
@@ -175,7 +175,8 @@ def program_of(message: NetworkMessage) -> Program:
     return Program(message.item_hash, message.content, message.content_time, str(message.status.value), message.reason)
 
 
-def _volumes(messages: Iterable[NetworkMessage]) -> tuple[dict[str, Volume], tuple[Version, ...]]:
+def volumes_of(messages: Iterable[NetworkMessage]) -> tuple[dict[str, Volume], tuple[Version, ...]]:
+    """Return STORE messages as volumes by the original's item hash, and the amends whose original is not among them."""
     originals: dict[str, Version] = {}
     amends: dict[str, list[Version]] = {}
     for message in messages:

@@ -17,7 +17,7 @@ from hatch_aleph.errors import AccountError
 from .keys import Key, parse_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
 FROM_STDIN = Path("-")
@@ -51,6 +51,10 @@ class Account(Protocol):
         """
         ...
 
+    def sign_bytes(self, data: bytes) -> bytes:
+        """Return the signature of some text's bytes, as wallets sign what they show."""
+        ...
+
 
 class _SdkAccount:
     """An account of aleph-sdk-python, asynchronous and free with its key, behind our narrow interface."""
@@ -69,13 +73,24 @@ class _SdkAccount:
         Raises:
             AccountError: The device is gone, locked, or its owner declined.
         """
+        signed: dict[str, Any] = self._run(lambda: self._sdk_account.sign_message(dict(unsigned)))
+        return signed
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """Return the signature of some text's bytes.
+
+        Raises:
+            AccountError: As for :meth:`sign`.
+        """
+        return bytes(self._run(lambda: self._sdk_account.sign_raw(data)))
+
+    def _run(self, work: Callable[[], Any]) -> Any:
         try:
-            signed: dict[str, Any] = asyncio.run(self._sdk_account.sign_message(dict(unsigned)))
+            return asyncio.run(work())
         except Exception as error:  # noqa: BLE001 - devices raise anything, and a text could carry the key
             raise AccountError(
                 f"The message could not be signed ({type(error).__name__})", where=f"account {self.address}"
             ) from None
-        return signed
 
 
 def load_account(

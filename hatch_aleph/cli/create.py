@@ -1,0 +1,114 @@
+"""``hatch-aleph create`` and ``upload``: a program from a folder, an image or an archive, without a project."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import (
+    CHANNEL,
+    PATH,
+    alias,
+    as_text,
+    life_options,
+    messages_of,
+    program_fields,
+    session_of,
+    table_of,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_aleph.programs.create import Created
+    from hatch_aleph.settings import Settings
+
+
+@click.command(epilog="Example: hatch-aleph create ./my_app main:app --name my-app --memory 512")
+@common(node=True, account=True, yes=True)
+@click.argument("path", type=PATH)
+@click.argument("entrypoint")
+@program_fields
+@click.option("--adapter/--no-adapter", default=True, help="Pack the entry adapter into a folder's image.")
+@click.option("--address", help="Address that owns and pays; it must have permitted the account.")
+@click.option(
+    "--payment-chain",
+    type=click.Choice(["AVAX", "BASE", "ETH", "SOL"], case_sensitive=False),
+    help="Chain of the account and of the payment, by credits. [default: ETH]",
+)
+@CHANNEL
+@click.option("--print-messages/--no-print-messages", default=False, help="Print both messages.")
+@click.option("--print-code-message/--no-print-code-message", default=False, help="Print the code's message.")
+@click.option("--print-program-message/--no-print-program-message", default=False, help="Print the program's message.")
+@life_options(message=False)
+def create(shared: Common, *, path: Path, entrypoint: str, **options: Any) -> None:
+    """Publish a program: PATH is a folder, a .squashfs image or a .zip archive.
+
+    ENTRYPOINT is module:attribute of a Python app, such as main:app, or else the command of an executable that listens
+    on port 8080, such as run.sh.
+    """
+    from hatch_aleph.programs.create import create as publish
+
+    settings = _settings(shared, path, entrypoint, options)
+    chain = shared.chain or settings.payment.chain
+    with shared.client() as client:
+        session = session_of(shared, client, address=settings.address, chain=chain)
+        made = publish(session, path, settings)
+        wanted = _printed(made, options)
+        messages = list(messages_of(client, wanted))
+    fields = {
+        "item_hash": made.item_hash,
+        "code": made.code,
+        "name": settings.name,
+        "urls": list(made.urls),
+        "per_day": str(made.per_day),
+        **({"messages": messages} if wanted else {}),
+    }
+    lines = [made.item_hash]
+    if options["verbose"]:
+        lines = [f"Program {made.item_hash} ({settings.name}) answers at", *(f"  {url}" for url in made.urls)]
+        lines.append(f"It costs {made.per_day:,.0f} credits a day, its code ({made.code}) included.")
+    shared.output.result(fields, as_text(*lines, messages=messages))
+
+
+upload = alias(create, "create", "upload")
+
+
+def _settings(shared: Common, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:
+    from hatch_aleph.cli.program_prompts import ask_for_the_rest
+    from hatch_aleph.programs.request import checked, is_executable
+
+    table = table_of(options)
+    table.setdefault("name", _name_of(path))
+    ask_for_the_rest(
+        shared,
+        table,
+        volumes=not options["skip_volume"],
+        variables=not options["skip_env_var"],
+        beta=options["beta"],
+    )
+    table |= {
+        "entrypoint": entrypoint,
+        "interface": "executable" if is_executable(entrypoint) else "auto",
+        "adapter": options["adapter"],
+        "channel": options["channel"],
+        "payment": {"type": "credit", "chain": options["payment_chain"] or shared.chain or "ETH"},
+    }
+    if options["address"]:
+        table["address"] = options["address"]
+    return checked(table)
+
+
+def _name_of(path: Path) -> str:
+    """Return a name for a program that was given none: its folder's or file's."""
+    stem = path.resolve().stem
+    return re.sub(r"[^\w .-]", "-", stem).lstrip(" .-") or "program"
+
+
+def _printed(made: Created, options: dict[str, Any]) -> list[str]:
+    code = options["print_messages"] or options["print_code_message"]
+    program = options["print_messages"] or options["print_program_message"]
+    return [*([made.code] if code else []), *([made.item_hash] if program else [])]

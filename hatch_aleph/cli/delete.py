@@ -1,0 +1,36 @@
+"""``hatch-aleph delete``."""
+
+from __future__ import annotations
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import as_text, life_options, messages_of, session_of
+
+
+@click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
+@common(node=True, account=True)
+@click.argument("item_hash")
+@click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
+@click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
+@life_options()
+def delete(shared: Common, *, item_hash: str, reason: str, keep_code: bool, print_message: bool, verbose: bool) -> None:
+    """Delete a program, and then its code, unless another program of the owner uses it."""
+    from hatch_aleph.programs.delete import delete as forget
+
+    with shared.client() as client:
+        session = session_of(shared, client)
+        done = forget(session, item_hash, keep_code=keep_code, reason=reason)
+        messages = list(messages_of(client, done.messages)) if print_message else []
+    fields = {
+        "item_hash": item_hash,
+        "deleted_volumes": list(done.volumes),
+        "kept_volumes": list(done.kept),
+        **({"messages": messages} if print_message else {}),
+    }
+    lines = [item_hash]
+    if verbose:
+        lines = [f"Program {item_hash} is deleted."]
+        lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
+        lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)
+    shared.output.result(fields, as_text(*lines, messages=messages))

@@ -1,0 +1,91 @@
+"""``hatch-aleph list``."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import debug_option
+
+if TYPE_CHECKING:
+    from hatch_aleph.programs.listing import Listed
+
+
+@click.command("list", epilog="Example: hatch-aleph list --address 0x1234... --json")
+@common(node=True, account=True)
+@click.option("--address", help="Owner of the programs. [default: your account's address]")
+@debug_option
+def list_programs(shared: Common, *, address: str | None) -> None:
+    """List the programs of an address, with state, cost and URLs; with --address no key is needed."""
+    from hatch_aleph.programs.listing import list_programs as find
+
+    address = address or shared.account().address
+    with shared.client() as client:
+        programs = find(client, address)
+    if not programs:
+        shared.output.result({"address": address, "programs": []}, f"{address} has no program.")
+        return
+    shared.output.table(
+        f"{len(programs)} program{'s' if len(programs) > 1 else ''} of {address}",
+        ("Program", "Specifications", "Configuration"),
+        ((_program(each), _specifications(each), _configuration(each)) for each in programs),
+    )
+    shared.output.result({"address": address, "programs": [each.to_json() for each in programs]})
+
+
+def _program(each: Listed) -> str:
+    message = each.message
+    created = datetime.fromtimestamp(message.content_time, timezone.utc)
+    lines = [each.name or "-", message.item_hash, f"created {created:%Y-%m-%d %H:%M} UTC", f"cost {_cost(each)}"]
+    if message.status.value != "processed":
+        lines.append(f"{message.status.value}: top up, and it comes back")
+    if each.superseded_by:
+        lines.append(f"superseded by {each.superseded_by}")
+    return "\n".join([*lines, *each.urls, ""])
+
+
+def _cost(each: Listed) -> str:
+    if each.price is None:
+        return "unknown"
+    if each.price.payment_type == "hold":
+        return f"{each.price.held:,.3f} ALEPH held"
+    return f"{each.price.per_day:,.0f} {'credits' if each.price.payment_type == 'credit' else 'ALEPH'} a day"
+
+
+def _specifications(each: Listed) -> str:
+    content: dict[str, Any] = each.message.content
+    resources = content.get("resources") or {}
+    internet = (content.get("environment") or {}).get("internet")
+    lines = [
+        "persistent" if (content.get("on") or {}).get("persistent") else "on demand",
+        f"{resources.get('vcpus')} vCPU, {resources.get('memory')} MiB",
+        f"{resources.get('seconds')} s a request",
+        "internet" if internet else "no internet",
+        "updatable" if content.get("allow_amend") else "code updatable",
+    ]
+    return "\n".join(lines)
+
+
+def _configuration(each: Listed) -> str:
+    content: dict[str, Any] = each.message.content
+    code, runtime = content.get("code") or {}, content.get("runtime") or {}
+    lines = [
+        f"runtime {runtime.get('ref')}",
+        f"code {code.get('ref')}",
+        f"entrypoint {code.get('entrypoint')}",
+        *(_volume(volume) for volume in content.get("volumes") or ()),
+    ]
+    variables = sorted(content.get("variables") or {})
+    if variables:
+        lines.append(f"variables {', '.join(variables)}")
+    return "\n".join(lines)
+
+
+def _volume(volume: dict[str, Any]) -> str:
+    if volume.get("ref"):
+        return f"{volume.get('mount')}: {volume['ref']}"
+    kind = "ephemeral" if volume.get("ephemeral") else "persistent"
+    return f"{volume.get('mount')}: {kind}, {volume.get('size_mib')} MiB"

@@ -1,0 +1,36 @@
+"""``hatch-aleph logs``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import debug_option
+
+
+@click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org")
+@common(node=True, account=True)
+@click.argument("item_hash")
+@click.option("--domain", metavar="URL", help="Host that runs the program; a local node has its own.")
+@debug_option
+def logs(shared: Common, *, item_hash: str, domain: str | None) -> None:
+    """Show what a program has printed on one host."""
+    from hatch_aleph.cli.program_prompts import may_ask
+    from hatch_aleph.errors import UsageError
+    from hatch_aleph.programs.logs import read_logs
+
+    account = shared.account()
+    with shared.client() as client:
+        try:
+            lines = read_logs(client, account, item_hash, domain)
+        except UsageError as error:
+            if domain or not may_ask(shared):
+                raise
+            shared.output.notice(error.message)
+            lines = read_logs(client, account, item_hash, click.prompt("URL of the host (--domain)", err=True))
+    shared.output.result(
+        {"item_hash": item_hash, "lines": [asdict(line) for line in lines]},
+        "\n".join(f"{line.time}> {line.text}" for line in lines) or "It has printed nothing.",
+    )

@@ -1,0 +1,70 @@
+"""``hatch-aleph persist`` and ``unpersist``, with the manual's other names for them."""
+
+from __future__ import annotations
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import alias, as_text, life_options, messages_of, session_of
+
+_KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the program before; it goes on costing.")
+
+
+@click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
+@common(node=True, account=True, yes=True)
+@click.argument("item_hash")
+@_KEEP
+@life_options()
+def persist(shared: Common, *, item_hash: str, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+    """Make a program persistent: it runs always. It gets a new item hash, is paid by credits, and must be updatable.
+
+    The old program is forgotten only when the network has processed the new one.
+    """
+    _change(shared, item_hash, persistent=True, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
+
+
+@click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
+@common(node=True, account=True, yes=True)
+@click.argument("item_hash")
+@_KEEP
+@life_options()
+def unpersist(shared: Common, *, item_hash: str, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+    """Make a persistent program run on demand again. It gets a new item hash, and must be updatable.
+
+    The old program is forgotten only when the network has processed the new one.
+    """
+    _change(shared, item_hash, persistent=False, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
+
+
+persistent = alias(persist, "persist", "persistent")
+unpersistent = alias(unpersist, "unpersist", "unpersistent")
+
+
+def _change(
+    shared: Common, item_hash: str, *, persistent: bool, keep_prev: bool, print_message: bool, verbose: bool
+) -> None:
+    from hatch_aleph.programs.persistence import set_persistent
+
+    with shared.client() as client:
+        session = session_of(shared, client)
+        done = set_persistent(
+            session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=shared.yes
+        )
+        messages = list(messages_of(client, done.messages)) if print_message else []
+    fields = {
+        "item_hash": done.item_hash,
+        "previous": done.previous,
+        "forgotten": done.forgotten,
+        "unchanged": done.unchanged,
+        "urls": list(done.urls),
+        **({"messages": messages} if print_message else {}),
+    }
+    kind = "persistent" if persistent else "on demand"
+    lines = [done.item_hash]
+    if verbose and done.unchanged:
+        lines = [f"Program {item_hash} is {kind} already; nothing was sent."]
+    elif verbose:
+        gone = "deleted" if done.forgotten else "kept"
+        lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone}).", "It answers at"]
+        lines.extend(f"  {url}" for url in done.urls)
+    shared.output.result(fields, as_text(*lines, messages=messages))

@@ -1,0 +1,206 @@
+"""Options of the commands on programs: the names of the official command line, with the same meaning."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hatch_aleph.settings.model import DEFAULT_CHANNEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from hatch_aleph.cli.options import Common
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.programs.session import Session
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+# A click.Path would refuse what does not exist before the other mistakes are seen; the room tells them all.
+PATH = click.Path(path_type=Path)
+
+_VOLUMES = (
+    click.option(
+        "--persistent-volume",
+        multiple=True,
+        metavar="name=N,mount=M,size_mib=S",
+        help="Volume kept by the host; a new item hash begins with an empty one. May be repeated.",
+    ),
+    click.option(
+        "--ephemeral-volume",
+        multiple=True,
+        metavar="mount=M,size_mib=S",
+        help="Volume that is gone when the program stops; hosts do not implement it, so it is refused.",
+    ),
+    click.option(
+        "--immutable-volume",
+        multiple=True,
+        metavar="mount=M,ref=HASH[,use_latest=true]",
+        help="Volume pinned on the network, read-only. May be repeated.",
+    ),
+)
+_FIELDS = (
+    click.option("--name", help="Name of the program."),
+    click.option("--runtime", metavar="HASH", help="Item hash, or name, of the runtime: see runtime-checker."),
+    click.option(
+        "--compute-units", type=click.IntRange(1, 12), help="Compute units: 1 vCPU and 2048 MiB each. [default: 1]"
+    ),
+    click.option("--vcpus", type=int, help="Virtual CPUs."),
+    click.option("--memory", type=int, metavar="MIB", help="Memory in MiB."),
+    click.option("--timeout-seconds", type=float, metavar="SECONDS", help="Limit of one request. [default: 30]"),
+    click.option(
+        "--internet/--no-internet", default=None, help="Give access to the internet; doubles the cost on demand."
+    ),
+    click.option(
+        "--updatable/--no-updatable", default=None, help="Let more than the code change later, under a new item hash."
+    ),
+    click.option("--beta/--no-beta", default=False, help="Ask for message subscriptions."),
+    click.option(
+        "--subscriptions", metavar="JSON", help="Message subscriptions: a JSON list of filters, or @FILE with one."
+    ),
+    click.option("--persistent/--no-persistent", default=None, help="Run always, not on demand."),
+    click.option("--skip-volume/--no-skip-volume", default=False, help="Do not ask for volumes."),
+    *_VOLUMES,
+    click.option("--skip-env-var/--no-skip-env-var", default=False, help="Do not ask for environment variables."),
+    click.option(
+        "--env-vars", multiple=True, metavar="KEY=value,...", help="Environment variables. They are public for ever."
+    ),
+    click.option(
+        "--allow-secret",
+        multiple=True,
+        metavar="PATH",
+        help="File in PATH that only looks like a secret (globs). May be repeated.",
+    ),
+)
+
+
+_PRINT = click.option("--print-message/--no-print-message", default=False, help="Print the messages that were sent.")
+_VERBOSE = click.option(
+    "--verbose/--no-verbose",
+    default=True,
+    help="Tell what was done; without it only the item hash. [default: verbose]",
+)
+
+
+def program_fields(function: Function) -> Function:
+    """Add the options that say what a program is to be."""
+    return _all(_FIELDS, function)
+
+
+def life_options(*, message: bool = True) -> Callable[[Function], Function]:
+    """Add the options of the official commands on a live program: --print-message, --verbose, --debug."""
+    options: list[Callable[[Any], Any]] = [*([_PRINT] if message else []), _VERBOSE, debug_option]
+    return lambda function: _all(options, function)
+
+
+def debug_option(function: Function) -> Function:
+    """Add ``--debug/--no-debug``: what the libraries log, on stderr. No log of theirs or ours has a key in it."""
+
+    def switch(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
+
+    option = click.option(
+        "--debug/--no-debug", default=False, expose_value=False, is_eager=True, callback=switch, help="Log requests."
+    )
+    return option(function)
+
+
+def _all(options: Sequence[Callable[[Any], Any]], function: Function) -> Function:
+    decorated: Any = function
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+CHANNEL = click.option(
+    "--channel", default=DEFAULT_CHANNEL, show_default=True, help="Channel of the messages on the network."
+)
+
+
+def table_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the options say as a table like ``[tool.aleph]``; what was not given is absent."""
+    from hatch_aleph.programs.request import parse_variables, parse_volume, resources
+
+    table: dict[str, Any] = {
+        name.replace("_", "-"): options[name]
+        for name in ("name", "runtime", "timeout_seconds", "internet", "updatable", "persistent")
+        if options.get(name) is not None
+    }
+    table |= resources(options["compute_units"], options["vcpus"], options["memory"])
+    volumes = {
+        kind: [parse_volume(text, f"--{kind}-volume") for text in options[f"{kind}_volume"]]
+        for kind in ("immutable", "persistent", "ephemeral")
+        if options[f"{kind}_volume"]
+    }
+    if volumes:
+        table["volumes"] = volumes
+    if options["env_vars"]:
+        table["variables"] = parse_variables(options["env_vars"])
+    if options["subscriptions"] is not None:
+        table["subscriptions"] = read_subscriptions(options["subscriptions"])
+    if options["allow_secret"]:
+        table["secrets"] = {"allow": list(options["allow_secret"])}
+    return table
+
+
+def read_subscriptions(text: str) -> list[Any]:
+    """Read message subscriptions, from a file after ``@``.
+
+    Raises:
+        UsageError: It is no JSON list of objects.
+    """
+    import json
+
+    from hatch_aleph.errors import UsageError
+
+    hint = 'Such as --subscriptions \'[{"sender": "0x...", "channel": "TEST"}]\''
+    try:
+        read = json.loads(Path(text[1:]).read_text("utf-8") if text.startswith("@") else text)
+    except OSError as error:
+        raise UsageError(f"--subscriptions: {error.strerror}", where=text[1:]) from error
+    except ValueError as error:
+        raise UsageError(f"--subscriptions is no JSON: {error}", hint=hint) from error
+    if not isinstance(read, list) or not all(isinstance(each, dict) for each in read):
+        raise UsageError("--subscriptions: expected a JSON list of objects", hint=hint)
+    return read
+
+
+def session_of(shared: Common, client: NodeClient, *, address: str | None = None, chain: str = "ETH") -> Session:
+    """Return the session of the account that the options name."""
+    from hatch_aleph.programs.session import Session, state_folder
+
+    account = shared.account(chain)
+    return Session(client, account, state_folder(), address, notice=shared.output.notice)
+
+
+def messages_of(client: NodeClient, hashes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Return messages as the network knows them, to be printed."""
+    from dataclasses import asdict
+
+    for item_hash in hashes:
+        message = client.message(item_hash)
+        if message is not None:
+            fields = {key: value for key, value in asdict(message).items() if value not in (None, ())}
+            yield {**fields, "status": message.status.value}
+
+
+def as_text(*lines: str, messages: Sequence[dict[str, Any]] = ()) -> str:
+    """Return what people read: messages that they asked for, then the lines."""
+    import json
+
+    return "\n".join([*(json.dumps(message, indent=4, ensure_ascii=False) for message in messages), *lines])
+
+
+def alias(command: click.Command, old: str, new: str) -> click.Command:
+    """Return a command under another name; only its example differs."""
+    import copy
+
+    twin = copy.copy(command)
+    twin.name = new
+    twin.epilog = (command.epilog or "").replace(f"hatch-aleph {old} ", f"hatch-aleph {new} ")
+    return twin

@@ -1,0 +1,71 @@
+"""``hatch-aleph runtime-checker``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import debug_option, session_of
+
+if TYPE_CHECKING:
+    from hatch_aleph.programs.runtime_checker import Checked
+
+
+@click.command("runtime-checker", epilog="Example: hatch-aleph runtime-checker debian-12")
+@common(node=True, account=True)
+@click.argument("item_hash")
+@click.option("--verbose/--no-verbose", default=False, help="Show installed distributions and paths as well.")
+@click.option(
+    "--host-url",
+    metavar="URL",
+    envvar="ALEPH_HOST_URL",
+    help="Host to run it on, in place of the network's own. Also ALEPH_HOST_URL.",
+)
+@debug_option
+def runtime_checker(shared: Common, *, item_hash: str, verbose: bool, host_url: str | None) -> None:
+    """Show what a runtime holds: distribution, Python, C library, preloaded modules, Node.js ...
+
+    ITEM_HASH is the runtime's, or its name. A tiny program is published on it, asked, and deleted with its code; it
+    costs credits for the minute that takes. What differs from what builds assume of the runtime is told.
+    """
+    from hatch_aleph.programs.runtime_checker import check_runtime
+
+    with shared.client() as client:
+        checked = check_runtime(session_of(shared, client), item_hash, host=host_url)
+    fields = {
+        "runtime": checked.runtime,
+        "facts": checked.facts,
+        "differences": [asdict(each) for each in checked.differences],
+    }
+    shared.output.result(fields, lambda: _words(checked, verbose=verbose))
+
+
+def _words(checked: Checked, *, verbose: bool) -> str:
+    facts = checked.facts
+    lines = [
+        f"Runtime:      {checked.runtime}",
+        f"Distribution: {facts.get('distribution') or 'unknown'}",
+        f"Python:       {facts.get('implementation')} {facts.get('python')}",
+        f"glibc:        {facts.get('glibc') or 'none'}",
+        f"Machine:      {facts.get('machine')}, kernel {facts.get('kernel')}",
+        f"Init:         {facts.get('init') or 'unknown'}",
+        f"Preloaded:    {_pairs(facts.get('preloaded')) or 'nothing'}",
+        *(f"{name + ':':<13} {version}" for name, version in (facts.get("tools") or {}).items()),
+    ]
+    if verbose:
+        lines.append(f"Installed:    {_pairs(facts.get('installed'))}")
+        lines.append(f"Path:         {', '.join(facts.get('path') or ())}")
+    if not checked.differences:
+        lines.append("It is as builds assume.")
+    lines.extend(
+        f"Other than builds assume: {each.fact} is {each.found}, not {each.assumed}; {each.advice}"
+        for each in checked.differences
+    )
+    return "\n".join(lines)
+
+
+def _pairs(versions: dict[str, str] | None) -> str:
+    return ", ".join(f"{name} {version}".strip() for name, version in (versions or {}).items())

@@ -1,0 +1,76 @@
+"""``hatch-aleph update``: new code in place; other changes by a program that takes over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import (
+    PATH,
+    as_text,
+    life_options,
+    messages_of,
+    program_fields,
+    session_of,
+    table_of,
+)
+from hatch_aleph.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_aleph.programs.update import Updated
+
+
+@click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
+@common(node=True, account=True, yes=True)
+@click.argument("item_hash")
+@click.argument("path", type=PATH, required=False)
+@program_fields
+@click.option("--entrypoint", help="What runs, in the new code.")
+@click.option("--keep-prev/--no-keep-prev", default=False, help="Keep a program that another one takes over from.")
+@click.option("--address", help="Address that owns the program, when it is not the account's own.")
+@life_options()
+def update(shared: Common, *, item_hash: str, path: Path | None, **options: Any) -> None:
+    """Give a program the code in PATH: item hash and URL stay.
+
+    Any other option changes what the program's message says. That needs an updatable program, and gives it a new item
+    hash; the old program is forgotten once the new one is there. Volumes are replaced as a whole.
+    """
+    from hatch_aleph.cli.program_prompts import ask_for_the_rest
+    from hatch_aleph.programs.update import update as change
+
+    changes = table_of(options)
+    if options["entrypoint"]:
+        changes["entrypoint"] = options["entrypoint"]
+    ask_for_the_rest(shared, changes, volumes=False, variables=False, beta=options["beta"])
+    if path is None and not set(changes) - {"secrets"}:
+        raise UsageError("there is nothing to update", hint="Name the new code: hatch-aleph update ITEM_HASH PATH")
+    with shared.client() as client:
+        session = session_of(shared, client, address=options["address"])
+        done = change(session, item_hash, path, changes, keep_prev=options["keep_prev"], allow_data_loss=shared.yes)
+        wanted = [*([done.code] if done.code else []), *([done.item_hash] if done.item_hash != item_hash else [])]
+        messages = list(messages_of(client, wanted)) if options["print_message"] else []
+    fields = {
+        "item_hash": done.item_hash,
+        "previous": done.previous,
+        "code": done.code,
+        "unchanged": done.unchanged,
+        "urls": list(done.urls),
+        **({"messages": messages} if options["print_message"] else {}),
+    }
+    lines = _words(done) if options["verbose"] else [done.item_hash]
+    shared.output.result(fields, as_text(*lines, messages=messages))
+
+
+def _words(done: Updated) -> list[str]:
+    if done.unchanged:
+        return [f"Nothing has changed: program {done.item_hash} has this code already, and nothing was sent."]
+    if done.item_hash == done.previous:
+        told = f"Program {done.item_hash} has its new code ({done.code}); a running one is stopped and starts with it."
+    else:
+        gone = "deleted" if done.forgotten else "kept"
+        told = f"Program {done.item_hash} has taken over from {done.previous} ({gone})."
+    return [told, "It answers at", *(f"  {url}" for url in done.urls)]

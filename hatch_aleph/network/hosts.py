@@ -1,0 +1,205 @@
+"""What a host tells the owner of a program: its logs, to requests that the owner's account has signed.
+
+Source: ``src/aleph/vm/orchestrator/views/authentication.py`` and ``views/operator.py`` in aleph-im/aleph-vm. The
+account signs a key that is made for the occasion and soon expires; that key signs the request: its method, path, time,
+and the domain of the host, so that no other host can use it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hatch_aleph.errors import AccountError, NetworkError, UsageError
+
+from .transport import bare, default_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+    from .accounts import Account
+
+SCHEDULER = "https://scheduler.api.aleph.cloud"
+_KEY_SECONDS = 600.0
+_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line that a program, or the guest's init, has printed.
+
+    Attributes:
+        time: When, as the host writes it.
+        text: The line, without control characters.
+        source: ``stdout`` or ``stderr``.
+    """
+
+    time: str
+    text: str
+    source: str
+
+
+class HostClient:
+    """Talks to one host.
+
+    Args:
+        url: Of the host; its name is the domain that requests are signed for.
+        client_factory: Makes the HTTP client.
+        clock: Seconds since 1970; hosts accept two minutes of difference.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_factory: Callable[[], httpx.Client] = default_client,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = (url if "//" in url else f"https://{url}").rstrip("/")
+        domain = urlsplit(self._url).hostname
+        if not domain:
+            raise UsageError("That is no address of a host", where=bare(url), hint="Such as https://crn.example.org")
+        self._domain = domain
+        self._client_factory = client_factory
+        self._clock = clock
+
+    def logs(self, item_hash: str, account: Account) -> tuple[LogLine, ...]:
+        """Return what a program has printed on this host, oldest first.
+
+        Raises:
+            NetworkError: The host is out of reach, or never ran the program.
+            AccountError: The host does not take the account for the owner's.
+        """
+        path = f"/control/machine/{item_hash}/logs"
+        status, body = self._get(path, signed_headers(account, "GET", path, self._domain, self._clock()))
+        where = bare(self._url)
+        if status == _NOT_FOUND:
+            raise NetworkError(
+                "the host knows no execution of this program",
+                where=where,
+                hint="Call the program there first; a host forgets what never started. Another one: --domain URL",
+            )
+        if status in (_UNAUTHORIZED, _FORBIDDEN):
+            raise AccountError(
+                f"the host does not give the logs to {account.address}: HTTP {status} {_reason(body)}".rstrip(),
+                where=where,
+                hint="Sign with the owner's key, name the host by its own domain, and check this machine's clock.",
+            )
+        lines = _json(body)
+        if status != _OK or not isinstance(lines, list):
+            raise NetworkError(f"the host does not give the logs: HTTP {status} {_reason(body)}".rstrip(), where=where)
+        return tuple(_line(each) for each in lines if isinstance(each, dict))
+
+    def _get(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        import httpx
+
+        try:
+            with self._client_factory() as client:
+                response = client.get(self._url + path, headers=headers)
+                return response.status_code, response.content
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise NetworkError(f"the host cannot be reached ({reason})", where=bare(self._url)) from None
+
+
+def signed_headers(account: Account, method: str, path: str, domain: str, now: float) -> dict[str, str]:
+    """Return the headers that authorise one request to a host.
+
+    Args:
+        account: The owner's.
+        method: Of the request.
+        path: Of the request, without query.
+        domain: Name of the host.
+        now: Seconds since 1970.
+    """
+    from jwcrypto import jwk
+    from jwcrypto.jwa import JWA
+
+    key = jwk.JWK.generate(kty="EC", crv="P-256")
+    permission = {
+        "pubkey": json.loads(key.export_public()),
+        "alg": "ECDSA",
+        "domain": domain,
+        "address": account.address,
+        "expires": _stamp(now + _KEY_SECONDS),
+        "chain": account.chain,
+    }
+    permitted = json.dumps(permission).encode()
+    # Hosts check what Ethereum wallets sign over the bytes, and what Solana wallets sign over their hexadecimal text.
+    shown = permitted.hex().encode() if account.chain == "SOL" else permitted
+    operation = json.dumps({"time": _stamp(now), "method": method, "path": path, "domain": domain}).encode()
+    return {
+        "X-SignedPubKey": json.dumps(
+            {
+                "sender": account.address,
+                "payload": permitted.hex(),
+                "signature": f"0x{account.sign_bytes(shown).hex()}",
+                "content": {"domain": domain},
+            }
+        ),
+        "X-SignedOperation": json.dumps(
+            {"payload": operation.hex(), "signature": JWA.signing_alg("ES256").sign(key, operation).hex()}
+        ),
+    }
+
+
+def allocated_host(
+    item_hash: str, *, scheduler: str = SCHEDULER, client_factory: Callable[[], httpx.Client] = default_client
+) -> str | None:
+    """Return the URL of the host that runs a persistent program, or None if the scheduler knows none.
+
+    Raises:
+        NetworkError: The scheduler cannot be asked.
+    """
+    import httpx
+
+    try:
+        with client_factory() as client:
+            response = client.get(f"{scheduler}/api/v0/allocation/{item_hash}")
+    except httpx.HTTPError as error:
+        reason = str(error) or type(error).__name__
+        raise NetworkError(
+            f"the scheduler cannot be reached ({reason})", where=scheduler, hint="Name the host: --domain URL"
+        ) from None
+    found = _json(response.content) if response.status_code == _OK else None
+    node = found.get("node") if isinstance(found, dict) else None
+    url = node.get("url") if isinstance(node, dict) else None
+    return url if isinstance(url, str) and url else None
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _reason(body: bytes) -> str:
+    told = _json(body)
+    text = str(told.get("error")) if isinstance(told, dict) else body.decode("utf-8", "replace")
+    return _printable(text)[:300]
+
+
+def _line(entry: Mapping[str, Any]) -> LogLine:
+    message = entry.get("MESSAGE")
+    # The journal keeps lines that are no text as lists of bytes.
+    if isinstance(message, list):
+        message = bytes(byte & 0xFF for byte in message if isinstance(byte, int)).decode("utf-8", "replace")
+    return LogLine(
+        str(entry.get("__REALTIME_TIMESTAMP") or ""), _printable(str(message or "")), str(entry.get("file") or "stdout")
+    )
+
+
+def _printable(text: str) -> str:
+    """Return text that can do nothing to a terminal."""
+    return "".join(character if character.isprintable() or character == "\t" else " " for character in text)

@@ -1,0 +1,256 @@
+"""The code of a program that has no project: a folder that is packed here, or an image or archive as it is."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from hatch_aleph.artifact import FileHashes, hash_file
+from hatch_aleph.build.code import ADAPTER, adapter_entries, write_zip
+from hatch_aleph.errors import ImageError, ProjectError
+from hatch_aleph.squashfs import Entry, Options, SquashfsError, list_image, scan, verify, write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hatch_aleph.settings import Settings
+
+Encoding = Literal["squashfs", "zip"]
+
+# What serves development alone, or is made anew by whoever needs it.
+_LEFT_OUT = (
+    ".git",
+    ".hg",
+    ".svn",
+    ".aleph",
+    ".venv",
+    ".tox",
+    ".nox",
+    ".idea",
+    ".vscode",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    "__pycache__",
+    ".DS_Store",
+)
+# Names that stand for secrets: all that is published is public and for ever.
+_SECRET = (
+    ".env",
+    ".env.*",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.keystore",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    ".netrc",
+    ".pypirc",
+    ".npmrc",
+    ".htpasswd",
+    "credentials.json",
+)
+_HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
+# The guest takes zip code in one piece: aleph-im/aleph-vm, src/aleph/vm/conf.py (MAX_PROGRAM_ARCHIVE_SIZE).
+MAX_ZIP = 10_000_000
+
+
+@dataclass(frozen=True)
+class Code:
+    """A file that is ready to be published as a program's code.
+
+    Attributes:
+        file: The image or archive.
+        encoding: What it is.
+        hashes: Its names on the network, and its size.
+        adapter: Whether it holds the entry adapter.
+    """
+
+    file: Path
+    encoding: Encoding
+    hashes: FileHashes
+    adapter: bool
+
+
+def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callable[[str], None]) -> Code:
+    """Check what is to be published, and pack it if it is a folder.
+
+    Args:
+        path: A folder, a ``.squashfs`` image or a ``.zip`` archive.
+        settings: Say the entrypoint, its interface, and for a folder whether the adapter goes in.
+        folder: Receives a packed folder.
+        notice: Is told what was left out.
+
+    Raises:
+        ProjectError: There is nothing to run, or it could not run in the guest.
+        ImageError: It cannot be read, is damaged, or is too large.
+    """
+    if path.is_dir():
+        file, encoding = _pack(path, settings, folder, notice)
+        return Code(file, encoding, hash_file(file), settings.adapter)
+    if not path.is_file():
+        raise ProjectError("there is no such folder or file", where=str(path))
+    encoding = _encoding(path)
+    if encoding == "zip":
+        names = _zip_names(path)
+    else:
+        names = _image_names(path)
+        if settings.interface == "executable":
+            raise ProjectError(
+                "an executable in an image never starts: the guest first changes its mode, and images are read-only",
+                where=str(path),
+                hint="Name its folder instead, which is packed with the adapter that starts it.",
+            )
+    _check_entrypoint(path, settings, names)
+    return Code(path, encoding, hash_file(path), adapter=False)
+
+
+def _encoding(path: Path) -> Encoding:
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if magic == b"hsqs":
+        return "squashfs"
+    if magic[:2] == b"PK":
+        return "zip"
+    raise ProjectError(
+        "expected a folder, a squashfs image or a zip archive", where=str(path), hint="A single file: name its folder."
+    )
+
+
+def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], None]) -> tuple[Path, Encoding]:
+    try:
+        entries = _selected(path, notice)
+        _refuse_secrets(path, entries, settings.secrets.allow)
+        _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
+        if settings.adapter:
+            if any(entry.path.split("/")[0] in (ADAPTER, f"{ADAPTER}.py") for entry in entries):
+                raise ProjectError(f"it has a module {ADAPTER}, which is the adapter's name", where=str(path))
+            entries.extend(adapter_entries(settings, ""))
+        elif settings.interface == "executable":
+            # The guest can make a bare executable executable only after unpacking it.
+            file = folder / "code.zip"
+            write_zip(_for_zip(path, entries), file)
+            _check_zip_size(file)
+            return file, "zip"
+        file = folder / "code.squashfs"
+        write_image(entries, file, Options(codec=settings.compression.codec, level=settings.compression.level))
+    except SquashfsError as error:
+        raise ImageError(str(error), where=str(path)) from error
+    return file, "squashfs"
+
+
+def _selected(path: Path, notice: Callable[[str], None]) -> list[Entry]:
+    entries = list(scan(path))
+    # A virtual environment may have any name; this file makes it one.
+    environments = {str(PurePosixPath(e.path).parent) for e in entries if PurePosixPath(e.path).name == "pyvenv.cfg"}
+    kept, left_out = [], set()
+    for entry in entries:
+        out = _left_out(PurePosixPath(entry.path), environments)
+        if out is None:
+            kept.append(entry)
+        else:
+            left_out.add(out)
+    if left_out:
+        notice(f"Left out: {', '.join(sorted(left_out))}")
+    return kept
+
+
+def _left_out(path: PurePosixPath, environments: set[str]) -> str | None:
+    for depth, part in enumerate(path.parts, 1):
+        above = PurePosixPath(*path.parts[:depth])
+        if part in _LEFT_OUT or (str(above) in environments and str(above) != "."):
+            return str(above)
+    return None
+
+
+def _refuse_secrets(path: Path, entries: Iterable[Entry], allowed: Sequence[str]) -> None:
+    found = [
+        entry.path
+        for entry in entries
+        if entry.kind == "file"
+        and _matches(PurePosixPath(entry.path).name, _SECRET)
+        and not _matches(PurePosixPath(entry.path).name, _HARMLESS)
+        and not _matches(entry.path, allowed)
+    ]
+    if found:
+        raise ProjectError(
+            f"it holds what looks like a secret, and all that is published is public for ever: {', '.join(found)}",
+            where=str(path),
+            hint="Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH",
+        )
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _check_entrypoint(path: Path, settings: Settings, names: Sequence[str]) -> None:
+    if settings.interface == "executable":
+        command = next(iter(settings.entrypoint.split(maxsplit=1)), "").removeprefix("./")
+        # With the adapter the command may be a program of the runtime, such as `node server.js`.
+        if command not in names and (not settings.adapter or "/" in command):
+            raise ProjectError(f"there is no file {command!r} in it", where=str(path), hint=_shown(names))
+        return
+    module = settings.entrypoint.partition(":")[0].replace(".", "/")
+    wanted = (f"{module}.py", f"{module}/__init__.py", f"{module}.pyc")
+    if not any(name in wanted or (name.startswith(f"{module}.") and name.endswith(".so")) for name in names):
+        raise ProjectError(
+            f"there is no module {module.replace('/', '.')!r} in it, which the entrypoint names",
+            where=str(path),
+            hint=_shown(names),
+        )
+
+
+def _shown(names: Sequence[str]) -> str:
+    top = sorted({name.split("/")[0] for name in names})
+    return f"It holds: {', '.join(top[:12]) or 'nothing'}{' ...' if len(top) > 12 else ''}"  # noqa: PLR2004 - a line
+
+
+def _image_names(path: Path) -> list[str]:
+    try:
+        verify(path)
+        return [member.path for member in list_image(path) if member.kind != "directory"]
+    except SquashfsError as error:
+        raise ImageError(str(error), where=str(path)) from error
+
+
+def _zip_names(path: Path) -> list[str]:
+    _check_zip_size(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            names = archive.namelist()
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise ImageError(f"the archive cannot be read: {error}", where=str(path)) from error
+    if damaged:
+        raise ImageError(f"the archive is damaged: {damaged}", where=str(path))
+    climbing = next((name for name in names if name.startswith("/") or ".." in PurePosixPath(name).parts), None)
+    if climbing:
+        raise ImageError(f"the archive holds a file outside of its tree: {climbing}", where=str(path))
+    return [name for name in names if not name.endswith("/")]
+
+
+def _check_zip_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > MAX_ZIP:
+        raise ImageError(
+            f"the archive has {size:,} bytes, and hosts run zip code up to {MAX_ZIP:,}",
+            where=str(path),
+            hint="Name the folder itself: it is packed as an image, which may be larger.",
+        )
+
+
+def _for_zip(path: Path, entries: Iterable[Entry]) -> list[Entry]:
+    files = []
+    for entry in entries:
+        if entry.kind == "symlink":
+            raise ProjectError(f"a zip archive holds no links: {entry.path}", where=str(path))
+        if entry.kind == "file":
+            files.append(entry)
+    return files

@@ -1,0 +1,73 @@
+"""Delete a program: first the program, and when it is gone the files that nothing else of the owner needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_aleph.programs.existing import look_up
+from hatch_aleph.programs.session import require_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hatch_aleph.deploy.state import Volume
+    from hatch_aleph.programs.existing import Existing
+    from hatch_aleph.programs.session import Session
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What is gone.
+
+    Attributes:
+        program: Item hash of the program.
+        volumes: Item hashes of the files' originals that went with it.
+        kept: Item hashes of files that another program of the owner uses.
+        messages: Item hashes of the FORGET messages.
+    """
+
+    program: str
+    volumes: tuple[str, ...]
+    kept: tuple[str, ...]
+    messages: tuple[str, ...]
+
+
+def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason: str = "User deletion") -> Deleted:
+    """Forget a program, wait until it is gone, then forget its code and the packages that were built for it.
+
+    Amends are forgotten with their original: each is a pinned file that goes on costing. Files that another live
+    program of the owner uses are kept, and so is every volume that this tool has not made for the program.
+
+    Args:
+        session: Who and where.
+        item_hash: Of the program.
+        keep_code: Keep the files.
+        reason: Said to everybody.
+
+    Raises:
+        PlanError: There is no such live program, or it is another's.
+        RejectedError: The network refuses it.
+    """
+    existing = look_up(session.client, item_hash)
+    require_owner(session, existing.owner, existing.sender, item_hash)
+    made = [] if keep_code else list(_made_for(existing))
+    kept = tuple(volume.ref for volume in made if volume.ref in existing.used_elsewhere)
+    doomed = [volume for volume in made if volume.ref not in kept]
+    with session.sending(f"delete:{item_hash}", existing.channel) as sender:
+        messages = [session.forget(sender, [item_hash], existing.owner, reason)]
+        if doomed:
+            hashes = [version.item_hash for volume in doomed for version in volume.versions]
+            messages.append(session.forget(sender, hashes, existing.owner, f"Deletion of program {item_hash}"))
+    return Deleted(
+        item_hash, tuple(volume.ref for volume in doomed), kept, tuple(message for message in messages if message)
+    )
+
+
+def _made_for(existing: Existing) -> Iterable[Volume]:
+    code = existing.code
+    if code is not None:
+        yield code
+    for volume in existing.volumes.values():
+        if volume is not code and volume.role == "packages":
+            yield volume

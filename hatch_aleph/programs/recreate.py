@@ -1,0 +1,149 @@
+"""Say something else of a program: since its message cannot change, a new one takes over, and then the old one goes.
+
+The new message does not name the old one in ``replaces``: hosts do not follow it, and the network means to forget
+replacements together with what they replaced (``forget_message`` in aleph-im/pyaleph,
+src/aleph/handlers/content/vm.py), which would end the program that has just taken over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.content import differences
+from hatch_aleph.deploy.naming import program_urls
+from hatch_aleph.errors import PlanError
+from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_aleph.deploy.sender import Sender
+    from hatch_aleph.programs.existing import Existing
+    from hatch_aleph.programs.session import Session
+
+
+@dataclass(frozen=True)
+class Recreated:
+    """What came of it.
+
+    Attributes:
+        item_hash: Of the program that says what was asked for.
+        previous: Item hash of the old one; the same when nothing was to be done.
+        forgotten: Whether the old one is gone.
+        urls: Where the program answers.
+        messages: Item hashes of the messages that say so: PROGRAM, then FORGET.
+    """
+
+    item_hash: str
+    previous: str
+    forgotten: bool
+    urls: tuple[str, ...]
+    messages: tuple[str, ...] = ()
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the program said so already."""
+        return self.item_hash == self.previous
+
+
+def persistence_change(content: Mapping[str, Any], *, persistent: bool) -> dict[str, Any]:
+    """Return a program's content with another persistence, paid by credits.
+
+    The old payment is not copied: the network takes no ``hold`` for persistent programs any more (code 202).
+    """
+    changed = without_time(content)
+    changed["on"] = {**content["on"], "persistent": persistent}
+    changed["payment"] = credit_payment(content)
+    return changed
+
+
+def credit_payment(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return payment by credits on the chain that a program is paid on."""
+    chain = dict(content.get("payment") or {}).get("chain") or "ETH"
+    return {"type": "credit", "chain": chain}
+
+
+def without_time(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content to be signed anew: without its time, and without what it replaced once."""
+    return {key: value for key, value in content.items() if key not in ("time", "replaces")}
+
+
+def lost_volumes(content: Mapping[str, Any]) -> list[str]:
+    """Return the persistent volumes, which live per host and item hash: a new program begins with empty ones."""
+    return [
+        str(volume.get("name") or volume.get("mount"))
+        for volume in content.get("volumes") or ()
+        if volume.get("ref") is None and not volume.get("ephemeral")
+    ]
+
+
+def check_recreatable(existing: Existing, *, allow_data_loss: bool, keep_prev: bool) -> None:
+    """Refuse to replace what its publisher declared fixed, and to lose data unasked.
+
+    Raises:
+        PlanError: It is not updatable, or has persistent volumes.
+    """
+    item_hash = existing.program.item_hash
+    if not existing.content.get("allow_amend"):
+        raise PlanError(
+            "the program is not updatable: only its code can change",
+            where=item_hash,
+            hint="Create it anew with --updatable, or change [tool.aleph] and deploy if it is a project's.",
+        )
+    lost = lost_volumes(existing.content)
+    if lost and not keep_prev and not allow_data_loss:
+        raise PlanError(
+            f"data would be lost: a new program begins with empty persistent volumes ({', '.join(lost)})",
+            where=item_hash,
+            hint="Say --yes if that is meant, or --keep-prev to copy the data over before you delete the old one.",
+        )
+
+
+def recreate(
+    session: Session, existing: Existing, content: Mapping[str, Any], *, keep_prev: bool, reason: str
+) -> Recreated:
+    """Publish a program that says something else, wait for it, and only then forget the old one.
+
+    Args:
+        session: Who and where.
+        existing: The old one; :func:`check_recreatable` has passed.
+        content: What the new one says, without time.
+        keep_prev: Keep the old one.
+        reason: Why the old one is forgotten.
+
+    Raises:
+        PlanError: The runtime or a volume is gone.
+        RejectedError: The network refuses the new one; the old one is as it was.
+    """
+    check_program(content)
+    check_refs(session.client, content)
+    check_affordable(session.client, content)
+    with session.sending(f"recreate:{existing.program.item_hash}", existing.channel) as sender:
+        return replace_program(session, sender, existing, content, keep_prev=keep_prev, reason=reason)
+
+
+def replace_program(
+    session: Session,
+    sender: Sender,
+    existing: Existing,
+    content: Mapping[str, Any],
+    *,
+    keep_prev: bool,
+    reason: str,
+) -> Recreated:
+    """Do what :func:`recreate` promises, when all has been checked."""
+    old = existing.program
+    # A run that was cut off may have published it already.
+    newer = (other for other in existing.others if other.time > old.time)
+    item_hash = next((other.item_hash for other in newer if _same(other.content, content)), None)
+    item_hash = item_hash or sender.deliver("PROGRAM", content, after=old.time).item_hash
+    forget = None
+    if not keep_prev:
+        forget = session.forget(sender, [old.item_hash], existing.owner, reason)
+    urls = program_urls(item_hash, node=session.client.nodes[0])
+    return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *([forget] if forget else [])))
+
+
+def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return not differences(live, wanted) and live.get("metadata") == wanted.get("metadata")

@@ -1,0 +1,117 @@
+"""Who acts, where, and how messages leave: the same journal and rules as for deployments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hatch_aleph.deploy.checks import check_clock
+from hatch_aleph.deploy.journal import Journal
+from hatch_aleph.deploy.lock import deployment_lock
+from hatch_aleph.deploy.observer import Observer, Silent
+from hatch_aleph.deploy.sender import PATIENCE, Sender
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network.messages import forget_content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.client import NodeClient
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where journals of programs without a project lie: ``ALEPH_STATE_FOLDER``, else the system's place."""
+    if environ.get("ALEPH_STATE_FOLDER"):
+        return Path(environ["ALEPH_STATE_FOLDER"])
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "hatch-aleph"
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "hatch-aleph"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every command that changes something works with.
+
+    Attributes:
+        client: The node.
+        account: Who signs.
+        folder: Where journals lie.
+        address: The owner and payer, when it is not the account's own address.
+        notice: Is told in passing, a sentence each.
+        observer: Is told of uploads and waiting.
+        clock: Seconds since 1970.
+        patience: Seconds to wait for a message to be processed.
+    """
+
+    client: NodeClient
+    account: Account
+    folder: Path
+    address: str | None = None
+    notice: Callable[[str], None] = lambda _text: None
+    observer: Observer = field(default_factory=Silent)
+    clock: Callable[[], float] = time.time
+    patience: float = PATIENCE
+
+    @property
+    def owner(self) -> str:
+        """The address that owns and pays what is published."""
+        return self.address or self.account.address
+
+    @contextlib.contextmanager
+    def sending(self, purpose: str, channel: str) -> Iterator[Sender]:
+        """Give what sends messages for one purpose, one run at a time; a run that is cut off is taken up by the next.
+
+        Raises:
+            PlanError: The clock is wrong, or another run has the same purpose.
+        """
+        journal = Journal(self.folder, self.owner, purpose)
+        with deployment_lock(self.folder / "runs" / journal.file.stem):
+            check_clock(self.client)
+            sender = Sender(
+                self.client,
+                self.account,
+                journal,
+                channel=channel,
+                clock=self.clock,
+                observer=self.observer,
+                patience=self.patience,
+            )
+            yield sender
+            sender.drop_leftovers()
+
+    def forget(self, sender: Sender, hashes: Sequence[str], owner: str, reason: str) -> str | None:
+        """Forget messages and wait until they are gone; what is gone already is passed over.
+
+        Returns:
+            The item hash of the FORGET message; None when there was nothing left to forget.
+
+        Raises:
+            RejectedError: The network refuses it.
+        """
+        statuses = {item_hash: self.client.status(item_hash) for item_hash in hashes}
+        live = [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
+        if not live:
+            return None
+        content = forget_content(owner, live, time=0.0, reason=reason)
+        del content["time"]
+        return sender.deliver("FORGET", content).item_hash
+
+
+def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> None:
+    """Refuse to touch what the account neither owns nor published for its owner.
+
+    Raises:
+        PlanError: It is another's.
+    """
+    if session.account.address not in (owner, sender):
+        raise PlanError(
+            f"the program belongs to {owner}, not to {session.account.address}",
+            where=item_hash,
+            hint="Sign with its owner's key (`--private-key-file FILE`).",
+        )
