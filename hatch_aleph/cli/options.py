@@ -10,6 +10,7 @@ import click
 
 from hatch_aleph.cli.output import Output
 from hatch_aleph.errors import UsageError
+from hatch_aleph.network.nodes import DEFAULT_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-# As the SDK and the official command line do: aleph-im/aleph-sdk-python src/aleph/sdk/conf.py.
-DEFAULT_NODE = "https://api2.aleph.im"
-
 
 @dataclass(frozen=True)
 class Common:
@@ -31,10 +29,11 @@ class Common:
     output: Output
     project_folder: Path = Path()
     profile: str | None = None
-    nodes: tuple[str, ...] = (DEFAULT_NODE,)
+    nodes: tuple[str, ...] = DEFAULT_NODES
     private_key: str | None = None
     private_key_file: Path | None = None
     chain: str | None = None
+    ledger: bool = False
     yes: bool = False
 
     def project(self) -> Project:
@@ -50,7 +49,10 @@ class Common:
         if self.private_key and self.private_key_file:
             raise UsageError("--private-key and --private-key-file exclude each other")
         return load_account(
-            private_key=self.private_key, private_key_file=self.private_key_file, chain=self.chain or chain
+            private_key=self.private_key,
+            private_key_file=self.private_key_file,
+            chain=self.chain or chain,
+            ledger=self.ledger,
         )
 
     def client(self) -> NodeClient:
@@ -78,7 +80,7 @@ _NODE = (
         metavar="URL",
         multiple=True,
         envvar="ALEPH_API_HOST",
-        default=(DEFAULT_NODE,),
+        default=DEFAULT_NODES,
         show_default=True,
         help="Node to talk to; several are tried in turn. Also ALEPH_API_HOST.",
     ),
@@ -94,6 +96,7 @@ _ACCOUNT = (
         type=click.Path(path_type=Path),
         help="File of the private key. Also ALEPH_PRIVATE_KEY_FILE.",
     ),
+    click.option("--ledger", is_flag=True, help="Sign on the first Ethereum account of a Ledger that is plugged in."),
     click.option(
         "--chain",
         type=click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False),

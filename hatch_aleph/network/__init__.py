@@ -21,9 +21,10 @@ if TYPE_CHECKING:
         PublishedRuntime,
         StoredFile,
     )
-    from .client import DEFAULT_NODES, NodeClient
+    from .client import NodeClient
     from .files import FileHashes, choose_engine, hash_file
     from .messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
+    from .nodes import DEFAULT_NODES
     from .rejections import explain
 
 _HOME = {
@@ -38,9 +39,10 @@ _HOME = {
         "PublishedRuntime",
         "StoredFile",
     ),
-    "client": ("DEFAULT_NODES", "NodeClient"),
+    "client": ("NodeClient",),
     "files": ("FileHashes", "choose_engine", "hash_file"),
     "messages": ("SignedMessage", "aggregate_content", "forget_content", "sign_message", "store_content"),
+    "nodes": ("DEFAULT_NODES",),
     "rejections": ("explain",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

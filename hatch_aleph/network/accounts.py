@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FROM_STDIN = Path("-")
 _CREATE = "Make one with `hatch-aleph account create`, or name yours with `--private-key-file`."
 
+_ON_THE_DEVICE = "Plug the Ledger in, unlock it, open its Ethereum app and confirm there; Linux needs its udev rules."
+
 # AVAX and BASE accounts are Ethereum keys, and as the SDK does, they sign as ETH: what a node checks for messages of
 # chain AVAX are X-chain addresses (aleph-im/pyaleph, src/aleph/chains/avalanche.py).
 _SIGNS_AS = {"ETH": "ETH", "AVAX": "ETH", "BASE": "ETH", "SOL": "SOL"}
@@ -59,8 +61,9 @@ class Account(Protocol):
 class _SdkAccount:
     """An account of aleph-sdk-python, asynchronous and free with its key, behind our narrow interface."""
 
-    def __init__(self, sdk_account: Any) -> None:
+    def __init__(self, sdk_account: Any, hint: str | None = None) -> None:
         self._sdk_account = sdk_account
+        self._hint = hint
         self.chain: str = sdk_account.CHAIN
         self.address: str = sdk_account.get_address()
 
@@ -89,7 +92,9 @@ class _SdkAccount:
             return asyncio.run(work())
         except Exception as error:  # noqa: BLE001 - devices raise anything, and a text could carry the key
             raise AccountError(
-                f"The message could not be signed ({type(error).__name__})", where=f"account {self.address}"
+                f"The message could not be signed ({type(error).__name__})",
+                where=f"account {self.address}",
+                hint=self._hint,
             ) from None
 
 
@@ -229,11 +234,11 @@ def _ledger_account(chain: str) -> Account:
     except ImportError:
         raise _missing_extra() from None
     try:
-        return _SdkAccount(get_fallback_account())
+        return _SdkAccount(get_fallback_account(), _ON_THE_DEVICE)
     except Exception as error:  # noqa: BLE001 - the USB stack raises anything
         raise AccountError(
             f"No Ledger answers: {str(error) or type(error).__name__}",
-            hint="Plug it in, unlock it and open its Ethereum app; on Linux, Ledger's udev rules must be installed.",
+            hint=_ON_THE_DEVICE,
         ) from None
 
 

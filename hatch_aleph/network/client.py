@@ -30,10 +30,11 @@ from .answers import (
     as_mapping,
     as_status,
 )
+from .nodes import DEFAULT_NODES, bare
 from .pricing import estimation_message
 from .published import AGGREGATE_ADDRESS, read_runtimes
 from .rejections import explain, rejection
-from .transport import Reply, Transport, bare
+from .transport import Reply, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .messages import MessageType, SignedMessage
-
-DEFAULT_NODES = ("https://api2.aleph.im", "https://api3.aleph.im")
 
 _PAGE = 200
 _HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.

@@ -13,13 +13,14 @@ from hatch_aleph.errors import ArtifactError, RejectedError
 
 from .answers import MalformedAnswerError, MessageStatus, UnhelpfulNodeError, as_mapping
 from .files import Verifier, Watched
+from .nodes import bare
 from .rejections import explain
-from .transport import Reply, Transport, bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .messages import SignedMessage
+    from .transport import Reply, Transport
 
 # A node hashes, pins and counts a large file before it answers.
 _SECONDS_TO_ANSWER = 600.0

@@ -20,6 +20,7 @@ from hatch_aleph import __version__
 from hatch_aleph.errors import NetworkError, UsageError
 
 from .answers import MalformedAnswerError, UnhelpfulNodeError, shown
+from .nodes import bare, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,7 +141,7 @@ class Transport:
     ) -> None:
         if not urls:
             raise UsageError("No node is named", hint="Give one with `--node URL`.")
-        self.nodes = tuple(_checked_url(url) for url in urls)
+        self.nodes = tuple(checked(url) for url in urls)
         self._preferred = 0
         self._client_factory = client_factory or default_client
         self._client: httpx.Client | None = None
@@ -294,22 +295,6 @@ def default_client() -> httpx.Client:
         # A node on this machine is never behind the proxy that the environment names.
         mounts={f"all://{host}": httpx.HTTPTransport() for host in ("127.0.0.1", "localhost", "[::1]")},
     )
-
-
-def bare(url: str) -> str:
-    """Return a URL without the password that it may carry."""
-    return re.sub(r"//[^/@]*@", "//", url)
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url if "//" in url else f"https://{url}")
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment:
-        raise UsageError("That is no address of a node", where=shown(bare(url)), hint="Such as https://api2.aleph.im")
-    return parts.geturl().rstrip("/")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -1,0 +1,34 @@
+"""Where the public network is reached, and what an address of a node looks like."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from hatch_aleph.errors import UsageError
+
+# The first is the default of the SDK and the official command line (aleph-im/aleph-sdk-python, src/aleph/sdk/conf.py),
+# the second that of the network's TypeScript SDK.
+DEFAULT_NODES = ("https://api2.aleph.im", "https://api3.aleph.im")
+
+
+def checked(url: str) -> str:
+    """Return the base URL of a node without a trailing slash; without a scheme it is https.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        parts = urlsplit(url if "//" in url else f"https://{url}")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        shown = "".join(character for character in bare(url) if character.isprintable())
+        raise UsageError(f"{shown!r} is no address of a node", hint=f"Such as {DEFAULT_NODES[0]}")
+    return parts.geturl().rstrip("/")
+
+
+def bare(url: str) -> str:
+    """Return a URL without the password that it may carry."""
+    return re.sub(r"//[^/@]*@", "//", url)

@@ -1,0 +1,92 @@
+"""The Ledger path against a device that speaks the wire protocol of its Ethereum app (APDUs) and really signs."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from eth_account import Account as EthAccount
+from eth_account.messages import encode_defunct
+from ledgerblue.commException import CommException
+
+from hatch_aleph.errors import AccountError
+from hatch_aleph.network import load_account, sign_message, store_content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GET_ADDRESS, GET_CONFIGURATION, SIGN_MESSAGE = 0x02, 0x06, 0x08
+DECLINED, LOCKED = 0x6985, 0x6B0C
+
+
+class Device:
+    def __init__(self) -> None:
+        self.key = EthAccount.from_key(b"\x07" * 32)
+        self.fails: int | None = None
+        self._text = b""
+        self._length = 0
+
+    def exchange(self, apdu: bytes, timeout: int = 20000) -> bytes:  # noqa: ARG002 - as the library calls it
+        instruction, first, data = apdu[1], apdu[2] == 0, bytes(apdu[5 : 5 + apdu[4]])
+        if self.fails and instruction != GET_CONFIGURATION:
+            raise CommException("refused", self.fails)
+        if instruction == GET_CONFIGURATION:
+            return bytes([0, 1, 10, 0])
+        if instruction == GET_ADDRESS:
+            address = self.key.address[2:].encode()
+            return bytes([65]) + bytes(65) + bytes([len(address)]) + address
+        assert instruction == SIGN_MESSAGE
+        if first:
+            data = data[1 + 4 * data[0] :]
+            self._length, self._text = struct.unpack(">I", data[:4])[0], data[4:]
+        else:
+            self._text += data
+        if len(self._text) < self._length:
+            return b"\x00" * 65
+        signed = self.key.sign_message(encode_defunct(primitive=self._text))
+        return bytes([signed.v]) + signed.r.to_bytes(32, "big") + signed.s.to_bytes(32, "big")
+
+
+@pytest.fixture
+def device(mocker: Any) -> Iterator[Device]:
+    plugged = Device()
+    mocker.patch("ledgereth.comms.DONGLE_CACHE", None)
+    mocker.patch("ledgereth.comms.DONGLE_CONFIG_CACHE", None)
+    mocker.patch("ledgereth.comms.getDongle", return_value=plugged)
+    return plugged
+
+
+def test_signs_like_a_key_in_a_file(device: Device) -> None:
+    account = load_account(ledger=True, environ={})
+    assert (account.chain, account.address) == ("ETH", device.key.address)
+    content = store_content(account.address, "ab" * 32, "storage", time=1.0, payment=None)
+    message = sign_message(account, "STORE", content, channel="T", time=1.0)
+    text = f"ETH\n{account.address}\nSTORE\n{message.item_hash}"
+    assert EthAccount.recover_message(encode_defunct(text=text), signature=message.signature) == account.address
+    by_file = load_account(private_key=(b"\x07" * 32).hex(), environ={})
+    assert sign_message(by_file, "STORE", content, channel="T", time=1.0) == message
+
+
+@pytest.mark.parametrize("code", [DECLINED, LOCKED])
+def test_declined_or_locked_while_signing(device: Device, code: int) -> None:
+    account = load_account(ledger=True, environ={})
+    device.fails = code
+    with pytest.raises(AccountError, match="unlock it") as caught:
+        account.sign({"chain": "ETH", "type": "STORE", "item_hash": "ab" * 32})
+    assert account.address in str(caught.value)
+
+
+def test_locked_or_absent_device(device: Device, mocker: Any) -> None:
+    device.fails = LOCKED
+    with pytest.raises(AccountError, match="No Ledger answers"):
+        load_account(ledger=True, environ={})
+    mocker.patch("ledgereth.comms.DONGLE_CACHE", None)
+    mocker.patch("ledgereth.comms.getDongle", side_effect=CommException("No dongle found", 0x6F00))
+    with pytest.raises(AccountError, match="udev"):
+        load_account(ledger=True, environ={})
+
+
+def test_only_for_ethereum_accounts() -> None:
+    with pytest.raises(AccountError, match="SOL"):
+        load_account(ledger=True, chain="SOL", environ={})
