@@ -155,7 +155,7 @@ def store_message(account: Account, data: bytes, payment: str | None = "credit",
     return account.sign("STORE", content, **envelope)
 
 
-def program_message(account: Account, code: str, payment: str | None = "credit", **content: Any) -> dict[str, Any]:
+def program_message(account: Account, code: str, payment: str | None = "credit", /, **content: Any) -> dict[str, Any]:
     envelope = {key: content.pop(key) for key in ("time", "signature") if key in content}
     content = {
         "type": "vm-function",
