@@ -63,7 +63,9 @@ class Upstream:
         """
         reader, writer = await self._connect()
         try:
-            writer.writelines((request_head(exchange.scope), exchange.body))
+            writer.write(request_head(exchange.scope))
+            if exchange.body:  # an empty piece can keep asyncio from ever closing the connection
+                writer.write(exchange.body)
             sending = asyncio.ensure_future(writer.drain())  # a server may answer before it has read all
             try:
                 await self._take(reader, exchange)

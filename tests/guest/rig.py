@@ -114,6 +114,9 @@ class Guest:
         self.close()
 
     def close(self):
+        if hasattr(self, "port") and self.process.poll() is None:
+            with contextlib.suppress(OSError):  # executables would outlive a killed parent
+                self.ask("halt", 5)
         self.process.kill()
         self.process.wait()
         if hasattr(self, "reader"):

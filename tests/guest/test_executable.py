@@ -1,0 +1,219 @@
+"""Processes behind the adapter: started, watched, restarted, and proxied to."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.guest.rig import APPS, Guest, StartError, lay_out
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="executables run where the guest's Linux does")
+
+SERVER = (APPS / "server_program.py").read_text()
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended may wait for a long time to be reaped."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def start(run, port):
+    def start(files, line, **settings):
+        env = settings.pop("env", None)
+        return run(files, line, interface="executable", port=port, env=env, **settings)
+
+    return start
+
+
+def in_shell(line: str) -> dict[str, str]:
+    return {"server.py": SERVER, "run.sh": f"#!/bin/sh\n{line}\n"}
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    files = in_shell(f"exec {sys.executable} server.py one 'two words'")
+    code = lay_out(
+        tmp_path_factory.mktemp("executable") / "code", files, interface="executable", port=port, seconds=2.0
+    )
+    with Guest(code, "run.sh") as running:
+        yield running
+
+
+def test_the_request_comes_whole_and_exact(guest):
+    answer = guest.get("/a%20b?x=%20%26&y=%FF", "POST", {"x-a": "1", "connection": "keep-alive"}, b"z" * 90_000)
+    said = json.loads(answer.body)
+    assert said["line"] == "POST /a%20b?x=%20%26&y=%FF HTTP/1.1"
+    assert said["body"] == 90_000
+    headers = dict(said["headers"])
+    assert headers == {"host": "localhost", "x-a": "1", "content-length": "90000", "connection": "close"}
+    assert answer.header("x-twice") == "a"
+
+
+def test_the_environment_names_port_and_images(guest):
+    said = json.loads(guest.get("/").body)
+    code = str(guest.packages.parent / "code")
+    assert said["cwd"] == code
+    assert said["argv"] == ["one", "two words"]
+    assert said["env"]["PYTHONPATH"].split(os.pathsep)[:2] == [code, str(guest.packages)]
+    assert said["env"]["PATH"].split(os.pathsep)[:2] == [f"{guest.packages}/bin", f"{code}/bin"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/chunked", 200, b"".join(b"%d," % number * 1000 for number in range(30))),
+        ("/until_close", 200, b"till the end"),
+        ("/hints", 200, b"after hints"),
+        ("/redirect", 302, b""),
+        ("/gzip", 200, b"plain"),
+        ("/empty", 204, b""),
+        ("/missing", 404, b"nothing here"),
+        ("/slow", 200, b"slow"),
+    ],
+)
+def test_answers_of_every_form(guest, path, status, body):
+    answer = guest.get(path)
+    assert (answer.status, answer.body) == (status, body)
+    assert not {b"transfer-encoding", b"connection", b"content-encoding"} & {key for key, _ in answer.headers}
+
+
+def test_head_has_the_length_alone(guest):
+    answer = guest.get("/missing", "HEAD")
+    assert (answer.status, answer.body, answer.header("content-length")) == (404, b"", "12")
+
+
+@pytest.mark.parametrize("path", ["/half", "/garbage"])
+def test_broken_answers_are_told(guest, path):
+    answer = guest.get(path)
+    assert answer.status == 502
+    assert answer.body
+
+
+def test_requests_run_side_by_side(guest):
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(20) as pool:
+        assert {one.body for one in pool.map(guest.get, ["/slow"] * 20)} == {b"slow"}
+    assert time.perf_counter() - begun < 2
+
+
+def test_an_endless_stream_is_cut_and_the_program_learns_it(guest):
+    answer = guest.get("/endless")
+    assert answer.status == 200
+    assert answer.body.startswith(b"data: x\n\ndata: x\n\n")
+    time.sleep(1.3)
+    assert "CLIENT GONE" in guest.log
+    tasks, _ = guest.ask("tasks")
+    assert tasks <= 6
+
+
+def test_a_crash_is_answered_once_and_mended(start):
+    guest = start(in_shell(f"{sys.executable} server.py"), "run.sh")
+    first = json.loads(guest.get("/").body)["pid"]
+    answer = guest.get("/crash", "POST", (), b"once")
+    assert answer.status == 502
+    assert b"ended" in answer.body
+    second = json.loads(guest.get("/").body)["pid"]
+    assert second != first
+    guest.halt()
+    assert guest.log.count("CRASHING b'once'") == 1
+    assert "ended with code 7; starting it again in 0.1 s" in guest.log
+
+
+def test_halt_ends_the_whole_group_gently(start):
+    guest = start(in_shell(f"{sys.executable} server.py\necho never"), "run.sh")
+    pid = json.loads(guest.get("/").body)["pid"]
+    assert guest.halt() < 4
+    assert "TERMINATED" in guest.log
+    assert not alive(pid)
+
+
+def test_a_program_that_does_not_listen_to_sigterm_is_killed(start):
+    guest = start(
+        {"server.py": SERVER.replace("signal.signal(signal.SIGTERM, bye)", "signal.signal(15, signal.SIG_IGN)")},
+        "server.py",
+    )
+    pid = json.loads(guest.get("/").body)["pid"]
+    assert guest.halt() < 4
+    assert not alive(pid)
+
+
+def test_a_slow_start_is_waited_for(start):
+    begun = time.perf_counter()
+    guest = start({"server.py": SERVER}, "server.py", env={"DELAY": "0.7"})
+    assert time.perf_counter() - begun > 0.7
+    assert guest.get("/slow").body == b"slow"
+
+
+def test_a_server_on_the_other_loopback_address_is_found(start):
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    files = {
+        "server.py": SERVER.replace(
+            "class Server(http.server.ThreadingHTTPServer):",
+            "class Server(http.server.ThreadingHTTPServer):\n    address_family = __import__('socket').AF_INET6",
+        )
+    }
+    try:
+        guest = start(files, "server.py", env={"BIND": "::1"})
+    except StartError:
+        pytest.skip("no IPv6 here")
+    assert guest.get("/slow").body == b"slow"
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "said"),
+    [
+        ({"run.sh": "#!/bin/sh\nexit 3\n"}, "run.sh", "ended with code 3 before it listened"),
+        ({}, "no_such_thing --flag", "'no_such_thing' is neither a file of the code image nor a command"),
+        ({}, "''", "neither"),
+    ],
+)
+def test_what_is_wrong_reaches_the_host(start, files, line, said):
+    with pytest.raises(StartError) as caught:
+        start(files, line)
+    assert said in caught.value.args[0]
+
+
+def test_files_without_their_executable_bit_start_all_the_same(tmp_path):
+    from hatch_aleph.guest.command import command_line
+
+    (tmp_path / "a.sh").write_text("#!/usr/bin/env sh\n")
+    (tmp_path / "plain").write_text("echo\n")
+    (tmp_path / "a.py").write_text("print()\n")
+    (tmp_path / "binary").write_bytes(b"\x7fELF rest")
+    root, path = str(tmp_path), os.defpath
+    assert command_line("a.sh x", root, path) == ["/usr/bin/env", "sh", f"{root}/a.sh", "x"]
+    assert command_line("plain", root, path) == ["/bin/sh", f"{root}/plain"]
+    assert command_line("a.py 'b c'", root, path) == [sys.executable, f"{root}/a.py", "b c"]
+    [copy] = command_line("binary", root, path)
+    assert copy != f"{root}/binary"
+    assert stat.S_IMODE(Path(copy).stat().st_mode) & 0o111
+    (tmp_path / "a.sh").chmod(0o755)
+    assert command_line("a.sh", root, path) == [f"{root}/a.sh"]
+    assert command_line("sh -c true", root, path)[0].endswith("/sh")
+
+
+def test_events_are_answered_in_its_place(guest):
+    _, answer = guest.ask({"type": "aleph.message", "body": "{}"})
+    assert "did not take" in answer["error"]
