@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("aleph_entry")
 # The init gives start-up 30 s; a program that needs longer is waited for by its first requests.
 START_SECONDS = 25.0
-STOP_SECONDS = 2.5
+STOP_SECONDS, CHILDREN_SECONDS = 2.5, 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 # A process that ran this long was well: its next crash is a first one again.
 SETTLED = 30.0
@@ -99,6 +99,10 @@ class Executable:
         _signal_group(process.pid, signal.SIGTERM)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        for _ in range(10):  # a shell ends before the program that it started
+            if not _signal_group(process.pid, 0):
+                return
+            await asyncio.sleep(CHILDREN_SECONDS / 10)
         _signal_group(process.pid, signal.SIGKILL)
 
     async def answer(self, exchange: Exchange) -> None:
@@ -114,6 +118,10 @@ class Executable:
         """Know no events: only HTTP reaches a process."""
 
 
-def _signal_group(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+def _signal_group(group: int, number: int) -> bool:
+    """Signal a process and what it started; tell whether any of them is there."""
+    try:
         os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
