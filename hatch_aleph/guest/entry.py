@@ -100,7 +100,7 @@ class Entry:
         answer = None
         try:
             answer = await self._program.event((await receive())["body"])
-        except Exception:  # noqa: BLE001 - the app may not know such events
+        except (Exception, SystemExit):  # noqa: BLE001 - the app may not know such events
             _report("Exception in the app, at a message that the program is subscribed to")
         if answer is None:
             answer = {"type": "aleph.message.response", "error": "the program did not take the message"}
