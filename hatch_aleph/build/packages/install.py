@@ -68,8 +68,8 @@ def _install(packages: Sequence[Locked], target: Path, uv: Uv) -> None:
     ]
     arguments += [*fresh, *uv.python, *uv.target]
     # uv asks the index even for what it has; most of the time everything is there.
-    if uv.try_run(arguments, offline=True).code:
-        outcome = uv.try_run(arguments)
+    if uv.run(arguments, offline=True).code:
+        outcome = uv.run(arguments)
         if outcome.code:
             names = ", ".join(each.name for each in packages) if len(packages) < 4 else f"{len(packages)} distributions"  # noqa: PLR2004 - what fits a line
             raise outcome.error(names)

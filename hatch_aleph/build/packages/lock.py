@@ -70,6 +70,11 @@ class Lock:
         return pylock_text(({**each.table, **_public(each.table)} for each in self.packages), "hatch-aleph")
 
 
+def made_for(runtime: Runtime) -> str:
+    """Return what our own locks say of the runtime that they are for."""
+    return f"CPython {runtime.python} on {runtime.platform}"
+
+
 def parse(text: str) -> dict[str, Any]:
     """Parse TOML.
 
@@ -84,7 +89,7 @@ def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def read_lock(text: str, runtime: Runtime, *, base: Path, where: str) -> Lock:
+def read_lock(text: str, runtime: Runtime, *, base: Path, where: str, chosen: bool = False) -> Lock:
     """Choose from a pylock.toml what the runtime takes.
 
     Args:
@@ -92,6 +97,7 @@ def read_lock(text: str, runtime: Runtime, *, base: Path, where: str) -> Lock:
         runtime: Decides markers and wheels.
         base: Folder that its relative paths start from.
         where: What to name in errors.
+        chosen: It was made for this runtime alone: its markers are true and its files are the right ones.
 
     Raises:
         DependencyError: When it is no such lock, or has nothing for this runtime.
@@ -99,12 +105,9 @@ def read_lock(text: str, runtime: Runtime, *, base: Path, where: str) -> Lock:
     try:
         data = parse(text)
         tables = data.get("packages", [])
-        simple = all("marker" not in each and len(each.get("wheels", ())) <= 1 for each in tables)
-        if simple and data.get("created-by") == "uv":
-            chosen = [(each, _only(each)) for each in tables]
-        else:
-            chosen = _select(data, runtime, where)
-        packages = [_locked(table, kind, base) for table, kind in chosen]
+        chosen = chosen or data.get("tool", {}).get(TOOL, {}).get("for") == made_for(runtime)
+        selected = [_only(each, runtime) for each in tables] if chosen else _select(data, runtime, where)
+        packages = [_locked(table, kind, base) for table, kind in selected]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DependencyError(f"not a pylock.toml: {error}", where=where, hint="Write it: hatch-aleph lock") from error
     return Lock(tuple(sorted(packages, key=lambda each: each.name)))
@@ -131,9 +134,15 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
-def _only(table: Mapping[str, Any]) -> str:
-    """Return which kind of file uv chose for a package, when it leaves no choice."""
-    return "wheels" if table.get("wheels") else next(kind for kind in _SOURCES if kind in table)
+def _only(table: Mapping[str, Any], runtime: Runtime) -> tuple[Mapping[str, Any], str]:
+    """Return what to take of a package that is known to have something for the runtime."""
+    wheels = table.get("wheels") or ()
+    if len(wheels) > 1:
+        from hatch_aleph.build.packages.target import rank
+
+        best = rank([each.get("name") or _name(each) for each in wheels], runtime)
+        return {**table, "wheels": [wheels[best]]}, "wheels"
+    return table, "wheels" if wheels else next(kind for kind in _SOURCES if kind in table)
 
 
 def _select(data: Mapping[str, Any], runtime: Runtime, where: str) -> list[tuple[Mapping[str, Any], str]]:
@@ -143,7 +152,7 @@ def _select(data: Mapping[str, Any], runtime: Runtime, where: str) -> list[tuple
 
     try:
         lock = Pylock.from_dict(data)
-        selected = list(lock.select(environment=environment(runtime), tags=tags(runtime)))
+        found = list(lock.select(environment=environment(runtime), tags=tags(runtime)))
     except PylockValidationError as error:
         raise DependencyError(f"not a pylock.toml: {error}", where=where, hint="Write it: hatch-aleph lock") from error
     except PylockSelectError as error:
@@ -154,7 +163,7 @@ def _select(data: Mapping[str, Any], runtime: Runtime, where: str) -> list[tuple
         ) from error
     tables = {id(package): table for package, table in zip(lock.packages, data["packages"], strict=True)}
     chosen: list[tuple[Mapping[str, Any], str]] = []
-    for package, file in selected:
+    for package, file in found:
         table = dict(tables[id(package)])
         kind = type(file).__name__.removeprefix("Package").lower()
         if kind == "wheel":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.inputs import is_stale, requirements
-from hatch_aleph.build.packages.lock import TOOL, Lock, normalize, parse, pylock_text, read_lock
+from hatch_aleph.build.packages.lock import TOOL, Lock, made_for, normalize, parse, pylock_text, read_lock
 from hatch_aleph.build.packages.uvtool import without_credentials
 from hatch_aleph.errors import DependencyError
 
@@ -86,11 +86,11 @@ class Resolver:
         options = ["--upgrade"] if upgrade is True else [f"--upgrade-package={name}" for name in upgrade or ()]
         data = parse(without_credentials(self._compile(old, options)))
         tables = [_without_times(each) for each in data.get("packages", [])]
-        return pylock_text(tables, "hatch-aleph", {"wanted": inputs.wanted, "python": self.uv.runtime.python})
+        return pylock_text(tables, "hatch-aleph", {"for": made_for(self.uv.runtime), "wanted": inputs.wanted})
 
     def _from_pylock(self, inputs: Inputs, locked: bool) -> Lock:
         text = inputs.content.decode("utf-8", "replace")
-        lock = self._read(text, inputs.file.parent, str(inputs.file))
+        lock = self._read(text, inputs.file.parent, str(inputs.file), chosen=False)
         try:
             told = parse(text).get("tool", {}).get(TOOL, {}).get("wanted")
         except ValueError:
@@ -110,12 +110,12 @@ class Resolver:
             *(f"--extra={name}" for name in self.settings.extras),
             *(f"--group={name}" for name in self.settings.groups),
         ]  # fmt: skip
-        outcome = self.uv.try_run([*arguments, "--locked"])
+        outcome = self.uv.run([*arguments, "--locked"])
         if outcome.code == _STALE and "needs to be updated" in outcome.stderr:
             return self._stale(inputs, "the project's dependencies changed since", locked)
         if outcome.code:
             raise outcome.error(str(inputs.file))
-        return self._read(outcome.stdout, self.project.root, str(inputs.file))
+        return self._read(outcome.stdout, self.project.root, str(inputs.file), chosen=False)
 
     def _from_requirements(self, inputs: Inputs, locked: bool) -> Lock:
         lines = requirements(inputs.content.decode("utf-8", "replace"))
@@ -164,7 +164,7 @@ class Resolver:
         if inputs.kind == "pylock.toml":
             text = inputs.content.decode("utf-8", "replace")
         elif inputs.kind == "uv.lock":
-            text = self.uv.try_run(["export", "--format", "pylock.toml", "--frozen", "--quiet", *self.uv.python]).stdout
+            text = self.uv.run(["export", "--format", "pylock.toml", "--frozen", "--quiet", *self.uv.python]).stdout
         if not text:
             return None
         file = self.scratch / "pylock.toml"
@@ -194,9 +194,9 @@ class Resolver:
         """Resolve with wheels alone, and only if that fails with the sources that may be built."""
         arguments = [*arguments, "--format=pylock.toml", "--no-header", "--quiet", *self.uv.python, *self.uv.target]
         arguments += ["--only-binary=:all:", *(f"--no-binary={name}" for name in self._local())]
-        outcome = self.uv.try_run(arguments, text=text)
+        outcome = self.uv.run(arguments, text=text)
         if outcome.code and self.settings.allow_source:
-            outcome = self.uv.try_run(
+            outcome = self.uv.run(
                 [*arguments, *(f"--no-binary={name}" for name in self.settings.allow_source)], text=text
             )
         if outcome.code:
@@ -213,8 +213,8 @@ class Resolver:
                 local.append(name)
         return local
 
-    def _read(self, text: str, base: Path, where: str) -> Lock:
-        return read_lock(text, self.uv.runtime, base=base, where=where)
+    def _read(self, text: str, base: Path, where: str, *, chosen: bool = True) -> Lock:
+        return read_lock(text, self.uv.runtime, base=base, where=where, chosen=chosen)
 
 
 def _without_times(table: dict[str, Any]) -> dict[str, Any]:

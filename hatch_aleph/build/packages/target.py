@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from packaging.tags import Tag
 
     from hatch_aleph.runtimes import Runtime
@@ -49,3 +51,15 @@ def tags(runtime: Runtime) -> list[Tag]:
         *cpython_tags(version, abis=[interpreter], platforms=platforms),
         *compatible_tags(version, interpreter, platforms),
     ]
+
+
+def rank(wheels: Sequence[str], runtime: Runtime) -> int:
+    """Return which of some wheels, at least one of which fits, the runtime likes best."""
+    from packaging.tags import parse_tag
+
+    order = {tag: number for number, tag in enumerate(tags(runtime))}
+    ranks = []
+    for number, wheel in enumerate(wheels):
+        tag = "-".join(wheel.removesuffix(".whl").split("-")[-3:])
+        ranks.append((min((order.get(each, len(order)) for each in parse_tag(tag)), default=len(order)), number))
+    return min(ranks)[1]

@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _LINES = 14
 
+_OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
 # What helps, by what uv says; the message itself is always uv's own.
 _HINTS = (
     (r"no usable wheels|only.*source distribution|building from source is disabled|no wheels? with a matching",
      "Name what may be built from source: tool.aleph.allow-source, or choose a version that has wheels."),
     (r"[Hh]ash mismatch",
      "The file is not the one that was locked: check the index, or lock again with `hatch-aleph lock`."),
-    (r"[Nn]etwork connectivity is disabled|--offline",
-     "Build once with the index in reach, or leave out --offline."),
     (r"error sending request|[Cc]onnect|dns error|timed out|[Ff]ailed to fetch",
      "Check the network and the index (UV_DEFAULT_INDEX, tool.uv.index); with warm caches --offline needs neither."),
     (r"401|403|[Uu]nauthorized|[Ff]orbidden",
@@ -69,14 +68,14 @@ class Uv:
         path = str(self.interpreter.path) if self.interpreter else sys.executable
         return ["--python", path, "--no-python-downloads"]
 
-    def try_run(self, arguments: Sequence[str], *, offline: bool | None = None, text: str | None = None) -> Outcome:
+    def run(self, arguments: Sequence[str], *, offline: bool = False, text: str | None = None) -> Outcome:
         """Run uv and return how it ended.
 
         Raises:
             DependencyError: When there is no uv.
         """
         command = [_binary(), *arguments, "--no-progress", "--color", "never"]
-        if self.offline if offline is None else offline:
+        if self.offline or offline:
             command.append("--offline")
         # A virtual environment that happens to be active is none of our business.
         environ = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
@@ -87,23 +86,7 @@ class Uv:
             )  # fmt: skip
         except OSError as error:
             raise DependencyError(f"uv does not run: {error.strerror}", where=command[0]) from error
-        return Outcome(done.returncode, done.stdout, done.stderr)
-
-    def run(self, arguments: Sequence[str], *, where: str, text: str | None = None) -> str:
-        """Run uv and return what it printed.
-
-        Args:
-            arguments: Without those for progress, colour and offline.
-            where: What a failure is about.
-            text: Its standard input.
-
-        Raises:
-            DependencyError: When it fails, with its own words and what helps.
-        """
-        outcome = self.try_run(arguments, text=text)
-        if outcome.code:
-            raise outcome.error(where)
-        return outcome.stdout
+        return Outcome(done.returncode, done.stdout, done.stderr, self.offline or offline)
 
 
 @dataclass(frozen=True)
@@ -113,6 +96,7 @@ class Outcome:
     code: int
     stdout: str
     stderr: str
+    offline: bool
 
     def error(self, where: str) -> DependencyError:
         """Return the failure as an error of ours."""
@@ -121,6 +105,8 @@ class Outcome:
         # uv's own hints name its own options, which are not ours.
         told = [line for line in lines if line.strip() and not line.startswith("hint:")]
         message = "\n".join(told[:_LINES]) or "uv failed and said nothing"
+        if self.offline:
+            return DependencyError(message, where=where, hint=_OFFLINE)
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, text)), None)
         return DependencyError(message, where=where, hint=hint)
 

@@ -1,0 +1,388 @@
+"""The packages image, built from wheels that a local index serves."""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.artifact import sha256_of
+from hatch_aleph.build.cache import Cache
+from hatch_aleph.build.packages import holds_module
+from hatch_aleph.errors import DependencyError, ImageError, SettingsError
+from tests.build.conftest import RUNNING, Workshop, image_files
+
+if TYPE_CHECKING:
+    from tests.build.conftest import Index
+
+TAG = f"cpython-{RUNNING.replace('.', '')}.opt-2"
+
+
+def test_an_image_holds_wheels_bytecode_lock_and_bill_of_materials(
+    index: Index, workshop: Workshop, tmp_path: Path
+) -> None:
+    index.add(
+        "alpha",
+        files={
+            "alpha/__init__.py": '"""Doc."""\nassert True\nvalue = 1\n',
+            "alpha/data.txt": "data",
+            "alpha/tests/test_it.py": "x = 1\n",
+            "alpha-1.0.data/scripts/tool": "#!python\nprint(1)\n",
+            "alpha-1.0.dist-info/entry_points.txt": "[console_scripts]\nalpha = alpha:main.run\n",
+        },
+        requires=("beta>=1",),
+        metadata="License-Expression: MIT\n",
+    )
+    index.add("beta", "1.2")
+    root = workshop.project('"alpha"')
+    result = workshop.build(root)
+    assert result.image is not None
+    assert [(each.name, each.version) for each in result.distributions] == [("alpha", "1.0"), ("beta", "1.2")]
+    wheel = index.files / "alpha-1.0-py3-none-any.whl"
+    assert result.distributions[0].hashes == (f"sha256:{sha256_of(wheel)}",)
+    image = root / "dist" / result.image.file
+    assert (result.image.sha256, result.image.size) == (sha256_of(image), image.stat().st_size)
+
+    files = image_files(image, tmp_path / "unpacked")
+    assert files["alpha/data.txt"] == b"data"
+    assert files[".aleph/inputs"].decode().strip() == result.image.inputs
+    assert set(files) >= {f"alpha/__pycache__/__init__.{TAG}.pyc", f"beta/__pycache__/__init__.{TAG}.pyc"}
+    assert not [path for path in files if "INSTALLER" in path or "REQUESTED" in path or "tests/__pycache__" in path]
+    assert files["bin/tool"] == b"#!/usr/bin/python3\nprint(1)\n"
+    assert files["bin/alpha"].startswith(b"#!/usr/bin/python3\n")
+    assert b"from alpha import main\n" in files["bin/alpha"]
+    assert os.access(tmp_path / "unpacked/bin/alpha", os.X_OK)
+    listed = {line.split(",")[0] for line in files["alpha-1.0.dist-info/RECORD"].decode().splitlines()}
+    ours = {path for path in files if path.startswith(("alpha", "bin/")) and not path.endswith(".pyc")}
+    assert listed == ours
+    bom = json.loads(files[".aleph/bom.cdx.json"])
+    assert [each["purl"] for each in bom["components"]] == ["pkg:pypi/alpha@1.0", "pkg:pypi/beta@1.2"]
+    assert bom["components"][0]["licenses"] == [{"expression": "MIT"}]
+    assert (root / "dist/my_api-1.0.pylock.toml").read_bytes() == files[".aleph/pylock.toml"]
+    assert (root / "dist/my_api-1.0.cdx.json").read_bytes() == files[".aleph/bom.cdx.json"]
+    assert holds_module(image, "alpha")
+    assert not holds_module(image, "alpha.gamma")
+
+
+def test_the_bytecode_is_what_the_guest_takes(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add(
+        "alpha", files={"alpha.py": '"""Doc."""\nimport sys\nassert sys.argv is None\nprint(__doc__, __cached__)\n'}
+    )
+    root = workshop.project('"alpha"')
+    result = workshop.build(root)
+    assert result.image is not None
+    files = image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
+    pyc = files[f"__pycache__/alpha.{TAG}.pyc"]
+    assert pyc[4:8] == b"\1\0\0\0"  # a hash that nobody checks
+    assert marshal.loads(pyc[16:]).co_filename == "/opt/packages/alpha.py"  # noqa: S302 - made a moment ago
+    # Not even a changed source is looked at, which shows that the bytecode is what runs.
+    (tmp_path / "unpacked/alpha.py").write_text("1/0\n")
+    command = [sys.executable, "-OO", "-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import alpha"]
+    told = subprocess.run([*command, str(tmp_path / "unpacked")], check=False, capture_output=True, text=True)
+    assert "TypeError" not in told.stderr
+    assert told.stdout.split() == ["None", str(tmp_path / f"unpacked/__pycache__/alpha.{TAG}.pyc")]
+
+
+def test_the_same_bytes_from_other_folders_and_caches(
+    index: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        files = {f"{name}/m{number}.py": f"x = {{'a', 'b', '{name}'}}\ny = {number}\n" * 30 for number in range(40)}
+        index.add(name, files=files)  # type: ignore[arg-type]
+    first = workshop.build(workshop.project('"alpha", "beta", "gamma"', name="one"))
+    warm = workshop.build(workshop.project('"gamma", "beta", "alpha"', name="two"))
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    cold = workshop.build(
+        workshop.project('"alpha", "beta", "gamma"', name="three"), cache=Cache(tmp_path / "other-cache")
+    )
+    assert first.image == warm.image == cold.image
+    assert [each.sha256 for each in (first.image, warm.image, cold.image) if each] == [
+        sha256_of(next((tmp_path / name / "dist").glob("*.squashfs"))) for name in ("one", "two", "three")
+    ]
+
+
+def test_an_unchanged_build_touches_nothing_and_asks_nobody(index: Index, workshop: Workshop) -> None:
+    index.add("alpha")
+    root = workshop.project('"alpha"')
+    first = workshop.build(root)
+    image = root / "dist/my_api-1.0-packages.squashfs"
+    before, asked = image.stat().st_mtime_ns, len(index.requests)
+    assert workshop.build(root) == first
+    assert (image.stat().st_mtime_ns, len(index.requests)) == (before, asked)
+    image.write_bytes(b"spoilt")
+    assert workshop.build(root) == first
+    assert first.image is not None
+    assert sha256_of(image) == first.image.sha256
+
+
+def test_one_changed_dependency_leaves_the_others_segments(index: Index, workshop: Workshop) -> None:
+    index.add("alpha")
+    index.add("beta")
+    cache = Cache.default()
+    workshop.build(workshop.project('"alpha", "beta"'))
+    segments = set(cache.root.glob("wheels/*/*.segment"))
+    assert len(segments) == 2
+    index.add("beta", "2.0")
+    result = workshop.build(workshop.project('"alpha", "beta>=2"'))
+    assert [each.version for each in result.distributions] == ["1.0", "2.0"]
+    assert len(set(cache.root.glob("wheels/*/*.segment")) - segments) == 1
+
+
+@pytest.mark.parametrize("suffix", [".segment", ".json"])
+def test_a_damaged_cache_entry_is_made_again(index: Index, workshop: Workshop, suffix: str) -> None:
+    index.add("alpha")
+    first = workshop.build(workshop.project('"alpha"'))
+    cache = Cache.default()
+    entry = next(cache.root.glob(f"wheels/*/*{suffix}"))
+    sound = entry.read_bytes()
+    entry.write_bytes(sound[:20] + bytes([sound[20] ^ 1]) + sound[21:])
+    again = workshop.build(workshop.project('"alpha"', name="other"))
+    assert again.image == first.image
+    assert entry.read_bytes() == sound
+
+
+def test_builds_at_the_same_time_share_a_cache(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    for number in range(6):
+        index.add(f"part{number}", files={f"part{number}/m{each}.py": f"x = {each}\n" for each in range(50)})
+    names = ", ".join(f'"part{number}"' for number in range(6))
+    script = tmp_path / "build.py"
+    script.write_text(
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "from tests.build.conftest import Workshop, RUNNING; from hatch_aleph.runtimes import Runtime\n"
+        "shop = Workshop(Path(sys.argv[1]), Runtime('test', '0' * 64, RUNNING, (2, 36), preloaded={'idna': ''}))\n"
+        "print(shop.build(Path(sys.argv[1])).image.sha256)\n"
+    )
+    repository = Path(__file__).parents[2]
+    roots = [workshop.project(names, name=f"clone{number}") for number in range(3)]
+    running = [
+        subprocess.Popen([sys.executable, str(script), str(root), str(repository)], stdout=subprocess.PIPE, text=True)
+        for root in roots
+    ]
+    told = {process.communicate()[0].strip() for process in running}
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert len(told) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_not_needed(
+    index: Index, workshop: Workshop, tmp_path: Path
+) -> None:
+    index.add("alpha")
+    blocked = tmp_path / "file"
+    blocked.write_text("")  # no folder can be made below a file, not even by root
+    result = workshop.build(workshop.project('"alpha"'), cache=Cache(blocked / "cache"))
+    assert result.image is not None
+    assert any("cannot be written" in notice for notice in workshop.notices)
+
+
+def test_offline_with_warm_caches(index: Index, workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.add("alpha")
+    first = workshop.build(workshop.project('"alpha"'))
+    monkeypatch.setenv("HATCH_ALEPH_CACHE", os.environ["HATCH_ALEPH_CACHE"] + "2")
+    asked = len(index.requests)
+    again = workshop.build(workshop.project('"alpha"', name="other"), offline=True)
+    assert again.image == first.image
+    assert len(index.requests) == asked
+
+
+def test_no_dependencies_no_image(workshop: Workshop, index: Index) -> None:
+    index.add("alpha")
+    root = workshop.project('"alpha"')
+    workshop.build(root)
+    result = workshop.build(workshop.project(""))
+    assert result.image is None
+    assert not list((root / "dist").iterdir())
+
+
+def test_prune_and_exclude(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    kept = {"alpha/__init__.py": "", "alpha/big/x.py": "", "alpha/py.typed": "", "alpha/tests/test_a.py": ""}
+    index.add("alpha", files=kept)  # type: ignore[arg-type]
+    index.add("beta", files={"beta/__init__.py": "from beta.tests import helper\n", "beta/tests/helper.py": "x = 1\n"})
+    root = workshop.project('"alpha", "beta"', aleph='exclude = ["alpha/big"]\nprune = ["tests", "typing"]\n')
+    result = workshop.build(root)
+    assert result.image is not None
+    files = image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
+    assert not [path for path in files if path.startswith(("alpha/big", "alpha/tests")) or path.endswith("py.typed")]
+    assert "beta/tests/helper.py" in files  # beta imports it
+
+
+def test_without_bytecode(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add("alpha")
+    root = workshop.project('"alpha"', aleph="bytecode = false\n")
+    result = workshop.build(root)
+    assert result.image is not None
+    assert not [
+        path for path in image_files(root / "dist" / result.image.file, tmp_path / "u") if path.endswith(".pyc")
+    ]
+
+
+def test_without_an_interpreter_it_says_so(index: Index, workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.add("alpha")
+    monkeypatch.setattr(workshop, "runtime", type(workshop.runtime)("test", "0" * 64, "3.99", (2, 36)))
+    assert workshop.build(workshop.project('"alpha"')).image is not None
+    assert [notice for notice in workshop.notices if "no CPython 3.99" in notice]
+
+
+def test_the_project_itself_never_comes_in(index: Index, workshop: Workshop) -> None:
+    index.add("my_api", "9.0")
+    index.add("alpha", requires=("my-api",))
+    index.add("beta")
+    result = workshop.build(
+        workshop.project('"alpha", "my-api[more]"', aleph="", more='[project.optional-dependencies]\nmore = ["beta"]\n')
+    )
+    assert [each.name for each in result.distributions] == ["alpha", "beta"]
+
+
+def test_extras_and_groups(index: Index, workshop: Workshop) -> None:
+    for name in ("alpha", "beta", "gamma", "delta"):
+        index.add(name)
+    more = """
+        [project.optional-dependencies]
+        fast = ["beta", "gamma; sys_platform == 'win32'"]
+        [dependency-groups]
+        base = ["delta"]
+        all = [{include-group = "base"}]
+        """
+    result = workshop.build(workshop.project('"alpha"', aleph='extras = ["fast"]\ngroups = ["all"]\n', more=more))
+    assert [each.name for each in result.distributions] == ["alpha", "beta", "delta"]
+    with pytest.raises(SettingsError, match=r"tool\.aleph\.extras: the project has no `fat`; did you mean `fast`"):
+        workshop.build(workshop.project('"alpha"', aleph='extras = ["fat"]\n', more=more))
+
+
+def test_two_that_bring_the_same_file(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add("alpha", files={"shared/__init__.py": "who = 'alpha'\n", "shared/a.py": ""})
+    index.add("beta", files={"shared/__init__.py": "who = 'beta'\n", "shared/b.py": ""})
+    root = workshop.project('"beta", "alpha"')
+    result = workshop.build(root)
+    assert result.image is not None
+    files = image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
+    assert files["shared/__init__.py"] == b"who = 'alpha'\n"
+    assert {"shared/a.py", "shared/b.py"} <= set(files)
+    assert b"alpha" in files[f"shared/__pycache__/__init__.{TAG}.pyc"]
+    assert result.warnings == ("alpha and beta both bring shared/__init__.py; that of alpha is taken",)
+
+
+def test_shadowed_modules_are_told_when_there_is_no_adapter(index: Index, workshop: Workshop) -> None:
+    index.add("idna")
+    index.add("enum34", files={"enum/__init__.py": ""})
+    assert not workshop.build(workshop.project('"idna", "enum34"')).warnings
+    warnings = workshop.build(workshop.project('"idna", "enum34"', aleph="adapter = false\n")).warnings
+    assert [warning.partition(":")[0] for warning in warnings] == ["enum34", "idna"]
+
+
+def test_local_folders_are_built_fresh_each_time(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add("alpha")
+    library = tmp_path / "library"
+    (library).mkdir()
+    (library / "backend.py").write_text(
+        "import zipfile\n"
+        "def build_wheel(folder, config_settings=None, metadata_directory=None):\n"
+        "    text = open('library.txt').read()\n"
+        "    name = 'library-1.0-py3-none-any.whl'\n"
+        "    with zipfile.ZipFile(folder + '/' + name, 'w') as z:\n"
+        "        z.writestr('library.py', text)\n"
+        "        head = 'Metadata-Version: 2.1\\nName: library\\nVersion: 1.0\\n'\n"
+        "        z.writestr('library-1.0.dist-info/METADATA', head)\n"
+        "        z.writestr('library-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nTag: py3-none-any\\n')\n"
+        "        z.writestr('library-1.0.dist-info/RECORD', 'library.py,,\\nlibrary-1.0.dist-info/METADATA,,\\n')\n"
+        "    return name\n"
+    )
+    (library / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "library"\nversion = "1.0"\n'
+    )
+    root = workshop.project('"alpha", "library"', more='[tool.uv.sources]\nlibrary = { path = "../library" }\n')
+    inputs = []
+    for text in ("x = 1\n", "x = 2\n", "x = 2\n"):
+        (library / "library.txt").write_text(text)
+        result = workshop.build(root)
+        assert result.image is not None
+        inputs.append(result.image.inputs)
+        files = image_files(root / "dist" / result.image.file, tmp_path / f"unpacked{len(inputs)}")
+        assert files["library.py"].decode() == text
+        assert str(tmp_path).encode() not in files[".aleph/pylock.toml"]
+    assert inputs[0] != inputs[1] == inputs[2]
+
+
+def test_credentials_stay_out(
+    index: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha")
+    index.password = "s3cret-word"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url.replace("//", "//joe:s3cret-word@"))
+    root = workshop.project('"alpha"')
+    result = workshop.build(root)
+    assert result.image is not None
+    image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
+    for folder in (root, tmp_path / "cache", tmp_path / "unpacked"):
+        for file in folder.rglob("*"):
+            assert not file.is_file() or b"s3cret" not in file.read_bytes(), file
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url.replace("//", "//joe:wrong-word@"))
+    shutil.rmtree(tmp_path / "uv-cache")
+    with pytest.raises(DependencyError) as caught:
+        workshop.build(workshop.project('"alpha"', name="other"))
+    assert "wrong-word" not in str(caught.value)
+
+
+def test_a_budget(index: Index, workshop: Workshop) -> None:
+    index.add("alpha", files={"alpha/noise.bin": os.urandom(1_500_000)})
+    root = workshop.project('"alpha"', aleph="budget-mib = 1\n")
+    with pytest.raises(ImageError, match=r"1\.4 MiB, above tool\.aleph\.budget-mib = 1") as caught:
+        workshop.build(root)
+    assert "alpha 1.4 MiB" in str(caught.value)
+    assert not list((root / "dist").iterdir())
+    assert workshop.build(workshop.project('"alpha"', aleph="budget-mib = 2\n")).image is not None
+
+
+def test_no_wheel_a_conflict_an_unknown_name(index: Index, workshop: Workshop) -> None:
+    (index.files / "source-1.0.tar.gz").write_bytes(b"")
+    index.add("alpha", requires=("beta<2",))
+    index.add("beta", "2.0")
+    with pytest.raises(DependencyError, match=r"source.*no usable wheels") as caught:
+        workshop.build(workshop.project('"source"'))
+    assert "allow-source" in (caught.value.hint or "")
+    with pytest.raises(DependencyError, match=r"beta<2") as caught:
+        workshop.build(workshop.project('"alpha"'))
+    assert caught.value.exit_code == 5
+    with pytest.raises(DependencyError, match=r"nowhere.*not found") as caught:
+        workshop.build(workshop.project('"nowhere"'))
+    assert not list((workshop.folder / "project").glob("dist/*"))
+
+
+def test_a_wrong_hash_and_an_index_out_of_reach(
+    index: Index, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha")
+    index.lie = True
+    with pytest.raises(DependencyError, match=r"[Hh]ash mismatch"):
+        workshop.build(workshop.project('"alpha"'))
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    with pytest.raises(DependencyError) as caught:
+        workshop.build(workshop.project('"other"'))
+    assert "index" in (caught.value.hint or "")
+    with pytest.raises(DependencyError) as caught:
+        workshop.build(workshop.project('"other"'), offline=True)
+    assert "--offline" in (caught.value.hint or "")
+
+
+def test_a_project_for_another_python(workshop: Workshop) -> None:
+    root = workshop.project('"alpha"')
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text().replace('version = "1.0"', 'version = "1.0"\nrequires-python = ">=3.98"'))
+    with pytest.raises(DependencyError, match=r"requires-python is >=3\.98"):
+        workshop.build(root)
+
+
+def test_a_destination_that_cannot_be_written_leaves_nothing(index: Index, workshop: Workshop) -> None:
+    index.add("alpha")
+    root = workshop.project('"alpha"')
+    (root / "dist").write_text("a file where the folder should be")
+    with pytest.raises(ImageError) as caught:
+        workshop.build(root)
+    assert caught.value.exit_code == 6
