@@ -38,7 +38,7 @@ async def serve_network(
     from hatch_aleph.local.node import Node
 
     application = web.Application() if source else Node(folder / "node").application()
-    host = Host(source or "", folder / "host", cache or folder / "cache", notice=notice)
+    host = Host(source or "", folder / "host", cache or folder / "cache", notice=notice, schedules=source is None)
     host.attach(application)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
     await runner.setup()

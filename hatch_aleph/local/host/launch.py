@@ -95,6 +95,7 @@ def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> 
         "environment": {},
         "lifespan_seconds": limits.lifespan,
         "shutdown_seconds": limits.shutdown_event,
+        "proxy_seconds": limits.proxy,
     }
     if place.isolation.walls:
         return plan | _walled(spec, place, mounts, preloaded, folder)

@@ -92,6 +92,7 @@ class Limits:
     configuration: float = 60.0
     lifespan: float = 30.0
     shutdown_event: float = 10.0
+    proxy: float = 5.0
     halt: float = 5.0
     idle: float = 3600.0
     status_check: float = 60.0

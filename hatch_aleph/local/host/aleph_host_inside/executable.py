@@ -18,9 +18,8 @@ from .asgi import unzip
 log = logging.getLogger("guest")
 
 PORT = 8080
-# The request is sent again, body and all, until the child answers in time: whatever it does is done as often.
+# The request is sent again, body and all, until the child answers: whatever it does is done as often.
 ATTEMPTS = 60
-SECONDS_PER_ATTEMPT = 5.0
 PAUSE_GROWTH = 0.05
 
 
@@ -44,18 +43,19 @@ def start(configuration: dict[str, Any], plan: dict[str, Any]) -> ExecutableProg
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {path}")
     subprocess.run(["chmod", "+x", str(path)], check=True)
-    return ExecutableProgram(subprocess.Popen(str(path)))
+    return ExecutableProgram(subprocess.Popen(str(path)), plan["proxy_seconds"])
 
 
 class ExecutableProgram:
     """A started process. When it ends it is not started again."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         self._process = process
+        self._seconds = seconds
 
     async def run(self, scope: dict[str, Any]) -> dict[str, Any]:
-        """Proxy one request: redirects are followed here, escapes are escaped again, five seconds each try."""
-        timeout = aiohttp.ClientTimeout(total=SECONDS_PER_ATTEMPT)
+        """Proxy one request: redirects are followed here, escapes are escaped again, each try is cut after a time."""
+        timeout = aiohttp.ClientTimeout(total=self._seconds)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
