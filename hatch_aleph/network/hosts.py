@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from hatch_aleph.errors import AccountError, NetworkError, UsageError
 
-from .transport import bare, default_client
+from .nodes import bare
+from .transport import default_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
