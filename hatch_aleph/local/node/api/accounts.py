@@ -31,23 +31,31 @@ class _Pages(BaseModel):
         return items[start : start + self.pagination] if self.pagination else items
 
 
-class _FileQuery(_Pages):
+class FileQuery(_Pages):
+    """What can be asked of a list of files."""
+
     file_hash: str | None = None
 
 
-class _HistoryQuery(_Pages):
+class HistoryQuery(_Pages):
+    """What can be asked of a credit history."""
+
     pagination: int = Field(default=0, ge=0, lt=2**31)
     payment_method: str | None = None
     origin: str | None = None
 
 
-class _GrantQuery(_Pages):
+class GrantQuery(_Pages):
+    """What can be asked of permissions."""
+
     pagination: int = Field(default=20, ge=0, lt=2**31)
     grantee: str | None = None
     granter: str | None = None
 
 
-class _BalanceQuery(BaseModel):
+class BalanceQuery(BaseModel):
+    """What can be asked of a balance."""
+
     chain: str | None = None
     include_credit_details: bool = False
 
@@ -67,7 +75,7 @@ def _balance(node: Node, address: str, chain: str | None = None) -> dict[str, An
 
 async def get_balance(request: web.Request) -> web.Response:
     """Tell tokens, held tokens and credits of an address."""
-    query, address = query_of(request, _BalanceQuery), request.match_info["address"]
+    query, address = query_of(request, BalanceQuery), request.match_info["address"]
     balance = _balance(node_of(request), address, query.chain)
     if query.include_credit_details:
         balance["credit_balance_details"] = [{"expiration_date": None, "amount": balance["credit_balance"]}]
@@ -93,7 +101,7 @@ async def post_faucet(request: web.Request) -> web.Response:
 async def get_files(request: web.Request) -> web.Response:
     """List the files an address stores."""
     query, address, database = (
-        query_of(request, _FileQuery),
+        query_of(request, FileQuery),
         request.match_info["address"],
         node_of(request).books.database,
     )
@@ -121,7 +129,7 @@ async def get_files(request: web.Request) -> web.Response:
 
 async def get_credit_history(request: web.Request) -> web.Response:
     """List what an address's credits came from and went to."""
-    query, address = query_of(request, _HistoryQuery), request.match_info["address"]
+    query, address = query_of(request, HistoryQuery), request.match_info["address"]
     entries = [
         entry
         for entry in node_of(request).books.accounts.history(address)
@@ -150,14 +158,14 @@ def _history_entry(entry: dict[str, Any]) -> dict[str, Any]:
 
 async def get_granted(request: web.Request) -> web.Response:
     """List whom an address lets act for it."""
-    query, address = query_of(request, _GrantQuery), request.match_info["address"]
+    query, address = query_of(request, GrantQuery), request.match_info["address"]
     grants = _grants(node_of(request), address)
     return _answer_grants({key: grants[key] for key in grants if query.grantee in (None, key)}, query, address)
 
 
 async def get_received(request: web.Request) -> web.Response:
     """List which addresses let this one act for them."""
-    query, address, node = query_of(request, _GrantQuery), request.match_info["address"], node_of(request)
+    query, address, node = query_of(request, GrantQuery), request.match_info["address"], node_of(request)
     received = {}
     for owner in node.books.aggregates.owners("security"):
         entries = _grants(node, owner).get(address)
@@ -176,7 +184,7 @@ def _grants(node: Node, owner: str) -> dict[str, list[dict[str, Any]]]:
     return grouped
 
 
-def _answer_grants(grants: dict[str, Any], query: _GrantQuery, address: str) -> web.Response:
+def _answer_grants(grants: dict[str, Any], query: GrantQuery, address: str) -> web.Response:
     page = {key: grants[key] for key in query.cut(list(grants))}
     return answer(
         {"authorizations": page, **_paging(query, len(grants)), "pagination_item": "authorizations", "address": address}

@@ -9,7 +9,9 @@ from hatch_aleph.local.node.api.support import answer, node_of, query_of
 from hatch_aleph.local.node.times import to_iso
 
 
-class _Query(BaseModel):
+class AggregateQuery(BaseModel):
+    """What can be asked of aggregates."""
+
     keys: list[str] | None = None
     limit: int = 1000
     with_info: bool = False
@@ -23,7 +25,7 @@ class _Query(BaseModel):
 
 async def get_aggregates(request: web.Request) -> web.Response:
     """Give the aggregates of an address, all or by their keys."""
-    query, address = query_of(request, _Query), request.match_info["address"]
+    query, address = query_of(request, AggregateQuery), request.match_info["address"]
     found = node_of(request).books.aggregates.of(address, query.keys)
     if not found:
         raise web.HTTPNotFound(text="No aggregate found for this address")

@@ -12,6 +12,7 @@ from hatch_aleph.local.node.messages import load_json, read_message
 from hatch_aleph.local.node.rejection import MalformedMessageError
 from hatch_aleph.local.node.search import (
     PagedFilters,
+    Statuses,
     ended_query,
     live_query,
     read_cursor,
@@ -23,6 +24,13 @@ from hatch_aleph.local.node.times import to_iso
 if TYPE_CHECKING:
     from hatch_aleph.local.node.messages import Message
     from hatch_aleph.local.node.node import Node
+
+
+class HashFilters(PagedFilters):
+    """Filters of the list of hashes: a status besides the others."""
+
+    status: Statuses | None = None
+
 
 _HTTP_STATUS = {"processed": 200, "pending": 202, "rejected": 422}
 _CURSOR_PAGE = 200
@@ -168,9 +176,9 @@ def _list_by_cursor(request: web.Request, filters: PagedFilters) -> web.Response
 
 async def list_hashes(request: web.Request) -> web.Response:
     """List the hashes of live messages by status, newest first."""
-    filters = query_of(request, PagedFilters)
-    wanted = request.query.get("status")
-    query = live_query(filters.model_copy(update={"message_statuses": [wanted] if wanted else None}))
+    filters = query_of(request, HashFilters)
+    wanted = [filters.status] if filters.status else None
+    query = live_query(filters.model_copy(update={"message_statuses": wanted}))
     database = node_of(request).books.database
     order = _order(filters).replace("time", "reception_time")
     rows = query.rows(database, "messages", order, filters.pagination, _offset(filters))

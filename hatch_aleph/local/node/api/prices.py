@@ -123,7 +123,9 @@ def _answer_costs(content: Any, costs: list[Cost]) -> web.Response:
     )
 
 
-class _CostQuery(BaseModel):
+class CostQuery(BaseModel):
+    """What can be asked of costs."""
+
     address: str | None = None
     item_hash: str | None = None
     payment_type: Literal["hold", "superfluid", "credit"] = "credit"
@@ -131,7 +133,7 @@ class _CostQuery(BaseModel):
 
 async def get_costs(request: web.Request) -> web.Response:
     """Sum what live messages cost, of an address or of all."""
-    query, node = query_of(request, _CostQuery), node_of(request)
+    query, node = query_of(request, CostQuery), node_of(request)
     rows = [
         row
         for row in node.books.database.all("SELECT * FROM costs WHERE payment_type = ?", (query.payment_type,))

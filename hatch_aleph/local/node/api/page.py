@@ -1,0 +1,79 @@
+"""The page at ``/``, and what only it asks for: the files inside a volume."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import hashlib
+import itertools
+import zipfile
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, unprocessable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SHOWN_ENTRIES = 5000
+_SQUASHFS = b"hsqs"
+
+
+async def get_page(request: web.Request) -> web.Response:  # noqa: ARG001 - a handler takes its request
+    """Show programs, messages, volumes, balances and logs in a browser."""
+    text, policy = _page()
+    headers = {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Cache-Control": "no-cache"}
+    return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+@functools.cache
+def _page() -> tuple[str, str]:
+    """Read the page; its policy lets no script run but its own, whatever a message may contain."""
+    text = resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    script = text.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self' ws:"
+    return text, policy
+
+
+async def get_volume(request: web.Request) -> web.Response:
+    """List the files inside a volume: a squashfs image or a zip archive."""
+    file_hash = item_hash_of(request, "file_hash", "Invalid hash")
+    node = node_of(request)
+    if not node.books.files.exists(file_hash):
+        raise web.HTTPNotFound(text="The node does not have this file's bytes.")
+    try:
+        entries = await asyncio.to_thread(_list, node.books.files.path(file_hash))
+    except Exception as error:
+        raise unprocessable("This is no readable squashfs image or zip archive.") from error
+    return answer({"entries": entries[:_SHOWN_ENTRIES], "more": max(0, len(entries) - _SHOWN_ENTRIES)})
+
+
+def _list(path: Path) -> list[dict[str, Any]]:
+    with path.open("rb") as file:
+        is_image = file.read(4) == _SQUASHFS
+    entries = _image_entries(path) if is_image else _archive_entries(path)
+    return list(itertools.islice(entries, 20 * _SHOWN_ENTRIES))
+
+
+def _image_entries(path: Path) -> Iterator[dict[str, Any]]:
+    from hatch_aleph.squashfs import list_image
+
+    for member in list_image(path):
+        if member.kind != "directory":
+            yield {"path": _printable(member.path), "size": member.size, "target": _printable(member.target or "")}
+
+
+def _archive_entries(path: Path) -> Iterator[dict[str, Any]]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield {"path": _printable(info.filename), "size": info.file_size, "target": ""}
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
