@@ -7,6 +7,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "build": ("build", "build", "Build the code image, the packages image and the manifest."),
     "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
     "serve": ("serve", "serve", "Run the built images here, as the VM would."),
+    "run": ("serve", "run", "Fetch a live program from a node and run it here."),
     "node": ("node", "node", "Run the network on this machine: a node and a host."),
     "faucet": ("node", "faucet", "Give credits and tokens of a local node to an address."),
     "account": ("account", "account", "Make and show accounts."),

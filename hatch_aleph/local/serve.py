@@ -25,7 +25,7 @@ async def serve_network(
         folder: Where messages, files and volumes are kept.
         port: Port; 0 takes a free one.
         source: URL of another node whose programs the host runs; none of our own is started then.
-        cache: Where unpacked images are kept.
+        cache: Where unpacked images are kept; the tool's own cache by default.
         notice: Told what a developer should know, a line each.
         ready: Told the URL once requests are answered.
 
@@ -34,11 +34,14 @@ async def serve_network(
     """
     from aiohttp import web
 
+    from hatch_aleph.build.cache import default_root
     from hatch_aleph.local.host import Host
     from hatch_aleph.local.node import Node
 
     application = web.Application() if source else Node(folder / "node").application()
-    host = Host(source or "", folder / "host", cache or folder / "cache", notice=notice, schedules=source is None)
+    host = Host(
+        source or "", folder / "host", cache or default_root() / "host", notice=notice, schedules=source is None
+    )
     host.attach(application)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
     await runner.setup()

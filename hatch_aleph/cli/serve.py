@@ -1,0 +1,169 @@
+"""``hatch-aleph serve`` and ``run``: a program on this machine, as the VM would run it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.errors import HatchAlephError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.local.host import Answer, Observer, ProgramSpec, StartError
+    from hatch_aleph.project import Project
+
+DEFAULT_PORT = 8000
+_NOT_WATCHED = ("dist", "build", ".aleph", ".nox")  # beside those that watchfiles leaves out itself
+
+_PORT = click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes a free one."
+)
+_PYTHON = click.option(
+    "--python",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Interpreter of the runtime's version.",
+)
+
+
+@click.command(epilog="Example: hatch-aleph serve --port 8000 --reload")
+@common(project=True)
+@_PORT
+@_PYTHON
+@click.option("--reload", "watch", is_flag=True, help="Build and start again when a file of the project changes.")
+@click.option("--bare", is_flag=True, help="Without the entry adapter, to see what it cures.")
+@click.option("--no-build", is_flag=True, help="Serve what is in dist/ without building it.")
+def serve(shared: Common, *, port: int, python: Path | None, watch: bool, bare: bool, no_build: bool) -> None:
+    """Build the project and run it here, as the VM would: same Python, same paths, same quirks."""
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.build import build_artifact
+
+    project = shared.project()
+    dist = project.root / "dist"
+
+    def build() -> Artifact:
+        if no_build:
+            return Artifact.find(dist)
+        return build_artifact(project, dist, profile=shared.profile, notice=shared.output.notice)
+
+    async def spec() -> ProgramSpec:
+        from hatch_aleph.local.host import built
+
+        artifact = build()
+        return _bare(await built(artifact), artifact) if bare else await built(artifact)
+
+    async def changed() -> ProgramSpec:
+        while True:
+            await _next_change(project)
+            try:
+                return await spec()
+            except HatchAlephError as error:  # the old one runs on until the mistake is mended
+                shared.output.failure(error)
+
+    _serve(shared, spec, port=port, python=python, changed=changed if watch else None, volumes=project.root / ".aleph")
+
+
+@click.command(epilog="Example: hatch-aleph run 3a1f... --node https://api2.aleph.im")
+@common(node=True)
+@click.argument("item_hash")
+@_PORT
+@_PYTHON
+@click.option(
+    "--inside-runtime", is_flag=True, help="Run it in the runtime's own image, under its own init (Linux, root)."
+)
+def run(shared: Common, *, item_hash: str, port: int, python: Path | None, inside_runtime: bool) -> None:
+    """Fetch a live program from a node and run it here."""
+    import aiohttp
+
+    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.local.host import published
+    from hatch_aleph.local.host.source import Source
+
+    async def spec() -> ProgramSpec:
+        async with aiohttp.ClientSession() as session:
+            source = Source(shared.nodes[0], default_root() / "host", session)
+            return await published(source, item_hash, runtime_image=inside_runtime)
+
+    _serve(shared, spec, port=port, python=python, changed=None, volumes=Path(".aleph"))
+
+
+def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed: Any, volumes: Path) -> None:
+    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.local.host import place_here, serve_images
+
+    async def main() -> None:
+        program = await spec()
+        place = place_here(
+            program.python,
+            cache=default_root() / "host",
+            volumes=volumes / "volumes",
+            python=python,
+            notice=shared.output.notice,
+        )
+        await serve_images(program, place, port, observer=_observer(shared), opened=_opened(shared), changed=changed)
+
+    asyncio.run(main())
+
+
+def _opened(shared: Common) -> Callable[[str], None]:
+    def opened(url: str) -> None:
+        shared.output.event("ready", url=url)
+        if not shared.output.as_json:
+            click.echo(f"Serving at {url} (Ctrl-C ends it)", err=True)
+
+    return opened
+
+
+def _observer(shared: Common) -> Observer:
+    from hatch_aleph.local.host import Observer
+
+    output = shared.output
+
+    def request(method: str, target: str, answer: Answer) -> None:
+        output.event("request", method=method, target=target, status=answer.status, seconds=answer.seconds)
+        if not output.as_json:
+            colour = "green" if answer.status < 400 else "red" if answer.status >= 500 else "yellow"  # noqa: PLR2004 - HTTP
+            status = click.style(str(answer.status), fg=colour)
+            click.echo(f"{status} {method} {target}  {answer.seconds * 1000:.1f} ms", err=True)
+            if answer.detail:
+                click.echo(f"    {answer.detail}", err=True)
+
+    def line(text: str) -> None:
+        output.event("log", line=text)
+        if not output.as_json:
+            click.echo(click.style("| ", dim=True) + text, err=True)
+
+    def started(seconds: float) -> None:
+        output.event("started", seconds=seconds)
+        if not output.as_json:
+            click.echo(f"Started in {seconds:.2f} s", err=True)
+
+    def failed(error: StartError) -> None:
+        output.event("failed", message=str(error), cause=error.cause)
+        if not output.as_json:
+            click.echo(click.style("It does not start: ", fg="red") + f"{error}\n{error.cause}", err=True)
+
+    return Observer(line=line, request=request, started=started, failed=failed)
+
+
+def _bare(spec: ProgramSpec, artifact: Artifact) -> ProgramSpec:
+    """Return the program with its own entrypoint instead of the adapter's."""
+    import dataclasses
+
+    return dataclasses.replace(
+        spec, entrypoint=artifact.manifest.program["code"]["entrypoint"].removeprefix("aleph_entry:")
+    )
+
+
+async def _next_change(project: Project) -> None:
+    """Return once a file of the project has changed."""
+    from watchfiles import DefaultFilter, awatch
+
+    ignored = (*DefaultFilter.ignore_dirs, *_NOT_WATCHED)
+    async for _ in awatch(project.root, watch_filter=DefaultFilter(ignore_dirs=ignored)):
+        return
