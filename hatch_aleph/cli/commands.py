@@ -5,6 +5,9 @@ from __future__ import annotations
 # name -> (module, attribute, one line of help); the help stands here so that `--help` imports no command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "build": ("build", "build", "Build the code image, the packages image and the manifest."),
+    "lock": ("lock", "lock", "Write or refresh pylock.toml for the runtime."),
+    "inspect": ("inspect", "inspect", "Tell what weighs what in the images."),
+    "cache": ("cache", "cache", "Show, prune and clear what builds keep."),
     "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
     "serve": ("serve", "serve", "Run the built images here, as the VM would."),
     "run": ("serve", "run", "Fetch a live program from a node and run it here."),

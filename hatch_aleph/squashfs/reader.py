@@ -96,6 +96,22 @@ class Image:
         with self._damage():
             yield from self._library.iter_file(inode)
 
+    def storage(self, inode: Any) -> tuple[int, int, int, int]:
+        """Tell where a file's content is stored.
+
+        Returns:
+            Bytes of its blocks as stored; number of the fragment block with its tail, or -1; bytes of the tail; bytes
+            of that whole fragment block as stored.
+        """
+        library = self._library
+        with self._damage():
+            blocks = library._read_block_list(inode.block_start, inode.block_offset, inode.blocks)  # noqa: SLF001 - the library has no public way
+            stored = sum(size & (_UNCOMPRESSED - 1) for size in blocks)
+            if not inode.frag_bytes:
+                return stored, -1, 0, 0
+            _, size = library._read_fragment(inode.fragment)  # noqa: SLF001 - as above
+        return stored, inode.fragment, inode.frag_bytes, size & (_UNCOMPRESSED - 1)
+
     def _member(self, base: str, name: bytes, inode: Any) -> tuple[Member, Any]:
         path = base + name.decode("utf-8", "surrogateescape")
         if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:

@@ -36,7 +36,9 @@ class Inputs:
         kind: Which file tells the dependencies.
         file: That file.
         content: Its bytes; b"" for pyproject.toml, whose relevant parts are in ``wanted``.
-        wanted: Digest of what the project asks for: dependencies, extras, groups, uv's configuration, runtime.
+        wanted: Digest of what the project asks for, the same on every machine: dependencies, extras, groups, its
+            configuration of uv, runtime.
+        machine: Digest of what this machine adds: uv's own configuration files and variables.
         any: Whether there is anything to vendor.
     """
 
@@ -44,6 +46,7 @@ class Inputs:
     file: Path
     content: bytes
     wanted: str
+    machine: str
     any: bool
 
     @property
@@ -54,7 +57,7 @@ class Inputs:
     @property
     def digest(self) -> str:
         """Digest of all of it."""
-        return key_of(self.kind, hashlib.sha256(self.content).hexdigest(), self.wanted)
+        return key_of(self.kind, hashlib.sha256(self.content).hexdigest(), self.wanted, self.machine)
 
 
 def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
@@ -72,16 +75,16 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         list(settings.groups) and [settings.groups, project.groups],
         sorted(settings.allow_source),
         project.pyproject.get("tool", {}).get("uv", {}),
-        _configuration(project.root),
         [runtime.python, runtime.platform],
     )
+    machine = key_of(_configuration(project.root))
     for kind, file in _locks(project.root):
         content = file.read_bytes()
         if kind == "requirements.txt" and not hashed(content.decode("utf-8", "replace")):
             continue
-        return Inputs(kind, file, content, wanted, any=True)
+        return Inputs(kind, file, content, wanted, machine, any=True)
     anything = bool(project.dependencies or settings.extras or settings.groups)
-    return Inputs("pyproject.toml", project.root / "pyproject.toml", b"", wanted, any=anything)
+    return Inputs("pyproject.toml", project.root / "pyproject.toml", b"", wanted, machine, any=anything)
 
 
 def hashed(text: str) -> bool:

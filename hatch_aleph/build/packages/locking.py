@@ -1,0 +1,106 @@
+"""Writes or refreshes ``pylock.toml`` for the runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_aleph import runtimes
+from hatch_aleph.artifact import write_atomic
+from hatch_aleph.build.cache import Cache
+from hatch_aleph.build.packages.inputs import gather
+from hatch_aleph.build.packages.lock import parse
+from hatch_aleph.build.packages.resolve import Resolver
+from hatch_aleph.build.packages.uvtool import Uv
+from hatch_aleph.errors import DependencyError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hatch_aleph.project import Project
+
+
+@dataclass(frozen=True)
+class LockChange:
+    """What a lock says now that it did not say before.
+
+    Attributes:
+        file: The lock.
+        added: ``name version``.
+        removed: ``name version``.
+        changed: ``name old -> new``.
+    """
+
+    file: Path
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def write_lock(
+    project: Project,
+    profile: str | None,
+    *,
+    upgrade: tuple[str, ...] | bool = False,
+    check: bool = False,
+    offline: bool = False,
+    notice: Callable[[str], None] = lambda _: None,
+) -> LockChange:
+    """Resolve the project's dependencies for its runtime and write ``pylock.toml``.
+
+    Versions of a lock that is there are kept where they still fit.
+
+    Args:
+        project: Whose dependencies.
+        profile: Whose extras, groups and runtime.
+        upgrade: Names that may change all the same, or True for all.
+        check: Write nothing; a lock that would change is an error.
+        offline: Ask no index.
+        notice: Told what the user should know.
+
+    Raises:
+        DependencyError: When there is no solution, or the lock is stale and ``check`` is set.
+    """
+    settings = project.settings(profile)
+    runtime = runtimes.find(settings.runtime, settings.python)
+    if runtime is None:  # checked with the settings
+        raise SettingsError(f"unknown runtime {settings.runtime}")
+    cache = Cache.default()
+    inputs = gather(project, settings, runtime)
+    file = project.root / "pylock.toml"
+    old = file.read_text("utf-8") if file.is_file() else ""
+    with cache.scratch() as scratch:
+        uv = Uv(project.root, runtime, None, offline=offline)
+        text = Resolver(project, settings, uv, cache, scratch, notice).lock_text(inputs, upgrade=upgrade)
+    change = _compare(file, _versions(old, str(file)), _versions(text, str(file)))
+    if check and text != old:
+        raise DependencyError(
+            "the lock is stale" if old else "there is no lock", where=str(file), hint="hatch-aleph lock"
+        )
+    if text != old and not check:
+        try:
+            write_atomic(file, text)
+        except OSError as error:
+            raise DependencyError(error.strerror or "cannot be written", where=str(file)) from error
+    return change
+
+
+def _versions(text: str, where: str) -> dict[str, str]:
+    try:
+        return {each["name"]: str(each.get("version", "")) for each in parse(text).get("packages", [])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DependencyError(
+            f"not a pylock.toml: {error}", where=where, hint="Remove it, and write it again: hatch-aleph lock"
+        ) from error
+
+
+def _compare(file: Path, old: dict[str, str], new: dict[str, str]) -> LockChange:
+    return LockChange(
+        file,
+        added=tuple(f"{name} {new[name]}".strip() for name in sorted(new.keys() - old.keys())),
+        removed=tuple(f"{name} {old[name]}".strip() for name in sorted(old.keys() - new.keys())),
+        changed=tuple(
+            f"{name} {old[name]} -> {new[name]}" for name in sorted(new.keys() & old.keys()) if new[name] != old[name]
+        ),
+    )

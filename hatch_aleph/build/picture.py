@@ -1,0 +1,124 @@
+"""A picture of an image's sizes: a treemap in one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hatch_aleph.build.sizes import Sizes
+
+_WIDTH, _HEIGHT = 1200.0, 700.0
+_MIN_LABEL = 60.0  # no narrower box gets a name
+_CHARACTER = 7.0
+_COLOURS = {
+    "extensions": "#5b7db1", "bytecode": "#c98f4e", "sources": "#6fa37a", "tests": "#b35f5f", "typing": "#9a7bb0",
+    "metadata": "#8a8a8a", "data": "#b9a64f",
+}  # fmt: skip
+_STYLE = """
+body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #222;
+  background: #fff }
+svg { width: 100%; height: auto } text { font-size: 12px; fill: #fff; pointer-events: none }
+table { border-collapse: collapse; margin-top: 1.5rem } th, td { padding: .2rem .9rem; text-align: right }
+th:first-child, td:first-child { text-align: left } tr:nth-child(even) { background: #f3f3f3 }
+.key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 1rem }
+"""
+
+
+class Box(NamedTuple):
+    """A rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def render(title: str, sizes: Sizes) -> str:
+    """Return the page: boxes as large as what they stand for is in the image, and the same as a table."""
+    owners = sizes.by_owner()
+    keys = "".join(f'<span class="key" style="background:{colour}"></span>{kind}' for kind, colour in _COLOURS.items())
+    rows = "".join(
+        f"<tr><td>{html.escape(owner)} {html.escape(sizes.owners.get(owner, ''))}</td><td>{weight.files}</td>"
+        f"<td>{weight.installed / 1e6:.2f}</td><td>{weight.compressed / 1e6:.2f}</td>"
+        f"<td>{weight.bytecode / 1e6:.2f}</td></tr>"
+        for owner, weight in owners.items()
+    )
+    name = html.escape(title)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
+        f"<h1>{name}</h1><p>{sizes.image / 1e6:.1f} MB, {len(sizes.files)} files. {keys}</p>"
+        f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="What weighs what">'
+        f"{''.join(_shapes(sizes))}</svg>"
+        "<table><tr><th>distribution</th><th>files</th><th>installed MB</th><th>compressed MB</th>"
+        f"<th>of it bytecode</th></tr>{rows}</table></html>\n"
+    )
+
+
+def squarify(weights: Sequence[float], box: Box) -> list[Box]:
+    """Divide a box into areas in proportion to weights, near to squares (Bruls, Huizing, van Wijk 2000).
+
+    Args:
+        weights: Positive, the largest first.
+        box: What is divided.
+    """
+    boxes: list[Box] = []
+    scale = box.width * box.height / sum(weights) if weights else 0.0
+    start = 0
+    while start < len(weights):
+        short = min(box.width, box.height)
+        end = start + 1
+        while end < len(weights) and _worst(weights[start : end + 1], short, scale) <= _worst(
+            weights[start:end], short, scale
+        ):
+            end += 1
+        row = weights[start:end]
+        depth = sum(row) * scale / short if short else 0.0
+        position = 0.0
+        for weight in row:
+            length = weight * scale / depth if depth else 0.0
+            if box.width >= box.height:
+                boxes.append(Box(box.x, box.y + position, depth, length))
+            else:
+                boxes.append(Box(box.x + position, box.y, length, depth))
+            position += length
+        box = (
+            Box(box.x + depth, box.y, box.width - depth, box.height)
+            if box.width >= box.height
+            else Box(box.x, box.y + depth, box.width, box.height - depth)
+        )
+        start = end
+    return boxes
+
+
+def _worst(row: Sequence[float], short: float, scale: float) -> float:
+    """Return the worst ratio of sides in a row along the short side."""
+    total = sum(row) * scale
+    return max(short * short * max(row) * scale / total**2, total**2 / (short * short * min(row) * scale))
+
+
+def _shapes(sizes: Sizes) -> Iterator[str]:
+    owners = [(owner, weight) for owner, weight in sizes.by_owner().items() if weight.compressed > 0]
+    for (owner, weight), box in zip(
+        owners, squarify([weight.compressed for _, weight in owners], Box(0, 0, _WIDTH, _HEIGHT)), strict=True
+    ):
+        kinds: dict[str, float] = {}
+        for file in sizes.files:
+            if file.owner == owner and file.compressed:
+                kinds[file.kind] = kinds.get(file.kind, 0.0) + file.compressed
+        ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        for (kind, size), part in zip(ranked, squarify([size for _, size in ranked], box), strict=True):
+            label = html.escape(f"{owner}: {kind}, {size / 1e6:.2f} MB of {weight.compressed / 1e6:.2f} MB")
+            yield (
+                f'<rect x="{part.x:.1f}" y="{part.y:.1f}" width="{part.width:.1f}" height="{part.height:.1f}" '
+                f'fill="{_COLOURS[kind]}" stroke="#fff" stroke-width=".5"><title>{label}</title></rect>'
+            )
+        yield (
+            f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" fill="none" '
+            'stroke="#fff" stroke-width="2"/>'
+        )
+        room = int(box.width / _CHARACTER) - 1
+        if box.width > _MIN_LABEL and box.height > 2 * _CHARACTER:
+            yield f'<text x="{box.x + 5:.1f}" y="{box.y + 15:.1f}">{html.escape(owner[:room])}</text>'

@@ -1,0 +1,169 @@
+"""What weighs what in an image: installed and compressed, by distribution, folder and kind."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hatch_aleph.build.packages.selection import is_test, is_typing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+Kind = Literal["extensions", "bytecode", "sources", "tests", "typing", "metadata", "data"]
+OWN = ".aleph"  # the image's description of itself
+
+
+@dataclass(frozen=True)
+class FileSize:
+    """One file.
+
+    Attributes:
+        path: In the image.
+        owner: The distribution that it belongs to; for code, the first folder.
+        kind: What it is for.
+        installed: Its bytes.
+        compressed: Its bytes in the image; of a block shared with others its share, so sums are right.
+    """
+
+    path: str
+    owner: str
+    kind: Kind
+    installed: int
+    compressed: float
+
+
+@dataclass
+class Weight:
+    """A sum over files."""
+
+    files: int = 0
+    installed: int = 0
+    compressed: float = 0.0
+    bytecode: float = 0.0
+
+    def add(self, file: FileSize) -> None:
+        """Count a file; bytecode is counted compressed."""
+        self.files += 1
+        self.installed += file.installed
+        self.compressed += file.compressed
+        if file.kind == "bytecode":
+            self.bytecode += file.compressed
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """All files of an image.
+
+    Attributes:
+        image: Bytes of the image file.
+        files: Sorted by path.
+        owners: Version by distribution.
+    """
+
+    image: int
+    files: tuple[FileSize, ...]
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+    def by_owner(self) -> dict[str, Weight]:
+        """Sum by distribution, the heaviest first."""
+        return _sums(self.files, lambda file: file.owner)
+
+    def by_kind(self) -> dict[str, Weight]:
+        """Sum by kind, the heaviest first."""
+        return _sums(self.files, lambda file: file.kind)
+
+    def by_folder(self, depth: int = 2) -> dict[str, Weight]:
+        """Sum by folder down to a depth, the heaviest first."""
+        return _sums(self.files, lambda file: "/".join(file.path.split("/")[:-1][:depth]) or ".")
+
+    def savings(self) -> dict[str, float]:
+        """Return what each named pruning would save at most, in compressed bytes."""
+        rules: dict[str, Callable[[str], bool]] = {"tests": is_test, "typing": is_typing}
+        return {name: sum(file.compressed for file in self.files if rule(file.path)) for name, rule in rules.items()}
+
+
+def measure(image: Path) -> Sizes:
+    """Read the sizes of all files in an image.
+
+    Raises:
+        SquashfsError: When it is no image, or damaged.
+    """
+    from hatch_aleph.squashfs.reader import open_image
+
+    found: list[tuple[str, int, int, int, int]] = []
+    tails: dict[int, int] = defaultdict(int)
+    shared: dict[int, int] = {}
+    records: dict[str, str] = {}
+    with open_image(image) as opened:
+        for member, inode in opened.members():
+            if member.kind != "file":
+                continue
+            blocks, fragment, tail, size = opened.storage(inode)
+            found.append((member.path, member.size, blocks, fragment, tail))
+            tails[fragment] += tail
+            shared[fragment] = size
+            if member.path.endswith(".dist-info/RECORD"):
+                records[member.path] = b"".join(opened.content(inode)).decode("utf-8", "replace")
+    owners, versions = _owners(records)
+    files = [
+        FileSize(
+            path,
+            owners.get(_source(path)) or (OWN if path.startswith(f"{OWN}/") else path.partition("/")[0]),
+            kind_of(path),
+            size,
+            blocks + (shared[fragment] * tail / tails[fragment] if tail else 0),
+        )
+        for path, size, blocks, fragment, tail in found
+    ]
+    return Sizes(image.stat().st_size, tuple(sorted(files, key=lambda file: file.path)), versions)
+
+
+def kind_of(path: str) -> Kind:
+    """Tell what a file is for."""
+    if is_test(path):
+        return "tests"
+    if path.endswith(".pyc"):
+        return "bytecode"
+    if is_typing(path):
+        return "typing"
+    if path.endswith(".py"):
+        return "sources"
+    if ".dist-info/" in path or path.startswith(f"{OWN}/"):
+        return "metadata"
+    return "extensions" if path.endswith(".so") or ".so." in path else "data"
+
+
+def _owners(records: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the distribution of each path that a RECORD names, and each distribution's version."""
+    import csv
+    import io
+
+    from hatch_aleph.build.packages.lock import normalize
+
+    owners, versions = {}, {}
+    for path, text in records.items():
+        name, _, version = path.rpartition("/")[0].removesuffix(".dist-info").partition("-")
+        owner = normalize(name)
+        versions[owner] = version
+        for row in csv.reader(io.StringIO(text)):
+            owners[row[0]] = owner
+    return owners, versions
+
+
+def _source(path: str) -> str:
+    """Return the source of a bytecode file, which no RECORD names; any other path as it is."""
+    folder, _, name = path.rpartition("/")
+    if not path.endswith(".pyc") or folder.rpartition("/")[2] != "__pycache__":
+        return path
+    parent = folder.rpartition("/")[0]
+    return f"{parent}/{name.partition('.')[0]}.py".lstrip("/")
+
+
+def _sums(files: Iterable[FileSize], key: Callable[[FileSize], str]) -> dict[str, Weight]:
+    sums: dict[str, Weight] = defaultdict(Weight)
+    for file in files:
+        sums[key(file)].add(file)
+    return dict(sorted(sums.items(), key=lambda item: (-item[1].compressed, item[0])))

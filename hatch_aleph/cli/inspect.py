@@ -1,0 +1,93 @@
+"""``hatch-aleph inspect``: what weighs what."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_aleph.build.sizes import Sizes, Weight
+
+_ROWS = 15
+
+
+@click.command(epilog="Example: hatch-aleph inspect dist --html sizes.html")
+@common(project=True)
+@click.argument("artifact", type=click.Path(path_type=Path), required=False)
+@click.option("--html", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture here.")
+@click.option("--depth", type=click.IntRange(min=1), default=2, show_default=True, help="Depth of the folders.")
+@click.option("--all", "everything", is_flag=True, help="List everything, not the heaviest alone.")
+def inspect(shared: Common, *, artifact: Path | None, picture: Path | None, depth: int, everything: bool) -> None:
+    """Tell what weighs what: by distribution, folder and kind; installed, compressed, bytecode.
+
+    ARTIFACT is a manifest, an image, or a folder with one artifact. [default: dist]
+    """
+    from hatch_aleph.build.inspecting import images_of, measured
+
+    results: list[dict[str, Any]] = []
+    pages: list[str] = []
+    for image in images_of(artifact or shared.project_folder / "dist"):
+        sizes = measured(image)
+        results.append(_fields(image, sizes, depth))
+        if not shared.output.as_json:
+            _show(shared, image, sizes, depth, None if everything else _ROWS)
+        if picture is not None:
+            from hatch_aleph.build.picture import render
+
+            pages.append(render(image.name, sizes))
+    if picture is not None:
+        picture.write_text("".join(pages), "utf-8")
+    shared.output.result({"images": results}, str(picture) if picture else None)
+
+
+def _fields(image: Path, sizes: Sizes, depth: int) -> dict[str, Any]:
+    def table(weights: Mapping[str, Weight]) -> dict[str, Any]:
+        return {
+            name: {**asdict(weight), "compressed": round(weight.compressed), "bytecode": round(weight.bytecode)}
+            for name, weight in weights.items()
+        }
+
+    return {
+        "file": str(image),
+        "size": sizes.image,
+        "installed": sum(file.installed for file in sizes.files),
+        "distributions": table(sizes.by_owner()),
+        "folders": table(sizes.by_folder(depth)),
+        "kinds": table(sizes.by_kind()),
+        "prunings": {name: round(saved) for name, saved in sizes.savings().items()},
+    }
+
+
+def _show(shared: Common, image: Path, sizes: Sizes, depth: int, rows: int | None) -> None:
+    installed = sum(file.installed for file in sizes.files)
+    title = f"{image.name}: {sizes.image / 1e6:.1f} MB, {installed / 1e6:.1f} MB installed, {len(sizes.files)} files"
+    for heading, weights in (
+        (title + "\n\nBy distribution", sizes.by_owner()),
+        ("By folder", sizes.by_folder(depth)),
+        ("By kind", sizes.by_kind()),
+    ):
+        shared.output.table(
+            heading,
+            ("", "files", "installed MB", "compressed MB", "of it bytecode"),
+            [
+                (
+                    name,
+                    str(weight.files),
+                    f"{weight.installed / 1e6:.2f}",
+                    f"{weight.compressed / 1e6:.2f}",
+                    f"{weight.bytecode / 1e6:.2f}",
+                )
+                for name, weight in list(weights.items())[:rows]
+            ],
+        )
+        click.echo()
+    for name, saved in sizes.savings().items():
+        if saved:
+            click.echo(f'prune = ["{name}"] would save up to {saved / 1e6:.2f} MB')
