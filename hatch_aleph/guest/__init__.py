@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Any:
     """Give the app that the guest's init runs for the entrypoint ``name``.
 
     Raises:
-        AttributeError: For names that Python itself looks up (dunders, submodules).
+        AttributeError: For names that Python itself looks up.
         LookupError: When the entrypoint names nothing that can be run.
     """
     if name.startswith("_"):

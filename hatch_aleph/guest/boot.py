@@ -21,7 +21,8 @@ def boot(name: str) -> Entry:
     """Import what the entrypoint names and wrap it; runs once, inside the init's event loop.
 
     Raises:
-        LookupError: When the entrypoint names nothing that can be run.
+        AttributeError: When ``name`` is no entrypoint at all.
+        LookupError: When it names nothing that can be run.
     """
     configuration = read_configuration()
     if built_with_other_packages(configuration):
@@ -34,6 +35,10 @@ def boot(name: str) -> Entry:
         from .executable import Executable  # most programs have none
 
         return Entry(Executable(name, configuration), configuration.seconds)
+    if not all(name.partition(":")):
+        # also where Python looks whether a submodule is loaded already, and goes on to import it
+        message = f"module {__package__!r} has no {name!r}; an entrypoint is written module:attribute"
+        raise AttributeError(message)
     prepare(configuration.code_root, configuration.packages_root)
     return Entry(_program(name, configuration), configuration.seconds)
 
@@ -58,9 +63,6 @@ def find(name: str) -> Any:
         LookupError: When there is no such module or attribute.
     """
     module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        message = f"the entrypoint {name!r} must be written module:attribute"
-        raise LookupError(message)
     found: Any
     try:
         found = importlib.import_module(module_name)

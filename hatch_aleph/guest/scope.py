@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 # adjacent escapes above ASCII, which are decoded together; any other escape; a percent sign alone
-_ESCAPES = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+|%[0-7][0-9A-Fa-f]|%")
+_ESCAPES = "(?:%[89A-Fa-f][0-9A-Fa-f])+|%[0-7][0-9A-Fa-f]|%"
 _UNRESERVED_IN_PATH = "/:@!$&'()*+,;=~"
 _UNRESERVED_IN_QUERY = "/?:@!$'()*,;~&=+"
 # yarl leaves these escaped in a query, since they would change its meaning
@@ -105,7 +105,7 @@ def requote_query(query: str | bytes) -> bytes:
 def _quote_around_escapes(text: str, safe: str, kept: tuple[str, ...]) -> str:
     parts: list[str] = []
     end = 0
-    for match in _ESCAPES.finditer(text):
+    for match in re.finditer(_ESCAPES, text):
         parts += quote(text[end : match.start()], safe=safe), _requote(match[0], kept)
         end = match.end()
     parts.append(quote(text[end:], safe=safe))

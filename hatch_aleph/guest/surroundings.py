@@ -6,18 +6,17 @@ modules ahead of those that the init has already imported, and logging as Python
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import os
 import site
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from types import ModuleType
 
 _STANDARD = str(Path(os.__file__).parent)
 _EXTENSIONS = str(Path(_STANDARD, "lib-dynload"))
@@ -86,8 +85,8 @@ def _standard_names() -> set[str] | frozenset[str]:
     return names
 
 
-def forget_shadowed(folders: Iterable[str]) -> set[str]:
-    """Drop from ``sys.modules`` what the init imported and our folders bring as well.
+def forget_shadowed(folders: Sequence[str]) -> set[str]:
+    """Drop from ``sys.modules`` what the init imported and our folders bring in another version.
 
     The init goes on with the module objects that it holds. What else is preloaded and uses a dropped
     module goes too (the image's aiohttp on the app's yarl ends in a TypeError), and is imported again
@@ -98,33 +97,62 @@ def forget_shadowed(folders: Iterable[str]) -> set[str]:
     """
     main = sys.modules.get("__main__")
     keep = {*_standard_names(), "__main__", __name__.partition(".")[0]}
-    offered = set().union(*map(_names, folders)) - keep
     loaded: dict[str, list[ModuleType]] = {}
     for name, module in list(sys.modules.items()):
         top = name.partition(".")[0]
         if top not in keep and module is not main:
             loaded.setdefault(top, []).append(module)
-    gone = offered & loaded.keys()
-    grown = bool(gone)
-    while grown:
-        users = {top for top in loaded.keys() - gone if any(_uses(module, gone) for module in loaded[top])}
-        gone |= users
-        grown = bool(users)
+    gone: set[str] = set()
+    for folder in folders:
+        gone.update(top for top in _names(folder) & loaded.keys() if not _is_same(sys.modules.get(top), folder))
+    if gone:
+        uses = {top: set().union(*map(_origins, modules)) for top, modules in loaded.items()}
+        users = gone
+        while users:
+            users = {top for top in uses.keys() - gone if not gone.isdisjoint(uses[top])}
+            gone |= users
     for name in list(sys.modules):
         if name.partition(".")[0] in gone:
             del sys.modules[name]
     return gone
 
 
-def _uses(module: ModuleType, names: set[str]) -> bool:
-    """Tell whether a module's globals hold one of those packages, or something that is made by it."""
+def _is_same(module: ModuleType | None, folder: str) -> bool:
+    """Tell whether a folder's copy of a module is the one that is loaded: the same files of the same sizes."""
+    origin = getattr(module, "__file__", None)
+    if module is None or not origin:
+        return False
+    loaded = Path(origin)
+    try:
+        if hasattr(module, "__path__"):
+            return _sizes(loaded.parent) == _sizes(Path(folder, module.__name__))
+        return loaded.stat().st_size == Path(folder, loaded.name).stat().st_size
+    except OSError:  # a module here, a package there
+        return False
+
+
+def _sizes(folder: Path | str) -> dict[str, int]:
+    """Give the size of each module in a package's folder, its subfolders included."""
+    sizes: dict[str, int] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".so")):
+                sizes[entry.name] = entry.stat().st_size
+            elif entry.name != "__pycache__" and entry.is_dir():
+                sizes.update((f"{entry.name}/{name}", size) for name, size in _sizes(entry.path).items())
+    return sizes
+
+
+def _origins(module: ModuleType) -> set[str]:
+    """Give the top-level names of the packages that a module's globals come from."""
+    found = set()
     for value in list(vars(module).values()):
-        origin = None
-        with contextlib.suppress(Exception):  # an attribute of a foreign object may do anything
-            origin = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-        if isinstance(origin, str) and origin.partition(".")[0] in names:
-            return True
-    return False
+        try:
+            origin = getattr(value, "__module__", None) or getattr(value, "__name__", None)
+            found.add(origin.partition(".")[0])  # type: ignore[union-attr]
+        except Exception:  # noqa: BLE001, S112, PERF203 - most have neither; those of foreign objects may do anything
+            continue
+    return found
 
 
 def reset_logging() -> None:

@@ -29,6 +29,12 @@ def test_importing_the_package_loads_nothing_else():
     assert printed == "{'hatch_aleph.guest'} True False\n"
 
 
+def test_its_modules_can_be_imported_from_it():
+    code = "from hatch_aleph.guest import scope, boot; print(scope.__name__, boot.__name__)"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed == "hatch_aleph.guest.scope hatch_aleph.guest.boot\n"
+
+
 @pytest.mark.parametrize("name", ["raw_asgi:app", "raw_asgi:Holder.inner.app"])
 def test_plain_and_dotted_attributes(probes, name):
     with Guest(probes, name) as guest:
@@ -70,7 +76,8 @@ def test_modules_of_packages_and_data_beside_them(run):
         ("raw_asgi:LOG", "'list' object, not an app"),
         ("raw_asgi:make(open)", "plain values only"),
         ("raw_asgi:make(", "plain values only"),
-        ("raw_asgi", "must be written module:attribute"),
+        ("raw_asgi", "an entrypoint is written module:attribute"),
+        ("raw_asgi:", "an entrypoint is written module:attribute"),
     ],
 )
 def test_what_is_wrong_reaches_the_host(probes, name, said):

@@ -66,6 +66,15 @@ def test_vendored_modules_win_over_preloaded_ones_and_over_their_users(run, tmp_
     ]  # fmt: skip
 
 
+def test_the_same_version_stays_loaded(run, tmp_path, image):
+    copies = {name: (image / name).read_text() for name in ("lib_base/__init__.py", "lib_base/part.py", "lib_apart.py")}
+    packages = write(tmp_path / "packages", copies)
+    guest = run(
+        {"main.py": ask(VERSIONS)}, "main:app", packages=packages, preload=PRELOAD, env={"PYTHONPATH": str(image)}
+    )
+    assert json.loads(guest.get("/").body)[-1] == str(image / "lib_base" / "part.py")
+
+
 def test_what_is_not_vendored_stays_loaded(run, tmp_path, image):
     guest = run({"main.py": ask(VERSIONS)}, "main:app", preload=PRELOAD, env={"PYTHONPATH": str(image)})
     assert json.loads(guest.get("/").body)[:3] == ["image", "image", "image"]
@@ -81,6 +90,8 @@ def test_the_real_aiohttp_can_be_shadowed(run, tmp_path):
 
     packages = tmp_path / "packages"
     shutil.copytree(Path(yarl.__file__).parent, packages / "yarl")
+    with (packages / "yarl" / "__init__.py").open("a") as file:
+        file.write("# another version\n")
     text = (
         "import aiohttp, yarl\nfrom aiohttp.client_reqrep import ClientRequest\n"
         "import aiohttp.client_reqrep as r\nreturn [yarl.__file__, r.URL is yarl.URL]"
