@@ -28,8 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m hatch_aleph.squashfs", description="Squashfs images from Python.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    prog = "python -m hatch_aleph.squashfs"
+    parser = argparse.ArgumentParser(prog=prog, description="Squashfs images from Python.")
+    # With prog given, argparse need not format its usage to find it, for which it imports every compressor there is.
+    commands = parser.add_subparsers(prog=prog, required=True, metavar="COMMAND")
     pack = commands.add_parser("pack", help="write a folder into an image")
     pack.add_argument("tree")
     pack.add_argument("image")

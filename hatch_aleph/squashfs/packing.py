@@ -48,7 +48,8 @@ class Packer:
         self._fragments: list[tuple[int, int]] = []
         self._waiting: deque[tuple[FileData, list[bytes]] | Job] = deque()
         self._tails: dict[tuple[int, bytes], tuple[int, int]] = {}
-        self._open = bytearray()
+        self._open: list[bytes] = []
+        self._open_size = 0
         self._open_number = 0
 
     def pack(
@@ -154,17 +155,19 @@ class Packer:
         key = (len(tail), digest)
         place = self._tails.get(key) if digest else None
         if place is None:
-            if len(self._open) + len(tail) > self._block_size:
+            if self._open_size + len(tail) > self._block_size:
                 self._close_fragment()
-            place = (self._open_number, len(self._open))
-            self._open += tail
+            place = (self._open_number, self._open_size)
+            self._open.append(tail)
+            self._open_size += len(tail)
             if digest:
                 self._tails[key] = place
         data.fragment, data.offset = place
 
     def _close_fragment(self) -> None:
-        block = bytes(self._open)
+        block = b"".join(self._open)
         self._open.clear()
+        self._open_size = 0
         self._open_number += 1
         self._waiting.append(self._pool.submit(lambda worker: worker.block(block)))
 
