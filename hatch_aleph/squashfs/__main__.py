@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import gc
 import os
 import sys
 
@@ -18,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         parsed.run(parsed)
+        sys.stdout.flush()
     except SquashfsError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is a command line
         return 1
@@ -28,11 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    # To know the terminal's width, argparse would import shutil, and that every compressor there is.
+    form = functools.partial(argparse.HelpFormatter, width=100)
     prog = "python -m hatch_aleph.squashfs"
-    parser = argparse.ArgumentParser(prog=prog, description="Squashfs images from Python.")
-    # With prog given, argparse need not format its usage to find it, for which it imports every compressor there is.
+    parser = argparse.ArgumentParser(prog=prog, description="Squashfs images from Python.", formatter_class=form)
     commands = parser.add_subparsers(prog=prog, required=True, metavar="COMMAND")
-    pack = commands.add_parser("pack", help="write a folder into an image")
+    pack = commands.add_parser("pack", help="write a folder into an image", formatter_class=form)
     pack.add_argument("tree")
     pack.add_argument("image")
     pack.add_argument("--codec", default="zstd", help="zstd (default), gzip or xz")
@@ -46,10 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         ("list", _list, "print what an image holds"),
         ("verify", _verify, "read all of an image and check it"),
     ):
-        command = commands.add_parser(name, help=text)
+        command = commands.add_parser(name, help=text, formatter_class=form)
         command.add_argument("image")
         command.set_defaults(run=run)
-    unpack = commands.add_parser("unpack", help="write what an image holds into a new or empty folder")
+    unpack = commands.add_parser("unpack", help="write what it holds into a new or empty folder", formatter_class=form)
     unpack.add_argument("image")
     unpack.add_argument("folder")
     unpack.set_defaults(run=_unpack)
@@ -116,5 +120,13 @@ def _say(text: str) -> None:
     print(text)  # noqa: T201 - this is a command line
 
 
+def _run() -> None:
+    """Run as a process of its own, which ends so soon that clearing up would only cost time."""
+    gc.disable()
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _run()

@@ -37,18 +37,20 @@ def walk(root: str, prefix: str = "", *, hardlinks: bool = False) -> Iterator[No
     """
     base = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     originals: Originals | None = {} if hardlinks else None
+    same_encoding = sys.getfilesystemencoding() == "utf-8"
     folders = [(root, base)]
     while folders:
         folder, base = folders.pop()
         subfolders = []
         for item in _listing(folder):
+            path = base + (item.name if same_encoding else _portable(item.name))
             try:
-                node = _node(item, base + _portable(item.name), originals)
+                node = _node(item, path, originals)
             except OSError as error:
                 raise SquashfsError(f"cannot be read: {error.strerror}", path=item.path) from error
             yield node
             if node.kind == "directory":
-                subfolders.append((item.path, f"{node.path}/"))
+                subfolders.append((item.path, f"{path}/"))
         subfolders.reverse()
         folders += subfolders
 

@@ -70,17 +70,19 @@ def write_image(
         SquashfsError: Something cannot be read, cannot be in an image, or the image cannot be written.
     """
     options = options or Options()
-    groups: list[Group | Segment] = []
-    single: list[Entry | Node] = []
-    for item in entries:
-        if isinstance(item, (Group, Segment)):
-            groups.append(item)
-        else:
-            single.append(item)
-    if single:
-        groups.append(Group(single, first))
-    with atomic(os.fspath(image)) as file:
-        return _Writer(file, options, progress).write(groups, sha256=sha256)
+    with _pool(options) as pool:
+        pool.submit(lambda _: None)  # a first thread imports its compressor while entries are looked for here
+        groups: list[Group | Segment] = []
+        single: list[Entry | Node] = []
+        for item in entries:
+            if isinstance(item, (Group, Segment)):
+                groups.append(item)
+            else:
+                single.append(item)
+        if single:
+            groups.append(Group(single, first))
+        with atomic(os.fspath(image)) as file:
+            return _Writer(file, pool, options, progress).write(groups, sha256=sha256)
 
 
 def write_segment(
@@ -121,8 +123,9 @@ def _nodes(entries: Iterable[Entry | Node]) -> Iterable[Node]:
 
 
 class _Writer:
-    def __init__(self, file: BinaryIO, options: Options, progress: Progress | None) -> None:
+    def __init__(self, file: BinaryIO, pool: Pool, options: Options, progress: Progress | None) -> None:
         self._file = file
+        self._pool = pool
         self._options = options
         self._progress = progress
         self._position = 0
@@ -138,12 +141,11 @@ class _Writer:
         self._put(bytes(SIZE))
         if extra:
             self._put(encode_block(extra, None))
-        with _pool(options) as pool:
-            for group in groups:
-                if isinstance(group, Segment):
-                    self._copy(group)
-                else:
-                    self._pack(group, pool)
+        for group in groups:
+            if isinstance(group, Segment):
+                self._copy(group)
+            else:
+                self._pack(group)
         tree = self._names
         self._tables(tree, has_options=bool(extra))
         self._put(bytes(-self._position % DEVICE_BLOCK))
@@ -170,9 +172,9 @@ class _Writer:
         self._file.write(data)
         self._position += len(data)
 
-    def _pack(self, group: Group, pool: Pool) -> None:
+    def _pack(self, group: Group) -> None:
         base, fragments = self._position, len(self._fragments)
-        packer = Packer(pool, self._file, self._options.block_size, self._progress)
+        packer = Packer(self._pool, self._file, self._options.block_size, self._progress)
         contents = packer.pack(
             _nodes(group.entries), group.first, lambda nodes: self._names.add(nodes, base, fragments)
         )
