@@ -65,8 +65,15 @@ def credit_payment(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_time(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content to be signed anew: without its time, and without what it replaced once."""
-    return {key: value for key, value in content.items() if key not in ("time", "replaces")}
+    """Return the content to be signed anew: without its time, what it replaced once, and what nodes fill in as null."""
+    said: dict[str, Any] = _said(content)
+    return {key: value for key, value in said.items() if key not in ("time", "replaces")}
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _said(item) for key, item in value.items() if item is not None}
+    return [_said(item) for item in value] if isinstance(value, list) else value
 
 
 def lost_volumes(content: Mapping[str, Any]) -> list[str]:
