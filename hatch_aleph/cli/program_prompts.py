@@ -71,7 +71,8 @@ def _volumes() -> dict[str, list[dict[str, Any]]]:
 def _variables() -> dict[str, str]:
     found: dict[str, str] = {}
     while _yes("Add an environment variable? They are public for ever. (--skip-env-var)"):
-        found[_text("Name")] = _text("Value")
+        name = _text("Name")
+        found[name] = _text("Value")
     return found
 
 
