@@ -8,24 +8,23 @@ import json
 import os
 import shutil
 import socket
-import tempfile
 import termios
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.local.host import images, libraries
+from hatch_aleph.local.host import images, leftovers, libraries
 from hatch_aleph.local.host.isolation import INSIDE, Isolation
 from hatch_aleph.local.host.memory import MemoryGroup
 from hatch_aleph.local.host.volumes import CODE_ROOT, PACKAGES_ROOT, mounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
 LIBRARIES_ROOT = "/opt/aleph/libs"
-_START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.boot import main; main(sys.argv[1], {fd})"
+_START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.boot import main; main({plan!r}, {fd})"
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -71,7 +70,7 @@ async def launch(spec: ProgramSpec, place: Place, limits: Limits, **more: Any) -
     Raises:
         GuestError: The program's volumes or images cannot be used here.
     """
-    folder = Path(tempfile.mkdtemp(prefix="aleph-"))
+    folder = leftovers.new_folder()
     memory = MemoryGroup.create(folder.name, spec.memory)
     try:
         plan = await asyncio.to_thread(boot_plan, spec, place, limits, folder)
@@ -162,11 +161,13 @@ async def _spawn(plan: dict[str, Any], place: Place, folder: Path, memory: Memor
     try:
         listener.bind(socket_path)
         listener.listen(128)
-        source = _START.format(parent=str(INSIDE), fd=listener.fileno())
+        plan_file = folder / "plan.json"
+        plan_file.write_text(json.dumps(plan))
+        source = _START.format(parent=str(INSIDE), plan=str(plan_file), fd=listener.fileno())
         process = await asyncio.create_subprocess_exec(
             str(place.python),
             *("-OO", "-S", *(("-X", "importtime") if plan.get("measure") else ())),
-            *("-c", source, json.dumps(plan)),
+            *("-c", source),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=screen,
             stderr=screen,

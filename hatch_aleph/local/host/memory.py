@@ -17,20 +17,22 @@ class MemoryGroup:
     folder: Path
 
     @classmethod
+    def named(cls, name: str, root: Path = _ROOT) -> MemoryGroup:
+        """Return the group of a name, whether it is there or not."""
+        own_hierarchy = root / "memory"  # version 1 of control groups
+        return cls((own_hierarchy if own_hierarchy.is_dir() else root) / name)
+
+    @classmethod
     def create(cls, name: str, mebibytes: int, root: Path = _ROOT) -> MemoryGroup | None:
         """Make a group with a limit, or return None where that is not possible."""
-        first = root / "memory"
-        parent, limit = (first, "memory.limit_in_bytes") if first.is_dir() else (root, "memory.max")
-        folder = parent / name
+        group = cls.named(name, root)
+        first = group.folder.parent != root
         try:
-            if parent is root:
+            if not first:
                 (root / "cgroup.subtree_control").write_text("+memory")
-            folder.mkdir()
-        except OSError:
-            return None
-        group = cls(folder)
-        try:
-            (folder / limit).write_text(str(mebibytes * 1024**2))
+            group.folder.mkdir()
+            limit = group.folder / ("memory.limit_in_bytes" if first else "memory.max")
+            limit.write_text(str(mebibytes * 1024**2))
         except OSError:
             group.remove()
             return None

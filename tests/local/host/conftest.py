@@ -72,15 +72,15 @@ def image(tmp_path):
     return make
 
 
-@pytest.fixture(params=["walls", "mapped"])
+@pytest.fixture(params=["kernel", "user", "mapped"])
 def walls(request):
-    """The best isolation that works here, and none."""
+    """Each isolation that works here: with the kernel's own mounts, in a user namespace, and none."""
+    found = isolation.probe()
     if request.param == "mapped":
         return isolation.NONE
-    found = isolation.probe()
-    if not found.walls:
-        pytest.skip("no namespaces here")
-    return found
+    if not found.walls or (request.param == "kernel" and not found.kernel_images):
+        pytest.skip("not possible here")
+    return found if request.param == "kernel" else isolation.Isolation(walls=True, user=True)
 
 
 @pytest.fixture

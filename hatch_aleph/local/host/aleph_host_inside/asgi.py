@@ -58,9 +58,9 @@ def _import_entrypoint(entrypoint: str) -> App:
     return app
 
 
-def unzip(archive: bytes, folder: str) -> None:
-    """Unpack zip code as ``unzip -q`` does, keeping modes."""
-    path = Path(folder, "archive.zip")
+def unzip(archive: bytes, folder: str, keep_as: str | None = None) -> None:
+    """Unpack an archive as ``unzip -q`` does, keeping modes; the archive stays too, in the folder if not said."""
+    path = Path(keep_as or f"{folder}/archive.zip")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(archive)
     with zipfile.ZipFile(path) as opened:

@@ -15,14 +15,14 @@ from typing import Any
 LOG_FORMAT = "%(relativeCreated)4f |V %(levelname)s | %(message)s"
 
 
-def main(plan_text: str, listener_fd: int) -> None:
+def main(plan_file: str, listener_fd: int) -> None:
     """Become the guest that a plan describes and serve its instructions until ``halt``.
 
     Args:
-        plan_text: The boot plan as JSON, see ``BootPlan`` on the host's side.
+        plan_file: The boot plan as JSON, see ``boot_plan`` on the host's side.
         listener_fd: A listening unix socket, the stand-in of the VM's vsock port 52.
     """
-    plan: dict[str, Any] = json.loads(plan_text)
+    plan: dict[str, Any] = json.loads(Path(plan_file).read_text())
     if plan["memory_group"]:
         Path(plan["memory_group"]).write_text("0")
     if plan["walls"] is not None:

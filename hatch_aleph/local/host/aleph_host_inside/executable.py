@@ -35,8 +35,7 @@ def start(configuration: dict[str, Any], plan: dict[str, Any]) -> ExecutableProg
     root = Path(plan["code_root"])
     path = root / configuration["entrypoint"]
     if configuration["encoding"] == "zip":
-        unzip(configuration["code"], str(root))
-        (root / "archive.zip").unlink()
+        unzip(configuration["code"], str(root), keep_as=str(root.parent / "archive.zip"))
     elif configuration["encoding"] == "plain":
         root.mkdir(parents=True, exist_ok=True)
         path.write_bytes(configuration["code"])

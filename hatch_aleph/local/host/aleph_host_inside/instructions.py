@@ -45,6 +45,8 @@ async def serve(listener: socket.socket, plan: dict[str, Any]) -> None:
     configuration = _receive_configuration(connection)
     for key, value in (configuration["variables"] or {}).items():
         os.environ[key] = value
+    if configuration["input_data"] and plan["data_root"]:
+        asgi.unzip(configuration["input_data"], plan["data_root"], keep_as="/opt/input.zip")
     try:
         program = await _start(configuration, plan)
     except Exception as error:
