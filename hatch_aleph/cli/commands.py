@@ -24,5 +24,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "unpersist": ("persist", "unpersist", "Make a persistent program run on demand again."),
     "unpersistent": ("persist", "unpersistent", "The same as unpersist."),
     "logs": ("logs", "logs", "Show what a program has printed on one host."),
+    "domain": ("domain", "domain", "Attach custom domains, list them, check their DNS records."),
     "runtime-checker": ("runtime_checker", "runtime_checker", "Show what a runtime holds: Python, glibc, Node.js ..."),
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.network.domains import KEY, attached, changes
+from hatch_aleph.network.domains import KEY, changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from hatch_aleph.deploy.sender import Sender
     from hatch_aleph.network.client import NodeClient
@@ -20,11 +20,9 @@ def attach_domains(
     return _say(sender, owner, changes(_known(client, owner), dict.fromkeys(domains, item_hash)))
 
 
-def detach_domains(client: NodeClient, sender: Sender, owner: str, item_hashes: Sequence[str]) -> str | None:
-    """Take away the domains that point at some programs; return the message's item hash, or None without any."""
-    known = _known(client, owner)
-    gone = [domain for domain, target in attached(known).items() if target in item_hashes]
-    return _say(sender, owner, changes(known, {}, gone))
+def detach_domains(client: NodeClient, sender: Sender, owner: str, domains: Iterable[str]) -> str | None:
+    """Take domains away; return the message's item hash, or None when none of them is attached."""
+    return _say(sender, owner, changes(_known(client, owner), {}, domains))
 
 
 def _known(client: NodeClient, owner: str) -> Any:

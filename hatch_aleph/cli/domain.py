@@ -1,0 +1,100 @@
+"""``hatch-aleph domain``: custom domains of programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.program_options import session_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hatch_aleph.network.domains import Record
+    from hatch_aleph.programs.domains import Domain
+
+
+@click.group()
+def domain() -> None:
+    """Attach custom domains to programs, and check their DNS records."""
+
+
+@domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
+@common(node=True, account=True)
+@click.argument("name")
+@click.argument("item_hash")
+def attach(shared: Common, *, name: str, item_hash: str) -> None:
+    """Point the domain NAME at a program, and show the DNS records to set."""
+    from hatch_aleph.programs.domains import attach as attach_domain
+
+    with shared.client() as client:
+        done = attach_domain(session_of(shared, client), name, item_hash)
+    lines = [f"{done.name} points at {item_hash}. Set at your DNS provider:", *_lines(done.records)]
+    shared.output.result(_fields(done), "\n".join(lines))
+
+
+@domain.command(epilog="Example: hatch-aleph domain detach api.example.org")
+@common(node=True, account=True)
+@click.argument("name")
+def detach(shared: Common, *, name: str) -> None:
+    """Take the domain NAME away from its program."""
+    from hatch_aleph.programs.domains import detach as detach_domain
+
+    with shared.client() as client:
+        done = detach_domain(session_of(shared, client), name)
+    shared.output.result(_fields(done), f"{done.name} points at no program any more; its DNS records can go.")
+
+
+@domain.command("list", epilog="Example: hatch-aleph domain list 0x1234...")
+@common(node=True, account=True)
+@click.argument("address", required=False)
+def list_domains(shared: Common, *, address: str | None) -> None:
+    """List the domains of ADDRESS, or of your own account."""
+    from hatch_aleph.programs.domains import domains_of
+
+    with shared.client() as client:
+        found = domains_of(client, address or shared.account().address)
+    lines = [f"{each.name}  {each.item_hash}" for each in found] or ["No domains."]
+    shared.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines))
+
+
+@domain.command(epilog="Example: hatch-aleph domain check 0x1234... --json")
+@common(node=True, account=True)
+@click.argument("address", required=False)
+def check(shared: Common, *, address: str | None) -> None:
+    """Look up in DNS whether the domains of ADDRESS, or of your own account, have their records."""
+    from hatch_aleph.errors import HealthError
+    from hatch_aleph.network.domains import DnsOverHttps
+    from hatch_aleph.programs.domains import domains_of
+
+    with shared.client() as client:
+        found = domains_of(client, address or shared.account().address, DnsOverHttps())
+    records = [record for each in found for record in each.records]
+    missing = [record for record in records if not record.found]
+    shared.output.result({"domains": [_fields(each) for each in found]}, "\n".join(_lines(records)) or "No domains.")
+    if missing:
+        raise HealthError(
+            f"{len(missing)} of {len(records)} DNS records are not as they must be",
+            hint="Set them as listed; a change can take as long as the old record's time to live.",
+        )
+
+
+def _fields(each: Domain) -> dict[str, Any]:
+    return {
+        "domain": each.name,
+        "item_hash": each.item_hash,
+        "message": each.message,
+        "records": [asdict(record) for record in each.records],
+    }
+
+
+def _lines(records: Iterable[Record]) -> list[str]:
+    marks = {None: " ", True: "\N{CHECK MARK}", False: "\N{BALLOT X}"}
+    return [
+        f"  {marks[record.found]} {record.name}  {record.type}  {record.value}"
+        + (f"  (now: {', '.join(record.instead)})" if record.found is False and record.instead else "")
+        for record in records
+    ]
