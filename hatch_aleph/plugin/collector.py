@@ -38,6 +38,7 @@ def environment() -> dict[str, Any]:
     start = "exec hatch-aleph" if os.name == "posix" else "hatch-aleph"
     return {
         "detached": True,
+        "installer": "uv",  # pip takes a minute for the SDK and what it brings
         "dependencies": [f"hatch-aleph[deploy]=={__version__}"],
         "scripts": {name: f"{start} {name} {{args}}" for name in COMMANDS},
     }

@@ -75,7 +75,7 @@ def test_build_hook(make_project, hatch):
     root = make_project({"pyproject.toml": PYPROJECT + "\n[tool.hatch.build.hooks.aleph]\n", **FILES})
     hatch(root, "build", "-t", "wheel")
     assert {path.name.split("-", 1)[1] for path in (root / "dist").iterdir()} >= {
-        "1.5-py3-none-any.whl",
+        "1.5-py2.py3-none-any.whl",
         "1.5.aleph.json",
         "1.5-code.squashfs",
     }
