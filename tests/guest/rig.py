@@ -84,7 +84,13 @@ class Guest:
             "old": old,
         }
         self.command = [python, "-OO", "-B", str(HERE / "init_player.py"), json.dumps(said)]
-        self.env = {**os.environ, "ALEPH_PACKAGES_ROOT": str(self.packages), "PYTHONWARNINGS": "", **(env or {})}
+        self.env = {
+            **os.environ,
+            "PYTHONHASHSEED": "0",
+            "ALEPH_PACKAGES_ROOT": str(self.packages),
+            "PYTHONWARNINGS": "",
+            **(env or {}),
+        }
         self.log = ""
 
     def __enter__(self):
@@ -169,19 +175,19 @@ class Guest:
 
 
 @contextlib.contextmanager
-def server(kind: str, target: str, folder: Path, env=None):
+def server(kind: str, target: str, folder: Path, env=None, *, factory=False):
     """Run the same app under uvicorn or gunicorn; yields its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = {
-        "uvicorn": ["uvicorn", "--port", str(port), "--log-level", "error", target],
+        "uvicorn": ["uvicorn", "--port", str(port), "--log-level", "error", *["--factory"] * factory, target],
         "gunicorn": ["gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "4", "--log-level", "error", target],
     }[kind]
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": "", **(env or {})},
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(folder), "PYTHONWARNINGS": "", **(env or {})},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from tests.guest.rig import Guest
 
-VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13"]
+VERSIONS = ["3.9"]  # those from 3.10 on run the whole suite
 
 
 def find(version: str) -> str | None:
