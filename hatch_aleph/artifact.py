@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -214,6 +213,8 @@ def hash_file(file: Path) -> FileHashes:
 
 def write_atomic(file: Path, text: str) -> None:
     """Write a text file so that nobody ever sees half of it."""
+    import tempfile
+
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:

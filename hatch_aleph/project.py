@@ -6,22 +6,18 @@ files, from tags or from code work alike.
 
 from __future__ import annotations
 
-import email.parser
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import ProjectError
-from hatch_aleph.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from hatch_aleph.settings import Settings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,6 +77,8 @@ class Project:
         Raises:
             SettingsError: With all mistakes at once.
         """
+        from hatch_aleph.settings import load_settings
+
         return load_settings(
             self.pyproject.get("tool", {}).get("aleph"), profile, file=str(self.root / "pyproject.toml")
         )
@@ -124,6 +122,8 @@ def load_project(root: Path) -> Project:
         project = _from_hatchling(root, pyproject)
         if project is not None:
             return project
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         return _from_wheel(root, pyproject, build_isolated(root, Path(folder)))
 
@@ -176,6 +176,9 @@ def from_hatchling_metadata(root: Path, pyproject: Mapping[str, Any], metadata: 
 
 
 def _from_wheel(root: Path, pyproject: Mapping[str, Any], wheel: Path) -> Project:
+    import email.parser
+    import zipfile
+
     with zipfile.ZipFile(wheel) as archive:
         name = next(each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
         metadata = email.parser.BytesParser().parsebytes(archive.read(name), headersonly=True)
@@ -207,6 +210,9 @@ def build_isolated(root: Path, folder: Path) -> Path:
     Raises:
         ProjectError: With what the backend said.
     """
+    import shutil
+    import subprocess
+
     from uv import find_uv_bin
 
     copy = folder / "source"

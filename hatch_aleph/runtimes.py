@@ -7,7 +7,6 @@ facts are assumptions: they go into the manifest, and ``hatch-aleph runtime-chec
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 
@@ -123,4 +122,6 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
 
 def suggest(name: str) -> str | None:
     """Return the known runtime name nearest to a wrong one."""
+    import difflib
+
     return next(iter(difflib.get_close_matches(name, KNOWN, n=1)), None)

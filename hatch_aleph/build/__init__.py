@@ -42,6 +42,18 @@ def build_artifact(
     Raises:
         HatchAlephError: Of the kind that fits; nothing half-written is left.
     """
+    from hatch_aleph.build.unchanged import State
+
+    state = State.take(project, destination, profile=profile, ways=(locked, offline, metadata is None))
+    earlier = state.recall()
+    if earlier is not None:
+        return earlier
+    told: list[str] = []
+
+    def noticed(text: str) -> None:
+        told.append(text)
+        notice(text)
+
     from hatch_aleph.build.bytecode import compile_entries
     from hatch_aleph.build.code import build_code
     from hatch_aleph.build.manifest import write_manifest
@@ -61,11 +73,11 @@ def build_artifact(
     except OSError as error:
         raise ImageError(error.strerror or str(error), where=str(destination)) from error
     packages = build_packages(
-        project, settings, runtime, destination, stem=stem, notice=notice, locked=locked, offline=offline
+        project, settings, runtime, destination, stem=stem, notice=noticed, locked=locked, offline=offline
     )
 
     def compiled(entries: list[Entry]) -> list[Entry]:
-        return compile_entries(entries, "/opt/code", runtime, notice=notice)
+        return compile_entries(entries, "/opt/code", runtime, notice=noticed)
 
     code = build_code(
         project,
@@ -92,4 +104,7 @@ def build_artifact(
         write_atomic(path, manifest.to_json())
     except OSError as error:
         raise ImageError(error.strerror or str(error), where=str(path)) from error
-    return Artifact(path, manifest)
+    artifact = Artifact(path, manifest)
+    if not told:  # what was said is to be said again
+        state.keep(artifact, until=packages.until)
+    return artifact

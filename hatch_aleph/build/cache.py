@@ -10,9 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +89,8 @@ class Cache:
 
     def writable(self) -> str | None:
         """Return why nothing can be kept here, or None when it can."""
+        import tempfile
+
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
@@ -101,6 +101,9 @@ class Cache:
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a folder of one's own, gone afterwards; on the cache's file system when that can be written."""
+        import shutil
+        import tempfile
+
         parent: Path | None = self.root / "tmp"
         try:
             self.root.joinpath("tmp").mkdir(parents=True, exist_ok=True)
@@ -126,6 +129,8 @@ class Cache:
         Raises:
             HatchAlephError: When something cannot be removed.
         """
+        import shutil
+
         now = time.time() if clock is None else clock
         freed = 0
         for kind in KINDS:
@@ -146,6 +151,8 @@ class Cache:
         Raises:
             HatchAlephError: When something cannot be removed.
         """
+        import shutil
+
         freed = sum(usage.size for usage in self.usage())
         for folder in (*KINDS, "tmp"):
             if self.root.joinpath(folder).exists():

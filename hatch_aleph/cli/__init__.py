@@ -6,7 +6,6 @@ own command allows.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import signal
@@ -51,6 +50,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command for an unknown one."""
         name = next(iter(args), "")
+        import difflib
+
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         if near and name not in COMMANDS and not name.startswith("-"):
             raise click.UsageError(f"No such command {name!r}. Did you mean `{near[0]}`?", ctx)

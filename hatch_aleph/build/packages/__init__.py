@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
+NOTE = 2  # raised whenever what is noted of a finished build has another form
 FORMAT = 1  # raised whenever the same inputs give another image
 
 
@@ -28,11 +30,14 @@ class PackagesResult:
         image: The packages image; None when there are none.
         distributions: What is in it, pinned.
         warnings: What the user should know before publishing.
+        until: How long the same inputs give this result, seconds since 1970: dependencies without a lock are resolved
+            anew after some time, folders at each build.
     """
 
     image: Image | None
     distributions: tuple[Distribution, ...] = ()
     warnings: tuple[str, ...] = ()
+    until: float = math.inf
 
 
 def build_packages(
@@ -78,20 +83,20 @@ def build_packages(
         return PackagesResult(None)
     interpreter = find_interpreter(runtime, cache, notice) if settings.bytecode else None
     key = key_of(
+        NOTE,
         FORMAT, inputs.digest, inputs.kind, str(project.root), str(destination.absolute()), stem,
         interpreter.version if interpreter else "", settings.exclude, settings.prune, asdict(settings.compression),
         settings.budget_mib, settings.adapter, locked,
     )  # fmt: skip
-    earlier = _earlier(cache, key, destination, forever=inputs.locked or offline)
+    earlier = _earlier(cache, key, destination, offline=offline)
     if earlier is not None:
         return earlier
     from hatch_aleph.build.packages.assemble import Assembly
 
-    started = time.time()
     assembly = Assembly(project, settings, runtime, interpreter, destination, stem, cache, notice, progress)
-    result, lasting = assembly.build(inputs, locked=locked, offline=offline)
-    if lasting and result.image is not None:
-        _remember(cache, key, destination / result.image.file, result, started)
+    result = assembly.build(inputs, locked=locked, offline=offline)
+    if result.image is not None and result.until > time.time():
+        _remember(cache, key, destination / result.image.file, result)
     return result
 
 
@@ -107,12 +112,10 @@ def holds_module(image: Path, module: str) -> bool:
     )
 
 
-def _earlier(cache: Cache, key: str, destination: Path, *, forever: bool) -> PackagesResult | None:
+def _earlier(cache: Cache, key: str, destination: Path, *, offline: bool) -> PackagesResult | None:
     """Return the result of an earlier build whose files are all as it left them."""
-    from hatch_aleph.build.packages.resolve import REMEMBERED_SECONDS
-
     known = cache.load("builds", key)
-    if not known or not (forever or 0 <= time.time() - known["time"] < REMEMBERED_SECONDS):
+    if not known or not (offline or known["until"] > time.time()):
         return None
     image = Image(**known["image"])
     if _stamps(destination / image.file) != known["stamps"]:
@@ -120,15 +123,15 @@ def _earlier(cache: Cache, key: str, destination: Path, *, forever: bool) -> Pac
     distributions = tuple(
         Distribution(name, version, tuple(hashes)) for name, version, hashes in known["distributions"]
     )
-    return PackagesResult(image, distributions, tuple(known["warnings"]))
+    return PackagesResult(image, distributions, tuple(known["warnings"]), known["until"])
 
 
-def _remember(cache: Cache, key: str, image: Path, result: PackagesResult, started: float) -> None:
+def _remember(cache: Cache, key: str, image: Path, result: PackagesResult) -> None:
     cache.store(
         "builds",
         key,
         {
-            "time": started,
+            "until": result.until,
             "image": asdict(result.image) if result.image else None,
             "stamps": _stamps(image),
             "distributions": [[each.name, each.version, each.hashes] for each in result.distributions],

@@ -59,33 +59,28 @@ class Assembly:
         compression = self.settings.compression
         return Options(codec=compression.codec, level=compression.level)
 
-    def build(self, inputs: Inputs, *, locked: bool, offline: bool) -> tuple[PackagesResult, bool]:
-        """Build; also return whether the same inputs will always give the same result."""
-        told: list[str] = []
-
-        def notice(text: str) -> None:
-            told.append(text)
-            self.notice(text)
-
+    def build(self, inputs: Inputs, *, locked: bool, offline: bool) -> PackagesResult:
+        """Build."""
         with ExitStack() as stack:
             scratch = stack.enter_context(self.cache.scratch())
             store = self.cache
             why = self.cache.writable()
             if why:
-                notice(f"Nothing is kept for the next build: the cache {self.cache.root} cannot be written ({why}).")
+                self.notice(
+                    f"Nothing is kept for the next build: the cache {self.cache.root} cannot be written ({why})."
+                )
                 store = Cache(scratch / "cache")
             uv = Uv(self.project.root, self.runtime, self.interpreter, offline=offline)
-            resolver = Resolver(self.project, self.settings, uv, self.cache, scratch, notice)
+            resolver = Resolver(self.project, self.settings, uv, self.cache, scratch, self.notice)
             lock = resolver.resolve(inputs, locked=locked)
             if not lock.packages:
-                return PackagesResult(None), False
+                return PackagesResult(None, until=lock.until)
             vendor = Vendor(
                 self.settings, self.runtime, self.interpreter, self.options, self.cache, store, uv,
                 scratch / "install", self.progress,
             )  # fmt: skip
             vendored = vendor.vendor(lock)
-            result = self._finish(lock, vendored)
-        return result, not told and not any(each.local for each in lock.packages)
+            return self._finish(lock, vendored)
 
     def inputs_digest(self, lock: Lock, vendored: Sequence[Vendored]) -> str:
         """Return the digest of all that decides the image's bytes."""
@@ -126,7 +121,8 @@ class Assembly:
             Distribution(each.name, each.facts.version, (each.digest,) if ":" in each.digest else ())
             for each in vendored
         )
-        return PackagesResult(image, distributions, tuple(sorted(set(warnings))))
+        until = 0 if any(each.local for each in lock.packages) else lock.until
+        return PackagesResult(image, distributions, tuple(sorted(set(warnings))), until)
 
     def _cross_checks(self, vendored: Sequence[Vendored]) -> list[str]:
         """Return warnings that need all distributions together."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.errors import DependencyError, SettingsError
-from hatch_aleph.settings.parse import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,7 +76,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         project.pyproject.get("tool", {}).get("uv", {}),
         [runtime.python, runtime.platform],
     )
-    machine = key_of(_configuration(project.root))
+    machine = key_of(machine_configuration(project.root))
     for kind, file in _locks(project.root):
         content = file.read_bytes()
         if kind == "requirements.txt" and not hashed(content.decode("utf-8", "replace")):
@@ -172,7 +171,7 @@ def _uv_lock(root: Path) -> Path | None:
     return None
 
 
-def _configuration(root: Path) -> list[str]:
+def machine_configuration(root: Path) -> list[str]:
     """Return digests of what else configures uv: its files and variables (which may hold credentials)."""
     if os.name == "nt":
         user = Path(os.environ.get("APPDATA", "")) / "uv"
@@ -187,6 +186,8 @@ def _configuration(root: Path) -> list[str]:
 
 
 def _check_names(project: Project, settings: Settings) -> None:
+    from hatch_aleph.settings.parse import nearest
+
     key = "tool.aleph" if settings.profile is None else f"tool.aleph.profiles.{settings.profile}"
     known: dict[str, Any] = {"extras": project.extras, "groups": project.groups}
     problems = [

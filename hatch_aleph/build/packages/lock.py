@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 import re
 import sys
@@ -60,9 +61,15 @@ class Locked:
 
 @dataclass(frozen=True)
 class Lock:
-    """What is vendored, sorted by name."""
+    """What is vendored.
+
+    Attributes:
+        packages: Sorted by name.
+        until: When to resolve anew, seconds since 1970; infinity for what stands in a file.
+    """
 
     packages: tuple[Locked, ...]
+    until: float = math.inf
 
     @property
     def text(self) -> str:

@@ -73,7 +73,7 @@ class Resolver:
         }[inputs.kind]
         lock = read(inputs, locked)
         own = normalize(self.project.name)
-        return Lock(tuple(each for each in lock.packages if each.name != own))
+        return Lock(tuple(each for each in lock.packages if each.name != own), lock.until)
 
     def lock_text(self, inputs: Inputs, *, upgrade: tuple[str, ...] | bool = False) -> str:
         """Resolve and return the text of a pylock.toml for the runtime.
@@ -143,20 +143,20 @@ class Resolver:
     def _from_project(self, inputs: Inputs, locked: bool) -> Lock:  # noqa: ARG002 - one signature for all kinds
         key = key_of("resolution", inputs.digest, str(self.project.root))
         known = self.cache.load("resolutions", key)
-        if known and (self.uv.offline or 0 <= time.time() - known["time"] < REMEMBERED_SECONDS):
-            text = known["text"]
-        else:
-            text = self._compile(None, [])
+        if not known or not (self.uv.offline or 0 <= time.time() - known["time"] < REMEMBERED_SECONDS):
+            known = {"time": time.time(), "text": self._compile(None, [])}
             if not self._local():  # what lies in folders can change its requirements at any time
-                self.cache.store("resolutions", key, {"time": time.time(), "text": without_credentials(text)})
-        return self._read(text, self.project.root, str(inputs.file))
+                self.cache.store("resolutions", key, {**known, "text": without_credentials(known["text"])})
+        lock = self._read(known["text"], self.project.root, str(inputs.file))
+        return Lock(lock.packages, known["time"] + REMEMBERED_SECONDS)
 
     def _stale(self, inputs: Inputs, why: str, locked: bool) -> Lock:
         hint = "Refresh it: " + ("uv lock" if inputs.kind == "uv.lock" else "hatch-aleph lock")
         if locked:
             raise DependencyError(f"the lock is stale: {why}", where=str(inputs.file), hint=hint)
         self.notice(f"{inputs.file.name} is stale ({why}); resolved anew for this build. {hint}")
-        return self._read(self._compile(self._preferences(inputs), []), self.project.root, str(inputs.file))
+        lock = self._read(self._compile(self._preferences(inputs), []), self.project.root, str(inputs.file))
+        return Lock(lock.packages, 0)
 
     def _preferences(self, inputs: Inputs) -> Path | None:
         """Return a file with the versions of the lock there is, which uv keeps where it can."""
