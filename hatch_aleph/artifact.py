@@ -141,16 +141,21 @@ class Artifact:
         return cls(path, Manifest.from_json(text, where=str(path)))
 
     @classmethod
-    def find(cls, folder: Path) -> Artifact:
-        """Return the one artifact in a folder, the newest when a build left several.
+    def find(cls, folder: Path, profile: str | None = None) -> Artifact:
+        """Return the artifact of a profile in a folder, the newest when builds of several versions left theirs.
 
         Raises:
             ArtifactError: When there is none.
         """
-        found = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
-        if not found:
-            raise ArtifactError("there is no artifact here", where=str(folder), hint="Build it: hatch build -t aleph")
-        return cls.load(found[-1])
+        paths = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        found = next((each for each in map(cls.load, paths) if each.manifest.profile == profile), None)
+        if found is None:
+            of_profile = f" of profile {profile}" if profile else ""
+            target = f"aleph:{profile}" if profile else "aleph"
+            raise ArtifactError(
+                f"there is no artifact{of_profile} here", where=str(folder), hint=f"Build it: hatch build -t {target}"
+            )
+        return found
 
     def file(self, image: Image) -> Path:
         """Return where an image lies."""

@@ -69,7 +69,7 @@ def demo(folder: Path, *, keep: bool) -> None:
         hatch("run", "aleph:faucet", "--node", url)
         answer = hatch("run", "aleph:deploy", "--node", url, "--yes", "--json", capture=True)
         deployed = json.loads(answer.splitlines()[-1])
-        program = deployed["url"].rstrip("/")
+        program = deployed["urls"][0].rstrip("/")
         print("\nThe program answers:")
         for path, body in (
             ("/", None),

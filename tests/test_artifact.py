@@ -1,5 +1,6 @@
 """The manifest is the whole interface: it survives a round trip and guards its images."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -73,6 +74,15 @@ def test_an_image_outside_of_the_folder_is_refused(artifact, tmp_path):
 def test_no_artifact(tmp_path):
     with pytest.raises(ArtifactError, match="there is no artifact here"):
         Artifact.find(tmp_path)
+
+
+def test_each_profile_has_its_own_artifact(artifact, tmp_path):
+    staging = dataclasses.replace(artifact.manifest, profile="staging")
+    write_atomic(tmp_path / "x-1-staging.aleph.json", staging.to_json())
+    assert Artifact.find(tmp_path).manifest.profile is None
+    assert Artifact.find(tmp_path, "staging").manifest.profile == "staging"
+    with pytest.raises(ArtifactError, match="no artifact of profile production here"):
+        Artifact.find(tmp_path, "production")
 
 
 def test_hashes_of_a_file_of_many_blocks(tmp_path):

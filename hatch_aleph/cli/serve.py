@@ -48,7 +48,7 @@ def serve(shared: Common, *, port: int, python: Path | None, watch: bool, bare: 
 
     def build() -> Artifact:
         if no_build:
-            return Artifact.find(dist)
+            return Artifact.find(dist, shared.profile)
         return build_artifact(project, dist, profile=shared.profile, notice=shared.output.notice)
 
     async def spec() -> ProgramSpec:

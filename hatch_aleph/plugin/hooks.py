@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hatch_aleph.plugin.build_hook import AlephBuildHook
     from hatch_aleph.plugin.builder import AlephBuilder
     from hatch_aleph.plugin.collector import AlephEnvironmentCollector
+    from hatch_aleph.plugin.publisher import AlephPublisher
 
 
 @hookimpl
@@ -34,3 +35,11 @@ def hatch_register_environment_collector() -> type[AlephEnvironmentCollector]:
     from hatch_aleph.plugin.collector import AlephEnvironmentCollector
 
     return AlephEnvironmentCollector
+
+
+@hookimpl
+def hatch_register_publisher() -> type[AlephPublisher]:
+    """Give the publisher of ``hatch publish -p aleph``."""
+    from hatch_aleph.plugin.publisher import AlephPublisher
+
+    return AlephPublisher

@@ -16,7 +16,6 @@ import pytest
 from uv import find_uv_bin
 
 from hatch_aleph import interpreters
-
 from tests.whole.conftest import SAMPLE
 
 pytestmark = [pytest.mark.index, pytest.mark.timeout(600)]
@@ -116,7 +115,7 @@ def uvicorn(project, deployed, tmp_path_factory):
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS, ids=lambda value: str(value)[:40])
 def test_answers_are_those_of_uvicorn(deployed, uvicorn, method, path, body):
-    here, there = ask(deployed["url"], method, path, body), ask(uvicorn, method, path, body)
+    here, there = ask(deployed["urls"][0], method, path, body), ask(uvicorn, method, path, body)
     assert here.status == there.status
     assert here.body == there.body
     # Streams arrive whole, so the host knows their length; nothing else differs.
@@ -125,7 +124,7 @@ def test_answers_are_those_of_uvicorn(deployed, uvicorn, method, path, body):
 
 
 def test_an_error_of_the_app_reaches_the_client_as_the_host_tells_it(deployed, uvicorn):
-    here, there = ask(deployed["url"], "GET", "/nothing", None), ask(uvicorn, "GET", "/nothing", None)
+    here, there = ask(deployed["urls"][0], "GET", "/nothing", None), ask(uvicorn, "GET", "/nothing", None)
     assert here.status == there.status == 404
     # Every 404 of a program becomes this JSON on the network's hosts.
     assert json.loads(here.body) == {"error": there.body.decode()}
@@ -143,14 +142,16 @@ def test_changed_code_answers_under_the_same_url(network, project, deployed):
     text = main.read_text("utf-8")
     main.write_text(text.replace("Hello from a program", "Hello again"), "utf-8")
     changed = network.json("deploy", "--project", str(project), "--yes")
-    assert changed["url"] == deployed["url"]
-    assert ask(deployed["url"], "GET", "/", None).body == b'{"message":"Hello again"}'
+    assert changed["urls"][0] == deployed["urls"][0]
+    assert ask(deployed["urls"][0], "GET", "/", None).body == b'{"message":"Hello again"}'
     main.write_text(text, "utf-8")
     network.json("deploy", "--project", str(project), "--yes")
-    assert ask(deployed["url"], "GET", "/", None).body == b'{"message":"Hello from a program"}'
+    assert ask(deployed["urls"][0], "GET", "/", None).body == b'{"message":"Hello from a program"}'
 
 
 def messages(network) -> int:
-    with urllib.request.urlopen(f"{network.url}/api/v0/messages.json?addresses={network.address}", timeout=30) as answer:
+    with urllib.request.urlopen(
+        f"{network.url}/api/v0/messages.json?addresses={network.address}", timeout=30
+    ) as answer:
         total: int = json.load(answer)["pagination_total"]
         return total

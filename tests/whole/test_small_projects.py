@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import urllib.request
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_aleph import errors
+
+if TYPE_CHECKING:
+    import subprocess
 
 pytestmark = [pytest.mark.index, pytest.mark.timeout(300)]
 
@@ -31,7 +34,7 @@ def get(url: str) -> bytes:
 def test_a_folder_with_only_main_py(network, make_project):
     root = make_project({"main.py": RAW_APP})
     deployed = network.json("deploy", "--project", str(root), "--yes")
-    assert get(deployed["url"]) == b"1.0"
+    assert get(deployed["urls"][0]) == b"1.0"
 
 
 def test_a_dynamic_version(network, make_project):
@@ -53,7 +56,7 @@ def test_a_dynamic_version(network, make_project):
         }
     )
     deployed = network.json("deploy", "--project", str(root), "--yes")
-    assert get(deployed["url"]) == b"3.4.5"
+    assert get(deployed["urls"][0]) == b"3.4.5"
 
 
 BAD_TABLES = {
@@ -98,7 +101,9 @@ def test_a_dependency_without_a_wheel(network, make_project):
     root = make_project()
     file = root / "pyproject.toml"
     # A distribution that was only ever published as source.
-    file.write_text(file.read_text("utf-8").replace('version = "1.0"', 'version = "1.0"\ndependencies = ["future==0.18.2"]'))
+    file.write_text(
+        file.read_text("utf-8").replace('version = "1.0"', 'version = "1.0"\ndependencies = ["future==0.18.2"]')
+    )
     refused(network, root, "future", errors.DependencyError)
 
 
