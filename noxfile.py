@@ -77,3 +77,42 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; every warning is an error."""
     session.install("-e", ".[deploy]", "--group", "docs")
     session.run("sphinx-build", "-W", "-n", "-q", "docs", "docs/_build/html")
+
+
+@nox.session
+def conformity(session: nox.Session) -> None:
+    """Examine a node, the embedded one by default: `nox -s conformity -- URL`."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    url, *others = session.posargs or [""]
+    session.run("pytest", "tests/conformity", *([f"--node={url}"] if url else []), *others)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Load the embedded node for a minute, kill it a hundred times, pass 900 MiB through it."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "-m", "slow", "tests/local/node/test_crash.py", "tests/local/node/test_memory.py")
+
+
+@nox.session
+def hostile(session: nox.Session) -> None:
+    """Let schemathesis make requests from the embedded node's own OpenAPI document."""
+    session.install("-e", ".[deploy]", "--group", "test", "schemathesis>=4")
+    session.run("pytest", "-m", "slow", "tests/local/node/test_openapi.py")
+
+
+@nox.session
+def official_cli(session: nox.Session) -> None:
+    """Run the official `aleph` command, in an environment of its own, against the embedded node."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    folder = Path(session.create_tmp()) / "aleph-client"
+    session.run("uv", "venv", "-q", str(folder), "--python", "3.12", external=True)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    session.run("uv", "pip", "install", "-q", "--python", str(python), "aleph-client==1.9.3", external=True)
+    session.run(
+        "pytest",
+        "-m",
+        "slow",
+        "tests/local/node/test_official_cli.py",
+        env={"ALEPH_CLI": str(python.with_name("aleph"))},
+    )

@@ -69,6 +69,13 @@ class Account:
         self.address = self._key.address
         self.chain = chain
 
+    @classmethod
+    def from_key(cls, key: bytes) -> Account:
+        account = cls("")
+        account._key = Key.from_key(key)
+        account.address = account._key.address
+        return account
+
     def sign(self, type_: str, content: dict[str, Any], **changes: Any) -> dict[str, Any]:
         moment = changes.pop("time", None) or time.time()
         content = {"address": self.address, "time": moment, **content}

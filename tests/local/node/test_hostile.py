@@ -186,6 +186,11 @@ def test_broken_uploads(attacker: Attacker, node: RunningNode, rich: Account) ->
         part("file", "data", "\r\nContent-Transfer-Encoding: bogus") + "--x--\r\n",
         part("file", "data", "\r\nContent-Type: multipart/mixed; boundary=y") + "--x--\r\n",
         part("other", "x" * 1000) + "--x--\r\n",
+        part("file", "data", '; filename="\x00"') + "--x--\r\n",
+        part("a\r\n b", "data") + "--x--\r\n",
+        part("", "data", "\r\nX: \x01") + "--x--\r\n",
+        part("file", "data", "\r\nContent-Length: -1") + "--x--\r\n",
+        part("file", "data", "\r\nContent-Encoding: gzip") + "--x--\r\n",
     ]
     for engine in ("storage", "ipfs"):
         for body in bodies:

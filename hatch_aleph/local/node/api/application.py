@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from hatch_aleph.local.node.api import live
-from hatch_aleph.local.node.api.guard import guard
+from hatch_aleph.local.node.api.guard import guard, log_no_bad_requests
 from hatch_aleph.local.node.api.routes import ROUTES
 from hatch_aleph.local.node.api.support import NODE
 from hatch_aleph.local.node.limits import JSON_BODY_LIMIT
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def make_application(node: Node) -> web.Application:
     """Make the application of a node; it starts with the application and closes with it."""
+    log_no_bad_requests()
     app = web.Application(middlewares=[guard], client_max_size=JSON_BODY_LIMIT)
     app[NODE] = node
     live.add_sockets(app)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,6 +39,8 @@ async def guard(
         return await handler(request)
     except (web.HTTPException, ConnectionError):
         raise
+    except (HttpProcessingError, web.RequestPayloadError) as error:
+        raise web.HTTPBadRequest(text="Malformed request") from error
     except Exception as error:
         _log.exception("%s %s failed", request.method, request.path)
         raise web.HTTPInternalServerError(text="Internal error") from error
@@ -48,3 +51,14 @@ def _is_local(origin: str) -> bool:
         return bool(_LOCAL.fullmatch(urlsplit(origin).netloc))
     except ValueError:
         return False
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def log_no_bad_requests() -> None:
+    """Keep aiohttp from logging a traceback for each request that is no HTTP; it answers 400 by itself."""
+    server = logging.getLogger("aiohttp.server")
+    if _is_our_fault not in server.filters:
+        server.addFilter(_is_our_fault)
