@@ -107,6 +107,17 @@ class Sender:
         self._send(entry, file)
         return self._see_through(entry)
 
+    def keep(self, type_: MessageType, content: Mapping[str, Any]) -> None:
+        """Sign a message that is to be delivered after others, so that a run that is cut off between them is finished.
+
+        Args:
+            type_: Its type.
+            content: Its content without ``time``; :meth:`deliver` takes the message up by it.
+        """
+        intent = intent_of(type_, self._channel, content)
+        if self._journal.find(intent, after=0.0) is None:
+            self._sign(type_, content, intent, 0.0)
+
     def drop_leftovers(self) -> None:
         """Give up messages that were never taken by this node and that nothing wants any more."""
         for entry in self._journal.open:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.existing import look_up
 from hatch_aleph.programs.session import require_owner
 
@@ -49,19 +50,26 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         PlanError: There is no such live program, or it is another's.
         RejectedError: The network refuses it.
     """
-    existing = look_up(session.client, item_hash)
+    purpose = f"delete:{item_hash}"
+    try:
+        existing = look_up(session.client, item_hash)
+    except PlanError:
+        finished = session.finish(purpose)
+        if not finished:
+            raise
+        gone = (target for message in finished for target in message.content["hashes"])
+        return Deleted(item_hash, tuple(gone), (), tuple(message.item_hash for message in finished))
     require_owner(session, existing.owner, existing.sender, item_hash)
     made = [] if keep_code else list(_made_for(existing))
     kept = tuple(volume.ref for volume in made if volume.ref in existing.used_elsewhere)
     doomed = [volume for volume in made if volume.ref not in kept]
-    with session.sending(f"delete:{item_hash}", existing.channel) as sender:
-        messages = [session.forget(sender, [item_hash], existing.owner, reason)]
-        if doomed:
-            hashes = [version.item_hash for volume in doomed for version in volume.versions]
-            messages.append(session.forget(sender, hashes, existing.owner, f"Deletion of program {item_hash}"))
-    return Deleted(
-        item_hash, tuple(volume.ref for volume in doomed), kept, tuple(message for message in messages if message)
-    )
+    groups = [([item_hash], reason)]
+    if doomed:
+        hashes = [version.item_hash for volume in doomed for version in volume.versions]
+        groups.append((hashes, f"Deletion of program {item_hash}"))
+    with session.sending(purpose, existing.channel) as sender:
+        messages = session.forget(sender, existing.owner, groups)
+    return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
 
 
 def _made_for(existing: Existing) -> Iterable[Volume]:

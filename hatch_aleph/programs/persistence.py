@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatch_aleph.deploy.naming import program_urls
-from hatch_aleph.programs.existing import look_up
-from hatch_aleph.programs.recreate import Recreated, check_recreatable, persistence_change, recreate
+from hatch_aleph.programs.recreate import (
+    Recreated,
+    check_recreatable,
+    look_up_for_replacement,
+    persistence_change,
+    recreate,
+)
 from hatch_aleph.programs.session import require_owner
 
 if TYPE_CHECKING:
@@ -22,7 +27,7 @@ def set_persistent(
         PlanError: It is not there, another's, not updatable, or data would be lost.
         RejectedError: The network refuses the new one; the old one is as it was.
     """
-    existing = look_up(session.client, item_hash)
+    existing = look_up_for_replacement(session, item_hash)
     require_owner(session, existing.owner, existing.sender, item_hash)
     if bool(existing.content["on"].get("persistent")) is persistent:
         return Recreated(

@@ -14,11 +14,13 @@ from hatch_aleph.deploy.content import differences
 from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
+from hatch_aleph.programs.existing import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatch_aleph.deploy.sender import Sender
+    from hatch_aleph.deploy.state import Volume
     from hatch_aleph.programs.existing import Existing
     from hatch_aleph.programs.session import Session
 
@@ -107,6 +109,25 @@ def check_recreatable(existing: Existing, *, allow_data_loss: bool, keep_prev: b
         )
 
 
+def recreating(item_hash: str) -> str:
+    """Return the purpose under which messages are sent that replace a program."""
+    return f"recreate:{item_hash}"
+
+
+def look_up_for_replacement(session: Session, item_hash: str) -> Existing:
+    """Return a program that is to be replaced.
+
+    Raises:
+        PlanError: There is no such live program. If an earlier run was cut off when it had replaced it, what that one
+            left to be forgotten is forgotten first.
+    """
+    try:
+        return look_up(session.client, item_hash)
+    except PlanError:
+        session.finish(recreating(item_hash))
+        raise
+
+
 def recreate(
     session: Session, existing: Existing, content: Mapping[str, Any], *, keep_prev: bool, reason: str
 ) -> Recreated:
@@ -126,7 +147,7 @@ def recreate(
     check_program(content)
     check_refs(session.client, content)
     check_affordable(session.client, content)
-    with session.sending(f"recreate:{existing.program.item_hash}", existing.channel) as sender:
+    with session.sending(recreating(existing.program.item_hash), existing.channel) as sender:
         return replace_program(session, sender, existing, content, keep_prev=keep_prev, reason=reason)
 
 
@@ -138,18 +159,23 @@ def replace_program(
     *,
     keep_prev: bool,
     reason: str,
+    replaced_code: Volume | None = None,
 ) -> Recreated:
-    """Do what :func:`recreate` promises, when all has been checked."""
+    """Do what :func:`recreate` promises, when all has been checked.
+
+    ``replaced_code`` is the old program's code that nothing uses once it is gone; it is forgotten with it.
+    """
     old = existing.program
     # A run that was cut off may have published it already.
     newer = (other for other in existing.others if other.time > old.time)
     item_hash = next((other.item_hash for other in newer if _same(other.content, content)), None)
     item_hash = item_hash or sender.deliver("PROGRAM", content, after=old.time).item_hash
-    forget = None
-    if not keep_prev:
-        forget = session.forget(sender, [old.item_hash], existing.owner, reason)
+    doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]
+    if doomed and replaced_code is not None:
+        doomed.append(([version.item_hash for version in replaced_code.versions], reason))
+    forgets = session.forget(sender, existing.owner, doomed)
     urls = program_urls(item_hash, node=session.client.nodes[0])
-    return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *([forget] if forget else [])))
+    return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
 
 
 def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

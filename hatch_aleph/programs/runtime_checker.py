@@ -120,7 +120,9 @@ def check_runtime(
         check_program(content)
         check_refs(session.client, content)
         check_affordable(session.client, content, code.hashes)
-        with session.sending(f"check-runtime:{found.item_hash}", settings.channel) as sender:
+        purpose = f"check-runtime:{found.item_hash}"
+        session.finish(purpose)
+        with session.sending(purpose, settings.channel) as sender:
             ref = publish_code(session, sender, code, content["payment"], owner=session.owner)
             program = None
             try:
@@ -130,8 +132,8 @@ def check_runtime(
                 facts = _ask(urls, fetch or http_fetch, sleep, monotonic, deadline)
             finally:
                 # Program first: the network does not let go of code that a program uses.
-                for item_hash in filter(None, (program, ref)):
-                    session.forget(sender, [item_hash], session.owner, REASON)
+                doomed = [([item_hash], REASON) for item_hash in (program, ref) if item_hash]
+                session.forget(sender, session.owner, doomed)
     return Checked(found.item_hash, facts, differences(facts, found), program)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.messages import SignedMessage
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -64,8 +65,13 @@ class Session:
         return self.address or self.account.address
 
     @contextlib.contextmanager
-    def sending(self, purpose: str, channel: str) -> Iterator[Sender]:
+    def sending(self, purpose: str, channel: str, *, tidy: bool = True) -> Iterator[Sender]:
         """Give what sends messages for one purpose, one run at a time; a run that is cut off is taken up by the next.
+
+        Args:
+            purpose: Names the journal.
+            channel: Of the messages.
+            tidy: Drop at the end what an earlier run signed and nothing wants any more.
 
         Raises:
             PlanError: The clock is wrong, or another run has the same purpose.
@@ -83,24 +89,63 @@ class Session:
                 patience=self.patience,
             )
             yield sender
-            sender.drop_leftovers()
+            if tidy:
+                sender.drop_leftovers()
 
-    def forget(self, sender: Sender, hashes: Sequence[str], owner: str, reason: str) -> str | None:
-        """Forget messages and wait until they are gone; what is gone already is passed over.
+    def forget(self, sender: Sender, owner: str, groups: Sequence[tuple[Sequence[str], str]]) -> tuple[str, ...]:
+        """Forget groups of messages one after the other, each awaited before the next; what is gone is passed over.
+
+        All are signed before the first is sent, so a run that is cut off between them is finished by the next one: what
+        a forgotten program was made of is known to nobody else.
+
+        Args:
+            sender: Sends.
+            owner: Whose messages they are.
+            groups: Item hashes with the reason that is told; programs before the files they use.
 
         Returns:
-            The item hash of the FORGET message; None when there was nothing left to forget.
+            The item hashes of the FORGET messages.
 
         Raises:
-            RejectedError: The network refuses it.
+            RejectedError: The network refuses one; those before it have taken effect.
         """
+        contents = []
+        for hashes, reason in groups:
+            live = self._live(hashes)
+            if live:
+                content = forget_content(owner, live, time=0.0, reason=reason)
+                del content["time"]
+                contents.append(content)
+        for content in contents[1:]:
+            sender.keep("FORGET", content)
+        return tuple(sender.deliver("FORGET", content).item_hash for content in contents)
+
+    def finish(self, purpose: str) -> tuple[SignedMessage, ...]:
+        """Forget what an earlier run for a purpose was about to forget when it was cut off; return the messages.
+
+        Only FORGETs are finished: they are signed when all that comes before them is done. Anything else is taken up by
+        whoever means to say the same again.
+
+        Raises:
+            RejectedError: The network refuses one.
+        """
+        journal = Journal(self.folder, self.owner, purpose)
+        open_ = [entry.message for entry in journal.open if entry.message.type == "FORGET"]
+        if not open_:
+            return ()
+        self.notice("Going on with what an earlier run left")
+        delivered = []
+        with self.sending(purpose, open_[0].channel, tidy=False) as sender:
+            for message in open_:
+                # Of targets that are gone the network would only say, after minutes, that it knows none.
+                if self.client.status(message.item_hash) is not None or self._live(message.content["hashes"]):
+                    content = {key: value for key, value in message.content.items() if key != "time"}
+                    delivered.append(sender.deliver("FORGET", content))
+        return tuple(delivered)
+
+    def _live(self, hashes: Sequence[str]) -> list[str]:
         statuses = {item_hash: self.client.status(item_hash) for item_hash in hashes}
-        live = [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
-        if not live:
-            return None
-        content = forget_content(owner, live, time=0.0, reason=reason)
-        del content["time"]
-        return sender.deliver("FORGET", content).item_hash
+        return [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
 
 
 def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> None:

@@ -15,13 +15,14 @@ from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
 from hatch_aleph.programs.code import Code, prepare_code
-from hatch_aleph.programs.existing import Existing, look_up
 from hatch_aleph.programs.publish import publish_code
 from hatch_aleph.programs.recreate import (
     Recreated,
     check_recreatable,
     credit_payment,
+    look_up_for_replacement,
     recreate,
+    recreating,
     replace_program,
     without_time,
 )
@@ -31,6 +32,7 @@ from hatch_aleph.programs.session import require_owner
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hatch_aleph.programs.existing import Existing
     from hatch_aleph.programs.session import Session
     from hatch_aleph.settings import Settings
 
@@ -101,7 +103,7 @@ def update(
         ProjectError: There is nothing that could run.
         RejectedError: The network refuses it; the program is as it was.
     """
-    existing = look_up(session.client, item_hash)
+    existing = look_up_for_replacement(session, item_hash)
     require_owner(session, existing.owner, existing.sender, item_hash)
     settings, adapter = _settings(existing.content, changes)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
@@ -196,14 +198,19 @@ def _renew(session: Session, existing: Existing, content: dict[str, Any], code: 
     check_program(content)
     check_refs(session.client, content)
     check_affordable(session.client, content, code.hashes)
-    with session.sending(f"recreate:{existing.program.item_hash}", existing.channel) as sender:
+    with session.sending(recreating(existing.program.item_hash), existing.channel) as sender:
         ref = publish_code(session, sender, code, content["payment"], owner=existing.owner)
         content["code"] = {**content["code"], "ref": ref}
-        done = replace_program(session, sender, existing, content, keep_prev=keep_prev, reason="Program updated")
         old = existing.code
-        if done.forgotten and old is not None and old.ref not in existing.used_elsewhere:
-            hashes = [version.item_hash for version in old.versions]
-            session.forget(sender, hashes, existing.owner, f"Update of program {existing.program.item_hash}")
+        done = replace_program(
+            session,
+            sender,
+            existing,
+            content,
+            keep_prev=keep_prev,
+            reason="Program updated",
+            replaced_code=None if old is None or old.ref in existing.used_elsewhere else old,
+        )
     return _updated(done, ref)
 
 

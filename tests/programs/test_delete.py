@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from hatch_aleph.errors import PlanError
+from hatch_aleph.errors import NetworkError, PlanError
+from hatch_aleph.network import NodeClient
 from hatch_aleph.programs.delete import delete
 from hatch_aleph.programs.persistence import set_persistent
 from hatch_aleph.programs.session import Session
 from hatch_aleph.programs.update import update
+from tests.programs.test_create import Cut
 from tests.programs.test_update import created, kinds
 
 
@@ -53,3 +55,36 @@ def test_what_is_gone_or_anothers(network, session, client, app, tmp_path):
         delete(session, made.item_hash)
     with pytest.raises(PlanError, match="no such program"):
         delete(session, "cd" * 32)
+
+
+class CutAtSecondForget(NodeClient):
+    """A client whose line is cut when the files are to be forgotten."""
+
+    seen = 0
+
+    def publish(self, message):
+        self.seen += message.type == "FORGET"
+        if self.seen == 2:
+            raise NetworkError("cut off")
+        return super().publish(message)
+
+
+def test_a_cut_between_program_and_code_is_finished_by_the_next_run(network, session, account, app, tmp_path):
+    made = created(session, app())
+    with CutAtSecondForget([network.url]) as client, pytest.raises(NetworkError, match="cut off"):
+        delete(Session(client, account, tmp_path / "state"), made.item_hash)
+    assert [network.status(each) for each in (made.item_hash, made.code)] == ["forgotten", "processed"]
+    done = delete(session, made.item_hash)
+    assert (done.volumes, network.status(made.code)) == ((made.code,), "forgotten")
+    with pytest.raises(PlanError, match="forgotten by"):
+        delete(session, made.item_hash)
+
+
+def test_a_cut_before_the_program_is_gone_is_finished_too(network, session, account, app, tmp_path):
+    made = created(session, app())
+    with Cut([network.url]) as client:
+        client.at = ("FORGET",)
+        with pytest.raises(NetworkError, match="cut off"):
+            delete(Session(client, account, tmp_path / "state"), made.item_hash)
+    delete(session, made.item_hash)
+    assert kinds(network, account) == ["STORE", "PROGRAM", "FORGET", "FORGET"]
