@@ -5,32 +5,45 @@ from __future__ import annotations
 import click
 
 from hatch_aleph.cli.options import Common, common
-from hatch_aleph.cli.program_options import as_text, life_options, messages_of, session_of
+from hatch_aleph.cli.output import confirm
+from hatch_aleph.cli.program_options import as_text, deployed, life_options, messages_of, session_of
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
-@common(node=True, account=True)
-@click.argument("item_hash")
+@common(project=True, node=True, account=True, yes=True)
+@click.argument("item_hash", required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
 @life_options()
-def delete(shared: Common, *, item_hash: str, reason: str, keep_code: bool, print_message: bool, verbose: bool) -> None:
-    """Delete a program, and then its code, unless another program of the owner uses it."""
+def delete(
+    shared: Common, *, item_hash: str | None, reason: str, keep_code: bool, print_message: bool, verbose: bool
+) -> None:
+    """Delete a program, and then its code, unless another program of the owner uses it.
+
+    Without ITEM_HASH all that is deployed of the project (and profile) is deleted: programs, code, packages.
+    """
     from hatch_aleph.programs.delete import delete as forget
+    from hatch_aleph.programs.delete import delete_deployment
 
     with shared.client() as client:
         session = session_of(shared, client)
-        done = forget(session, item_hash, keep_code=keep_code, reason=reason)
+        if item_hash is None:
+            state = deployed(shared, client)
+            names = ", ".join(program.item_hash for program in state.programs) or "no program"
+            confirm(f"Delete all of {state.tag}: {names}, {len(state.volumes)} volume(s)?", yes=shared.yes)
+            done = delete_deployment(session, state, keep_code=keep_code, reason=reason)
+        else:
+            done = forget(session, item_hash, keep_code=keep_code, reason=reason)
         messages = list(messages_of(client, done.messages)) if print_message else []
     fields = {
-        "item_hash": item_hash,
+        "item_hash": done.program,
         "deleted_volumes": list(done.volumes),
         "kept_volumes": list(done.kept),
         **({"messages": messages} if print_message else {}),
     }
-    lines = [item_hash]
+    lines = [done.program]
     if verbose:
-        lines = [f"Program {item_hash} is deleted."]
+        lines = [f"Program {done.program} is deleted."]
         lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
         lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)
     shared.output.result(fields, as_text(*lines, messages=messages))

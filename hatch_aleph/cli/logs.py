@@ -7,22 +7,23 @@ from dataclasses import asdict
 import click
 
 from hatch_aleph.cli.options import Common, common
-from hatch_aleph.cli.program_options import debug_option
+from hatch_aleph.cli.program_options import debug_option, named_or_deployed
 
 
 @click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org")
-@common(node=True, account=True)
-@click.argument("item_hash")
+@common(project=True, node=True, account=True)
+@click.argument("item_hash", required=False)
 @click.option("--domain", metavar="URL", help="Host that runs the program; a local node has its own.")
 @debug_option
-def logs(shared: Common, *, item_hash: str, domain: str | None) -> None:
-    """Show what a program has printed on one host."""
+def logs(shared: Common, *, item_hash: str | None, domain: str | None) -> None:
+    """Show what a program has printed on one host. Without ITEM_HASH it is the project's program."""
     from hatch_aleph.cli.program_prompts import may_ask
     from hatch_aleph.errors import UsageError
     from hatch_aleph.programs.logs import read_logs
 
     account = shared.account()
     with shared.client() as client:
+        item_hash = named_or_deployed(shared, client, item_hash)
         try:
             lines = read_logs(client, account, item_hash, domain)
         except UsageError as error:

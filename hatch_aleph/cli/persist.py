@@ -5,33 +5,33 @@ from __future__ import annotations
 import click
 
 from hatch_aleph.cli.options import Common, common
-from hatch_aleph.cli.program_options import alias, as_text, life_options, messages_of, session_of
+from hatch_aleph.cli.program_options import alias, as_text, life_options, messages_of, named_or_deployed, session_of
 
 _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the program before; it goes on costing.")
 
 
 @click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
-@common(node=True, account=True, yes=True)
-@click.argument("item_hash")
+@common(project=True, node=True, account=True, yes=True)
+@click.argument("item_hash", required=False)
 @_KEEP
 @life_options()
-def persist(shared: Common, *, item_hash: str, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+def persist(shared: Common, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
     """Make a program persistent: it runs always. It gets a new item hash, is paid by credits, and must be updatable.
 
-    The old program is forgotten only when the network has processed the new one.
+    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's.
     """
     _change(shared, item_hash, persistent=True, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
 
 
 @click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
-@common(node=True, account=True, yes=True)
-@click.argument("item_hash")
+@common(project=True, node=True, account=True, yes=True)
+@click.argument("item_hash", required=False)
 @_KEEP
 @life_options()
-def unpersist(shared: Common, *, item_hash: str, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+def unpersist(shared: Common, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
     """Make a persistent program run on demand again. It gets a new item hash, and must be updatable.
 
-    The old program is forgotten only when the network has processed the new one.
+    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's.
     """
     _change(shared, item_hash, persistent=False, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
 
@@ -41,12 +41,13 @@ unpersistent = alias(unpersist, "unpersist", "unpersistent")
 
 
 def _change(
-    shared: Common, item_hash: str, *, persistent: bool, keep_prev: bool, print_message: bool, verbose: bool
+    shared: Common, item_hash: str | None, *, persistent: bool, keep_prev: bool, print_message: bool, verbose: bool
 ) -> None:
     from hatch_aleph.programs.persistence import set_persistent
 
     with shared.client() as client:
         session = session_of(shared, client)
+        item_hash = named_or_deployed(shared, client, item_hash)
         done = set_persistent(
             session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=shared.yes
         )

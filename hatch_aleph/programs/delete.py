@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.existing import look_up
 from hatch_aleph.programs.session import require_owner
+from hatch_aleph.settings.model import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hatch_aleph.deploy.state import Volume
+    from hatch_aleph.deploy.state import State, Volume
     from hatch_aleph.programs.existing import Existing
     from hatch_aleph.programs.session import Session
 
@@ -22,7 +23,7 @@ class Deleted:
     """What is gone.
 
     Attributes:
-        program: Item hash of the program.
+        program: Item hash of the program; of a deployment all of its, with commas.
         volumes: Item hashes of the files' originals that went with it.
         kept: Item hashes of files that another program of the owner uses.
         messages: Item hashes of the FORGET messages.
@@ -70,6 +71,34 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
     with session.sending(purpose, existing.channel) as sender:
         messages = session.forget(sender, existing.owner, groups)
     return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
+
+
+def delete_deployment(
+    session: Session, state: State, *, keep_code: bool = False, reason: str = "User deletion"
+) -> Deleted:
+    """Forget all that is live of a deployment: programs, and then the files that nothing else of the owner uses.
+
+    Args:
+        session: Who and where.
+        state: What is live.
+        keep_code: Keep the files.
+        reason: Said to everybody.
+
+    Raises:
+        RejectedError: The network refuses it.
+    """
+    programs = [program.item_hash for program in state.programs]
+    volumes = [] if keep_code else list(state.volumes.values())
+    kept = tuple(volume.ref for volume in volumes if volume.ref in state.used_elsewhere)
+    doomed = [volume for volume in volumes if volume.ref not in kept]
+    hashes = [version.item_hash for volume in doomed for version in volume.versions]
+    hashes += [] if keep_code else [version.item_hash for version in state.orphans]
+    groups = [(programs, reason)]
+    if hashes:
+        groups.append((hashes, reason))
+    with session.sending(f"delete:{state.tag}", DEFAULT_CHANNEL) as sender:
+        messages = session.forget(sender, state.owner, groups)
+    return Deleted(", ".join(programs), tuple(volume.ref for volume in doomed), kept, messages)
 
 
 def _made_for(existing: Existing) -> Iterable[Volume]:
