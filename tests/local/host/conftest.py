@@ -6,14 +6,16 @@ import asyncio
 import hashlib
 import json
 import textwrap
+import time
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import Limits, Machine, ProgramSpec, interpreters, isolation
+from hatch_aleph.local.host import Host, Limits, Machine, ProgramSpec, interpreters, isolation
 from hatch_aleph.local.host.launch import Place
 from hatch_aleph.squashfs import scan, write_image
 
@@ -118,12 +120,15 @@ class TinyNode:
         self.files: dict[str, bytes] = {}
         self.fetched: list[str] = []
         self.url = ""
+        self.listeners: set[asyncio.Queue] = set()
 
     def publish(self, kind: str, content: dict, **envelope) -> str:
-        content = {"address": OWNER, "time": float(len(self.messages)), **content}
+        content = {"address": OWNER, "time": time.time(), **content}
         item_hash = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         message = {"item_hash": item_hash, "type": kind, "sender": OWNER, "content": content, **envelope}
         self.messages[item_hash] = {"status": "processed", "message": message}
+        for listener in self.listeners:
+            listener.put_nowait(message)
         return item_hash
 
     def store(self, data: bytes, **content) -> str:
@@ -131,9 +136,9 @@ class TinyNode:
         self.files[file_hash] = data
         return self.publish("STORE", {"item_type": "storage", "item_hash": file_hash, **content})
 
-    def program(self, code: str, **changes) -> str:
+    def program(self, code: str, *, follow: bool = True, **changes) -> str:
         content = {
-            "code": {"encoding": "squashfs", "entrypoint": "main:app", "ref": code, "use_latest": True},
+            "code": {"encoding": "squashfs", "entrypoint": "main:app", "ref": code, "use_latest": follow},
             "runtime": {"ref": RUNTIME, "use_latest": True},
             "on": {"http": True, "persistent": False},
             "resources": {"vcpus": 1, "memory": 256, "seconds": 10},
@@ -148,20 +153,43 @@ class TinyNode:
         return web.json_response(found or {}, status=200 if found else 404)
 
     async def _list(self, request):
-        refs, owners = request.query.get("refs"), request.query.get("owners")
+        query = request.query
         found = [
             m["message"]
             for m in self.messages.values()
-            if m["message"]["content"].get("ref") == refs and m["message"]["content"]["address"] == owners
+            if ("refs" not in query or m["message"]["content"].get("ref") == query["refs"])
+            and ("owners" not in query or m["message"]["content"]["address"] == query["owners"])
+            and ("msgTypes" not in query or m["message"]["type"] in query["msgTypes"].split(","))
         ]
-        return web.json_response({"messages": sorted(found, key=lambda m: -m["content"]["time"])})
+        order = int(query.get("sortOrder", -1))
+        return web.json_response({"messages": sorted(found, key=lambda m: order * m["content"]["time"])})
+
+    async def _socket(self, request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        news: asyncio.Queue = asyncio.Queue()
+        self.listeners.add(news)
+        reading = asyncio.ensure_future(socket.receive())
+        try:
+            while not reading.done():
+                telling = asyncio.ensure_future(news.get())
+                await asyncio.wait({reading, telling}, return_when=asyncio.FIRST_COMPLETED)
+                if telling.done():
+                    await socket.send_json(telling.result())
+                telling.cancel()
+        finally:
+            self.listeners.discard(news)
+            reading.cancel()
+        return socket
 
     async def _raw(self, request):
         file_hash = request.match_info["hash"]
         self.fetched.append(file_hash)
         return web.Response(body=self.files.get(file_hash), status=200 if file_hash in self.files else 404)
 
-    def attach(self, app: web.Application) -> None:
+    def attach(self, app: web.Application, *, websocket: bool = True) -> None:
+        if websocket:
+            app.router.add_get("/api/ws0/messages", self._socket)
         app.router.add_get("/api/v0/messages.json", self._list)
         app.router.add_get("/api/v0/messages/{hash}", self._message)
         app.router.add_get("/api/v0/storage/raw/{hash}", self._raw)
@@ -178,6 +206,25 @@ async def serving(app: web.Application):
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@pytest.fixture
+def with_host(host_cache, tmp_path, python311):
+    """Serve a node and its host from one application, as `hatch-aleph node` does, and use it."""
+
+    def run(use, *, websocket=True, **options):
+        async def main():
+            node, app = TinyNode(), web.Application()
+            node.attach(app, websocket=websocket)
+            host = Host("", tmp_path / "host", host_cache, python=python311, **options)
+            host.attach(app)
+            async with serving(app) as url, aiohttp.ClientSession() as client:
+                host.node_url = node.url = url
+                return await use(node, host, client)
+
+        return asyncio.run(main())
+
+    return run
 
 
 async def until(true, seconds: float = 10.0) -> None:

@@ -2,35 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
-import aiohttp
-import pytest
-from aiohttp import web
-
-from hatch_aleph.local.host import Host
 from hatch_aleph.local.host.spec import base32_of
-from tests.local.host.conftest import ECHO, TinyNode, serving
-
-
-@pytest.fixture
-def with_host(host_cache, tmp_path, python311):
-    """Serve a node and its host from one application, as `hatch-aleph node` does, and use it."""
-
-    def run(use, **options):
-        async def main():
-            node, app = TinyNode(), web.Application()
-            node.attach(app)
-            host = Host("", tmp_path / "host", host_cache, python=python311, **options)
-            host.attach(app)
-            async with serving(app) as url, aiohttp.ClientSession() as client:
-                host.node_url = node.url = url
-                return await use(node, host, client)
-
-        return asyncio.run(main())
-
-    return run
+from tests.local.host.conftest import ECHO
 
 
 def test_a_program_answers_by_path_and_by_host_name(with_host, image):
