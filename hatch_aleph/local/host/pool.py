@@ -115,6 +115,12 @@ class Pool:
             await machine.halt()
         return machine is not None
 
+    async def kill(self, item_hash: str) -> None:
+        """Stop a machine at once, whatever it is doing."""
+        machine = self._take(item_hash)
+        if machine:
+            await machine.kill()
+
     def _take(self, item_hash: str) -> Machine | None:
         self._forget_expiry(item_hash)
         self._watched.discard(item_hash)

@@ -45,6 +45,8 @@ async def answer_request(machine: Machine, path: str, request: web.Request) -> A
         body = await read_body(request, limit)
     except TooLargeError as error:
         return answers.too_large(limit, error.size)
+    except (ConnectionResetError, web.RequestPayloadError):
+        return answers.failure(400, "The client went away or sent no HTTP")  # as good as nobody reads it
     scope = scopes.of_request(request.method, path, request.query_string, request.raw_headers, body)
     return await machine.answer(scope)
 
