@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inspect": ("inspect", "inspect", "Tell what weighs what in the images."),
     "cache": ("cache", "cache", "Show, prune and clear what builds keep."),
     "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
+    "plan": ("deploy", "plan", "Show what a deployment would change and cost."),
     "serve": ("serve", "serve", "Run the built images here, as the VM would."),
     "run": ("serve", "run", "Fetch a live program from a node and run it here."),
     "node": ("node", "node", "Run the network on this machine: a node and a host."),

@@ -1,0 +1,135 @@
+"""What the commands of a deployment share: options, the artifact, the target."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hatch_aleph.errors import AccountError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.cli.options import Common
+    from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.target import Target
+    from hatch_aleph.network.client import NodeClient
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+_ARTIFACT = (
+    click.option(
+        "--dist", type=click.Path(path_type=Path, file_okay=False), help="Folder of the artifact. [default: dist]"
+    ),
+    click.option("--no-build", is_flag=True, help="Take the artifact as it lies in the folder."),
+    click.option("--locked", is_flag=True, help="Fail when the lock does not fit the project any more."),
+    click.option("--offline", is_flag=True, help="Build from what is cached, ask no index."),
+)
+_HOST = click.option(
+    "--host-url",
+    metavar="URL",
+    envvar="ALEPH_HOST_URL",
+    help="Host to ask for answers, in place of the network's own. Also ALEPH_HOST_URL.",
+)
+_STATE = click.option(
+    "--state-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="ALEPH_STATE_FOLDER",
+    help="Folder of the journal. Also ALEPH_STATE_FOLDER. [default: .aleph in the project]",
+)
+
+
+def artifact_options(function: Function) -> Function:
+    """Add the options that say which artifact is meant."""
+    for option in reversed(_ARTIFACT):
+        function = option(function)
+    return function
+
+
+def host_option(function: Function) -> Function:
+    """Add ``--host-url``."""
+    return _HOST(function)
+
+
+def state_option(function: Function) -> Function:
+    """Add ``--state-folder``."""
+    return _STATE(function)
+
+
+def state_folder(shared: Common, folder: Path | None) -> Path:
+    """Return where the journal lies."""
+    return folder or shared.project_folder / ".aleph"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which artifact is meant."""
+
+    dist: Path | None
+    no_build: bool
+    locked: bool
+    offline: bool
+
+    def artifact(self, shared: Common) -> Artifact:
+        """Build the artifact, or take it as it is."""
+        from hatch_aleph.artifact import Artifact
+
+        folder = self.dist or shared.project_folder / "dist"
+        if self.no_build:
+            return Artifact.find(folder)
+        from hatch_aleph.build import build_artifact
+
+        project = shared.project()
+        return build_artifact(
+            project,
+            self.dist or project.root / "dist",
+            profile=shared.profile,
+            notice=shared.output.notice,
+            locked=self.locked,
+            offline=self.offline,
+        )
+
+
+def plan_keyless(
+    shared: Common, artifact: Artifact, client: NodeClient, *, address: str | None, host: str | None
+) -> tuple[Plan, Target]:
+    """Plan without signing: the owner is ``--address``, the settings' ``address``, or that of a key if there is one.
+
+    Without any of these the plan is that of a first deployment.
+    """
+    from hatch_aleph.deploy.target import Target
+
+    signer = address
+    if signer is None and not artifact.manifest.settings.get("address"):
+        try:
+            signer = account_of(shared, artifact).address
+        except AccountError:
+            shared.output.notice(
+                "There is no key and no address, so this is the plan of a first deployment (see --address)."
+            )
+            signer = NOBODY
+    target = Target.of(artifact.manifest, client, signer, host)
+    return target.plan(artifact.manifest), target
+
+
+# Owns nothing and never will: the address of no key.
+NOBODY = "0x" + "0" * 40
+
+
+def account_of(shared: Common, artifact: Artifact) -> Any:
+    """Load the account that signs, of the chain that pays unless another is named."""
+    payment = dict(artifact.manifest.settings.get("payment") or {})
+    return shared.account(str(payment.get("chain") or "ETH"))
+
+
+def write_summary(text: str) -> None:
+    """Add to the page of a CI job, where there is one (GITHUB_STEP_SUMMARY, as GitHub, Gitea and Forgejo have it)."""
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if file:
+        with Path(file).open("a", encoding="utf-8") as stream:
+            stream.write(text)
