@@ -117,7 +117,12 @@ def common(
         *(_YES if yes else ()),
         _JSON,
     ]
-    names = set(Common.__dataclass_fields__) - {"output"}
+    names = {
+        *(("project_folder", "profile") if project else ()),
+        *(("nodes",) if node else ()),
+        *(("private_key", "private_key_file", "chain", "ledger") if account else ()),
+        *(("yes",) if yes else ()),
+    }
 
     def decorate(function: Function) -> Function:
         import functools
