@@ -179,7 +179,7 @@ class _Apply:
         urls = self._answer(item_hash, code_ref)
         domains = [str(domain) for domain in self._manifest.settings.get("domains") or ()]
         if domains:
-            sent = attach_domains(self._target.client, self._sender, self._plan.owner, domains, item_hash)
+            sent = attach_domains(self._target.client, self._sender, self._target.owner, domains, item_hash)
             self._note(sent, "AGGREGATE")
         if self._plan.forget:
             self._observer.step("forget", hashes=list(self._plan.forget))
