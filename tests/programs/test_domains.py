@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from hatch_aleph.cli import run
 from hatch_aleph.network import NodeClient, hash_file, load_account, sign_message, store_content
 from hatch_aleph.network.domains import Record
 from hatch_aleph.programs.domains import domains_of
 from tests.local.node.support import DEBIAN_12, RunningNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 KEY = hashlib.sha256(b"domains").hexdigest()
@@ -63,30 +61,33 @@ def program(running: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> s
         return client.wait(message.item_hash).item_hash
 
 
-def domain(running: RunningNode, state: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "hatch_aleph", "domain", *arguments, "--json", "--node", running.url],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "ALEPH_PRIVATE_KEY": KEY, "ALEPH_STATE_FOLDER": str(state), "NO_PROXY": "*"},
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture
+def domain(
+    running: RunningNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, dict[str, Any]]]:
+    monkeypatch.setenv("ALEPH_PRIVATE_KEY", KEY)
+    monkeypatch.setenv("ALEPH_STATE_FOLDER", str(tmp_path))
+    monkeypatch.setattr("hatch_aleph.cli._stop_on_signals", lambda: None)
+
+    def call(*arguments: str) -> tuple[int, dict[str, Any]]:
+        code = run(["domain", *arguments, "--json", "--node", running.url])
+        return code, json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    return call
 
 
-def test_from_attaching_to_detaching(running: RunningNode, program: str, tmp_path: Path) -> None:
+def test_from_attaching_to_detaching(running: RunningNode, program: str, domain: Any) -> None:
     owner = load_account(private_key=KEY, environ={}).address
-    code, said = domain(running, tmp_path, "attach", "API.example.org", program)
+    code, said = domain("attach", "API.example.org", program)
     assert code == 0, said
     assert [(record["type"], record["name"]) for record in said["records"]] == [
         ("CNAME", "api.example.org"),
         ("TXT", "_control.api.example.org"),
     ]
     assert said["records"][1]["value"] == owner
-    code, again = domain(running, tmp_path, "attach", "api.example.org", program)
+    code, again = domain("attach", "api.example.org", program)
     assert (code, again["message"]) == (0, None)
-    code, listed = domain(running, tmp_path, "list")
+    code, listed = domain("list")
     assert [(each["domain"], each["item_hash"]) for each in listed["domains"]] == [("api.example.org", program)]
 
     with NodeClient([running.url]) as client:
@@ -94,13 +95,13 @@ def test_from_attaching_to_detaching(running: RunningNode, program: str, tmp_pat
         assert checked.records[1] == Record("api.example.org", "TXT", "_control.api.example.org", owner, True, (owner,))
         assert checked.records[0].found is False
 
-    assert domain(running, tmp_path, "detach", "api.example.org")[0] == 0
-    assert domain(running, tmp_path, "list")[1]["domains"] == []
-    code, error = domain(running, tmp_path, "detach", "api.example.org")
+    assert domain("detach", "api.example.org")[0] == 0
+    assert domain("list")[1]["domains"] == []
+    code, error = domain("detach", "api.example.org")
     assert code == 13
     assert "attached to no program" in error["message"]
 
 
-def test_only_to_ones_own_live_program(running: RunningNode, program: str, tmp_path: Path) -> None:
-    assert domain(running, tmp_path, "attach", "a.example.org", "ab" * 32)[0] == 13
-    assert domain(running, tmp_path, "attach", "https://a.example.org", program)[0] == 64
+def test_only_to_ones_own_live_program(program: str, domain: Any) -> None:
+    assert domain("attach", "a.example.org", "ab" * 32)[0] == 13
+    assert domain("attach", "https://a.example.org", program)[0] == 64
