@@ -194,12 +194,13 @@ class _Writer:
         self._fragments += [(base + start, size) for start, size in contents.fragments]
         left = contents.length
         try:
-            with open(segment.file, "rb") as source:  # noqa: PTH123 - without pathlib, see contents.py
-                while left and (chunk := source.read(min(_CHUNK, left))):
-                    self._put(chunk)
-                    left -= len(chunk)
-        except FileNotFoundError as error:
-            raise SquashfsError("is gone", path=segment.file) from error
+            source = open(segment.file, "rb")  # noqa: PTH123, SIM115 - without pathlib, see contents.py; closed below
+        except OSError as error:
+            raise SquashfsError(f"cannot be read: {error.strerror}", path=segment.file) from error
+        with source:
+            while left and (chunk := source.read(min(_CHUNK, left))):
+                self._put(chunk)
+                left -= len(chunk)
         if left:
             raise SquashfsError("is damaged: it ends too early", path=segment.file)
         if self._progress is not None:

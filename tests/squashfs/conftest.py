@@ -82,7 +82,7 @@ def readers():
     missing = set()
     if not shutil.which("unsquashfs"):
         missing.add("unsquashfs")
-    if not shutil.which("mount") or not hasattr(os, "geteuid") or os.geteuid():
+    if not MOUNTS:
         missing.add("kernel")
     return {name: reader for name, reader in _READERS.items() if name not in missing}
 
@@ -109,7 +109,7 @@ def _look(folder):
                     found[path] = ("directory", stat.S_IMODE(status.st_mode))
                     pending.append(item.path)
                 elif stat.S_ISLNK(status.st_mode):
-                    found[path] = ("symlink", os.readlink(item.path))
+                    found[path] = ("symlink", os.readlink(item.path))  # noqa: PTH115 - names are bytes here
                 else:
                     found[path] = ("file", stat.S_IMODE(status.st_mode), status.st_size, _content(item.path))
                 if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:

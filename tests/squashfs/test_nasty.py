@@ -12,7 +12,7 @@ BLOCK = 4096
 
 
 def noise(size, seed=0):
-    return random.Random(seed).randbytes(size)
+    return random.Random(seed).randbytes(size)  # noqa: S311 - content that does not compress, the same each time
 
 
 def text(size, seed=0):
