@@ -50,7 +50,7 @@ def test_a_disk_that_is_full(tree, tmp_path):
     run = subprocess.run(
         [*COMMAND, "pack", tree, tmp_path / "target" / "image"],
         env=ENVIRONMENT,
-        preexec_fn=limit,  # noqa: PLW1509 - this process has no threads that hold locks
+        preexec_fn=limit,
         capture_output=True,
         text=True,
         check=False,
@@ -127,19 +127,12 @@ def test_errors_of_the_command_are_one_line(arguments, tmp_path):
 
 def test_packing_imports_little(tree, tmp_path):
     """A small tree takes a quarter of a second: each of these takes a percent of it and more."""
-    code = "\n".join(
-        [
-            "import sys",
-            "from hatch_aleph.squashfs.__main__ import main",
-            "main(sys.argv[1:])",
-            "print(sorted({'dataclasses', 'inspect', 'json', 'pathlib', 'shutil', 'logging'} & set(sys.modules)))",
-        ]
-    )
-    run = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path += {sys.path!r}; exec({code!r})", "pack"]
-        + [str(tree), str(tmp_path / "image")],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    code = f"""
+import sys
+sys.path[:] = {sys.path!r}
+from hatch_aleph.squashfs.__main__ import main
+main({["pack", str(tree), str(tmp_path / "image")]!r})
+print(sorted({{"dataclasses", "inspect", "json", "pathlib", "shutil", "logging"}} & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.splitlines()[-1] == "[]"
