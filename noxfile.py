@@ -57,6 +57,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def crash(session: nox.Session) -> None:
+    """Cut deployments at every request and every journal write; takes about half an hour."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "tests/deploy/test_crash_matrix.py", "-m", "slow", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Format, lint and import contracts."""
     session.install("-e", ".[deploy]", "--group", "lint")

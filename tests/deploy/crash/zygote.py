@@ -1,4 +1,4 @@
-"""The tool as a process that can be killed: imports once, then forks a deployment for each line of JSON that it is given.
+"""The tool as a process that can be killed: imports once, then forks a deployment for each line of JSON.
 
 Protocol, a line each way: a job in, ``{"pid": N}`` out, ``go`` in, ``{"exit": N, "error": text}`` out.
 """
@@ -76,6 +76,11 @@ def deploy(job: dict[str, Any]) -> dict[str, Any]:
     return {"exit": 0, "error": "", "writes": writer.count}
 
 
+def say(data: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(data) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Serve jobs until standard input ends."""
     # What signing and models import lazily is imported before the first fork.
@@ -94,14 +99,14 @@ def main() -> None:
             os.write(result_in, json.dumps(outcome).encode())
             os._exit(0)
         os.close(result_in)
-        print(json.dumps({"pid": pid}), flush=True)
+        say({"pid": pid})
         sys.stdin.readline()
         os.write(start_in, b"g")
         _, status = os.waitpid(pid, 0)
         said = os.read(result_out, 1 << 16)
         for descriptor in (start_out, start_in, result_out):
             os.close(descriptor)
-        print(json.dumps(json.loads(said) if said else {"exit": -os.WTERMSIG(status), "error": "killed"}), flush=True)
+        say(json.loads(said) if said else {"exit": -os.WTERMSIG(status), "error": "killed"})
 
 
 if __name__ == "__main__":
