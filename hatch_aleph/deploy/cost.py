@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Manifest
     from hatch_aleph.deploy.plan import Plan
     from hatch_aleph.deploy.state import State
-    from hatch_aleph.network.answers import Price
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.money import Price
 
 
 def cost_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> Cost | None:

@@ -11,36 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .accounts import Account, create_account, load_account
-    from .answers import (
-        Balance,
-        Limits,
-        MessageStatus,
-        NetworkMessage,
-        Price,
-        PriceLine,
-        PublishedRuntime,
-        StoredFile,
-    )
+    from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile
     from .client import NodeClient
     from .files import FileHashes, choose_engine, hash_file
     from .messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
+    from .money import Balance, Price, PriceLine
     from .nodes import DEFAULT_NODES
     from .rejections import explain
 
 _HOME = {
     "accounts": ("Account", "create_account", "load_account"),
     "answers": (
-        "Balance",
         "Limits",
         "MessageStatus",
         "NetworkMessage",
-        "Price",
-        "PriceLine",
         "PublishedRuntime",
         "StoredFile",
     ),
     "client": ("NodeClient",),
     "files": ("FileHashes", "choose_engine", "hash_file"),
+    "money": ("Balance", "Price", "PriceLine"),
     "messages": ("SignedMessage", "aggregate_content", "forget_content", "sign_message", "store_content"),
     "nodes": ("DEFAULT_NODES",),
     "rejections": ("explain",),

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.errors import AccountError
 
-from .keys import Key, parse_key
+from .keys import HOW_TO_CREATE, Key, default_key_file, find_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
     from typing import BinaryIO
 
-FROM_STDIN = Path("-")
-_CREATE = "Make one with `hatch-aleph account create`, or name yours with `--private-key-file`."
 
 _ON_THE_DEVICE = "Plug the Ledger in, unlock it, open its Ethereum app and confirm there; Linux needs its udev rules."
 
@@ -29,6 +26,8 @@ _ON_THE_DEVICE = "Plug the Ledger in, unlock it, open its Ethereum app and confi
 # chain AVAX are X-chain addresses (aleph-im/pyaleph, src/aleph/chains/avalanche.py).
 _SIGNS_AS = {"ETH": "ETH", "AVAX": "ETH", "BASE": "ETH", "SOL": "SOL"}
 CHAINS = tuple(_SIGNS_AS)
+
+__all__ = ["CHAINS", "Account", "account_from_key", "create_account", "default_key_file", "load_account"]
 
 
 class Account(Protocol):
@@ -126,7 +125,7 @@ def load_account(
     chain = _known(chain)
     if ledger:
         return _ledger_account(chain)
-    key = _find_key(private_key_file, private_key, environ, stdin, chain)
+    key = find_key(private_key_file, private_key, environ, stdin, chain)
     return account_from_key(key, chain)
 
 
@@ -138,7 +137,9 @@ def account_from_key(key: Key, chain: str) -> Account:
         raise
     except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
         raise AccountError(
-            f"That is no valid private key of chain {chain} ({type(error).__name__})", where=key.where, hint=_CREATE
+            f"That is no valid private key of chain {chain} ({type(error).__name__})",
+            where=key.where,
+            hint=HOW_TO_CREATE,
         ) from None
 
 
@@ -172,46 +173,10 @@ def create_account(file: Path, chain: str = "ETH") -> Account:
     return account
 
 
-def default_key_file(chain: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where the official command line keeps the key of a chain."""
-    home = environ.get("ALEPH_CONFIG_HOME")
-    folder = Path(home) if home else Path.home() / ".aleph-im"
-    return folder / "private-keys" / ("solana.key" if chain == "SOL" else "ethereum.key")
-
-
 def _known(chain: str) -> str:
     if chain.upper() not in _SIGNS_AS:
         raise AccountError(f"Unknown chain {chain!r}", hint=f"Choose one of {', '.join(CHAINS)}.")
     return chain.upper()
-
-
-def _find_key(
-    file: Path | None, text: str | None, environ: Mapping[str, str], stdin: BinaryIO | None, chain: str
-) -> Key:
-    default = default_key_file(chain, environ)
-    if file is not None:
-        return _read_key(file, "--private-key-file", stdin, chain)
-    if text:
-        return parse_key(text.encode(), "--private-key", chain)
-    if environ.get("ALEPH_PRIVATE_KEY_FILE"):
-        return _read_key(Path(environ["ALEPH_PRIVATE_KEY_FILE"]), "ALEPH_PRIVATE_KEY_FILE", stdin, chain)
-    if environ.get("ALEPH_PRIVATE_KEY"):
-        return parse_key(environ["ALEPH_PRIVATE_KEY"].encode(), "ALEPH_PRIVATE_KEY", chain)
-    if default.is_file():
-        return _read_key(default, "the default key", stdin, chain)
-    raise AccountError("There is no private key to sign with", where=str(default), hint=_CREATE)
-
-
-def _read_key(file: Path, named_by: str, stdin: BinaryIO | None, chain: str) -> Key:
-    if file == FROM_STDIN:
-        return parse_key((stdin or sys.stdin.buffer).read(), "standard input", chain)
-    try:
-        content = file.expanduser().read_bytes()
-    except OSError as error:
-        raise AccountError(
-            f"The key that {named_by} names cannot be read: {error.strerror}", where=str(file), hint=_CREATE
-        ) from None
-    return parse_key(content, str(file), chain)
 
 
 def _sdk_class(chain: str) -> Any:

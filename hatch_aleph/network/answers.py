@@ -1,34 +1,21 @@
 """What nodes answer, checked field by field and frozen.
 
-Nothing that a node says is trusted to have its shape: each ``from_json`` raises :class:`MalformedAnswerError`, which
-the transport turns into another try and at last into one NetworkError.
+Nothing that a node says is trusted to have its shape: each ``from_json`` raises a MalformedAnswerError, which the
+transport turns into another try, and at last into one NetworkError.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from .reading import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, as_time, shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SECONDS_A_DAY = 86_400
-SECONDS_A_MONTH = 30 * SECONDS_A_DAY
-_TEXT_LIMIT = 300
-
-
-class MalformedAnswerError(ValueError):
-    """An answer that is not what the network's API promises."""
-
-
-class UnhelpfulNodeError(MalformedAnswerError):
-    """A node that cannot give the answer, however often it is asked; said as what follows "the node"."""
 
 
 class MessageStatus(str, Enum):
@@ -137,114 +124,6 @@ class NetworkMessage:
 
 
 @dataclass(frozen=True)
-class PriceLine:
-    """One part of a price, such as the execution or a volume; a discount is negative.
-
-    Attributes:
-        type: The network's name for the part, such as ``EXECUTION``.
-        name: What it is about.
-        cost: Credits a second, tokens a second, or tokens to hold: as in the whole price.
-        size_mib: Size that was charged, if the node says.
-    """
-
-    type: str
-    name: str
-    cost: Decimal
-    size_mib: float | None = None
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a message costs.
-
-    Attributes:
-        payment_type: ``credit``, ``superfluid`` or ``hold``.
-        cost: By credit, credits a second; by superfluid, tokens a second; by hold, the tokens to hold.
-        charged_address: Who pays.
-        detail: The parts.
-    """
-
-    payment_type: str
-    cost: Decimal
-    charged_address: str = ""
-    detail: tuple[PriceLine, ...] = ()
-
-    @property
-    def per_second(self) -> Decimal:
-        """Credits or tokens a second; nothing flows for tokens that are held."""
-        return Decimal(0) if self.payment_type == "hold" else self.cost
-
-    @property
-    def per_day(self) -> Decimal:
-        """Credits or tokens a day."""
-        return self.per_second * SECONDS_A_DAY
-
-    @property
-    def per_month(self) -> Decimal:
-        """Credits or tokens in thirty days."""
-        return self.per_second * SECONDS_A_MONTH
-
-    @property
-    def held(self) -> Decimal:
-        """Tokens that must be held."""
-        return self.cost if self.payment_type == "hold" else Decimal(0)
-
-    @classmethod
-    def from_json(cls, data: Any) -> Price:
-        """Read the answer of ``/api/v0/price``, actual or estimated."""
-        answer = as_mapping(data)
-        payment_type = as_text(answer, "payment_type")
-        column = {"credit": "cost_credit", "superfluid": "cost_stream", "hold": "cost_hold"}.get(payment_type)
-        if column is None:
-            raise MalformedAnswerError(f"unknown payment type {shown(payment_type)}")
-        lines = [as_mapping(line) for line in as_list(answer.get("detail") or [])]
-        return cls(
-            payment_type=payment_type,
-            cost=as_decimal(answer.get("cost", answer.get("required_tokens"))),
-            charged_address=str(answer.get("charged_address") or ""),
-            detail=tuple(
-                PriceLine(
-                    type=str(line.get("type") or ""),
-                    name=str(line.get("name") or ""),
-                    cost=as_decimal(line.get(column, 0)),
-                    size_mib=None if line.get("size_mib") is None else float(as_decimal(line["size_mib"])),
-                )
-                for line in lines
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class Balance:
-    """What an address has.
-
-    Attributes:
-        tokens: ALEPH tokens on all chains.
-        locked: Tokens that what it holds already needs.
-        credits: Prepaid credits.
-    """
-
-    tokens: Decimal
-    locked: Decimal
-    credits: Decimal
-
-    @property
-    def free(self) -> Decimal:
-        """Tokens that can still be used to hold something."""
-        return self.tokens - self.locked
-
-    @classmethod
-    def from_json(cls, data: Any) -> Balance:
-        """Read the answer of ``/api/v0/addresses/{address}/balance``."""
-        answer = as_mapping(data)
-        return cls(
-            tokens=as_decimal(answer.get("balance")),
-            locked=as_decimal(answer.get("locked_amount") or 0),
-            credits=as_decimal(answer.get("credit_balance") or 0),
-        )
-
-
-@dataclass(frozen=True)
 class Limits:
     """The largest files that a node takes, in bytes. The defaults are those of pyaleph's own configuration."""
 
@@ -320,62 +199,9 @@ def _content(envelope: Mapping[str, Any], item_hash: str) -> dict[str, Any]:
         return {}
 
 
-def as_mapping(value: Any) -> Mapping[str, Any]:
-    """Return a JSON object, or refuse anything else."""
-    if not isinstance(value, dict):
-        raise MalformedAnswerError(f"expected an object, not {shown(value)}")
-    return value
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return a JSON list, or refuse anything else."""
-    if not isinstance(value, list):
-        raise MalformedAnswerError(f"expected a list, not {shown(value)}")
-    return value
-
-
-def as_text(answer: Mapping[str, Any], key: str) -> str:
-    """Return a field that must be there and be text."""
-    value = answer.get(key)
-    if not isinstance(value, str) or not value:
-        raise MalformedAnswerError(f"{key} is {shown(value)}")
-    return value
-
-
 def as_status(value: Any) -> MessageStatus:
     """Return a status that is known."""
     try:
         return MessageStatus(value)
     except ValueError:
         raise MalformedAnswerError(f"unknown status {shown(value)}") from None
-
-
-def as_decimal(value: Any) -> Decimal:
-    """Return a finite number; nodes write some as numbers and some as text."""
-    try:
-        number = Decimal(str(value)) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
-    except InvalidOperation:
-        number = None
-    if number is None or not number.is_finite():
-        raise MalformedAnswerError(f"{shown(value)} is no number")
-    return number
-
-
-def as_time(value: Any) -> float:
-    """Return seconds since 1970 of a number or, as for pending messages, an ISO date."""
-    if value is None:
-        return 0.0
-    if isinstance(value, (int, float)) and math.isfinite(value):
-        return float(value)
-    try:
-        # fromisoformat understands a trailing Z only from Python 3.11 on.
-        return datetime.fromisoformat(str(value).replace("Z", "+00:00")).timestamp()
-    except (ValueError, OverflowError):
-        raise MalformedAnswerError(f"{shown(value)} is no time") from None
-
-
-def shown(value: Any) -> str:
-    """Return foreign text fit for a terminal: one line, bounded, without control characters."""
-    text = value if isinstance(value, str) else repr(value)
-    clean = "".join(character if character.isprintable() else " " for character in text[: _TEXT_LIMIT + 1]).strip()
-    return clean if len(clean) <= _TEXT_LIMIT else clean[:_TEXT_LIMIT] + "…"

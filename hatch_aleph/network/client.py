@@ -7,34 +7,24 @@ Synchronous, and built on one rule: what happened to a message is what a later G
 from __future__ import annotations
 
 import email.utils
-import heapq
-import itertools
 import random
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.errors import NetworkError, RejectedError, UsageError
+from hatch_aleph.errors import NetworkError, RejectedError
 
 from . import transfer
-from .answers import (
-    Balance,
-    Limits,
-    MalformedAnswerError,
-    MessageStatus,
-    NetworkMessage,
-    Price,
-    PublishedRuntime,
-    StoredFile,
-    as_list,
-    as_mapping,
-    as_status,
-)
+from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile, as_status
+from .money import Balance, Price
 from .nodes import DEFAULT_NODES, bare
 from .pricing import estimation_message
 from .published import AGGREGATE_ADDRESS, read_runtimes
-from .rejections import explain, rejection
-from .transport import Reply, Transport
+from .reading import MalformedAnswerError, as_mapping
+from .rejections import explain
+from .search import find, joined
+from .transport import Transport
+from .waiting import settled, still_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,9 +35,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .messages import MessageType, SignedMessage
+    from .reply import Reply
 
-_PAGE = 200
-_HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
 _FIRST_POLL = 0.1
 _SLOWEST_POLL = 3.0
 _PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -148,7 +137,7 @@ class NodeClient:
         def read(reply: Reply) -> MessageStatus | None:
             if reply.is_not_found:
                 return None
-            return as_status(as_mapping(_expect_ok(reply)).get("status"))
+            return as_status(as_mapping(reply.expected_json()).get("status"))
 
         return self._http.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
 
@@ -158,7 +147,7 @@ class NodeClient:
         def read(reply: Reply) -> NetworkMessage | None:
             if reply.is_not_found:
                 return None
-            return NetworkMessage.from_json(_expect_ok(reply), item_hash)
+            return NetworkMessage.from_json(reply.expected_json(), item_hash)
 
         return self._http.ask("GET", f"/api/v0/messages/{item_hash}", read)
 
@@ -178,9 +167,9 @@ class NodeClient:
         while True:
             message = self.message(item_hash)
             if message is not None and message.status is not MessageStatus.PENDING:
-                return _settled(message)
+                return settled(message)
             if self._monotonic() + pause > end:
-                raise _still_waiting(item_hash, message, deadline)
+                raise still_waiting(item_hash, message, deadline)
             self._sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads polls, no secret
             pause = min(pause * 1.5, _SLOWEST_POLL)
 
@@ -206,41 +195,16 @@ class NodeClient:
             hashes: Item hashes.
             newest_first: Order by the envelope's time.
         """
-        query = {
-            "msgTypes": _joined(types),
-            "owners": _joined(owners),
-            "tags": _joined(tags),
-            "refs": _joined(refs),
-            "sortOrder": "-1" if newest_first else "1",
-        }
-        wanted = list(hashes)
-        groups = [wanted[i : i + _HASHES_A_QUERY] for i in range(0, len(wanted), _HASHES_A_QUERY)] or [[]]
-        streams = [
-            self._pages({**query, "hashes": _joined(group), "msgStatuses": status}, MessageStatus(status))
-            for status in statuses
-            for group in groups
-        ]
-        sign = -1 if newest_first else 1
-        return heapq.merge(*streams, key=lambda message: sign * message.time)
-
-    def _pages(self, query: Mapping[str, str], status: MessageStatus) -> Iterator[NetworkMessage]:
-        # Messages that arrive meanwhile push others onto the next page: those come twice, and are told once.
-        seen: set[str] = set()
-
-        def read(reply: Reply) -> list[NetworkMessage]:
-            listed = as_list(as_mapping(_expect_ok(reply)).get("messages"))
-            return [NetworkMessage.from_list(entry, status) for entry in listed]
-
-        for page in itertools.count(1):
-            params = {key: value for key, value in query.items() if value}
-            params |= {"page": str(page), "pagination": str(_PAGE)}
-            found = self._http.ask("GET", "/api/v0/messages.json", read, params=params)
-            fresh = [message for message in found if message.item_hash not in seen]
-            seen.update(message.item_hash for message in fresh)
-            yield from fresh
-            # A node that ignores the page would go on for ever: a page with nothing new ends it as well.
-            if len(found) < _PAGE or not fresh:
-                return
+        return find(
+            self._http,
+            types=types,
+            owners=owners,
+            tags=tags,
+            statuses=statuses,
+            refs=refs,
+            hashes=hashes,
+            newest_first=newest_first,
+        )
 
     # Money
 
@@ -249,7 +213,7 @@ class NodeClient:
         return self._http.ask(
             "GET",
             f"/api/v0/addresses/{address}/balance",
-            lambda reply: Balance.from_json(_expect_ok(reply)),
+            lambda reply: Balance.from_json(reply.expected_json()),
         )
 
     def estimate(
@@ -285,7 +249,7 @@ class NodeClient:
         return self._http.ask(
             "GET",
             f"/api/v0/price/{item_hash}",
-            lambda reply: Price.from_json(_expect_ok(reply)),
+            lambda reply: Price.from_json(reply.expected_json()),
         )
 
     # Files
@@ -294,7 +258,7 @@ class NodeClient:
         """Return the largest files that the node takes; those of its default configuration if it does not say."""
 
         def read(reply: Reply) -> Limits:
-            return Limits() if reply.is_not_found else Limits.from_json(_expect_ok(reply))
+            return Limits() if reply.is_not_found else Limits.from_json(reply.expected_json())
 
         return self._http.ask("GET", "/api/v0/storage/limits.json", read)
 
@@ -317,7 +281,7 @@ class NodeClient:
         """
 
         def read(reply: Reply) -> StoredFile | None:
-            return None if reply.is_not_found else StoredFile.from_json(_expect_ok(reply))
+            return None if reply.is_not_found else StoredFile.from_json(reply.expected_json())
 
         kind = "by-ref" if newest else "by-message-hash"
         return self._http.ask("GET", f"/api/v0/storage/{kind}/{item_hash}", read)
@@ -343,10 +307,10 @@ class NodeClient:
         def read(reply: Reply) -> dict[str, Any]:
             if reply.is_not_found:
                 return {}
-            return dict(as_mapping(as_mapping(_expect_ok(reply)).get("data")))
+            return dict(as_mapping(as_mapping(reply.expected_json()).get("data")))
 
         path = f"/api/v0/aggregates/{address}.json"
-        return self._http.ask("GET", path, read, params={"keys": _joined(keys), "limit": "1000"})
+        return self._http.ask("GET", path, read, params={"keys": joined(keys), "limit": "1000"})
 
     def runtimes(self) -> tuple[PublishedRuntime, ...]:
         """Return the program runtimes that the network lists, by both aggregates that it publishes."""
@@ -359,7 +323,7 @@ class NodeClient:
         """
 
         def read(reply: Reply) -> float:
-            _expect_ok(reply)
+            reply.expected_json()
             stamp = email.utils.parsedate_tz(reply.headers.get("date", ""))
             if stamp is None:
                 raise MalformedAnswerError("HTTP without a date")
@@ -388,19 +352,6 @@ class NodeClient:
         )
 
 
-def _joined(values: Iterable[str]) -> str:
-    listed = list(values)
-    if any("," in value for value in listed):
-        raise UsageError(f"The network cannot look for words with a comma: {', '.join(listed)}")
-    return ",".join(listed)
-
-
-def _expect_ok(reply: Reply) -> Any:
-    if reply.status != HTTPStatus.OK:
-        raise reply.unhelpful()
-    return reply.json()
-
-
 def _refused(reply: Reply, subject: str, *, code: int) -> Exception:
     if not reply.is_refusal:
         return reply.unhelpful()
@@ -410,33 +361,4 @@ def _refused(reply: Reply, subject: str, *, code: int) -> Exception:
         where=f"{bare(reply.node)}: {subject}",
         hint=meaning.hint,
         code=code,
-    )
-
-
-def _settled(message: NetworkMessage) -> NetworkMessage:
-    if message.status.is_live:
-        return message
-    if message.status is MessageStatus.REJECTED:
-        raise rejection(message)
-    by = f" by {', '.join(message.forgotten_by)}" if message.forgotten_by else ""
-    raise RejectedError(
-        f"The message was {message.status.value}{by}",
-        where=message.item_hash,
-        hint="Run the command again: it publishes a new one.",
-        item_hash=message.item_hash,
-    )
-
-
-def _still_waiting(item_hash: str, message: NetworkMessage | None, deadline: float) -> NetworkError:
-    again = "Run the same command again: it goes on from here and publishes nothing twice."
-    if message is None:
-        return NetworkError(
-            f"The node does not know the message after {deadline:.0f} s",
-            where=item_hash,
-            hint=f"It never arrived, or carries no signature that the node reads. {again}",
-        )
-    return NetworkError(
-        f"The {message.type or 'message'} is still pending after {deadline:.0f} s",
-        where=item_hash,
-        hint=f"The node retries what it waits for (a file, a volume, a ref) for several minutes. {again}",
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.errors import NetworkError, UsageError
 
-from .answers import MalformedAnswerError, as_list, as_mapping, shown
+from .reading import MalformedAnswerError, as_list, as_mapping, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,13 +1,22 @@
-"""Private keys in the forms that wallets write them."""
+"""Private keys: where they are looked for, and the forms in which wallets write them."""
 
 from __future__ import annotations
 
 import binascii
 import json
-from typing import Any
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import AccountError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import BinaryIO
+
+FROM_STDIN = Path("-")
+HOW_TO_CREATE = "Make one with `hatch-aleph account create`, or name yours with `--private-key-file`."
 _KEY_SIZE = 32
 _PAIR_SIZE = 64  # Solana's own files hold the private key and, after it, the public one.
 
@@ -23,6 +32,43 @@ class Key:
 
     def __repr__(self) -> str:
         return f"<private key from {self.where}>"
+
+
+def default_key_file(chain: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the official command line keeps the key of a chain."""
+    home = environ.get("ALEPH_CONFIG_HOME")
+    folder = Path(home) if home else Path.home() / ".aleph-im"
+    return folder / "private-keys" / ("solana.key" if chain == "SOL" else "ethereum.key")
+
+
+def find_key(
+    file: Path | None, text: str | None, environ: Mapping[str, str], stdin: BinaryIO | None, chain: str
+) -> Key:
+    """Return the key of the first place that names one; see :func:`.accounts.load_account`."""
+    default = default_key_file(chain, environ)
+    if file is not None:
+        return _read_key(file, "--private-key-file", stdin, chain)
+    if text:
+        return parse_key(text.encode(), "--private-key", chain)
+    if environ.get("ALEPH_PRIVATE_KEY_FILE"):
+        return _read_key(Path(environ["ALEPH_PRIVATE_KEY_FILE"]), "ALEPH_PRIVATE_KEY_FILE", stdin, chain)
+    if environ.get("ALEPH_PRIVATE_KEY"):
+        return parse_key(environ["ALEPH_PRIVATE_KEY"].encode(), "ALEPH_PRIVATE_KEY", chain)
+    if default.is_file():
+        return _read_key(default, "the default key", stdin, chain)
+    raise AccountError("There is no private key to sign with", where=str(default), hint=HOW_TO_CREATE)
+
+
+def _read_key(file: Path, named_by: str, stdin: BinaryIO | None, chain: str) -> Key:
+    if file == FROM_STDIN:
+        return parse_key((stdin or sys.stdin.buffer).read(), "standard input", chain)
+    try:
+        content = file.expanduser().read_bytes()
+    except OSError as error:
+        raise AccountError(
+            f"The key that {named_by} names cannot be read: {error.strerror}", where=str(file), hint=HOW_TO_CREATE
+        ) from None
+    return parse_key(content, str(file), chain)
 
 
 def parse_key(content: bytes, where: str, chain: str) -> Key:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hatch_aleph.errors import RejectedError
 
-from .answers import NetworkMessage, shown
+from .reading import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .answers import NetworkMessage
 
 
 class Meaning(NamedTuple):

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import ArtifactError, RejectedError
 
-from .answers import MalformedAnswerError, MessageStatus, UnhelpfulNodeError, as_mapping
+from .answers import MessageStatus
 from .files import Verifier, Watched
 from .nodes import bare
+from .reading import MalformedAnswerError, UnhelpfulNodeError, as_mapping
 from .rejections import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .messages import SignedMessage
-    from .transport import Reply, Transport
+    from .reply import Reply
+    from .transport import Transport
 
 # A node hashes, pins and counts a large file before it answers.
 _SECONDS_TO_ANSWER = 600.0

@@ -6,21 +6,19 @@ sent. The loop is ours rather than a retry library's because an attempt may go t
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import time
 import weakref
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hatch_aleph import __version__
 from hatch_aleph.errors import NetworkError, UsageError
 
-from .answers import MalformedAnswerError, UnhelpfulNodeError, shown
 from .nodes import bare, checked
+from .reading import MalformedAnswerError, UnhelpfulNodeError, shown
+from .reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,66 +37,7 @@ _LONGEST_RETRY_AFTER = 30.0
 MAX_ANSWER = 64 * 1024**2
 _TOTAL_SECONDS = 120.0
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 530})
-_REFUSALS = frozenset({400, 402, 403, 404, 410, 413, 422})
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A node's answer, read to its end.
-
-    Attributes:
-        node: Base URL of the node.
-        status: HTTP status.
-        headers: With keys in lower case.
-        body: At most ``MAX_ANSWER`` bytes.
-        started: When the request left, by the monotonic clock.
-        ended: When the answer had arrived.
-    """
-
-    node: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    started: float = 0.0
-    ended: float = 0.0
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the answer calls itself JSON."""
-        return self.headers.get("content-type", "").startswith("application/json")
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the node itself says no: in plain text or JSON, unlike proxies and servers that are no nodes."""
-        kind = self.headers.get("content-type", "").split(";")[0]
-        return self.status in _REFUSALS and kind in ("text/plain", "application/json")
-
-    @property
-    def is_not_found(self) -> bool:
-        """Whether the node itself does not know what was asked for."""
-        return self.is_refusal and self.status == HTTPStatus.NOT_FOUND
-
-    def unhelpful(self) -> UnhelpfulNodeError:
-        """Return the error for a status that the API does not know here."""
-        return UnhelpfulNodeError(f"answers HTTP {self.status} {self.text}".rstrip())
-
-    @property
-    def text(self) -> str:
-        """The answer's text, fit for a terminal: nodes give their reasons as plain text."""
-        return re.sub(r"^\d{3}: ", "", shown(self.body.decode("utf-8", "replace")))
-
-    def json(self) -> Any:
-        """Return the answer's JSON.
-
-        Raises:
-            MalformedAnswerError: It is none.
-        """
-        try:
-            return json.loads(self.body, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type").split(";")[0]
-            raise MalformedAnswerError(f"HTTP {self.status} without JSON ({shown(kind)})") from None
 
 
 class _NodeFailure(Exception):  # noqa: N818 - never leaves this module
@@ -300,10 +239,6 @@ def default_client() -> httpx.Client:
 def _retry_after(headers: Mapping[str, str]) -> float:
     value = headers.get("retry-after", "")
     return min(float(value), _LONGEST_RETRY_AFTER) if re.fullmatch(r"\d{1,6}", value) else 0.0
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _in_words(error: Exception) -> str:

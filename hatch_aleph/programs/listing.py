@@ -10,8 +10,9 @@ from hatch_aleph.deploy.state import LIVE
 from hatch_aleph.errors import RejectedError
 
 if TYPE_CHECKING:
-    from hatch_aleph.network.answers import NetworkMessage, Price
+    from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.money import Price
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""Reading of JSON that nobody promises: each helper gives a value of its kind, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TEXT_LIMIT = 300
+
+
+class MalformedAnswerError(ValueError):
+    """An answer that is not what the network's API promises."""
+
+
+class UnhelpfulNodeError(MalformedAnswerError):
+    """A node that cannot give the answer, however often it is asked; said as what follows "the node"."""
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object, or refuse anything else."""
+    if not isinstance(value, dict):
+        raise MalformedAnswerError(f"expected an object, not {shown(value)}")
+    return value
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a JSON list, or refuse anything else."""
+    if not isinstance(value, list):
+        raise MalformedAnswerError(f"expected a list, not {shown(value)}")
+    return value
+
+
+def as_text(answer: Mapping[str, Any], key: str) -> str:
+    """Return a field that must be there and be text."""
+    value = answer.get(key)
+    if not isinstance(value, str) or not value:
+        raise MalformedAnswerError(f"{key} is {shown(value)}")
+    return value
+
+
+def as_decimal(value: Any) -> Decimal:
+    """Return a finite number; nodes write some as numbers and some as text."""
+    try:
+        number = Decimal(str(value)) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise MalformedAnswerError(f"{shown(value)} is no number")
+    return number
+
+
+def as_time(value: Any) -> float:
+    """Return seconds since 1970 of a number or, as for pending messages, an ISO date."""
+    if value is None:
+        return 0.0
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    try:
+        # fromisoformat understands a trailing Z only from Python 3.11 on.
+        return datetime.fromisoformat(str(value).replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError):
+        raise MalformedAnswerError(f"{shown(value)} is no time") from None
+
+
+def shown(value: Any) -> str:
+    """Return foreign text fit for a terminal: one line, bounded, without control characters."""
+    text = value if isinstance(value, str) else repr(value)
+    clean = "".join(character if character.isprintable() else " " for character in text[: _TEXT_LIMIT + 1]).strip()
+    return clean if len(clean) <= _TEXT_LIMIT else clean[:_TEXT_LIMIT] + "…"
