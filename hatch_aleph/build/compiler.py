@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import threading
@@ -179,8 +178,8 @@ class Compiler:
 
 def _stop(process: subprocess.Popen[bytes] | None) -> None:
     if process is not None:
-        with contextlib.suppress(OSError):  # it is gone already
-            process.communicate()
+        process.kill()  # it waits for work; its own way out would take longer than compiling a small project
+        process.communicate()
 
 
 def _request(name: str, source: Path | bytes) -> bytes:

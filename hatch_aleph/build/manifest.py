@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import __version__
@@ -13,11 +14,14 @@ from hatch_aleph.errors import SettingsError
 from hatch_aleph.settings.parse import toml_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings, Volumes
 
 _NO_REF = "0" * 64
+_FREE_TEXT = 128  # characters; the models limit metadata to more
 
 
 def write_manifest(
@@ -102,6 +106,13 @@ def _volumes(volumes: Volumes) -> list[dict[str, Any]]:
 
 
 def _validate(program: dict[str, Any], where: str) -> None:
+    """Check a program by the network's models, once for each form: importing them takes as long as a small build."""
+    from hatch_aleph.build.cache import Cache
+
+    cache = Cache.default()
+    key = _form(program)
+    if cache.load("builds", key):
+        return
     from aleph_message.models import ProgramContent
     from pydantic import ValidationError
 
@@ -111,3 +122,24 @@ def _validate(program: dict[str, Any], where: str) -> None:
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise SettingsError("the network would refuse this program:\n" + "\n".join(lines), where=where) from error
+    cache.store("builds", key, True)
+
+
+def _form(program: Mapping[str, Any]) -> str:
+    """Return what two programs share that differ in nothing but texts which the models take as they are."""
+    import importlib.util
+
+    from hatch_aleph.build.cache import key_of
+
+    found = importlib.util.find_spec("aleph_message")
+    models = Path(found.origin) if found and found.origin else Path(__file__)
+    form = {
+        **program,
+        "code": {**program["code"], "entrypoint": ""},
+        "runtime": {**program["runtime"], "comment": ""},
+        "metadata": {
+            name: "" if isinstance(value, str) and len(value) <= _FREE_TEXT else value
+            for name, value in program["metadata"].items()
+        },
+    }
+    return key_of("program", str(models), models.stat().st_mtime_ns, form)
