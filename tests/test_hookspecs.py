@@ -32,7 +32,7 @@ def test_extra_files_travel_in_the_code_image(make_project, tmp_path):
         DEFAULT,
         tmp_path,
         stem=project.stem,
-        packages_inputs="",
+        packages_inputs=lambda: "",
         vendored=lambda _: False,
         compile_entries=lambda _: [],
     )

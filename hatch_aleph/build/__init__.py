@@ -54,15 +54,13 @@ def build_artifact(
         told.append(text)
         notice(text)
 
+    from hatch_aleph.build.aside import Aside
     from hatch_aleph.build.bytecode import compile_entries
     from hatch_aleph.build.code import build_code
     from hatch_aleph.build.manifest import write_manifest
     from hatch_aleph.build.packages import build_packages, holds_module
-    from hatch_aleph.hookspecs import hooks
 
-    for given in hooks().aleph_runtimes():
-        for each in given:
-            runtimes.register(each)
+    _register_runtimes()
     settings = project.settings(profile)
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None:  # checked with the settings
@@ -72,24 +70,38 @@ def build_artifact(
         destination.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ImageError(error.strerror or str(error), where=str(destination)) from error
-    packages = build_packages(
-        project, settings, runtime, destination, stem=stem, notice=noticed, locked=locked, offline=offline
+    # Resolving mostly waits, and so does building a wheel: they wait together.
+    aside = Aside(
+        lambda: build_packages(
+            project, settings, runtime, destination, stem=stem, notice=noticed, locked=locked, offline=offline
+        )
     )
+
+    def packages_inputs() -> str:
+        image = aside.result().image
+        return image.inputs if image else ""
+
+    def vendored(module: str) -> bool:
+        image = aside.result().image
+        return image is not None and holds_module(destination / image.file, module)
 
     def compiled(entries: list[Entry]) -> list[Entry]:
         return compile_entries(entries, "/opt/code", runtime, notice=noticed)
 
-    code = build_code(
-        project,
-        settings,
-        runtime,
-        destination,
-        stem=stem,
-        packages_inputs=packages.image.inputs if packages.image else "",
-        vendored=lambda module: packages.image is not None and holds_module(destination / packages.image.file, module),
-        compile_entries=compiled,
-        metadata=metadata,
-    )
+    try:
+        code = build_code(
+            project,
+            settings,
+            runtime,
+            destination,
+            stem=stem,
+            packages_inputs=packages_inputs,
+            vendored=vendored,
+            compile_entries=compiled,
+            metadata=metadata,
+        )
+    finally:  # what is wrong with the dependencies is told first, and nothing runs on behind a failure
+        packages = aside.result()
     images = (code, packages.image) if packages.image else (code,)
     manifest = write_manifest(
         project,
@@ -108,3 +120,12 @@ def build_artifact(
     if not told:  # what was said is to be said again
         state.keep(artifact, until=packages.until)
     return artifact
+
+
+def _register_runtimes() -> None:
+    """Make the runtimes of plugins known, before settings are checked."""
+    from hatch_aleph.hookspecs import hooks
+
+    for given in hooks().aleph_runtimes():
+        for each in given:
+            runtimes.register(each)

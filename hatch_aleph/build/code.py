@@ -35,7 +35,7 @@ def build_code(
     destination: Path,
     *,
     stem: str,
-    packages_inputs: str,
+    packages_inputs: Callable[[], str],
     vendored: Callable[[str], bool],
     compile_entries: Callable[[list[Entry]], list[Entry]],
     metadata: Any = None,
@@ -48,7 +48,8 @@ def build_code(
         runtime: Where it will run.
         destination: Folder that receives the image.
         stem: First part of its file name.
-        packages_inputs: Inputs digest of the packages image it belongs to, "" for none.
+        packages_inputs: Gives the inputs digest of the packages image it belongs to, "" for none; asked for late, for
+            that image may be in the making.
         vendored: Tells whether the packages image holds a module.
         compile_entries: Gives the bytecode of entries, to be added to them.
         metadata: hatchling's metadata when hatchling is calling.
@@ -60,9 +61,10 @@ def build_code(
     """
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         entries = _project_entries(project, settings, Path(folder), metadata)
+    inputs = packages_inputs()
     _check_entrypoint(project, settings, entries, vendored)
     if settings.adapter:
-        entries.extend(adapter_entries(settings, packages_inputs))
+        entries.extend(adapter_entries(settings, inputs))
     entries = _unique(project, entries)
     if settings.bytecode:
         entries.extend(compile_entries(entries))

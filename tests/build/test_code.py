@@ -27,7 +27,7 @@ def build(root: Path, destination: Path, **options):
         runtimes.DEFAULT,
         destination,
         stem=project.stem,
-        packages_inputs="",
+        packages_inputs=lambda: "",
         vendored=options.get("vendored", lambda _: False),
         compile_entries=lambda _: [],
     )
