@@ -63,6 +63,13 @@ def crash(session: nox.Session) -> None:
     session.run("pytest", "tests/deploy/test_crash_matrix.py", "-m", "slow", *session.posargs)
 
 
+@nox.session(python="3.12")
+def matrix(session: nox.Session) -> None:
+    """Run apps of the usual frameworks, installed from the index, in the local host; takes about ten minutes."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "-m", "slow and index", "tests/guest/test_matrix.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Format, lint and import contracts."""

@@ -175,7 +175,7 @@ class Guest:
 
 
 @contextlib.contextmanager
-def server(kind: str, target: str, folder: Path, env=None, *, factory=False):
+def server(kind: str, target: str, folder: Path, env=None, *, factory=False, python=sys.executable):
     """Run the same app under uvicorn or gunicorn; yields its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -185,7 +185,7 @@ def server(kind: str, target: str, folder: Path, env=None, *, factory=False):
         "gunicorn": ["gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "4", "--log-level", "error", target],
     }[kind]
     process = subprocess.Popen(
-        [sys.executable, "-m", *command],
+        [python, "-m", *command],
         cwd=folder,
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(folder), "PYTHONWARNINGS": "", **(env or {})},
         stdout=subprocess.DEVNULL,

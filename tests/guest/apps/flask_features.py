@@ -46,6 +46,7 @@ def create_app():
     @app.get("/state")
     def state():
         session["seen"] = session.get("seen", 0) + 1
+        session.modified = False  # the cookie would hold the time
         return {"seen": session["seen"]}
 
     @app.get("/template")
