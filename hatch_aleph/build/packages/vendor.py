@@ -157,15 +157,15 @@ class Vendor:
         with ExitStack() as stack:
             compiler = self._compiler(stack)
             batches = [submit(compiler, entries, PACKAGES_MOUNT) if compiler else None for _, _, entries in work]
-            for (locked, tree, entries), batch in zip(work, batches, strict=True):
-                facts = self._facts(locked, tree, fatal)
-                made[locked.name] = self._pack(locked, tree, entries, batch, facts)
+            facts = [self._facts(locked, tree, fatal) for locked, tree, _ in work]  # meanwhile it compiles
+            if fatal:  # before anything is kept as sound
+                raise DependencyError(
+                    "cannot work on the runtime:\n" + "\n".join(f"  {each}" for each in sorted(fatal)),
+                    where=f"{self.runtime.name} (CPython {self.runtime.python}, {self.runtime.platform})",
+                )
+            for (locked, tree, entries), batch, fact in zip(work, batches, facts, strict=True):
+                made[locked.name] = self._pack(locked, tree, entries, batch, fact)
                 self.progress(1, count)
-        if fatal:
-            raise DependencyError(
-                "cannot work on the runtime:\n" + "\n".join(f"  {each}" for each in sorted(fatal)),
-                where=f"{self.runtime.name} (CPython {self.runtime.python}, {self.runtime.platform})",
-            )
         return made
 
     def _compiler(self, stack: ExitStack) -> Compiler | None:

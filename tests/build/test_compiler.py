@@ -1,0 +1,85 @@
+"""Bytecode by other interpreters' workers: right, and the same whatever was compiled before."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hatch_aleph import interpreters
+from hatch_aleph.build.bytecode import bytecode_path
+from hatch_aleph.build.compiler import Compiler
+from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.interpreters import Interpreter
+from hatch_aleph.runtimes import DEBIAN_12
+
+RUNNING = Interpreter(Path(sys.executable), sys.version.split()[0])
+
+
+def sources(count: int = 60) -> dict[str, bytes]:
+    """Return real modules of the standard library, which have all that marshal can hold."""
+    folder = Path(importlib.util.__file__ or "").parents[1]
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.py"))[:count]}
+
+
+def test_the_same_bytes_in_any_order_by_any_number_of_workers() -> None:
+    files = sources()
+    results = []
+    for workers in (1, 3):
+        names = list(files)
+        random.Random(workers).shuffle(names)  # noqa: S311 - the same each time
+        with Compiler(RUNNING, workers) as compiler:
+            batch = compiler.submit([f"/opt/{name}" for name in names], [files[name] for name in names])
+            results.append(dict(zip(names, batch.wait(), strict=True)))
+    assert results[0] == results[1]
+    assert all(results[0].values())
+
+
+def test_paths_and_bytes_and_what_does_not_compile(tmp_path: Path) -> None:
+    file = tmp_path / "näme with space.py"
+    file.write_text("x = 'é'\n", "utf-8")
+    latin = "# -*- coding: latin-1 -*-\nx = 'é'\n".encode("latin-1")
+    broken: list[bytes] = [b"print 'two'\n", b"x = (\n", b"\0", b"\xff\xfe", b"(" * 500]
+    with Compiler(RUNNING) as compiler:
+        good = compiler.submit(["/a.py", "/b.py", "/c.py"], [file, file.read_bytes(), latin]).wait()
+        bad = compiler.submit([f"/{number}.py" for number in range(len(broken))], broken).wait()
+        missing = compiler.submit(["/m.py"], [tmp_path / "missing.py"]).wait()
+        empty = compiler.submit([], []).wait()
+    assert all(good)
+    assert bad == [b""] * len(broken)
+    assert (missing, empty) == ([b""], [])
+
+
+@pytest.mark.parametrize("minor", ["3.9", "3.11"])
+def test_another_minor_version_reads_it(minor: str, tmp_path: Path) -> None:
+    found = interpreters.find(minor)
+    if found is None:
+        pytest.skip(f"there is no CPython {minor} here")
+    tag = f"cpython-{minor.replace('.', '')}.opt-2"
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "mod.py").write_text("'doc'\nassert False\nprint('ran', __doc__)\n")
+    with Compiler(found) as compiler:
+        pyc = compiler.submit(["/opt/mod.py"], [tmp_path / "mod.py"]).wait()[0]
+    (tmp_path / f"__pycache__/mod.{tag}.pyc").write_bytes(pyc)
+    (tmp_path / "mod.py").write_text("1/0\n")
+    done = subprocess.run(
+        [str(found.path), "-OO", "-c", "import mod"], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout == "ran None\n"
+
+
+def test_an_interpreter_that_dies_is_an_error_not_a_hang() -> None:
+    dead = Interpreter(Path(sys.executable).with_name("no-such-python"), "3.11.0")
+    with Compiler(dead) as compiler:
+        batch = compiler.submit(["/a.py", "/b.py"], [b"", b""])
+        with pytest.raises(HatchAlephError, match="the interpreter that makes bytecode failed"):
+            batch.wait()
+
+
+def test_where_the_guest_looks() -> None:
+    assert bytecode_path("a/b.py", DEBIAN_12) == "a/__pycache__/b.cpython-311.opt-2.pyc"
+    assert bytecode_path("b.py", DEBIAN_12) == "__pycache__/b.cpython-311.opt-2.pyc"

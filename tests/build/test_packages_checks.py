@@ -1,0 +1,100 @@
+"""What would fail in the guest is told: real extension modules, made wrong in one place."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.build.packages.checks import check
+from hatch_aleph.build.packages.tree import Tree
+from hatch_aleph.errors import DependencyError
+from hatch_aleph.runtimes import DEBIAN_12
+from hatch_aleph.squashfs import Entry
+from tests.build.conftest import RUNNING
+
+if TYPE_CHECKING:
+    from tests.build.conftest import Index, Workshop
+
+MACHINE = 18  # offset of e_machine in an ELF header
+AARCH64 = b"\xb7\x00"
+
+
+def extension() -> bytes:
+    """Return an extension module of this machine."""
+    import zstandard
+
+    data = next(Path(zstandard.__file__).parent.glob("backend_c*.so")).read_bytes()
+    assert data[:4] == b"\x7fELF"
+    assert b"libc.so.6" in data
+    assert b"GLIBC_2.14" in data
+    return data
+
+
+linux = pytest.mark.skipif(
+    sys.platform != "linux" or sys.maxsize < 2**32, reason="takes an extension module of this machine"
+)
+
+
+def findings(files: dict[str, bytes], metadata: str = "") -> list[str]:
+    info = "alpha-1.0.dist-info"
+    content = {**files, f"{info}/METADATA": f"Name: alpha\nVersion: 1.0\n{metadata}".encode()}
+    entries = tuple(Entry(path, "file", 0o644, data) for path, data in sorted(content.items()))
+    found = check(Tree(info, entries, dict.fromkeys(content, "")), DEBIAN_12, "alpha 1.0")
+    needed = [f"needed {name}" for name in found.needed if name not in {"libc.so.6", "libpthread.so.0"}]
+    return [*found.fatal, *found.warnings, *needed]
+
+
+@linux
+def test_what_is_right_is_not_mentioned() -> None:
+    assert findings({"alpha/x.cpython-311-x86_64-linux-gnu.so": extension(), "alpha/y.abi3.so": extension()}) == []
+
+
+@linux
+def test_another_machine_another_libc_another_library() -> None:
+    data = extension()
+    foreign = data[:MACHINE] + AARCH64 + data[MACHINE + 2 :]
+    assert "is for AARCH64, and the runtime is x86_64" in findings({"alpha/x.so": foreign})[0]
+    newer = data.replace(b"GLIBC_2.14", b"GLIBC_2.99")
+    assert "needs glibc 2.99, and the runtime has 2.36" in findings({"alpha/x.so": newer})[0]
+    assert findings({"alpha/x.so": data.replace(b"libc.so.6", b"libGL.so1")})[-1] == "needed libGL.so1"
+
+
+def test_extensions_of_other_pythons_and_systems() -> None:
+    (warning,) = [each for each in findings({"alpha/x.cpython-38-x86_64-linux-gnu.so": b"GROUP ( x )"}) if "38" in each]
+    assert "is for cpython-38, and the runtime has CPython 3.11" in warning
+    assert "is no Linux library" in findings({"alpha/x.cpython-311-darwin.so": b"\xcf\xfa\xed\xfe" + bytes(100)})[0]
+    assert findings({"alpha/x.pyd": b"MZ", "alpha/libx.so": b"/* GNU ld script */"}) == []
+
+
+def test_requires_python() -> None:
+    assert "needs Python >=3.12" in findings({"alpha.py": b""}, "Requires-Python: >=3.12\n")[0]
+    assert findings({"alpha.py": b""}, "Requires-Python: >=3.11.2\n") == []
+
+
+@linux
+def test_a_build_fails_with_all_that_is_wrong(index: Index, workshop: Workshop) -> None:
+    data = extension()
+    tag = f"cpython-{RUNNING.replace('.', '')}-x86_64-linux-gnu.so"
+    for name in ("alpha", "beta"):
+        index.add(name, files={f"{name}/x.{tag}": data[:MACHINE] + AARCH64 + data[MACHINE + 2 :]})
+    root = workshop.project('"alpha", "beta"')
+    with pytest.raises(DependencyError, match="cannot work on the runtime") as caught:
+        workshop.build(root)
+    assert "alpha 1.0" in str(caught.value)
+    assert "beta 1.0" in str(caught.value)
+    with pytest.raises(DependencyError):  # and again: nothing of it was kept as sound
+        workshop.build(root)
+
+
+@linux
+def test_a_library_of_another_distribution(index: Index, workshop: Workshop) -> None:
+    tag = f"cpython-{RUNNING.replace('.', '')}-x86_64-linux-gnu.so"
+    index.add("alpha", files={f"alpha/x.{tag}": extension().replace(b"libc.so.6", b"libGL.so1")})
+    index.add("beta", files={"beta/libGL.so1": extension()})
+    warning = workshop.build(workshop.project('"alpha"')).warnings[0]
+    assert "needs libGL.so1, which is not in the image" in warning
+    index.add("gamma", files={"gamma/libGL.so.1": extension()})
+    assert workshop.build(workshop.project('"alpha", "beta"')).warnings
