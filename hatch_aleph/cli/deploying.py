@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.options import Common
+    from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.session import Opener
     from hatch_aleph.deploy.target import Target
     from hatch_aleph.network.client import NodeClient
 
@@ -115,6 +117,40 @@ def plan_keyless(
             signer = NOBODY
     target = Target.of(artifact.manifest, client, signer, host)
     return target.plan(artifact.manifest), target
+
+
+def project_target(
+    shared: Common, client: NodeClient, *, address: str | None = None, host: str | None = None
+) -> Target:
+    """Return the deployment of the project and profile; ``address`` spares the key when nothing is to be signed."""
+    from hatch_aleph.deploy.naming import deployment_tag
+    from hatch_aleph.deploy.target import Target
+
+    project = shared.project()
+    settings = project.settings(shared.profile)
+    owner = address or settings.address or shared.account(settings.payment.chain).address
+    return Target(client, owner, deployment_tag(project.name, shared.profile), host)
+
+
+def project_health(shared: Common) -> HealthCheck:
+    """Return what the project counts as an answer."""
+    from hatch_aleph.deploy.health import HealthCheck
+
+    health = shared.project().settings(shared.profile).health
+    return HealthCheck(health.path, health.status, health.timeout_seconds)
+
+
+def opener_of(shared: Common, client: NodeClient, folder: Path | None, host: str | None) -> Opener:
+    """Return what opens the project's deployment for changes."""
+    from hatch_aleph.cli.steps import Steps
+    from hatch_aleph.deploy.session import Opener
+
+    settings = shared.project().settings(shared.profile)
+    account = shared.account(settings.payment.chain)
+    target = project_target(shared, client, address=settings.address or account.address, host=host)
+    return Opener(
+        target, account, state_folder(shared, folder), channel=settings.channel, observer=Steps(shared.output)
+    )
 
 
 # Owns nothing and never will: the address of no key.

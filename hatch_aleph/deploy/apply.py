@@ -6,17 +6,17 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.checks import check_acceptable, check_clock
+from hatch_aleph.deploy.checks import check_acceptable
 from hatch_aleph.deploy.content import program_content
 from hatch_aleph.deploy.domains import attach_domains
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.journal import Journal, Run
-from hatch_aleph.deploy.lock import deployment_lock
 from hatch_aleph.deploy.naming import image_notes
 from hatch_aleph.deploy.observer import Observer, Silent
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.revert import forget, revert
-from hatch_aleph.deploy.sender import PATIENCE, Sender
+from hatch_aleph.deploy.sender import PATIENCE
+from hatch_aleph.deploy.session import DEFAULT_CHANNEL, Opener, Session
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
 
@@ -109,31 +109,26 @@ class Deployer:
             NetworkError: The node is out of reach; the journal has what is open, the next run goes on.
             HealthError: The program does not answer; what was there before has been put back, if there was something.
         """
-        with deployment_lock(self.folder):
-            check_clock(self.target.client)
-            journal = self.journal(self.folder, self.target.owner, self.target.tag)
-            sender = self._sender(artifact, journal)
-            resumed = sender.reconcile()
-            state = self.target.state()
-            plan = self.target.plan(artifact.manifest, state)
-            if not plan.has_changes and journal.run is None:
-                sender.drop_leftovers()
-                item_hash = plan.program.item_hash or ""
-                return Outcome(plan, item_hash, self.target.urls(item_hash), resumed)
-            self._check(artifact, plan)
-            run = _Apply(self, artifact, plan, state, journal=journal, sender=sender)
-            return run(resumed)
-
-    def _sender(self, artifact: Artifact, journal: Journal) -> Sender:
-        return Sender(
-            self.target.client,
+        manifest = artifact.manifest
+        opener = Opener(
+            self.target,
             self.account,
-            journal,
-            channel=str(artifact.manifest.settings.get("channel") or "ALEPH-CLOUDSOLUTIONS"),
-            clock=self.clock,
+            self.folder,
+            channel=str(manifest.settings.get("channel") or DEFAULT_CHANNEL),
             observer=self.observer,
+            clock=self.clock,
             patience=self.options.patience,
+            journal=self.journal,
         )
+        with opener.open() as session:
+            state = self.target.state()
+            plan = self.target.plan(manifest, state)
+            if not plan.has_changes and session.journal.run is None:
+                session.sender.drop_leftovers()
+                item_hash = plan.program.item_hash or ""
+                return Outcome(plan, item_hash, self.target.urls(item_hash), session.resumed)
+            self._check(artifact, plan)
+            return _Apply(self, artifact, plan, state, session)()
 
     def _check(self, artifact: Artifact, plan: Plan) -> None:
         """Do everything that can fail before anything is sent."""
@@ -157,9 +152,7 @@ class Deployer:
 class _Apply:
     """One application of one plan."""
 
-    def __init__(
-        self, deployer: Deployer, artifact: Artifact, plan: Plan, state: State, *, journal: Journal, sender: Sender
-    ) -> None:
+    def __init__(self, deployer: Deployer, artifact: Artifact, plan: Plan, state: State, session: Session) -> None:
         self._target = deployer.target
         self._options = deployer.options
         self._health = deployer.health
@@ -168,11 +161,12 @@ class _Apply:
         self._manifest = artifact.manifest
         self._plan = plan
         self._state = state
-        self._journal = journal
-        self._sender = sender
+        self._journal = session.journal
+        self._sender = session.sender
+        self._resumed = session.resumed
         self._sent: list[tuple[str, str]] = []
 
-    def __call__(self, resumed: int) -> Outcome:
+    def __call__(self) -> Outcome:
         self._journal.begin(self._baseline())
         refs, code_ref = self._volumes()
         item_hash = self._program(refs)
@@ -186,7 +180,7 @@ class _Apply:
             self._note(forget(self._target, self._sender, self._plan.forget, SUPERSEDED), "FORGET")
         self._sender.drop_leftovers()
         self._journal.end()
-        return Outcome(self._plan, item_hash, urls, resumed, tuple(self._sent))
+        return Outcome(self._plan, item_hash, urls, self._resumed, tuple(self._sent))
 
     def _baseline(self) -> Run:
         """Return what was live before: the program that answers now, with the contents that it has."""

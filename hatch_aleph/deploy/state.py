@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # A message that is being removed for want of credits is still ours: it comes back after a top-up.
 LIVE = ("processed", "removing")
+_REFS_A_QUERY = 80  # 65 characters each, in a request line of at most 8190
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,10 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
     programs = [program_of(message) for message in tagged if message.type == "PROGRAM"]
     stores = {message.item_hash: message for message in tagged if message.type == "STORE"}
     originals = tuple(item_hash for item_hash, message in stores.items() if message.content.get("ref") is None)
-    if originals:
+    for start in range(0, len(originals), _REFS_A_QUERY):
         # Hosts follow any amend by the owner, also one that was made by hand and has no tag.
-        amends = client.messages(types=("STORE",), owners=(owner,), refs=originals, statuses=LIVE)
+        refs = originals[start : start + _REFS_A_QUERY]
+        amends = client.messages(types=("STORE",), owners=(owner,), refs=refs, statuses=LIVE)
         stores |= {message.item_hash: message for message in _owned(amends, owner)}
     volumes, orphans = volumes_of(stores.values())
     ours = {program.item_hash for program in programs}

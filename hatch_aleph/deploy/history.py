@@ -1,0 +1,101 @@
+"""What a deployment was: its releases, read from the contents that are still pinned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_aleph.errors import PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hatch_aleph.deploy.state import Program, State, Version, Volume
+
+_SHORTEST_PREFIX = 6
+
+
+@dataclass(frozen=True)
+class Release:
+    """What ran from one moment to the next.
+
+    Attributes:
+        number: 0 for what runs now, 1 for what ran before it, and so on.
+        time: Since when, in seconds since 1970.
+        version: Version of the project, as the code says it.
+        contents: The version of each volume, by role.
+    """
+
+    number: int
+    time: float
+    version: str | None
+    contents: Mapping[str, Version]
+
+    def matches(self, wanted: str) -> bool:
+        """Tell whether a number, a project version, or the beginning of a hash names this release."""
+        hashes = [each for version in self.contents.values() for each in (version.item_hash, version.file_hash)]
+        hashes += [str(version.notes.get("sha256") or "") for version in self.contents.values()]
+        by_hash = len(wanted) >= _SHORTEST_PREFIX and any(each.startswith(wanted) for each in hashes)
+        return wanted in (str(self.number), self.version) or by_hash
+
+
+def live_volumes(state: State, program: Program) -> dict[str, Volume]:
+    """Return the volumes of a program that this tool made, by role."""
+    named = [program.ref("code", "")] + [volume.get("ref") for volume in program.content.get("volumes") or ()]
+    volumes = (state.volumes[ref] for ref in named if ref in state.volumes)
+    return {volume.role: volume for volume in volumes if volume.role is not None}
+
+
+def releases(state: State) -> tuple[Release, ...]:
+    """Return the releases that could run again, the present one first.
+
+    A deployment publishes packages before code, so each content of the code, with the packages that were the newest
+    then, is a release.
+    """
+    by_role: dict[str, list[Version]] = {}
+    for volume in state.volumes.values():
+        if volume.role is not None:
+            by_role.setdefault(volume.role, []).extend(volume.versions)
+    moments = sorted((version.time for version in by_role.get("code", [])), reverse=True)
+    newest = max((version.time for versions in by_role.values() for version in versions), default=0.0)
+    if moments:
+        # Packages without new code: no build leaves that, but whoever amends by hand does.
+        moments[0] = max(moments[0], newest)
+    found = []
+    for number, moment in enumerate(moments):
+        contents = {
+            role: max((version for version in versions if version.time <= moment), key=lambda each: each.time)
+            for role, versions in by_role.items()
+            if any(version.time <= moment for version in versions)
+        }
+        said = contents["code"].notes.get("version") if "code" in contents else None
+        found.append(Release(number, moment, str(said) if said is not None else None, contents))
+    return tuple(found)
+
+
+def find_release(found: Sequence[Release], wanted: str | None) -> Release:
+    """Return the release that is meant: the one before the present, unless another is named.
+
+    Raises:
+        PlanError: There is none, or several that the word could mean.
+    """
+    hint = "`history` lists what is still pinned."
+    earlier = [release for release in found if release.number > 0]
+    if wanted is None:
+        present = found[0].contents if found else {}
+        other = [each for each in earlier if _files(each.contents) != _files(present)]
+        if not other:
+            raise PlanError("there is no earlier content to go back to", hint=hint)
+        return other[0]
+    matching = [release for release in found if release.matches(wanted)]
+    distinct = {tuple(sorted(_files(release.contents).items())) for release in matching}
+    if not matching:
+        raise PlanError(f"no release is called {wanted}", hint=hint)
+    if len(distinct) > 1:
+        numbers = ", ".join(str(release.number) for release in matching)
+        raise PlanError(f"{wanted} could be any of the releases {numbers}", hint=f"Name it by its number. {hint}")
+    return matching[0]
+
+
+def _files(contents: Mapping[str, Version]) -> dict[str, str]:
+    return {role: version.file_hash for role, version in contents.items()}

@@ -1,0 +1,147 @@
+"""How a deployment is: what runs, since when, what it costs, whether it answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.history import live_volumes
+from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.network.domains import KEY, attached
+
+if TYPE_CHECKING:
+    from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.state import State, Version
+    from hatch_aleph.deploy.target import Target
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a volume holds now."""
+
+    role: str
+    version: str | None
+    sha256: str
+    size: int | None
+    since: float
+    item_hash: str
+    earlier: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a deployment is.
+
+    Attributes:
+        owner: Its owner.
+        tag: Its tag.
+        item_hash: Of the program; None when nothing is live.
+        urls: Where it answers.
+        since: When the program was published, in seconds since 1970.
+        trouble: What is wrong, with what to do.
+        contents: What its volumes hold.
+        superseded: Older programs that are still live.
+        domains: Custom domains that point at it.
+        daily: Cost a day of all of it, in credits (or tokens, by the payment type).
+        payment_type: ``credit``, ``superfluid`` or ``hold``.
+        balance: Credits, or free tokens, of the owner.
+    """
+
+    owner: str
+    tag: str
+    item_hash: str | None = None
+    urls: tuple[str, ...] = ()
+    since: float | None = None
+    trouble: tuple[str, ...] = ()
+    contents: tuple[Content, ...] = ()
+    superseded: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    daily: float | None = None
+    payment_type: str | None = None
+    balance: float | None = None
+
+    @property
+    def days(self) -> float | None:
+        """How long the balance lasts for this deployment alone."""
+        return self.balance / self.daily if self.daily and self.balance is not None else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as JSON data."""
+        return {**asdict(self), "days": self.days}
+
+
+def read_status(target: Target, health: Health | None, check: HealthCheck) -> Status:
+    """Ask the network, and the program itself, how a deployment is.
+
+    Args:
+        target: The deployment.
+        health: Asks the program once; None leaves that out.
+        check: What counts as an answer.
+    """
+    state = target.state()
+    if not state.programs:
+        left = f"{len(state.volumes)} volumes without a program are left: `prune` forgets them" if state.volumes else ""
+        return Status(target.owner, target.tag, trouble=(left,) if left else ())
+    program = state.programs[0]
+    volumes = live_volumes(state, program)
+    urls = target.urls(program.item_hash)
+    trouble = list(_unpaid(state))
+    if health is not None and not trouble:
+        code = volumes["code"].current.item_hash if "code" in volumes else None
+        said = health.once(urls, check, code)
+        trouble += [f"it does not answer as it should: {said}"] if said else []
+    payment_type, daily, balance = _costs(target, state)
+    known = attached(target.client.aggregate(target.owner, (KEY,)).get(KEY))
+    return Status(
+        owner=target.owner,
+        tag=target.tag,
+        item_hash=program.item_hash,
+        urls=urls,
+        since=program.time,
+        trouble=tuple(trouble),
+        contents=tuple(_content(role, volume.current, len(volume.amends)) for role, volume in sorted(volumes.items())),
+        superseded=tuple(each.item_hash for each in state.programs[1:]),
+        domains=tuple(sorted(domain for domain, item_hash in known.items() if item_hash == program.item_hash)),
+        daily=daily,
+        payment_type=payment_type,
+        balance=balance,
+    )
+
+
+def _unpaid(state: State) -> list[str]:
+    program = state.programs[0]
+    removing = [volume.ref for volume in state.volumes.values() if volume.current.status == "removing"]
+    if program.status != "removing" and not removing:
+        return []
+    what = "the program" if program.status == "removing" else f"the volume {removing[0]}"
+    why = (program.reason or "credit_insufficient").replace("_", " ")
+    return [f"{what} is being removed ({why}): top up {state.owner}, and it comes back by itself"]
+
+
+def _costs(target: Target, state: State) -> tuple[str | None, float | None, float | None]:
+    versions = [version.item_hash for volume in state.volumes.values() for version in volume.versions]
+    try:
+        prices = [target.client.price(item_hash) for item_hash in (state.programs[0].item_hash, *versions)]
+        balance = target.client.balance(target.owner)
+    except (NetworkError, RejectedError):
+        return None, None, None
+    kind = prices[0].payment_type
+    return (
+        kind,
+        float(sum(price.per_day for price in prices)),
+        float(balance.credits if kind == "credit" else balance.free),
+    )
+
+
+def _content(role: str, version: Version, earlier: int) -> Content:
+    notes = version.notes
+    size, said = notes.get("size"), notes.get("version")
+    return Content(
+        role=role,
+        version=str(said) if said is not None else None,
+        sha256=str(notes.get("sha256") or version.file_hash),
+        size=int(size) if isinstance(size, int) else None,
+        since=version.time,
+        item_hash=version.item_hash,
+        earlier=earlier,
+    )

@@ -1,0 +1,96 @@
+"""Whether what runs is what the project says: built anew, compared by hash, and the network's own bytes hashed."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hatch_aleph.deploy.content import FieldChange, differences, program_content
+from hatch_aleph.deploy.health import CODE_REF, Answer, http_get
+from hatch_aleph.deploy.rollback import live_program
+
+if TYPE_CHECKING:
+    from hatch_aleph.artifact import Image, Manifest
+    from hatch_aleph.deploy.health import Get
+    from hatch_aleph.deploy.state import Program, State
+    from hatch_aleph.deploy.target import Target
+
+
+@dataclass(frozen=True)
+class Verified:
+    """How one image compares: sha256 as built here, and what the program names on the network."""
+
+    role: str
+    built: str
+    live: str | None
+    same: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a deployment compares with an artifact.
+
+    Attributes:
+        item_hash: Of the program.
+        images: Each image.
+        fields: Fields of the program that differ.
+        running: Whether the code that answers is the newest; None when nothing answers or the host does not tell.
+    """
+
+    item_hash: str
+    images: tuple[Verified, ...]
+    fields: tuple[FieldChange, ...]
+    running: bool | None = None
+
+    @property
+    def same(self) -> bool:
+        """Whether everything is as the artifact says."""
+        return all(image.same for image in self.images) and not self.fields and self.running is not False
+
+
+def verify(target: Target, manifest: Manifest, *, path: str = "/", get: Get = http_get) -> Verification:
+    """Compare what is live with an artifact.
+
+    The node's bytes are fetched and hashed, so the comparison does not rest on what messages claim.
+
+    Raises:
+        PlanError: Nothing is live.
+        NetworkError: A file of the program cannot be fetched, or its bytes are not those of its hash.
+    """
+    state = target.state()
+    program = live_program(state)
+    images = tuple(_image(target, state, program, image) for image in manifest.images)
+    refs: dict[str, str] = {image.role: program.ref(image.role, image.mount) or "" for image in manifest.images}
+    wanted = program_content(manifest, refs, owner=target.owner, tag=target.tag)
+    return Verification(
+        item_hash=program.item_hash,
+        images=images,
+        fields=differences(program.content, wanted),
+        running=_running(target, state, program, path, get),
+    )
+
+
+def _image(target: Target, state: State, program: Program, image: Image) -> Verified:
+    volume = state.volume_of(program, image.role, image.mount)
+    if volume is None:
+        return Verified(image.role, image.sha256, None, same=False)
+    live = volume.current
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-verify-") as folder:
+        target.client.download(live.file_hash, Path(folder) / "image")  # checks the hash of what arrives
+    same = live.holds(image.sha256, image.cid)
+    return Verified(image.role, image.sha256, str(live.notes.get("sha256") or live.file_hash), same)
+
+
+def _running(target: Target, state: State, program: Program, path: str, get: Get) -> bool | None:
+    code = state.volumes.get(program.ref("code", "") or "")
+    for url in target.urls(program.item_hash):
+        try:
+            answer: Answer = get(url + path, timeout=30)
+        except OSError:
+            continue
+        ran = answer.headers.get(CODE_REF)
+        if ran is not None and code is not None:
+            return ran == code.current.item_hash
+    return None

@@ -1,0 +1,152 @@
+"""What comes after a deployment: history, roll-back, pruning, status, verification, differences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.deploy.diff import diff
+from hatch_aleph.deploy.health import Answer, Health, HealthCheck
+from hatch_aleph.deploy.history import find_release, releases
+from hatch_aleph.deploy.prune import find_waste, prune
+from hatch_aleph.deploy.rollback import roll_back
+from hatch_aleph.deploy.session import Opener
+from hatch_aleph.deploy.status import read_status
+from hatch_aleph.deploy.verify import verify
+from hatch_aleph.errors import PlanError
+from hatch_aleph.squashfs import scan, write_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_aleph.artifact import Artifact
+    from tests.deploy.conftest import Rig
+
+
+def opener(rig: Rig, artifact: Artifact) -> Opener:
+    return Opener(rig.target(artifact), rig.account, rig.folder / ".aleph", channel="TEST", patience=20)
+
+
+def three_releases(rig: Rig) -> list[Artifact]:
+    first = rig.artifact(version="1.0", code=b"one")
+    rig.deploy(first)
+    second = rig.artifact(version="2.0", code=b"two", packages=b"other packages")
+    rig.deploy(second)
+    third = rig.artifact(version="3.0", code=b"three", packages=b"other packages")
+    rig.deploy(third)
+    return [first, second, third]
+
+
+def codes(rig: Rig, artifact: Artifact) -> list[tuple[int, str | None, str]]:
+    found = releases(rig.target(artifact).state())
+    return [(each.number, each.version, each.contents["code"].file_hash) for each in found]
+
+
+def test_roll_back_amends_to_any_earlier_release_without_upload(rig: Rig) -> None:
+    first, second, third = three_releases(rig)
+    hashes = [artifact.manifest.images[0].sha256 for artifact in (third, second, first)]
+    assert codes(rig, third) == [(0, "3.0", hashes[0]), (1, "2.0", hashes[1]), (2, "1.0", hashes[2])]
+    before = rig.count()
+    done = roll_back(opener(rig, third), Health(rig.host), HealthCheck(timeout=10), to="1.0")
+    assert done.amended == ("packages", "code")
+    assert not rig.target(first).plan(first.manifest).has_changes
+    assert rig.count()["STORE"] == before["STORE"] + 2
+    back = roll_back(opener(rig, third), Health(rig.host), HealthCheck(timeout=10))
+    assert (back.release.version, back.item_hash) == ("3.0", done.item_hash)
+    assert not rig.target(third).plan(third.manifest).has_changes
+
+
+def test_a_release_is_named_by_number_version_or_hash_and_by_nothing_else(rig: Rig) -> None:
+    first, _, third = three_releases(rig)
+    found = releases(rig.target(third).state())
+    assert find_release(found, "2").version == "1.0"
+    assert find_release(found, first.manifest.images[0].sha256[:8]).version == "1.0"
+    with pytest.raises(PlanError, match="no release is called 9"):
+        find_release(found, "9")
+    with pytest.raises(PlanError, match="no earlier content"):
+        find_release(found[-1:], None)
+
+
+def test_prune_shows_and_forgets_what_no_program_needs(rig: Rig) -> None:
+    _, second, third = three_releases(rig)
+    shown: list[int] = []
+
+    def ask(waste: Any) -> bool:
+        shown.append(len(waste))
+        return True
+
+    prune(opener(rig, third), keep=1, confirm=ask)
+    assert shown == []
+    assert len(prune(opener(rig, third), confirm=ask)) == 1
+    assert shown == [1]
+    # The originals are named by the program and stay, so version 1 can still be gone back to.
+    assert [version for _, version, _ in codes(rig, third)] == ["3.0", "1.0"]
+    assert not rig.deploy(third).plan.has_changes
+    assert (
+        rig.host(rig.target(second).urls(rig.target(third).state().programs[0].item_hash)[0], timeout=5).status == 200
+    )
+
+
+def test_volumes_without_a_program_are_waste_unless_another_program_uses_them(rig: Rig) -> None:
+    rig.deploy(rig.artifact())
+    last = rig.artifact(code=b"code 2", variables={"A": "1"})
+    rig.deploy(last)
+    state = rig.target(last).state()
+    waste = find_waste(state)
+    assert [each.why for each in waste] == ["no program uses it"]
+    used = replace(state, used_elsewhere=frozenset({waste[0].version.item_hash}))
+    assert find_waste(used) == ()
+
+
+def test_status_tells_contents_cost_and_health(rig: Rig) -> None:
+    artifact = rig.artifact(version="1.2")
+    assert read_status(rig.target(artifact), None, HealthCheck()).item_hash is None
+    outcome = rig.deploy(artifact)
+    found = read_status(rig.target(artifact), Health(rig.host), HealthCheck())
+    assert (found.item_hash, found.trouble) == (outcome.item_hash, ())
+    assert [(each.role, each.version, each.earlier) for each in found.contents] == [
+        ("code", "1.2", 0),
+        ("packages", "1.2", 0),
+    ]
+    assert found.daily is not None
+    assert found.daily > 0
+    rig.host.broken.add(artifact.manifest.images[0].sha256)
+    broken = read_status(rig.target(artifact), Health(rig.host), HealthCheck())
+    assert "answers 502" in broken.trouble[0]
+
+
+def test_verify_compares_bytes_fields_and_what_runs(rig: Rig) -> None:
+    artifact = rig.artifact()
+    rig.deploy(artifact)
+    assert verify(rig.target(artifact), artifact.manifest, get=rig.host).same
+    other = rig.artifact(version="1.1", code=b"code 2", timeout_seconds=None, variables={"A": "1"})
+    found = verify(rig.target(other), other.manifest, get=rig.host)
+    assert [(each.role, each.same) for each in found.images] == [("code", False), ("packages", True)]
+    assert "variables.A" in [change.path for change in found.fields]
+
+    def stale(_url: str, *, timeout: float) -> Answer:
+        return Answer(200, {"aleph-program-code-ref": "f" * 64})
+
+    assert verify(rig.target(artifact), artifact.manifest, get=stale).running is False
+
+
+def test_diff_names_files_in_the_images(rig: Rig, tmp_path: Path) -> None:
+    rig.deploy(rig.artifact(code=image(tmp_path / "1", {"app/main.py": "one", "old.txt": "x", "same.txt": "s"})))
+    second = rig.artifact(code=image(tmp_path / "2", {"app/main.py": "two!", "new.txt": "x", "same.txt": "s"}))
+    found = [(each.kind, each.role, each.path, each.before, each.after) for each in diff(rig.target(second), second)]
+    assert found == [
+        ("changed", "code", "app/main.py", 3, 4),
+        ("added", "code", "new.txt", None, 1),
+        ("removed", "code", "old.txt", 1, None),
+    ]
+
+
+def image(tree: Path, files: dict[str, str]) -> bytes:
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    file = tree.with_suffix(".squashfs")
+    write_image(scan(tree), file)
+    return file.read_bytes()
