@@ -35,12 +35,15 @@ def of_result(raw: bytes, spec: ProgramSpec) -> Answer:
         return text(502, "", reason="Invalid response from VM")
     try:
         if "traceback" in result:
-            return text(
-                500, result["traceback"], reason="Error in VM execution", detail=_last_line(result["traceback"])
-            )
+            return _traceback(result["traceback"])
         return _not_found_as_json(_of_program(result, spec))
     except Exception as error:  # noqa: BLE001 - the host answers 500 for whatever it trips over
         return failure(500, str(error), error_type=str(type(error)))
+
+
+def _traceback(lines: str) -> Answer:
+    body = lines.encode()
+    return Answer(500, _headers("text/plain", body), body, reason="Error in VM execution", detail=_last_line(lines))
 
 
 def _of_program(result: dict[str, Any], spec: ProgramSpec) -> Answer:
@@ -77,10 +80,10 @@ def failure(status: int, error: str, *, detail: str = "", **more: str) -> Answer
     return Answer(status, _headers("application/json; charset=utf-8", body), body, detail=detail)
 
 
-def text(status: int, content: str, *, reason: str | None = None, detail: str = "") -> Answer:
+def text(status: int, content: str, *, reason: str | None = None) -> Answer:
     """Return a plain text answer of the host."""
     body = content.encode()
-    return Answer(status, _headers("text/plain; charset=utf-8", body), body, reason=reason, detail=detail)
+    return Answer(status, _headers("text/plain; charset=utf-8", body), body, reason=reason)
 
 
 def timed_out() -> Answer:

@@ -93,7 +93,13 @@ async def _volume(volume: dict[str, Any], source: Source | None) -> VolumeSpec:
         return VolumeSpec(mount=mount, kind="ephemeral")
     if not volume.get("ref"):
         persistence = str(volume.get("persistence") or "host")
-        return VolumeSpec(mount=mount, kind="persistent", name=volume.get("name") or "", persistence=persistence)
+        return VolumeSpec(
+            mount=mount,
+            kind="persistent",
+            name=volume.get("name") or "",
+            persistence=persistence,
+            size_mib=volume.get("size_mib") or 1,
+        )
     if source is None:
         return VolumeSpec(mount=mount, ref=volume["ref"])
     ref = await source.latest(volume)

@@ -16,6 +16,7 @@ from aiohttp import web
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import answers, interpreters, isolation
 from hatch_aleph.local.host.contents import published
+from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.keeper import Keeper
 from hatch_aleph.local.host.launch import Place
 from hatch_aleph.local.host.machine import ArchiveTooLargeError, Machine, StartError
@@ -50,6 +51,7 @@ class Host:
         domain: Domain under which programs answer by host name.
         schedules: Start the node's persistent programs here, and take up its subscribed ones: for a node of this
             machine.
+        runtime_images: Run programs inside their runtimes' images, fetched from the node; needs root.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Host:
         walls: isolation.Isolation | None = None,
         domain: str = "localhost",
         schedules: bool = False,
+        runtime_images: bool = False,
     ) -> None:
         self.node_url = node_url
         self._volumes = folder / "volumes"
@@ -76,6 +79,7 @@ class Host:
         self._session: aiohttp.ClientSession | None = None
         self._source: Source | None = None
         self._schedules = schedules
+        self._runtime_images = runtime_images
         self._following: list[asyncio.Task[None]] = []
         self.watch: Watch | None = None
         self.pool = Pool(self._fetch, self._build, self._limits)
@@ -193,9 +197,9 @@ class Host:
         return self._source
 
     async def _fetch(self, item_hash: str) -> ProgramSpec:
-        return await published(self._get_source(), item_hash)
+        return await published(self._get_source(), item_hash, runtime_image=self._runtime_images)
 
     def _build(self, spec: ProgramSpec) -> Machine:
         walls = self._walls if self._walls is not None else isolation.probe()
         place = Place(interpreters.find(spec.python, self._python), self._cache, self._volumes, walls)
-        return Machine(spec, place, limits=self._limits)
+        return machine_for(spec, place, limits=self._limits)

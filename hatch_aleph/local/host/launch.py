@@ -8,24 +8,25 @@ import json
 import os
 import shutil
 import socket
+import sys
 import termios
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from hatch_aleph.local.host import images, leftovers, libraries
 from hatch_aleph.local.host.isolation import INSIDE, Isolation
 from hatch_aleph.local.host.memory import MemoryGroup
+from hatch_aleph.local.host.spec import Limits, ProgramSpec
 from hatch_aleph.local.host.volumes import CODE_ROOT, PACKAGES_ROOT, mounts_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
 LIBRARIES_ROOT = "/opt/aleph/libs"
 _START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.boot import main; main({plan!r}, {fd})"
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+PlanOf = Callable[[ProgramSpec, "Place", Limits, Path], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,17 @@ class Launched:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-async def launch(spec: ProgramSpec, place: Place, limits: Limits, **more: Any) -> Launched:
+async def launch(
+    spec: ProgramSpec, place: Place, limits: Limits, plan_of: PlanOf | None = None, **more: Any
+) -> Launched:
     """Start a machine's process; it listens on its socket from the first moment.
+
+    Args:
+        spec: The program.
+        place: Where it runs.
+        limits: Times and sizes.
+        plan_of: Makes the boot plan, given its folder, when it is not the usual one; then this very Python boots it.
+        more: Further entries of the plan.
 
     Raises:
         GuestError: The program's volumes or images cannot be used here.
@@ -73,10 +83,10 @@ async def launch(spec: ProgramSpec, place: Place, limits: Limits, **more: Any) -
     folder = leftovers.new_folder()
     memory = MemoryGroup.create(folder.name, spec.memory)
     try:
-        plan = await asyncio.to_thread(boot_plan, spec, place, limits, folder)
+        plan = await asyncio.to_thread(plan_of or boot_plan, spec, place, limits, folder)
         plan.update(more, memory_group=str(memory.procs) if memory else None)
         plan["memory_bytes"] = None if memory else spec.memory * 1024**2
-        return await _spawn(plan, place, folder, memory)
+        return await _spawn(plan, Path(sys.executable) if plan_of else place.python, folder, memory)
     except BaseException:
         if memory:
             memory.remove()
@@ -154,7 +164,7 @@ def _image_mount(place: Place) -> Callable[[Path], dict[str, Any]]:
     return mount
 
 
-async def _spawn(plan: dict[str, Any], place: Place, folder: Path, memory: MemoryGroup | None) -> Launched:
+async def _spawn(plan: dict[str, Any], python: Path, folder: Path, memory: MemoryGroup | None) -> Launched:
     socket_path = str(folder / "guest")
     listener = socket.socket(socket.AF_UNIX)
     terminal, screen = _terminal()
@@ -165,7 +175,7 @@ async def _spawn(plan: dict[str, Any], place: Place, folder: Path, memory: Memor
         plan_file.write_text(json.dumps(plan))
         source = _START.format(parent=str(INSIDE), plan=str(plan_file), fd=listener.fileno())
         process = await asyncio.create_subprocess_exec(
-            str(place.python),
+            str(python),
             *("-OO", "-S", *(("-X", "importtime") if plan.get("measure") else ())),
             *("-c", source),
             stdin=asyncio.subprocess.DEVNULL,
@@ -188,7 +198,13 @@ async def _spawn(plan: dict[str, Any], place: Place, folder: Path, memory: Memor
 def _environment(plan: dict[str, Any]) -> dict[str, str]:
     """Return the guest's environment: nothing of the developer's own reaches the program."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
-    return {"PATH": _GUEST_PATH, "HOME": "/", "TERM": "linux", "PYTHONPATH": plan["path"][-1], **kept}
+    return {
+        "PATH": _GUEST_PATH,
+        "HOME": "/",
+        "TERM": "linux",
+        "PYTHONPATH": (plan.get("path") or [LIBRARIES_ROOT])[-1],
+        **kept,
+    }
 
 
 def _terminal() -> tuple[int, int]:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from hatch_aleph.errors import UsageError
 from hatch_aleph.local.host import answers
+from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.machine import Machine, StartError, State
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
@@ -91,7 +92,7 @@ class ProgramServer:
         async with self._turn:
             if self._machine and self._machine.state is State.running:
                 return self._machine
-            machine = Machine(self._spec, self._place, limits=self._limits, on_line=self._observer.line)
+            machine = machine_for(self._spec, self._place, limits=self._limits, on_line=self._observer.line)
             try:
                 await machine.start()
             except StartError as error:
@@ -156,7 +157,7 @@ async def smoke(
         StartError: It does not start.
         GuestError: It cannot run on this machine.
     """
-    machine = Machine(spec, place, limits=limits, on_line=on_line)
+    machine = machine_for(spec, place, limits=limits, on_line=on_line)
     try:
         await machine.start()
         return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])

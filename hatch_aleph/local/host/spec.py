@@ -27,6 +27,7 @@ class VolumeSpec:
         image: The squashfs file of an immutable volume.
         name: Name of a persistent volume; its folder is kept under the program's item hash.
         persistence: Only "host" is possible for persistent volumes.
+        size_mib: Size of a persistent volume's disk, where it is one: a folder is not bounded.
         ref: Item hash of the STORE message it came from, "" when it was never published.
     """
 
@@ -35,6 +36,7 @@ class VolumeSpec:
     image: Path | None = None
     name: str = ""
     persistence: str = "host"
+    size_mib: int = 100
     ref: str = ""
 
 
@@ -89,6 +91,7 @@ class Limits:
     Seconds, unless said otherwise; tests shorten them.
     """
 
+    init: float = 20.0
     configuration: float = 60.0
     lifespan: float = 30.0
     shutdown_event: float = 10.0

@@ -66,4 +66,4 @@ def _mount(spec: ProgramSpec, index: int, volume: VolumeSpec, kept: Path, image_
     folder = kept / spec.item_hash / re.sub(r"[^\w\-]", "_", name)
     folder.mkdir(parents=True, exist_ok=True)
     at = volume.mount or f"/mnt/{name}"
-    return {"at": at, "source": str(folder), "kind": "folder", "read_only": False}
+    return {"at": at, "source": str(folder), "kind": "folder", "read_only": False, "size_mib": volume.size_mib}

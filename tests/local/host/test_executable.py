@@ -12,7 +12,7 @@ import pytest
 
 from hatch_aleph.local.host import Limits, Machine, ProgramSpec, StartError
 
-SERVER = """#!PYTHON -S
+SERVER = """#!@PYTHON@ -S
 import http.server, json, os, time, sys
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
 def program(tmp_path, place):
     """Zip code, as the executable mode needs it."""
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
-        archive.writestr("server", SERVER.replace("PYTHON", str(place.python)))
+        archive.writestr("server", SERVER.replace("@PYTHON@", str(place.python)))
     return ProgramSpec(
         item_hash="ee" * 32, entrypoint="server", code=tmp_path / "code.zip", encoding="zip", interface="executable"
     )

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import shutil
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,6 +59,8 @@ def _import_entrypoint(entrypoint: str) -> App:
 
 def unzip(archive: bytes, folder: str, keep_as: str | None = None) -> None:
     """Unpack an archive as ``unzip -q`` does, keeping modes; the archive stays too, in the folder if not said."""
+    import zipfile
+
     path = Path(keep_as or f"{folder}/archive.zip")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(archive)

@@ -25,6 +25,11 @@ def main(plan_file: str, listener_fd: int) -> None:
     plan: dict[str, Any] = json.loads(Path(plan_file).read_text())
     if plan["memory_group"]:
         Path(plan["memory_group"]).write_text("0")
+    if "image" in plan:
+        from . import image_root
+
+        _limit_memory(plan["memory_bytes"])
+        image_root.enter(plan, listener_fd)
     if plan["walls"] is not None:
         from . import walls
 
@@ -75,6 +80,7 @@ def _preload() -> None:
     """Import what the init imports before the program (init1.py, top of the module): these win over vendored ones."""
     import base64  # noqa: F401
     import ctypes  # noqa: F401
+    import dataclasses  # noqa: F401
     import shutil  # noqa: F401
     import subprocess  # noqa: F401
     import traceback  # noqa: F401
