@@ -7,6 +7,8 @@ import sqlite3
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.errors import NetworkError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -16,15 +18,27 @@ class Database:
     """One connection, used by one thread; write-ahead log, each commit on disk before it is acknowledged.
 
     A process that is killed at any moment finds what it committed, and nothing of what it did not.
+
+    Raises:
+        NetworkError: Another process has the file open.
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection = sqlite3.connect(path, isolation_level=None, timeout=1.0)
         self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA busy_timeout = 5000")
-        self._connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
+        try:
+            # One process a folder: another would sweep away the uploads of this one. The lock ends with the process.
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
+            self._connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES ('schema', '1')")
+        except sqlite3.OperationalError as error:
+            self._connection.close()
+            if "locked" not in str(error):
+                raise
+            hint = "Stop it, or give this one another folder."
+            raise NetworkError("another node uses this folder", where=str(path.parent), hint=hint) from error
 
     def close(self) -> None:
         """Close the file; the log is folded into it."""

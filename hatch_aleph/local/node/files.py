@@ -84,6 +84,8 @@ class FileStore:
     def keep(self, incoming: Incoming) -> None:
         """Give a finished upload its name; the same bytes twice are one file."""
         incoming.path.replace(self.path(incoming.hash))
+        if os.name != "posix":  # elsewhere a folder cannot be synced, nor need be
+            return
         folder = os.open(self._kept, os.O_RDONLY)
         try:
             os.fsync(folder)

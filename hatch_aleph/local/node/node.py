@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+_log = logging.getLogger(__name__)
 _HOUSEKEEPING_SECONDS = 60.0
 _LONGEST_SLEEP = 1.0
 
@@ -109,13 +111,19 @@ class Node:
     async def _retry_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         tidy_at = loop.time() + _HOUSEKEEPING_SECONDS
+        longest = _LONGEST_SLEEP * min(max(self._retry_scale, 0.001), 1.0)
         while True:
-            due = self.processor.retry_due()
-            sleep = _LONGEST_SLEEP if due is None else (due - self.now()) / 10**6
-            await asyncio.sleep(min(max(sleep, 0.001), _LONGEST_SLEEP * max(self._retry_scale, 0.001)))
-            if loop.time() >= tidy_at:
-                self.keep_house()
-                tidy_at = loop.time() + _HOUSEKEEPING_SECONDS
+            sleep = longest
+            try:
+                due = self.processor.retry_due()
+                if due is not None:
+                    sleep = (due - self.now()) / 10**6
+                if loop.time() >= tidy_at:
+                    tidy_at = loop.time() + _HOUSEKEEPING_SECONDS
+                    self.keep_house()
+            except Exception:  # noqa: BLE001 - whatever it was, messages wait for the next attempt
+                _log.exception("the node's background work failed; it goes on")
+            await asyncio.sleep(min(max(sleep, 0.001), longest))
 
 
 async def serve_node(folder: Path, port: int, *, on_ready: Callable[[str], None] | None = None) -> None:

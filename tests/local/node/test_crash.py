@@ -95,7 +95,7 @@ class Storm:
             self._work(client, account, random_)
         except httpx.TransportError:
             self.counts["cut off"] += 1
-            time.sleep(0.05)
+            time.sleep(0.2)
         except Exception as error:  # noqa: BLE001 - reported by the test
             self.failures.append(repr(error))
 

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-import httpx
+from typing import TYPE_CHECKING
 
-from tests.local.node.support import DEBIAN_12, Account, Client, forget_message, program_message
+import httpx
+import pytest
+
+from hatch_aleph.errors import NetworkError
+from hatch_aleph.local.node import Node
+from tests.local.node.support import (
+    DEBIAN_12,
+    Account,
+    Client,
+    RunningNode,
+    forget_message,
+    payment_of,
+    program_message,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 def test_a_program_is_stored_found_and_forgotten(client: Client, rich: Account) -> None:
@@ -43,3 +60,20 @@ def test_foreign_hosts_and_origins_are_refused(client: Client) -> None:
 def test_paths_that_climb_are_refused(client: Client) -> None:
     for path in ("..%2f..%2fetc%2fpasswd", "..%5c..%5cx", "%2e%2e%2f%2e%2e%2fnode.sqlite", "x%00y"):
         assert client.http.get(f"/api/v0/storage/raw/{path}").status_code == 400
+
+
+def test_a_folder_belongs_to_one_node(make_node: Callable[..., RunningNode], tmp_path: Path) -> None:
+    running = make_node("mine")
+    with pytest.raises(NetworkError, match="another node uses this folder"):
+        Node(running.folder).open()
+    assert httpx.get(f"{running.url}/version").status_code == 200
+    running.stop()
+    running.start()
+
+
+def test_a_file_of_ipfs_can_come_before_its_message(client: Client, rich: Account) -> None:
+    # As the official command line sends what is larger than 4 MiB.
+    cid = client.upload(b"y" * 300_000, engine="ipfs").json()["hash"]
+    message = rich.sign("STORE", {"item_type": "ipfs", "item_hash": cid, **payment_of("credit")})
+    assert client.post(message).status_code == 200
+    assert client.get(f"/api/v0/storage/by-ref/{message['item_hash']}")["size"] == 300_000
