@@ -130,3 +130,17 @@ def official_cli(session: nox.Session) -> None:
         "tests/local/node/test_official_cli.py",
         env={"ALEPH_CLI": str(python.with_name("aleph"))},
     )
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the packages image against the ways by hand; `-- --set light --rounds 3` shortens it."""
+    session.install("-e", ".")
+    session.run("python", "benchmarks/packages.py", *session.posargs)
+
+
+@nox.session
+def vendored(session: nox.Session) -> None:
+    """Vendor much downloaded distributions with compiled parts and import each."""
+    session.install("-e", ".")
+    session.run("python", "benchmarks/vendored.py", *session.posargs)

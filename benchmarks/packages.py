@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hatch_aleph import interpreters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SETS = {
     "light": ["fastapi", "uvicorn", "httpx", "numpy"],
@@ -41,9 +44,8 @@ class Bench:
     def __init__(self, folder: Path, python311: Path) -> None:
         self.folder = folder
         self.python311 = python311
-        self.environ = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS", "PYTHON"))} | {
-            "HATCH_ALEPH_CACHE": str(folder / "cache")
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS", "PYTHON"))}
+        self.environ = {**kept, "HATCH_ALEPH_CACHE": str(folder / "cache")}
 
     def run(self, *command: str | Path) -> float:
         """Run a command and return its seconds."""
@@ -57,10 +59,12 @@ class Bench:
         return seconds
 
     def empty(self, name: str) -> Path:
+        """Remove a folder and return its path."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
         return self.folder / name
 
     def project(self, name: str, dependencies: list[str]) -> Path:
+        """Write a project that was never built before."""
         root = self.empty(name)
         root.mkdir()
         (root / "main.py").write_text("async def app(scope, receive, send): ...\n")
@@ -73,6 +77,7 @@ class Bench:
         return root
 
     def build(self, root: Path) -> float:
+        """Build a project with our command, whole process."""
         return self.run(sys.executable, "-m", "hatch_aleph", "build", "--project", root, "--out", root / "dist")
 
     def by_hand(self, dependencies: list[str]) -> float:
