@@ -56,7 +56,7 @@ def create(shared: Common, *, path: Path, entrypoint: str, **options: Any) -> No
     chain = shared.chain or settings.payment.chain
     with shared.client() as client:
         session = session_of(shared, client, address=settings.address, chain=chain)
-        made = publish(session, path, settings)
+        made = publish(session, path, settings, scan=options["secret_scan"])
         wanted = _printed(made, options)
         messages = list(messages_of(client, wanted))
     fields = {

@@ -74,9 +74,10 @@ _FIELDS = (
     click.option(
         "--allow-secret",
         multiple=True,
-        metavar="PATH",
-        help="File in PATH that only looks like a secret (globs). May be repeated.",
+        metavar="NAME",
+        help="File in PATH, or variable, that only looks like a secret (globs). May be repeated.",
     ),
+    click.option("--secret-scan/--no-secret-scan", default=True, help="Look for secrets before anything is sent."),
 )
 
 
@@ -174,10 +175,11 @@ def read_subscriptions(text: str) -> list[Any]:
 
 def session_of(shared: Common, client: NodeClient, *, address: str | None = None, chain: str = "ETH") -> Session:
     """Return the session of the account that the options name."""
+    from hatch_aleph.cli.steps import Steps
     from hatch_aleph.programs.session import Session, state_folder
 
     account = shared.account(chain)
-    return Session(client, account, state_folder(), address, notice=shared.output.notice)
+    return Session(client, account, state_folder(), address, notice=shared.output.notice, observer=Steps(shared.output))
 
 
 def deployed(shared: Common, client: NodeClient) -> State:

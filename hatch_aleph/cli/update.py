@@ -50,7 +50,15 @@ def update(shared: Common, *, item_hash: str, path: Path | None, **options: Any)
         raise UsageError("there is nothing to update", hint="Name the new code: hatch-aleph update ITEM_HASH PATH")
     with shared.client() as client:
         session = session_of(shared, client, address=options["address"])
-        done = change(session, item_hash, path, changes, keep_prev=options["keep_prev"], allow_data_loss=shared.yes)
+        done = change(
+            session,
+            item_hash,
+            path,
+            changes,
+            keep_prev=options["keep_prev"],
+            allow_data_loss=shared.yes,
+            scan=options["secret_scan"],
+        )
         wanted = [*([done.code] if done.code else []), *([done.item_hash] if done.item_hash != item_hash else [])]
         messages = list(messages_of(client, wanted)) if options["print_message"] else []
     fields = {

@@ -6,6 +6,7 @@ form or by the name it is assigned to. Its entropy detectors stay off, since cod
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hatch_aleph.artifact import Artifact
 
@@ -91,18 +92,52 @@ def check_secrets(artifact: Artifact) -> None:
         PlanError: With each finding's file and line; nothing was sent.
     """
     allowed = [str(pattern) for pattern in artifact.manifest.settings.get("secrets") or ()]
-    found = sorted({str(finding) for finding in find_secrets(artifact) if not finding.is_allowed(allowed)})
+    refuse(
+        find_secrets(artifact),
+        allowed,
+        where=str(artifact.path),
+        hint="Keep secrets out of the project. For what is harmless, `secrets.allow` in [tool.aleph] takes paths "
+        "and names of variables, and a comment `pragma: allowlist secret` marks a line.",
+    )
+
+
+def refuse(findings: Iterable[Finding], allowed: Iterable[str], *, where: str, hint: str) -> None:
+    """Refuse what is not allowed of some findings.
+
+    Raises:
+        PlanError: With each finding's file and line; nothing was sent.
+    """
+    patterns = list(allowed)
+    found = sorted({str(finding) for finding in findings if not finding.is_allowed(patterns)})
     if found:
         raise PlanError(
             "this looks like secrets, and all that is published is public for ever:\n  " + "\n  ".join(found),
-            where=str(artifact.path),
-            hint="Keep secrets out of the project. For what is harmless, `secrets.allow` in [tool.aleph] takes paths "
-            "and names of variables, and a comment `pragma: allowlist secret` marks a line.",
+            where=where,
+            hint=hint,
         )
 
 
 def find_secrets(artifact: Artifact) -> Iterator[Finding]:
     """Return what looks like a secret in the code image, the variables and the rest of the manifest."""
+    with _scanning() as folder:
+        image = artifact.manifest.image("code")
+        if image is not None and artifact.file(image).exists():
+            yield from _in_code(artifact.file(image), image.encoding, folder / "code")
+        yield from _in_variables(dict(artifact.manifest.program.get("variables") or {}), folder)
+        yield from _in_manifest(artifact, folder)
+
+
+def find_in_program(code: Path | None, encoding: str, variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Return what looks like a secret in a program's code, an image or a zip archive, and in its variables."""
+    with _scanning() as folder:
+        if code is not None:
+            yield from _in_code(code, encoding, folder / "code")
+        yield from _in_variables(variables, folder)
+
+
+@contextlib.contextmanager
+def _scanning() -> Iterator[Path]:
+    """Switch the detectors on, and give a folder to unpack into."""
     from detect_secrets.settings import transient_settings
 
     configuration = {
@@ -110,39 +145,36 @@ def find_secrets(artifact: Artifact) -> Iterator[Finding]:
         "filters_used": [{"path": path} for path in _FILTERS],
     }
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-scan-") as name, transient_settings(configuration):
-        folder = Path(name)
-        yield from _in_code(artifact, folder / "code")
-        yield from _in_manifest(artifact, folder)
+        yield Path(name)
 
 
-def _in_code(artifact: Artifact, folder: Path) -> Iterator[Finding]:
-    image = artifact.manifest.image("code")
-    if image is None or not artifact.file(image).exists():
-        return
+def _in_code(code: Path, encoding: str, folder: Path) -> Iterator[Finding]:
     folder.mkdir()
-    if image.encoding == "zip":
+    if encoding == "zip":
         from zipfile import ZipFile
 
-        with ZipFile(artifact.file(image)) as archive:
+        with ZipFile(code) as archive:
             archive.extractall(folder)
     else:
         from hatch_aleph.squashfs import unpack
 
-        unpack(artifact.file(image), folder)
+        unpack(code, folder)
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
     for path in files:
         for line, kind in _in_file(path):
             yield Finding(path.relative_to(folder).as_posix(), line, "", kind)
 
 
-def _in_manifest(artifact: Artifact, folder: Path) -> Iterator[Finding]:
-    variables = dict(artifact.manifest.program.get("variables") or {})
+def _in_variables(variables: Mapping[str, str], folder: Path) -> Iterator[Finding]:
     names = sorted(variables)
     listed = folder / "variables.txt"
     # One a line, in the form in which detectors of assigned names know them.
     listed.write_text("".join(f"{name} = {json.dumps(variables[name])}\n" for name in names), "utf-8")
     for line, kind in _in_file(listed):
         yield Finding(VARIABLES, 0, names[line - 1], kind)
+
+
+def _in_manifest(artifact: Artifact, folder: Path) -> Iterator[Finding]:
     rest = json.loads(artifact.manifest.to_json())
     rest["program"].pop("variables", None)
     manifest = folder / artifact.path.name

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import FileHashes
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.programs.code import Code
+    from hatch_aleph.settings import Settings
 
 # Stands for the item hash of code that is yet to be signed.
 NO_REF = "0" * 64
@@ -48,6 +50,24 @@ def check_program(content: Mapping[str, Any]) -> None:
     """
     code = {**content["code"], "ref": content["code"].get("ref") or NO_REF}
     check_content("PROGRAM", {**content, "code": code, "time": 0.0})
+
+
+def check_secrets(code: Code | None, settings: Settings, *, where: str) -> None:
+    """Refuse code and variables in which something looks like a secret.
+
+    Raises:
+        PlanError: With each finding's file and line.
+    """
+    from hatch_aleph.deploy.secrets import find_in_program, refuse
+
+    file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
+    refuse(
+        find_in_program(file, encoding, settings.variables),
+        settings.secrets.allow,
+        where=where,
+        hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret NAME); "
+        "--no-secret-scan does not look.",
+    )
 
 
 def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileHashes | None = None) -> Decimal:

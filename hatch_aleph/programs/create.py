@@ -11,7 +11,7 @@ from hatch_aleph import runtimes
 from hatch_aleph.build.manifest import program_content
 from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import UsageError
-from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
+from hatch_aleph.programs.checks import check_affordable, check_program, check_refs, check_secrets
 from hatch_aleph.programs.code import Code, prepare_code
 from hatch_aleph.programs.publish import publish_code
 
@@ -39,25 +39,27 @@ class Created:
     per_day: Decimal
 
 
-def create(session: Session, path: Path, settings: Settings, *, host: str | None = None) -> Created:
+def create(session: Session, path: Path, settings: Settings, *, scan: bool = True) -> Created:
     """Check everything, publish the code, wait for it, publish the program, wait for it.
 
     Args:
         session: Who and where.
         path: A folder, a ``.squashfs`` image or a ``.zip`` archive.
         settings: What it is to be; with a name.
-        host: URL of a host to show in place of the network's own.
+        scan: Look for secrets in it.
 
     Raises:
         ProjectError: There is nothing that could run.
         ImageError: The code cannot be read, packed or is too large.
-        PlanError: The runtime or a volume is not there.
+        PlanError: The runtime or a volume is not there, or something looks like a secret.
         RejectedError: The network refuses it, or would: nothing was sent if so.
     """
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         code = prepare_code(path, settings, Path(folder), notice=session.notice)
         content = content_of(session, settings, code)
         check_program(content)
+        if scan:
+            check_secrets(code, settings, where=str(path))
         _warn(session, settings, code)
         check_refs(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
@@ -65,7 +67,7 @@ def create(session: Session, path: Path, settings: Settings, *, host: str | None
             ref = publish_code(session, sender, code, content["payment"], owner=session.owner)
             content["code"] = {**content["code"], "ref": ref}
             item_hash = sender.deliver("PROGRAM", content).item_hash
-    return Created(item_hash, ref, program_urls(item_hash, node=session.client.nodes[0], host=host), per_day)
+    return Created(item_hash, ref, program_urls(item_hash, node=session.client.nodes[0]), per_day)
 
 
 def content_of(session: Session, settings: Settings, code: Code) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hatch_aleph.build.code import ADAPTER
 from hatch_aleph.build.manifest import program_content
 from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import PlanError
-from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
+from hatch_aleph.programs.checks import check_affordable, check_program, check_refs, check_secrets
 from hatch_aleph.programs.code import Code, prepare_code
 from hatch_aleph.programs.publish import publish_code
 from hatch_aleph.programs.recreate import (
@@ -87,6 +87,7 @@ def update(
     *,
     keep_prev: bool = False,
     allow_data_loss: bool = False,
+    scan: bool = True,
 ) -> Updated:
     """Give a program new code, and say other things of it.
 
@@ -97,6 +98,7 @@ def update(
         changes: Keys of ``[tool.aleph]`` with their new values.
         keep_prev: Keep a program that another one takes over from.
         allow_data_loss: Let go of persistent volumes.
+        scan: Look for secrets in what is new.
 
     Raises:
         PlanError: It is not there, another's, its code cannot be amended, or fields change that may not.
@@ -108,6 +110,8 @@ def update(
     settings, adapter = _settings(existing.content, changes)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         code = prepare_code(path, settings, Path(folder), notice=session.notice) if path else None
+        if scan:
+            check_secrets(code, settings, where=str(path or item_hash))
         content = _changed(existing.content, settings, changes, code, adapter=adapter)
         if content == without_time(existing.content):
             return _amend(session, existing, code)

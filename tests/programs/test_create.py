@@ -139,3 +139,22 @@ def test_two_programs_of_one_code_each_have_their_own(session, app):
 def test_public_variables_are_told(session, app, notices):
     create(session, app(), settings(variables={"TOKEN": "x"}))
     assert any("public for ever: TOKEN" in notice for notice in notices)
+
+
+@pytest.mark.parametrize(
+    ("files", "table", "told"),
+    [
+        ({"config.py": 'aws_secret = "AKIAIOSFODNN7REALKEY"\n'}, {}, "config.py:1"),
+        ({}, {"variables": {"DB_PASSWORD": "9s8d7f6g5h4j3k2l"}}, "DB_PASSWORD"),
+    ],
+    ids=["file", "variable"],
+)
+def test_secrets_stop_it_before_anything_is_sent(network, session, account, app, files, table, told):
+    folder = app(**files)
+    with pytest.raises(PlanError, match="public for ever") as caught:
+        create(session, folder, settings(**table))
+    assert told in caught.value.message
+    assert network.sent(account.address) == []
+    allowed = settings(**table, secrets={"allow": ["config.py", "DB_PASSWORD"]})
+    create(session, folder, allowed)
+    create(session, folder, settings(**table), scan=False)
