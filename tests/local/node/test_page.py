@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import queue
 import shutil
+import threading
 import time
 import zipfile
 from io import BytesIO
@@ -11,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.errors import GuestError
+from hatch_aleph.local.host import interpreters
+from hatch_aleph.local.serve import serve_network
 from hatch_aleph.squashfs import scan, write_image
-from tests.local.node.support import Account, program_message
+from tests.local.node.support import Account, Client, program_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.local.node.support import Client, RunningNode
+    from tests.local.node.support import RunningNode
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -95,6 +102,65 @@ def wait_for(browser: Any, element: str, text: str) -> str:
             return shown
         time.sleep(0.05)
     raise AssertionError(f"{text!r} is not in {element}: {shown!r}")
+
+
+APP = """
+print("starting up")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        event = await receive()
+        await send({"type": event["type"] + ".complete"})
+        return
+    print("asked for", scope["path"])
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+"""
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[str]:
+    """Node and host in one server, as ``hatch-aleph node`` starts them."""
+    try:
+        interpreters.find("3.11")
+    except GuestError as error:
+        pytest.skip(str(error))
+    ready: queue.Queue[Any] = queue.Queue()
+
+    async def serve() -> None:
+        task = asyncio.ensure_future(serve_network(tmp_path / "net", 0, cache=tmp_path / "cache", ready=ready.put))
+        ready.put((asyncio.get_running_loop(), task))
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    loop, task = ready.get(timeout=30)
+    yield ready.get(timeout=30)
+    loop.call_soon_threadsafe(task.cancel)
+    thread.join(30)
+
+
+@pytest.mark.index
+def test_the_logs_of_a_program_are_followed(browser: Any, network: str, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "main.py").write_text(APP, "utf-8")
+    write_image(scan(tmp_path / "app"), tmp_path / "app.squashfs")
+    client, account = Client(network), Account("logs")
+    client.faucet(account)
+    program = program_message(account, client.store(account, (tmp_path / "app.squashfs").read_bytes()))
+    client.post(program)
+    client.http.get(f"/vm/{program['item_hash']}/first").raise_for_status()
+    browser.get(network)
+    wait_for(browser, "programs", program["item_hash"][:12])
+    browser.execute_script("document.querySelector(\"#programs button[aria-label^='follow']\").click()")
+    wait_for(browser, "logs-text", "asked for /first")
+    client.http.get(f"/vm/{program['item_hash']}/second").raise_for_status()
+    client.http.close()
+    wait_for(browser, "logs-text", "asked for /second")
+    by_name = browser.execute_script("return document.querySelectorAll('#programs a')[1].href")
+    browser.get(by_name)
+    assert browser.find_element("tag name", "body").text == "hello"
 
 
 def test_the_page_in_a_browser(browser: Any, client: Client, rich: Account, node: RunningNode, image: bytes) -> None:
