@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ class Entry:
         except Exception:  # noqa: BLE001 - at halt nothing may hold up the VM
             _report("the program's shutdown failed")
         await _run_exit_handlers()
+        os.chdir("/")  # the init unmounts the code
 
     async def _http(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await self._start()

@@ -1,7 +1,7 @@
 """Make the interpreter that the guest's init has set up look as a server would have found it.
 
-Before the app is imported: the path in a sane order, ``.pth`` files honoured, the app's own copies of
-modules ahead of those that the init has already imported, and logging as Python leaves it.
+Before the app is imported: the code's folder as working directory, the path in a sane order, ``.pth`` files honoured,
+the app's own copies of modules ahead of those that the init has already imported, and logging as Python leaves it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _EXTENSIONS = str(Path(_STANDARD, "lib-dynload"))
 
 def prepare(code_root: str, packages_root: str) -> None:
     """Do all of the above for the images at these folders."""
+    os.chdir(code_root)  # apps open "static" and "templates" where a developer starts the server
     order_path(code_root, packages_root)
     forget_shadowed((code_root, packages_root))
     read_path_files((packages_root, code_root))

@@ -125,6 +125,11 @@ def test_order_of_the_path(run, tmp_path, image):
     assert len(path) == len(set(path))
 
 
+def test_relative_paths_start_at_the_code(run):
+    files = {"main.py": ask("return open('templates/page.html').read()"), "templates/page.html": "a page"}
+    assert json.loads(run(files, "main:app").get("/").body) == "a page"
+
+
 def test_path_files_are_honoured(run, tmp_path, image):
     packages = write(
         tmp_path / "packages",
