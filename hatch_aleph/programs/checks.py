@@ -65,7 +65,7 @@ def check_secrets(code: Code | None, settings: Settings, *, where: str) -> None:
         find_in_program(file, encoding, settings.variables),
         settings.secrets.allow,
         where=where,
-        hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret NAME); "
+        hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret); "
         "--no-secret-scan does not look.",
     )
 

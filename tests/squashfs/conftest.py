@@ -12,7 +12,6 @@ import pytest
 
 from hatch_aleph.squashfs.reader import open_image
 
-
 MOUNTS = hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("mount") is not None
 
 
