@@ -7,6 +7,7 @@ finds none. The key lives only inside the SDK's object: it is in no representati
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +16,7 @@ from hatch_aleph.errors import AccountError
 from .keys import HOW_TO_CREATE, Key, default_key_file, find_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -180,24 +181,20 @@ def _known(chain: str) -> str:
 
 
 def _sdk_class(chain: str) -> Any:
-    try:
+    with _importing_sdk():
         if _SIGNS_AS[chain] == "SOL":
             from aleph.sdk.chains.solana import SOLAccount
 
             return SOLAccount
         from aleph.sdk.chains.ethereum import ETHAccount
-    except ImportError:
-        raise _missing_extra() from None
     return ETHAccount
 
 
 def _ledger_account(chain: str) -> Account:
     if _SIGNS_AS[chain] != "ETH":
         raise AccountError(f"A Ledger signs only for Ethereum accounts, not for {chain}")
-    try:
+    with _importing_sdk():
         from aleph.sdk.wallets.ledger.ethereum import get_fallback_account
-    except ImportError:
-        raise _missing_extra() from None
     try:
         return _SdkAccount(get_fallback_account(), _ON_THE_DEVICE)
     except Exception as error:  # noqa: BLE001 - the USB stack raises anything
@@ -207,5 +204,17 @@ def _ledger_account(chain: str) -> Account:
         ) from None
 
 
-def _missing_extra() -> AccountError:
-    return AccountError("Signing needs the SDK", hint="Install it with `pip install 'hatch-aleph[deploy]'`.")
+@contextlib.contextmanager
+def _importing_sdk() -> Iterator[None]:
+    try:
+        yield
+    except ImportError:
+        raise AccountError(
+            "Signing needs the SDK", hint="Install it with `pip install 'hatch-aleph[deploy]'`."
+        ) from None
+    except ValueError as error:
+        # Its settings are checked when it is imported; the text would show the values.
+        raise AccountError(
+            f"The SDK does not load ({type(error).__name__})",
+            hint="It reads ALEPH_* variables of the environment and of `.env` in this folder: one has a wrong value.",
+        ) from None

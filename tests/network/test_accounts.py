@@ -158,3 +158,30 @@ def test_traceback_of_a_failing_signature_hides_the_key() -> None:
     assert "AccountError" in done.stderr
     assert SECRET.hex() not in done.stderr
     assert "ValueError" in done.stderr.splitlines()[-1]
+
+
+def in_a_process_of_its_own(code: str, folder: Path) -> str:
+    load = f"load_account(private_key='{SECRET.hex()}', environ={{}})"
+    program = f"from hatch_aleph.network import load_account\n{code}\n{load}"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{program}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    return done.stderr.splitlines()[-2] + done.stderr.splitlines()[-1]
+
+
+def test_a_wrong_setting_of_the_sdk_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ALEPH_DEFAULT_CHAIN=secret-thing\n")
+    told = in_a_process_of_its_own("", tmp_path)
+    assert "The SDK does not load" in told
+    assert "`.env` in this folder" in told
+    assert "secret-thing" not in told
+
+
+def test_without_the_sdk(tmp_path: Path) -> None:
+    told = in_a_process_of_its_own("import sys; sys.modules['aleph.sdk'] = None", tmp_path)
+    assert "hatch-aleph[deploy]" in told

@@ -407,3 +407,15 @@ def test_overload_is_waited_out(client: NodeClient, node: ScriptedNode, pauses: 
     assert client.status(H) is MessageStatus.PROCESSED
     assert pauses[0] == 7
     assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_node_of_this_machine_is_not_asked_through_a_proxy(
+    node: ScriptedNode, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, unused_url())
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with NodeClient([node.url.replace("127.0.0.1", host)], sleep=lambda _seconds: None) as client:
+        assert client.limits() == Limits()

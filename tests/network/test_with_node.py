@@ -274,3 +274,20 @@ def test_a_node_that_comes_back_is_found_again(tmp_path: Path) -> None:
         with pytest.raises(NetworkError, match="None of 2 nodes"):
             client.limits()
     assert json.dumps(told).count("trying again") == 6
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_pages_of_a_real_list(
+    network: NodeClient, rich: Account, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    monkeypatch.setattr("hatch_aleph.network.search._PAGE", 2)
+    sent = []
+    for number in range(5):
+        content = aggregate_content(rich.address, f"key-{number}", {"n": number}, time=time.time())
+        message = sign_message(rich, "AGGREGATE", content, channel=CHANNEL, time=time.time())
+        network.publish(message)
+        sent.append(network.wait(message.item_hash).item_hash)
+    found = network.messages(types=["AGGREGATE"], owners=[rich.address], newest_first=newest_first)
+    assert [message.item_hash for message in found] == (sent[::-1] if newest_first else sent)
+    chosen = network.messages(hashes=[sent[1], sent[3], "ab" * 32], newest_first=newest_first)
+    assert {message.item_hash for message in chosen} == {sent[1], sent[3]}
