@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hatch_aleph.deploy.domains import detach_domains
 from hatch_aleph.errors import PlanError
+from hatch_aleph.programs.domains import names_of
 from hatch_aleph.programs.existing import look_up
 from hatch_aleph.programs.session import require_owner
 from hatch_aleph.settings.model import DEFAULT_CHANNEL
@@ -38,6 +40,8 @@ class Deleted:
 def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason: str = "User deletion") -> Deleted:
     """Forget a program, wait until it is gone, then forget its code and the packages that were built for it.
 
+    Custom domains that point at it are detached first.
+
     Amends are forgotten with their original: each is a pinned file that goes on costing. Files that another live
     program of the owner uses are kept, and so is every volume that this tool has not made for the program.
 
@@ -68,7 +72,10 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
     if doomed:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         groups.append((hashes, f"Deletion of program {item_hash}"))
+    domains = names_of(session.client, existing.owner, item_hash)
     with session.sending(purpose, existing.channel) as sender:
+        if domains:
+            detach_domains(session.client, sender, existing.owner, domains)
         messages = session.forget(sender, existing.owner, groups)
     return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.content import differences
+from hatch_aleph.deploy.domains import attach_domains
 from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
+from hatch_aleph.programs.domains import names_of
 from hatch_aleph.programs.existing import look_up
 
 if TYPE_CHECKING:
@@ -170,12 +172,21 @@ def replace_program(
     newer = (other for other in existing.others if other.time > old.time)
     item_hash = next((other.item_hash for other in newer if _same(other.content, content)), None)
     item_hash = item_hash or sender.deliver("PROGRAM", content, after=old.time).item_hash
+    if not keep_prev:
+        _move_domains(session, sender, existing, item_hash)
     doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]
     if doomed and replaced_code is not None:
         doomed.append(([version.item_hash for version in replaced_code.versions], reason))
     forgets = session.forget(sender, existing.owner, doomed)
     urls = program_urls(item_hash, node=session.client.nodes[0])
     return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
+
+
+def _move_domains(session: Session, sender: Sender, existing: Existing, item_hash: str) -> None:
+    names = names_of(session.client, existing.owner, existing.program.item_hash)
+    if names:
+        attach_domains(session.client, sender, existing.owner, names, item_hash)
+        session.notice(f"Custom domains point at the new program: {', '.join(names)}")
 
 
 def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
