@@ -16,6 +16,7 @@ from hatch_aleph.errors import ImageError, ProjectError, SettingsError
 from hatch_aleph.hookspecs import hooks
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
+from hatch_aleph.squashfs.codec import library_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -183,7 +184,9 @@ def _bytes(entry: Entry) -> bytes:
 
 def _digest(entries: list[Entry], settings: Settings, runtime: Runtime) -> str:
     compression = settings.compression
-    digest = hashlib.sha256(f"code {FORMAT} {compression.codec} {compression.level} {runtime.python}\n".encode())
+    library = library_version(compression.codec)
+    head = f"code {FORMAT} {compression.codec} {library} {compression.level} {runtime.python}\n"
+    digest = hashlib.sha256(head.encode())
     for entry in entries:
         content = hashlib.sha256(_bytes(entry)).hexdigest()
         digest.update(f"{entry.path!r} {entry.mode:o} {content}\n".encode())

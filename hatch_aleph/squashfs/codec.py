@@ -31,6 +31,19 @@ def compressor(codec: str, level: int, block_size: int) -> Compress:
     return _MAKERS[codec](level, block_size)
 
 
+def library_version(codec: str) -> str:
+    """Return the version of the library behind a codec, "" if unknown: another may pack the same bytes otherwise."""
+    if codec == "zstd":
+        import zstandard
+
+        return ".".join(map(str, zstandard.ZSTD_VERSION))
+    if codec == "gzip":
+        import zlib
+
+        return zlib.ZLIB_RUNTIME_VERSION
+    return ""
+
+
 def option_block(codec: str, level: int) -> bytes:
     """Return the payload of the image's compressor options, empty where readers assume the very same."""
     if codec == "zstd" and level != _ZSTD_ASSUMED_LEVEL:

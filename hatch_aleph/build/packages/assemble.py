@@ -18,6 +18,7 @@ from hatch_aleph.build.packages.vendor import Vendor
 from hatch_aleph.errors import ImageError
 from hatch_aleph.settings import PACKAGES_MOUNT
 from hatch_aleph.squashfs import Entry, Options, Segment, SquashfsError, write_image
+from hatch_aleph.squashfs.codec import library_version
 from hatch_aleph.squashfs.contents import Contents
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class Assembly:
     def inputs_digest(self, lock: Lock, vendored: Sequence[Vendored]) -> str:
         """Return the digest of all that decides the image's bytes."""
         return key_of(
-            "packages", FORMAT, self.options.look, self.runtime.python, self.runtime.platform, PACKAGES_MOUNT,
+            "packages", FORMAT, self.options.look, library_version(self.options.codec),
+            self.runtime.python, self.runtime.platform, PACKAGES_MOUNT,
             self.interpreter.version if self.interpreter else "", self.settings.exclude, self.settings.prune,
             [[each.name, each.facts.version, each.digest] for each in vendored], lock.text,
         )  # fmt: skip

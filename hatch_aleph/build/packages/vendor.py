@@ -11,6 +11,7 @@ from hatch_aleph.build.cache import Cache, key_of, touch
 from hatch_aleph.errors import DependencyError, ImageError
 from hatch_aleph.settings import PACKAGES_MOUNT
 from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
+from hatch_aleph.squashfs.codec import library_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,7 +119,8 @@ class Vendor:
     def _key(self, digest: str) -> str:
         version = self.interpreter.version if self.interpreter else ""
         return key_of(
-            FORMAT, digest, self.options.look, version, self.runtime.python, self.runtime.platform,
+            FORMAT, digest, self.options.look, library_version(self.options.codec), version,
+            self.runtime.python, self.runtime.platform,
             self.settings.exclude, self.settings.prune,
         )  # fmt: skip
 
