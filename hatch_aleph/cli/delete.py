@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from hatch_aleph.cli.deploying import opener_of, state_option
 from hatch_aleph.cli.options import Common, common
 from hatch_aleph.cli.output import confirm
-from hatch_aleph.cli.program_options import as_text, deployed, life_options, messages_of, session_of
+from hatch_aleph.cli.program_options import as_text, life_options, messages_of, session_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_aleph.deploy.state import State
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
@@ -14,9 +22,17 @@ from hatch_aleph.cli.program_options import as_text, deployed, life_options, mes
 @click.argument("item_hash", required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
+@state_option
 @life_options()
 def delete(
-    shared: Common, *, item_hash: str | None, reason: str, keep_code: bool, print_message: bool, verbose: bool
+    shared: Common,
+    *,
+    item_hash: str | None,
+    reason: str,
+    keep_code: bool,
+    state_folder: Path | None,
+    print_message: bool,
+    verbose: bool,
 ) -> None:
     """Delete a program, and then its code, unless another program of the owner uses it.
 
@@ -25,15 +41,16 @@ def delete(
     from hatch_aleph.programs.delete import delete as forget
     from hatch_aleph.programs.delete import delete_deployment
 
+    def ask(state: State) -> None:
+        names = ", ".join(program.item_hash for program in state.programs) or "no program"
+        confirm(f"Delete all of {state.tag}: {names}, {len(state.volumes)} volume(s)?", yes=shared.yes)
+
     with shared.client() as client:
-        session = session_of(shared, client)
         if item_hash is None:
-            state = deployed(shared, client)
-            names = ", ".join(program.item_hash for program in state.programs) or "no program"
-            confirm(f"Delete all of {state.tag}: {names}, {len(state.volumes)} volume(s)?", yes=shared.yes)
-            done = delete_deployment(session, state, keep_code=keep_code, reason=reason)
+            opener = opener_of(shared, client, state_folder, None)
+            done = delete_deployment(opener, confirm=ask, keep_code=keep_code, reason=reason)
         else:
-            done = forget(session, item_hash, keep_code=keep_code, reason=reason)
+            done = forget(session_of(shared, client), item_hash, keep_code=keep_code, reason=reason)
         messages = list(messages_of(client, done.messages)) if print_message else []
     fields = {
         "item_hash": done.program,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from hatch_aleph.cli.options import Common, common
-from hatch_aleph.cli.program_options import debug_option, named_or_deployed
+from hatch_aleph.cli.program_options import chain_of, debug_option, named_or_deployed
 
 
 @click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org")
@@ -21,7 +21,7 @@ def logs(shared: Common, *, item_hash: str | None, domain: str | None) -> None:
     from hatch_aleph.errors import UsageError
     from hatch_aleph.programs.logs import read_logs
 
-    account = shared.account()
+    account = shared.account(chain_of(shared, item_hash))
     with shared.client() as client:
         item_hash = named_or_deployed(shared, client, item_hash)
         try:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from hatch_aleph.cli.options import Common, common
-from hatch_aleph.cli.program_options import alias, as_text, life_options, messages_of, named_or_deployed, session_of
+from hatch_aleph.cli.program_options import (
+    alias,
+    as_text,
+    chain_of,
+    life_options,
+    messages_of,
+    named_or_deployed,
+    session_of,
+)
 
 _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the program before; it goes on costing.")
 
@@ -46,7 +54,7 @@ def _change(
     from hatch_aleph.programs.persistence import set_persistent
 
     with shared.client() as client:
-        session = session_of(shared, client)
+        session = session_of(shared, client, chain=chain_of(shared, item_hash))
         item_hash = named_or_deployed(shared, client, item_hash)
         done = set_persistent(
             session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=shared.yes

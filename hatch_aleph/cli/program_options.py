@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hatch_aleph.cli.options import Common
-    from hatch_aleph.deploy.state import State
-    from hatch_aleph.errors import PlanError
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.programs.session import Session
 
@@ -182,41 +180,31 @@ def session_of(shared: Common, client: NodeClient, *, address: str | None = None
     return Session(client, account, state_folder(), address, notice=shared.output.notice, observer=Steps(shared.output))
 
 
-def deployed(shared: Common, client: NodeClient) -> State:
-    """Return what is live of the project, which commands go on from when no item hash is given.
+def named_or_deployed(shared: Common, client: NodeClient, item_hash: str | None) -> str:
+    """Return the item hash that was given, else that of the project's program.
 
     Raises:
-        PlanError: Nothing is.
+        PlanError: The project is not deployed.
     """
-    from hatch_aleph.deploy.naming import deployment_tag
-    from hatch_aleph.deploy.state import read_state
-
-    project = shared.project()
-    owner = project.settings(shared.profile).address or shared.account().address
-    state = read_state(client, owner, deployment_tag(project.name, shared.profile))
-    if not (state.programs or state.volumes):
-        raise _not_deployed(state)
-    return state
-
-
-def named_or_deployed(shared: Common, client: NodeClient, item_hash: str | None) -> str:
-    """Return the item hash that was given, else that of the project's program."""
     if item_hash is not None:
         return item_hash
-    state = deployed(shared, client)
-    if not state.programs:
-        raise _not_deployed(state)
-    return state.programs[0].item_hash
-
-
-def _not_deployed(state: State) -> PlanError:
+    from hatch_aleph.cli.deploying import project_target
     from hatch_aleph.errors import PlanError
 
-    return PlanError(
-        "this project is not deployed here",
-        where=f"{state.owner}, {state.tag}",
-        hint="Deploy it: hatch-aleph deploy; or name a program: hatch-aleph list",
-    )
+    target = project_target(shared, client)
+    programs = target.state().programs
+    if not programs:
+        raise PlanError(
+            "this project is not deployed here",
+            where=f"{target.owner}, {target.tag}",
+            hint="Deploy it: hatch-aleph deploy; or name a program: hatch-aleph list",
+        )
+    return programs[0].item_hash
+
+
+def chain_of(shared: Common, item_hash: str | None) -> str:
+    """Return the chain of the account: the project's when the project's program is meant."""
+    return "ETH" if item_hash is not None else shared.project().settings(shared.profile).payment.chain
 
 
 def messages_of(client: NodeClient, hashes: Sequence[str]) -> Iterator[dict[str, Any]]:

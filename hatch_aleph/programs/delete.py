@@ -9,12 +9,12 @@ from hatch_aleph.deploy.domains import detach_domains
 from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.domains import names_of
 from hatch_aleph.programs.existing import look_up
-from hatch_aleph.programs.session import require_owner
-from hatch_aleph.settings.model import DEFAULT_CHANNEL
+from hatch_aleph.programs.session import forget, require_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from hatch_aleph.deploy.session import Opener
     from hatch_aleph.deploy.state import State, Volume
     from hatch_aleph.programs.existing import Existing
     from hatch_aleph.programs.session import Session
@@ -76,35 +76,53 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
     with session.sending(purpose, existing.channel) as sender:
         if domains:
             detach_domains(session.client, sender, existing.owner, domains)
-        messages = session.forget(sender, existing.owner, groups)
+        messages = forget(session.client, sender, existing.owner, groups)
     return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
 
 
 def delete_deployment(
-    session: Session, state: State, *, keep_code: bool = False, reason: str = "User deletion"
+    opener: Opener,
+    *,
+    confirm: Callable[[State], None] = lambda _state: None,
+    keep_code: bool = False,
+    reason: str = "User deletion",
 ) -> Deleted:
     """Forget all that is live of a deployment: programs, and then the files that nothing else of the owner uses.
 
+    Custom domains that point at its programs are detached first.
+
     Args:
-        session: Who and where.
-        state: What is live.
+        opener: Opens the deployment.
+        confirm: Is shown what is live; raises if it is to stay.
         keep_code: Keep the files.
         reason: Said to everybody.
 
     Raises:
+        PlanError: Nothing of it is live.
         RejectedError: The network refuses it.
     """
-    programs = [program.item_hash for program in state.programs]
-    volumes = [] if keep_code else list(state.volumes.values())
-    kept = tuple(volume.ref for volume in volumes if volume.ref in state.used_elsewhere)
-    doomed = [volume for volume in volumes if volume.ref not in kept]
-    hashes = [version.item_hash for volume in doomed for version in volume.versions]
-    hashes += [] if keep_code else [version.item_hash for version in state.orphans]
-    groups = [(programs, reason)]
-    if hashes:
-        groups.append((hashes, reason))
-    with session.sending(f"delete:{state.tag}", DEFAULT_CHANNEL) as sender:
-        messages = session.forget(sender, state.owner, groups)
+    target = opener.target
+    with opener.open() as opened:
+        state = target.state()
+        if not (state.programs or state.volumes or state.orphans):
+            raise PlanError(
+                "nothing of this project is live",
+                where=f"{target.owner}, {target.tag}",
+                hint="Check --profile and --node.",
+            )
+        confirm(state)
+        programs = [program.item_hash for program in state.programs]
+        volumes = [] if keep_code else list(state.volumes.values())
+        kept = tuple(volume.ref for volume in volumes if volume.ref in state.used_elsewhere)
+        doomed = [volume for volume in volumes if volume.ref not in kept]
+        hashes = [version.item_hash for volume in doomed for version in volume.versions]
+        hashes += [] if keep_code else [version.item_hash for version in state.orphans]
+        domains = [name for each in programs for name in names_of(target.client, target.owner, each)]
+        if domains:
+            detach_domains(target.client, opened.sender, target.owner, domains)
+        messages = forget(target.client, opened.sender, target.owner, [(programs, reason), (hashes, reason)])
+        opened.sender.drop_leftovers()
+        opened.journal.end()
     return Deleted(", ".join(programs), tuple(volume.ref for volume in doomed), kept, messages)
 
 

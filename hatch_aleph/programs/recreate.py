@@ -17,6 +17,7 @@ from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
 from hatch_aleph.programs.domains import names_of
 from hatch_aleph.programs.existing import look_up
+from hatch_aleph.programs.session import forget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,7 +178,7 @@ def replace_program(
     doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]
     if doomed and replaced_code is not None:
         doomed.append(([version.item_hash for version in replaced_code.versions], reason))
-    forgets = session.forget(sender, existing.owner, doomed)
+    forgets = forget(session.client, sender, existing.owner, doomed)
     urls = program_urls(item_hash, node=session.client.nodes[0])
     return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
 

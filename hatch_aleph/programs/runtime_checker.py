@@ -18,6 +18,7 @@ from hatch_aleph.programs.code import prepare_code
 from hatch_aleph.programs.create import content_of
 from hatch_aleph.programs.publish import publish_code
 from hatch_aleph.programs.request import checked
+from hatch_aleph.programs.session import forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ def check_runtime(
             finally:
                 # Program first: the network does not let go of code that a program uses.
                 doomed = [([item_hash], REASON) for item_hash in (program, ref) if item_hash]
-                session.forget(sender, session.owner, doomed)
+                forget(session.client, sender, session.owner, doomed)
     return Checked(found.item_hash, facts, differences(facts, found), program)
 
 

@@ -92,34 +92,6 @@ class Session:
             if tidy:
                 sender.drop_leftovers()
 
-    def forget(self, sender: Sender, owner: str, groups: Sequence[tuple[Sequence[str], str]]) -> tuple[str, ...]:
-        """Forget groups of messages one after the other, each awaited before the next; what is gone is passed over.
-
-        All are signed before the first is sent, so a run that is cut off between them is finished by the next one: what
-        a forgotten program was made of is known to nobody else.
-
-        Args:
-            sender: Sends.
-            owner: Whose messages they are.
-            groups: Item hashes with the reason that is told; programs before the files they use.
-
-        Returns:
-            The item hashes of the FORGET messages.
-
-        Raises:
-            RejectedError: The network refuses one; those before it have taken effect.
-        """
-        contents = []
-        for hashes, reason in groups:
-            live = self._live(hashes)
-            if live:
-                content = forget_content(owner, live, time=0.0, reason=reason)
-                del content["time"]
-                contents.append(content)
-        for content in contents[1:]:
-            sender.keep("FORGET", content)
-        return tuple(sender.deliver("FORGET", content).item_hash for content in contents)
-
     def finish(self, purpose: str) -> tuple[SignedMessage, ...]:
         """Forget what an earlier run for a purpose was about to forget when it was cut off; return the messages.
 
@@ -138,14 +110,50 @@ class Session:
         with self.sending(purpose, open_[0].channel, tidy=False) as sender:
             for message in open_:
                 # Of targets that are gone the network would only say, after minutes, that it knows none.
-                if self.client.status(message.item_hash) is not None or self._live(message.content["hashes"]):
+                if self.client.status(message.item_hash) is not None or live_among(
+                    self.client, message.content["hashes"]
+                ):
                     content = {key: value for key, value in message.content.items() if key != "time"}
                     delivered.append(sender.deliver("FORGET", content))
         return tuple(delivered)
 
-    def _live(self, hashes: Sequence[str]) -> list[str]:
-        statuses = {item_hash: self.client.status(item_hash) for item_hash in hashes}
-        return [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
+
+def forget(
+    client: NodeClient, sender: Sender, owner: str, groups: Sequence[tuple[Sequence[str], str]]
+) -> tuple[str, ...]:
+    """Forget groups of messages one after the other, each awaited before the next; what is gone is passed over.
+
+    All are signed before the first is sent, so a run that is cut off between them is finished by the next one: what a
+    forgotten program was made of is known to nobody else.
+
+    Args:
+        client: The node.
+        sender: Sends.
+        owner: Whose messages they are.
+        groups: Item hashes with the reason that is told; programs before the files they use.
+
+    Returns:
+        The item hashes of the FORGET messages.
+
+    Raises:
+        RejectedError: The network refuses one; those before it have taken effect.
+    """
+    contents = []
+    for hashes, reason in groups:
+        live = live_among(client, hashes)
+        if live:
+            content = forget_content(owner, live, time=0.0, reason=reason)
+            del content["time"]
+            contents.append(content)
+    for content in contents[1:]:
+        sender.keep("FORGET", content)
+    return tuple(sender.deliver("FORGET", content).item_hash for content in contents)
+
+
+def live_among(client: NodeClient, hashes: Sequence[str]) -> list[str]:
+    """Return those item hashes whose messages are still there."""
+    statuses = {item_hash: client.status(item_hash) for item_hash in hashes}
+    return [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
 
 
 def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> None:
