@@ -55,7 +55,8 @@ class Exchange:
     def begin(self, status: int, headers: Iterable[Any]) -> None:
         """Take status and headers."""
         self.check_open()
-        self._headers = [(bytes(name).lower(), bytes(value)) for name, value in headers]
+        # Django's cookies begin with a space, which HTTP takes away
+        self._headers = [(bytes(name).lower(), bytes(value).strip(b" \t")) for name, value in headers]
         self._status = int(status)
 
     def add(self, chunk: bytes) -> None:

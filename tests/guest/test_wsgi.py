@@ -103,6 +103,11 @@ def test_a_missing_item_keeps_its_body_for_the_host(guest):
     assert guest.get("/missing").body == b"nothing here"
 
 
+def test_space_around_header_values_goes_as_over_http(run):
+    files = {"main.py": "def app(environ, start):\n    start('200 OK', [('X-A', ' a ')])\n    return [b'ok']\n"}
+    assert run(files, "main:app").get("/").header("x-a") == "a"
+
+
 def test_halt_is_quick(probes):
     with Guest(probes, "raw_wsgi:app") as guest:
         guest.get("/valid")

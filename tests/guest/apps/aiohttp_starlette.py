@@ -33,7 +33,7 @@ async def unreachable(request):
         try:
             await session.get("http://127.0.0.1:9/")
         except aiohttp.ClientError as error:
-            return JSONResponse({"error": type(error).__name__}, status_code=502)
+            return JSONResponse({"error": type(error).__name__}, status_code=503)
 
 
 app = Starlette(routes=[Route("/state", gather), Route("/stream", stream), Route("/error", unreachable)])

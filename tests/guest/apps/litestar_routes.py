@@ -27,7 +27,7 @@ async def item(name: str) -> str:
 
 @get("/url")
 async def url(request: Request) -> list[Any]:
-    return [str(request.url), request.query_params.dict()]
+    return [str(request.url), sorted(request.query_params.multi_items())]
 
 
 @get("/stream", media_type="text/plain")
