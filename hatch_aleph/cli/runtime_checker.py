@@ -61,7 +61,7 @@ def _words(checked: Checked, *, verbose: bool) -> str:
     if not checked.differences:
         lines.append("It is as builds assume.")
     lines.extend(
-        f"Other than builds assume: {each.fact} is {each.found}, not {each.assumed}; {each.advice}"
+        f"Other than builds assume: {each.fact} {each.found} (assumed: {each.assumed}); {each.advice}"
         for each in checked.differences
     )
     return "\n".join(lines)

@@ -212,13 +212,10 @@ def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Diffe
     preloaded = {name for name in facts.get("preloaded") or {} if not name.startswith("_")}
     more, less = sorted(preloaded - set(assumed.preloaded)), sorted(set(assumed.preloaded) - preloaded)
     if more:
-        found.append(
-            Difference(
-                "preloaded", ", ".join(more), "not these", "vendored copies of these are ignored without the adapter"
-            )
-        )
+        advice = "vendored copies of these are ignored without the adapter"
+        found.append(Difference("preloaded", f"with {', '.join(more)}", "without", advice))
     if less:
-        found.append(Difference("preloaded", "not these", ", ".join(less), "vendored copies of these are used"))
+        found.append(Difference("preloaded", f"without {', '.join(less)}", "with", "vendored copies of these are used"))
     return tuple(found)
 
 
