@@ -119,7 +119,7 @@ def hostile(session: nox.Session) -> None:
 def official_cli(session: nox.Session) -> None:
     """Run the official `aleph` command, in an environment of its own, against the embedded node."""
     session.install("-e", ".[deploy]", "--group", "test")
-    folder = Path(session.create_tmp()) / "aleph-client"
+    folder = Path(session.create_tmp()).resolve() / "aleph-client"
     session.run("uv", "venv", "-q", str(folder), "--python", "3.12", external=True)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     session.run("uv", "pip", "install", "-q", "--python", str(python), "aleph-client==1.9.3", external=True)

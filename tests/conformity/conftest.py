@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.local.node.support import Account, Client, RunningNode
@@ -27,6 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     given = request.config.getoption("--node", default=None)
     if given:
+        try:
+            httpx.get(f"{given.rstrip('/')}/api/v0/storage/limits.json", timeout=10).raise_for_status()
+        except httpx.HTTPError as error:
+            pytest.exit(f"no node answers at {given}: {error}", 1)
         yield given.rstrip("/")
         return
     embedded = RunningNode(tmp_path_factory.mktemp("conformity"), retry_scale=0.01)
