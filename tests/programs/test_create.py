@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import time
 import zipfile
 
 import pytest
 
 from hatch_aleph.errors import HatchAlephError, NetworkError, PlanError, RejectedError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network import NodeClient, aggregate_content, sign_message
 from hatch_aleph.programs.create import create
+from hatch_aleph.programs.delete import delete
 from hatch_aleph.programs.request import checked
 from hatch_aleph.programs.session import Session
 from hatch_aleph.squashfs import scan, write_image
@@ -158,3 +160,23 @@ def test_secrets_stop_it_before_anything_is_sent(network, session, account, app,
     allowed = settings(**table, secrets={"allow": ["config.py", "DB_PASSWORD"]})
     create(session, folder, allowed)
     create(session, folder, settings(**table), scan=False)
+
+
+def test_acting_for_another_needs_its_permission(network, client, account, app, tmp_path):
+    payer = network.new_account()
+    session = Session(client, account, tmp_path / "state", payer.address, patience=30)
+    with pytest.raises(RejectedError) as caught:
+        create(session, app(), settings())
+    assert caught.value.code in (1, 2)
+    assert network.sent(account.address) in ([], [("STORE", caught.value.item_hash)])
+    permit = aggregate_content(
+        payer.address, "security", {"authorizations": [{"address": account.address}]}, time=time.time()
+    )
+    message = sign_message(payer, "AGGREGATE", permit, channel="TEST", time=time.time())
+    client.publish(message)
+    client.wait(message.item_hash)
+    made = create(session, app("theirs"), settings())
+    assert network.content(made.item_hash)["address"] == payer.address
+    assert ask(made.urls[0]) == (200, "theirs")
+    # Who published it for the owner may take it away again.
+    assert delete(session, made.item_hash).volumes == (made.code,)
