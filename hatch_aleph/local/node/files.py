@@ -33,6 +33,7 @@ class Incoming:
         self.path = Path(name)
         self.size = 0
         self.hash = ""
+        self.kept = False
         self._limit = limit
         self._hasher = hasher
         self._file = os.fdopen(handle, "wb", buffering=0)
@@ -59,7 +60,8 @@ class Incoming:
     def discard(self) -> None:
         """Forget the upload; harmless when it was kept."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        if not self.kept:
+            self.path.unlink(missing_ok=True)
 
 
 class FileStore:
@@ -84,6 +86,7 @@ class FileStore:
     def keep(self, incoming: Incoming) -> None:
         """Give a finished upload its name; the same bytes twice are one file."""
         incoming.path.replace(self.path(incoming.hash))
+        incoming.kept = True
         if os.name != "posix":  # elsewhere a folder cannot be synced, nor need be
             return
         folder = os.open(self._kept, os.O_RDONLY)

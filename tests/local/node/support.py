@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -24,32 +25,26 @@ DEBIAN_12 = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
 NOW = 1_795_558_573.0
 
 
-class RunningNode:
-    """A node served by a thread of its own."""
+class Served:
+    """An application served by a thread of its own, on a free port."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
-        self.folder, self.options = folder, options
-        self.start()
+    def __init__(self, application: web.Application) -> None:
+        started: queue.Queue[str] = queue.Queue()
 
-    def start(self) -> None:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
+        async def serve() -> None:
+            runner, self._stop, self._loop = web.AppRunner(application), asyncio.Event(), asyncio.get_running_loop()
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            started.put(f"http://127.0.0.1:{runner.addresses[0][1]}")
+            await self._stop.wait()
+            await runner.cleanup()
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         self._thread.start()
-        assert ready.wait(20)
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self.node = Node(self.folder, **self.options)
-        runner = web.AppRunner(self.node.application(), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        ready.set()
-        await self._stop.wait()
-        await runner.cleanup()
+        self.url = started.get(timeout=20)
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Run something in the node's own thread."""
+        """Run something in the application's own thread."""
 
         async def run() -> Any:
             return function()
@@ -57,8 +52,22 @@ class RunningNode:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(20)
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(20)
+
+
+class RunningNode:
+    """A served node that can be stopped and started again."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.folder, self.options = folder, options
+        self.start()
+
+    def start(self) -> None:
+        self.node = Node(self.folder, **self.options)
+        self._served = Served(self.node.application())
+        self.url, self.call, self.stop = self._served.url, self._served.call, self._served.stop
 
 
 class Account:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from aiohttp import web
 
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.local.node import Node
@@ -14,6 +15,7 @@ from tests.local.node.support import (
     Account,
     Client,
     RunningNode,
+    Served,
     forget_message,
     payment_of,
     program_message,
@@ -55,6 +57,22 @@ def test_foreign_hosts_and_origins_are_refused(client: Client) -> None:
     body = {"address": "0x1", "credits": 1}
     for origin, status in (("http://evil.example", 403), ("null", 403), ("http://localhost:4021", 200)):
         assert httpx.post(f"{url}/faucet", json=body, headers={"Origin": origin}).status_code == status
+
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
+    answer = httpx.get(f"{url}/api/ws0/messages", headers={**upgrade, "Origin": "http://evil.example"})
+    assert answer.status_code == 403
+
+
+def test_programs_beside_the_node_decide_by_themselves_whom_they_answer(tmp_path: Path) -> None:
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(text=request.path)
+
+    application = Node(tmp_path / "node").application()
+    application.router.add_route("*", "/vm/{rest:.*}", echo)
+    running = Served(application)
+    answer = httpx.post(f"{running.url}/vm/x/..%2f..", headers={"Origin": "https://front.example"})
+    running.stop()
+    assert (answer.status_code, answer.text) == (200, "/vm/x/../..")
 
 
 def test_paths_that_climb_are_refused(client: Client) -> None:

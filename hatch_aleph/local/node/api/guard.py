@@ -1,7 +1,7 @@
 """Who may talk to the node: programs and pages of this machine, by names of this machine.
 
 A page of the web could otherwise reach a server on 127.0.0.1: by a name of its own that leads there (DNS rebinding;
-hence the check of ``Host``) or by posting a form across sites (hence the check of ``Origin``).
+hence the check of ``Host``), or by posting a form or opening a websocket across sites (hence that of ``Origin``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _LOCAL = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[A-Za-z0-9-]+\.)*localhost)(?::\d{1,5})?", re.IGNORECASE)
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|[\\\x00]")
+_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?", re.IGNORECASE)
+_OWN_PATH = re.compile(r"/(?:$|faucet$|version$|api/|local/)")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -27,14 +29,15 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 async def guard(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Refuse foreign hosts and origins, and paths of the API that climb; hide what went wrong inside."""
-    if not _LOCAL.fullmatch(request.headers.get("Host", "")):
+    """Refuse foreign hosts, and for the node's own routes foreign origins and paths that climb; hide inner faults.
+
+    A program that is served beside the node, under a name or path of its own, decides by itself whom it answers.
+    """
+    host = request.headers.get("Host", "")
+    if not _LOCAL.fullmatch(host):
         raise web.HTTPForbidden(text="This node serves 127.0.0.1 and localhost only.")
-    origin = request.headers.get("Origin")
-    if origin is not None and request.method not in _SAFE and not _is_local(origin):
-        raise web.HTTPForbidden(text="This node takes no requests from pages of other sites.")
-    if request.path.startswith("/api/") and _CLIMBS.search(unquote(request.raw_path.partition("?")[0])):
-        raise web.HTTPBadRequest(text="Invalid path")
+    if _OWN_NAME.fullmatch(host) and _OWN_PATH.match(request.path):
+        _check_own(request)
     try:
         return await handler(request)
     except (web.HTTPException, ConnectionError):
@@ -44,6 +47,15 @@ async def guard(
     except Exception as error:
         _log.exception("%s %s failed", request.method, request.path)
         raise web.HTTPInternalServerError(text="Internal error") from error
+
+
+def _check_own(request: web.Request) -> None:
+    origin = request.headers.get("Origin")
+    talks = request.method not in _SAFE or request.headers.get("Upgrade", "").lower() == "websocket"
+    if origin is not None and talks and not _is_local(origin):
+        raise web.HTTPForbidden(text="This node takes no requests from pages of other sites.")
+    if _CLIMBS.search(unquote(request.raw_path.partition("?")[0])):
+        raise web.HTTPBadRequest(text="Invalid path")
 
 
 def _is_local(origin: str) -> bool:
