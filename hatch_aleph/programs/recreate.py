@@ -171,7 +171,7 @@ def replace_program(
     old = existing.program
     # A run that was cut off may have published it already.
     newer = (other for other in existing.others if other.time > old.time)
-    item_hash = next((other.item_hash for other in newer if _same(other.content, content)), None)
+    item_hash = next((other.item_hash for other in newer if says_the_same(other.content, content)), None)
     item_hash = item_hash or sender.deliver("PROGRAM", content, after=old.time).item_hash
     if not keep_prev:
         _move_domains(session, sender, existing, item_hash)
@@ -190,5 +190,6 @@ def _move_domains(session: Session, sender: Sender, existing: Existing, item_has
         session.notice(f"Custom domains point at the new program: {', '.join(names)}")
 
 
-def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def says_the_same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a live program says what a new one would, its name included."""
     return not differences(live, wanted) and live.get("metadata") == wanted.get("metadata")

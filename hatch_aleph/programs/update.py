@@ -24,6 +24,7 @@ from hatch_aleph.programs.recreate import (
     recreate,
     recreating,
     replace_program,
+    says_the_same,
     without_time,
 )
 from hatch_aleph.programs.request import checked, is_executable
@@ -203,7 +204,9 @@ def _renew(session: Session, existing: Existing, content: dict[str, Any], code: 
     check_refs(session.client, content)
     check_affordable(session.client, content, code.hashes)
     with session.sending(recreating(existing.program.item_hash), existing.channel) as sender:
-        ref = publish_code(session, sender, code, content["payment"], owner=existing.owner)
+        ref = _published_before(session, existing, content, code) or publish_code(
+            session, sender, code, content["payment"], owner=existing.owner
+        )
         content["code"] = {**content["code"], "ref": ref}
         old = existing.code
         done = replace_program(
@@ -216,6 +219,19 @@ def _renew(session: Session, existing: Existing, content: dict[str, Any], code: 
             replaced_code=None if old is None or old.ref in existing.used_elsewhere else old,
         )
     return _updated(done, ref)
+
+
+def _published_before(session: Session, existing: Existing, content: Mapping[str, Any], code: Code) -> str | None:
+    """Return the code of a program that a run which was cut off has already published to take over."""
+    for other in existing.others:
+        ref = other.ref("code", "")
+        there = {**content, "code": {**content["code"], "ref": ref}}
+        if ref is None or other.time <= existing.program.time or not says_the_same(other.content, there):
+            continue
+        stored = session.client.stored_file(ref)
+        if stored is not None and stored.file_hash in (code.hashes.sha256, code.hashes.cid):
+            return ref
+    return None
 
 
 def _updated(done: Recreated, code: str | None) -> Updated:

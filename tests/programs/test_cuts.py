@@ -1,0 +1,138 @@
+"""Cut a command off at each of its requests, run it again, and find the same as if nothing had happened."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network import NodeClient
+from hatch_aleph.programs.create import create
+from hatch_aleph.programs.delete import delete
+from hatch_aleph.programs.persistence import set_persistent
+from hatch_aleph.programs.request import checked
+from hatch_aleph.programs.session import Session
+from hatch_aleph.programs.update import update
+from tests.deploy.conftest import new_account
+from tests.deploy.rig import RunningNode
+from tests.programs.rig import write_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_numbers = itertools.count()
+
+
+class Killed(BaseException):
+    """What no handler of ours catches, as a killed process runs none."""
+
+
+class Wire:
+    """Counts the requests of a client, and ends the process at one of them, before or after it was answered."""
+
+    def __init__(self, client: NodeClient, cut: int | None = None, *, after: bool = False) -> None:
+        self.count = 0
+        self._cut = cut
+        self._after = after
+        self._ask = client._http.ask
+        client._http.ask = self.ask  # type: ignore[method-assign]
+
+    def ask(self, *arguments: Any, **options: Any) -> Any:
+        number, self.count = self.count, self.count + 1
+        if number == self._cut and not self._after:
+            raise Killed
+        answer = self._ask(*arguments, **options)
+        if number == self._cut:
+            raise Killed
+        return answer
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
+    yield running
+    running.stop()
+
+
+class Scene:
+    """An owner with a program, and one command on it."""
+
+    def __init__(self, node: RunningNode, folder: Path) -> None:
+        self.node = node
+        self.account = new_account(node)
+        self.folder = folder / str(next(_numbers))
+        self.app = write_app(self.folder / "app", "one")
+        self.settings = checked({"entrypoint": "main:app", "name": "app", "updatable": True})
+
+    def session(self, client: NodeClient) -> Session:
+        return Session(client, self.account, self.folder / "state", patience=20)
+
+    def prepare(self) -> None:
+        with NodeClient([self.node.url]) as client:
+            self.program = create(self.session(client), self.app, self.settings, scan=False).item_hash
+        write_app(self.app, "two")
+
+    def run(self, command: Callable[[Scene, Session], object], cut: int | None = None, *, after: bool = False) -> int:
+        with NodeClient([self.node.url]) as client:
+            wire = Wire(client, cut, after=after)
+            with contextlib.suppress(Killed):
+                command(self, self.session(client))
+            return wire.count
+
+    def outcome(self) -> tuple[Counter[str], Counter[str]]:
+        """Return how many messages of each type were sent, and how many of them are live."""
+        sent = self.node.messages(self.account.address)
+        live = Counter(each["type"] for each in sent if each["status"] == "processed" and each["type"] != "FORGET")
+        return Counter(each["type"] for each in sent), live
+
+
+def creating(scene: Scene, session: Session) -> object:
+    return create(session, scene.app, scene.settings, scan=False)
+
+
+def amending(scene: Scene, session: Session) -> object:
+    return update(session, scene.program, scene.app, {}, scan=False)
+
+
+def replacing(scene: Scene, session: Session) -> object:
+    return update(session, scene.program, scene.app, {"internet": True}, scan=False)
+
+
+def persisting(scene: Scene, session: Session) -> object:
+    return set_persistent(session, scene.program, persistent=True)
+
+
+def deleting(scene: Scene, session: Session) -> object:
+    return delete(session, scene.program)
+
+
+# Every third point by default: with all of them (nox -s slow) it takes minutes.
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("command", [creating, amending, replacing, persisting, deleting])
+def test_wherever_it_is_cut_off_the_next_run_finishes_it(node, tmp_path, capsys, command, step):
+    def scene() -> Scene:
+        made = Scene(node, tmp_path)
+        if command is not creating:
+            made.prepare()
+        return made
+
+    undisturbed = scene()
+    requests = undisturbed.run(command)
+    expected = undisturbed.outcome()
+    points = [(cut, after) for cut in range(requests) for after in (False, True)][::step]
+    for cut, after in points:
+        cut_off = scene()
+        cut_off.run(command, cut, after=after)
+        # A run that was cut off after its last message finds nothing left to do, and says so.
+        with contextlib.suppress(PlanError):
+            if command is not creating or cut_off.outcome() != expected:
+                cut_off.run(command)
+        assert cut_off.outcome() == expected, f"cut {'after' if after else 'before'} request {cut} of {requests}"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{command.__name__}: cut at {len(points)} points of {requests} requests\n")
