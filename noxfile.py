@@ -58,9 +58,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Cut deployments at every request and every journal write; takes about half an hour."""
+    """Cut deployments and other commands at every request and journal write; takes about half an hour."""
     session.install("-e", ".[deploy]", "--group", "test")
-    session.run("pytest", "tests/deploy/test_crash_matrix.py", "-m", "slow", *session.posargs)
+    session.run(
+        "pytest", "tests/deploy/test_crash_matrix.py", "tests/programs/test_cuts.py", "-m", "slow", *session.posargs
+    )
 
 
 @nox.session(python="3.12")

@@ -112,7 +112,7 @@ def deleting(scene: Scene, session: Session) -> object:
     return delete(session, scene.program)
 
 
-# Every third point by default: with all of them (nox -s slow) it takes minutes.
+# Every third point by default: with all of them (nox -s crash) it takes minutes.
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("command", [creating, amending, replacing, persisting, deleting])
 def test_wherever_it_is_cut_off_the_next_run_finishes_it(node, tmp_path, capsys, command, step):
