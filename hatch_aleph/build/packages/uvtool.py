@@ -36,7 +36,7 @@ _HINTS = (
      "Check the name, or add the index that has it: tool.uv.index."),
     (r"unsatisfiable|incompatible",
      "Loosen one of the named requirements, or override it: tool.uv.override-dependencies."),
-    (r"[Nn]o space left", "Make room, or move uv's cache: UV_CACHE_DIR."),
+    (r"[Nn]o space left", "Make room, or move the caches: UV_CACHE_DIR, HATCH_ALEPH_CACHE."),
     (r"[Pp]ermission denied|[Rr]ead-only", "Let uv write its cache, or move it: UV_CACHE_DIR."),
 )  # fmt: skip
 

@@ -1,0 +1,100 @@
+"""Kills and full disks: no half image, one message, and the next build is as good as the first."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.build.cache import Cache
+from hatch_aleph.errors import HatchAlephError, ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.build.conftest import Index, Workshop
+
+REPOSITORY = Path(__file__).parents[2]
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from hatch_aleph.runtimes import Runtime
+from tests.build.conftest import RUNNING, Workshop
+runtime = Runtime("test", "0" * 64, RUNNING, (2, 36), preloaded={"idna": ""})
+Workshop(Path(sys.argv[1]), runtime).build(Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_build_leaves_no_half_of_anything(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    noise = random.Random(1)  # noqa: S311 - the same each time
+    for number in range(8):
+        name = f"part{number}"
+        index.add(name, files={f"{name}/m{each}.bin": noise.randbytes(40_000) for each in range(40)})
+    root = workshop.project(", ".join(f'"part{number}"' for number in range(8)))
+    workshop.build(workshop.project(", ".join(f'"part{number}"' for number in range(8)), name="other"))
+    whole = next((tmp_path / "other/dist").glob("*.squashfs")).read_bytes()
+    Cache.default().clear()
+    for share in (0.3, 0.5, 0.7, 0.9):
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(root), str(REPOSITORY)])
+        time.sleep(share)
+        process.kill()
+        process.wait()
+        finished = list((root / "dist").glob("[!.]*.squashfs"))
+        assert all(file.read_bytes() == whole for file in finished)
+    workshop.build(root)
+    assert next((root / "dist").glob("[!.]*.squashfs")).read_bytes() == whole
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
+    """Mount a file system of some KiB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    mounted: list[Path] = []
+
+    def mount(name: str, kib: int) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", folder], check=False)
+        if done.returncode:
+            pytest.skip("mounts are not allowed here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.root
+def test_a_full_disk_under_the_image(index: Index, workshop: Workshop, small_disk: Callable[[str, int], Path]) -> None:
+    index.add("alpha", files={"alpha/noise.bin": os.urandom(900_000)})
+    root = workshop.project('"alpha"')
+    dist = small_disk("project/dist", 500)
+    with pytest.raises(ImageError) as caught:
+        workshop.build(root)
+    assert "No space left" in str(caught.value)
+    assert not list(dist.iterdir())
+
+
+@pytest.mark.root
+def test_a_full_disk_under_the_cache(
+    index: Index, workshop: Workshop, tmp_path: Path, small_disk: Callable[[str, int], Path]
+) -> None:
+    index.add("alpha", files={"alpha/noise.bin": os.urandom(900_000)})
+    root = workshop.project('"alpha"')
+    cache = Cache(small_disk("small", 500) / "cache")
+    with pytest.raises(HatchAlephError) as caught:
+        workshop.build(root, cache=cache)
+    assert "No space left" in str(caught.value)
+    assert "HATCH_ALEPH_CACHE" in str(caught.value)
+    assert not list(root.glob("dist/*.squashfs"))
+    assert not list(cache.root.glob("wheels/*/*"))
+    assert workshop.build(root).image is not None
