@@ -57,7 +57,7 @@ def build_artifact(
     from hatch_aleph.build.aside import Aside
     from hatch_aleph.build.bytecode import compile_entries
     from hatch_aleph.build.code import build_code
-    from hatch_aleph.build.manifest import write_manifest
+    from hatch_aleph.build.manifest import check_program, write_manifest
     from hatch_aleph.build.packages import build_packages, holds_module
 
     _register_runtimes()
@@ -89,6 +89,7 @@ def build_artifact(
         return compile_entries(entries, "/opt/code", runtime, notice=noticed)
 
     try:
+        check_program(project, settings, runtime)
         code = build_code(
             project,
             settings,

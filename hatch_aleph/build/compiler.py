@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 # marshal's default format depends on reference counts and on what was interned before; version 2 has no references.
 # PEP 552: flag 1 alone means a hash that is not checked, so neither mtime nor content of the source is ever read.
 _WORKER = """
-import sys, marshal, _imp
+import gc, sys, marshal, _imp
 from _frozen_importlib_external import MAGIC_NUMBER as magic
 read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
 number = int.from_bytes
 key = number(magic[:2], "little")
+gc.disable()  # compiling makes no cycles
 while True:
     head = read(12)
     if len(head) < 12:

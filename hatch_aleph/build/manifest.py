@@ -61,6 +61,17 @@ def write_manifest(
     )
 
 
+def check_program(project: Project, settings: Settings, runtime: Runtime) -> None:
+    """Check early what the manifest will say of the program.
+
+    Raises:
+        SettingsError: When the network would refuse the content.
+    """
+    encoding = "zip" if settings.interface == "executable" and not settings.adapter else "squashfs"
+    program = program_content(settings, runtime, name=settings.name or project.name, encoding=encoding)
+    _validate(program, str(project.root / "pyproject.toml"))
+
+
 def program_content(settings: Settings, runtime: Runtime, *, name: str, encoding: str) -> dict[str, Any]:
     """Return the content of the PROGRAM message, without the refs, address and time that publishing adds."""
     vcpus, memory = settings.resources

@@ -56,7 +56,7 @@ def test_what_is_right_is_not_mentioned() -> None:
 def test_another_machine_another_libc_another_library() -> None:
     data = extension()
     foreign = data[:MACHINE] + AARCH64 + data[MACHINE + 2 :]
-    assert "is for AARCH64, and the runtime is x86_64" in findings({"alpha/x.so": foreign})[0]
+    assert "is for aarch64, and the runtime is x86_64" in findings({"alpha/x.so": foreign})[0]
     newer = data.replace(b"GLIBC_2.14", b"GLIBC_2.99")
     assert "needs glibc 2.99, and the runtime has 2.36" in findings({"alpha/x.so": newer})[0]
     assert findings({"alpha/x.so": data.replace(b"libc.so.6", b"libGL.so1")})[-1] == "needed libGL.so1"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hatch_aleph.build.packages.elf import NotElfError, read_elf
 from hatch_aleph.build.packages.tree import content
 
 if TYPE_CHECKING:
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.squashfs import Entry
 
-_MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
 _EXTENSION_TAG = re.compile(r"\.(cpython-(\d)(\d+)|pypy\d+-pp\d+|abi3)?-?[\w-]*\.?so$")
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
+_NO_BINARIES = (b"", b"GROU", b"INPU", b"/* G")  # first bytes of empty files and linker scripts
 _SHARED = re.compile(r"\.so(\.\d+)*$")
 # Foreign binaries that give no harm unless they are all there is.
 _FOREIGN = (".pyd", ".dll", ".dylib", ".exe")
@@ -203,57 +205,29 @@ def _check_python(tree: Tree, runtime: Runtime, who: str, findings: Findings) ->
 
 
 def _check_binary(entry: Entry, runtime: Runtime, who: str, findings: Findings) -> None:
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
-    stream: Any
-    if isinstance(entry.source, Path):
-        stream = entry.source.open("rb")
-    else:
-        import io
-
-        stream = io.BytesIO(content(entry))
-    with stream:
+    with entry.source.open("rb") if isinstance(entry.source, Path) else io.BytesIO(content(entry)) as stream:
         try:
-            elf = ELFFile(stream)
-            machine = elf["e_machine"]
-            if machine != _MACHINES.get(runtime.architecture, machine):
-                findings.fatal.append(
-                    f"{who}: {entry.path} is for {str(machine).removeprefix('EM_')}, and the runtime is "
-                    f"{runtime.architecture}; choose a version with a wheel for {runtime.platform}"
-                )
-                return
-            for library in _needed(elf):
-                findings.needed.setdefault(library, entry.path)
-            newest = _glibc(elf)
-        except ELFError:
-            if stream.seek(0) == 0 and stream.read(4) not in (b"", b"GROU", b"/* G", b"INPU"):  # not a linker script
+            elf = read_elf(stream)
+        except NotElfError:
+            stream.seek(0)
+            if stream.read(4) not in _NO_BINARIES:
                 findings.fatal.append(
                     f"{who}: {entry.path} is no Linux library; it was built for another system: "
                     "choose a version that has wheels for Linux"
                 )
             return
+    if elf.machine != runtime.architecture:
+        findings.fatal.append(
+            f"{who}: {entry.path} is for {elf.machine}, and the runtime is {runtime.architecture}; choose a version "
+            f"with a wheel for {runtime.platform}"
+        )
+        return
+    for library in elf.needed:
+        findings.needed.setdefault(library, entry.path)
+    matches = filter(None, map(_GLIBC.fullmatch, elf.versions))
+    newest = max(((int(match[1]), int(match[2])) for match in matches), default=(0, 0))
     if newest > runtime.glibc:
         findings.fatal.append(
             f"{who}: {entry.path} needs glibc {newest[0]}.{newest[1]}, and the runtime has "
             f"{runtime.glibc[0]}.{runtime.glibc[1]}; choose a version with a wheel for it, or build it on such a system"
         )
-
-
-def _needed(elf: Any) -> list[str]:
-    for segment in elf.iter_segments():
-        if segment["p_type"] == "PT_DYNAMIC":
-            return [str(tag.needed) for tag in segment.iter_tags("DT_NEEDED")]
-    return []
-
-
-def _glibc(elf: Any) -> tuple[int, int]:
-    section = elf.get_section_by_name(".gnu.version_r")
-    newest = (0, 0)
-    if section is not None:
-        for _, versions in section.iter_versions():
-            for version in versions:
-                match = _GLIBC.fullmatch(str(version.name))
-                if match:
-                    newest = max(newest, (int(match[1]), int(match[2])))
-    return newest

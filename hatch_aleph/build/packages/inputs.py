@@ -38,6 +38,7 @@ class Inputs:
         wanted: Digest of what the project asks for, the same on every machine: dependencies, extras, groups, its
             configuration of uv, runtime.
         machine: Digest of what this machine adds: uv's own configuration files and variables.
+        configured: Whether the project, or a folder around it, configures uv.
         any: Whether there is anything to vendor.
     """
 
@@ -46,6 +47,7 @@ class Inputs:
     content: bytes
     wanted: str
     machine: str
+    configured: bool
     any: bool
 
     @property
@@ -77,13 +79,15 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         [runtime.python, runtime.platform],
     )
     machine = key_of(machine_configuration(project.root))
+    folders = (project.root, *project.root.parents)
+    configured = "uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders)
     for kind, file in _locks(project.root):
         content = file.read_bytes()
         if kind == "requirements.txt" and not hashed(content.decode("utf-8", "replace")):
             continue
-        return Inputs(kind, file, content, wanted, machine, any=True)
+        return Inputs(kind, file, content, wanted, machine, configured, any=True)
     anything = bool(project.dependencies or settings.extras or settings.groups)
-    return Inputs("pyproject.toml", project.root / "pyproject.toml", b"", wanted, machine, any=anything)
+    return Inputs("pyproject.toml", project.root / "pyproject.toml", b"", wanted, machine, configured, any=anything)
 
 
 def hashed(text: str) -> bool:

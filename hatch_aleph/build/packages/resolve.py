@@ -141,7 +141,8 @@ class Resolver:
         return lock
 
     def _from_project(self, inputs: Inputs, locked: bool) -> Lock:  # noqa: ARG002 - one signature for all kinds
-        key = key_of("resolution", inputs.digest, str(self.project.root))
+        # Two projects that want the same get the same, unless uv's configuration may name paths beside them.
+        key = key_of("resolution", inputs.digest, str(self.project.root) if inputs.configured else "")
         known = self.cache.load("resolutions", key)
         if not known or not (self.uv.offline or 0 <= time.time() - known["time"] < REMEMBERED_SECONDS):
             known = {"time": time.time(), "text": self._compile(None, [])}
