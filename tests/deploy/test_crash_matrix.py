@@ -89,8 +89,12 @@ class Case:
             self.before = self._artifact(1)
             assert self.tool.run(self._job(self.before))["exit"] == 0
         self.artifact = self._artifact(2)
-        if self.scenario.startswith("broken"):
+        if self.broken:
             self.tool.proxy.host.broken.add(self.artifact.manifest.images[0].sha256)
+
+    @property
+    def broken(self) -> bool:
+        return self.scenario.startswith("broken")
 
     def _artifact(self, version: int) -> Artifact:
         changed = version == 2 and self.scenario in ("replace", "broken program")
@@ -98,7 +102,7 @@ class Case:
             self.folder / f"{self.mark.decode()}-{version}",
             code=b"code %d of %s" % (version, self.mark) * 50,
             packages=b"packages of %s" % self.mark * 50,
-            settings={"health": {"path": "/", "status": None, "timeout-seconds": 1.0}},
+            settings={"health": {"path": "/", "status": None, "timeout-seconds": 1.0 if self.broken else 20.0}},
             variables={"A": str(version)} if changed else {},
         )
 
@@ -192,6 +196,9 @@ def check_points(
         found = case.summary()
         if not same(scenario, expected, found) or (second["exit"] != 0 and not scenario.startswith("broken")):
             failures.append((kind, at, fault, first, second, found))
+            with capsys.disabled():
+                sys.stdout.write(f"\n{failures[-1]}\n")
+                sys.stdout.flush()
     with capsys.disabled():
         sys.stdout.write(
             f"\ncrash matrix, {scenario}: {len(points)} of {total} points tried "
