@@ -87,7 +87,7 @@ def _as_text(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     charset = kind.lower().partition("charset=")[2].partition(";")[0].strip(" \"'") or "utf-8"
     try:
         body.decode(charset)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         others = [one for one in headers if one[0] != b"content-type"]
         return [*others, (b"content-type", b"text/plain; charset=utf-8")], body.decode("utf-8", "replace").encode()
     return headers, body

@@ -22,6 +22,7 @@ _logger = logging.getLogger("aleph_entry")
 # The init gives start-up 30 s; a program that needs longer is waited for by its first requests.
 START_SECONDS = 25.0
 STOP_SECONDS, CHILDREN_SECONDS = 2.5, 0.5
+ENDING_SECONDS = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 # A process that ran this long was well: its next crash is a first one again.
 SETTLED = 30.0
@@ -110,9 +111,16 @@ class Executable:
         try:
             await self._upstream.fetch(exchange)
         except Gone:
+            await self._see_whether_it_ended()
             exchange.refuse(502, "The program ended or closed the connection before it had answered.\n")
         except BrokenAnswer as error:
             exchange.refuse(502, f"The program's answer is not HTTP: {error}\n")
+
+    async def _see_whether_it_ended(self) -> None:
+        """Let a dying process die: for a moment its port still takes connections, and would lose the next."""
+        if self._process is not None:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._process.wait(), ENDING_SECONDS)
 
     async def event(self, body: Any) -> Any:
         """Know no events: only HTTP reaches a process."""

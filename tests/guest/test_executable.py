@@ -133,7 +133,9 @@ def test_a_crash_is_answered_once_and_mended(start):
     answer = guest.get("/crash", "POST", (), b"once")
     assert answer.status == 502
     assert b"ended" in answer.body
-    second = json.loads(guest.get("/").body)["pid"]
+    answer = guest.get("/")
+    assert answer.status == 200, (answer, guest.log)
+    second = json.loads(answer.body)["pid"]
     assert second != first
     guest.halt()
     assert guest.log.count("CRASHING b'once'") == 1

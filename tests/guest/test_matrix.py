@@ -10,22 +10,17 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import Limits, Machine, ProgramSpec, StartError, interpreters, isolation
-from hatch_aleph.local.host.launch import Place
+from hatch_aleph.local.host import Limits, Machine, ProgramSpec, StartError
 from hatch_aleph.local.host.spec import VolumeSpec
 from hatch_aleph.squashfs import scan, write_image
 from tests.guest.rig import APPS, SERVERS_OWN, fetch, lay_out, server
 from tests.guest.test_frameworks import CORE, CORPUS, UNSTABLE, Case, running
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hatch_aleph.local.host import Answer as HostAnswer
     from tests.guest.rig import Answer, Request
 
@@ -55,38 +50,6 @@ MATRIX = [
 # What the host deletes, adds, or makes anew; and what differs from run to run: the hour, and the path of a file, which
 # some put into entity tags
 HOSTS_OWN = SERVERS_OWN | {b"content-encoding", b"vary", b"content-length", b"etag", b"expires"}
-
-
-@pytest.fixture(scope="session")
-def python311():
-    try:
-        return interpreters.find("3.11")
-    except GuestError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def place(python311, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("host")
-    return Place(python311, folder / "cache", folder / "volumes", isolation.probe())
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory, python311):
-    """Install distributions, and the servers to compare with, into a folder and an image of it; each set once."""
-    made: dict[tuple[str, ...], tuple[Path, Path]] = {}
-
-    def install(needs: tuple[str, ...]) -> tuple[Path, Path]:
-        if needs not in made:
-            folder = tmp_path_factory.mktemp("packages")
-            target = ["--python", str(python311), "--target", str(folder)]
-            subprocess.run(["uv", "pip", "install", "-q", *target, *needs, "uvicorn", "gunicorn"], check=True)
-            image = folder.with_suffix(".squashfs")
-            write_image(scan(folder), image)
-            made[needs] = folder, image
-        return made[needs]
-
-    return install
 
 
 @pytest.fixture(scope="session")
