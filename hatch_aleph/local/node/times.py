@@ -23,7 +23,7 @@ def to_micros(timestamp: float) -> int:
     """
     try:
         moment = dt.datetime.fromtimestamp(timestamp, dt.timezone.utc)
-    except (OverflowError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise ValueError(f"time out of range: {timestamp}") from error
     return (moment - _EPOCH) // _MICROSECOND
 
