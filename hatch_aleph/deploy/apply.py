@@ -18,6 +18,7 @@ from hatch_aleph.deploy.revert import forget, revert
 from hatch_aleph.deploy.sender import PATIENCE
 from hatch_aleph.deploy.session import DEFAULT_CHANNEL, Opener, Session
 from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.hookspecs import hooks
 from hatch_aleph.network.messages import store_content
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Deployer:
             check_reviewed(plan, self.options.reviewed, where=plan.tag)
         plan.check_safe(allow_data_loss=self.options.allow_data_loss)
         check_acceptable(plan, artifact.manifest, now=self.clock())
+        _ask_plugins(artifact, plan)
         verify_images(artifact, plan)
         publishes = any(step.sends for step in plan.images) or plan.program.action != "unchanged"
         if publishes and self.options.inspect:
@@ -167,6 +169,7 @@ class _Apply:
         self._sent: list[tuple[str, str]] = []
 
     def __call__(self) -> Outcome:
+        hooks().aleph_before_publish(artifact=self._artifact)
         self._journal.begin(self._baseline())
         refs, code_ref = self._volumes()
         item_hash = self._program(refs)
@@ -180,6 +183,7 @@ class _Apply:
             self._note(forget(self._target, self._sender, self._plan.forget, SUPERSEDED), "FORGET")
         self._sender.drop_leftovers()
         self._journal.end()
+        hooks().aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=urls[0])
         return Outcome(self._plan, item_hash, urls, self._resumed, tuple(self._sent))
 
     def _baseline(self) -> Run:
@@ -261,6 +265,18 @@ class _Apply:
     def _note(self, item_hash: str | None, type_: str) -> None:
         if item_hash is not None:
             self._sent.append((type_, item_hash))
+
+
+def _ask_plugins(artifact: Artifact, plan: Plan) -> None:
+    """Let plugins of others refuse a plan.
+
+    Raises:
+        PlanError: With the reasons that they gave.
+    """
+    given = hooks().aleph_check_plan(artifact=artifact, changes=plan.to_json())
+    reasons = [reason for each in given for reason in each]
+    if reasons:
+        raise PlanError("a plugin refuses this plan:\n" + "\n".join(f"  {each}" for each in reasons), where=plan.tag)
 
 
 def verify_images(artifact: Artifact, plan: Plan) -> None:
