@@ -103,6 +103,17 @@ def test_create_list_update_and_delete(cli: Cli, client: Client) -> None:
     assert client.status(item_hash) == "forgotten"
 
 
+def test_what_is_larger_than_4_mib_goes_by_ipfs(cli: Cli, client: Client) -> None:
+    (cli.folder / "app" / "data").write_bytes(os.urandom(6 * 1024 * 1024))
+    code, output = cli.create("large")
+    assert code == 0, output
+    query = {"msgTypes": "PROGRAM", "owners": cli.account.address, "pagination": 1}
+    program = client.get("/api/v0/messages.json", **query)["messages"][0]
+    assert program["content"]["metadata"]["name"] == "large"
+    stored = client.message(program["content"]["code"]["ref"])["message"]["content"]
+    assert (stored["item_type"], stored["item_hash"][:2]) == ("ipfs", "Qm")
+
+
 def test_what_the_network_rejects_is_rejected(cli: Cli, folder: Path, node: RunningNode) -> None:
     poor = Cli(folder, node.url, "poor")
     code, output = poor.create("too-dear")
