@@ -148,7 +148,7 @@ class NodeHost:
     broken: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
-    def __call__(self, url: str, *, timeout: float) -> Answer:  # noqa: ARG002 - the protocol's
+    def __call__(self, url: str, *, timeout: float) -> Answer:
         self.asked.append(url)
         item_hash = url.split("/vm/")[1].split("/", maxsplit=1)[0]
         try:

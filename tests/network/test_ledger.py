@@ -27,7 +27,7 @@ class Device:
         self._text = b""
         self._length = 0
 
-    def exchange(self, apdu: bytes, timeout: int = 20000) -> bytes:  # noqa: ARG002 - as the library calls it
+    def exchange(self, apdu: bytes, timeout: int = 20000) -> bytes:
         instruction, first, data = apdu[1], apdu[2] == 0, bytes(apdu[5 : 5 + apdu[4]])
         if self.fails and instruction != GET_CONFIGURATION:
             raise CommException("refused", self.fails)
