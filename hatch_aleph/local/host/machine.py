@@ -86,6 +86,7 @@ class Machine:
         self._no_runs = asyncio.Event()
         self._no_runs.set()
         self._end = asyncio.Lock()
+        self._stop_task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the process and the program in it; returns when the program's start-up is complete.
@@ -250,6 +251,12 @@ class Machine:
                 await self._stop()
 
     async def _stop(self) -> None:
+        """Kill the process and clear up. Who asked for it may be cancelled meanwhile; the end goes on."""
+        if self._stop_task is None:
+            self._stop_task = asyncio.create_task(self._end_process(), name=f"end of {self.spec.item_hash[:12]}")
+        await asyncio.shield(self._stop_task)
+
+    async def _end_process(self) -> None:
         launched, self._launched = self._launched, None
         if launched is not None:
             with contextlib.suppress(ProcessLookupError):

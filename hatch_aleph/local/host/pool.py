@@ -6,8 +6,7 @@ Source: ``src/aleph/vm/pool.py`` and ``src/aleph/vm/models.py`` in aleph-im/alep
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.local.host.machine import Machine, State
@@ -68,6 +67,9 @@ class Pool:
         machine = self._build(await self._fetch(item_hash))
         self._keep_console(item_hash, machine.console)
         await machine.start()
+        crashed = self._machines.get(item_hash)
+        if crashed:
+            self._end(crashed.halt())
         self._machines[item_hash] = machine
         return machine
 
@@ -104,22 +106,27 @@ class Pool:
         """Stop a machine in the background; requests from now on start another."""
         machine = self._take(item_hash)
         if machine:
-            end = asyncio.create_task(machine.halt(), name=f"stop {item_hash}")
-            self._ends.add(end)
-            end.add_done_callback(self._ends.discard)
+            self._end(machine.halt())
 
     async def stop(self, item_hash: str) -> bool:
         """Stop a machine and wait for its end; returns whether there was one."""
         machine = self._take(item_hash)
         if machine:
-            await machine.halt()
+            await asyncio.shield(self._end(machine.halt()))
         return machine is not None
 
     async def kill(self, item_hash: str) -> None:
         """Stop a machine at once, whatever it is doing."""
         machine = self._take(item_hash)
         if machine:
-            await machine.kill()
+            await asyncio.shield(self._end(machine.kill()))
+
+    def _end(self, ending: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let a machine end to the end, also when whoever asked for it goes away; ``close`` waits for it."""
+        task = asyncio.create_task(ending)
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)
+        return task
 
     def _take(self, item_hash: str) -> Machine | None:
         self._forget_expiry(item_hash)
@@ -139,5 +146,4 @@ class Pool:
         await asyncio.gather(*starts, return_exceptions=True)
         ends: list[Awaitable[Any]] = [self.stop(item_hash) for item_hash in list(self._machines)]
         await asyncio.gather(*ends, *self._ends, return_exceptions=True)
-        with contextlib.suppress(KeyError):
-            self.consoles.clear()
+        self.consoles.clear()

@@ -20,11 +20,11 @@ ECHO_BODY = app("""
     await send({"type": "http.response.body", "body": event["body"]})
 """)
 BAD = {
-    "raises": (app("raise RuntimeError('bad')"), {500}),
-    "blocks": (app("__import__('time').sleep(60)"), {504}),
+    "raises": (app("raise RuntimeError('bad')"), 20, {500}),
+    "blocks": (app("__import__('time').sleep(60)"), 2, {504}),
     # those that come while another ends the machine meet a closed socket
-    "exits": (app("__import__('os')._exit(1)"), {502, 500}),
-    "eats": (answer_with(200, "[]", "b'x' if b'x' * 600_000_000 else b''"), {502, 500}),
+    "exits": (app("__import__('os')._exit(1)"), 20, {502, 500}),
+    "eats": (answer_with(200, "[]", "b'x' if b'x' * 600_000_000 else b''"), 20, {502, 500}),
 }
 
 
@@ -83,9 +83,9 @@ def test_two_thousand_requests_beside_rude_clients_and_bad_programs(with_host, i
     async def use(node, host, client):
         good = node.program(node.store(image({"main.py": ECHO_BODY}).read_bytes()))
         bad = {}
-        for name, (source, allowed) in BAD.items():
+        for name, (source, seconds, allowed) in BAD.items():
             code = node.store(image({"main.py": source}, name).read_bytes())
-            bad[node.program(code, resources={"vcpus": 1, "memory": 256, "seconds": 2})] = allowed
+            bad[node.program(code, resources={"vcpus": 1, "memory": 256, "seconds": seconds})] = allowed
         path, port = f"/vm/{good}/", int(node.url.rsplit(":", 1)[1])
         url, wrong = node.url + path, []
         assert await post(client, url, b"warm") == (200, b"warm")
