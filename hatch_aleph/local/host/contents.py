@@ -60,6 +60,9 @@ async def built(artifact: Artifact, source: Source | None = None, **changes: Any
     volumes += [await _volume(volume, source) for volume in content.get("volumes") or []]
     code = next(image for image in artifact.manifest.images if image.role == "code")
     settings = _settings(content) | {"python": artifact.manifest.runtime.get("python", runtimes.DEFAULT.python)}
+    packages = artifact.manifest.image("packages")
+    pins = tuple(f"{each.name}=={each.version}" for each in artifact.manifest.distributions)
+    settings |= {"pins": pins, "packages_inputs": packages.inputs if packages else ""}
     spec: dict[str, Any] = {
         "code": artifact.file(code),
         "code_ref": code.sha256,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hatch_aleph.local.host import images, leftovers, libraries
+from hatch_aleph.local.host.elsewhere import with_packages_of_here
 from hatch_aleph.local.host.isolation import INSIDE, Isolation
 from hatch_aleph.local.host.memory import MemoryGroup
 from hatch_aleph.local.host.spec import Limits, ProgramSpec
@@ -23,6 +24,7 @@ from hatch_aleph.local.host.volumes import CODE_ROOT, PACKAGES_ROOT, mounts_of
 
 LIBRARIES_ROOT = "/opt/aleph/libs"
 _START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.boot import main; main({plan!r}, {fd})"
+_EXECUTABLE_PORT = 8080
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -38,12 +40,14 @@ class Place:
         cache: Folder for what can be made again: unpacked images, preloaded modules.
         volumes: Folder of persistent volumes.
         isolation: The walls that this machine allows.
+        foreign: Compiled modules for the runtime do not load here.
     """
 
     python: Path
     cache: Path
     volumes: Path
     isolation: Isolation
+    foreign: bool = False
 
 
 @dataclass
@@ -96,6 +100,8 @@ async def launch(
 
 def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:
     """Return the boot plan (JSON data) that ``aleph_host_inside.boot`` follows, preparing the images it names."""
+    if place.foreign:
+        spec = with_packages_of_here(spec, place.python, place.cache)
     preloaded = libraries.installed(place.python, spec.python, place.cache)
     mounts = mounts_of(spec, place.volumes, _image_mount(place))
     plan: dict[str, Any] = {
@@ -116,10 +122,12 @@ def _walled(
 ) -> dict[str, Any]:
     staging = folder / "root"
     staging.mkdir()
+    alone = spec.internet and _wants_port(spec) and _is_taken(_EXECUTABLE_PORT)
     library = {"at": LIBRARIES_ROOT, "source": str(preloaded), "kind": "folder", "read_only": True}
     walls = {
         "user": place.isolation.user,
-        "net": not spec.internet,
+        "net": not spec.internet or alone,
+        "lo": alone,
         "hostname": spec.hostname,
         "staging": str(staging),
         "fresh": ["/tmp", "/opt/code", "/opt/packages", "/data"],  # noqa: S108 - in the namespace
@@ -134,6 +142,26 @@ def _walled(
         "zip_root": "/opt",
         "data_root": "/data",
     }
+
+
+def _wants_port(spec: ProgramSpec) -> bool:
+    """Tell whether a program listens on the machine's port: bare executables, and those behind the adapter.
+
+    The adapter's entry points are ``aleph_entry:COMMAND`` for these and ``aleph_entry:MODULE:ATTRIBUTE`` for apps.
+    """
+    return spec.interface == "executable" or (
+        spec.entrypoint.startswith("aleph_entry:") and spec.entrypoint.count(":") == 1
+    )
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _mapped(mounts: list[dict[str, Any]], preloaded: Path, folder: Path) -> dict[str, Any]:
@@ -157,6 +185,8 @@ def _mapped(mounts: list[dict[str, Any]], preloaded: Path, folder: Path) -> dict
 
 def _image_mount(place: Place) -> Callable[[Path], dict[str, Any]]:
     def mount(image: Path) -> dict[str, Any]:
+        if image.is_dir():
+            return {"source": str(image.resolve()), "kind": "folder"}
         if place.isolation.kernel_images:
             return {"source": str(image.resolve()), "kind": "squashfs"}
         return {"source": str(images.unpacked(image, place.cache)), "kind": "folder"}

@@ -14,9 +14,14 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import GuestError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_WHEELS_ONLY = ("--only-binary", ":all:")
 REQUIREMENTS = (
     "aiohttp==3.12.15",
     "aiohappyeyeballs==2.6.1",
@@ -43,13 +48,38 @@ def installed(python: Path, version: str, cache: Path) -> Path:
         GuestError: They cannot be installed, for instance without a network on the first use.
     """
     key = hashlib.sha256("\n".join((version, *REQUIREMENTS)).encode()).hexdigest()[:16]
-    folder = cache / "guest-libs" / f"{version}-{key}"
+    return install_once(python, cache / "guest-libs" / f"{version}-{key}", REQUIREMENTS, options=_WHEELS_ONLY)
+
+
+def install_once(
+    python: Path,
+    folder: Path,
+    requirements: Sequence[str],
+    *,
+    options: Sequence[str] = (),
+    own_files: Mapping[str, str] | None = None,
+) -> Path:
+    """Return a folder with exactly these requirements, without what they depend on; installed when it is not there.
+
+    Args:
+        python: The interpreter that will import them.
+        folder: Where they go; its name must tell what they are.
+        requirements: As uv takes them.
+        options: Further options of ``uv pip install``.
+        own_files: Texts to write beside them, by path.
+
+    Raises:
+        GuestError: They cannot be installed.
+    """
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder.parent))
     try:
-        _install(python, unfinished)
+        _install(python, unfinished, requirements, options)
+        for path, text in (own_files or {}).items():
+            (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished / path).write_text(text, "utf-8")
         unfinished.chmod(0o755)
         try:
             unfinished.rename(folder)
@@ -62,18 +92,18 @@ def installed(python: Path, version: str, cache: Path) -> Path:
     return folder
 
 
-def _install(python: Path, folder: Path) -> None:
+def _install(python: Path, folder: Path, requirements: Sequence[str], options: Sequence[str]) -> None:
     from uv import find_uv_bin
 
-    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += ["--python", str(python), "--target", str(folder), *REQUIREMENTS]
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", *options]
+    command += ["--python", str(python), "--target", str(folder), *requirements]
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder.parent)
     if done.returncode:
         raise GuestError(
-            f"the modules that the runtime preloads cannot be installed: {done.stderr.strip()[-500:]}",
+            f"what programs need here cannot be installed: {done.stderr.strip()[-500:]}",
             where="local host",
-            hint="the first run of a program on this machine needs the package index",
+            hint="The first run of a program on this machine needs the package index.",
         )
     compile_command = [str(python), "-OO", "-m", "compileall", "-q", str(folder)]
     subprocess.run(compile_command, capture_output=True, check=False)

@@ -42,7 +42,13 @@ def place_here(
             "no namespaces here: the program sees this machine's files, and its images lie in the cache instead of "
             "/opt/code and /opt/packages"
         )
-    return Place(interpreters.find(version, python), cache, volumes, found)
+    foreign = not is_runtimes_platform()
+    if foreign:
+        notice(
+            f"this is not the runtime's platform: the same distributions are installed for {sys.platform} on "
+            f"{platform.machine()}, and what they do may differ"
+        )
+    return Place(interpreters.find(version, python), cache, volumes, found, foreign)
 
 
 def is_runtimes_platform(runtime: runtimes.Runtime = runtimes.DEFAULT) -> bool:

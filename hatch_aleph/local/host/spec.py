@@ -24,7 +24,7 @@ class VolumeSpec:
     Attributes:
         mount: Where it appears in the guest.
         kind: What kind of volume; the host refuses ephemeral ones, as the network's hosts do.
-        image: The squashfs file of an immutable volume.
+        image: The squashfs file of an immutable volume, or a folder in its place.
         name: Name of a persistent volume; its folder is kept under the program's item hash.
         persistence: Only "host" is possible for persistent volumes.
         size_mib: Size of a persistent volume's disk, where it is one: a folder is not bounded.
@@ -57,6 +57,8 @@ class ProgramSpec:
         watched: Refs (originals) whose amends stop a running machine.
         subscriptions: Filters of ``on.message``.
         owner: Address of the program's owner, "" when it was never published.
+        pins: What its packages image holds, as exact requirements, where that is known.
+        packages_inputs: Inputs digest of its packages image.
     """
 
     item_hash: str
@@ -77,6 +79,8 @@ class ProgramSpec:
     watched: frozenset[str] = frozenset()
     subscriptions: tuple[dict[str, Any], ...] = ()
     owner: str = ""
+    pins: tuple[str, ...] = ()
+    packages_inputs: str = ""
 
     @property
     def hostname(self) -> str:

@@ -121,3 +121,24 @@ def test_without_internet_it_is_out_of_reach(program, place):
 def test_archives_over_the_hosts_limit_are_refused(program, place):
     with pytest.raises(Exception, match="larger than"):
         use(program, place, None, Limits(archive_bytes=100))
+
+
+def test_a_second_one_beside_it_has_a_port_of_its_own(program, place):
+    if not place.isolation.walls:
+        pytest.skip("no namespaces here")
+
+    async def work(machine):
+        async def ask(each):
+            return json.loads((await each.request("GET", "/")).body)["count"]
+
+        second = Machine(program, place)
+        try:
+            await ask(machine)
+            await second.start()
+            return await ask(machine), await ask(second), second.console.tail()
+        finally:
+            await second.halt()
+
+    first, second, told = use(program, place, work)
+    assert (first, second) == (2, 1)
+    assert "port 8080 is taken" in told

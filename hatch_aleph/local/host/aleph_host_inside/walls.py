@@ -32,6 +32,7 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     """
     separate(user=plan["user"], net=plan["net"], hostname=plan["hostname"], closing=closing)
     if plan.get("lo"):
+        print("local host: port 8080 is taken on this machine: no internet, but a port of its own")  # noqa: T201 - console
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
     new = plan["staging"]
     mount("tmpfs", new, "tmpfs", 0, "mode=0755")
