@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hatch_aleph.build.packages import Published
     from hatch_aleph.project import Project
     from hatch_aleph.squashfs import Entry
 
@@ -25,6 +26,7 @@ def build_artifact(
     notice: Callable[[str], None] = lambda _: None,
     locked: bool = False,
     offline: bool = False,
+    published: Published | None = None,
 ) -> Artifact:
     """Build the packages image, the code image and the manifest.
 
@@ -38,6 +40,7 @@ def build_artifact(
         notice: Told what the user should know, a line each.
         locked: Fail when the lock is stale.
         offline: Use caches alone.
+        published: Fetches the packages image of the same inputs, if there is one.
 
     Raises:
         HatchAlephError: Of the kind that fits; nothing half-written is left.
@@ -73,7 +76,15 @@ def build_artifact(
     # Resolving mostly waits, and so does building a wheel: they wait together.
     aside = Aside(
         lambda: build_packages(
-            project, settings, runtime, destination, stem=stem, notice=noticed, locked=locked, offline=offline
+            project,
+            settings,
+            runtime,
+            destination,
+            stem=stem,
+            notice=noticed,
+            locked=locked,
+            offline=offline,
+            published=published,
         )
     )
 

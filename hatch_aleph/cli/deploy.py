@@ -61,8 +61,8 @@ def _plan(
     shared: Common, choice: Choice, host: str | None, address: str | None, *, detailed: bool, out: Path | None = None
 ) -> int:
     try:
-        artifact = choice.artifact(shared)
         with shared.client() as client:
+            artifact = choice.artifact(shared, client, address=address)
             planned, _ = plan_keyless(shared, artifact, client, address=address, host=host)
         show_plan(shared.output, planned)
         write_summary(plan_markdown(planned))
@@ -143,9 +143,9 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
     from hatch_aleph.deploy.apply import Deployer
     from hatch_aleph.deploy.target import Target
 
-    artifact = choice.artifact(shared)
-    account = account_of(shared, artifact)
     with shared.client() as client:
+        artifact = choice.artifact(shared, client)
+        account = account_of(shared, artifact)
         deployer = Deployer(
             target=Target.of(artifact.manifest, client, account.address, host),
             account=account,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hatch_aleph.cli.options import Common
     from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.reuse import PublishedImages
     from hatch_aleph.deploy.session import Opener
     from hatch_aleph.deploy.target import Target
     from hatch_aleph.network.client import NodeClient
@@ -77,8 +78,8 @@ class Choice:
     locked: bool
     offline: bool
 
-    def artifact(self, shared: Common) -> Artifact:
-        """Build the artifact, or take it as it is."""
+    def artifact(self, shared: Common, client: NodeClient | None = None, *, address: str | None = None) -> Artifact:
+        """Build the artifact, or take it as it is; with a client, what is published already is not built again."""
         from hatch_aleph.artifact import Artifact
 
         folder = self.dist or shared.project_folder / "dist"
@@ -94,7 +95,18 @@ class Choice:
             notice=shared.output.notice,
             locked=self.locked,
             offline=self.offline,
+            published=_published(shared, client, address) if client else None,
         )
+
+
+def _published(shared: Common, client: NodeClient, address: str | None) -> PublishedImages | None:
+    from hatch_aleph.deploy.reuse import PublishedImages
+
+    try:
+        target = project_target(shared, client, address=address)
+    except AccountError:
+        return None
+    return PublishedImages(client, target.owner, target.tag)
 
 
 def plan_keyless(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.artifact import Distribution, Image
 from hatch_aleph.build.cache import Cache, key_of
@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hatch_aleph.artifact import FileHashes
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
 NOTE = 2  # raised whenever what is noted of a finished build has another form
 FORMAT = 1  # raised whenever the same inputs give another image
+
+
+class Published(Protocol):
+    """Knows images that others have built of the same inputs: they need not be built again."""
+
+    def __call__(self, inputs: str, destination: Path) -> FileHashes | None:
+        """Put the image of these inputs in place, and return its hashes; None when there is none."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ def build_packages(
     progress: Callable[[int, int], None] = lambda _more, _total: None,
     locked: bool = False,
     offline: bool = False,
+    published: Published | None = None,
 ) -> PackagesResult:
     """Write the packages image, its lock and its bill of materials, unless they are there already.
 
@@ -66,6 +75,7 @@ def build_packages(
         progress: Told how many more distributions are ready, and of how many.
         locked: Refuse a missing or stale lock.
         offline: Ask no index.
+        published: Fetches an image of the same inputs, if there is one.
 
     Raises:
         SettingsError: For extras and groups that the project does not have.
@@ -93,7 +103,7 @@ def build_packages(
         return earlier
     from hatch_aleph.build.packages.assemble import Assembly
 
-    assembly = Assembly(project, settings, runtime, interpreter, destination, stem, cache, notice, progress)
+    assembly = Assembly(project, settings, runtime, interpreter, destination, stem, cache, notice, progress, published)
     result = assembly.build(inputs, locked=locked, offline=offline)
     if result.image is not None and result.until > time.time():
         _remember(cache, key, destination / result.image.file, result)

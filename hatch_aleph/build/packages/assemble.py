@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.artifact import Distribution, Image, hash_file, write_atomic
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of
-from hatch_aleph.build.packages import FORMAT, PackagesResult
+from hatch_aleph.build.packages import FORMAT, PackagesResult, Published
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
 from hatch_aleph.build.packages.resolve import Resolver
@@ -53,6 +53,7 @@ class Assembly:
     cache: Cache
     notice: Callable[[str], None]
     progress: Callable[[int, int], None]
+    published: Published | None = None
 
     @property
     def options(self) -> Options:
@@ -76,6 +77,9 @@ class Assembly:
             lock = resolver.resolve(inputs, locked=locked)
             if not lock.packages:
                 return PackagesResult(None, until=lock.until)
+            reused = self._reuse(lock)
+            if reused is not None:
+                return reused
             vendor = Vendor(
                 self.settings, self.runtime, self.interpreter, self.options, self.cache, store, uv,
                 scratch / "install", self.progress,
@@ -83,19 +87,41 @@ class Assembly:
             vendored = vendor.vendor(lock)
             return self._finish(lock, vendored)
 
-    def inputs_digest(self, lock: Lock, vendored: Sequence[Vendored]) -> str:
-        """Return the digest of all that decides the image's bytes."""
+    def inputs_digest(self, lock: Lock, contents: Sequence[Sequence[str]]) -> str:
+        """Return the digest of what decides the image; ``contents`` has name, version and digest of each."""
         return key_of(
             "packages", FORMAT, self.options.look, library_version(self.options.codec),
             self.runtime.python, self.runtime.platform, PACKAGES_MOUNT,
             self.interpreter.version if self.interpreter else "", self.settings.exclude, self.settings.prune,
-            [[each.name, each.facts.version, each.digest] for each in vendored], lock.text,
+            contents, lock.text,
         )  # fmt: skip
+
+    def _reuse(self, lock: Lock) -> PackagesResult | None:
+        """Take the image of the same inputs that is published already, when all inputs are known before the work."""
+        if self.published is None or not all(each.digest and each.version for each in lock.packages):
+            return None
+        digest = self.inputs_digest(lock, [[each.name, each.version, each.digest] for each in lock.packages])
+        final = self.destination / f"{self.stem}-packages.squashfs"
+        try:
+            self.destination.mkdir(parents=True, exist_ok=True)
+            hashes = self.published(digest, final)
+            if hashes is None:
+                return None
+            write_atomic(self.destination / f"{self.stem}.pylock.toml", lock.text)
+        except OSError as error:
+            raise ImageError(str(error), where=str(final), hint="Make room, or build elsewhere: --out DIR") from error
+        self.notice("The packages image is the one that is published already.")
+        image = Image(
+            role="packages", file=final.name, mount=PACKAGES_MOUNT, encoding="squashfs",
+            sha256=hashes.sha256, cid=hashes.cid, size=hashes.size, inputs=digest,
+        )  # fmt: skip
+        distributions = tuple(Distribution(each.name, each.version, (each.digest,)) for each in lock.packages)
+        return PackagesResult(image, distributions, (), lock.until)
 
     def _finish(self, lock: Lock, vendored: list[Vendored]) -> PackagesResult:
         warnings = [warning for each in vendored for warning in each.facts.warnings]
         segments = _without_doubles(vendored, self.runtime, warnings)
-        digest = self.inputs_digest(lock, vendored)
+        digest = self.inputs_digest(lock, [[each.name, each.facts.version, each.digest] for each in vendored])
         bom = bill_of_materials(vendored)
         own = {"inputs": f"{digest}\n", "pylock.toml": lock.text, "bom.cdx.json": bom}
         entries = [Entry(f"{FOLDER}/{name}", "file", 0o644, text.encode()) for name, text in own.items()]
