@@ -86,8 +86,10 @@ def _as_text(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     kind = dict(headers).get(b"content-type", b"").decode("latin-1")
     charset = kind.lower().partition("charset=")[2].partition(";")[0].strip(" \"'") or "utf-8"
     try:
-        body.decode(charset)
+        again = body.decode(charset).encode()
     except (UnicodeError, LookupError):
-        others = [one for one in headers if one[0] != b"content-type"]
-        return [*others, (b"content-type", b"text/plain; charset=utf-8")], body.decode("utf-8", "replace").encode()
-    return headers, body
+        again, charset = body.decode("utf-8", "replace").encode(), ""
+    if again != body or not charset:
+        headers = [one for one in headers if one[0] != b"content-type"]
+        headers.append((b"content-type", b"text/plain; charset=utf-8"))
+    return headers, again

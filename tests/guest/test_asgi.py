@@ -29,7 +29,6 @@ SAME = [
     Request("/events"),
     Request("/empty"),
     Request("/not_modified"),
-    Request("/missing"),
     Request("/head"),
     Request("/head", "HEAD"),
     Request("/raises"),
@@ -123,6 +122,10 @@ def test_compression_that_cannot_be_undone_is_told(guest):
     answer = guest.get("/brotli")
     assert answer.status == 500
     assert b"'br'" in answer.body
+
+
+def test_a_404_in_another_charset_becomes_utf_8_for_the_host(guest):
+    assert guest.get("/missing").body.decode() == "café"
 
 
 def test_a_404_that_is_no_text_becomes_text_for_the_host(guest):
