@@ -112,8 +112,8 @@ def deleting(scene: Scene, session: Session) -> object:
     return delete(session, scene.program)
 
 
-# Every third point by default: with all of them (nox -s crash) it takes minutes.
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 3])
+# A few points by default: with all of them (nox -s crash) it takes minutes.
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 9])
 @pytest.mark.parametrize("command", [creating, amending, replacing, persisting, deleting])
 def test_wherever_it_is_cut_off_the_next_run_finishes_it(node, tmp_path, capsys, command, step):
     def scene() -> Scene:
