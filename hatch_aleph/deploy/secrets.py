@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.build.code import ADAPTER
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
@@ -161,8 +162,12 @@ def _in_code(code: Path, encoding: str, folder: Path) -> Iterator[Finding]:
         unpack(code, folder)
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
     for path in files:
+        relative = path.relative_to(folder)
+        # The adapter is ours, and the same in every program.
+        if relative.parts[0] == ADAPTER:
+            continue
         for line, kind in _in_file(path):
-            yield Finding(path.relative_to(folder).as_posix(), line, "", kind)
+            yield Finding(relative.as_posix(), line, "", kind)
 
 
 def _in_variables(variables: Mapping[str, str], folder: Path) -> Iterator[Finding]:
