@@ -196,23 +196,40 @@ def sha256_of(file: Path) -> str:
 
 @dataclass(frozen=True)
 class FileHashes:
-    """Under what names the network knows a file's bytes: SHA-256 (storage) and CIDv0 (IPFS); size in bytes."""
+    """The names under which the network knows a file's bytes.
+
+    Attributes:
+        sha256: Its name on the ``storage`` engine.
+        cid: Its CIDv0 as kubo's ``ipfs add`` gives it, its name on the ``ipfs`` engine.
+        size: Bytes.
+    """
 
     sha256: str
     cid: str
     size: int
 
+    def name_on(self, engine: Literal["storage", "ipfs"]) -> str:
+        """Return the file's name on an engine."""
+        return self.sha256 if engine == "storage" else self.cid
+
 
 def hash_file(file: Path) -> FileHashes:
-    """Hash a file both ways in one pass and bounded memory; the CID is the one kubo's `ipfs add` gives."""
+    """Hash a file both ways in one pass and bounded memory.
+
+    Raises:
+        ArtifactError: When it cannot be read.
+    """
     from aleph_cid import CidHasher
 
     digest, hasher, size = hashlib.sha256(), CidHasher.for_ipfs(), 0
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-            hasher.update(chunk)
-            size += len(chunk)
+    try:
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+                hasher.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        raise ArtifactError(error.strerror or "cannot be read", where=str(file)) from error
     return FileHashes(digest.hexdigest(), hasher.finalize(), size)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .accounts import Account, create_account, load_account
     from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile
     from .client import NodeClient
-    from .files import FileHashes, choose_engine, hash_file
+    from .files import choose_engine
     from .messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
     from .money import Balance, Price, PriceLine
     from .nodes import DEFAULT_NODES
@@ -29,7 +29,7 @@ _HOME = {
         "StoredFile",
     ),
     "client": ("NodeClient",),
-    "files": ("FileHashes", "choose_engine", "hash_file"),
+    "files": ("choose_engine",),
     "money": ("Balance", "Price", "PriceLine"),
     "messages": ("SignedMessage", "aggregate_content", "forget_content", "sign_message", "store_content"),
     "nodes": ("DEFAULT_NODES",),
@@ -41,7 +41,6 @@ __all__ = [
     "DEFAULT_NODES",
     "Account",
     "Balance",
-    "FileHashes",
     "Limits",
     "MessageStatus",
     "NetworkMessage",
@@ -56,7 +55,6 @@ __all__ = [
     "create_account",
     "explain",
     "forget_content",
-    "hash_file",
     "load_account",
     "sign_message",
     "store_content",

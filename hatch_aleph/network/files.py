@@ -1,16 +1,14 @@
-"""Files on their way to and from the network: hashes, engines, streams. Memory stays bounded whatever the size."""
+"""Files on their way to and from the network: engines, checks, streams. Memory stays bounded whatever the size."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from hatch_aleph.errors import ArtifactError, NetworkError, RejectedError
+from hatch_aleph.errors import NetworkError, RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import BinaryIO
 
     from .answers import Limits
@@ -18,45 +16,6 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 # The limit counts the whole request: the file, the signed message and the parts' headers.
 _ENVELOPE = 256 * 1024
-
-
-@dataclass(frozen=True)
-class FileHashes:
-    """The two names that a file can have on the network.
-
-    Attributes:
-        sha256: Its name on the ``storage`` engine.
-        cid: Its CIDv0 as ``ipfs add`` of kubo gives it, its name on the ``ipfs`` engine.
-        size: In bytes.
-    """
-
-    sha256: str
-    cid: str
-    size: int
-
-    def name_on(self, engine: Literal["storage", "ipfs"]) -> str:
-        """Return the file's name on an engine."""
-        return self.sha256 if engine == "storage" else self.cid
-
-
-def hash_file(path: Path) -> FileHashes:
-    """Hash a file for both engines in one pass.
-
-    Raises:
-        ArtifactError: It cannot be read.
-    """
-    from aleph_cid import CidHasher
-
-    sha256, cid, size = hashlib.sha256(), CidHasher.for_ipfs(), 0
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                sha256.update(chunk)
-                cid.update(chunk)
-                size += len(chunk)
-    except OSError as error:
-        raise ArtifactError(f"The file cannot be read: {error.strerror}", where=str(path)) from None
-    return FileHashes(sha256.hexdigest(), cid.finalize(), size)
 
 
 def choose_engine(size: int, limits: Limits) -> Literal["storage", "ipfs"]:

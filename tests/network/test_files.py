@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import base58
 import pytest
 
+from hatch_aleph.artifact import hash_file
 from hatch_aleph.errors import ArtifactError, RejectedError
-from hatch_aleph.network import Limits, choose_engine, hash_file
+from hatch_aleph.network import Limits, choose_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +98,7 @@ def test_too_large_for_any_engine() -> None:
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     program = (
-        "import sys; import hatch_aleph.network as n; n.NodeClient; n.load_account; n.SignedMessage; n.hash_file\n"
+        "import sys; import hatch_aleph.network as n; n.NodeClient; n.load_account; n.SignedMessage; n.choose_engine\n"
         "print([m for m in ('httpx', 'aleph', 'aleph_message', 'pydantic', 'web3', 'aleph_cid') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

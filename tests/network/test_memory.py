@@ -23,7 +23,8 @@ PIECE = bytes(MIB)
 CLIENT = """
 import json, re, sys
 from pathlib import Path
-from hatch_aleph.network import NodeClient, SignedMessage, hash_file, sign_message, store_content, load_account
+from hatch_aleph.artifact import hash_file
+from hatch_aleph.network import NodeClient, SignedMessage, sign_message, store_content, load_account
 def peak():
     return int(re.search("VmHWM: *([0-9]+) kB", Path("/proc/self/status").read_text().replace("\t", " "))[1]) // 1024
 url, file, back = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from hatch_aleph.artifact import hash_file
 from hatch_aleph.cli import run
-from hatch_aleph.network import NodeClient, hash_file, load_account, sign_message, store_content
+from hatch_aleph.network import NodeClient, load_account, sign_message, store_content
 from hatch_aleph.network.domains import Record
 from hatch_aleph.programs.domains import domains_of
 from tests.local.node.support import DEBIAN_12, RunningNode
