@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import Image, hash_file
+from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.build.selection import command_file, plain_modules, selected
 from hatch_aleph.build.wheel import build_wheel, wheel_entries
 from hatch_aleph.errors import ImageError, ProjectError, SettingsError
@@ -62,6 +63,7 @@ def build_code(
     """
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         entries = _project_entries(project, settings, Path(folder), metadata)
+    refuse_secret_files(entries, settings.secrets.allow, where=str(project.root))
     inputs = packages_inputs()
     _check_entrypoint(project, settings, entries, vendored)
     if settings.adapter:

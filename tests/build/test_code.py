@@ -188,3 +188,26 @@ def test_a_bare_executable_is_a_zip(make_project, tmp_path):
     assert image.encoding == "zip"
     with zipfile.ZipFile(tmp_path / "dist" / image.file) as archive:
         assert archive.getinfo("run.sh").external_attr >> 16 == 0o100755
+
+
+def test_files_that_are_secrets_by_their_name_stop_the_build(make_project, tmp_path):
+    root = make_project(
+        {
+            "pyproject.toml": PACKAGE + '    [tool.hatch.build.targets.aleph]\n    include = ["/conf"]\n',
+            "my_api/__init__.py": "",
+            "my_api/main.py": "app = None",
+            "my_api/.env": "TOKEN=1",
+            "conf/server.key": "",
+            "conf/.env.example": "",
+        }
+    )
+    with pytest.raises(ProjectError) as caught:
+        build(root, tmp_path / "dist")
+    assert "conf/server.key, my_api/.env" in str(caught.value)
+    assert ".env.example" not in str(caught.value)
+
+    file = root / "pyproject.toml"
+    allow = '\n[tool.aleph.secrets]\nallow = ["conf/*.key", "my_api/.env"]\n'
+    file.write_text(file.read_text("utf-8") + allow, "utf-8")
+    image = build(root, tmp_path / "dist")
+    assert {"conf/server.key", "my_api/.env"} <= names(tmp_path / "dist" / image.file)
