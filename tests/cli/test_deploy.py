@@ -1,0 +1,147 @@
+"""The commands of a deployment on a project that is really built, on a real node, run by a real host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.programs.rig import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROJECT = """
+[project]
+name = "shop"
+version = "{version}"
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[tool.aleph]
+entrypoint = "main:app"
+{settings}
+[tool.aleph.profiles."pr-*"]
+"""
+APP = """
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    await send({{"type": "http.response.start", "status": {status}, "headers": []}})
+    await send({{"type": "http.response.body", "body": b"{answer}"}})
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write the project; returns its folder."""
+
+    def write(answer: str = "one", *, version: str = "1.0", status: int = 200, settings: str = "") -> Path:
+        root = tmp_path / "project"
+        root.mkdir(exist_ok=True)
+        (root / "pyproject.toml").write_text(PROJECT.format(version=version, settings=settings))
+        (root / "main.py").write_text(APP.format(answer=answer, status=status))
+        return root
+
+    return write
+
+
+def test_the_life_of_a_deployment(cli, write, tmp_path):
+    project = write()
+    first = cli.json("deploy", "--project", project, "--yes").result
+    assert ask(first["urls"][0]) == (200, "one")
+    again = cli.json("deploy", "--project", project).result
+    assert (again["changed"], again["item_hash"]) == (False, first["item_hash"])
+
+    write("two", version="2.0")
+    assert cli.json("plan", "--project", project, "--detailed-exitcode").code == 2
+    assert cli.json("diff", "--project", project).code == 1
+    second = cli.json("deploy", "--project", project, "--yes").result
+    assert second["item_hash"] == first["item_hash"]
+    assert ask(first["urls"][0]) == (200, "two")
+    assert cli.json("plan", "--project", project, "--detailed-exitcode").code == 0
+    assert cli.json("verify", "--project", project).result["same"]
+
+    releases = cli.json("history", "--project", project).result["releases"]
+    assert [release["version"] for release in releases] == ["2.0", "1.0"]
+    back = cli.json("rollback", "--project", project, "--yes").result
+    assert back["release"]["version"] == "1.0"
+    assert ask(first["urls"][0]) == (200, "one")
+    assert cli.json("verify", "--project", project).code == 1
+    assert cli.json("status", "--project", project).result["status"]["contents"][0]["version"] == "1.0"
+    assert len(cli.json("prune", "--project", project, "--yes").result["forgotten"]) == 1
+    assert ask(first["urls"][0]) == (200, "one")
+
+
+def test_an_app_that_fails_is_not_published(cli, write):
+    error = cli.json("deploy", "--project", write(status=500), "--yes").error
+    assert "tried here" in error["message"]
+    assert error["exit_code"] == 11
+    assert cli.sent == []
+
+
+def test_secrets_stop_a_deployment_by_file_and_line(cli, write):
+    project = write()
+    (project / "main.py").write_text('import this\n\nPASSWORD = "tr0ub4dor-and-3"\nasync def app(*_): ...\n')
+    error = cli.json("deploy", "--project", project, "--yes").error
+    assert "main.py:3: Secret Keyword" in error["message"]
+    assert cli.sent == []
+
+
+def test_a_plan_needs_no_key_and_a_saved_one_is_applied(cli, write, tmp_path, monkeypatch):
+    project = write()
+    saved = tmp_path / "plan.json"
+    owner = ("--address", cli.account.address)
+    assert cli.json("plan", "--project", project, *owner, "--out", saved, "--detailed-exitcode").code == 2
+    with monkeypatch.context() as without:
+        without.delenv("ALEPH_PRIVATE_KEY_FILE")
+        without.setenv("HOME", str(tmp_path))
+        dry = cli.json("deploy", "--project", project, "--dry-run")
+        assert dry.result["plan"]["program"]["action"] == "create"
+        assert cli.json("deploy", "--project", project, "--yes").error["kind"] == "AccountError"
+    assert cli.sent == []
+    assert cli.json("deploy", "--project", project, "--plan", saved).result["changed"]
+    assert cli.json("deploy", "--project", project, "--plan", saved).result["changed"] is False
+
+
+def test_without_a_terminal_it_asks_for_yes(cli, write):
+    done = cli("deploy", "--project", write())
+    assert done.code == 64
+    assert "--yes" in done.err
+    assert cli.sent == []
+
+
+def test_errors_are_one_with_detailed_exit_codes_and_usage_is_never_two(cli, write):
+    project = write()
+    assert cli("plan", "--project", project, "--node", "http://127.0.0.1:9", "--detailed-exitcode").code == 1
+    assert cli("plan", "--no-such-option").code == 64
+
+
+def test_in_a_pipe_there_are_no_escape_codes_and_json_is_line_by_line(cli, write, tmp_path, monkeypatch):
+    page = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    monkeypatch.setenv("FORCE_COLOR", "")
+    project = write()
+    command = [sys.executable, "-m", "hatch_aleph", "deploy", "--project", str(project), "--yes"]
+    text = subprocess.run(command, capture_output=True, check=False)
+    assert text.returncode == 0, text.stderr
+    assert b"\x1b" not in text.stdout + text.stderr
+    assert "→ `hatch-aleph:shop`" in page.read_text()
+    write("two")
+    lines = subprocess.run([*command, "--json"], capture_output=True, check=True).stdout.decode().splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    assert events[-1] == "result"
+    assert {"plan", "step", "done", "progress"} <= set(events)
+
+
+def test_a_profile_is_deployed_and_deleted_beside_the_others(cli, write):
+    project = write()
+    common = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result
+    pr = cli.json("deploy", "--project", project, "--yes", "--no-smoke", "--profile", "pr-12").result
+    assert pr["item_hash"] != common["item_hash"]
+    cli.json("delete", "--project", project, "--profile", "pr-12", "--yes")
+    assert cli.json("status", "--project", project, "--profile", "pr-12").code == 1
+    assert ask(common["urls"][0]) == (200, "one")
