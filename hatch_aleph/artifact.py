@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SUFFIX = ".aleph.json"
+_CHUNK = 8 << 20  # bytes
 
 Role = Literal["code", "packages"]
 
@@ -214,19 +215,24 @@ class FileHashes:
 
 
 def hash_file(file: Path) -> FileHashes:
-    """Hash a file both ways in one pass and bounded memory.
+    """Hash a file both ways at once and in bounded memory.
 
     Raises:
         ArtifactError: When it cannot be read.
     """
+    import threading
+
     from aleph_cid import CidHasher
 
     digest, hasher, size = hashlib.sha256(), CidHasher.for_ipfs(), 0
     try:
         with file.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
+            while chunk := stream.read(_CHUNK):
+                # Both let go of the interpreter while they work.
+                aside = threading.Thread(target=digest.update, args=(chunk,))
+                aside.start()
                 hasher.update(chunk)
+                aside.join()
                 size += len(chunk)
     except OSError as error:
         raise ArtifactError(error.strerror or "cannot be read", where=str(file)) from error

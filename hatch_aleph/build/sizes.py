@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from hatch_aleph.build.packages.selection import is_test, is_typing
+from hatch_aleph.build.packages.selection import RULES, is_test, is_typing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -81,8 +81,7 @@ class Sizes:
 
     def savings(self) -> dict[str, float]:
         """Return what each named pruning would save at most, in compressed bytes."""
-        rules: dict[str, Callable[[str], bool]] = {"tests": is_test, "typing": is_typing}
-        return {name: sum(file.compressed for file in self.files if rule(file.path)) for name, rule in rules.items()}
+        return {name: sum(file.compressed for file in self.files if rule(file.path)) for name, rule in RULES.items()}
 
 
 def measure(image: Path) -> Sizes:

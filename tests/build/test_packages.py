@@ -386,3 +386,21 @@ def test_a_destination_that_cannot_be_written_leaves_nothing(index: Index, works
     with pytest.raises(ImageError) as caught:
         workshop.build(root)
     assert caught.value.exit_code == 6
+
+
+def test_a_glob_makes_anew_only_what_it_matches(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    for name in ("alpha", "beta"):
+        index.add(name, files={f"{name}/__init__.py": "", f"{name}/big.txt": "big"})
+    cache = Cache.default()
+    workshop.build(workshop.project('"alpha", "beta"'))
+    segments = set(cache.root.glob("wheels/*/*.segment"))
+    root = workshop.project('"alpha", "beta"', aleph='exclude = ["alpha/big.txt", "alpha/*.pyc"]\n')
+    result = workshop.build(root)
+    assert result.image is not None
+    files = set(image_files(root / "dist" / result.image.file, tmp_path / "unpacked"))
+    assert {path for path in files if path.startswith("alpha/")} == {"alpha/__init__.py"}
+    assert f"beta/__pycache__/__init__.{TAG}.pyc" in files
+    assert len(set(cache.root.glob("wheels/*/*.segment")) - segments) == 1
+    again = workshop.build(workshop.project('"alpha", "beta"', aleph='exclude = ["nothing/*"]\n'))
+    assert again.image is not None
+    assert len(set(cache.root.glob("wheels/*/*.segment")) - segments) == 1

@@ -172,7 +172,7 @@ class Assembly:
         named = ", ".join(f"{each.name} {each.segment.contents.length / MIB:.1f} MiB" for each in heaviest)
         helps = (
             f'Heaviest: {named}. What helps: compression.level = 15, prune = ["tests", "typing"], exclude, '
-            'or no bytecode for some: exclude = ["NAME/**/__pycache__"]. See it all: hatch-aleph inspect'
+            'or no bytecode for some: exclude = ["NAME/*.pyc"]. See it all: hatch-aleph inspect'
         )
         if budget is not None and size > budget * MIB:
             raise ImageError(

@@ -28,6 +28,9 @@ def is_typing(path: str) -> bool:
     return path.endswith(_TYPING)
 
 
+RULES: dict[str, Callable[[str], bool]] = {"tests": is_test, "typing": is_typing}
+
+
 def excluded(path: str, globs: Sequence[str]) -> bool:
     """Tell whether a glob names a file or a folder above it; ``*`` matches across folders."""
     return any(fnmatchcase(path, glob) or fnmatchcase(path, f"{glob.rstrip('/')}/*") for glob in globs)
@@ -39,9 +42,8 @@ def select(entries: Sequence[Entry], exclude: Sequence[str], prune: Sequence[str
     Tests stay when something outside of them imports them: such a distribution would break.
     """
     kept = [entry for entry in entries if not excluded(entry.path, exclude)]
-    tests: dict[str, Callable[[str], bool]] = {"tests": is_test, "typing": is_typing}
     for name in prune:
-        rule = tests[name]
+        rule = RULES[name]
         if name == "tests" and _tests_are_used(kept):
             continue
         kept = [entry for entry in kept if not rule(entry.path)]

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.bytecode import collect, submit
+from hatch_aleph.build.bytecode import bytecode_path, collect, sources_of, submit
 from hatch_aleph.build.cache import Cache, key_of, touch
 from hatch_aleph.errors import DependencyError, ImageError
 from hatch_aleph.settings import PACKAGES_MOUNT
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from hatch_aleph.build.compiler import Batch, Compiler
+    from hatch_aleph.build.compiler import Compiler
     from hatch_aleph.build.packages.lock import Lock, Locked
     from hatch_aleph.build.packages.tree import Tree
     from hatch_aleph.build.packages.uvtool import Uv
@@ -116,19 +116,32 @@ class Vendor:
             ready.update(self._make(missing, len(lock.packages)))
         return [ready[each.name] for each in lock.packages]
 
-    def _key(self, digest: str) -> str:
+    def _key(self, digest: str, *, selected: bool) -> str:
+        """Name a segment; ``selected`` when something of the distribution is left out."""
         version = self.interpreter.version if self.interpreter else ""
         return key_of(
             FORMAT, digest, self.options.look, library_version(self.options.codec), version,
             self.runtime.python, self.runtime.platform,
-            self.settings.exclude, self.settings.prune,
+            [self.settings.exclude, self.settings.prune] if selected else [],
         )  # fmt: skip
 
     def _known(self, name: str, digest: str) -> Vendored | None:
         """Return a distribution from the cache if all of it is there and undamaged."""
         if not digest:
             return None
-        key = self._key(digest)
+        whole = self._load(name, digest, self._key(digest, selected=False))
+        if not (self.settings.exclude or self.settings.prune):
+            return whole
+        if whole and not any(self._left_out(node.path) for node in whole.segment.contents.nodes):
+            return whole
+        return self._load(name, digest, self._key(digest, selected=True))
+
+    def _left_out(self, path: str) -> bool:
+        from hatch_aleph.build.packages.selection import RULES, excluded
+
+        return excluded(path, self.settings.exclude) or any(RULES[name](path) for name in self.settings.prune)
+
+    def _load(self, name: str, digest: str, key: str) -> Vendored | None:
         stored = self.cache.load("wheels", key)
         file = self.cache.file("wheels", key, ".segment")
         if stored is None:
@@ -158,17 +171,28 @@ class Vendor:
         fatal: list[str] = []
         with ExitStack() as stack:
             compiler = self._compiler(stack)
-            batches = [submit(compiler, entries, PACKAGES_MOUNT) if compiler else None for _, _, entries in work]
+            sources = [self._sources(entries) for _, _, entries in work] if compiler else []
+            batches = [submit(compiler, each, PACKAGES_MOUNT) for each in sources] if compiler else []
             facts = [self._facts(locked, tree, fatal) for locked, tree, _ in work]  # meanwhile it compiles
             if fatal:  # before anything is kept as sound
                 raise DependencyError(
                     "cannot work on the runtime:\n" + "\n".join(f"  {each}" for each in sorted(fatal)),
                     where=f"{self.runtime.name} (CPython {self.runtime.python}, {self.runtime.platform})",
                 )
-            for (locked, tree, entries), batch, fact in zip(work, batches, facts, strict=True):
-                made[locked.name] = self._pack(locked, tree, entries, batch, fact)
+            for number, (locked, tree, entries) in enumerate(work):
+                bytecode = collect(sources[number], batches[number], self.runtime) if compiler else []
+                made[locked.name] = self._pack(locked, tree, [*entries, *bytecode], facts[number])
+                if compiler:
+                    batches[number].results.clear()
                 self.progress(1, count)
         return made
+
+    def _sources(self, entries: list[Entry]) -> list[Entry]:
+        """Return the sources whose bytecode is wanted."""
+        from hatch_aleph.build.packages.selection import excluded
+
+        exclude = self.settings.exclude
+        return [each for each in sources_of(entries) if not excluded(bytecode_path(each.path, self.runtime), exclude)]
 
     def _compiler(self, stack: ExitStack) -> Compiler | None:
         if self.interpreter is None:
@@ -194,17 +218,11 @@ class Vendor:
             "warnings": findings.warnings,
         }
 
-    def _pack(
-        self, locked: Locked, tree: Tree, entries: list[Entry], batch: Batch | None, facts: dict[str, Any]
-    ) -> Vendored:
-        from hatch_aleph.build.packages.selection import excluded
-
+    def _pack(self, locked: Locked, tree: Tree, entries: list[Entry], facts: dict[str, Any]) -> Vendored:
         digest = locked.digest or tree.digest
-        key = self._key(digest)
-        if batch is not None:
-            bytecode = collect(entries, batch, self.runtime)
-            entries = entries + [each for each in bytecode if not excluded(each.path, self.settings.exclude)]
-            batch.results.clear()
+        whole = [path for each in tree.entries for path in (each.path, bytecode_path(each.path, self.runtime))]
+        selected = any(self._left_out(path) for path in whole)
+        key = self._key(digest, selected=selected)
         file = self.store.file("wheels", key, ".segment")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -213,6 +231,6 @@ class Vendor:
             raise ImageError(
                 str(error), where=str(file), hint="Make room, or move the cache: HATCH_ALEPH_CACHE"
             ) from error
-        complete = Facts(**facts, segment=segment.sha256)
-        self.store.store("wheels", key, asdict(complete))
-        return Vendored(locked.name, digest, complete, segment)
+        known = Facts(**facts, segment=segment.sha256)
+        self.store.store("wheels", key, asdict(known))
+        return Vendored(locked.name, digest, known, segment)
