@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, unquote, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -18,6 +18,7 @@ def host_query(raw: str) -> str:
     return URL("http://h/?" + raw, encoded=True).query_string
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(text, text), max_size=5))
 def test_form_fields_survive_the_host(fields):
     raw = urlencode(fields)
@@ -28,6 +29,7 @@ def test_form_fields_survive_the_host(fields):
         assert fields_back == parse_qsl(raw, keep_blank_values=True)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.binary(max_size=20))
 def test_bytes_of_any_encoding_survive_the_host(value):
     raw = "a=" + "".join(f"%{byte:02X}" for byte in value if byte != 0x25)
@@ -60,6 +62,7 @@ def test_a_query_in_bytes_is_left_alone():
     assert requote_query(b"a=%20") == b"a=%20"
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(text)
 def test_paths_are_quoted_so_that_they_decode_to_themselves(path):
     path = "/" + path.replace("%", "")
