@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph.squashfs import Entry, SquashfsError, write_image
+
+resource = pytest.importorskip("resource", reason="Windows has no limits of this kind")
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "hatch_aleph.squashfs"]
