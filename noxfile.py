@@ -73,6 +73,13 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Read thousands of generated squashfs images back through every reader; gigabytes and 100,000 names besides."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "tests/squashfs", "-m", "slow", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Format, lint and import contracts."""
     session.install("-e", ".[deploy]", "--group", "lint")

@@ -68,7 +68,8 @@ class Worker:
         sizes: list[int] = []
         for start in range(0, whole, self._block_size):
             block = data[start : start + self._block_size]
-            if block[0] == 0 and block == self._zeros:
+            # Of bytes: views are compared item by item, ten times slower than packing.
+            if not block[0] and not block[-1] and bytes(block) == self._zeros:
                 sizes.append(0)
                 continue
             packed, size = self.block(block)
