@@ -84,17 +84,29 @@ class Worker:
             return memoryview(source)[start : start + length]
         view = self._buffer[:length]
         try:
-            with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - without pathlib, see contents.py
-                file.seek(start)
+            handle = os.open(source, _OPEN)
+            try:
+                if start:
+                    os.lseek(handle, start, os.SEEK_SET)
                 read = 0
-                while read < length and (count := file.readinto(view[read:])):
+                while read < length and (count := _read_into(handle, view[read:])):
                     read += count
-                status = os.fstat(file.fileno())
+                status = os.fstat(handle)
+            finally:
+                os.close(handle)
         except OSError as error:
             raise SquashfsError(f"cannot be read: {error.strerror}", path=source) from error
         if read != length or status.st_size != node.size or status.st_mtime_ns != node.changed:
             raise _changed(source)
         return view
+
+
+def _read_into(handle: int, view: memoryview) -> int:
+    if hasattr(os, "readv"):
+        return os.readv(handle, [view])
+    data = os.read(handle, len(view))
+    view[: len(data)] = data
+    return len(data)
 
 
 def _read_tail(node: Node, start: int, length: int) -> bytes:

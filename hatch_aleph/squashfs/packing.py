@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .contents import Node
     from .pool import Job, Pool
 
-PIECE = 1 << 18  # bytes of one job: what a processor's own cache holds, yet large against what a job costs
+PIECE = 1 << 17  # bytes of one job: what a processor's own cache holds, yet large against what a job costs
 _MAX_FILES = 64  # in one job
 _AHEAD = 3  # jobs under way for each thread
 

@@ -10,7 +10,7 @@ from .codec import IDS, compressor, option_block
 from .contents import Node
 from .errors import SquashfsError
 from .options import Options, Summary
-from .output import atomic
+from .output import Atomic
 from .packing import PIECE, Packer
 from .pool import Pool
 from .segments import Segment, digest, write_index
@@ -81,7 +81,7 @@ def write_image(
                 single.append(item)
         if single:
             groups.append(Group(single, first))
-        with atomic(os.fspath(image)) as file:
+        with Atomic(os.fspath(image)) as file:
             return _Writer(file, pool, options, progress).write(groups, sha256=sha256)
 
 
@@ -106,7 +106,7 @@ def write_segment(
         SquashfsError: Something cannot be read, or the file cannot be written.
     """
     options = options or Options()
-    with atomic(os.fspath(file)) as stream:
+    with Atomic(os.fspath(file)) as stream:
         with _pool(options) as pool:
             contents = Packer(pool, stream, options.block_size, progress).pack(_nodes(entries), first)
         digest_of_bytes = write_index(stream, options.look, contents)
