@@ -1,0 +1,71 @@
+"""Memory stays bounded whatever the size of the artifact."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.artifact import Artifact, hash_file
+from hatch_aleph.squashfs import scan, write_image
+from tests.deploy.rig import NodeHost, RunningNode, make_artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE = 900 << 20
+LIMIT_MIB = 120
+
+# The command line itself, told afterwards how much memory its process ever had.
+COMMAND = """
+import resource, sys
+from hatch_aleph.cli import run
+code = run(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
+def test_an_artifact_of_900_mib_is_deployed_in_120_mib(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.deploy.crash.proxy import Proxy
+
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "main.py").write_text("async def app(scope, receive, send): ...\n")
+    write_image(scan(tmp_path / "tree"), tmp_path / "code")
+    artifact = make_artifact(tmp_path / "dist", code=(tmp_path / "code").read_bytes(), packages=b"small")
+    file = artifact.file(artifact.manifest.images[1])
+    block = bytes(range(256)) * 4096
+    with file.open("wb") as stream:
+        for number in range(SIZE // len(block)):
+            stream.write(number.to_bytes(8, "big") + block[8:])
+    hashes = hash_file(file)
+    data = json.loads(artifact.path.read_text())
+    data["images"][1] |= {"sha256": hashes.sha256, "cid": hashes.cid, "size": hashes.size}
+    artifact.path.write_text(json.dumps(data))
+    assert Artifact.load(artifact.path).manifest.images[1].size == SIZE
+
+    key = tmp_path / "key"
+    key.write_text("11" * 32)
+    node = RunningNode(tmp_path / "node")
+    host = Proxy(node.url, NodeHost(node))
+    try:
+        node.faucet("0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A", credits=10**12)
+        arguments = ["deploy", "--no-build", "--dist", str(tmp_path / "dist"), "--project", str(tmp_path), "--yes"]
+        arguments += ["--no-smoke", "--private-key-file", str(key), "--node", node.url]
+        arguments += ["--host-url", host.url]
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=280
+        )
+    finally:
+        host.close()
+        node.stop()
+    assert done.returncode == 0, done.stderr
+    peak = int(done.stderr.splitlines()[-1])
+    with capsys.disabled():
+        sys.stdout.write(f"\npeak memory of deploying {SIZE >> 20} MiB: {peak} MiB\n")
+    assert peak <= LIMIT_MIB
