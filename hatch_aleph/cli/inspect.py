@@ -24,20 +24,31 @@ _ROWS = 15
 @click.option("--html", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture here.")
 @click.option("--depth", type=click.IntRange(min=1), default=2, show_default=True, help="Depth of the folders.")
 @click.option("--all", "everything", is_flag=True, help="List everything, not the heaviest alone.")
-def inspect(shared: Common, *, artifact: Path | None, picture: Path | None, depth: int, everything: bool) -> None:
+@click.option("--imports", is_flag=True, help="Tell what the entry point's import costs in the local guest instead.")
+def inspect(
+    shared: Common, *, artifact: Path | None, picture: Path | None, depth: int, everything: bool, imports: bool
+) -> None:
     """Tell what weighs what: by distribution, folder and kind; installed, compressed, bytecode.
 
     ARTIFACT is a manifest, an image, or a folder with one artifact. [default: dist]
     """
     from hatch_aleph.build.inspecting import images_of, measured
 
+    rows = None if everything else _ROWS
+    if imports:
+        from hatch_aleph.artifact import Artifact
+        from hatch_aleph.cli.imports import show_imports
+
+        path = artifact or shared.project_folder / "dist"
+        show_imports(shared, Artifact.load(path) if path.is_file() else Artifact.find(path), rows)
+        return
     results: list[dict[str, Any]] = []
     pages: list[str] = []
     for image in images_of(artifact or shared.project_folder / "dist"):
         sizes = measured(image)
         results.append(_fields(image, sizes, depth))
         if not shared.output.as_json:
-            _show(shared, image, sizes, depth, None if everything else _ROWS)
+            _show(shared, image, sizes, depth, rows)
         if picture is not None:
             from hatch_aleph.build.picture import render
 

@@ -117,3 +117,12 @@ def parse(lines: Iterable[str], entry: str) -> list[ImportCost]:
 def _told(lines: list[str]) -> list[str]:
     """Return the last of what the program itself printed."""
     return [line for line in lines if not line.startswith("import time:") and not line.startswith(MEASURE_MARK)][-20:]
+
+
+def by_package(costs: Iterable[ImportCost]) -> list[tuple[str, float]]:
+    """Return what each top-level package's own modules took, in milliseconds, the dearest first."""
+    sums: dict[str, float] = {}
+    for each in costs:
+        package = each.module.partition(".")[0]
+        sums[package] = sums.get(package, 0.0) + each.self_ms
+    return sorted(sums.items(), key=lambda item: -item[1])

@@ -100,7 +100,7 @@ def run(place, image):
         spec = ProgramSpec(code=image({"main.py": source}), **fields)
 
         async def main():
-            machine = Machine(spec, where or place, limits=limits or Limits(lifespan=2, configuration=8, halt=2))
+            machine = Machine(spec, where or place, limits=limits or Limits())
             try:
                 await machine.start()
                 return await use(machine)

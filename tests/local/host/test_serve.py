@@ -10,7 +10,16 @@ import aiohttp
 import pytest
 
 from hatch_aleph.errors import GuestError, UsageError
-from hatch_aleph.local.host import Observer, ProgramServer, ProgramSpec, measure_imports, serve_images, smoke
+from hatch_aleph.local.host import (
+    ImportCost,
+    Observer,
+    ProgramServer,
+    ProgramSpec,
+    measure_imports,
+    serve_images,
+    smoke,
+)
+from hatch_aleph.local.host.measure import by_package
 from tests.local.host.conftest import ECHO, until
 
 
@@ -108,3 +117,8 @@ def test_imports_are_measured_by_module(place, image):
 def test_an_import_that_fails_is_told(place, image):
     with pytest.raises(GuestError, match="No module named 'missing_one'"):
         measure_imports(spec_of(image({"main.py": "import missing_one"})), place)
+
+
+def test_costs_are_summed_by_package():
+    costs = [ImportCost("a", 1, 9, 0), ImportCost("a.b", 2, 2, 1), ImportCost("c", 5, 5, 1)]
+    assert by_package(costs) == [("c", 5.0), ("a", 3.0)]

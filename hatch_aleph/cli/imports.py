@@ -1,0 +1,45 @@
+"""``hatch-aleph inspect --imports``: what a cold start spends its time on."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.cli.options import Common
+
+
+def show_imports(shared: Common, artifact: Artifact, rows: int | None) -> None:
+    """Import the entry point in the local guest and tell which packages and modules took how long."""
+    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.local.host import built, measure_imports, place_here
+    from hatch_aleph.local.host.measure import by_package
+
+    spec = asyncio.run(built(artifact))
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-imports-") as volumes:
+        place = place_here(
+            spec.python, cache=default_root() / "host", volumes=Path(volumes), notice=shared.output.notice
+        )
+        costs = measure_imports(spec, place)
+    total = max((each.cumulative_ms for each in costs), default=0.0)
+    packages = by_package(costs)
+    if not shared.output.as_json:
+        shared.output.table(
+            f"{spec.entrypoint}: {total:.0f} ms\n\nBy package",
+            ("", "ms"),
+            [(name, f"{spent:.1f}") for name, spent in packages[:rows]],
+        )
+        shared.output.table(
+            "By module, with what it imports first",
+            ("", "ms", "of it alone"),
+            [
+                (each.module, f"{each.cumulative_ms:.1f}", f"{each.self_ms:.1f}")
+                for each in sorted(costs, key=lambda each: -each.cumulative_ms)[:rows]
+            ],
+        )
+    fields = {"total_ms": total, "packages": dict(packages), "modules": [asdict(each) for each in costs]}
+    shared.output.result(fields, None)
