@@ -158,12 +158,14 @@ class Assembly:
         modules = {module: each.name for each in vendored for module in each.facts.modules}
         warnings = shadows(modules, self.runtime, adapter=self.settings.adapter)
         for each in vendored:
-            missing = missing_libraries(each.facts.needed, provided, ())
-            warnings += [
-                f"{each.name} {each.facts.version}: {user} needs {library}, which is not in the image nor, as far as "
-                "known, in the runtime; look for a variant of it that brings its libraries (-headless, -binary)"
-                for library, user in missing.items()
-            ]
+            missing = missing_libraries(each.facts.needed, provided)
+            if missing:
+                user, names = next(iter(missing.values())), ", ".join(missing)
+                warnings.append(
+                    f"{each.name} {each.facts.version}: {user} needs {names}, which the "
+                    "image does not hold nor, as far as known, the runtime; look for a variant of it that brings its "
+                    "libraries (-headless, -binary)"
+                )
         return warnings
 
     def _check_size(self, size: int, vendored: Sequence[Vendored], warnings: list[str]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _EXTENSION_TAG = re.compile(r"\.(cpython-(\d)(\d+)|pypy\d+-pp\d+|abi3)?-?[\w-]*\.?so$")
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 _NO_BINARIES = (b"", b"GROU", b"INPU", b"/* G")  # first bytes of empty files and linker scripts
-_SHARED = re.compile(r"\.so(\.\d+)*$")
+_SHARED = re.compile(r"\.so(\.\w+)*$")
 # Foreign binaries that give no harm unless they are all there is.
 _FOREIGN = (".pyd", ".dll", ".dylib", ".exe")
 
@@ -151,9 +151,9 @@ def check(tree: Tree, runtime: Runtime, who: str) -> Findings:
     return findings
 
 
-def missing_libraries(needed: Mapping[str, str], provided: Iterable[str], bundled: Iterable[str]) -> dict[str, str]:
+def missing_libraries(needed: Mapping[str, str], provided: Iterable[str]) -> dict[str, str]:
     """Return the libraries that nothing in the image and, as far as known, nothing in the guest brings."""
-    there = {*SYSTEM_LIBRARIES, *provided, *bundled}
+    there = {*SYSTEM_LIBRARIES, *provided}
     return {name: user for name, user in needed.items() if name not in there}
 
 

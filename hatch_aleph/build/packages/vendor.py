@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hatch_aleph.settings import Settings
     from hatch_aleph.squashfs import Entry, Options
 
-FORMAT = 1  # raised whenever the same wheel gives another segment or other facts
+FORMAT = 2  # raised whenever the same wheel gives another segment or other facts
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class Vendor:
             "licence": licence_of(tree.metadata),
             "licence_expression": bool(tree.metadata["License-Expression"]),
             "modules": findings.modules,
-            "needed": missing_libraries(findings.needed, findings.provided, ()),
+            "needed": missing_libraries(findings.needed, findings.provided),
             "provided": findings.provided,
             "warnings": findings.warnings,
         }
