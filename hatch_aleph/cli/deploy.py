@@ -153,7 +153,11 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
             options=options,
             observer=Steps(shared.output),
         )
-        outcome = deployer.deploy(artifact)
+        try:
+            outcome = deployer.deploy(artifact)
+        except KeyboardInterrupt:
+            shared.output.notice("What was sent is kept in the journal: the same command goes on from there.")
+            raise
     changed = bool(outcome.sent)
     lines = [*outcome.urls, "" if changed else "Nothing has changed, so nothing was sent."]
     write_summary("".join(f"\n**{url}**\n" for url in outcome.urls[:1]))

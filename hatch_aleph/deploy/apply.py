@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.checks import check_acceptable
+from hatch_aleph.deploy.checks import check_acceptable, check_by_hooks
 from hatch_aleph.deploy.content import program_content
 from hatch_aleph.deploy.domains import attach_domains
 from hatch_aleph.deploy.health import Health, HealthCheck
@@ -90,6 +90,7 @@ class Deployer:
         observer: Is told of each step.
         clock: Seconds since 1970.
         journal: Opens the journal.
+        hooks: Plugins that look at the plan and are told of publishing.
     """
 
     target: Target
@@ -100,6 +101,7 @@ class Deployer:
     observer: Observer = field(default_factory=Silent)
     clock: Callable[[], float] = time.time
     journal: Callable[[Path, str, str], Journal] = Journal
+    hooks: Any = field(default_factory=hooks)
 
     def deploy(self, artifact: Artifact) -> Outcome:
         """Make an artifact what is live.
@@ -123,11 +125,12 @@ class Deployer:
         )
         with opener.open() as session:
             state = self.target.state()
-            plan = self.target.plan(manifest, state)
+            plan = self.target.decide(manifest, state)
             if not plan.has_changes and session.journal.run is None:
                 session.sender.drop_leftovers()
                 item_hash = plan.program.item_hash or ""
                 return Outcome(plan, item_hash, self.target.urls(item_hash), session.resumed)
+            plan = self.target.told(plan, manifest, state)
             self._check(artifact, plan)
             return _Apply(self, artifact, plan, state, session)()
 
@@ -137,6 +140,7 @@ class Deployer:
             check_reviewed(plan, self.options.reviewed, where=plan.tag)
         plan.check_safe(allow_data_loss=self.options.allow_data_loss)
         check_acceptable(plan, artifact.manifest, now=self.clock())
+        check_by_hooks(self.hooks, artifact, plan)
         _ask_plugins(artifact, plan)
         verify_images(artifact, plan)
         publishes = any(step.sends for step in plan.images) or plan.program.action != "unchanged"
@@ -149,6 +153,7 @@ class Deployer:
             self.observer.step("smoke")
             self.options.smoke(artifact)
             self.observer.done("smoke")
+        self.hooks.aleph_before_publish(artifact=artifact)
 
 
 class _Apply:
@@ -159,6 +164,7 @@ class _Apply:
         self._options = deployer.options
         self._health = deployer.health
         self._observer = deployer.observer
+        self._hooks = deployer.hooks
         self._artifact = artifact
         self._manifest = artifact.manifest
         self._plan = plan
@@ -174,6 +180,7 @@ class _Apply:
         refs, code_ref = self._volumes()
         item_hash = self._program(refs)
         urls = self._answer(item_hash, code_ref)
+        self._hooks.aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=urls[0])
         domains = [str(domain) for domain in self._manifest.settings.get("domains") or ()]
         if domains:
             sent = attach_domains(self._target.client, self._sender, self._target.owner, domains, item_hash)

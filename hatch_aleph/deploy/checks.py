@@ -10,7 +10,7 @@ from hatch_aleph.errors import PlanError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatch_aleph.artifact import Manifest
+    from hatch_aleph.artifact import Artifact, Manifest
     from hatch_aleph.deploy.plan import Plan
     from hatch_aleph.deploy.state import State
     from hatch_aleph.network.client import NodeClient
@@ -91,6 +91,20 @@ def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
             f"(code {6 if kind == 'credit' else 5})",
             where=plan.owner,
             hint=f"Top up {plan.owner}, or ask for less (compute-units, internet, prune).",
+        )
+
+
+def check_by_hooks(hooks: Any, artifact: Artifact, plan: Plan) -> None:
+    """Let plugins look at a plan.
+
+    Raises:
+        PlanError: With every reason that they give.
+    """
+    given = hooks.aleph_check_plan(artifact=artifact, changes=plan.to_json())
+    reasons = [str(reason) for lines in given for reason in lines or ()]
+    if reasons:
+        raise PlanError(
+            "\n".join(reasons), where=plan.tag, hint="A plugin of this environment refuses the plan; nothing was sent."
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.history import Release, find_release, live_volumes, releases
 from hatch_aleph.deploy.revert import amend_to
-from hatch_aleph.errors import PlanError
+from hatch_aleph.errors import HealthError, PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,12 @@ def roll_back(
             amended.append(role)
             code_ref = item_hash if role == "code" else code_ref
         session.sender.drop_leftovers()
-        url = health.wait(target.urls(program.item_hash), check, code_ref)
         session.journal.end()
+        try:
+            url = health.wait(target.urls(program.item_hash), check, code_ref)
+        except HealthError as error:
+            error.hint = f"It has the content of release {release.number} now all the same: `rollback` to another one."
+            raise
     return RolledBack(release, program.item_hash, url, tuple(amended))
 
 

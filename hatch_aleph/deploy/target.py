@@ -70,7 +70,14 @@ class Target:
             NetworkError: The node cannot be asked.
         """
         state = state or self.state()
+        return self.told(self.decide(manifest, state), manifest, state)
+
+    def decide(self, manifest: Manifest, state: State) -> Plan:
+        """Return the plan without cost and warnings, which take a request a message."""
         planner = Planner(state, limits=self.client.limits(), has_file=self.client.has_file, node=self.node)
-        plan = planner.plan(manifest)
+        return planner.plan(manifest)
+
+    def told(self, plan: Plan, manifest: Manifest, state: State) -> Plan:
+        """Return a plan with its cost and warnings."""
         plan = replace(plan, cost=cost_of(self.client, plan, manifest, state))
         return replace(plan, warnings=warnings_of(self.client, plan, manifest, state))
