@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,7 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
     """Deploy an artifact and tell what came of it."""
     from hatch_aleph.deploy.apply import Deployer
     from hatch_aleph.deploy.target import Target
+    from hatch_aleph.network.domains import required_records
 
     with shared.client() as client:
         artifact = choice.artifact(shared, client)
@@ -160,12 +162,17 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
             raise
     changed = bool(outcome.sent)
     lines = [*outcome.urls, "" if changed else "Nothing has changed, so nothing was sent."]
+    records = [record for domain in outcome.plan.domains for record in required_records(domain, outcome.plan.owner)]
+    if records:
+        lines.append("DNS records that the domains need (`domain check` looks for them):")
+        lines += [f"  {record.name} {record.type} {record.value}" for record in records]
     write_summary("".join(f"\n**{url}**\n" for url in outcome.urls[:1]))
     shared.output.result(
         {
             "item_hash": outcome.item_hash,
             "urls": list(outcome.urls),
             "changed": changed,
+            "dns": [asdict(record) for record in records],
             "messages": [{"type": type_, "item_hash": item_hash} for type_, item_hash in outcome.sent],
             "plan": outcome.plan.to_json(),
         },

@@ -143,13 +143,12 @@ class Deployer:
         check_by_hooks(self.hooks, artifact, plan)
         _ask_plugins(artifact, plan)
         verify_images(artifact, plan)
-        publishes = any(step.sends for step in plan.images) or plan.program.action != "unchanged"
-        if publishes and self.options.inspect:
+        if plan.publishes and self.options.inspect:
             self.observer.step("scan")
             self.options.inspect(artifact)
         if not self.options.confirm(plan):
             raise PlanError("the plan was not confirmed; nothing was sent", where=plan.tag)
-        if publishes and self.options.smoke:
+        if plan.publishes and self.options.smoke:
             self.observer.step("smoke")
             self.options.smoke(artifact)
             self.observer.done("smoke")
@@ -181,9 +180,8 @@ class _Apply:
         item_hash = self._program(refs)
         urls = self._answer(item_hash, code_ref)
         self._hooks.aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=urls[0])
-        domains = [str(domain) for domain in self._manifest.settings.get("domains") or ()]
-        if domains:
-            sent = attach_domains(self._target.client, self._sender, self._target.owner, domains, item_hash)
+        if self._plan.domains:
+            sent = attach_domains(self._target.client, self._sender, self._plan.owner, self._plan.domains, item_hash)
             self._note(sent, "AGGREGATE")
         if self._plan.forget:
             self._observer.step("forget", hashes=list(self._plan.forget))

@@ -81,8 +81,7 @@ def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
             where="tool.aleph.payment.type",
             hint='Say `payment = { type = "credit" }` and buy credits for the paying address.',
         )
-    adds = any(step.sends for step in plan.images) or plan.program.action != "unchanged"
-    if plan.cost and adds and not plan.cost.affordable:
+    if plan.cost and plan.publishes and not plan.cost.affordable:
         cost = plan.cost
         needed = cost.held_after - cost.held_now if kind == "hold" else cost.after
         unit = "credits for a day of it" if kind == "credit" else "ALEPH"

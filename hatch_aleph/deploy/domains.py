@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from hatch_aleph.network.client import NodeClient
 
 
+def unattached(client: NodeClient, owner: str, domains: Iterable[str], item_hash: str | None) -> tuple[str, ...]:
+    """Return the domains that do not point at a program yet; all of them for a program that is yet to be published."""
+    return tuple(changes(_known(client, owner), dict.fromkeys(domains, item_hash or "")))
+
+
 def attach_domains(
     client: NodeClient, sender: Sender, owner: str, domains: Iterable[str], item_hash: str
 ) -> str | None:

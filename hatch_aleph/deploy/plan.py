@@ -111,6 +111,7 @@ class Plan:
         images: One step an image.
         program: The program's step.
         forget: Programs that are superseded, forgotten after the new one answered.
+        domains: Custom domains that do not point at the program yet.
         dangers: What would be lost; each stops the plan unless it is allowed by name of the option in it.
         warnings: What the user should know.
         cost: None when the node tells no prices.
@@ -125,6 +126,7 @@ class Plan:
     images: tuple[ImageStep, ...]
     program: ProgramStep
     forget: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     dangers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     cost: Cost | None = None
@@ -133,7 +135,12 @@ class Plan:
     @property
     def has_changes(self) -> bool:
         """Whether any message would be sent."""
-        return any(step.sends for step in self.images) or self.program.action != "unchanged" or bool(self.forget)
+        return self.publishes or bool(self.forget or self.domains)
+
+    @property
+    def publishes(self) -> bool:
+        """Whether an image or the program is published."""
+        return any(step.sends for step in self.images) or self.program.action != "unchanged"
 
     @property
     def in_place(self) -> bool:

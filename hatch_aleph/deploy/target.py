@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.deploy.checks import warnings_of
 from hatch_aleph.deploy.cost import cost_of
+from hatch_aleph.deploy.domains import unattached
 from hatch_aleph.deploy.naming import program_urls, tag_of
 from hatch_aleph.deploy.planner import Planner
 from hatch_aleph.deploy.state import State, read_state
@@ -75,7 +76,12 @@ class Target:
     def decide(self, manifest: Manifest, state: State) -> Plan:
         """Return the plan without cost and warnings, which take a request a message."""
         planner = Planner(state, limits=self.client.limits(), has_file=self.client.has_file, node=self.node)
-        return planner.plan(manifest)
+        plan = planner.plan(manifest)
+        domains = [str(domain) for domain in manifest.settings.get("domains") or ()]
+        if not domains:
+            return plan
+        lasting = plan.program.item_hash if plan.program.action == "unchanged" else None
+        return replace(plan, domains=unattached(self.client, self.owner, domains, lasting))
 
     def told(self, plan: Plan, manifest: Manifest, state: State) -> Plan:
         """Return a plan with its cost and warnings."""
