@@ -36,24 +36,30 @@ class Box(NamedTuple):
     height: float
 
 
-def render(title: str, sizes: Sizes) -> str:
-    """Return the page: boxes as large as what they stand for is in the image, and the same as a table."""
-    owners = sizes.by_owner()
+def render(images: Sequence[tuple[str, Sizes]]) -> str:
+    """Return the page: for each image (title, sizes) boxes as large as what they stand for, and the same as a table."""
+    title = html.escape(", ".join(name for name, _ in images))
+    sections = "".join(_section(name, sizes) for name, sizes in images)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        f"{sections}</html>\n"
+    )
+
+
+def _section(title: str, sizes: Sizes) -> str:
     keys = "".join(f'<span class="key" style="background:{colour}"></span>{kind}' for kind, colour in _COLOURS.items())
     rows = "".join(
         f"<tr><td>{html.escape(owner)} {html.escape(sizes.owners.get(owner, ''))}</td><td>{weight.files}</td>"
         f"<td>{weight.installed / 1e6:.2f}</td><td>{weight.compressed / 1e6:.2f}</td>"
         f"<td>{weight.bytecode / 1e6:.2f}</td></tr>"
-        for owner, weight in owners.items()
+        for owner, weight in sizes.by_owner().items()
     )
-    name = html.escape(title)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
-        f"<h1>{name}</h1><p>{sizes.image / 1e6:.1f} MB, {len(sizes.files)} files. {keys}</p>"
+        f"<h1>{html.escape(title)}</h1><p>{sizes.image / 1e6:.1f} MB, {len(sizes.files)} files. {keys}</p>"
         f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="What weighs what">'
         f"{''.join(_shapes(sizes))}</svg>"
         "<table><tr><th>distribution</th><th>files</th><th>installed MB</th><th>compressed MB</th>"
-        f"<th>of it bytecode</th></tr>{rows}</table></html>\n"
+        f"<th>of it bytecode</th></tr>{rows}</table>"
     )
 
 

@@ -33,6 +33,7 @@ def inspect(
     ARTIFACT is a manifest, an image, or a folder with one artifact. [default: dist]
     """
     from hatch_aleph.build.inspecting import images_of, measured
+    from hatch_aleph.errors import ImageError
 
     rows = None if everything else _ROWS
     if imports:
@@ -43,18 +44,21 @@ def inspect(
         show_imports(shared, Artifact.load(path) if path.is_file() else Artifact.find(path), rows)
         return
     results: list[dict[str, Any]] = []
-    pages: list[str] = []
+    measures: list[tuple[str, Sizes]] = []
     for image in images_of(artifact or shared.project_folder / "dist"):
         sizes = measured(image)
         results.append(_fields(image, sizes, depth))
         if not shared.output.as_json:
             _show(shared, image, sizes, depth, rows)
-        if picture is not None:
-            from hatch_aleph.build.picture import render
-
-            pages.append(render(image.name, sizes))
+        measures.append((image.name, sizes))
     if picture is not None:
-        picture.write_text("".join(pages), "utf-8")
+        from hatch_aleph.artifact import write_atomic
+        from hatch_aleph.build.picture import render
+
+        try:
+            write_atomic(picture, render(measures))
+        except OSError as error:
+            raise ImageError(error.strerror or "cannot be written", where=str(picture)) from error
     shared.output.result({"images": results}, str(picture) if picture else None)
 
 

@@ -82,7 +82,7 @@ def test_boxes_fill_their_area_in_proportion() -> None:
 
 
 def test_the_picture_needs_nothing_else(image: Path) -> None:
-    page = render("<image>", measure(image))
+    page = render([("<image>", measure(image)), ("other", measure(image))])
     found: list[tuple[str, dict[str, str | None]]] = []
 
     class Parser(HTMLParser):
@@ -91,6 +91,8 @@ def test_the_picture_needs_nothing_else(image: Path) -> None:
 
     Parser().feed(page)
     assert "&lt;image&gt;" in page
+    assert page.count("<svg") == 2
+    assert page.count("<html") == 1
     assert len([tag for tag, _ in found if tag == "rect"]) > 5
     assert not [tag for tag, attributes in found if tag in {"script", "link", "img"} or "src" in attributes]
 
