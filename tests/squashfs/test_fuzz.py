@@ -91,13 +91,13 @@ def check_segments(entries, cut, options):
 _quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=_quiet)
+@settings(max_examples=25, deadline=None, suppress_health_check=_quiet)
 @given(entries=trees(), options=_options)
 def test_trees(entries, options, readers, promise):
     check(entries, options, readers, promise)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=_quiet)
+@settings(max_examples=20, deadline=None, suppress_health_check=_quiet)
 @given(entries=trees(), cut=st.integers(0, 100), options=_options)
 def test_segments(entries, cut, options):
     check_segments(entries, cut, options)

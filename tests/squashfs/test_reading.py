@@ -111,7 +111,7 @@ def test_damage_is_told_as_such(image):
     (used,) = struct.unpack_from("<Q", whole, 40)
     chance = random.Random(1)  # noqa: S311 - the same each time
     told = 0
-    for _ in range(400):
+    for _ in range(200):
         damaged = bytearray(whole)
         for _ in range(chance.choice([1, 1, 3])):
             damaged[chance.randrange(used)] = chance.randrange(256)
@@ -120,7 +120,7 @@ def test_damage_is_told_as_such(image):
             verify(image)
         except SquashfsError:
             told += 1
-    assert told > 100
+    assert told > 50
 
 
 def test_a_block_that_would_fill_the_memory_is_refused(tmp_path):

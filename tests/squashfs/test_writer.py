@@ -20,7 +20,7 @@ def entries():
         yield Entry(f"sizes/{size}", "file", 0o644, bytes(index * 7 % 251 for index in range(size)))
     yield Entry("sizes/sparse", "file", 0o644, bytes(5 * block + 3))
     yield Entry("twin", "file", 0o644, bytes(index * 7 % 251 for index in range(3 * block + 7)))
-    for number in range(2000):
+    for number in range(1000):
         yield Entry(f"many/{number:05}", "file", 0o644, b"%d" % (number % 50))
 
 
