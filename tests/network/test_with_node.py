@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from hatch_aleph.artifact import hash_file
 from hatch_aleph.errors import NetworkError, RejectedError
 from hatch_aleph.local.node.limits import Limits
 from hatch_aleph.network import (
@@ -19,7 +20,6 @@ from hatch_aleph.network import (
     aggregate_content,
     choose_engine,
     forget_content,
-    hash_file,
     load_account,
     sign_message,
     store_content,
