@@ -38,7 +38,21 @@ _PYTHON = click.option(
 @click.option("--reload", "watch", is_flag=True, help="Build and start again when a file of the project changes.")
 @click.option("--bare", is_flag=True, help="Without the entry adapter, to see what it cures.")
 @click.option("--no-build", is_flag=True, help="Serve what is in dist/ without building it.")
-def serve(shared: Common, *, port: int, python: Path | None, watch: bool, bare: bool, no_build: bool) -> None:
+@click.option(
+    "--runtime-image",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Run it in this image of the runtime, under its own init (Linux, root).",
+)
+def serve(
+    shared: Common,
+    *,
+    port: int,
+    python: Path | None,
+    watch: bool,
+    bare: bool,
+    no_build: bool,
+    runtime_image: Path | None,
+) -> None:
     """Build the project and run it here, as the VM would: same Python, same paths, same quirks."""
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.build import build_artifact
@@ -55,7 +69,8 @@ def serve(shared: Common, *, port: int, python: Path | None, watch: bool, bare: 
         from hatch_aleph.local.host import built
 
         artifact = build()
-        return _bare(await built(artifact), artifact) if bare else await built(artifact)
+        program = await built(artifact, runtime=runtime_image)
+        return _bare(program, artifact) if bare else program
 
     async def changed() -> ProgramSpec:
         while True:

@@ -36,7 +36,7 @@ class ImageMachine(Machine):
             raise GuestError(
                 "a runtime image can only be run by root on Linux, where the kernel mounts it",
                 where=str(self.spec.runtime),
-                hint="Without --runtime-image the program runs in this machine's Python.",
+                hint="Without the image the program runs in this machine's Python.",
             )
         self._hello: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         return await launch(self.spec, self._place, self.limits, image_plan)

@@ -57,10 +57,9 @@ def measure_imports(spec: ProgramSpec, place: Place) -> list[ImportCost]:
 
 
 async def _run(spec: ProgramSpec, place: Place) -> tuple[list[str], int]:
-    # A local import may raise for want of memory only: what is measured is time.
-    launched = await launch(replace(spec, seconds=60), place, Limits(), measure=spec.entrypoint)
+    launched = await launch(spec, place, Limits(), measure=spec.entrypoint)
     try:
-        output = await asyncio.wait_for(_read_all(launched), spec.seconds + Limits().configuration)
+        output = await asyncio.wait_for(_read_all(launched), Limits().configuration)
         return output.decode("utf-8", "replace").splitlines(), await launched.process.wait()
     finally:
         with contextlib.suppress(ProcessLookupError):

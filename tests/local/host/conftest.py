@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 import textwrap
@@ -74,15 +75,26 @@ def image(tmp_path):
     return make
 
 
+def isolated(kind: str) -> isolation.Isolation:
+    """Return one kind of isolation, or skip where it is not possible."""
+    found = isolation.probe()
+    if kind == "mapped":
+        return isolation.NONE
+    if not found.walls or (kind == "kernel" and not found.kernel_images):
+        pytest.skip("not possible here")
+    return found if kind == "kernel" else isolation.Isolation(walls=True, user=True)
+
+
 @pytest.fixture(params=["kernel", "user", "mapped"])
 def walls(request):
     """Each isolation that works here: with the kernel's own mounts, in a user namespace, and none."""
-    found = isolation.probe()
-    if request.param == "mapped":
-        return isolation.NONE
-    if not found.walls or (request.param == "kernel" and not found.kernel_images):
-        pytest.skip("not possible here")
-    return found if request.param == "kernel" else isolation.Isolation(walls=True, user=True)
+    return isolated(request.param)
+
+
+@pytest.fixture(params=["kernel", "user"])
+def walled(request, place):
+    """A place with real paths, of each kind."""
+    return dataclasses.replace(place, isolation=isolated(request.param))
 
 
 @pytest.fixture

@@ -24,13 +24,6 @@ def commands(*lines: str) -> str:
     return f"COMMANDS = {lines!r}\n{LISTING}"
 
 
-@pytest.fixture
-def walled(place, walls):
-    if not walls.walls:
-        pytest.skip("paths are mapped")
-    return dataclasses.replace(place, isolation=walls)
-
-
 def ask(place, code, volumes=(), **fields):
     spec = ProgramSpec(item_hash="ab" * 32, entrypoint="main:app", code=code, volumes=volumes, **fields)
 
