@@ -141,6 +141,20 @@ def test_changed_code_changes_the_inputs(make_project, tmp_path):
     assert build(root, tmp_path / "a").inputs != first.inputs
 
 
+def times(image: Path) -> set[int]:
+    with SquashFsImage.from_file(str(image)) as reader:
+        return {int(entry.time) for entry in reader if entry.is_file}
+
+
+def test_a_change_of_content_alone_changes_the_files_times(make_project, tmp_path):
+    root = make_project({"main.py": "app = 1"})
+    first = times(tmp_path / "a" / build(root, tmp_path / "a").file)
+    (root / "main.py").write_text("app = 2", "utf-8")
+    second = times(tmp_path / "b" / build(root, tmp_path / "b").file)
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
 @pytest.mark.parametrize(
     ("entrypoint", "expected"),
     [
