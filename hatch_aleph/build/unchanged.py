@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,8 @@ class State:
         now = time.time_ns()
         digest = ""
         if _can_be_told(project):
-            stamps = sorted(_stamps(project.root, destination.absolute(), str(project.pyproject)))
+            found = _stamps(project.root, destination.absolute(), str(project.pyproject))
+            stamps = sorted(islice(found, _MAX_FILES))
             newest = max((stamp[2] for stamp in stamps), default=0)
             if len(stamps) < _MAX_FILES and newest < now - _TICK and all(stamp[1] >= 0 for stamp in stamps):
                 digest = key_of(stamps, project.version, machine_configuration(project.root), _tool())
@@ -129,7 +131,13 @@ def _stamps(root: Path, destination: Path, mentioned: str) -> Iterator[tuple[str
     folders = [str(root)]
     skipped = str(destination)
     while folders:
-        with os.scandir(folders.pop()) as items:
+        current = folders.pop()
+        try:
+            items = os.scandir(current)
+        except OSError:
+            yield current, -1, 0, 0
+            continue
+        with items:
             for item in items:
                 if item.is_dir(follow_symlinks=False):
                     if item.name not in passed and item.path != skipped:

@@ -11,6 +11,7 @@ import csv
 import email.parser
 import hashlib
 import io
+import os
 import posixpath
 import re
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHEBANG = b"#!/usr/bin/python3\n"  # where Debian has it
+_SCRIPT_FOLDERS = ("bin", "Scripts") if os.name == "nt" else ("bin",)
 _NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD"))
 _PYTHON_SHEBANG = re.compile(rb"#!(?:[^\n]*python[^\n]*\n|/bin/sh\n'''exec'[^\n]*\n' '''\n)")
 _SCRIPT = """\
@@ -97,19 +99,20 @@ def _tree(target: Path, info: Path) -> Tree:
     hashes: dict[str, str] = {}
     scripts = dict(_entry_points(info))
     for row in csv.reader(io.StringIO(_text(info / "RECORD"))):
-        path = _inside(row[0]) if row else ""
-        name = posixpath.basename(path)
-        if not path or (posixpath.dirname(path) == info.name and name in _NOTES) or _is_dead(path):
+        inside = _inside(row[0]) if row else ""
+        folder, _, name = inside.rpartition("/")
+        path = f"bin/{name}" if folder in _SCRIPT_FOLDERS else inside
+        if not path or (folder == info.name and name in _NOTES) or _is_dead(path):
             continue
-        if posixpath.dirname(path) == "bin" and name.removesuffix(".exe") in scripts:
+        if folder in _SCRIPT_FOLDERS and name.removesuffix(".exe") in scripts:
             continue
-        file = target / path
+        file = target / inside
         if not file.is_file():
             continue
         executable = bool(file.stat().st_mode & 0o111)
         hashes[path] = row[1] if len(row) > 1 else ""
         source: Path | bytes = file
-        if posixpath.dirname(path) == "bin":
+        if folder in _SCRIPT_FOLDERS:
             source, executable = _PYTHON_SHEBANG.sub(SHEBANG, file.read_bytes(), count=1), True
             hashes[path] = _record_hash(source)
         entries[path] = Entry(path, "file", 0o755 if executable else 0o644, source)
