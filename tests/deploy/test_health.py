@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.deploy.health import CODE_REF, Answer, Health, HealthCheck
+from hatch_aleph.errors import HealthError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NEW, OLD = "a" * 64, "b" * 64
+
+
+class Host:
+    """Gives answers in turn, the last one for ever; counts time by its sleeps."""
+
+    def __init__(self, *answers: Answer | OSError) -> None:
+        self.answers: Iterator[Answer | OSError] = iter(answers)
+        self.last: Answer | OSError = OSError("none")
+        self.now = 0.0
+        self.urls: list[str] = []
+
+    def __call__(self, url: str, *, timeout: float) -> Answer:
+        assert timeout > 0
+        self.urls.append(url)
+        self.last = next(self.answers, self.last)
+        if isinstance(self.last, OSError):
+            raise self.last
+        return self.last
+
+    def wait(self, check: HealthCheck, code_ref: str | None = None, *urls: str) -> str:
+        health = Health(self, sleep=self.sleep, monotonic=lambda: self.now)
+        return health.wait(urls or ("http://host/vm/x",), check, code_ref)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_what_hosts_say_meanwhile_is_waited_out() -> None:
+    host = Host(OSError("refused"), Answer(500, {}), Answer(503, {}), Answer(502, {}), Answer(204, {}))
+    assert host.wait(HealthCheck("/ready")) == "http://host/vm/x"
+    assert host.urls == ["http://host/vm/x/ready"] * 5
+
+
+def test_an_answer_of_the_old_code_does_not_count() -> None:
+    host = Host(Answer(200, {CODE_REF: OLD}), Answer(200, {CODE_REF: OLD}), Answer(200, {CODE_REF: NEW}))
+    host.wait(HealthCheck(), NEW)
+    assert len(host.urls) == 3
+    with pytest.raises(HealthError, match="still runs the code b"):
+        Host(Answer(200, {CODE_REF: OLD})).wait(HealthCheck(timeout=9), NEW)
+
+
+def test_the_status_that_is_asked_for_is_the_only_one() -> None:
+    Host(Answer(200, {}), Answer(404, {})).wait(HealthCheck(status=404))
+    with pytest.raises(HealthError, match="answers 200 where 204 was expected"):
+        Host(Answer(200, {})).wait(HealthCheck(status=204, timeout=5))
+
+
+def test_at_the_deadline_the_last_reason_is_told() -> None:
+    host = Host(Answer(500, {}, "Traceback: KeyError"))
+    with pytest.raises(HealthError, match=r"within 30 s: it answers 500.*KeyError") as raised:
+        host.wait(HealthCheck("/a", timeout=30))
+    assert raised.value.where == "http://host/vm/x/a"
+    assert host.now <= 30
+
+
+def test_the_first_url_that_answers_is_returned() -> None:
+    host = Host(OSError("no such name"), Answer(200, {}))
+    assert host.wait(HealthCheck(), None, "http://one", "http://two") == "http://two"
