@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import sys
-import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,6 +238,8 @@ def _environment(plan: dict[str, Any]) -> dict[str, str]:
 
 def _terminal() -> tuple[int, int]:
     """Open a terminal for the machine's console, as the VM has one, that leaves line ends alone."""
+    import termios  # not on Windows, where the error that says so must be reached
+
     terminal, screen = os.openpty()
     attributes = termios.tcgetattr(screen)
     attributes[1] &= ~termios.OPOST
