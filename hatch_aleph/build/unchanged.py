@@ -161,7 +161,8 @@ def _tool() -> list[Any]:
     """Return the state of this tool: version, files, and the folders that other plugins are installed in."""
     own = Path(__file__).parents[1]
     files = [_stamp(file) for file in sorted(own.rglob("*.py"))]
-    return [__version__, sys.version, files, [[path, _stamp(Path(path))] for path in sys.path]]
+    installed = [path for path in sys.path if path.endswith("-packages")]  # site-, or Debian's dist-packages
+    return [__version__, sys.version, files, [[path, _stamp(Path(path))] for path in installed]]
 
 
 def _stamp(file: Path) -> list[int] | None:
