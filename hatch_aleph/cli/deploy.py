@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -145,7 +146,8 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
     from hatch_aleph.deploy.target import Target
     from hatch_aleph.network.domains import required_records
 
-    with shared.client() as client:
+    steps = Steps(shared.output)
+    with shared.client() as client, contextlib.closing(steps):
         artifact = choice.artifact(shared, client)
         account = account_of(shared, artifact)
         deployer = Deployer(
@@ -153,7 +155,7 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
             account=account,
             folder=state_folder(shared, folder),
             options=options,
-            observer=Steps(shared.output),
+            observer=steps,
         )
         try:
             outcome = deployer.deploy(artifact)

@@ -33,7 +33,7 @@ def _rows(plan: Plan) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         (step.role, _action(step), f"{step.size / 1e6:.2f} MB", _upload(step)) for step in plan.images
     ]
-    program = plan.program.action + (f" {plan.program.item_hash}" if plan.program.item_hash else "")
+    program = plan.program.action + (f" {plan.program.item_hash[:10]}…" if plan.program.item_hash else "")
     rows.append(("program", program, "", ""))
     rows += [("program", f"forget {item_hash}, once the new one answers", "", "") for item_hash in plan.forget]
     rows += [("domain", f"attach {domain}", "", "") for domain in plan.domains]

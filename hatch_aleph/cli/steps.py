@@ -33,6 +33,10 @@ class Steps:
         self._began = 0.0
         self._told = 0.0
 
+    def close(self) -> None:
+        """Take away a bar that an error has left."""
+        self._bar.close()
+
     def step(self, name: str, **facts: object) -> None:
         """Tell that a step begins."""
         self._output.event("step", step=name, **facts)
