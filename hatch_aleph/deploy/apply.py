@@ -6,33 +6,24 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.applying import Applying, Outcome
 from hatch_aleph.deploy.checks import check_acceptable, check_by_hooks
-from hatch_aleph.deploy.content import program_content
-from hatch_aleph.deploy.domains import attach_domains
-from hatch_aleph.deploy.health import Health, HealthCheck
-from hatch_aleph.deploy.journal import Journal, Run
-from hatch_aleph.deploy.naming import image_notes
+from hatch_aleph.deploy.health import Health
+from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.deploy.observer import Observer, Silent
 from hatch_aleph.deploy.plan import Plan, check_reviewed
-from hatch_aleph.deploy.revert import forget, revert
 from hatch_aleph.deploy.sender import PATIENCE
-from hatch_aleph.deploy.session import DEFAULT_CHANNEL, Opener, Session
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.deploy.session import DEFAULT_CHANNEL, Opener
+from hatch_aleph.errors import PlanError
 from hatch_aleph.hookspecs import hooks
-from hatch_aleph.network.messages import store_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from hatch_aleph.artifact import Artifact, Image
-    from hatch_aleph.deploy.plan import ImageStep
-    from hatch_aleph.deploy.state import State
+    from hatch_aleph.artifact import Artifact
     from hatch_aleph.deploy.target import Target
     from hatch_aleph.network.accounts import Account
-    from hatch_aleph.network.messages import MessageType
-
-SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True)
@@ -56,25 +47,6 @@ class Options:
     rollback: bool = True
     allow_data_loss: bool = False
     patience: float = PATIENCE
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a deployment has come to.
-
-    Attributes:
-        plan: What was carried out.
-        item_hash: Of the program.
-        urls: Where it answers, the one that was asked first.
-        resumed: Messages of an earlier run that were seen through.
-        sent: Type and item hash of each message that was delivered.
-    """
-
-    plan: Plan
-    item_hash: str
-    urls: tuple[str, ...]
-    resumed: int = 0
-    sent: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -132,7 +104,7 @@ class Deployer:
                 return Outcome(plan, item_hash, self.target.urls(item_hash), session.resumed)
             plan = self.target.told(plan, manifest, state)
             self._check(artifact, plan)
-            return _Apply(self, artifact, plan, state, session)()
+            return Applying(self, artifact, plan, state, session)()
 
     def _check(self, artifact: Artifact, plan: Plan) -> None:
         """Do everything that can fail before anything is sent."""
@@ -141,7 +113,6 @@ class Deployer:
         plan.check_safe(allow_data_loss=self.options.allow_data_loss)
         check_acceptable(plan, artifact.manifest, now=self.clock())
         check_by_hooks(self.hooks, artifact, plan)
-        _ask_plugins(artifact, plan)
         verify_images(artifact, plan)
         if plan.publishes and self.options.inspect:
             self.observer.step("scan")
@@ -153,135 +124,6 @@ class Deployer:
             self.options.smoke(artifact)
             self.observer.done("smoke")
         self.hooks.aleph_before_publish(artifact=artifact)
-
-
-class _Apply:
-    """One application of one plan."""
-
-    def __init__(self, deployer: Deployer, artifact: Artifact, plan: Plan, state: State, session: Session) -> None:
-        self._target = deployer.target
-        self._options = deployer.options
-        self._health = deployer.health
-        self._observer = deployer.observer
-        self._hooks = deployer.hooks
-        self._artifact = artifact
-        self._manifest = artifact.manifest
-        self._plan = plan
-        self._state = state
-        self._journal = session.journal
-        self._sender = session.sender
-        self._resumed = session.resumed
-        self._sent: list[tuple[str, str]] = []
-
-    def __call__(self) -> Outcome:
-        hooks().aleph_before_publish(artifact=self._artifact)
-        self._journal.begin(self._baseline())
-        refs, code_ref = self._volumes()
-        item_hash = self._program(refs)
-        urls = self._answer(item_hash, code_ref)
-        self._hooks.aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=urls[0])
-        if self._plan.domains:
-            sent = attach_domains(self._target.client, self._sender, self._plan.owner, self._plan.domains, item_hash)
-            self._note(sent, "AGGREGATE")
-        if self._plan.forget:
-            self._observer.step("forget", hashes=list(self._plan.forget))
-            self._note(forget(self._target, self._sender, self._plan.forget, SUPERSEDED), "FORGET")
-        self._sender.drop_leftovers()
-        self._journal.end()
-        hooks().aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=urls[0])
-        return Outcome(self._plan, item_hash, urls, self._resumed, tuple(self._sent))
-
-    def _baseline(self) -> Run:
-        """Return what was live before: the program that answers now, with the contents that it has."""
-        superseded = [program for program in self._state.programs if program.item_hash in self._plan.forget]
-        kept = [program for program in self._state.programs if program.item_hash not in self._plan.forget]
-        # A kept program beside superseded ones has not taken over yet, so it is not what one would go back to.
-        program = next(iter([*superseded, *kept]), None)
-        images: dict[str, str] = {}
-        for image in self._manifest.images if program else ():
-            volume = self._state.volume_of(program, image.role, image.mount)  # type: ignore[arg-type] # not None here
-            if volume:
-                images[image.role] = volume.current.item_hash
-        return Run(self._target.node, program.item_hash if program else None, images)
-
-    def _volumes(self) -> tuple[dict[str, str], str]:
-        """Publish what has to be published; return the refs by role, and the STORE whose code is to run."""
-        refs: dict[str, str] = {}
-        code_ref = ""
-        # Code last: while code and packages differ the adapter answers 503, and code is quick to send.
-        for step in sorted(self._plan.images, key=lambda step: step.role == "code"):
-            volume = self._state.volumes.get(step.ref or "")
-            newest = self._publish(step) if step.sends else (volume.current.item_hash if volume else "")
-            refs[step.role] = step.ref or newest
-            if step.role == "code":
-                code_ref = newest
-        return refs, code_ref
-
-    def _publish(self, step: ImageStep) -> str:
-        image: Image = next(image for image in self._manifest.images if image.role == step.role)
-        volume = self._state.volumes.get(step.ref or "")
-        content = store_content(
-            self._plan.owner,
-            step.file_hash,
-            step.engine,
-            time=0.0,
-            payment=self._manifest.settings.get("payment"),
-            ref=step.ref,
-            metadata=image_notes(image, self._manifest),
-            tags=(self._plan.tag,),
-        )
-        del content["time"]  # the sender's to say
-        return self._deliver(
-            "STORE",
-            content,
-            after=volume.current.time if volume else 0.0,
-            file=self._artifact.file(image) if step.upload else None,
-        )
-
-    def _program(self, refs: Mapping[str, str]) -> str:
-        if self._plan.program.action == "unchanged":
-            return str(self._plan.program.item_hash)
-        content = program_content(self._manifest, refs, owner=self._plan.owner, tag=self._plan.tag)
-        newest = max((program.time for program in self._state.programs), default=0.0)
-        return self._deliver("PROGRAM", content, after=newest)
-
-    def _answer(self, item_hash: str, code_ref: str) -> tuple[str, ...]:
-        urls = self._target.urls(item_hash)
-        check = HealthCheck.from_settings(dict(self._manifest.settings.get("health") or {}))
-        self._observer.step("health", url=urls[0] + check.path)
-        try:
-            answered = self._health.wait(urls, check, code_ref or None)
-        except HealthError as error:
-            if not self._options.rollback:
-                error.hint = "It was kept as asked; deploy again to try once more, or `rollback`."
-                raise
-            error.hint = revert(self._target, self._sender, self._journal, item_hash, self._manifest)
-            raise
-        self._observer.done("health", url=answered)
-        return (answered, *(url for url in urls if url != answered))
-
-    def _deliver(
-        self, type_: MessageType, content: Mapping[str, Any], *, after: float = 0.0, file: Path | None = None
-    ) -> str:
-        message = self._sender.deliver(type_, content, after=after, file=file)
-        self._note(message.item_hash, type_)
-        return message.item_hash
-
-    def _note(self, item_hash: str | None, type_: str) -> None:
-        if item_hash is not None:
-            self._sent.append((type_, item_hash))
-
-
-def _ask_plugins(artifact: Artifact, plan: Plan) -> None:
-    """Let plugins of others refuse a plan.
-
-    Raises:
-        PlanError: With the reasons that they gave.
-    """
-    given = hooks().aleph_check_plan(artifact=artifact, changes=plan.to_json())
-    reasons = [reason for each in given for reason in each]
-    if reasons:
-        raise PlanError("a plugin refuses this plan:\n" + "\n".join(f"  {each}" for each in reasons), where=plan.tag)
 
 
 def verify_images(artifact: Artifact, plan: Plan) -> None:

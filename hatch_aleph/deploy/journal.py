@@ -107,6 +107,10 @@ class Journal:
             self._run = None
             self._save()
 
+    def knows(self, item_hash: str) -> bool:
+        """Tell whether a message was signed here, as far back as outcomes are kept."""
+        return item_hash in self._entries or any(each["item_hash"] == item_hash for each in self._outcomes)
+
     def find(self, intent: str, *, after: float) -> Entry | None:
         """Return an open message that says the same and is later than a time."""
         return next(

@@ -77,3 +77,27 @@ def test_no_rollback_keeps_an_update_that_does_not_answer(rig: Rig) -> None:
     again = rig.deploy(second)
     assert not again.plan.has_changes
     assert rig.host.asked
+
+
+def test_the_way_back_leads_to_the_last_content_that_answered(rig: Rig) -> None:
+    rig.deploy(rig.artifact())
+    for number in (2, 3):
+        bad = rig.artifact(code=b"bad %d" % number, settings={"health": {"timeout-seconds": 1}})
+        rig.host.broken.add(bad.manifest.images[0].sha256)
+        with pytest.raises(HealthError):
+            rig.deploy(bad, rollback=number == 3)
+    assert not rig.deploy(rig.artifact()).plan.has_changes
+
+
+def test_the_way_back_never_undoes_what_another_machine_has_deployed_since(rig: Rig) -> None:
+    rig.deploy(rig.artifact())
+    bad = rig.artifact(code=b"bad", settings={"health": {"timeout-seconds": 1}})
+    rig.host.broken.add(bad.manifest.images[0].sha256)
+    with pytest.raises(HealthError):
+        rig.deploy(bad, rollback=False)
+    rig.deploy(rig.artifact(code=b"good"), state="another-machine")
+    worse = rig.artifact(code=b"worse", settings={"health": {"timeout-seconds": 1}})
+    rig.host.broken.add(worse.manifest.images[0].sha256)
+    with pytest.raises(HealthError):
+        rig.deploy(worse)
+    assert not rig.deploy(rig.artifact(code=b"good"), state="another-machine").plan.has_changes
