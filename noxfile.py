@@ -53,7 +53,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on each Python."""
     session.install("-e", ".[deploy]", "--group", "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ["-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile"]))
 
 
 @nox.session

@@ -40,7 +40,8 @@ def demo(folder: Path, *, keep: bool) -> None:
         "ALEPH_PRIVATE_KEY_FILE": str(folder / "account.key"),
         "PYTHONUNBUFFERED": "1",
     }
-    for name in ("VIRTUAL_ENV", "HATCH_ENV_ACTIVE", "PYTHONPATH"):
+    # What runs this script may have chosen an environment for uv; Hatch makes its own.
+    for name in ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "HATCH_ENV_ACTIVE", "PYTHONPATH"):
         environment.pop(name, None)
     port = free_port()
     url = f"http://127.0.0.1:{port}"

