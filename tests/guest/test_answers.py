@@ -50,6 +50,7 @@ def test_the_hosts_dropped_headers_are_dropped_with_their_effect():
         (RAW_DEFLATE.compress(b"text") + RAW_DEFLATE.flush(), [b"deflate"]),
         (gzip.compress(zlib.compress(b"text")), [b"deflate", b"gzip"]),
     ],
+    ids=["gzip", "two members", "deflate", "raw deflate", "twice"],
 )
 def test_compression_is_undone(body, encodings):
     assert decode(body, encodings) == b"text"
