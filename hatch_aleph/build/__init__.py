@@ -99,6 +99,7 @@ def build_artifact(
     def compiled(entries: list[Entry]) -> list[Entry]:
         return compile_entries(entries, "/opt/code", runtime, notice=noticed)
 
+    cautions: list[str] = []
     try:
         check_program(project, settings, runtime)
         code = build_code(
@@ -111,6 +112,7 @@ def build_artifact(
             vendored=vendored,
             compile_entries=compiled,
             metadata=metadata,
+            caution=_both(cautions.append, noticed),
         )
     finally:  # what is wrong with the dependencies is told first, and nothing runs on behind a failure
         packages = aside.result()
@@ -121,7 +123,7 @@ def build_artifact(
         runtime,
         images=images,
         distributions=packages.distributions,
-        warnings=packages.warnings,
+        warnings=(*packages.warnings, *cautions),
     )
     path = destination / f"{stem}{SUFFIX}"
     try:
@@ -132,6 +134,14 @@ def build_artifact(
     if not told:  # what was said is to be said again
         state.keep(artifact, until=packages.until)
     return artifact
+
+
+def _both(first: Callable[[str], None], second: Callable[[str], None]) -> Callable[[str], None]:
+    def tell(text: str) -> None:
+        first(text)
+        second(text)
+
+    return tell
 
 
 def _register_runtimes() -> None:

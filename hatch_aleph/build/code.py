@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import Image, hash_file
+from hatch_aleph.build.cautions import cautions
+from hatch_aleph.build.entries import content_of
 from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.build.selection import command_file, plain_modules, selected
 from hatch_aleph.build.wheel import build_wheel, wheel_entries
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 FORMAT = 2  # raised whenever the same inputs give another image
 ADAPTER = "aleph_entry"
+# Hosts refuse larger archives: src/aleph/vm/controllers/firecracker/program.py in aleph-im/aleph-vm.
+MAX_ZIP = 10_000_000
 
 
 def build_code(
@@ -41,6 +45,7 @@ def build_code(
     vendored: Callable[[str], bool],
     compile_entries: Callable[[list[Entry]], list[Entry]],
     metadata: Any = None,
+    caution: Callable[[str], None] = lambda _: None,
 ) -> Image:
     """Write the code image.
 
@@ -55,6 +60,7 @@ def build_code(
         vendored: Tells whether the packages image holds a module.
         compile_entries: Gives the bytecode of entries, to be added to them.
         metadata: hatchling's metadata when hatchling is calling.
+        caution: Told what will not work in the guest as it does elsewhere.
 
     Raises:
         ProjectError: When the project cannot be built or holds nothing to run.
@@ -66,6 +72,8 @@ def build_code(
     refuse_secret_files(entries, settings.secrets.allow, where=str(project.root))
     inputs = packages_inputs()
     _check_entrypoint(project, settings, entries, vendored)
+    for each in cautions(settings, entries):
+        caution(each)
     if settings.adapter:
         entries.extend(adapter_entries(settings, inputs))
     entries = _unique(project, entries)
@@ -76,6 +84,7 @@ def build_code(
     if bare_executable:
         image = destination / f"{stem}-code.zip"
         write_zip(entries, image)
+        _check_zip_size(image)
     else:
         image = destination / f"{stem}-code.squashfs"
         options = Options(codec=settings.compression.codec, level=settings.compression.level, time=_time_of(digest))
@@ -94,6 +103,17 @@ def build_code(
         size=hashes.size,
         inputs=digest,
     )
+
+
+def _check_zip_size(image: Path) -> None:
+    size = image.stat().st_size
+    if size > MAX_ZIP:
+        image.unlink()
+        raise ImageError(
+            f"a bare executable's archive has at most {MAX_ZIP:,} bytes, and this has {size:,}",
+            where=str(image),
+            hint="Leave the adapter on, or select fewer files.",
+        )
 
 
 def _project_entries(project: Project, settings: Settings, folder: Path, metadata: Any) -> list[Entry]:
@@ -173,15 +193,9 @@ def _unique(project: Project, entries: list[Entry]) -> list[Entry]:
     found: dict[str, Entry] = {}
     for entry in entries:
         other = found.setdefault(entry.path, entry)
-        if other is not entry and _bytes(other) != _bytes(entry):
+        if other is not entry and content_of(other) != content_of(entry):
             raise ProjectError(f"two different files would both be {entry.path} in the image", where=str(project.root))
     return [found[path] for path in sorted(found)]
-
-
-def _bytes(entry: Entry) -> bytes:
-    if isinstance(entry.source, bytes):
-        return entry.source
-    return entry.source.read_bytes() if entry.source else b""
 
 
 def _time_of(digest: str) -> int:
@@ -199,7 +213,7 @@ def _digest(entries: list[Entry], settings: Settings, runtime: Runtime) -> str:
     head = f"code {FORMAT} {compression.codec} {library} {compression.level} {runtime.python}\n"
     digest = hashlib.sha256(head.encode())
     for entry in entries:
-        content = hashlib.sha256(_bytes(entry)).hexdigest()
+        content = hashlib.sha256(content_of(entry)).hexdigest()
         digest.update(f"{entry.path!r} {entry.mode:o} {content}\n".encode())
     return digest.hexdigest()
 
@@ -215,7 +229,7 @@ def write_zip(entries: list[Entry], image: Path) -> None:
                 item = zipfile.ZipInfo(entry.path)
                 item.external_attr = (0o100000 | entry.mode) << 16
                 item.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(item, _bytes(entry))
+                archive.writestr(item, content_of(entry))
         temporary.replace(image)
     except OSError as error:
         temporary.unlink(missing_ok=True)

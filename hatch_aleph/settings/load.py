@@ -140,6 +140,11 @@ def _check(settings: Settings, where: str, problems: list[str], *, packages: boo
     limit = {"zstd": 22, "gzip": 9, "xz": 9}[settings.compression.codec]
     if settings.compression.level and settings.compression.level > limit:
         problems.append(f"{where}.compression.level: {settings.compression.codec} has levels 1 to {limit}")
+    if settings.interface == "executable" and not settings.adapter and not settings.internet:
+        problems.append(
+            f"{where}.internet: without it the guest's own executable mode is out of reach; set internet = true, or "
+            "leave the adapter on"
+        )
     _check_variables(settings, where, problems)
     _check_volumes(settings, where, problems, packages=packages)
 

@@ -11,7 +11,7 @@ from PySquashfsImage import SquashFsImage
 
 from hatch_aleph import runtimes
 from hatch_aleph.build.code import build_code
-from hatch_aleph.errors import ProjectError, SettingsError
+from hatch_aleph.errors import ImageError, ProjectError, SettingsError
 from hatch_aleph.project import load_project
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def build(root: Path, destination: Path, **options):
         packages_inputs=lambda: "",
         vendored=options.get("vendored", lambda _: False),
         compile_entries=lambda _: [],
+        caution=options.get("caution", lambda _: None),
     )
 
 
@@ -196,7 +197,9 @@ def test_two_files_for_one_path(make_project, tmp_path):
 def test_a_bare_executable_is_a_zip(make_project, tmp_path):
     root = make_project({"run.sh": "#!/bin/sh\n"})
     file = root / "pyproject.toml"
-    text = file.read_text("utf-8").replace('"main:app"', '"run.sh"\ninterface = "executable"\nadapter = false')
+    text = file.read_text("utf-8").replace(
+        '"main:app"', '"run.sh"\ninterface = "executable"\nadapter = false\ninternet = true'
+    )
     file.write_text(text, "utf-8")
     image = build(root, tmp_path / "dist")
     assert image.encoding == "zip"
@@ -225,3 +228,35 @@ def test_files_that_are_secrets_by_their_name_stop_the_build(make_project, tmp_p
     file.write_text(file.read_text("utf-8") + allow, "utf-8")
     image = build(root, tmp_path / "dist")
     assert {"conf/server.key", "my_api/.env"} <= names(tmp_path / "dist" / image.file)
+
+
+@pytest.mark.parametrize(
+    ("code", "extra", "expected"),
+    [
+        ('@app.websocket("/ws")\nasync def ws(socket): ...\n', "", ["carry no websockets, which main.py would serve"]),
+        ('routes = [WebSocketRoute("/ws", ws)]', "", ["carry no websockets, which main.py would serve"]),
+        ("app = None  # no websocket here", "", []),
+        ("app = None", "adapter = false", ["meets the guest's own calling convention"]),
+    ],
+)
+def test_what_will_not_work_in_the_guest_is_told(make_project, tmp_path, code, extra, expected):
+    root = make_project({"main.py": code})
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text("utf-8") + extra + "\n", "utf-8")
+    told: list[str] = []
+    build(root, tmp_path / "dist", caution=told.append)
+    assert len(told) == len(expected)
+    assert all(part in line for part, line in zip(expected, told, strict=True))
+
+
+def test_a_bare_executable_too_large_for_the_host(make_project, tmp_path):
+    root = make_project()
+    (root / "server").write_bytes(os.urandom(10_000_001))
+    file = root / "pyproject.toml"
+    text = file.read_text("utf-8").replace(
+        '"main:app"', '"server"\ninterface = "executable"\nadapter = false\ninternet = true'
+    )
+    file.write_text(text, "utf-8")
+    with pytest.raises(ImageError, match="at most 10,000,000 bytes"):
+        build(root, tmp_path / "dist")
+    assert not list((tmp_path / "dist").iterdir())

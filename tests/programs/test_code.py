@@ -104,7 +104,7 @@ def test_an_executable_goes_with_the_adapter_in_an_image(app):
 def test_a_bare_executable_goes_as_a_zip(app):
     folder = app(**{"run.sh": "#!/bin/sh\n"})
     (folder / "run.sh").chmod(0o755)
-    code, _ = prepare(folder, "run.sh", adapter=False)
+    code, _ = prepare(folder, "run.sh", adapter=False, internet=True)
     with zipfile.ZipFile(code.file) as archive:
         assert archive.namelist() == ["main.py", "run.sh"]
         assert archive.getinfo("run.sh").external_attr >> 16 & stat.S_IXUSR

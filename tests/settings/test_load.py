@@ -82,6 +82,10 @@ def test_compute_units_are_vcpus_and_memory():
             "tool.aleph.volumes.ephemeral[0]: hosts do not implement ephemeral volumes",
         ),
         ({"entrypoint": "a:b", "compute-units": 1, "memory": 512}, "say either compute-units, or vcpus and memory"),
+        (
+            {"entrypoint": "run.sh", "interface": "executable", "adapter": False},
+            "tool.aleph.internet: without it the guest's own executable mode is out of reach",
+        ),
         ({"entrypoint": "a:b", "variables": {"A=B": "x"}}, "tool.aleph.variables.A=B: a name has"),
         ({"entrypoint": "a:b", "variables": {"A": "x" * 4097}}, "tool.aleph.variables.A: a value has at most 4096"),
         ({"entrypoint": "a:b", "payment": {"type": "credits"}}, "tool.aleph.payment.type: expected one of credit"),
