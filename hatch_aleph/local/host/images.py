@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from pathlib import Path
 
+from hatch_aleph.artifact import sha256_of
 from hatch_aleph.errors import GuestError
-
-_CHUNK = 1024 * 1024
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def unpacked(image: Path, cache: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hatch_aleph.local.node.ending import end_message
 from hatch_aleph.local.node.limits import GRACE_SECONDS
 
 if TYPE_CHECKING:
@@ -48,25 +49,6 @@ def _remove_unpaid(books: Books, now: int) -> list[str]:
         if until is not None and int(until) >= now:
             continue
         size = books.library.size(row["content_item_hash"]) if row["content_item_hash"] else None
-        database.insert(
-            "ended",
-            item_hash=item_hash,
-            status="removed",
-            type=row["type"],
-            chain=row["chain"],
-            sender=row["sender"],
-            signature=row["signature"],
-            item_type=row["item_type"],
-            time=row["time"],
-            channel=row["channel"],
-            owner=row["owner"],
-            payment_type=row["payment_type"] or "hold",
-            size=size,
-            ended_at=now,
-        )
-        database.run("UPDATE statuses SET status = 'removed' WHERE item_hash = ?", item_hash)
-        for table in ("messages", "tags", "costs", "machines", "machine_refs"):
-            database.run(f"DELETE FROM {table} WHERE item_hash = ?", item_hash)  # noqa: S608 - our own names
-        database.run("DELETE FROM facts WHERE name = ?", f"removing:{item_hash}")
+        end_message(database, row, "removed", size=size, ended_at=now)
         removed.append(item_hash)
     return removed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
+from hatch_aleph.local.node.ending import end_message
 from hatch_aleph.local.node.ledger import message_of, read_content
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError, RetryMessageError
 from hatch_aleph.local.node.rules import Books, Rules
@@ -74,27 +75,8 @@ class ForgetRules(Rules):
                 continue
             size = self.books.library.size(row["content_item_hash"]) if row["content_item_hash"] else None
             self._others[row["type"]].forget(read_content(message_of(row)), now)
-            database.insert(
-                "ended",
-                item_hash=target,
-                status="forgotten",
-                type=row["type"],
-                chain=row["chain"],
-                sender=row["sender"],
-                signature=row["signature"],
-                item_type=row["item_type"],
-                time=row["time"],
-                channel=row["channel"],
-                owner=row["owner"],
-                payment_type=row["payment_type"] or "hold",
-                size=size,
-                ended_at=message.time,
-                forgotten_by=json.dumps([message.item_hash]),
-            )
-            database.run("UPDATE statuses SET status = 'forgotten' WHERE item_hash = ?", target)
-            for table in ("messages", "tags", "costs"):
-                database.run(f"DELETE FROM {table} WHERE item_hash = ?", target)  # noqa: S608 - our own names
-            database.run("DELETE FROM facts WHERE name = ?", f"removing:{target}")
+            forgotten_by = json.dumps([message.item_hash])
+            end_message(database, row, "forgotten", size=size, ended_at=message.time, forgotten_by=forgotten_by)
 
     def _targets(self, message: Message) -> list[str]:
         content = cast("ForgetContent", message.parsed)
