@@ -47,16 +47,28 @@ def find(minor: str, *, memory: Path | None = None, environ: Mapping[str, str] =
     remembered = _recall(memory, minor, key)
     if remembered is not None:
         return remembered
-    chosen = _newest(minor, _candidates(minor, environ)) or _newest(minor, [Path(sys.executable)])
+    candidates = list(dict.fromkeys(_candidates(minor, environ)))
+    scripts = [each for each in candidates if _is_script(each)]
+    programs = [each for each in candidates if each not in scripts]
+    # A version manager's shims are slow to ask, and most lead to what is found without them.
+    chosen = _newest(minor, programs) or _newest(minor, scripts) or _newest(minor, [Path(sys.executable)])
     if chosen is not None:
         _remember(memory, minor, key, chosen)
     return chosen
 
 
+def _is_script(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2) == b"#!"
+    except OSError:
+        return True
+
+
 def _newest(minor: str, candidates: Iterable[Path]) -> Interpreter | None:
     found = [
         interpreter
-        for interpreter in map(ask, dict.fromkeys(candidates))
+        for interpreter in map(ask, candidates)
         if interpreter is not None and interpreter.version.rpartition(".")[0] == minor
     ]
     # The path decides between two of one version, so that the choice is the same each time.

@@ -44,6 +44,16 @@ def test_the_newest_of_all_places_is_taken(tmp_path: Path, environ: dict[str, st
     assert interpreters.find("3.7", environ=environ) == interpreters.Interpreter(newest, "3.7.16")
 
 
+def test_a_shim_is_asked_only_when_nothing_else_is_there(tmp_path: Path, environ: dict[str, str]) -> None:
+    shim(tmp_path / "bin", RUNNING, f"cpython {RUNNING}.99 final")
+    real = tmp_path / f"pyenv/versions/{RUNNING}.1/bin/python{RUNNING}"
+    real.parent.mkdir(parents=True)
+    real.symlink_to(sys.executable)
+    found = interpreters.find(RUNNING, environ=environ)
+    assert found is not None
+    assert found.path == real
+
+
 @pytest.mark.parametrize("answer", ["pypy 3.7.9 final", "cpython 3.7.9 candidate", "cpython 3.8.1 final", "nonsense"])
 def test_what_is_no_such_cpython_is_passed_over(tmp_path: Path, environ: dict[str, str], answer: str) -> None:
     shim(tmp_path / "bin", "3.7", answer)

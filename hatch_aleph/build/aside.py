@@ -31,6 +31,11 @@ class Aside(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
             self._error = error
 
+    @property
+    def done(self) -> bool:
+        """Whether ``result`` would not wait."""
+        return not self._thread.is_alive()
+
     def result(self) -> T:
         """Wait for what the call returns, or raise what it raised."""
         self._thread.join()

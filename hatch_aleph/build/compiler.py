@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, final
 
 from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.squashfs.pool import processors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ class Compiler:
 
     def __init__(self, interpreter: Interpreter, workers: int | None = None) -> None:
         self._interpreter = interpreter
-        self._count = workers or _processors()
+        self._count = workers or processors()
         self._queue: SimpleQueue[tuple[Batch, Sequence[int]] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._stopped = False
@@ -201,9 +202,3 @@ def _pieces(sources: Sequence[Path | bytes]) -> list[list[int]]:
         pieces[-1].append(index)
         room = 0 if alone else room - 1
     return pieces
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

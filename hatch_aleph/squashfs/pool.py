@@ -60,7 +60,7 @@ class Pool:
     """
 
     def __init__(self, workers: int | None, make_worker: Callable[[], Worker]) -> None:
-        self.workers = workers or _processors()
+        self.workers = workers or processors()
         self._make_worker = make_worker
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -96,7 +96,8 @@ class Pool:
                 job.run(worker)
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -12,7 +12,7 @@ from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.packages import FORMAT, PackagesResult, Published
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
-from hatch_aleph.build.packages.resolve import Resolver
+from hatch_aleph.build.packages.resolve import Resolver, idle
 from hatch_aleph.build.packages.uvtool import Uv
 from hatch_aleph.build.packages.vendor import Vendor
 from hatch_aleph.errors import ImageError
@@ -73,17 +73,19 @@ class Assembly:
                 )
                 store = Cache(scratch / "cache")
             uv = Uv(self.project.root, self.runtime, self.interpreter, offline=offline)
-            resolver = Resolver(self.project, self.settings, uv, self.cache, scratch, self.notice)
+            vendor = Vendor(
+                self.settings, self.runtime, self.interpreter, self.options, self.cache, store, uv,
+                scratch / "install", self.progress,
+            )  # fmt: skip
+            # Whoever wants the published image instead has no use for segments.
+            meanwhile = vendor.prepare if self.published is None else idle
+            resolver = Resolver(self.project, self.settings, uv, self.cache, scratch, self.notice, meanwhile)
             lock = resolver.resolve(inputs, locked=locked)
             if not lock.packages:
                 return PackagesResult(None, until=lock.until)
             reused = self._reuse(lock)
             if reused is not None:
                 return reused
-            vendor = Vendor(
-                self.settings, self.runtime, self.interpreter, self.options, self.cache, store, uv,
-                scratch / "install", self.progress,
-            )  # fmt: skip
             vendored = vendor.vendor(lock)
             return self._finish(lock, vendored)
 

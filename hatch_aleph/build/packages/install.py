@@ -58,7 +58,7 @@ def _install(packages: Sequence[Locked], target: Path, uv: Uv) -> None:
     folder.mkdir(parents=True)
     lock = folder / "pylock.toml"
     lock.write_text(pylock_text((each.table for each in packages), "hatch-aleph"), "utf-8")
-    arguments = ["pip", "install", "--quiet", "--no-deps", "--target", str(target), "--requirements", str(lock)]
+    arguments = ["pip", "install", "--no-deps", "--target", str(target), "--requirements", str(lock)]
     # What lies in a folder or a repository may have changed under the same version.
     fresh = [
         f"--{option}={each.name}"

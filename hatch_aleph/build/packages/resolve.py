@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
+from hatch_aleph.build.aside import Aside
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.inputs import is_stale, requirements
 from hatch_aleph.build.packages.lock import TOOL, Lock, made_for, normalize, parse, pylock_text, read_lock
+from hatch_aleph.build.packages.pages import BELIEVED_SECONDS, Pages, believed
 from hatch_aleph.build.packages.uvtool import without_credentials
 from hatch_aleph.errors import DependencyError
 
@@ -19,14 +21,24 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.build.packages.inputs import Inputs
-    from hatch_aleph.build.packages.uvtool import Uv
+    from hatch_aleph.build.packages.uvtool import Outcome, Uv
     from hatch_aleph.project import Project
     from hatch_aleph.settings import Settings
 
-# As long as package indexes let clients believe an answer (PyPI's max-age).
-REMEMBERED_SECONDS = 600
 _PINNED = re.compile(r"([\w.-]+)(?:\[.*?\])?\s*==\s*([^\s;]+)")
+_SELECTED = re.compile(r"^DEBUG Selecting: ([\w.-]+)(?:\[.*?\])?==(\S+) ", re.MULTILINE)
 _STALE = 1  # how `uv export --locked` ends for a lock that does not fit; 2 for everything else
+
+
+class Meanwhile(Protocol):
+    """Gets ready for what the index will probably answer."""
+
+    def __call__(self, guess: Lock, wrong: Callable[[], bool], /) -> None:
+        """Work, and stop early once ``wrong`` says that the index answered something else."""
+
+
+def idle(_guess: Lock, _wrong: Callable[[], bool]) -> None:
+    """Get nothing ready."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class Resolver:
         cache: Remembers resolutions for ten minutes.
         scratch: A folder for intermediate files.
         notice: Told when a lock is stale.
+        meanwhile: Called while an index is asked.
     """
 
     project: Project
@@ -48,6 +61,7 @@ class Resolver:
     cache: Cache
     scratch: Path
     notice: Callable[[str], None]
+    meanwhile: Meanwhile = idle
 
     def resolve(self, inputs: Inputs, *, locked: bool) -> Lock:
         """Return what is to be vendored.
@@ -106,7 +120,7 @@ class Resolver:
     def _from_uv_lock(self, inputs: Inputs, locked: bool) -> Lock:
         arguments = [
             "export", "--format", "pylock.toml", "--no-emit-project", "--no-default-groups", "--no-header",
-            "--no-editable", "--quiet", *self.uv.python,
+            "--no-editable", *self.uv.python,
             *(f"--extra={name}" for name in self.settings.extras),
             *(f"--group={name}" for name in self.settings.groups),
         ]  # fmt: skip
@@ -144,12 +158,39 @@ class Resolver:
         # Two projects that want the same get the same, unless uv's configuration may name paths beside them.
         key = key_of("resolution", inputs.digest, str(self.project.root) if inputs.configured else "")
         known = self.cache.load("resolutions", key)
-        if not known or not (self.uv.offline or 0 <= time.time() - known["time"] < REMEMBERED_SECONDS):
-            known = {"time": time.time(), "text": self._compile(None, [])}
+        if not known or not (self.uv.offline or believed(known["time"])):
+            known = self._ask(inputs)
             if not self._local():  # what lies in folders can change its requirements at any time
                 self.cache.store("resolutions", key, {**known, "text": without_credentials(known["text"])})
-        lock = self._read(known["text"], self.project.root, str(inputs.file))
-        return Lock(lock.packages, known["time"] + REMEMBERED_SECONDS)
+        return self._read_own(known["text"], known["time"])
+
+    def _ask(self, inputs: Inputs) -> dict[str, Any]:
+        """Resolve anew: with what uv has when that is recent enough, else with the index."""
+        pages = Pages(self.cache, key_of(inputs.machine, str(self.project.root) if inputs.configured else ""))
+        now = time.time()
+        guess = None if self.uv.offline or self._local() else self._guess()
+        if guess is None:
+            text = self._compile(None, [])
+        else:
+            lock = self._read_own(guess.stdout)
+            since = pages.since(each.name for each in lock.packages)
+            if believed(since) and _straight(guess.stderr, lock):
+                return {"time": since, "text": guess.stdout}
+            asked = Aside(lambda: self._compile(None, []))
+            self.meanwhile(lock, lambda: asked.done and asked.result() != guess.stdout)
+            text = asked.result()
+        pages.note((each.name for each in self._read_own(text).packages), now)
+        return {"time": now, "text": text}
+
+    def _guess(self) -> Outcome | None:
+        """Resolve with what uv has, which takes no time; None when it has too little."""
+        arguments, text = self._own_question()
+        outcome = replace(self.uv, offline=True, verbose=True).run([*arguments, *self._wheels()], text=text)
+        return outcome if outcome.code == 0 else None
+
+    def _read_own(self, text: str, time_: float = 0) -> Lock:
+        lock = self._read(text, self.project.root, str(self.project.root / "pyproject.toml"))
+        return Lock(lock.packages, time_ + BELIEVED_SECONDS)
 
     def _stale(self, inputs: Inputs, why: str, locked: bool) -> Lock:
         hint = "Refresh it: " + ("uv lock" if inputs.kind == "uv.lock" else "hatch-aleph lock")
@@ -165,7 +206,7 @@ class Resolver:
         if inputs.kind == "pylock.toml":
             text = inputs.content.decode("utf-8", "replace")
         elif inputs.kind == "uv.lock":
-            text = self.uv.run(["export", "--format", "pylock.toml", "--frozen", "--quiet", *self.uv.python]).stdout
+            text = self.uv.run(["export", "--format", "pylock.toml", "--frozen", *self.uv.python]).stdout
         if not text:
             return None
         file = self.scratch / "pylock.toml"
@@ -174,27 +215,28 @@ class Resolver:
 
     def _compile(self, preferences: Path | None, options: list[str]) -> str:
         """Resolve the project's own dependencies."""
-        dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
-        arguments = ["pip", "compile"]
-        text = None
-        if dynamic & {"dependencies", "optional-dependencies"}:
-            # The metadata is known already; uv would ask the backend once more.
-            wanted = [*self.project.dependencies]
-            for extra in self.settings.extras:
-                wanted += self.project.extras[extra]
-            arguments, text = [*arguments, "-"], "\n".join(wanted)
-        else:
-            arguments += ["pyproject.toml", *(f"--extra={name}" for name in self.settings.extras)]
-        arguments += [f"--group={name}" for name in self.settings.groups]
+        arguments, text = self._own_question()
         if preferences is not None:
             arguments.append(f"--output-file={preferences}")
         printed = self._wheels_first([*arguments, *options], str(self.project.root / "pyproject.toml"), text)
         return preferences.read_text("utf-8") if preferences is not None else printed
 
+    def _own_question(self) -> tuple[list[str], str | None]:
+        """Return what uv is to resolve: arguments, and what it reads from its standard input."""
+        dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
+        groups = [f"--group={name}" for name in self.settings.groups]
+        if dynamic & {"dependencies", "optional-dependencies"}:
+            # The metadata is known already; uv would ask the backend once more.
+            wanted = [*self.project.dependencies]
+            for extra in self.settings.extras:
+                wanted += self.project.extras[extra]
+            return ["pip", "compile", "-", *groups], "\n".join(wanted)
+        extras = [f"--extra={name}" for name in self.settings.extras]
+        return ["pip", "compile", "pyproject.toml", *extras, *groups], None
+
     def _wheels_first(self, arguments: list[str], where: str, text: str | None = None) -> str:
         """Resolve with wheels alone, and only if that fails with the sources that may be built."""
-        arguments = [*arguments, "--format=pylock.toml", "--no-header", "--quiet", *self.uv.python, *self.uv.target]
-        arguments += ["--only-binary=:all:", *(f"--no-binary={name}" for name in self._local())]
+        arguments = [*arguments, *self._wheels()]
         outcome = self.uv.run(arguments, text=text)
         if outcome.code and self.settings.allow_source:
             outcome = self.uv.run(
@@ -203,6 +245,13 @@ class Resolver:
         if outcome.code:
             raise outcome.error(where)
         return outcome.stdout
+
+    def _wheels(self) -> list[str]:
+        """Return the options that say: a lock for the runtime, of wheels and of what can only be built."""
+        return [
+            "--format=pylock.toml", "--no-header", *self.uv.python, *self.uv.target,
+            "--only-binary=:all:", *(f"--no-binary={name}" for name in self._local()),
+        ]  # fmt: skip
 
     def _local(self) -> list[str]:
         """Return what uv's sources take from folders and repositories: it can only be built."""
@@ -216,6 +265,15 @@ class Resolver:
 
     def _read(self, text: str, base: Path, where: str, *, chosen: bool = True) -> Lock:
         return read_lock(text, self.uv.runtime, base=base, where=where, chosen=chosen)
+
+
+def _straight(log: str, lock: Lock) -> bool:
+    """Tell from what uv says whether it came to a lock without ever choosing another version.
+
+    Offline it passes over what it would have to fetch, without a word: an older version then takes its place.
+    """
+    chosen = {(normalize(name), version) for name, version in _SELECTED.findall(log)}
+    return chosen == {(each.name, each.version) for each in lock.packages}
 
 
 def _without_times(table: dict[str, Any]) -> dict[str, Any]:

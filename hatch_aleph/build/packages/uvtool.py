@@ -50,12 +50,14 @@ class Uv:
         runtime: What is resolved and installed for.
         interpreter: What builds from source, and what uv wants to see besides.
         offline: Ask no index.
+        verbose: Let it tell what it does, instead of errors alone.
     """
 
     root: Path
     runtime: Runtime
     interpreter: Interpreter | None
     offline: bool = False
+    verbose: bool = False
 
     @property
     def target(self) -> list[str]:
@@ -74,7 +76,8 @@ class Uv:
         Raises:
             DependencyError: When there is no uv.
         """
-        command = [_binary(), *arguments, "--no-progress", "--color", "never"]
+        told = "--verbose" if self.verbose else "--quiet"
+        command = [_binary(), *arguments, "--no-progress", "--color=never", told]
         if self.offline or offline:
             command.append("--offline")
         # A virtual environment that happens to be active is none of our business.

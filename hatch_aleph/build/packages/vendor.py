@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.build.aside import Aside
 from hatch_aleph.build.bytecode import bytecode_path, collect, sources_of, submit
 from hatch_aleph.build.cache import Cache, key_of, touch
-from hatch_aleph.errors import DependencyError, ImageError
+from hatch_aleph.errors import DependencyError, HatchAlephError, ImageError
 from hatch_aleph.settings import PACKAGES_MOUNT
 from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
 from hatch_aleph.squashfs.codec import library_version
+from hatch_aleph.squashfs.pool import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,6 +92,7 @@ class Vendor:
         uv: Installs.
         scratch: An empty folder.
         progress: Told how many more distributions are ready, and of how many.
+        ready: What is ready, by name and digest.
     """
 
     settings: Settings
@@ -101,6 +104,7 @@ class Vendor:
     uv: Uv
     scratch: Path
     progress: Callable[[int, int], None]
+    ready: dict[tuple[str, str], Vendored] = field(default_factory=dict)
 
     def vendor(self, lock: Lock) -> list[Vendored]:
         """Return all distributions of a lock, sorted by name.
@@ -109,12 +113,42 @@ class Vendor:
             DependencyError: When one cannot be had, or cannot work in the guest.
             ImageError: When a segment cannot be written.
         """
-        ready = {each.name: known for each in lock.packages if (known := self._known(each.name, each.digest))}
-        self.progress(len(ready), len(lock.packages))
-        missing = [each for each in lock.packages if each.name not in ready]
+        self._make_ready(lock, lambda: False)
+        return [self.ready[each.name, each.digest] for each in lock.packages]
+
+    def prepare(self, guess: Lock, wrong: Callable[[], bool]) -> None:
+        """Make ready what will probably be asked for, as far as no index is needed, until the guess proves wrong."""
+        early = replace(self, uv=replace(self.uv, offline=True), scratch=self.scratch.with_name("guess"))
+        with suppress(HatchAlephError):  # whatever is wrong will be told of what is really asked for
+            Vendor._make_ready(early, guess, wrong)
+
+    def _make_ready(self, lock: Lock, wrong: Callable[[], bool]) -> None:
+        wanted = [each for each in lock.packages if (each.name, each.digest) not in self.ready]
+        if not wanted:
+            return
+        found = self._known_of(wanted)
+        self.ready.update(found)
+        self.progress(len(found), len(lock.packages))
+        missing = [each for each in wanted if (each.name, each.digest) not in found]
         if missing:
-            ready.update(self._make(missing, len(lock.packages)))
-        return [ready[each.name] for each in lock.packages]
+            self._make(missing, len(lock.packages), wrong)
+
+    def _known_of(self, wanted: Sequence[Locked]) -> dict[tuple[str, str], Vendored]:
+        """Return what the cache has, with all processors: verifying is mostly hashing."""
+        found: dict[tuple[str, str], Vendored] = {}
+        pending = iter(wanted)
+
+        def take() -> None:
+            for each in pending:
+                known = self._known(each.name, each.digest)
+                if known:
+                    found[each.name, each.digest] = known
+
+        others = [Aside(take) for _ in range(min(processors(), len(wanted)) - 1)]
+        take()
+        for each in others:
+            each.result()
+        return found
 
     def _key(self, digest: str, *, selected: bool) -> str:
         """Name a segment; ``selected`` when something of the distribution is left out."""
@@ -156,7 +190,7 @@ class Vendor:
         touch(self.cache.file("wheels", key))
         return Vendored(name, digest, facts, segment)
 
-    def _make(self, missing: Sequence[Locked], count: int) -> dict[str, Vendored]:
+    def _make(self, missing: Sequence[Locked], count: int, wrong: Callable[[], bool]) -> None:
         from hatch_aleph.build.packages.install import install
         from hatch_aleph.build.packages.selection import select
 
@@ -167,7 +201,6 @@ class Vendor:
             work.append((each, tree, select(tree.entries, self.settings.exclude, self.settings.prune)))
         # The largest first, so that at the end nobody waits for a single large one.
         work.sort(key=lambda item: (-len(item[2]), item[0].name))
-        made: dict[str, Vendored] = {}
         fatal: list[str] = []
         with ExitStack() as stack:
             compiler = self._compiler(stack)
@@ -180,12 +213,13 @@ class Vendor:
                     where=f"{self.runtime.name} (CPython {self.runtime.python}, {self.runtime.platform})",
                 )
             for number, (locked, tree, entries) in enumerate(work):
+                if wrong():
+                    return
                 bytecode = collect(sources[number], batches[number], self.runtime) if compiler else []
-                made[locked.name] = self._pack(locked, tree, [*entries, *bytecode], facts[number])
+                self.ready[locked.name, locked.digest] = self._pack(locked, tree, [*entries, *bytecode], facts[number])
                 if compiler:
                     batches[number].results.clear()
                 self.progress(1, count)
-        return made
 
     def _sources(self, entries: list[Entry]) -> list[Entry]:
         """Return the sources whose bytecode is wanted."""
