@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
-FORMAT = 2  # raised whenever the same inputs give another image
+FORMAT = 3  # raised whenever the same inputs give another image
 ADAPTER = "aleph_entry"
 # Hosts refuse larger archives: src/aleph/vm/controllers/firecracker/program.py in aleph-im/aleph-vm.
 MAX_ZIP = 10_000_000
@@ -70,15 +70,18 @@ def build_code(
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         entries = _project_entries(project, settings, Path(folder), metadata)
     refuse_secret_files(entries, settings.secrets.allow, where=str(project.root))
-    inputs = packages_inputs()
-    _check_entrypoint(project, settings, entries, vendored)
-    for each in cautions(settings, entries):
-        caution(each)
+    own = entries
     if settings.adapter:
-        entries.extend(adapter_entries(settings, inputs))
+        entries = [*entries, *adapter_entries()]
     entries = _unique(project, entries)
     if settings.bytecode:
         entries.extend(compile_entries(entries))
+    inputs = packages_inputs()  # as late as can be
+    _check_entrypoint(project, settings, own, vendored)
+    for each in cautions(settings, own):
+        caution(each)
+    if settings.adapter:
+        entries.append(adapter_settings(settings, inputs))
     digest = _digest(entries, settings, runtime)
     bare_executable = settings.interface == "executable" and not settings.adapter
     if bare_executable:
@@ -171,13 +174,17 @@ def _module_of(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def adapter_entries(settings: Settings, packages_inputs: str) -> list[Entry]:
-    """Return the guest package under its name in the image, and its settings as a module of constants."""
-    entries = [
+def adapter_entries() -> list[Entry]:
+    """Return the guest package under its name in the image."""
+    return [
         Entry(f"{ADAPTER}/{item.name}", "file", 0o644, item.read_bytes())
         for item in sorted(importlib.resources.files("hatch_aleph.guest").iterdir(), key=lambda item: item.name)
         if item.name.endswith(".py")
     ]
+
+
+def adapter_settings(settings: Settings, packages_inputs: str) -> Entry:
+    """Return the adapter's settings as a module of constants, too small for bytecode to be worth waiting for."""
     constants = {
         "SECONDS": float(settings.timeout_seconds),
         "INTERFACE": settings.interface,
@@ -185,7 +192,7 @@ def adapter_entries(settings: Settings, packages_inputs: str) -> list[Entry]:
         "PORT": 8080,
     }
     text = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
-    return [*entries, Entry(f"{ADAPTER}/_settings.py", "file", 0o644, text.encode())]
+    return Entry(f"{ADAPTER}/_settings.py", "file", 0o644, text.encode())
 
 
 def _unique(project: Project, entries: list[Entry]) -> list[Entry]:
