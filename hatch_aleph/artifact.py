@@ -257,6 +257,14 @@ def write_atomic(file: Path, text: str) -> None:
         raise
 
 
+def papers(stem: str) -> tuple[str, str]:
+    """Return the names of the lock and the bill of materials beside a packages image.
+
+    A lock is found by its name, in which PEP 751 allows no further dots.
+    """
+    return f"pylock.{stem.replace('.', '_')}.toml", f"{stem}.cdx.json"
+
+
 def remove_artifacts(folder: Path) -> None:
     """Remove every artifact in a folder: the manifests and the files that they name."""
     for path in folder.glob(f"*{SUFFIX}"):
@@ -265,5 +273,5 @@ def remove_artifacts(folder: Path) -> None:
         except ArtifactError:
             names = []
         stem = path.name.removesuffix(SUFFIX)
-        for name in (*names, path.name, f"{stem}.pylock.toml", f"{stem}.cdx.json"):
+        for name in (*names, path.name, *papers(stem)):
             (folder / Path(name).name).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.artifact import FileHashes, hash_file
-from hatch_aleph.build.code import ADAPTER, adapter_entries, write_zip
+from hatch_aleph.build.code import ADAPTER, adapter_entries, adapter_settings, write_zip
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, list_image, scan, verify, write_image
 
@@ -131,7 +131,7 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
         if settings.adapter:
             if any(entry.path.split("/")[0] in (ADAPTER, f"{ADAPTER}.py") for entry in entries):
                 raise ProjectError(f"it has a module {ADAPTER}, which is the adapter's name", where=str(path))
-            entries.extend(adapter_entries(settings, ""))
+            entries += [*adapter_entries(), adapter_settings(settings, "")]
         elif settings.interface == "executable":
             # The guest can make a bare executable executable only after unpacking it.
             file = folder / "code.zip"

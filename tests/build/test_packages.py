@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packaging.pylock import Pylock, is_valid_pylock_path
 
 from hatch_aleph.artifact import sha256_of
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.packages import holds_module
 from hatch_aleph.errors import DependencyError, ImageError, SettingsError
 from tests.build.conftest import RUNNING, Workshop, image_files
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     from tests.build.conftest import Index
@@ -65,7 +73,11 @@ def test_an_image_holds_wheels_bytecode_lock_and_bill_of_materials(
     bom = json.loads(files[".aleph/bom.cdx.json"])
     assert [each["purl"] for each in bom["components"]] == ["pkg:pypi/alpha@1.0", "pkg:pypi/beta@1.2"]
     assert bom["components"][0]["licenses"] == [{"expression": "MIT"}]
-    assert (root / "dist/my_api-1.0.pylock.toml").read_bytes() == files[".aleph/pylock.toml"]
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(files[".aleph/bom.cdx.json"].decode()) is None
+    lock = root / "dist/pylock.my_api-1_0.toml"
+    assert is_valid_pylock_path(lock)
+    Pylock.from_dict(tomllib.loads(lock.read_text("utf-8"))).validate()
+    assert lock.read_bytes() == files[".aleph/pylock.toml"]
     assert (root / "dist/my_api-1.0.cdx.json").read_bytes() == files[".aleph/bom.cdx.json"]
     assert holds_module(image, "alpha")
     assert not holds_module(image, "alpha.gamma")

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hatch_aleph.artifact import Distribution, Image
+from hatch_aleph.artifact import Distribution, Image, papers
 from hatch_aleph.build.cache import Cache, key_of
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def build_packages(
     cache = cache or Cache.default()
     inputs = gather(project, settings, runtime)
     if not inputs.any:
-        for suffix in ("-packages.squashfs", ".pylock.toml", ".cdx.json"):
-            (destination / f"{stem}{suffix}").unlink(missing_ok=True)
+        for name in (f"{stem}-packages.squashfs", *papers(stem)):
+            (destination / name).unlink(missing_ok=True)
         return PackagesResult(None)
     interpreter = find_interpreter(runtime, cache, notice) if settings.bytecode else None
     key = key_of(
@@ -154,7 +154,7 @@ def _stamps(image: Path) -> list[Any]:
     """Return what changes when the image, its lock or its bill of materials is changed or replaced."""
     stamps: list[Any] = []
     stem = image.name.removesuffix("-packages.squashfs")
-    for file in (image, image.with_name(f"{stem}.pylock.toml"), image.with_name(f"{stem}.cdx.json")):
+    for file in (image, *map(image.with_name, papers(stem))):
         try:
             status = file.stat()
         except OSError:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.artifact import Distribution, Image, hash_file, write_atomic
+from hatch_aleph.artifact import Distribution, Image, hash_file, papers, write_atomic
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.packages import FORMAT, PackagesResult, Published
@@ -109,7 +109,7 @@ class Assembly:
             hashes = self.published(digest, final)
             if hashes is None:
                 return None
-            write_atomic(self.destination / f"{self.stem}.pylock.toml", lock.text)
+            write_atomic(self.destination / papers(self.stem)[0], lock.text)
         except OSError as error:
             raise ImageError(str(error), where=str(final), hint="Make room, or build elsewhere: --out DIR") from error
         self.notice("The packages image is the one that is published already.")
@@ -134,8 +134,8 @@ class Assembly:
             write_image([*segments, *entries], made, self.options, sha256=False)
             hashes = hash_file(made)
             self._check_size(hashes.size, vendored, warnings)
-            write_atomic(self.destination / f"{self.stem}.pylock.toml", lock.text)
-            write_atomic(self.destination / f"{self.stem}.cdx.json", bom)
+            for name, text in zip(papers(self.stem), (lock.text, bom), strict=True):
+                write_atomic(self.destination / name, text)
             made.replace(final)
         except (SquashfsError, OSError) as error:
             raise ImageError(str(error), where=str(final), hint="Make room, or build elsewhere: --out DIR") from error
