@@ -113,6 +113,6 @@ class GuestError(HatchAlephError):
 
 
 class PlanError(HatchAlephError):
-    """What is to be done is no longer, or not safely, possible; nothing was sent."""
+    """What is to be done is no longer, or not safely, possible."""
 
     exit_code = 13

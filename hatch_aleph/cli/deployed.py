@@ -168,21 +168,27 @@ def diff(shared: Common, *, address: str | None, **choice: Any) -> int:
 
 @click.command(epilog="Example: hatch-aleph prune --keep 2")
 @common(project=True, node=True, account=True, yes=True)
+@host_option
 @state_option
 @click.option("--keep", type=click.IntRange(min=0), default=0, help="Earlier contents to keep for `rollback`.")
-def prune(shared: Common, *, keep: int, state_folder: Path | None) -> None:
-    """Forget what no program needs: earlier contents, and volumes without a program. Shows it first, and asks."""
+def prune(shared: Common, *, keep: int, host_url: str | None, state_folder: Path | None) -> None:
+    """Forget what no program needs: earlier contents, volumes without a program, programs that a newer one supersedes.
+
+    Shows it first, and asks.
+    """
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.prune import prune as forget
 
     def ask(waste: tuple[Waste, ...]) -> bool:
-        rows = [(each.role, each.why, _when(each.version.time), each.version.item_hash) for each in waste]
-        shared.output.table("No longer needed", ("role", "why", "since", "STORE message"), rows)
+        rows = [(each.role, each.why, _when(each.time), each.item_hash) for each in waste]
+        shared.output.table("No longer needed", ("role", "why", "since", "message"), rows)
         confirm(f"Forget these {len(waste)} for ever?", yes=shared.yes)
         return True
 
     with shared.client() as client:
-        done = forget(opener_of(shared, client, state_folder, None), keep=keep, confirm=ask)
-    hashes = [each.version.item_hash for each in done]
+        opener = opener_of(shared, client, state_folder, host_url)
+        done = forget(opener, Health(), project_health(shared), keep=keep, confirm=ask)
+    hashes = [each.item_hash for each in done]
     shared.output.result({"forgotten": hashes}, f"{len(done)} forgotten." if done else "Nothing to forget.")
 
 

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 @debug_option
 def list_programs(shared: Common, *, address: str | None) -> None:
     """List the programs of an address, with state, cost and URLs; with --address no key is needed."""
+    from hatch_aleph.deploy.unpaid import was_removed
     from hatch_aleph.programs.listing import list_programs as find
 
     address = address or shared.account().address
     with shared.client() as client:
         programs = find(client, address)
+        removed = was_removed(client, address)
+    if removed:
+        shared.output.notice(f"{removed}.")
     if not programs:
         shared.output.result({"address": address, "programs": []}, f"{address} has no program.")
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.applying import Applying, Outcome
-from hatch_aleph.deploy.checks import check_acceptable, check_by_hooks
+from hatch_aleph.deploy.checks import check_acceptable, check_by_hooks, check_paid
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.deploy.observer import Observer, Silent
@@ -99,6 +99,7 @@ class Deployer:
             state = self.target.state()
             plan = self.target.decide(manifest, state)
             if not plan.has_changes and session.journal.run is None:
+                check_paid(state)
                 session.sender.drop_leftovers()
                 item_hash = plan.program.item_hash or ""
                 return Outcome(plan, item_hash, self.target.urls(item_hash), session.resumed)

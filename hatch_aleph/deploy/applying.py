@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.content import program_content
 from hatch_aleph.deploy.domains import attach_domains
+from hatch_aleph.deploy.forgetting import forget
 from hatch_aleph.deploy.health import HealthCheck
-from hatch_aleph.deploy.history import live_volumes
-from hatch_aleph.deploy.journal import Journal, Run
+from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.naming import image_notes
-from hatch_aleph.deploy.revert import forget, revert
+from hatch_aleph.deploy.overlap import check_alone, displaced
+from hatch_aleph.deploy.revert import is_overtaken, revert
+from hatch_aleph.deploy.state import newest_amends
 from hatch_aleph.errors import HealthError
 from hatch_aleph.network.messages import store_content
 
@@ -80,7 +82,9 @@ class Applying:
             self._note(sent, "AGGREGATE")
         if self._plan.forget:
             self._observer.step("forget", hashes=list(self._plan.forget))
-            self._note(forget(self._target, self._sender, self._plan.forget, SUPERSEDED), "FORGET")
+            groups = [(self._plan.forget, SUPERSEDED)]
+            for forgotten in forget(self._target.client, self._sender, self._plan.owner, groups):
+                self._note(forgotten, "FORGET")
         self._sender.drop_leftovers()
         self._journal.end()
         return Outcome(self._plan, item_hash, urls, self._resumed, tuple(self._sent))
@@ -109,11 +113,18 @@ class Applying:
             refs[step.role] = step.ref or newest
             if step.role == "code":
                 code_ref = newest
+        if self._plan.in_place:
+            amends = newest_amends(self._target.client, self._plan.owner, list(refs.values()))
+            for step, version in displaced(self._plan, self._manifest, amends):
+                self._publish(replace(step, upload=False), after=version.time)
+            code_ref = amends[refs["code"]].item_hash if refs["code"] in amends else code_ref
         return refs, code_ref
 
-    def _publish(self, step: ImageStep) -> str:
+    def _publish(self, step: ImageStep, after: float | None = None) -> str:
         image: Image = next(image for image in self._manifest.images if image.role == step.role)
         volume = self._state.volumes.get(step.ref or "")
+        if after is None:
+            after = volume.current.time if volume else 0.0
         content = store_content(
             self._plan.owner,
             step.file_hash,
@@ -125,16 +136,12 @@ class Applying:
             tags=(self._plan.tag,),
         )
         del content["time"]  # the sender's to say
-        return self._deliver(
-            "STORE",
-            content,
-            after=volume.current.time if volume else 0.0,
-            file=self._artifact.file(image) if step.upload else None,
-        )
+        return self._deliver("STORE", content, after=after, file=self._artifact.file(image) if step.upload else None)
 
     def _program(self, refs: Mapping[str, str]) -> str:
         if self._plan.program.action == "unchanged":
             return str(self._plan.program.item_hash)
+        check_alone(self._target, self._state, self._journal)
         content = program_content(self._manifest, refs, owner=self._plan.owner, tag=self._plan.tag)
         newest = max((program.time for program in self._state.programs), default=0.0)
         return self._deliver("PROGRAM", content, after=newest)
@@ -164,14 +171,3 @@ class Applying:
     def _note(self, item_hash: str | None, type_: str) -> None:
         if item_hash is not None:
             self._sent.append((type_, item_hash))
-
-
-def is_overtaken(run: Run, state: State, journal: Journal) -> bool:
-    """Tell whether somebody else has deployed since a run was cut off: its beginning is no place to go back to."""
-    if run.program is None:
-        return bool(state.programs) and not journal.knows(state.programs[0].item_hash)
-    program = next((each for each in state.programs if each.item_hash == run.program), None)
-    if program is None:
-        return True
-    current = [volume.current.item_hash for volume in live_volumes(state, program).values()]
-    return any(item_hash not in run.images.values() and not journal.knows(item_hash) for item_hash in current)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.unpaid import being_removed, was_removed
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ MAX_CLOCK_OFFSET = 120.0
 
 def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> tuple[str, ...]:
     """Return every warning of a plan; the manifest's own come first."""
-    return (*manifest.warnings, *_of_plan(plan, manifest, state), *_of_runtime(client, manifest, state))
+    unpaid = being_removed(state) if state.programs else was_removed(client, plan.owner)
+    told = (*_of_plan(plan, manifest, state), *_of_runtime(client, manifest, state))
+    return (*manifest.warnings, *told, *([unpaid] if unpaid else []))
 
 
 def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
@@ -41,10 +44,12 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
     for step in plan.images:
         if step.action == "amend" and step.ref in state.used_elsewhere:
             yield f"another program of {plan.owner} also uses this {step.role} volume ({step.ref}) and changes with it"
-    for program in state.programs:
-        if program.status == "removing":
-            reason = (program.reason or "its cost is not covered").replace("_", " ")
-            yield f"the program {program.item_hash} is being removed ({reason}); top up and it comes back"
+    if len(state.programs) > 1:
+        kept = plan.program.item_hash if plan.program.action == "unchanged" else "the new one"
+        yield (
+            f"{len(state.programs)} programs carry this tag (two machines deployed at once, or a run was cut off): "
+            f"{kept} is kept, and once it answers {', '.join(plan.forget)} is forgotten, and `prune` frees the rest"
+        )
     if plan.cost and plan.cost.kept:
         yield (
             f"{plan.cost.kept:.2f} of the cost a day is for earlier contents, kept for `rollback`; `prune` forgets them"
@@ -91,6 +96,17 @@ def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
             where=plan.owner,
             hint=f"Top up {plan.owner}, or ask for less (compute-units, internet, prune).",
         )
+
+
+def check_paid(state: State) -> None:
+    """Refuse to call a deployment unchanged and done while it is being taken away.
+
+    Raises:
+        PlanError: It is.
+    """
+    text = being_removed(state)
+    if text:
+        raise PlanError(text, where=state.tag, hint="Nothing was sent, since nothing has changed.")
 
 
 def check_by_hooks(hooks: Any, artifact: Artifact, plan: Plan) -> None:

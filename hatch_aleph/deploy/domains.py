@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.network.domains import KEY, changes
+from hatch_aleph.network.domains import KEY, attached, changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from hatch_aleph.deploy.sender import Sender
     from hatch_aleph.network.client import NodeClient
@@ -28,6 +28,11 @@ def attach_domains(
 def detach_domains(client: NodeClient, sender: Sender, owner: str, domains: Iterable[str]) -> str | None:
     """Take domains away; return the message's item hash, or None when none of them is attached."""
     return _say(sender, owner, changes(_known(client, owner), {}, domains))
+
+
+def names_of(client: NodeClient, owner: str, item_hashes: Collection[str]) -> list[str]:
+    """Return the domains of an owner that point at any of some programs."""
+    return sorted(name for name, target in attached(_known(client, owner)).items() if target in item_hashes)
 
 
 def _known(client: NodeClient, owner: str) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.forgetting import forget
+from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.naming import NOTES
 from hatch_aleph.deploy.state import refs_of
-from hatch_aleph.network.messages import forget_content, store_content
+from hatch_aleph.network.messages import store_content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from hatch_aleph.artifact import Manifest
     from hatch_aleph.deploy.journal import Journal, Run
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.target import Target
 
 FAILED = "did not answer"
+_INSTEAD = "`--no-rollback` keeps what was published."
 
 
 def revert(target: Target, sender: Sender, journal: Journal, item_hash: str, manifest: Manifest) -> str:
@@ -25,29 +28,44 @@ def revert(target: Target, sender: Sender, journal: Journal, item_hash: str, man
 
     A new program is forgotten, with the volumes that nothing else uses, and the old one stays. An update in place is
     undone by amends to the contents before, which need no upload. Without anything before, what was published stays: a
-    deployment of better code amends it under the same URL.
+    deployment of better code amends it under the same URL. So does what another machine has published meanwhile.
     """
     run = journal.run
     state = target.state()
     live = {program.item_hash: program for program in state.programs}
     before = live.get(run.program) if run and run.program else None
-    if run is None or before is None:
+    if item_hash not in live:
+        done = "Another machine has taken it away meanwhile, so nothing was put back."
+    elif run is None or before is None:
         return (
             "There was nothing before it to go back to, so it stays published. Mend it and deploy again (same URL), or "
             "`delete` it."
         )
-    if before.item_hash != item_hash:
+    elif before.item_hash != item_hash:
         _forget_new(target, sender, live[item_hash], state)
-        done = f"The new program was forgotten; the old one ({before.item_hash}) was left as it is."
+        done = f"The new program was forgotten; the old one ({before.item_hash}) was left as it is. {_INSTEAD}"
+    elif is_overtaken(run, state, journal):
+        done = "Another machine has deployed meanwhile, so nothing was put back: what it published stays."
     else:
         changed = list(_changed(state, run))
         for volume, version in changed:
             amend_to(target, sender, volume, version, manifest.settings.get("payment"))
         roles = [str(version.notes.get("role") or "volume") for _, version in changed]
-        done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again."
+        done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again. {_INSTEAD}"
     sender.drop_leftovers()
     journal.end()
-    return f"{done} `--no-rollback` keeps what was published."
+    return done
+
+
+def is_overtaken(run: Run, state: State, journal: Journal) -> bool:
+    """Tell whether another machine has deployed since a run began: its beginning is no place to go back to."""
+    if run.program is None:
+        return bool(state.programs) and not journal.knows(state.programs[0].item_hash)
+    program = next((each for each in state.programs if each.item_hash == run.program), None)
+    if program is None:
+        return True
+    current = [volume.current.item_hash for volume in live_volumes(state, program).values()]
+    return any(item_hash not in run.images.values() and not journal.knows(item_hash) for item_hash in current)
 
 
 def _changed(state: State, run: Run) -> Iterator[tuple[Volume, Version]]:
@@ -80,17 +98,8 @@ def amend_to(
 
 
 def _forget_new(target: Target, sender: Sender, program: Program, state: State) -> None:
-    forget(target, sender, [program.item_hash], FAILED)
     rest = [other for other in state.programs if other.item_hash != program.item_hash]
     used = state.used_elsewhere.union(*(refs_of(other.content) for other in rest))
     orphaned = [ref for ref in refs_of(program.content) if ref in state.volumes and ref not in used]
     hashes = [version.item_hash for ref in orphaned for version in state.volumes[ref].versions]
-    if hashes:
-        forget(target, sender, hashes, FAILED)
-
-
-def forget(target: Target, sender: Sender, hashes: Iterable[str], reason: str) -> str:
-    """Forget messages and wait until they are; return the FORGET's item hash."""
-    content = forget_content(target.owner, sorted(hashes), time=0.0, reason=reason)
-    del content["time"]
-    return sender.deliver("FORGET", content).item_hash
+    forget(target.client, sender, target.owner, [([program.item_hash], FAILED), (hashes, FAILED)])

@@ -134,6 +134,14 @@ class Sender:
     def _send(self, entry: Entry, file: Path | None) -> None:
         message = entry.message
         self._journal.sending(message.item_hash, self._node)
+        try:
+            self._put(message, file)
+        except RejectedError:
+            # Refused at the door: no node keeps it, and the next run signs anew, by then perhaps with another key.
+            self._journal.close(message.item_hash, "rejected")
+            raise
+
+    def _put(self, message: SignedMessage, file: Path | None) -> None:
         if file is None:
             self._observer.step("publish", type=message.type, item_hash=message.item_hash)
             self._client.publish(message)

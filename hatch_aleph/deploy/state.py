@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.deploy.naming import NOTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.network.client import NodeClient
@@ -85,7 +85,6 @@ class Program:
     content: Mapping[str, Any]
     time: float
     status: str = "processed"
-    reason: str | None = None
 
     def ref(self, role: str, mount: str) -> str | None:
         """Return what the program names as its code, or as the volume at a mount."""
@@ -167,6 +166,16 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
     )
 
 
+def newest_amends(client: NodeClient, owner: str, refs: Sequence[str]) -> dict[str, Version]:
+    """Return the newest amend by the owner of each original that has one, by the original's item hash."""
+    found: dict[str, Version] = {}
+    for message in _owned(client.messages(types=("STORE",), owners=(owner,), refs=refs), owner):
+        ref, version = str(message.content.get("ref")), _version(message)
+        if ref not in found or found[ref].time < version.time:
+            found[ref] = version
+    return found
+
+
 def _owned(messages: Iterable[NetworkMessage], owner: str) -> list[NetworkMessage]:
     # Anybody may write any tag; `replaces` of another's program is accepted by nodes too. Only the owner's word counts.
     return [message for message in messages if message.owner == owner]
@@ -174,7 +183,7 @@ def _owned(messages: Iterable[NetworkMessage], owner: str) -> list[NetworkMessag
 
 def program_of(message: NetworkMessage) -> Program:
     """Return a PROGRAM message as a live program."""
-    return Program(message.item_hash, message.content, message.content_time, str(message.status.value), message.reason)
+    return Program(message.item_hash, message.content, message.content_time, str(message.status.value))
 
 
 def volumes_of(messages: Iterable[NetworkMessage]) -> tuple[dict[str, Volume], tuple[Version, ...]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.domains import names_of
 from hatch_aleph.deploy.history import live_volumes
+from hatch_aleph.deploy.unpaid import being_removed, was_removed
 from hatch_aleph.errors import NetworkError, RejectedError
-from hatch_aleph.network.domains import KEY, attached
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.health import Health, HealthCheck
@@ -80,18 +81,20 @@ def read_status(target: Target, health: Health | None, check: HealthCheck) -> St
     """
     state = target.state()
     if not state.programs:
-        left = f"{len(state.volumes)} volumes without a program are left: `prune` forgets them" if state.volumes else ""
-        return Status(target.owner, target.tag, trouble=(left,) if left else ())
+        left = "volumes without a program are left: `deploy` takes what fits, `prune` forgets them"
+        told = [f"{len(state.volumes)} {left}" if state.volumes else None, was_removed(target.client, target.owner)]
+        return Status(target.owner, target.tag, trouble=tuple(text for text in told if text))
     program = state.programs[0]
     volumes = live_volumes(state, program)
     urls = target.urls(program.item_hash)
-    trouble = list(_unpaid(state))
+    trouble = [text for text in (being_removed(state),) if text]
     if health is not None and not trouble:
         code = volumes["code"].current.item_hash if "code" in volumes else None
         said = health.once(urls, check, code)
         trouble += [f"it does not answer as it should: {said}"] if said else []
+    if len(state.programs) > 1:
+        trouble.append(f"{len(state.programs)} programs carry its tag: `deploy`, or `prune`, leaves one of them")
     payment_type, daily, balance = _costs(target, state)
-    known = attached(target.client.aggregate(target.owner, (KEY,)).get(KEY))
     return Status(
         owner=target.owner,
         tag=target.tag,
@@ -101,21 +104,11 @@ def read_status(target: Target, health: Health | None, check: HealthCheck) -> St
         trouble=tuple(trouble),
         contents=tuple(_content(role, volume.current, len(volume.amends)) for role, volume in sorted(volumes.items())),
         superseded=tuple(each.item_hash for each in state.programs[1:]),
-        domains=tuple(sorted(domain for domain, item_hash in known.items() if item_hash == program.item_hash)),
+        domains=tuple(names_of(target.client, target.owner, [program.item_hash])),
         daily=daily,
         payment_type=payment_type,
         balance=balance,
     )
-
-
-def _unpaid(state: State) -> list[str]:
-    program = state.programs[0]
-    removing = [volume.ref for volume in state.volumes.values() if volume.current.status == "removing"]
-    if program.status != "removing" and not removing:
-        return []
-    what = "the program" if program.status == "removing" else f"the volume {removing[0]}"
-    why = (program.reason or "credit_insufficient").replace("_", " ")
-    return [f"{what} is being removed ({why}): top up {state.owner}, and it comes back by itself"]
 
 
 def _costs(target: Target, state: State) -> tuple[str | None, float | None, float | None]:

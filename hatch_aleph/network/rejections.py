@@ -107,7 +107,7 @@ MEANINGS: dict[int, Meaning] = {
     502: Meaning("A FORGET message cannot be forgotten", "What was forgotten can only be published again."),
     503: Meaning(
         "A live program still uses the file",
-        "Delete the program first, wait until it is gone, then the file.",
+        "Delete the program first, wait until it is gone, then the file. Somebody else's program keeps it too.",
     ),
     504: Meaning(
         "A message of this content was forgotten before",

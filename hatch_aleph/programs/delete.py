@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.deploy.domains import detach_domains
+from hatch_aleph.deploy.domains import detach_domains, names_of
+from hatch_aleph.deploy.forgetting import forget
 from hatch_aleph.errors import PlanError
-from hatch_aleph.programs.domains import names_of
 from hatch_aleph.programs.existing import look_up
-from hatch_aleph.programs.session import forget, require_owner
+from hatch_aleph.programs.session import require_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,7 +72,7 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
     if doomed:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         groups.append((hashes, f"Deletion of program {item_hash}"))
-    domains = names_of(session.client, existing.owner, item_hash)
+    domains = names_of(session.client, existing.owner, [item_hash])
     with session.sending(purpose, existing.channel) as sender:
         if domains:
             detach_domains(session.client, sender, existing.owner, domains)
@@ -117,7 +117,7 @@ def delete_deployment(
         doomed = [volume for volume in volumes if volume.ref not in kept]
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         hashes += [] if keep_code else [version.item_hash for version in state.orphans]
-        domains = [name for each in programs for name in names_of(target.client, target.owner, each)]
+        domains = names_of(target.client, target.owner, programs)
         if domains:
             detach_domains(target.client, opened.sender, target.owner, domains)
         messages = forget(target.client, opened.sender, target.owner, [(programs, reason), (hashes, reason)])

@@ -65,12 +65,6 @@ def detach(session: Session, domain: str) -> Domain:
     return Domain(name, None, (), message)
 
 
-def names_of(client: NodeClient, owner: str, item_hash: str) -> list[str]:
-    """Return the domains of an owner that point at a program."""
-    known = attached(client.aggregate(owner, (KEY,)).get(KEY))
-    return sorted(name for name, target in known.items() if target == item_hash)
-
-
 def domains_of(client: NodeClient, owner: str, lookup: Lookup | None = None) -> tuple[Domain, ...]:
     """Return the domains of an owner with their records, looked up in DNS when ``lookup`` is given."""
     aggregate = client.aggregate(owner, (KEY,)).get(KEY)

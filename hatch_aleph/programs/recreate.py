@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.content import differences
-from hatch_aleph.deploy.domains import attach_domains
+from hatch_aleph.deploy.domains import attach_domains, names_of
+from hatch_aleph.deploy.forgetting import forget
 from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
-from hatch_aleph.programs.domains import names_of
 from hatch_aleph.programs.existing import look_up
-from hatch_aleph.programs.session import forget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,7 +183,7 @@ def replace_program(
 
 
 def _move_domains(session: Session, sender: Sender, existing: Existing, item_hash: str) -> None:
-    names = names_of(session.client, existing.owner, existing.program.item_hash)
+    names = names_of(session.client, existing.owner, [existing.program.item_hash])
     if names:
         attach_domains(session.client, sender, existing.owner, names, item_hash)
         session.notice(f"Custom domains point at the new program: {', '.join(names)}")

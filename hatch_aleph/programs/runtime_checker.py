@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph import runtimes
+from hatch_aleph.deploy.forgetting import forget
 from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.programs.checks import check_affordable, check_program, check_refs
@@ -18,7 +19,6 @@ from hatch_aleph.programs.code import prepare_code
 from hatch_aleph.programs.create import content_of
 from hatch_aleph.programs.publish import publish_code
 from hatch_aleph.programs.request import checked
-from hatch_aleph.programs.session import forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

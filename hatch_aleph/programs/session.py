@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.deploy.checks import check_clock
+from hatch_aleph.deploy.forgetting import live_among
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.deploy.lock import deployment_lock
 from hatch_aleph.deploy.observer import Observer, Silent
 from hatch_aleph.deploy.sender import PATIENCE, Sender
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network.messages import forget_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
@@ -116,44 +116,6 @@ class Session:
                     content = {key: value for key, value in message.content.items() if key != "time"}
                     delivered.append(sender.deliver("FORGET", content))
         return tuple(delivered)
-
-
-def forget(
-    client: NodeClient, sender: Sender, owner: str, groups: Sequence[tuple[Sequence[str], str]]
-) -> tuple[str, ...]:
-    """Forget groups of messages one after the other, each awaited before the next; what is gone is passed over.
-
-    All are signed before the first is sent, so a run that is cut off between them is finished by the next one: what a
-    forgotten program was made of is known to nobody else.
-
-    Args:
-        client: The node.
-        sender: Sends.
-        owner: Whose messages they are.
-        groups: Item hashes with the reason that is told; programs before the files they use.
-
-    Returns:
-        The item hashes of the FORGET messages.
-
-    Raises:
-        RejectedError: The network refuses one; those before it have taken effect.
-    """
-    contents = []
-    for hashes, reason in groups:
-        live = live_among(client, hashes)
-        if live:
-            content = forget_content(owner, live, time=0.0, reason=reason)
-            del content["time"]
-            contents.append(content)
-    for content in contents[1:]:
-        sender.keep("FORGET", content)
-    return tuple(sender.deliver("FORGET", content).item_hash for content in contents)
-
-
-def live_among(client: NodeClient, hashes: Sequence[str]) -> list[str]:
-    """Return those item hashes whose messages are still there."""
-    statuses = {item_hash: client.status(item_hash) for item_hash in hashes}
-    return [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
 
 
 def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> None:

@@ -91,6 +91,13 @@ def test_secrets_stop_a_deployment_by_file_and_line(cli, write):
     assert cli.sent == []
 
 
+def test_a_rejection_is_one_error_with_the_networks_code_and_the_next_step(cli, write, network):
+    project = write(settings=f'address = "{network.new_account().address}"')
+    error = cli.json("deploy", "--project", project, "--yes", "--no-smoke").error
+    assert (error["kind"], error["exit_code"], error["code"]) == ("RejectedError", 10, 2)
+    assert "let the owner permit this account" in error["hint"]
+
+
 def test_a_plan_needs_no_key_and_a_saved_one_is_applied(cli, write, tmp_path, monkeypatch):
     project = write()
     saved = tmp_path / "plan.json"

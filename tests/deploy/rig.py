@@ -14,7 +14,10 @@ from hatch_aleph.artifact import SUFFIX, Artifact, Image, Manifest, hash_file
 from hatch_aleph.deploy.health import CODE_REF, Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from hatch_aleph.local.node import Node
 
 DEBIAN_12 = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
 MOUNTS = {"code": "/opt/code", "packages": "/opt/packages"}
@@ -34,7 +37,9 @@ class RunningNode:
 
         from hatch_aleph.local.node import Node
 
-        runner = web.AppRunner(Node(folder, **options).application(), access_log=None)
+        node = Node(folder, **options)
+        self._node = node
+        runner = web.AppRunner(node.application(), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -46,6 +51,18 @@ class RunningNode:
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(30)
+
+    def inside(self, work: Callable[[Node], Any]) -> Any:
+        """Do something to the node where it runs: what no client could bring about."""
+
+        async def do() -> Any:
+            return work(self._node)
+
+        return asyncio.run_coroutine_threadsafe(do(), self._loop).result(30)
+
+    def sql(self, statement: str, *values: Any) -> Any:
+        """Change the node's books by hand."""
+        return self.inside(lambda node: node.books.database.run(statement, *values))
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=20) as answer:

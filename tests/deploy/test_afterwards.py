@@ -29,6 +29,10 @@ def opener(rig: Rig, artifact: Artifact) -> Opener:
     return Opener(rig.target(artifact), rig.account, rig.folder / ".aleph", channel="TEST", patience=20)
 
 
+def health(rig: Rig) -> tuple[Health, HealthCheck]:
+    return Health(rig.host), HealthCheck(timeout=10)
+
+
 def three_releases(rig: Rig) -> list[Artifact]:
     first = rig.artifact(version="1.0", code=b"one")
     rig.deploy(first)
@@ -77,9 +81,9 @@ def test_prune_shows_and_forgets_what_no_program_needs(rig: Rig) -> None:
         shown.append(len(waste))
         return True
 
-    prune(opener(rig, third), keep=1, confirm=ask)
+    prune(opener(rig, third), *health(rig), keep=1, confirm=ask)
     assert shown == []
-    assert len(prune(opener(rig, third), confirm=ask)) == 1
+    assert len(prune(opener(rig, third), *health(rig), confirm=ask)) == 1
     assert shown == [1]
     # The originals are named by the program and stay, so version 1 can still be gone back to.
     assert [version for _, version, _ in codes(rig, third)] == ["3.0", "1.0"]
@@ -96,7 +100,7 @@ def test_volumes_without_a_program_are_waste_unless_another_program_uses_them(ri
     state = rig.target(last).state()
     waste = find_waste(state)
     assert [each.why for each in waste] == ["no program uses it"]
-    used = replace(state, used_elsewhere=frozenset({waste[0].version.item_hash}))
+    used = replace(state, used_elsewhere=frozenset({waste[0].item_hash}))
     assert find_waste(used) == ()
 
 

@@ -54,36 +54,6 @@ def test_credits_that_other_programs_need_are_told_by_the_network(rig: Rig) -> N
     assert rig.count() == {"STORE": 4, "PROGRAM": 2}
 
 
-@pytest.mark.parametrize(("kind", "persistent"), [("hold", True), ("superfluid", True)])
-def test_payment_that_is_no_longer_taken(rig: Rig, kind: str, persistent: bool) -> None:
-    payment = {"type": kind, "chain": "ETH"}
-    on = {"http": True, "persistent": persistent}
-    fails(rig, PlanError, "code 202", 'type = "credit"', payment=payment, on=on, settings={"payment": payment})
-    assert rig.count() == {}
-
-
-def test_payment_of_2027(rig: Rig) -> None:
-    artifact = rig.artifact(settings={"payment": {"type": "hold", "chain": "ETH"}})
-    deployer = replace(rig.deployer(artifact), clock=lambda: 1_800_000_000.0)
-    with pytest.raises(PlanError, match="programs and files any more"):
-        deployer.deploy(artifact)
-
-
-def test_a_missing_volume_and_runtime_are_told_and_mended_by_the_next_run(rig: Rig) -> None:
-    missing = {"ref": "ab" * 32, "mount": "/opt/data", "use_latest": True}
-    error = fails(rig, RejectedError, "unknown to the network", "code 301", volumes=[missing])
-    assert error.item_hash
-    # The volumes are there; the next run has only the program left.
-    again = rig.deploy(rig.artifact())
-    assert [step.action for step in again.plan.images] == ["reuse", "reuse"]
-    assert [type_ for type_, _ in again.sent] == ["PROGRAM"]
-
-
-def test_another_address_needs_its_permission(rig: Rig) -> None:
-    other = new_account(rig.node)
-    fails(rig, RejectedError, "may not act for that address", settings={"address": other.address})
-
-
 def test_an_image_larger_than_the_node_takes(rig: Rig, tmp_path: Path) -> None:
     from hatch_aleph.local.node.limits import Limits
 

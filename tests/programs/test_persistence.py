@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from hatch_aleph.deploy.domains import names_of
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.network.messages import sign_message
 from hatch_aleph.programs.delete import delete
-from hatch_aleph.programs.domains import attach, domains_of, names_of
+from hatch_aleph.programs.domains import attach, domains_of
 from hatch_aleph.programs.persistence import set_persistent
 from hatch_aleph.programs.session import Session
 from tests.programs.rig import ask
@@ -91,8 +92,8 @@ def test_custom_domains_follow_and_end_with_the_program(network, session, client
     made = created(session, app(), updatable=True)
     attach(session, "api.example.org", made.item_hash)
     there = set_persistent(session, made.item_hash, persistent=True)
-    assert names_of(client, account.address, there.item_hash) == ["api.example.org"]
+    assert names_of(client, account.address, [there.item_hash]) == ["api.example.org"]
     kept = set_persistent(session, there.item_hash, persistent=False, keep_prev=True)
-    assert names_of(client, account.address, kept.item_hash) == []
+    assert names_of(client, account.address, [kept.item_hash]) == []
     delete(session, there.item_hash)
     assert [each.item_hash for each in domains_of(client, account.address)] == []

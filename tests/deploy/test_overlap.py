@@ -1,0 +1,206 @@
+"""Two machines deploy one project at the same time: each interleaving ends in one release, or says what to do."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.prune import find_waste, prune
+from hatch_aleph.deploy.session import Opener
+from hatch_aleph.deploy.status import read_status
+from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.network import NodeClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.deploy.apply import Deployer
+    from tests.deploy.conftest import Rig
+
+
+class Paused(NodeClient):
+    """The client of a machine that is slow: something happens before one of its calls."""
+
+    def __init__(self, url: str, method: str, number: int, then: Callable[[], Any]) -> None:
+        super().__init__([url])
+        calls = itertools.count(1)
+        call = getattr(self, method)
+
+        def paused(*arguments: Any, **options: Any) -> Any:
+            if next(calls) == number:
+                then()
+            return call(*arguments, **options)
+
+        setattr(self, method, paused)
+
+
+@pytest.fixture
+def slow(rig: Rig) -> Iterator[Callable[..., Deployer]]:
+    """Give a deployer on another machine, and what happens before the so-many-th call of a method of its client."""
+    with ExitStack() as stack:
+
+        def make(artifact: Artifact, method: str, number: int, then: Callable[[], Any]) -> Deployer:
+            client = stack.enter_context(Paused(rig.node.url, method, number, then))
+            deployer = rig.deployer(artifact, state="slow-machine")
+            return replace(deployer, target=replace(deployer.target, client=client))
+
+        yield make
+
+
+def live(rig: Rig, artifact: Artifact) -> dict[str, Any]:
+    """Return which program is live, and whose contents it has."""
+    state = rig.target(artifact).state()
+    (program,) = state.programs
+    return {
+        role: volume.current.file_hash
+        for role, mount in (("code", "/opt/code"), ("packages", "/opt/packages"))
+        if (volume := state.volume_of(program, role, mount))
+    }
+
+
+def files(artifact: Artifact) -> dict[str, str]:
+    return {image.role: image.sha256 for image in artifact.manifest.images}
+
+
+def release(rig: Rig, number: int, **parts: Any) -> Artifact:
+    """Return an artifact whose bytes no node has seen."""
+    of = f"{number} of {rig.account.address}".encode()
+    return rig.artifact(version=f"{number}.0", code=b"code " + of, packages=b"packages " + of, **parts)
+
+
+def opener(rig: Rig, artifact: Artifact) -> Opener:
+    return Opener(rig.target(artifact), rig.account, rig.folder / ".aleph", channel="TEST", patience=20)
+
+
+def test_the_second_to_create_sees_the_first_one_and_updates_it_on_its_next_run(rig: Rig, slow: Any) -> None:
+    ours, theirs = release(rig, 1), release(rig, 2)
+    with pytest.raises(PlanError, match="another machine has published this project") as raised:
+        slow(ours, "wait", 1, lambda: rig.deploy(theirs)).deploy(ours)
+    assert "Run the command again" in str(raised.value.hint)
+    (program,) = rig.target(ours).state().programs
+    again = rig.deployer(ours, state="slow-machine").deploy(ours)
+    assert again.item_hash == program.item_hash
+    assert live(rig, ours) == files(ours)
+    # The volumes of the run that gave way are waste.
+    prune(opener(rig, ours), Health(rig.host), HealthCheck())
+    assert len(rig.target(ours).state().volumes) == 2
+
+
+def two_programs(rig: Rig, slow: Any) -> tuple[Artifact, Artifact]:
+    """Create on two machines at once: neither can see the other's program in time."""
+    ours, theirs = release(rig, 1), release(rig, 2)
+    slow(ours, "publish", 1, lambda: rig.deploy(theirs)).deploy(ours)
+    assert len(rig.target(ours).state().programs) == 2
+    return ours, theirs
+
+
+def test_two_programs_are_told_by_plan_and_status_and_the_next_deployment_leaves_one(rig: Rig, slow: Any) -> None:
+    ours, theirs = two_programs(rig, slow)
+    newest, older = rig.target(ours).state().programs
+    status = read_status(rig.target(ours), Health(rig.host), HealthCheck())
+    assert status.superseded == (older.item_hash,)
+    assert "2 programs carry its tag" in status.trouble[-1]
+    for artifact in (ours, theirs):
+        plan = rig.target(artifact).plan(artifact.manifest)
+        kept = plan.program.item_hash
+        assert plan.program.action == "unchanged"
+        assert {kept, *plan.forget} == {newest.item_hash, older.item_hash}
+        warning = next(text for text in plan.warnings if "2 programs carry this tag" in text)
+        assert f"{kept} is kept" in warning
+        assert f"{plan.forget[0]} is forgotten" in warning
+    rig.deploy(theirs)
+    assert live(rig, theirs) == files(theirs)
+    assert read_status(rig.target(ours), Health(rig.host), HealthCheck()).trouble == ()
+
+
+def test_prune_leaves_the_newest_of_two_programs_if_it_answers(rig: Rig, slow: Any) -> None:
+    ours, _ = two_programs(rig, slow)
+    target = rig.target(ours)
+    newest, older = target.state().programs
+    code = target.state().volume_of(newest, "code", "/opt/code")
+    assert code is not None
+    rig.host.broken.add(code.current.file_hash)
+    assert prune(opener(rig, ours), Health(rig.host), HealthCheck()) == ()
+    rig.host.broken.clear()
+    gone = prune(opener(rig, ours), Health(rig.host), HealthCheck())
+    assert sorted(waste.role for waste in gone) == ["code", "packages", "program"]
+    assert older.item_hash in [waste.item_hash for waste in gone]
+    state = target.state()
+    assert [program.item_hash for program in state.programs] == [newest.item_hash]
+    assert find_waste(state) == ()
+
+
+def test_of_two_updates_the_newer_code_stays_and_the_older_gives_way(rig: Rig, slow: Any) -> None:
+    rig.deploy(release(rig, 1))
+    ours, theirs = release(rig, 2), release(rig, 3)
+    # Packages and code of ours, packages and code of theirs.
+    with pytest.raises(PlanError, match="its code is the newer") as raised:
+        slow(ours, "wait", 2, lambda: rig.deploy(theirs)).deploy(ours)
+    assert "deploy again if yours is to run" in str(raised.value.hint)
+    assert live(rig, theirs) == files(theirs)
+    assert rig.deployer(ours, state="slow-machine").deploy(ours).sent
+    assert live(rig, ours) == files(ours)
+
+
+def test_mixed_updates_are_completed_by_whose_code_is_the_newest(rig: Rig, slow: Any) -> None:
+    first = rig.deploy(release(rig, 1))
+    ours, theirs = release(rig, 2), release(rig, 3)
+    # Packages of ours, packages and code of theirs, code of ours: left alone, our code on their packages.
+    outcome = slow(ours, "wait", 1, lambda: rig.deploy(theirs)).deploy(ours)
+    assert outcome.item_hash == first.item_hash
+    assert [type_ for type_, _ in outcome.sent] == ["STORE", "STORE", "STORE"]
+    assert live(rig, ours) == files(ours)
+
+
+def test_the_same_update_from_two_machines_is_done_by_both(rig: Rig, slow: Any) -> None:
+    rig.deploy(release(rig, 1))
+    for number in (2, 3):
+        both = release(rig, number)
+        slow(both, "wait", number - 1, lambda: rig.deploy(both)).deploy(both)  # noqa: B023 - called in this round
+        assert live(rig, both) == files(both)
+        assert not rig.deploy(both).plan.has_changes
+
+
+def test_an_update_that_does_not_answer_never_undoes_what_another_machine_published(rig: Rig) -> None:
+    rig.deploy(release(rig, 1))
+    ours = release(rig, 2, settings={"health": {"timeout-seconds": 1}})
+    theirs = release(rig, 3)
+    rig.host.broken.add(files(ours)["code"])
+    deployed: list[Any] = []
+
+    def overtaken(url: str, *, timeout: float) -> Any:
+        if not deployed:
+            deployed.append(rig.deploy(theirs))
+        return rig.host(url, timeout=timeout)
+
+    deployer = replace(rig.deployer(ours, state="slow-machine"), health=Health(overtaken))
+    with pytest.raises(HealthError) as raised:
+        deployer.deploy(ours)
+    assert "Another machine has deployed meanwhile" in str(raised.value.hint)
+    assert live(rig, theirs) == files(theirs)
+
+
+def test_an_update_of_a_program_that_another_machine_replaces(rig: Rig, slow: Any) -> None:
+    rig.deploy(release(rig, 1))
+    ours = release(rig, 2, settings={"health": {"timeout-seconds": 1}})
+    theirs = release(rig, 3, variables={"A": "1"})
+    with pytest.raises(HealthError) as raised:
+        slow(ours, "wait", 1, lambda: rig.deploy(theirs)).deploy(ours)
+    assert "taken it away meanwhile" in str(raised.value.hint)
+    assert live(rig, theirs) == files(theirs)
+
+
+def test_two_replacements_at_once_forget_the_old_program_once(rig: Rig, slow: Any) -> None:
+    rig.deploy(release(rig, 1))
+    ours, theirs = (release(rig, number, variables={"A": str(number)}) for number in (2, 3))
+    outcome = slow(ours, "publish", 1, lambda: rig.deploy(theirs)).deploy(ours)
+    assert [type_ for type_, _ in outcome.sent] == ["STORE", "STORE", "PROGRAM"]
+    assert len(rig.target(ours).state().programs) == 2
+    rig.deploy(ours)
+    assert live(rig, ours) == files(ours)
