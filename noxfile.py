@@ -143,9 +143,10 @@ def official_cli(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the packages image against the ways by hand; `-- --set light --rounds 3` shortens it."""
-    session.install("-e", ".")
+    """Measure packages images against the ways by hand, `-- --set light --rounds 3` shortens it; then the adapter."""
+    session.install("-e", ".[deploy]")
     session.run("python", "benchmarks/packages.py", *session.posargs)
+    session.run("python", "benchmarks/adapter.py")
 
 
 @nox.session

@@ -46,7 +46,7 @@ class AsgiProgram:
             if not given:
                 given = True
                 return {"type": "http.request", "body": exchange.body, "more_body": False}
-            await exchange.over.wait()
+            await asyncio.shield(exchange.answered)
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class AsgiProgram:
                     await asyncio.sleep(0)  # an app that only sends must not keep the loop from everything else
                 else:
                     exchange.complete()
-            elif exchange.over.is_set() or kind == "http.response.trailers":
+            elif exchange.answered.done() or kind == "http.response.trailers":
                 exchange.check_open()
             else:
                 message_text = f"Unexpected ASGI message {kind!r} sent."

@@ -10,7 +10,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .exchange import ClientGone, Exchange
+from .exchange import ClientGone, Deadline, Exchange
 from .scope import complete_scope
 from .surroundings import StandardOutput
 
@@ -33,9 +33,9 @@ class Entry:
 
     def __init__(self, program: Program, seconds: float) -> None:
         self._program = program
-        self._deadline = max(seconds - min(1.0, seconds / 10), 0.1)
+        self._deadline = Deadline(max(seconds - min(1.0, seconds / 10), 0.1))
         self._output = StandardOutput()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: set[Exchange] = set()
         self._started = False
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -46,19 +46,22 @@ class Entry:
             await self._http(scope, receive, send)
         elif kind == "lifespan":
             event = (await receive())["type"]
-            await (self._stop() if event == "lifespan.shutdown" else self._start())
+            if event == "lifespan.shutdown":
+                await self._stop()
+            elif not self._started:
+                await self._start()
             await send({"type": f"{event}.complete"})
         else:
             await self._event(receive, send)
 
     async def _start(self) -> None:
-        if not self._started:
-            await self._program.start()
-            self._started = True
+        await self._program.start()
+        self._started = True
 
     async def _stop(self) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=FINISH_SECONDS)
+        tasks = [exchange.task for exchange in self._running if exchange.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=FINISH_SECONDS)
         try:
             await self._program.stop()
         except Exception:  # noqa: BLE001 - at halt nothing may hold up the VM
@@ -67,14 +70,13 @@ class Entry:
         os.chdir("/")  # the init unmounts the code
 
     async def _http(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await self._start()
+        if not self._started:
+            await self._start()
         body = (await receive())["body"]
         full = complete_scope(scope, body, getattr(self._program, "state", {}))
         exchange = Exchange(full, body, self._deadline)
-        task = asyncio.get_running_loop().create_task(self._answer(exchange))
-        exchange.task = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._running.add(exchange)
+        exchange.task = asyncio.get_running_loop().create_task(self._answer(exchange))
         status, headers, answer = await exchange.answered
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer, "more_body": False})
@@ -86,7 +88,7 @@ class Entry:
         except ClientGone:
             pass  # the answer was given in the app's place
         except BaseException as error:  # noqa: BLE001
-            if not (isinstance(error, asyncio.CancelledError) and exchange.over.is_set()):
+            if not (isinstance(error, asyncio.CancelledError) and exchange.answered.done()):
                 _report("Exception in the app")
             exchange.fail()
         else:
@@ -95,10 +97,13 @@ class Entry:
                 if not exchange.answered.done():
                     _logger.error("the app returned without completing its answer")
                     exchange.fail()
+        finally:
+            self._running.discard(exchange)
 
     async def _event(self, receive: Any, send: Any) -> None:
         """Pass a subscribed message on, and answer in the app's place if need be: else the init waits for ever."""
-        await self._start()
+        if not self._started:
+            await self._start()
         answer = None
         try:
             answer = await self._program.event((await receive())["body"])

@@ -20,6 +20,42 @@ class ClientGone(OSError):  # noqa: N818 - a condition that servers signal, no f
     """The answer can no longer reach the client."""
 
 
+class Deadline:
+    """Cuts the exchanges that are not over in time, by one timer for all: they end in the order in which they came.
+
+    Args:
+        seconds: How long each may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._due: dict[Exchange, float] = {}
+        self._is_set = False
+
+    def add(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch an exchange that begins now."""
+        due = self._due[exchange] = loop.time() + self.seconds
+        if not self._is_set:
+            self._set(due, loop)
+
+    def discard(self, exchange: Exchange) -> None:
+        """Let go of an exchange that is over."""
+        self._due.pop(exchange, None)
+
+    def _set(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_set = True
+        loop.call_at(due, self._check, loop)
+
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_set = False
+        now = loop.time()
+        for exchange, due in list(self._due.items()):
+            if due > now:
+                self._set(due, loop)
+                break
+            exchange.cut()
+
+
 class Exchange:
     """Takes the answer from the app, piece by piece, and resolves ``answered`` when it can be sent.
 
@@ -29,18 +65,18 @@ class Exchange:
     Attributes:
         scope: The complete ASGI scope.
         body: The request's whole body.
-        answered: Resolves to status, headers and body.
+        answered: Resolves to status, headers and body; then the exchange is over.
+        task: Runs the program for it.
     """
 
-    def __init__(self, scope: dict[str, Any], body: bytes, deadline: float) -> None:
+    def __init__(self, scope: dict[str, Any], body: bytes, deadline: Deadline) -> None:
         loop = asyncio.get_running_loop()
         self.scope = scope
         self.body = body
         self.answered: asyncio.Future[tuple[int, Headers, bytes]] = loop.create_future()
-        self.over = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self._deadline = deadline
-        self._timer = loop.call_later(deadline, self.cut)
+        deadline.add(self, loop)
         self._status = 0
         self._headers: Headers = []
         self._chunks: list[bytes] = []
@@ -106,13 +142,12 @@ class Exchange:
         if self.begun and dict(self._headers).get(b"content-type", b"").startswith(b"text/event-stream"):
             self.complete()
         else:
-            self.refuse(504, f"The program did not complete its answer within {self._deadline:g} seconds.\n")
+            self.refuse(504, f"The program did not complete its answer within {self._deadline.seconds:g} seconds.\n")
         if self.task is not None:
             self.answered.get_loop().call_later(CANCEL_AFTER, self.task.cancel)
 
     def _resolve(self, answer: tuple[int, Headers, bytes]) -> None:
-        self._timer.cancel()
+        self._deadline.discard(self)
         self._chunks = []
-        self.over.set()
         if not self.answered.done():
             self.answered.set_result(answer)

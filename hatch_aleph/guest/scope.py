@@ -6,6 +6,7 @@ headers, and the path and the query as text that yarl has already percent-decode
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 from urllib.parse import quote, unquote
@@ -17,6 +18,8 @@ _UNRESERVED_IN_QUERY = "/?:@!$'()*,;~&=+"
 # yarl leaves these escaped in a query, since they would change its meaning
 _KEPT_IN_QUERY = ("%2B", "%26", "%3D", "%3B")
 _DECODED_BY_HOST = (b"gzip", b"deflate")
+# requests come back to the same few paths and hosts
+_remembered = functools.lru_cache(128)
 
 
 def complete_scope(given: dict[str, Any], body: bytes, state: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +85,7 @@ def _headers(given: Any, body: bytes) -> tuple[list[tuple[bytes, bytes]], dict[b
     return headers, known
 
 
+@_remembered
 def requote_path(path: str) -> tuple[str, bytes]:
     """Give ``path`` and ``raw_path`` for a path that was percent-decoded.
 
@@ -93,6 +97,7 @@ def requote_path(path: str) -> tuple[str, bytes]:
     return unquote(raw), raw.encode()
 
 
+@_remembered
 def requote_query(query: str | bytes) -> bytes:
     """Give the query string as bytes, percent-encoded as closely to the client's as the decoded text allows."""
     if isinstance(query, bytes):
@@ -119,6 +124,7 @@ def _requote(escape: str, kept: tuple[str, ...]) -> str:
     return escape.replace("%", "%25")
 
 
+@_remembered
 def _server(host: bytes, scheme: str) -> tuple[str, int]:
     name, _, port = host.decode("latin-1").rpartition(":")
     if name and port.isdecimal() and not name.endswith(":"):

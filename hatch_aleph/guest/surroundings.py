@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _STANDARD = str(Path(os.__file__).parent)
 _EXTENSIONS = str(Path(_STANDARD, "lib-dynload"))
+# Types of globals that do not tell where they come from; most globals are of these.
+_ORIGINLESS = frozenset((str, bytes, int, float, bool, type(None), tuple, list, dict, set, frozenset))
 
 
 def prepare(code_root: str, packages_root: str) -> None:
@@ -148,10 +150,12 @@ def _origins(module: ModuleType) -> set[str]:
     """Give the top-level names of the packages that a module's globals come from."""
     found = set()
     for value in list(vars(module).values()):
+        if type(value) in _ORIGINLESS:
+            continue
         try:
             origin = getattr(value, "__module__", None) or getattr(value, "__name__", None)
             found.add(origin.partition(".")[0])  # type: ignore[union-attr]
-        except Exception:  # noqa: BLE001, S112, PERF203 - most have neither; those of foreign objects may do anything
+        except Exception:  # noqa: BLE001, S112 - most have neither; those of foreign objects may do anything
             continue
     return found
 

@@ -149,3 +149,13 @@ def test_code_on_its_own_packages_runs(run, tmp_path):
 def test_the_interface_can_be_said(run, probes, interface, name):
     files = {one.name: one.read_text() for one in probes.glob("raw_*.py")}
     assert run(files, name, interface=interface).get("/x").status == 200
+
+
+@pytest.mark.parametrize(("own", "told"), [("pass", b"True"), ("gc.set_threshold(123)", b"123")])
+def test_collections_are_few_during_the_import_alone(run, own, told):
+    text = f"import gc\nduring = gc.get_threshold()[0]\n{own}\n"
+    text += "async def app(scope, receive, send):\n"
+    text += f"    now = gc.get_threshold()[0]\n    told = {'now < 50_000 <= during' if own == 'pass' else 'now'}\n"
+    text += "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+    text += "    await send({'type': 'http.response.body', 'body': str(told).encode()})\n"
+    assert run({"main.py": text}, "main:app").get("/").body == told

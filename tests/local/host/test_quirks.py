@@ -233,6 +233,15 @@ class TestRequests:
         # what does not fit ends the machine; what the host refuses never reaches it
         assert state == ("stopped" if status == 502 else "running")
 
+    def test_headers_and_bodies_stand_in_the_log(self, run):
+        async def use(machine):
+            await machine.request("GET", "/", [("cookie", "session=1")])
+            await machine.halt()
+            return machine.console.tail()
+
+        log = run(answer_with(200, "[(b'set-cookie', b'session=2')]", "b'secret'"), use)
+        assert all(text in log for text in ("session=1", "session=2", "secret"))
+
     def test_an_app_that_ends_the_process_is_a_502(self, run):
         async def use(machine):
             return await get(machine), machine.state.value

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger("guest")
+log = logging.getLogger("__main__")  # the init's own, which programs may find and set
 
 App = Callable[..., Any]
 
@@ -120,6 +120,8 @@ class AsgiProgram:
         await self._app(scope, receive, sent.put)
         head = await sent.get() if scope["type"] == "http" else {}
         first_body = await sent.get()
+        log.debug(f"Headers {head}")  # noqa: G004 - formatted whole, whether anybody reads it or not
+        log.debug(f"Body {first_body}")  # noqa: G004 - likewise: cookies and bodies stand in the program's log
         return {"headers": head, "body": first_body, "output_data": self._archive_of_data()}
 
     def _archive_of_data(self) -> bytes:

@@ -15,7 +15,7 @@ import aiohttp
 
 from .asgi import unzip
 
-log = logging.getLogger("guest")
+log = logging.getLogger("__main__")
 
 PORT = 8080
 # The request is sent again, body and all, until the child answers: whatever it does is done as often.

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # (`max_size` in asyncio/selector_events.py): what does not fit never arrives.
 LARGEST_READ = 256 * 1024
 _INIT_VERSION = "2.0.0"
+_TOLD = 500  # bytes of each instruction stand in the guest's log
 
-log = logging.getLogger("guest")
+log = logging.getLogger("__main__")
 
 
 class Program(Protocol):
@@ -97,6 +98,7 @@ class _Server:
         """Answer one instruction. What escapes closes the connection without a byte, which the host sees as a 502."""
         try:
             instruction = await _read_once(reader)
+            log.debug("Received %s", instruction[:_TOLD])
             if instruction == b"halt":
                 await self._halt(writer)
             elif instruction.startswith(b"!"):

@@ -1,0 +1,110 @@
+"""What the entry adapter costs an app that works without it: its import, a cold start, a request; in the local host.
+
+    python benchmarks/adapter.py [--rounds 15] [--requests 300]
+
+Needs a CPython 3.11 and the package index. One project is built; its images run with the adapter and without, turn by
+turn, so that a machine whose speed drifts is unfair to neither. Ratios are medians of the pairs' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from hatch_aleph.build import build_artifact
+from hatch_aleph.local.host import Machine, ProgramSpec, built, place_here
+from hatch_aleph.local.host.images import unpacked
+from hatch_aleph.project import load_project
+
+PROJECT = """
+[project]
+name = "cost"
+version = "1"
+dependencies = ["starlette"]
+
+[tool.aleph]
+entrypoint = "main:app"
+"""
+APP = """
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+async def root(request):
+    return JSONResponse({"hello": "world"})
+
+app = Starlette(routes=[Route("/", root)])
+"""
+# What the guest's init has imported before the adapter.
+PRELOADED = (
+    "asyncio, base64, ctypes, dataclasses, logging, pathlib, shutil, socket, subprocess, traceback, urllib.parse"
+)
+IMPORT = f"""
+import sys, time
+import {PRELOADED}
+sys.path.insert(0, sys.argv[1])
+begun = time.perf_counter()
+import aleph_entry, aleph_entry.boot, aleph_entry.interfaces, aleph_entry.asgi
+print((time.perf_counter() - begun) * 1000)
+"""
+GOALS = {"import, ms": 2.0, "cold start, ms": 1.02, "request, ms": 1.0}
+WARM_UP = 50
+
+
+async def build(folder: Path) -> ProgramSpec:
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "main.py").write_text(APP)
+    return await built(build_artifact(load_project(folder), folder / "dist"))
+
+
+def own_import(python: Path, code: Path, rounds: int) -> float:
+    """Take the best time of the adapter's own import, compiled as in the image."""
+    command = [str(python), "-OO", "-c", IMPORT, str(code)]
+    return min(float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(rounds))
+
+
+async def run(machine: Machine, count: int) -> tuple[float, float]:
+    """Start a machine and ask it often; give the start and the median of the requests in milliseconds."""
+    await machine.start()
+    try:
+        seconds = [(await machine.request("GET", "/")).seconds for _ in range(WARM_UP + count)]
+    finally:
+        await machine.halt()
+    return (machine.start_seconds or 0.0) * 1000, statistics.median(seconds[WARM_UP:]) * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--requests", type=int, default=300)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        adapted = asyncio.run(build(folder))
+        bare = dataclasses.replace(adapted, entrypoint=adapted.entrypoint.removeprefix("aleph_entry:"))
+        place = place_here(adapted.python, cache=folder / "cache", volumes=folder / "volumes")
+        figures: dict[str, list[tuple[float, float]]] = {"cold start, ms": [], "request, ms": []}
+        asyncio.run(run(Machine(bare, place), 1))  # the first one installs what the runtime has loaded
+        for number in range(options.rounds):
+            order = (bare, adapted) if number % 2 else (adapted, bare)
+            taken = {spec.entrypoint: asyncio.run(run(Machine(spec, place), options.requests)) for spec in order}
+            pairs = zip(taken[bare.entrypoint], taken[adapted.entrypoint], strict=True)
+            for each, pair in zip(figures.values(), pairs, strict=True):
+                each.append(pair)
+        importing = own_import(place.python, unpacked(adapted.code, folder), options.rounds)
+    print("| | bare | adapter | ratio | at most |\n|---|---|---|---|---|")
+    for what, pairs in figures.items():
+        middle = [statistics.median(side) for side in zip(*pairs, strict=True)]
+        ratio = statistics.median(ours / theirs for theirs, ours in pairs)
+        print(f"| {what} | {middle[0]:.2f} | {middle[1]:.2f} | {ratio:.3f} | {GOALS[what]} |")
+    print(f"| its own import, ms | | {importing:.2f} | | {GOALS['import, ms']} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
