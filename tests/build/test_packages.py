@@ -288,40 +288,6 @@ def test_shadowed_modules_are_told_when_there_is_no_adapter(index: Index, worksh
     assert [warning.partition(":")[0] for warning in warnings] == ["enum34", "idna"]
 
 
-def test_local_folders_are_built_fresh_each_time(index: Index, workshop: Workshop, tmp_path: Path) -> None:
-    index.add("alpha")
-    library = tmp_path / "library"
-    (library).mkdir()
-    (library / "backend.py").write_text(
-        "import zipfile\n"
-        "def build_wheel(folder, config_settings=None, metadata_directory=None):\n"
-        "    text = open('library.txt').read()\n"
-        "    name = 'library-1.0-py3-none-any.whl'\n"
-        "    with zipfile.ZipFile(folder + '/' + name, 'w') as z:\n"
-        "        z.writestr('library.py', text)\n"
-        "        head = 'Metadata-Version: 2.1\\nName: library\\nVersion: 1.0\\n'\n"
-        "        z.writestr('library-1.0.dist-info/METADATA', head)\n"
-        "        z.writestr('library-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nTag: py3-none-any\\n')\n"
-        "        z.writestr('library-1.0.dist-info/RECORD', 'library.py,,\\nlibrary-1.0.dist-info/METADATA,,\\n')\n"
-        "    return name\n"
-    )
-    (library / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-        '[project]\nname = "library"\nversion = "1.0"\n'
-    )
-    root = workshop.project('"alpha", "library"', more='[tool.uv.sources]\nlibrary = { path = "../library" }\n')
-    inputs = []
-    for text in ("x = 1\n", "x = 2\n", "x = 2\n"):
-        (library / "library.txt").write_text(text)
-        result = workshop.build(root)
-        assert result.image is not None
-        inputs.append(result.image.inputs)
-        files = image_files(root / "dist" / result.image.file, tmp_path / f"unpacked{len(inputs)}")
-        assert files["library.py"].decode() == text
-        assert str(tmp_path).encode() not in files[".aleph/pylock.toml"]
-    assert inputs[0] != inputs[1] == inputs[2]
-
-
 def test_credentials_stay_out(
     index: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

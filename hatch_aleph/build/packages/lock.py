@@ -197,7 +197,8 @@ def _locked(table: Mapping[str, Any], kind: str, base: Path) -> Locked:
 
 
 def _file(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    file = {name: value for name, value in table.items() if name != "upload-time"}
+    # An editable install is a path of this machine.
+    file = {name: value for name, value in table.items() if name not in ("upload-time", "editable")}
     if "path" in file:
         file["path"] = str((base / file["path"]).resolve())
     return file

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.build.aside import Aside
 from hatch_aleph.build.cache import key_of
-from hatch_aleph.build.packages.inputs import is_stale, requirements
+from hatch_aleph.build.packages.inputs import direct, is_stale, requirements
 from hatch_aleph.build.packages.lock import TOOL, Lock, made_for, normalize, parse, pylock_text, read_lock
 from hatch_aleph.build.packages.pages import BELIEVED_SECONDS, Pages, believed
 from hatch_aleph.build.packages.uvtool import without_credentials
@@ -160,7 +160,7 @@ class Resolver:
         known = self.cache.load("resolutions", key)
         if not known or not (self.uv.offline or believed(known["time"])):
             known = self._ask(inputs)
-            if not self._local():  # what lies in folders can change its requirements at any time
+            if not _any_local(self._read_own(known["text"])):
                 self.cache.store("resolutions", key, {**known, "text": without_credentials(known["text"])})
         return self._read_own(known["text"], known["time"])
 
@@ -174,7 +174,7 @@ class Resolver:
         else:
             lock = self._read_own(guess.stdout)
             since = pages.since(each.name for each in lock.packages)
-            if believed(since) and _straight(guess.stderr, lock):
+            if believed(since) and not _any_local(lock) and _straight(guess.stderr, lock):
                 return {"time": since, "text": guess.stdout}
             asked = Aside(lambda: self._compile(None, []))
             self.meanwhile(lock, lambda: asked.done and asked.result() != guess.stdout)
@@ -254,9 +254,12 @@ class Resolver:
         ]  # fmt: skip
 
     def _local(self) -> list[str]:
-        """Return what uv's sources take from folders and repositories: it can only be built."""
+        """Return what the project takes from folders and repositories: it can only be built."""
+        from packaging.requirements import Requirement
+
         sources: dict[str, Any] = self.project.pyproject.get("tool", {}).get("uv", {}).get("sources", {})
-        local = []
+        wanted = map(Requirement, direct(self.project, self.settings))
+        local = [each.name for each in wanted if each.url and not each.url.endswith(".whl")]
         for name, source in sources.items():
             options = source if isinstance(source, list) else [source]
             if any({"path", "git", "workspace"} & set(each) for each in options):
@@ -265,6 +268,11 @@ class Resolver:
 
     def _read(self, text: str, base: Path, where: str, *, chosen: bool = True) -> Lock:
         return read_lock(text, self.uv.runtime, base=base, where=where, chosen=chosen)
+
+
+def _any_local(lock: Lock) -> bool:
+    """Tell whether something comes from a folder or a repository: it can change its requirements at any time."""
+    return any(each.local for each in lock.packages)
 
 
 def _straight(log: str, lock: Lock) -> bool:

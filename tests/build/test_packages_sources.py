@@ -1,0 +1,112 @@
+"""Dependencies that lie in folders and repositories are built from what is there now, whatever their version says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.build.conftest import image_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.build.conftest import Index, Workshop
+
+BACKEND = """
+import zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "library-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(folder + "/" + name, "w") as wheel:
+        wheel.writestr("library.py", open("library.txt").read())
+        wheel.writestr("library-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: library\\nVersion: 1.0\\n")
+        wheel.writestr("library-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr("library-1.0.dist-info/RECORD", "library.py,,\\nlibrary-1.0.dist-info/METADATA,,\\n")
+    return name
+"""
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "library"
+version = "1.0"
+"""
+
+
+def library(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def in_a_folder(workshop: Workshop) -> tuple[Path, Path]:
+    library(workshop.folder / "library")
+    source = '[tool.uv.sources]\nlibrary = { path = "../library" }\n'
+    return workshop.project('"alpha", "library"', more=source), workshop.folder / "library"
+
+
+def in_a_workspace(workshop: Workshop) -> tuple[Path, Path]:
+    source = '[tool.uv.sources]\nlibrary = { workspace = true }\n[tool.uv.workspace]\nmembers = ["library"]\n'
+    root = workshop.project('"alpha", "library"', more=source)
+    library(root / "library")
+    return root, root / "library"
+
+
+def in_a_repository(workshop: Workshop) -> tuple[Path, Path]:
+    library(workshop.folder / "library")
+    source = f'[tool.uv.sources]\nlibrary = {{ git = "file://{workshop.folder}/library", branch = "main" }}\n'
+    return workshop.project('"alpha", "library"', more=source), workshop.folder / "library"
+
+
+def named_by_its_repository(workshop: Workshop) -> tuple[Path, Path]:
+    library(workshop.folder / "library")
+    return (
+        workshop.project(f'"alpha", "library @ git+file://{workshop.folder}/library@main"'),
+        workshop.folder / "library",
+    )
+
+
+def named_by_its_folder(workshop: Workshop) -> tuple[Path, Path]:
+    library(workshop.folder / "library")
+    return workshop.project(f'"alpha", "library @ file://{workshop.folder}/library"'), workshop.folder / "library"
+
+
+@pytest.mark.parametrize(
+    "place", [in_a_folder, in_a_workspace, in_a_repository, named_by_its_repository, named_by_its_folder]
+)
+def test_what_is_there_now_is_built(
+    index: Index, workshop: Workshop, tmp_path: Path, place: Callable[[Workshop], tuple[Path, Path]]
+) -> None:
+    repository = "repository" in place.__name__
+    if repository and not shutil.which("git"):
+        pytest.skip("needs git")
+    index.add("alpha")
+    root, folder = place(workshop)
+    if repository:
+        git(folder, "init")
+    inputs = []
+    for text in ("x = 1\n", "x = 2\n", "x = 2\n"):
+        (folder / "library.txt").write_text(text)
+        if repository:
+            git(folder, "add", ".")
+            git(folder, "commit", "--allow-empty", "--message", "Change")
+        result = workshop.build(root)
+        assert result.image is not None
+        inputs.append(result.image.inputs)
+        files = image_files(root / "dist" / result.image.file, tmp_path / f"unpacked{len(inputs)}")
+        assert files["library.py"].decode() == text
+        if not repository:
+            assert str(tmp_path).encode() not in files[".aleph/pylock.toml"]
+    assert inputs[0] != inputs[1]
+    assert repository or inputs[1] == inputs[2]  # another commit is another input
