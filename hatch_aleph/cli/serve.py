@@ -110,6 +110,7 @@ def run(shared: Common, *, item_hash: str, port: int, python: Path | None, insid
 def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed: Any, volumes: Path) -> None:
     from hatch_aleph.build.cache import default_root
     from hatch_aleph.local.host import place_here, serve_images
+    from hatch_aleph.local.host.guest_api import GuestApi
 
     async def main() -> None:
         program = await spec()
@@ -120,7 +121,15 @@ def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed
             python=python,
             notice=shared.output.notice,
         )
-        await serve_images(program, place, port, observer=_observer(shared), opened=_opened(shared), changed=changed)
+        await serve_images(
+            program,
+            place,
+            port,
+            observer=_observer(shared),
+            opened=_opened(shared),
+            changed=changed,
+            guest_api=GuestApi(shared.nodes[0]),
+        )
 
     asyncio.run(main())
 

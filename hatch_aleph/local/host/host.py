@@ -16,6 +16,7 @@ from aiohttp import web
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import answers, interpreters, isolation
 from hatch_aleph.local.host.contents import published
+from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.keeper import Keeper
 from hatch_aleph.local.host.launch import Place
@@ -81,6 +82,7 @@ class Host:
         self._schedules = schedules
         self._runtime_images = runtime_images
         self._following: list[asyncio.Task[None]] = []
+        self._guest_api = GuestApi(lambda: self.node_url)
         self.watch: Watch | None = None
         self.pool = Pool(self._fetch, self._build, self._limits)
 
@@ -202,4 +204,4 @@ class Host:
     def _build(self, spec: ProgramSpec) -> Machine:
         walls = self._walls if self._walls is not None else isolation.probe()
         place = Place(interpreters.find(spec.python, self._python), self._cache, self._volumes, walls)
-        return machine_for(spec, place, limits=self._limits)
+        return machine_for(spec, place, limits=self._limits, guest_api=self._guest_api)

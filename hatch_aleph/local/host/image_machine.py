@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hatch_aleph.local.host.guest_api import GuestApi
     from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
 _DISK_NAME = "disk.ext4"
@@ -93,10 +94,11 @@ def machine_for(
     *,
     limits: Limits | None = None,
     on_line: Callable[[str], None] | None = None,
+    guest_api: GuestApi | None = None,
 ) -> Machine:
     """Return the machine for a program: in its runtime's image when it has one, else in this machine's Python."""
     kind = ImageMachine if spec.runtime else Machine
-    return kind(spec, place, limits=limits, on_line=on_line)
+    return kind(spec, place, limits=limits, on_line=on_line, guest_api=guest_api)
 
 
 def image_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:
@@ -117,6 +119,7 @@ def image_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) ->
         "drives": drives,
         "staging": str(staging),
         "shared": str(shared),
+        "api_socket": str(shared / "api"),
         "hostname": spec.hostname,
         "network": spec.internet,
     }

@@ -22,6 +22,7 @@ from hatch_aleph.local.host.spec import Limits, ProgramSpec
 from hatch_aleph.local.host.volumes import CODE_ROOT, PACKAGES_ROOT, mounts_of
 
 LIBRARIES_ROOT = "/opt/aleph/libs"
+GUEST_API = "/tmp/socat-socket"  # noqa: S108 - the guest's own path
 _START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.boot import main; main({plan!r}, {fd})"
 _EXECUTABLE_PORT = 8080
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -51,11 +52,12 @@ class Place:
 
 @dataclass
 class Launched:
-    """A started process with its connections to the host."""
+    """A started process with its connections to the host; ``api`` is the bound socket of what it may ask the host."""
 
     process: asyncio.subprocess.Process
     socket_path: str
     terminal: int
+    api: socket.socket
     folder: Path
     memory: MemoryGroup | None
 
@@ -63,6 +65,7 @@ class Launched:
         """Give back what the process used; it must have ended."""
         with contextlib.suppress(OSError):
             os.close(self.terminal)
+        self.api.close()
         if self.memory:
             self.memory.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -105,7 +108,7 @@ def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> 
     mounts = mounts_of(spec, place.volumes, _image_mount(place))
     plan: dict[str, Any] = {
         "hostname": spec.hostname,
-        "guest_api": "/tmp/socat-socket",  # noqa: S108 - the guest's own path
+        "api_socket": str(folder / "api"),
         "environment": {},
         "lifespan_seconds": limits.lifespan,
         "shutdown_seconds": limits.shutdown_event,
@@ -123,6 +126,7 @@ def _walled(
     staging.mkdir()
     alone = spec.internet and _wants_port(spec) and _is_taken(_EXECUTABLE_PORT)
     library = {"at": LIBRARIES_ROOT, "source": str(preloaded), "kind": "folder", "read_only": True}
+    api = {"at": GUEST_API, "source": str(folder / "api"), "kind": "socket"}
     walls = {
         "user": place.isolation.user,
         "net": not spec.internet or alone,
@@ -130,10 +134,11 @@ def _walled(
         "hostname": spec.hostname,
         "staging": str(staging),
         "fresh": ["/tmp", "/opt/code", "/opt/packages", "/data"],  # noqa: S108 - in the namespace
-        "mounts": [library, *mounts],
+        "mounts": [library, api, *mounts],
     }
     return {
         "walls": walls,
+        "guest_api": GUEST_API,
         "path": [LIBRARIES_ROOT],
         "argv0": "/root/init1.py",
         "code_root": CODE_ROOT,
@@ -172,6 +177,7 @@ def _mapped(mounts: list[dict[str, Any]], preloaded: Path, folder: Path) -> dict
     environment = {"ALEPH_CODE_ROOT": code, "ALEPH_PACKAGES_ROOT": packages, "ALEPH_MOUNTS": json.dumps(at)}
     return {
         "walls": None,
+        "guest_api": str(folder / "api"),
         "path": [str(preloaded)],
         "argv0": "init1.py",
         "code_root": code,
@@ -196,10 +202,12 @@ def _image_mount(place: Place) -> Callable[[Path], dict[str, Any]]:
 async def _spawn(plan: dict[str, Any], python: Path, folder: Path, memory: MemoryGroup | None) -> Launched:
     socket_path = str(folder / "guest")
     listener = socket.socket(socket.AF_UNIX)
+    api = socket.socket(socket.AF_UNIX)
     terminal, screen = _terminal()
     try:
         listener.bind(socket_path)
         listener.listen(128)
+        api.bind(plan["api_socket"])
         plan_file = folder / "plan.json"
         plan_file.write_text(json.dumps(plan))
         source = _START.format(parent=str(INSIDE), plan=str(plan_file), fd=listener.fileno())
@@ -217,11 +225,12 @@ async def _spawn(plan: dict[str, Any], python: Path, folder: Path, memory: Memor
         )
     except BaseException:
         os.close(terminal)
+        api.close()
         raise
     finally:
         listener.close()
         os.close(screen)
-    return Launched(process, socket_path, terminal, folder, memory)
+    return Launched(process, socket_path, terminal, api, folder, memory)
 
 
 def _environment(plan: dict[str, Any]) -> dict[str, str]:

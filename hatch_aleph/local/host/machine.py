@@ -15,6 +15,7 @@ import msgpack
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import answers, scopes
 from hatch_aleph.local.host.console import Console
+from hatch_aleph.local.host.guest_api import GuestApi, ProgramApi
 from hatch_aleph.local.host.launch import Launched, Place, launch
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 
@@ -74,6 +75,7 @@ class Machine:
         *,
         limits: Limits | None = None,
         on_line: Callable[[str], None] | None = None,
+        guest_api: GuestApi | None = None,
     ) -> None:
         self.spec = spec
         self.limits = limits or Limits()
@@ -81,6 +83,7 @@ class Machine:
         self.state = State.created
         self.start_seconds: float | None = None
         self._place = place
+        self._api = ProgramApi(guest_api or GuestApi(), spec.item_hash)
         self._launched: Launched | None = None
         self._runs = 0
         self._no_runs = asyncio.Event()
@@ -99,6 +102,8 @@ class Machine:
         self.state = State.starting
         try:
             self._launched = await self._launch()
+            self._api.is_open = self.spec.persistent  # whose API hosts start before the program
+            await self._api.serve(self._launched.api)
             asyncio.get_running_loop().add_reader(self._launched.terminal, self._read_console, self._launched.terminal)
             told = await self._configure()
         except BaseException:
@@ -108,6 +113,7 @@ class Machine:
             await self._stop()
             cause = told.get("traceback") or self.console.tail()
             raise StartError(f"the program does not start: {told['error']}", where=self.spec.entrypoint, cause=cause)
+        self._api.is_open = True
         self.start_seconds = time.perf_counter() - began
         self.state = State.running
 
@@ -262,6 +268,7 @@ class Machine:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(launched.process.pid, signal.SIGKILL)
             await launched.process.wait()
+            await self._api.close()
             self._read_console(launched.terminal)
             asyncio.get_running_loop().remove_reader(launched.terminal)
             self.console.flush()

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from hatch_aleph.errors import UsageError
 from hatch_aleph.local.host import answers
+from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.machine import Machine, StartError, State
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
@@ -43,12 +44,19 @@ class ProgramServer:
     """Serves one program on a port of this machine; starts it again when it ended, and exchanges it."""
 
     def __init__(
-        self, spec: ProgramSpec, place: Place, *, observer: Observer | None = None, limits: Limits | None = None
+        self,
+        spec: ProgramSpec,
+        place: Place,
+        *,
+        observer: Observer | None = None,
+        limits: Limits | None = None,
+        guest_api: GuestApi | None = None,
     ) -> None:
         self._spec = spec
         self._place = place
         self._limits = limits or Limits()
         self._observer = observer or Observer()
+        self._guest_api = guest_api or GuestApi()
         self._machine: Machine | None = None
         self._turn = asyncio.Lock()
         self._runner: web.AppRunner | None = None
@@ -92,7 +100,13 @@ class ProgramServer:
         async with self._turn:
             if self._machine and self._machine.state is State.running:
                 return self._machine
-            machine = machine_for(self._spec, self._place, limits=self._limits, on_line=self._observer.line)
+            machine = machine_for(
+                self._spec,
+                self._place,
+                limits=self._limits,
+                on_line=self._observer.line,
+                guest_api=self._guest_api,
+            )
             try:
                 await machine.start()
             except StartError as error:
@@ -118,6 +132,7 @@ async def serve_images(
     limits: Limits | None = None,
     opened: Callable[[str], None] = lambda _url: None,
     changed: Callable[[], Awaitable[ProgramSpec]] | None = None,
+    guest_api: GuestApi | None = None,
 ) -> None:
     """Serve a program until cancelled.
 
@@ -129,11 +144,12 @@ async def serve_images(
         limits: The host's times and sizes.
         opened: Gets the base URL.
         changed: Awaited again and again: returns when there is another program to run in its place.
+        guest_api: What programs may ask the host.
 
     Raises:
         UsageError: The port is taken.
     """
-    server = ProgramServer(spec, place, observer=observer, limits=limits)
+    server = ProgramServer(spec, place, observer=observer, limits=limits, guest_api=guest_api)
     try:
         opened(await server.open(port))
         while changed is not None:

@@ -52,6 +52,10 @@ while True:
     told["interfaces"] = sorted(os.listdir("/sys/class/net"))
     told["code"] = open("/opt/code/main.txt").read()
     told["host"] = socket.gethostname()
+    with socket.socket(socket.AF_UNIX) as api:
+        api.connect("/tmp/socat-socket")
+        api.sendall(b"GET /cache/ HTTP/1.0\\r\\n\\r\\n")
+        told["api"] = api.makefile("rb").read().decode()
     if os.path.isdir("/kept"):
         with open("/kept/count", "a+") as kept:
             kept.write("x")
@@ -134,6 +138,8 @@ def test_the_images_own_init_runs_as_process_one_with_its_drives(runtime, place,
     assert first["code"] == "the code"
     assert (first["kept"], second["kept"]) == ("x", "xx")
     assert first["interfaces"] == ["eth0", "lo", "nowhere"]
+    assert first["api"].startswith("HTTP/1.0 200 OK")
+    assert first["api"].endswith("[]")
     assert first["host"] == spec.hostname
     assert "the init is there" in lines
 

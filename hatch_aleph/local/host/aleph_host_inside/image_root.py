@@ -16,6 +16,7 @@ from .namespaces import BIND, change_root, mount, separate
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _GUEST_FOLDER = "/run/aleph"
 _INIT = "/root/init1.py"
+_GUEST_API = "/tmp/socat-socket"  # noqa: S108 - where the runtime's socat listens
 
 
 def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
@@ -24,7 +25,7 @@ def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
     Args:
         plan: ``image`` (a squashfs file), ``drives`` (each ``source`` and ``read_only``), ``staging`` (an empty
             folder), ``shared`` (a folder that is shown to the guest, with the host's sockets and ``vsock.py``),
-            ``hostname``,            ``network`` (whether there is an ``eth0``).
+            ``hostname``, ``network`` (whether there is an ``eth0``).
         listener_fd: The listening socket that the init is to have for its vsock.
 
     Raises:
@@ -47,6 +48,9 @@ def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
     shared = root / _GUEST_FOLDER.lstrip("/")
     shared.mkdir(parents=True)
     mount(plan["shared"], str(shared), None, BIND)
+    api = root / _GUEST_API.lstrip("/")
+    api.parent.mkdir(exist_ok=True)
+    api.symlink_to(f"{_GUEST_FOLDER}/api")
     change_root(str(root))
     _become_init(listener_fd)
 

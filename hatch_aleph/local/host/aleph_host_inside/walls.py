@@ -27,7 +27,7 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     Args:
         plan: ``user`` (map root through a user namespace), ``net`` (cut the network off, with ``lo`` down, or up when
             ``lo`` says so), ``hostname``, ``staging`` (an empty folder), ``fresh`` (paths that start empty),
-            ``mounts`` (each ``at``, ``source``, ``kind`` "folder" or "squashfs", ``read_only``).
+            ``mounts`` (each ``at``, ``source``, ``kind`` "folder", "squashfs" or "socket", ``read_only``).
         closing: File descriptors that the waiting process lets go of.
     """
     separate(user=plan["user"], net=plan["net"], hostname=plan["hostname"], closing=closing)
@@ -117,8 +117,12 @@ def _keep_interpreter(new: str, hidden: list[str]) -> None:
 
 def _mount_volume(new: str, volume: dict[str, Any]) -> None:
     """Mount one volume as init does: its folder is made first, which fails below a read-only one."""
-    _make_folder(new, volume["at"])
     target = new + volume["at"]
+    if volume["kind"] == "socket":
+        Path(target).touch()
+        mount(volume["source"], target, None, BIND)
+        return
+    _make_folder(new, volume["at"])
     if volume["kind"] == "squashfs":
         subprocess.run(["mount", "-t", "squashfs", "-o", "ro,loop", volume["source"], target], check=True)
         return
