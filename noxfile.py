@@ -65,6 +65,13 @@ def crash(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def large(session: nox.Session) -> None:
+    """Deploy large artifacts: how many bytes go up, how much memory it takes; takes about two minutes."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "-m", "slow", "tests/deploy/test_redeploy.py", "tests/deploy/test_memory.py")
+
+
 @nox.session(python="3.12")
 def matrix(session: nox.Session) -> None:
     """Run apps of the usual frameworks, installed from the index, in the local host; takes about ten minutes."""

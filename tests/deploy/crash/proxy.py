@@ -41,11 +41,12 @@ class Spoiling:
 
 
 class Proxy:
-    """Forwards to a node, and ``/vm/...`` to a host; counts requests since the last :meth:`arm`."""
+    """Forwards to a node, and ``/vm/...`` to a host; counts requests, and bytes sent up, since the last :meth:`arm`."""
 
     def __init__(self, node: str, host: NodeHost) -> None:
         self.pid = 0
         self.requests: list[str] = []
+        self.sent_up = 0
         self.spoiling: Spoiling | None = None
         self.host = host
         self.lock = threading.Lock()
@@ -59,7 +60,7 @@ class Proxy:
 
     def arm(self, spoiling: Spoiling | None) -> None:
         with self.lock:
-            self.requests, self.spoiling = [], spoiling
+            self.requests, self.spoiling, self.sent_up = [], spoiling, 0
 
     def take(self, what: str) -> str | None:
         """Count a request; return the fault that is meant for it."""
@@ -99,6 +100,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - a cl
 
         def _serve(self) -> None:
             body = self._body()
+            proxy.sent_up += len(body)
             fault = proxy.take(f"{self.command} {self.path.split('?')[0]}")
             if fault == "kill before":
                 proxy.kill()
