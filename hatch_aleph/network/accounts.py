@@ -1,7 +1,8 @@
 """Accounts that sign messages: a private key from a file, the environment or standard input, or a Ledger.
 
 Signing itself is aleph-sdk-python's; its loader is not used, because it makes and keeps a random key where it
-finds none. The key lives only inside the SDK's object: it is in no representation, error or log of ours.
+finds none. The key is in no representation, error or log of ours. The SDK takes half a second to import, so it is
+imported by the first signature: a deployment with nothing to say needs no more than the address.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.errors import AccountError
@@ -61,11 +63,15 @@ class Account(Protocol):
 class _SdkAccount:
     """An account of aleph-sdk-python, asynchronous and free with its key, behind our narrow interface."""
 
-    def __init__(self, sdk_account: Any, hint: str | None = None) -> None:
-        self._sdk_account = sdk_account
+    def __init__(self, load: Callable[[], Any], chain: str, address: str, hint: str | None = None) -> None:
+        self._load = load
         self._hint = hint
-        self.chain: str = sdk_account.CHAIN
-        self.address: str = sdk_account.get_address()
+        self.chain = chain
+        self.address = address
+
+    @cached_property
+    def _sdk_account(self) -> Any:
+        return self._load()
 
     def __repr__(self) -> str:
         return f"<account {self.chain} {self.address}>"
@@ -76,7 +82,8 @@ class _SdkAccount:
         Raises:
             AccountError: The device is gone, locked, or its owner declined.
         """
-        signed: dict[str, Any] = self._run(lambda: self._sdk_account.sign_message(dict(unsigned)))
+        account = self._sdk_account
+        signed: dict[str, Any] = self._run(lambda: account.sign_message(dict(unsigned)))
         return signed
 
     def sign_bytes(self, data: bytes) -> bytes:
@@ -85,7 +92,8 @@ class _SdkAccount:
         Raises:
             AccountError: As for :meth:`sign`.
         """
-        return bytes(self._run(lambda: self._sdk_account.sign_raw(data)))
+        account = self._sdk_account
+        return bytes(self._run(lambda: account.sign_raw(data)))
 
     def _run(self, work: Callable[[], Any]) -> Any:
         try:
@@ -133,7 +141,9 @@ def load_account(
 def account_from_key(key: Key, chain: str) -> Account:
     """Return the account of a key."""
     try:
-        return _SdkAccount(_sdk_class(chain)(key.secret))
+        if _SIGNS_AS[chain] == "ETH":
+            return _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", _ethereum_address(key.secret))
+        return _loaded(_sdk_class(chain)(key.secret))
     except AccountError:
         raise
     except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
@@ -180,6 +190,17 @@ def _known(chain: str) -> str:
     return chain.upper()
 
 
+def _loaded(account: Any, hint: str | None = None) -> _SdkAccount:
+    return _SdkAccount(lambda: account, account.CHAIN, account.get_address(), hint)
+
+
+def _ethereum_address(secret: bytes) -> str:
+    with _importing_sdk():
+        from eth_keys.datatypes import PrivateKey  # the SDK's own arithmetic, without the SDK
+    address: str = PrivateKey(secret).public_key.to_checksum_address()
+    return address
+
+
 def _sdk_class(chain: str) -> Any:
     with _importing_sdk():
         if _SIGNS_AS[chain] == "SOL":
@@ -196,7 +217,7 @@ def _ledger_account(chain: str) -> Account:
     with _importing_sdk():
         from aleph.sdk.wallets.ledger.ethereum import get_fallback_account
     try:
-        return _SdkAccount(get_fallback_account(), _ON_THE_DEVICE)
+        return _loaded(get_fallback_account(), _ON_THE_DEVICE)
     except Exception as error:  # noqa: BLE001 - the USB stack raises anything
         raise AccountError(
             f"No Ledger answers: {str(error) or type(error).__name__}",

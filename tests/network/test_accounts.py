@@ -161,8 +161,8 @@ def test_traceback_of_a_failing_signature_hides_the_key() -> None:
 
 
 def in_a_process_of_its_own(code: str, folder: Path) -> str:
-    load = f"load_account(private_key='{SECRET.hex()}', environ={{}})"
-    program = f"from hatch_aleph.network import load_account\n{code}\n{load}"
+    sign = f"load_account(private_key='{SECRET.hex()}', environ={{}}).sign({UNSIGNED})"
+    program = f"from hatch_aleph.network import load_account\n{code}\n{sign}"
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{program}"],
@@ -171,7 +171,7 @@ def in_a_process_of_its_own(code: str, folder: Path) -> str:
         check=False,
         cwd=folder,
     )
-    return done.stderr.splitlines()[-2] + done.stderr.splitlines()[-1]
+    return "".join(done.stderr.splitlines()[-2:])
 
 
 def test_a_wrong_setting_of_the_sdk_is_told_as_such(tmp_path: Path) -> None:
@@ -182,6 +182,13 @@ def test_a_wrong_setting_of_the_sdk_is_told_as_such(tmp_path: Path) -> None:
     assert "secret-thing" not in told
 
 
-def test_without_the_sdk(tmp_path: Path) -> None:
-    told = in_a_process_of_its_own("import sys; sys.modules['aleph.sdk'] = None", tmp_path)
+@pytest.mark.parametrize("missing", ["aleph.sdk", "eth_keys"])
+def test_without_the_sdk(tmp_path: Path, missing: str) -> None:
+    told = in_a_process_of_its_own(f"import sys; sys.modules['{missing}'] = None", tmp_path)
     assert "hatch-aleph[deploy]" in told
+
+
+def test_the_address_needs_no_sdk(tmp_path: Path) -> None:
+    code = f"address = load_account(private_key='{SECRET.hex()}', environ={{}}).address\n"
+    code += "import sys; sys.exit(f'{address} {\"aleph.sdk\" in sys.modules}')"
+    assert in_a_process_of_its_own(code, tmp_path).endswith(f"{ADDRESS} False")

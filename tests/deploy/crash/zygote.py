@@ -84,7 +84,7 @@ def say(data: dict[str, Any]) -> None:
 def main() -> None:
     """Serve jobs until standard input ends."""
     # What signing and models import lazily is imported before the first fork.
-    account_from_key(Key(bytes(range(1, 33)), "test"), "ETH")
+    account_from_key(Key(bytes(range(1, 33)), "test"), "ETH").sign_bytes(b"")
     import aleph_message.models
 
     del aleph_message
