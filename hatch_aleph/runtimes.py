@@ -42,14 +42,13 @@ class Runtime:
         return f"{self.architecture}-manylinux_{self.glibc[0]}_{self.glibc[1]}"
 
 
-# init imports aiohttp and msgpack; the others come with aiohttp.
+# init imports aiohttp and msgpack; the others come with aiohttp, in an image of the official recipe.
 _PRELOADED = dict.fromkeys(
     (
         "aiohappyeyeballs",
         "aiohttp",
         "aiosignal",
         "attr",
-        "certifi",
         "frozenlist",
         "idna",
         "msgpack",

@@ -133,13 +133,13 @@ def _walled(
         "lo": alone,
         "hostname": spec.hostname,
         "staging": str(staging),
-        "fresh": ["/tmp", "/opt/code", "/opt/packages", "/data"],  # noqa: S108 - in the namespace
+        "fresh": ["/tmp", "/root", "/opt/code", "/opt/packages", "/data"],  # noqa: S108 - in the namespace
         "mounts": [library, api, *mounts],
     }
     return {
         "walls": walls,
         "guest_api": GUEST_API,
-        "path": [LIBRARIES_ROOT],
+        "path": ["/root", LIBRARIES_ROOT],  # the init stands in the first
         "argv0": "/root/init1.py",
         "code_root": CODE_ROOT,
         "packages_root": PACKAGES_ROOT,

@@ -28,7 +28,6 @@ REQUIREMENTS = (
     "aiosignal==1.4.0",
     "async-timeout==5.0.1; python_version < '3.11'",
     "attrs==25.3.0",
-    "certifi==2025.8.3",
     "frozenlist==1.7.0",
     "idna==3.10",
     "multidict==6.6.4",

@@ -37,7 +37,7 @@ def test_code_is_found_where_the_walls_allow_it(run, place, walls):
     told = run(ECHO, use, where=where)
     if walls.walls:
         assert told["file"] == "/opt/code/main.py"
-        assert told["path_list"][:3] == ["/opt/code", "/opt/packages", "/opt/aleph/libs"]
+        assert told["path_list"][:4] == ["/opt/code", "/opt/packages", "/root", "/opt/aleph/libs"]
     else:
         assert told["file"].startswith(str(place.cache))
 
