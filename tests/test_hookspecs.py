@@ -34,7 +34,6 @@ def test_extra_files_travel_in_the_code_image(make_project, tmp_path):
         stem=project.stem,
         packages_inputs=lambda: "",
         vendored=lambda _: False,
-        compile_entries=lambda _: [],
     )
     assert "build-info.txt" in {member.path for member in list_image(tmp_path / image.file)}
 

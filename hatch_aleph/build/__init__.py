@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.packages import Published
     from hatch_aleph.project import Project
-    from hatch_aleph.squashfs import Entry
 
 
 def build_artifact(
@@ -58,7 +57,6 @@ def build_artifact(
         notice(text)
 
     from hatch_aleph.build.aside import Aside
-    from hatch_aleph.build.bytecode import compile_entries
     from hatch_aleph.build.code import build_code
     from hatch_aleph.build.manifest import check_program, write_manifest
     from hatch_aleph.build.packages import build_packages, holds_module
@@ -96,9 +94,6 @@ def build_artifact(
         image = aside.result().image
         return image is not None and holds_module(destination / image.file, module)
 
-    def compiled(entries: list[Entry]) -> list[Entry]:
-        return compile_entries(entries, "/opt/code", runtime, notice=noticed)
-
     cautions: list[str] = []
     try:
         check_program(project, settings, runtime)
@@ -110,7 +105,7 @@ def build_artifact(
             stem=stem,
             packages_inputs=packages_inputs,
             vendored=vendored,
-            compile_entries=compiled,
+            notice=noticed,
             metadata=metadata,
             caution=_both(cautions.append, noticed),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import __version__
 from hatch_aleph.artifact import Distribution, Image, Manifest
-from hatch_aleph.build.code import ADAPTER
+from hatch_aleph.build.packing import ADAPTER
 from hatch_aleph.errors import SettingsError
 from hatch_aleph.settings.parse import toml_name
 

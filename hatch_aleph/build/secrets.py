@@ -23,6 +23,7 @@ _NAMES = (
     ".git-credentials",
     ".htpasswd",
     ".netrc",
+    ".npmrc",
     ".pgpass",
     ".pypirc",
     "*.jks",
@@ -30,8 +31,10 @@ _NAMES = (
     "*.key",
     "*.keystore",
     "*.p12",
+    "*.pem",
     "*.pfx",
     "*.ppk",
+    "credentials.json",
     "id_dsa",
     "id_ecdsa",
     "id_ed25519",
@@ -41,13 +44,16 @@ _NAMES = (
 _SAMPLES = ("*.example", "*.sample", "*.template", "*.dist")
 
 
-def refuse_secret_files(entries: Iterable[Entry], allowed: Iterable[str], *, where: str) -> None:
+def refuse_secret_files(
+    entries: Iterable[Entry], allowed: Iterable[str], *, where: str, hint: str | None = None
+) -> None:
     """Refuse files whose names say that they are secrets.
 
     Args:
         entries: What would go into the image.
         allowed: Globs of paths that the settings allow.
         where: The project, for the message.
+        hint: How to allow one; by default, in the settings.
 
     Raises:
         ProjectError: With all of them.
@@ -56,7 +62,8 @@ def refuse_secret_files(entries: Iterable[Entry], allowed: Iterable[str], *, whe
     found = [
         entry.path
         for entry in entries
-        if _matches(PurePosixPath(entry.path).name, _NAMES)
+        if entry.kind == "file"
+        and _matches(PurePosixPath(entry.path).name, _NAMES)
         and not _matches(PurePosixPath(entry.path).name, _SAMPLES)
         and not _matches(entry.path, patterns)
     ]
@@ -64,7 +71,8 @@ def refuse_secret_files(entries: Iterable[Entry], allowed: Iterable[str], *, whe
         raise ProjectError(
             "these files look like secrets, and all that is published is public for ever: " + ", ".join(sorted(found)),
             where=where,
-            hint="Leave them out, or allow them by path:\n\n[tool.aleph.secrets]\nallow = "
+            hint=hint
+            or "Leave them out, or allow them by path:\n\n[tool.aleph.secrets]\nallow = "
             + str(sorted(found)).replace("'", '"'),
         )
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from hatch_aleph import runtimes
 from hatch_aleph.artifact import FileHashes, hash_file
-from hatch_aleph.build.code import ADAPTER, adapter_entries, adapter_settings, write_zip
-from hatch_aleph.errors import ImageError, ProjectError
-from hatch_aleph.squashfs import Entry, Options, SquashfsError, list_image, scan, verify, write_image
+from hatch_aleph.build.cautions import cautions
+from hatch_aleph.build.packing import check_zip_size, pack_code
+from hatch_aleph.build.secrets import refuse_secret_files
+from hatch_aleph.errors import ImageError, ProjectError, UsageError
+from hatch_aleph.squashfs import Entry, SquashfsError, list_image, scan, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from hatch_aleph.settings import Settings
 
@@ -37,28 +39,6 @@ _LEFT_OUT = (
     "__pycache__",
     ".DS_Store",
 )
-# Names that stand for secrets: all that is published is public and for ever.
-_SECRET = (
-    ".env",
-    ".env.*",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.keystore",
-    "id_rsa",
-    "id_dsa",
-    "id_ecdsa",
-    "id_ed25519",
-    ".netrc",
-    ".pypirc",
-    ".npmrc",
-    ".htpasswd",
-    "credentials.json",
-)
-_HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist")
-# The guest takes zip code in one piece: aleph-im/aleph-vm, src/aleph/vm/conf.py (MAX_PROGRAM_ARCHIVE_SIZE).
-MAX_ZIP = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -99,6 +79,12 @@ def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callab
     encoding = _encoding(path)
     if encoding == "zip":
         names = _zip_names(path)
+        if settings.interface == "executable" and not settings.internet:
+            raise ProjectError(
+                "an executable in an archive runs bare, and bare ones are out of reach without internet",
+                where=str(path),
+                hint="Use --internet, or name its folder instead, which is packed with the adapter.",
+            )
     else:
         names = _image_names(path)
         if settings.interface == "executable":
@@ -124,25 +110,20 @@ def _encoding(path: Path) -> Encoding:
 
 
 def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], None]) -> tuple[Path, Encoding]:
+    runtime = runtimes.find(settings.runtime, settings.python)
+    if runtime is None:  # was checked with the settings
+        raise UsageError("a runtime is needed")
     try:
         entries = _selected(path, notice)
-        _refuse_secrets(path, entries, settings.secrets.allow)
-        _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
-        if settings.adapter:
-            if any(entry.path.split("/")[0] in (ADAPTER, f"{ADAPTER}.py") for entry in entries):
-                raise ProjectError(f"it has a module {ADAPTER}, which is the adapter's name", where=str(path))
-            entries += [*adapter_entries(), adapter_settings(settings, "")]
-        elif settings.interface == "executable":
-            # The guest can make a bare executable executable only after unpacking it.
-            file = folder / "code.zip"
-            write_zip(_for_zip(path, entries), file)
-            _check_zip_size(file)
-            return file, "zip"
-        file = folder / "code.squashfs"
-        write_image(entries, file, Options(codec=settings.compression.codec, level=settings.compression.level))
     except SquashfsError as error:
         raise ImageError(str(error), where=str(path)) from error
-    return file, "squashfs"
+    allow = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
+    refuse_secret_files(entries, settings.secrets.allow, where=str(path), hint=allow)
+    _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
+    for each in cautions(settings, [entry for entry in entries if entry.kind == "file"]):
+        notice(each)
+    packed = pack_code(entries, settings, runtime, folder / "code", where=str(path), notice=notice)
+    return packed.file, packed.encoding
 
 
 def _selected(path: Path, notice: Callable[[str], None]) -> list[Entry]:
@@ -167,27 +148,6 @@ def _left_out(path: PurePosixPath, environments: set[str]) -> str | None:
         if part in _LEFT_OUT or (str(above) in environments and str(above) != "."):
             return str(above)
     return None
-
-
-def _refuse_secrets(path: Path, entries: Iterable[Entry], allowed: Sequence[str]) -> None:
-    found = [
-        entry.path
-        for entry in entries
-        if entry.kind == "file"
-        and _matches(PurePosixPath(entry.path).name, _SECRET)
-        and not _matches(PurePosixPath(entry.path).name, _HARMLESS)
-        and not _matches(entry.path, allowed)
-    ]
-    if found:
-        raise ProjectError(
-            f"it holds what looks like a secret, and all that is published is public for ever: {', '.join(found)}",
-            where=str(path),
-            hint="Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH",
-        )
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _check_entrypoint(path: Path, settings: Settings, names: Sequence[str]) -> None:
@@ -221,7 +181,7 @@ def _image_names(path: Path) -> list[str]:
 
 
 def _zip_names(path: Path) -> list[str]:
-    _check_zip_size(path)
+    check_zip_size(path)
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -234,23 +194,3 @@ def _zip_names(path: Path) -> list[str]:
     if climbing:
         raise ImageError(f"the archive holds a file outside of its tree: {climbing}", where=str(path))
     return [name for name in names if not name.endswith("/")]
-
-
-def _check_zip_size(path: Path) -> None:
-    size = path.stat().st_size
-    if size > MAX_ZIP:
-        raise ImageError(
-            f"the archive has {size:,} bytes, and hosts run zip code up to {MAX_ZIP:,}",
-            where=str(path),
-            hint="Name the folder itself: it is packed as an image, which may be larger.",
-        )
-
-
-def _for_zip(path: Path, entries: Iterable[Entry]) -> list[Entry]:
-    files = []
-    for entry in entries:
-        if entry.kind == "symlink":
-            raise ProjectError(f"a zip archive holds no links: {entry.path}", where=str(path))
-        if entry.kind == "file":
-            files.append(entry)
-    return files

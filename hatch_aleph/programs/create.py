@@ -60,7 +60,8 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         check_program(content)
         if scan:
             check_secrets(code, settings, where=str(path))
-        _warn(session, settings, code)
+        if settings.variables:
+            session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
         with session.sending(f"create:{settings.name}", settings.channel) as sender:
@@ -81,13 +82,3 @@ def content_of(session: Session, settings: Settings, code: Code) -> dict[str, An
     bare = dataclasses.replace(settings, adapter=code.adapter)
     content = program_content(bare, runtime, name=settings.name, encoding=code.encoding)
     return {**content, "address": session.owner}
-
-
-def _warn(session: Session, settings: Settings, code: Code) -> None:
-    if settings.variables:
-        session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
-    if settings.interface == "executable" and not code.adapter and not settings.internet:
-        session.notice(
-            "A bare executable without internet cannot be reached: its loopback device is down. Use --internet, or the "
-            "adapter (a folder, without --no-adapter)."
-        )

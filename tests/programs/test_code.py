@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph import interpreters
 from hatch_aleph.errors import HatchAlephError, ImageError, ProjectError
 from hatch_aleph.programs.code import prepare_code
 from hatch_aleph.programs.request import checked, is_executable
@@ -26,7 +27,8 @@ def prepare(path: Path, entrypoint: str = "main:app", **table):
 
 
 def names(image: Path) -> list[str]:
-    return [member.path for member in list_image(image) if member.kind != "directory"]
+    """Return the files of an image, but for their bytecode."""
+    return [each.path for each in list_image(image) if each.kind != "directory" and not each.path.endswith(".pyc")]
 
 
 def test_a_folder_is_packed_with_the_adapter(app):
@@ -37,9 +39,22 @@ def test_a_folder_is_packed_with_the_adapter(app):
     assert code.hashes.size == code.file.stat().st_size
 
 
+def test_the_guest_finds_its_bytecode(app):
+    if interpreters.find("3.11") is None:
+        pytest.skip("needs CPython 3.11, the runtime's")
+    code, _ = prepare(app())
+    found = {member.path for member in list_image(code.file)}
+    assert {"__pycache__/main.cpython-311.opt-2.pyc", "aleph_entry/__pycache__/entry.cpython-311.opt-2.pyc"} <= found
+
+
 def test_without_the_adapter_nothing_is_added(app):
     code, _ = prepare(app(), adapter=False)
     assert (names(code.file), code.adapter) == (["main.py"], False)
+
+
+def test_what_the_guest_will_not_do_is_told(app):
+    _, notices = prepare(app(**{"chat.py": "@app.websocket('/chat')\nasync def chat(socket): ...\n"}))
+    assert notices == ["the network's hosts carry no websockets, which chat.py would serve"]
 
 
 def test_the_same_folder_gives_the_same_image(app):
@@ -61,7 +76,7 @@ def test_what_serves_development_is_left_out_and_told(app):
     )
     code, notices = prepare(folder, adapter=False)
     assert names(code.file) == ["main.py", "pkg/x.py"]
-    assert notices == ["Left out: .git, __pycache__, env of mine, pkg/__pycache__"]
+    assert notices[:1] == ["Left out: .git, __pycache__, env of mine, pkg/__pycache__"]
 
 
 @pytest.mark.parametrize("name", [".env", ".env.production", "keys/server.pem", "id_ed25519", ".netrc"])
@@ -192,3 +207,13 @@ def test_an_executable_in_an_image_is_refused_since_it_never_starts(app, tmp_pat
     write_image(scan(app(**{"run.sh": ""})), image)
     with pytest.raises(ProjectError, match="never starts"):
         prepare(image, "run.sh")
+
+
+def test_an_executable_in_an_archive_needs_internet(app, tmp_path):
+    archive = tmp_path / "app.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("run.sh", "#!/bin/sh\n")
+    with pytest.raises(ProjectError, match="out of reach without internet"):
+        prepare(archive, "run.sh")
+    code, _ = prepare(archive, "run.sh", internet=True)
+    assert code.encoding == "zip"

@@ -1,0 +1,188 @@
+"""Files become a code image: adapter and bytecode added, one file under each path, written as squashfs or zip."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hatch_aleph.build.bytecode import compile_entries
+from hatch_aleph.build.entries import content_of
+from hatch_aleph.errors import ImageError, ProjectError
+from hatch_aleph.settings import CODE_MOUNT
+from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
+from hatch_aleph.squashfs.codec import library_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from hatch_aleph.runtimes import Runtime
+    from hatch_aleph.settings import Settings
+
+FORMAT = 3  # raised whenever the same inputs give another image
+ADAPTER = "aleph_entry"
+# The guest takes zip code in one piece: aleph-im/aleph-vm, src/aleph/vm/conf.py (MAX_PROGRAM_ARCHIVE_SIZE).
+MAX_ZIP = 10_000_000
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A code image.
+
+    Attributes:
+        file: Where it is.
+        encoding: How it is written: zip for bare executables alone, which the guest must unpack to make them run.
+        inputs: Digest of what decides its bytes.
+    """
+
+    file: Path
+    encoding: Literal["squashfs", "zip"]
+    inputs: str
+
+
+def pack_code(
+    entries: Iterable[Entry],
+    settings: Settings,
+    runtime: Runtime,
+    stem: Path,
+    *,
+    where: str,
+    packages_inputs: Callable[[], str] = lambda: "",
+    notice: Callable[[str], None] = lambda _: None,
+) -> Packed:
+    """Write a program's files as a code image.
+
+    Args:
+        entries: Its files.
+        settings: Decide on adapter, bytecode and compression.
+        runtime: Where it will run.
+        stem: The image's path without its suffix.
+        where: What to name in errors.
+        packages_inputs: Gives the inputs digest of the packages image it belongs to, "" for none; asked for late, for
+            that image may be in the making.
+        notice: Told when there is no interpreter to make bytecode.
+
+    Raises:
+        ProjectError: When two different files have one path, or one has the adapter's.
+        ImageError: When the image cannot be written, or is too large for the guest.
+    """
+    files = list(entries)
+    if settings.adapter:
+        if any(entry.path.split("/")[0] in (ADAPTER, f"{ADAPTER}.py") for entry in files):
+            raise ProjectError(f"it has a module {ADAPTER}, which is the adapter's name", where=where)
+        files += _adapter()
+    files = _unique(files, where)
+    bare_executable = settings.interface == "executable" and not settings.adapter
+    if settings.bytecode and not bare_executable:  # whose interpreter, if it has one, is not the init's
+        files += compile_entries(files, CODE_MOUNT, runtime, notice=notice)
+    inputs = packages_inputs()
+    if settings.adapter:
+        files.append(_adapter_settings(settings, inputs))
+    digest = _digest(files, settings, runtime)
+    if bare_executable:
+        image = stem.with_name(f"{stem.name}.zip")
+        _write_zip(files, image, where)
+        try:
+            check_zip_size(image)
+        except ImageError:
+            image.unlink()
+            raise
+        return Packed(image, "zip", digest)
+    image = stem.with_name(f"{stem.name}.squashfs")
+    options = Options(codec=settings.compression.codec, level=settings.compression.level, time=_time_of(digest))
+    try:
+        write_image(files, image, options)
+    except SquashfsError as error:
+        raise ImageError(str(error), where=str(image)) from error
+    return Packed(image, "squashfs", digest)
+
+
+def check_zip_size(archive: Path) -> None:
+    """Refuse an archive that hosts would refuse.
+
+    Raises:
+        ImageError: It is too large.
+    """
+    size = archive.stat().st_size
+    if size > MAX_ZIP:
+        raise ImageError(
+            f"the archive has {size:,} bytes, and hosts run zip code up to {MAX_ZIP:,}",
+            where=str(archive),
+            hint="Leave the adapter on and give a folder: it is packed as an image, which may be larger.",
+        )
+
+
+def _adapter() -> list[Entry]:
+    """Return the guest package under its name in the image."""
+    return [
+        Entry(f"{ADAPTER}/{item.name}", "file", 0o644, item.read_bytes())
+        for item in sorted(importlib.resources.files("hatch_aleph.guest").iterdir(), key=lambda item: item.name)
+        if item.name.endswith(".py")
+    ]
+
+
+def _adapter_settings(settings: Settings, packages_inputs: str) -> Entry:
+    """Return the adapter's settings as a module of constants, too small for bytecode to be worth waiting for."""
+    constants = {
+        "SECONDS": float(settings.timeout_seconds),
+        "INTERFACE": settings.interface,
+        "PACKAGES": packages_inputs,
+        "PORT": 8080,
+    }
+    text = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
+    return Entry(f"{ADAPTER}/_settings.py", "file", 0o644, text.encode())
+
+
+def _unique(entries: Iterable[Entry], where: str) -> list[Entry]:
+    """Sort by path; the same file selected twice counts once, two different ones under one path are an error."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        other = found.setdefault(entry.path, entry)
+        if other is not entry and content_of(other) != content_of(entry):
+            raise ProjectError(f"two different files would both be {entry.path} in the image", where=where)
+    return [found[path] for path in sorted(found)]
+
+
+def _time_of(digest: str) -> int:
+    """Return the time that all files of an image have, in seconds since 1970, made from what is in it.
+
+    Servers make entity tags of a file's time and size: with one time for ever, a browser would keep what it has of a
+    file that changed in content alone. Equal inputs still give equal images. All such times lie from 2017 to 2025.
+    """
+    return 1_500_000_000 + int(digest[:7], 16)
+
+
+def _digest(entries: Iterable[Entry], settings: Settings, runtime: Runtime) -> str:
+    compression = settings.compression
+    library = library_version(compression.codec)
+    head = f"code {FORMAT} {compression.codec} {library} {compression.level} {runtime.python}\n"
+    digest = hashlib.sha256(head.encode())
+    for entry in entries:
+        content = hashlib.sha256(content_of(entry)).hexdigest()
+        digest.update(f"{entry.path!r} {entry.mode:o} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
+    """Write files as a zip archive: the code of an executable without the adapter."""
+    import zipfile
+
+    temporary = image.with_name(f".{image.name}.part")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for entry in entries:
+                if entry.kind == "symlink":
+                    raise ProjectError(f"a zip archive holds no links: {entry.path}", where=where)
+                if entry.kind == "directory":
+                    continue
+                item = zipfile.ZipInfo(entry.path)
+                item.external_attr = (0o100000 | entry.mode) << 16
+                item.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(item, content_of(entry))
+        temporary.replace(image)
+    except OSError as error:
+        raise ImageError(error.strerror or str(error), where=str(image)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
