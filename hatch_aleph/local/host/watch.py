@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 8.0
 _REMEMBERED = 1000
+_USERS_OWN = ("content", "content")
 _KINDS = "STORE,PROGRAM,FORGET,POST,AGGREGATE"
 
 
@@ -91,11 +92,17 @@ class Watch:
 
 
 def is_subscribed(subscriptions: tuple[dict[str, Any], ...], message: dict[str, Any]) -> bool:
-    """Tell whether one of the filters of ``on.message`` fits: all its values equal, or are found within."""
-    return any(bool(wanted) and _includes(wanted, message) for wanted in subscriptions)
+    """Tell whether one of the filters of ``on.message`` fits (subscription_matches in ``reactor.py``).
+
+    Only texts are compared, and what lies below ``content.content``, a user's own data, is never found. A filter that
+    says nothing fits every message.
+    """
+    return any(_includes(wanted, message) for wanted in subscriptions)
 
 
-def _includes(wanted: Any, found: Any) -> bool:
-    if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(key in found and _includes(v, found[key]) for key, v in wanted.items())
-    return bool(wanted == found)
+def _includes(wanted: Any, found: Any, *path: str) -> bool:
+    if not isinstance(wanted, dict):
+        return isinstance(wanted, str) and wanted == found
+    if not isinstance(found, dict) or path == _USERS_OWN:
+        return not wanted
+    return all(key in found and _includes(value, found[key], *path, key) for key, value in wanted.items())

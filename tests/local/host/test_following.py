@@ -128,13 +128,16 @@ def test_a_subscribed_program_gets_the_messages_that_fit(with_host, image):
         ({"sender": "0x1"}, True),
         ({"sender": "0x2"}, False),
         ({"content": {"type": "a"}}, True),
-        ({"content": {"type": "a", "missing": 1}}, False),
+        ({"content": {"type": "a", "missing": "1"}}, False),
+        ({"content": {"more": 1}}, False),
+        ({"content": {"content": {"deep": "b"}}}, False),
+        ({"content": {"content": {}}}, True),
         ({"sender": "0x1", "channel": "c"}, False),
-        ({}, False),
+        ({}, True),
     ],
 )
 def test_filters_compare_all_that_they_name(wanted, fits):
-    message = {"sender": "0x1", "channel": None, "content": {"type": "a", "more": 1}}
+    message = {"sender": "0x1", "channel": None, "content": {"type": "a", "more": 1, "content": {"deep": "b"}}}
     assert is_subscribed((wanted,), message) is fits
 
 
