@@ -92,7 +92,7 @@ def uvicorn(project, deployed, tmp_path_factory):
     if python is None:
         pytest.skip("no Python 3.11 here")
     uv = find_uv_bin()
-    lock = shutil.copy(next((project / "dist").glob("*.pylock.toml")), folder / "pylock.toml")
+    lock = shutil.copy(next((project / "dist").glob("pylock.*.toml")), folder / "pylock.toml")
     environment = folder / "environment"
     subprocess.run([uv, "venv", "-q", "--python", str(python.path), str(environment)], check=True)
     interpreter = environment / "bin" / "python"
