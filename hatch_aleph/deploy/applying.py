@@ -129,13 +129,11 @@ class Applying:
             self._plan.owner,
             step.file_hash,
             step.engine,
-            time=0.0,
             payment=self._manifest.settings.get("payment"),
             ref=step.ref,
             metadata=image_notes(image, self._manifest),
             tags=(self._plan.tag,),
         )
-        del content["time"]  # the sender's to say
         return self._deliver("STORE", content, after=after, file=self._artifact.file(image) if step.upload else None)
 
     def _program(self, refs: Mapping[str, str]) -> str:

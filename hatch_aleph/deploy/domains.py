@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.network.domains import KEY, attached, changes
+from hatch_aleph.network.messages import aggregate_content
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -42,4 +43,4 @@ def _known(client: NodeClient, owner: str) -> Any:
 def _say(sender: Sender, owner: str, content: dict[str, Any]) -> str | None:
     if not content:
         return None
-    return sender.deliver("AGGREGATE", {"address": owner, "key": KEY, "content": content}).item_hash
+    return sender.deliver("AGGREGATE", aggregate_content(owner, KEY, content)).item_hash

@@ -45,7 +45,7 @@ def forget(
     for hashes, reason in groups:
         live = live_among(client, sorted(hashes))
         if live:
-            contents.append(_saying(owner, live, reason))
+            contents.append(forget_content(owner, live, reason=reason))
     for content in contents[1:]:
         sender.keep("FORGET", content)
     return tuple(item_hash for content in contents for item_hash in _deliver(client, sender, content))
@@ -57,12 +57,6 @@ def live_among(client: NodeClient, hashes: Sequence[str]) -> list[str]:
     return [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
 
 
-def _saying(owner: str, hashes: Sequence[str], reason: str | None) -> dict[str, Any]:
-    content = forget_content(owner, hashes, time=0.0, reason=reason)
-    del content["time"]  # the sender's to say
-    return content
-
-
 def _deliver(client: NodeClient, sender: Sender, content: Mapping[str, Any]) -> list[str]:
     owner, hashes, reason = content["address"], content["hashes"], content.get("reason")
     try:
@@ -72,13 +66,13 @@ def _deliver(client: NodeClient, sender: Sender, content: Mapping[str, Any]) -> 
     left = live_among(client, hashes)
     if refused.code == _UNKNOWN_TARGET and left != hashes:
         # Somebody else forgot some of them meanwhile.
-        return _deliver(client, sender, _saying(owner, left, reason)) if left else []
+        return _deliver(client, sender, forget_content(owner, left, reason=reason)) if left else []
     if refused.code != _STILL_USED or len(hashes) == 1:
         raise refused
     sent = []
     for item_hash in hashes:
         with contextlib.suppress(RejectedError):
-            sent += _deliver(client, sender, _saying(owner, [item_hash], reason))
+            sent += _deliver(client, sender, forget_content(owner, [item_hash], reason=reason))
     if live_among(client, hashes):
         raise refused
     return sent

@@ -87,13 +87,11 @@ def amend_to(
         target.owner,
         version.file_hash,
         version.engine,  # type: ignore[arg-type] # what the network has accepted before
-        time=0.0,
         payment=payment,
         ref=volume.ref,
         metadata={NOTES: dict(version.notes)},
         tags=(target.tag,),
     )
-    del content["time"]
     return sender.deliver("STORE", content, after=volume.current.time).item_hash
 
 

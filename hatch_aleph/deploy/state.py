@@ -116,13 +116,6 @@ class State:
     used_elsewhere: frozenset[str] = frozenset()
 
     @property
-    def newest_time(self) -> float:
-        """The latest signed time of anything here; what is signed next must be later."""
-        times = [program.time for program in self.programs]
-        times += [volume.current.time for volume in self.volumes.values()]
-        return max(times, default=0.0)
-
-    @property
     def used(self) -> frozenset[str]:
         """Item hashes that any live program of the owner refers to."""
         own = (ref for program in self.programs for ref in refs_of(program.content))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .client import NodeClient
     from .files import choose_engine
     from .messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
-    from .money import Balance, Price, PriceLine
+    from .money import Balance, Price
     from .nodes import DEFAULT_NODES
     from .rejections import explain
 
@@ -30,7 +30,7 @@ _HOME = {
     ),
     "client": ("NodeClient",),
     "files": ("choose_engine",),
-    "money": ("Balance", "Price", "PriceLine"),
+    "money": ("Balance", "Price"),
     "messages": ("SignedMessage", "aggregate_content", "forget_content", "sign_message", "store_content"),
     "nodes": ("DEFAULT_NODES",),
     "rejections": ("explain",),
@@ -46,7 +46,6 @@ __all__ = [
     "NetworkMessage",
     "NodeClient",
     "Price",
-    "PriceLine",
     "PublishedRuntime",
     "SignedMessage",
     "StoredFile",

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from .answers import Limits
 
-CHUNK = 1 << 20
 # The limit counts the whole request: the file, the signed message and the parts' headers.
 _ENVELOPE = 256 * 1024
 

@@ -146,8 +146,8 @@ def store_content(
     file_hash: str,
     engine: Engine,
     *,
-    time: float,
     payment: Mapping[str, Any] | None,
+    time: float | None = None,
     ref: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     tags: Sequence[str] | None = None,
@@ -158,38 +158,48 @@ def store_content(
         address: Whose file it is.
         file_hash: Its sha256 for ``storage``, its CIDv0 for ``ipfs``.
         engine: Where the file is kept.
-        time: Seconds since 1970. For an amend later than the newest one's, since the newest time wins.
         payment: Such as ``{"chain": "ETH", "type": "credit"}``; none means hold to the network.
+        time: Seconds since 1970; absent while whoever signs has yet to say it. For an amend later than the newest
+            one's, since the newest time wins.
         ref: Item hash of the original STORE that this one amends.
         metadata: Anything; public.
         tags: Words that the message can be found by.
     """
-    optional = {"payment": payment, "ref": ref, "metadata": metadata, "tags": tags and list(tags)}
-    return {
-        "address": address,
-        "item_type": engine,
-        "item_hash": file_hash,
-        "time": time,
-        **{key: value for key, value in optional.items() if value is not None},
-    }
+    return _present(
+        address=address,
+        item_type=engine,
+        item_hash=file_hash,
+        time=time,
+        payment=payment,
+        ref=ref,
+        metadata=metadata,
+        tags=tags and list(tags),
+    )
 
 
-def forget_content(address: str, hashes: Sequence[str], *, time: float, reason: str | None = None) -> dict[str, Any]:
+def forget_content(
+    address: str, hashes: Sequence[str], *, time: float | None = None, reason: str | None = None
+) -> dict[str, Any]:
     """Return the content of a FORGET message.
 
     Args:
         address: Whose messages they are.
         hashes: Item hashes to forget. A program and its STORE in one message are all refused: programs first.
-        time: Seconds since 1970.
+        time: Seconds since 1970; absent while whoever signs has yet to say it.
         reason: Said to everybody.
     """
-    content = {"address": address, "time": time, "hashes": list(hashes), "aggregates": []}
-    return content if reason is None else {**content, "reason": reason}
+    return _present(address=address, time=time, hashes=list(hashes), aggregates=[], reason=reason)
 
 
-def aggregate_content(address: str, key: str, content: Mapping[str, Any], *, time: float) -> dict[str, Any]:
+def aggregate_content(
+    address: str, key: str, content: Mapping[str, Any], *, time: float | None = None
+) -> dict[str, Any]:
     """Return the content of an AGGREGATE message, which is merged into what the key holds."""
-    return {"address": address, "time": time, "key": key, "content": dict(content)}
+    return _present(address=address, time=time, key=key, content=dict(content))
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _hash(item_content: str) -> str:

@@ -6,27 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from .reading import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, shown
+from .reading import MalformedAnswerError, as_decimal, as_mapping, as_text, shown
 
 SECONDS_A_DAY = 86_400
-SECONDS_A_MONTH = 30 * SECONDS_A_DAY
-
-
-@dataclass(frozen=True)
-class PriceLine:
-    """One part of a price, such as the execution or a volume; a discount is negative.
-
-    Attributes:
-        type: The network's name for the part, such as ``EXECUTION``.
-        name: What it is about.
-        cost: Credits a second, tokens a second, or tokens to hold: as in the whole price.
-        size_mib: Size that was charged, if the node says.
-    """
-
-    type: str
-    name: str
-    cost: Decimal
-    size_mib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,14 +18,10 @@ class Price:
     Attributes:
         payment_type: ``credit``, ``superfluid`` or ``hold``.
         cost: By credit, credits a second; by superfluid, tokens a second; by hold, the tokens to hold.
-        charged_address: Who pays.
-        detail: The parts.
     """
 
     payment_type: str
     cost: Decimal
-    charged_address: str = ""
-    detail: tuple[PriceLine, ...] = ()
 
     @property
     def per_second(self) -> Decimal:
@@ -56,11 +34,6 @@ class Price:
         return self.per_second * SECONDS_A_DAY
 
     @property
-    def per_month(self) -> Decimal:
-        """Credits or tokens in thirty days."""
-        return self.per_second * SECONDS_A_MONTH
-
-    @property
     def held(self) -> Decimal:
         """Tokens that must be held."""
         return self.cost if self.payment_type == "hold" else Decimal(0)
@@ -70,24 +43,9 @@ class Price:
         """Read the answer of ``/api/v0/price``, actual or estimated."""
         answer = as_mapping(data)
         payment_type = as_text(answer, "payment_type")
-        column = {"credit": "cost_credit", "superfluid": "cost_stream", "hold": "cost_hold"}.get(payment_type)
-        if column is None:
+        if payment_type not in ("credit", "superfluid", "hold"):
             raise MalformedAnswerError(f"unknown payment type {shown(payment_type)}")
-        lines = [as_mapping(line) for line in as_list(answer.get("detail") or [])]
-        return cls(
-            payment_type=payment_type,
-            cost=as_decimal(answer.get("cost", answer.get("required_tokens"))),
-            charged_address=str(answer.get("charged_address") or ""),
-            detail=tuple(
-                PriceLine(
-                    type=str(line.get("type") or ""),
-                    name=str(line.get("name") or ""),
-                    cost=as_decimal(line.get(column, 0)),
-                    size_mib=None if line.get("size_mib") is None else float(as_decimal(line["size_mib"])),
-                )
-                for line in lines
-            ),
-        )
+        return cls(payment_type, as_decimal(answer.get("cost", answer.get("required_tokens"))))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def publish_code(
         session.notice(f"The code is there already, and no program uses it: {waiting}")
         return waiting
     engine = choose_engine(code.hashes.size, session.client.limits())
-    file_hash = code.hashes.sha256 if engine == "storage" else code.hashes.cid
+    file_hash = code.hashes.name_on(engine)
     notes = {
         "role": "code",
         "sha256": code.hashes.sha256,
@@ -53,10 +53,7 @@ def publish_code(
         "size": code.hashes.size,
         "encoding": code.encoding,
     }
-    content = store_content(
-        owner, file_hash, engine, time=0.0, payment=payment, ref=ref, metadata={NOTES: notes}, tags=(_TAG,)
-    )
-    del content["time"]
+    content = store_content(owner, file_hash, engine, payment=payment, ref=ref, metadata={NOTES: notes}, tags=(_TAG,))
     upload = not session.client.has_file(file_hash)
     return sender.deliver("STORE", content, after=after, file=code.file if upload else None).item_hash
 
