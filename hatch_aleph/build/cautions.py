@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.entries import content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
+    from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
     from hatch_aleph.squashfs import Entry
 
@@ -17,20 +20,23 @@ if TYPE_CHECKING:
 _WEBSOCKET = re.compile(
     rb"@\w+(\.\w+)*\.websocket(_route)?\(|\bWebSocketRoute\(|\bWebSocketEndpoint\b|\bWebsocketConsumer\b"
 )
+_EXECUTABLE = 0o111
 
 
-def cautions(settings: Settings, entries: Iterable[Entry]) -> Iterator[str]:
+def cautions(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
     """Tell, a line each, what of a project's code and settings will not work as it does elsewhere.
 
     Args:
         settings: The program's.
         entries: The project's files, without the adapter.
+        runtime: Where it will run.
     """
     sockets = sorted(
         entry.path for entry in entries if entry.path.endswith(".py") and _WEBSOCKET.search(content_of(entry))
     )
     if sockets:
         yield f"the network's hosts carry no websockets, which {', '.join(sockets)} would serve"
+    yield from _misfits(entries, runtime)
     if not settings.adapter and settings.interface == "executable":
         yield (
             "a bare executable (adapter = false) has 5 s a request, may get a failing one many times, and is not "
@@ -38,3 +44,29 @@ def cautions(settings: Settings, entries: Iterable[Entry]) -> Iterator[str]:
         )
     elif not settings.adapter:
         yield "a bare app (adapter = false) meets the guest's own calling convention, which few frameworks survive"
+
+
+def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
+    """Tell of compiled programs and modules in the code that the runtime cannot load."""
+    from hatch_aleph.build.packages.checks import misfit, missing_libraries
+    from hatch_aleph.build.packages.elf import NotElfError, read_elf
+
+    brought = [entry.path.rpartition("/")[2] for entry in entries]
+    for entry in entries:
+        if entry.source is None or not (entry.mode & _EXECUTABLE or ".so" in entry.path):
+            continue
+        with entry.source.open("rb") if isinstance(entry.source, Path) else io.BytesIO(entry.source) as stream:
+            try:
+                elf = read_elf(stream)
+            except NotElfError:
+                continue
+        wrong = misfit(elf, runtime)
+        if wrong:
+            yield f"{entry.path} {wrong}: build it on such a system or, if it is a program, link it statically"
+            continue
+        missing = missing_libraries(dict.fromkeys(elf.needed, entry.path), brought)
+        if missing:
+            yield (
+                f"{entry.path} needs {', '.join(missing)}, which neither the code nor, as far as is known, the runtime "
+                "has"
+            )

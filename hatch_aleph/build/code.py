@@ -64,7 +64,7 @@ def build_code(
         entries = _project_entries(project, settings, Path(folder), metadata)
     refuse_secret_files(entries, settings.secrets.allow, where=where)
     _check_entrypoint(project, settings, entries, vendored)
-    for each in cautions(settings, entries):
+    for each in cautions(settings, entries, runtime):
         caution(each)
     packed = pack_code(
         entries,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exchange import ClientGone
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 # A server that listens on "localhost" may do so on either
 _ADDRESSES = ("127.0.0.1", "::1")
 _RETRY_SECONDS = 0.02
+_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+_LISTENING = "0A"  # TCP_LISTEN of the kernel's tcp_states.h
 _BLOCK = 65536
 _HEAD_LIMIT = 256 * 1024
 _HOP_BY_HOP = frozenset(
@@ -42,9 +46,16 @@ class Upstream:
         self._port = port
 
     async def wait_until_listening(self) -> None:
-        """Return as soon as the server accepts a connection."""
-        _, writer = await self._connect()
-        writer.close()
+        """Return as soon as something listens on the port.
+
+        The kernel's tables tell, without a connection that brings no request: small servers may not survive one.
+        """
+        if not sys.platform.startswith("linux"):
+            _, writer = await self._connect()
+            writer.close()
+            return
+        while not any(_listens(table, self._port) for table in _TABLES):  # noqa: ASYNC110 - the kernel signals no event
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect, trying until it works: nothing was sent yet, so this repeats no request."""
@@ -89,6 +100,16 @@ class Upstream:
             async for chunk in read_body(reader, headers):
                 exchange.add(chunk)
         exchange.complete()
+
+
+def _listens(table: str, port: int) -> bool:
+    """Look for a listening socket in a table of proc(5): field two is the local address, field four the state."""
+    try:
+        lines = Path(table).read_text(encoding="ascii").splitlines()
+    except OSError:  # no IPv6
+        return False
+    fields = map(str.split, lines)
+    return any(each[1].endswith(f":{port:04X}") and each[3] == _LISTENING for each in fields)
 
 
 def request_head(scope: dict[str, Any]) -> bytes:

@@ -120,7 +120,7 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
     allow = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
     refuse_secret_files(entries, settings.secrets.allow, where=str(path), hint=allow)
     _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
-    for each in cautions(settings, [entry for entry in entries if entry.kind == "file"]):
+    for each in cautions(settings, [entry for entry in entries if entry.kind == "file"], runtime):
         notice(each)
     packed = pack_code(entries, settings, runtime, folder / "code", where=str(path), notice=notice)
     return packed.file, packed.encoding

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -68,6 +69,38 @@ def test_the_request_comes_whole_and_exact(guest):
     headers = dict(said["headers"])
     assert headers == {"host": "localhost", "x-a": "1", "content-length": "90000", "connection": "close"}
     assert answer.header("x-twice") == "a"
+
+
+FRAGILE = """
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(void) {
+    int listener = socket(AF_INET, SOCK_STREAM, 0), connection;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(getenv("PORT")))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listener, (void *)&address, sizeof address) || listen(listener, 8)) return 1;
+    const char *answer = "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok";
+    char request[10000];
+    while ((connection = accept(listener, NULL, NULL)) >= 0) {
+        if (read(connection, request, sizeof request) <= 0) return 3;
+        write(connection, answer, strlen(answer));
+        close(connection);
+    }
+}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cc"), reason="needs a C compiler, and /proc")
+def test_a_compiled_server_that_no_empty_connection_may_reach(run, port, tmp_path):
+    (tmp_path / "server.c").write_text(FRAGILE)
+    (tmp_path / "code").mkdir()
+    subprocess.run(["cc", "-w", "-o", tmp_path / "code" / "server", tmp_path / "server.c"], check=True)
+    guest = run({}, "server", interface="executable", port=port)
+    assert [guest.get("/").body for _ in range(3)] == [b"ok"] * 3
+    assert "ended with code" not in guest.log
 
 
 def test_the_environment_names_port_and_images(guest):

@@ -14,6 +14,7 @@ from hatch_aleph.build.packages.tree import content
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hatch_aleph.build.packages.elf import Elf
     from hatch_aleph.build.packages.tree import Tree
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.squashfs import Entry
@@ -151,6 +152,17 @@ def check(tree: Tree, runtime: Runtime, who: str) -> Findings:
     return findings
 
 
+def misfit(elf: Elf, runtime: Runtime) -> str:
+    """Tell why a binary will not load in a runtime, to be said after its name; "" when nothing is seen."""
+    if elf.machine != runtime.architecture:
+        return f"is for {elf.machine}, and the runtime is {runtime.architecture}"
+    matches = filter(None, map(_GLIBC.fullmatch, elf.versions))
+    newest = max(((int(match[1]), int(match[2])) for match in matches), default=(0, 0))
+    if newest > runtime.glibc:
+        return f"needs glibc {newest[0]}.{newest[1]}, and the runtime has {runtime.glibc[0]}.{runtime.glibc[1]}"
+    return ""
+
+
 def missing_libraries(needed: Mapping[str, str], provided: Iterable[str]) -> dict[str, str]:
     """Return the libraries that nothing in the image and, as far as known, nothing in the guest brings."""
     there = {*SYSTEM_LIBRARIES, *provided}
@@ -216,18 +228,12 @@ def _check_binary(entry: Entry, runtime: Runtime, who: str, findings: Findings) 
                     "choose a version that has wheels for Linux"
                 )
             return
-    if elf.machine != runtime.architecture:
+    wrong = misfit(elf, runtime)
+    if wrong:
         findings.fatal.append(
-            f"{who}: {entry.path} is for {elf.machine}, and the runtime is {runtime.architecture}; choose a version "
-            f"with a wheel for {runtime.platform}"
+            f"{who}: {entry.path} {wrong}; choose a version with a wheel for {runtime.platform}, or build it on such a "
+            "system"
         )
         return
     for library in elf.needed:
         findings.needed.setdefault(library, entry.path)
-    matches = filter(None, map(_GLIBC.fullmatch, elf.versions))
-    newest = max(((int(match[1]), int(match[2])) for match in matches), default=(0, 0))
-    if newest > runtime.glibc:
-        findings.fatal.append(
-            f"{who}: {entry.path} needs glibc {newest[0]}.{newest[1]}, and the runtime has "
-            f"{runtime.glibc[0]}.{runtime.glibc[1]}; choose a version with a wheel for it, or build it on such a system"
-        )

@@ -1,0 +1,38 @@
+"""Compiled programs and modules in a project's own code that its runtime cannot load are told of."""
+
+from __future__ import annotations
+
+import pytest
+
+from hatch_aleph.build.cautions import cautions
+from hatch_aleph.project import load_project
+from hatch_aleph.runtimes import DEBIAN_12
+from hatch_aleph.squashfs import Entry
+from tests.build.test_packages_checks import AARCH64, MACHINE, extension, linux
+
+
+def say(make_project, *entries):
+    return list(cautions(load_project(make_project()).settings(), entries, DEBIAN_12))
+
+
+@linux
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (b"", b"", ""),
+        (b"GLIBC_2.14", b"GLIBC_2.99", "server needs glibc 2.99, and the runtime has 2.36: build it on such a system"),
+        (b"libc.so.6", b"libx.so.6", "server needs libx.so.6, which neither the code nor"),
+        (None, AARCH64, "server is for aarch64, and the runtime is x86_64"),
+    ],
+)
+def test_a_program_is_read_before_it_is_published(make_project, old, new, told):
+    data = extension()
+    data = data[:MACHINE] + new + data[MACHINE + 2 :] if old is None else data.replace(old, new)
+    lines = say(make_project, Entry("server", "file", 0o755, data), Entry("data.bin", "file", 0o644, b"\x7fELF"))
+    assert [line[: len(told)] for line in lines] == ([told] if told else [])
+
+
+@linux
+def test_libraries_may_stand_beside_it(make_project):
+    program = Entry("server", "file", 0o755, extension().replace(b"libc.so.6", b"libx.so.6"))
+    assert not say(make_project, program, Entry("lib/libx.so.6", "file", 0o644, b""))
