@@ -35,7 +35,7 @@ def _rows(plan: Plan) -> list[tuple[str, ...]]:
     ]
     program = plan.program.action + (f" {plan.program.item_hash[:10]}…" if plan.program.item_hash else "")
     rows.append(("program", program, "", ""))
-    rows += [("program", f"forget {item_hash}, once the new one answers", "", "") for item_hash in plan.forget]
+    rows += [("program", f"forget {item_hash}, once the other one answers", "", "") for item_hash in plan.forget]
     rows += [("domain", f"attach {domain}", "", "") for domain in plan.domains]
     return rows
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
+
+from hatch_aleph.errors import NetworkError
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.state import State
@@ -27,8 +30,13 @@ def being_removed(state: State) -> str | None:
 
 
 def was_removed(client: NodeClient, owner: str) -> str | None:
-    """Tell that programs of an owner were taken away; None when none was. What is left of them carries no tags."""
-    removed = list(client.messages(types=("PROGRAM",), owners=(owner,), statuses=("removed",)))
+    """Tell that programs of an owner were taken away; None when none was, or the node keeps no such list.
+
+    What is left of a removed message carries no tags, so these may be programs of other projects.
+    """
+    removed = []
+    with contextlib.suppress(NetworkError):  # only a remark: no reason to fail
+        removed = list(client.messages(types=("PROGRAM",), owners=(owner,), statuses=("removed",)))
     if not removed:
         return None
     last = removed[0]
