@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.local.host.machine import Machine, State
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 
 Fetch = Callable[[str], Awaitable[ProgramSpec]]
 Build = Callable[[ProgramSpec], Machine]
-# Programs whose console is kept after they stopped.
-_KEPT_CONSOLES = 100
+# Programs of which a record is kept after they stopped.
+_KEPT_RECORDS = 100
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a program's last start."""
+
+    owner: str
+    console: Console
 
 
 class Pool:
@@ -39,7 +48,7 @@ class Pool:
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self._watched: set[str] = set()
         self._ends: set[asyncio.Task[None]] = set()
-        self.consoles: dict[str, Console] = {}
+        self.records: dict[str, Record] = {}
 
     @property
     def machines(self) -> dict[str, Machine]:
@@ -65,7 +74,7 @@ class Pool:
 
     async def _start(self, item_hash: str) -> Machine:
         machine = self._build(await self._fetch(item_hash))
-        self._keep_console(item_hash, machine.console)
+        self._keep_record(item_hash, Record(machine.spec.owner, machine.console))
         await machine.start()
         crashed = self._machines.get(item_hash)
         if crashed:
@@ -78,11 +87,11 @@ class Pool:
         if not task.cancelled():
             task.exception()  # told to those who waited; when all of them left, nobody needs it
 
-    def _keep_console(self, item_hash: str, console: Console) -> None:
-        self.consoles.pop(item_hash, None)
-        self.consoles[item_hash] = console
-        while len(self.consoles) > _KEPT_CONSOLES:
-            del self.consoles[next(iter(self.consoles))]
+    def _keep_record(self, item_hash: str, record: Record) -> None:
+        self.records.pop(item_hash, None)
+        self.records[item_hash] = record
+        while len(self.records) > _KEPT_RECORDS:
+            del self.records[next(iter(self.records))]
 
     def answered(self, item_hash: str) -> None:
         """Note an answer: the idle time begins anew, and from the first one on amends are heeded."""
@@ -146,4 +155,4 @@ class Pool:
         await asyncio.gather(*starts, return_exceptions=True)
         ends: list[Awaitable[Any]] = [self.stop(item_hash) for item_hash in list(self._machines)]
         await asyncio.gather(*ends, *self._ends, return_exceptions=True)
-        self.consoles.clear()
+        self.records.clear()

@@ -1,7 +1,6 @@
 """Pages about the host itself: logs, what runs, what version this is.
 
-Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm. Who asks is not checked: this host
-listens to its own machine only.
+Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from hatch_aleph import __version__
+from hatch_aleph.local.host.authentication import Asked, UnauthenticatedError, sender_of
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.pool import Pool
@@ -30,11 +30,18 @@ class StatusPages:
         app.router.add_get("/status/check/version", self.version)
 
     async def logs(self, request: web.Request) -> web.Response:
-        """Answer what a program printed, oldest first; also of one that has stopped or did not start."""
+        """Answer its owner what a program printed, oldest first; also of one that has stopped or did not start."""
         ref = request.match_info["ref"]
-        console = self._pool.consoles.get(ref)
-        if console is None:
-            return web.json_response({"error": f"No execution found for VM {ref}"}, status=404)
+        asked = Asked(request.method, request.path, request.url.host or "")
+        try:
+            sender = sender_of(request.headers, asked)
+        except UnauthenticatedError as error:
+            return web.json_response({"error": error.reason}, status=error.status)
+        record = self._pool.records.get(ref)
+        if record is None:
+            return web.json_response({"error": "No execution found for this VM"}, status=404)
+        if sender.lower() != record.owner.lower():
+            return web.Response(status=403, text="Unauthorized sender")
         identifier = f"vm-{ref}-stdout"
         lines = [
             {
@@ -43,7 +50,7 @@ class StatusPages:
                 "file": "stdout",
                 "__REALTIME_TIMESTAMP": str(datetime.fromtimestamp(line.at, tz=timezone.utc)),
             }
-            for line in console.lines
+            for line in record.console.lines
         ]
         return web.json_response(lines)
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import textwrap
+import time
 
 import pytest
 
 from hatch_aleph.local.host import Limits
 from hatch_aleph.local.host.watch import is_subscribed
+from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.hosts import signed_headers
+from hatch_aleph.network.keys import Key
 from tests.local.host.conftest import ECHO, until
 from tests.local.host.test_quirks import answer_with, app
 
@@ -173,17 +177,26 @@ def test_a_file_is_fetched_once_and_must_have_its_hash(with_host, image):
     assert as_volume[0] == 500
 
 
-def test_logs_are_kept_also_of_programs_that_did_not_start(with_host, image):
+def test_logs_are_kept_also_of_programs_that_did_not_start_for_their_owners(with_host, image):
+    owner, stranger = (account_from_key(Key(bytes([each]) * 32, "test"), "ETH") for each in (1, 2))
+
+    async def logs_for(account, client, url, item_hash):
+        path = f"/control/machine/{item_hash}/logs"
+        signing = (account, "GET", path, "127.0.0.1", time.time())
+        headers = await asyncio.to_thread(signed_headers, *signing) if account else {}
+        async with client.get(url + path, headers=headers) as response:
+            return response.status, await response.text()
+
     async def use(node, host, client):
         code = node.store(image({"main.py": "print('before the end')\nraise SystemExit(3)"}).read_bytes())
-        item_hash = node.program(code)
-        status, body, _ = await get(client, f"{node.url}/vm/{item_hash}/")
-        logs = json.loads((await get(client, f"{node.url}/control/machine/{item_hash}/logs"))[1])
-        unknown = await get(client, f"{node.url}/control/machine/{'cd' * 32}/logs")
-        return status, body, logs, unknown[0], item_hash
+        item_hash = node.program(code, address=owner.address)
+        status, _, _ = await get(client, f"{node.url}/vm/{item_hash}/")
+        asked = (owner, item_hash), (owner, "cd" * 32), (stranger, item_hash), (None, item_hash)
+        return status, item_hash, [await logs_for(account, client, node.url, each) for account, each in asked]
 
-    status, _body, logs, unknown, item_hash = with_host(use)
-    assert (status, unknown) == (500, 404)
+    status, item_hash, told = with_host(use)
+    assert (status, [each[0] for each in told]) == (500, [200, 404, 403, 400])
+    logs = json.loads(told[0][1])
     line = next(line for line in logs if line["MESSAGE"] == "before the end")
     assert set(line) == {"SYSLOG_IDENTIFIER", "MESSAGE", "file", "__REALTIME_TIMESTAMP"}
     assert line["SYSLOG_IDENTIFIER"] == f"vm-{item_hash}-stdout"
