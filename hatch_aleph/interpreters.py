@@ -116,6 +116,25 @@ def _uv_pythons(environ: Mapping[str, str]) -> Path:
     return Path(data or Path.home() / ".local" / "share") / "uv" / ("data/python" if os.name == "nt" else "python")
 
 
+def bring(minor: str, *, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Let uv install a CPython of a minor version; return why it did not, or None when it did.
+
+    Args:
+        minor: Such as "3.11".
+        environ: Where ``UV_PYTHON_DOWNLOADS`` may forbid it, as it forbids uv to do so by itself.
+    """
+    from uv import find_uv_bin
+
+    if environ.get("UV_PYTHON_DOWNLOADS", "automatic") != "automatic":
+        return "UV_PYTHON_DOWNLOADS forbids to get one"
+    command = [find_uv_bin(), "python", "install", "--no-progress", "--color=never", "--no-bin", f"cpython-{minor}"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={"UV_HTTP_RETRIES": "1", **environ})
+    if done.returncode == 0:
+        return None
+    lines = [line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith(("error: ", "  cause: "))]
+    return ": ".join(dict.fromkeys((*lines[:1], *lines[-1:]))) or "uv failed and said nothing"
+
+
 def _ask_uv(minor: str) -> Path | None:
     """Ask uv, which also reads the Windows registry."""
     from uv import find_uv_bin

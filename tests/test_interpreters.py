@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import platform
 import shutil
 import sys
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,3 +100,45 @@ def test_a_removed_interpreter_and_a_damaged_memory_are_looked_up_anew(tmp_path:
     found = interpreters.find("3.7", memory=memory, environ=environ)
     assert found is not None
     assert found.version == "3.7.10"
+
+
+def download(folder: Path, version: str) -> dict[str, str]:
+    """Return variables that make uv take a version from an archive of ours."""
+    minor = version.rpartition(".")[0]
+    root = folder / "python"
+    shim(root / "bin", minor, f"cpython {version} final")
+    (root / "bin/python").symlink_to(f"python{minor}")
+    settings = root / f"lib/python{minor}/_sysconfigdata__linux_x86_64-linux-gnu.py"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("# system configuration generated and used by the sysconfig module\nbuild_time_vars = {}\n")
+    archive = folder / "python.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(root, "python")
+    entry = {
+        "name": "cpython", "arch": {"family": "x86_64", "variant": None}, "os": "linux", "libc": "gnu",
+        "major": int(minor.split(".")[0]), "minor": int(minor.split(".")[1]), "patch": int(version.split(".")[2]),
+        "prerelease": "", "variant": None, "build": "20250101",
+        "url": archive.as_uri(), "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    listing = folder / "downloads.json"
+    listing.write_text(json.dumps({f"cpython-{version}-linux-x86_64-gnu": entry}))
+    return {"UV_PYTHON_DOWNLOADS_JSON_URL": listing.as_uri()}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="the archive is for one platform")
+def test_uv_brings_one_that_is_not_here(tmp_path: Path, environ: dict[str, str]) -> None:
+    environ = {**os.environ, **environ, **download(tmp_path, "3.7.16")}
+    assert interpreters.find("3.7", environ=environ) is None
+    assert interpreters.bring("3.7", environ=environ) is None
+    found = interpreters.find("3.7", environ=environ)
+    assert found is not None
+    assert found.version == "3.7.16"
+    assert tmp_path / "uv" in found.path.parents
+
+
+def test_why_none_is_brought(environ: dict[str, str]) -> None:
+    told = interpreters.bring("3.99", environ={**os.environ, **environ})
+    assert told is not None
+    assert "No download found" in told
+    told = interpreters.bring("3.99", environ={**environ, "UV_PYTHON_DOWNLOADS": "never"})
+    assert told == "UV_PYTHON_DOWNLOADS forbids to get one"

@@ -57,6 +57,7 @@ def build_artifact(
         notice(text)
 
     from hatch_aleph.build.aside import Aside
+    from hatch_aleph.build.bytecode import find_interpreter
     from hatch_aleph.build.code import build_code
     from hatch_aleph.build.manifest import check_program, write_manifest
     from hatch_aleph.build.packages import build_packages, holds_module
@@ -66,6 +67,7 @@ def build_artifact(
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None:  # checked with the settings
         raise SettingsError(f"unknown runtime {settings.runtime}")
+    interpreter = find_interpreter(runtime, state.cache, noticed, offline=offline) if settings.bytecode else None
     stem = project.stem if profile is None else f"{project.stem}-{profile}"
     try:
         destination.mkdir(parents=True, exist_ok=True)
@@ -79,6 +81,7 @@ def build_artifact(
             runtime,
             destination,
             stem=stem,
+            interpreter=interpreter,
             notice=noticed,
             locked=locked,
             offline=offline,
@@ -105,7 +108,7 @@ def build_artifact(
             stem=stem,
             packages_inputs=packages_inputs,
             vendored=vendored,
-            notice=noticed,
+            interpreter=interpreter,
             metadata=metadata,
             caution=_both(cautions.append, noticed),
         )

@@ -25,37 +25,49 @@ TEST_FOLDERS = frozenset(("test", "tests"))
 
 
 def compile_entries(
-    entries: Sequence[Entry], mount: str, runtime: Runtime, *, notice: Callable[[str], None]
+    entries: Sequence[Entry], mount: str, runtime: Runtime, interpreter: Interpreter | None
 ) -> list[Entry]:
     """Return the bytecode of an image's sources, as entries to be added.
 
     Args:
         entries: The image.
         mount: Where the guest mounts it: tracebacks show these paths.
-        runtime: Whose minor version of Python is needed.
-        notice: Told when there is no such interpreter; then the list is empty.
+        runtime: Whose minor version of Python it is for.
+        interpreter: Of that version; None for no bytecode.
 
     Raises:
         HatchAlephError: When the interpreter breaks down.
     """
-    from hatch_aleph.build.cache import Cache
+    if interpreter is None or not any(True for _ in sources_of(entries)):
+        return []
     from hatch_aleph.build.compiler import Compiler
 
-    if not any(True for _ in sources_of(entries)):
-        return []
-    interpreter = find_interpreter(runtime, Cache.default(), notice)
-    if interpreter is None:
-        return []
     with Compiler(interpreter) as compiler:
         return collect(entries, submit(compiler, entries, mount), runtime)
 
 
-def find_interpreter(runtime: Runtime, cache: Cache, notice: Callable[[str], None]) -> Interpreter | None:
-    """Return the interpreter that compiles for a runtime; tell what to do when there is none."""
+def find_interpreter(
+    runtime: Runtime, cache: Cache, notice: Callable[[str], None], *, offline: bool = False
+) -> Interpreter | None:
+    """Return the interpreter that compiles for a runtime: one that is here, or one that uv brings.
+
+    Args:
+        runtime: Whose minor version of Python is needed.
+        cache: Remembers what was found.
+        notice: Told when one is brought, and what to do when there is none.
+        offline: Let none be brought.
+    """
     found = interpreters.find(runtime.python, memory=cache.interpreters)
+    if found is not None:
+        return found
+    why = "--offline"
+    if not offline:
+        notice(f"There is no CPython {runtime.python} here to compile for the runtime; uv gets one.")
+        why = interpreters.bring(runtime.python) or ""
+        found = interpreters.find(runtime.python, memory=cache.interpreters)
     if found is None:
         notice(
-            f"There is no CPython {runtime.python} here, so the images carry no bytecode and start slowly. "
+            f"There is no CPython {runtime.python} ({why}), so the images carry no bytecode and start slowly. "
             f"Get one: uv python install {runtime.python}"
         )
     return found

@@ -20,6 +20,7 @@ from hatch_aleph.settings import CODE_MOUNT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
@@ -35,8 +36,8 @@ def build_code(
     stem: str,
     packages_inputs: Callable[[], str],
     vendored: Callable[[str], bool],
+    interpreter: Interpreter | None = None,
     metadata: Any = None,
-    notice: Callable[[str], None] = lambda _: None,
     caution: Callable[[str], None] = lambda _: None,
 ) -> Image:
     """Write the code image.
@@ -50,8 +51,8 @@ def build_code(
         packages_inputs: Gives the inputs digest of the packages image it belongs to, "" for none; asked for late, for
             that image may be in the making.
         vendored: Tells whether the packages image holds a module.
+        interpreter: Makes the bytecode; None for none.
         metadata: hatchling's metadata when hatchling is calling.
-        notice: Told when there is no interpreter to make bytecode.
         caution: Told what will not work in the guest as it does elsewhere.
 
     Raises:
@@ -72,8 +73,8 @@ def build_code(
         runtime,
         destination / f"{stem}-code",
         where=where,
+        interpreter=interpreter,
         packages_inputs=packages_inputs,
-        notice=notice,
     )
     hashes = hash_file(packed.file)
     return Image(

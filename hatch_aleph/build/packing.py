@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
@@ -49,8 +50,8 @@ def pack_code(
     stem: Path,
     *,
     where: str,
+    interpreter: Interpreter | None,
     packages_inputs: Callable[[], str] = lambda: "",
-    notice: Callable[[str], None] = lambda _: None,
 ) -> Packed:
     """Write a program's files as a code image.
 
@@ -60,9 +61,9 @@ def pack_code(
         runtime: Where it will run.
         stem: The image's path without its suffix.
         where: What to name in errors.
+        interpreter: Makes the bytecode; None for none.
         packages_inputs: Gives the inputs digest of the packages image it belongs to, "" for none; asked for late, for
             that image may be in the making.
-        notice: Told when there is no interpreter to make bytecode.
 
     Raises:
         ProjectError: When two different files have one path, or one has the adapter's.
@@ -75,8 +76,8 @@ def pack_code(
         files += _adapter()
     files = _unique(files, where)
     bare_executable = settings.interface == "executable" and not settings.adapter
-    if settings.bytecode and not bare_executable:  # whose interpreter, if it has one, is not the init's
-        files += compile_entries(files, CODE_MOUNT, runtime, notice=notice)
+    if not bare_executable:  # whose interpreter, if it has one, is not the init's
+        files += compile_entries(files, CODE_MOUNT, runtime, interpreter)
     inputs = packages_inputs()
     if settings.adapter:
         files.append(_adapter_settings(settings, inputs))

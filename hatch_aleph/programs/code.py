@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph import runtimes
 from hatch_aleph.artifact import FileHashes, hash_file
+from hatch_aleph.build.bytecode import find_interpreter
+from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.cautions import cautions
 from hatch_aleph.build.packing import check_zip_size, pack_code
 from hatch_aleph.build.secrets import refuse_secret_files
@@ -122,7 +124,8 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
     _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
     for each in cautions(settings, [entry for entry in entries if entry.kind == "file"], runtime):
         notice(each)
-    packed = pack_code(entries, settings, runtime, folder / "code", where=str(path), notice=notice)
+    interpreter = find_interpreter(runtime, Cache.default(), notice) if settings.bytecode else None
+    packed = pack_code(entries, settings, runtime, folder / "code", where=str(path), interpreter=interpreter)
     return packed.file, packed.encoding
 
 

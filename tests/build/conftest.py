@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.build.bytecode import find_interpreter
+from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.packages import PackagesResult, build_packages
 from hatch_aleph.project import load_project
 from hatch_aleph.runtimes import Runtime
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from hatch_aleph.build.cache import Cache
 
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -176,12 +177,15 @@ class Workshop:
 
     def build(self, root: Path, *, out: str = "dist", cache: Cache | None = None, **options: bool) -> PackagesResult:
         project = load_project(root)
+        settings, notice = project.settings(), self.notices.append
+        bytecode = find_interpreter(self.runtime, Cache.default(), notice) if settings.bytecode else None
         return build_packages(
             project,
-            project.settings(),
+            settings,
             self.runtime,
             root / out,
             stem=project.stem,
+            interpreter=bytecode,
             cache=cache,
             notice=self.notices.append,
             **options,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
+    from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
@@ -55,6 +56,7 @@ def build_packages(
     destination: Path,
     *,
     stem: str,
+    interpreter: Interpreter | None,
     cache: Cache | None = None,
     notice: Callable[[str], None] = lambda _: None,
     progress: Callable[[int, int], None] = lambda _more, _total: None,
@@ -70,6 +72,7 @@ def build_packages(
         runtime: What it is vendored for.
         destination: Folder for the files.
         stem: First part of their names.
+        interpreter: Makes the bytecode; None for none.
         cache: The user's own by default.
         notice: Told what the user should know, a line each.
         progress: Told how many more distributions are ready, and of how many.
@@ -82,7 +85,6 @@ def build_packages(
         DependencyError: When a dependency cannot be resolved, fetched, verified or run.
         ImageError: When the image cannot be written, or is above the budget.
     """
-    from hatch_aleph.build.bytecode import find_interpreter
     from hatch_aleph.build.packages.inputs import gather
 
     cache = cache or Cache.default()
@@ -91,7 +93,6 @@ def build_packages(
         for name in (f"{stem}-packages.squashfs", *papers(stem)):
             (destination / name).unlink(missing_ok=True)
         return PackagesResult(None)
-    interpreter = find_interpreter(runtime, cache, notice) if settings.bytecode else None
     key = key_of(
         NOTE,
         FORMAT, inputs.digest, inputs.kind, str(project.root), str(destination.absolute()), stem,

@@ -22,6 +22,8 @@ def find(version: str, chosen: Path | None = None) -> Path:
         GuestError: None was found, or the chosen one is of another version.
     """
     found = interpreters.ask(chosen) if chosen else interpreters.find(version)
+    if found is None and not chosen and interpreters.bring(version) is None:
+        found = interpreters.find(version)
     if found is None or found.version.rpartition(".")[0] != version:
         wrong = f"{chosen} is not a CPython {version}" if chosen else f"no CPython {version} was found"
         raise GuestError(
