@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hatch_aleph.settings import Settings
     from hatch_aleph.squashfs import Entry, Options
 
-FORMAT = 2  # raised whenever the same wheel gives another segment or other facts
+FORMAT = 3  # raised whenever the same wheel gives another segment or other facts
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class Vendor:
                 if wrong():
                     return
                 bytecode = collect(sources[number], batches[number], self.runtime) if compiler else []
-                self.ready[locked.name, locked.digest] = self._pack(locked, tree, [*entries, *bytecode], facts[number])
+                self.ready[locked.name, locked.digest] = self._pack(locked, tree, entries, bytecode, facts[number])
                 if compiler:
                     batches[number].results.clear()
                 self.progress(1, count)
@@ -252,7 +252,9 @@ class Vendor:
             "warnings": findings.warnings,
         }
 
-    def _pack(self, locked: Locked, tree: Tree, entries: list[Entry], facts: dict[str, Any]) -> Vendored:
+    def _pack(
+        self, locked: Locked, tree: Tree, entries: list[Entry], bytecode: list[Entry], facts: dict[str, Any]
+    ) -> Vendored:
         digest = locked.digest or tree.digest
         whole = [path for each in tree.entries for path in (each.path, bytecode_path(each.path, self.runtime))]
         selected = any(self._left_out(path) for path in whole)
@@ -260,7 +262,9 @@ class Vendor:
         file = self.store.file("wheels", key, ".segment")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            segment = write_segment(entries, file, self.options)
+            # What an import reads lies together: it need not unpack the sources that lie between.
+            first = sorted(each.path for each in bytecode)
+            segment = write_segment([*entries, *bytecode], file, self.options, first=first)
         except (SquashfsError, OSError) as error:
             raise ImageError(
                 str(error), where=str(file), hint="Make room, or move the cache: HATCH_ALEPH_CACHE"
