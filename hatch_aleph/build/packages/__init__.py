@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hatch_aleph.settings import Settings
 
 NOTE = 2  # raised whenever what is noted of a finished build has another form
-FORMAT = 1  # raised whenever the same inputs give another image
+FORMAT = 2  # raised whenever the same inputs give another image
 
 
 class Published(Protocol):

@@ -13,6 +13,7 @@ from hatch_aleph.build.packages import FORMAT, PackagesResult, Published
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
 from hatch_aleph.build.packages.resolve import Resolver, idle
+from hatch_aleph.build.packages.shelf import Shelf
 from hatch_aleph.build.packages.uvtool import Uv
 from hatch_aleph.build.packages.vendor import Vendor
 from hatch_aleph.errors import ImageError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.packages.inputs import Inputs
     from hatch_aleph.build.packages.lock import Lock
-    from hatch_aleph.build.packages.vendor import Vendored
+    from hatch_aleph.build.packages.shelf import Vendored
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
@@ -73,10 +74,10 @@ class Assembly:
                 )
                 store = Cache(scratch / "cache")
             uv = Uv(self.project.root, self.runtime, self.interpreter, offline=offline)
+            shelf = Shelf(self.settings, self.runtime, self.interpreter, self.options, self.cache, store)
             vendor = Vendor(
-                self.settings, self.runtime, self.interpreter, self.options, self.cache, store, uv,
-                scratch / "install", self.progress,
-            )  # fmt: skip
+                self.settings, self.runtime, self.interpreter, shelf, uv, scratch / "install", self.progress
+            )
             # Whoever wants the published image instead has no use for segments.
             meanwhile = vendor.prepare if self.published is None else idle
             resolver = Resolver(self.project, self.settings, uv, self.cache, scratch, self.notice, meanwhile)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from email.message import Message
 
-    from hatch_aleph.build.packages.vendor import Vendored
+    from hatch_aleph.build.packages.shelf import Vendored
 
 
 def bill_of_materials(vendored: Iterable[Vendored]) -> str:

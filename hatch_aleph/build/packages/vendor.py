@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.aside import Aside
 from hatch_aleph.build.bytecode import bytecode_path, collect, sources_of, submit
-from hatch_aleph.build.cache import Cache, key_of, touch
-from hatch_aleph.errors import DependencyError, HatchAlephError, ImageError
+from hatch_aleph.errors import DependencyError, HatchAlephError
 from hatch_aleph.settings import PACKAGES_MOUNT
-from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
-from hatch_aleph.squashfs.codec import library_version
-from hatch_aleph.squashfs.pool import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,61 +16,13 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.compiler import Compiler
     from hatch_aleph.build.packages.lock import Lock, Locked
+    from hatch_aleph.build.packages.shelf import Shelf, Vendored
     from hatch_aleph.build.packages.tree import Tree
     from hatch_aleph.build.packages.uvtool import Uv
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
-    from hatch_aleph.squashfs import Entry, Options
-
-FORMAT = 3  # raised whenever the same wheel gives another segment or other facts
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What was found out about a distribution while it was packed.
-
-    Attributes:
-        version: As its metadata says.
-        licence: "" when its metadata says nothing.
-        licence_expression: Whether that is an SPDX expression.
-        modules: Top-level modules.
-        needed: Libraries wanted from elsewhere, each with one file that wants it.
-        provided: Libraries that it brings.
-        warnings: What may fail in the guest.
-        segment: SHA-256 of the packed bytes.
-    """
-
-    version: str
-    licence: str
-    licence_expression: bool
-    modules: list[str]
-    needed: dict[str, str]
-    provided: list[str]
-    warnings: list[str]
-    segment: str
-
-
-@dataclass(frozen=True)
-class Vendored:
-    """A distribution, ready for any image.
-
-    Attributes:
-        name: Normalised.
-        digest: Stands for its content: of its wheel, or of its files when it was built here.
-        facts: About it.
-        segment: Its packed files.
-    """
-
-    name: str
-    digest: str
-    facts: Facts
-    segment: Segment
-
-    @property
-    def sha256(self) -> str:
-        """Hash of its wheel, "" when there is none."""
-        return self.digest.removeprefix("sha256:") if self.digest.startswith("sha256:") else ""
+    from hatch_aleph.squashfs import Entry
 
 
 @dataclass(frozen=True)
@@ -86,9 +33,7 @@ class Vendor:
         settings: What is left out, and whether there is bytecode.
         runtime: Where they will run.
         interpreter: Compiles; None for no bytecode.
-        options: Codec, level and block size of the image.
-        cache: Has what earlier builds made.
-        store: Keeps what this build makes: the cache, or a folder of this build when that cannot be written.
+        shelf: Has what earlier builds made, and keeps what this one makes.
         uv: Installs.
         scratch: An empty folder.
         progress: Told how many more distributions are ready, and of how many.
@@ -98,9 +43,7 @@ class Vendor:
     settings: Settings
     runtime: Runtime
     interpreter: Interpreter | None
-    options: Options
-    cache: Cache
-    store: Cache
+    shelf: Shelf
     uv: Uv
     scratch: Path
     progress: Callable[[int, int], None]
@@ -126,69 +69,12 @@ class Vendor:
         wanted = [each for each in lock.packages if (each.name, each.digest) not in self.ready]
         if not wanted:
             return
-        found = self._known_of(wanted)
+        found = self.shelf.known_of(wanted)
         self.ready.update(found)
         self.progress(len(found), len(lock.packages))
         missing = [each for each in wanted if (each.name, each.digest) not in found]
         if missing:
             self._make(missing, len(lock.packages), wrong)
-
-    def _known_of(self, wanted: Sequence[Locked]) -> dict[tuple[str, str], Vendored]:
-        """Return what the cache has, with all processors: verifying is mostly hashing."""
-        found: dict[tuple[str, str], Vendored] = {}
-        pending = iter(wanted)
-
-        def take() -> None:
-            for each in pending:
-                known = self._known(each.name, each.digest)
-                if known:
-                    found[each.name, each.digest] = known
-
-        others = [Aside(take) for _ in range(min(processors(), len(wanted)) - 1)]
-        take()
-        for each in others:
-            each.result()
-        return found
-
-    def _key(self, digest: str, *, selected: bool) -> str:
-        """Name a segment; ``selected`` when something of the distribution is left out."""
-        version = self.interpreter.version if self.interpreter else ""
-        return key_of(
-            FORMAT, digest, self.options.look, library_version(self.options.codec), version,
-            self.runtime.python, self.runtime.platform,
-            [self.settings.exclude, self.settings.prune] if selected else [],
-        )  # fmt: skip
-
-    def _known(self, name: str, digest: str) -> Vendored | None:
-        """Return a distribution from the cache if all of it is there and undamaged."""
-        if not digest:
-            return None
-        whole = self._load(name, digest, self._key(digest, selected=False))
-        if not (self.settings.exclude or self.settings.prune):
-            return whole
-        if whole and not any(self._left_out(node.path) for node in whole.segment.contents.nodes):
-            return whole
-        return self._load(name, digest, self._key(digest, selected=True))
-
-    def _left_out(self, path: str) -> bool:
-        from hatch_aleph.build.packages.selection import RULES, excluded
-
-        return excluded(path, self.settings.exclude) or any(RULES[name](path) for name in self.settings.prune)
-
-    def _load(self, name: str, digest: str, key: str) -> Vendored | None:
-        stored = self.cache.load("wheels", key)
-        file = self.cache.file("wheels", key, ".segment")
-        if stored is None:
-            return None
-        try:
-            facts, segment = Facts(**stored), Segment.load(file)
-        except (TypeError, SquashfsError):
-            return None
-        if segment.sha256 != facts.segment:
-            return None
-        touch(file)
-        touch(self.cache.file("wheels", key))
-        return Vendored(name, digest, facts, segment)
 
     def _make(self, missing: Sequence[Locked], count: int, wrong: Callable[[], bool]) -> None:
         from hatch_aleph.build.packages.install import install
@@ -216,7 +102,7 @@ class Vendor:
                 if wrong():
                     return
                 bytecode = collect(sources[number], batches[number], self.runtime) if compiler else []
-                self.ready[locked.name, locked.digest] = self._pack(locked, tree, entries, bytecode, facts[number])
+                self.ready[locked.name, locked.digest] = self.shelf.pack(locked, tree, entries, bytecode, facts[number])
                 if compiler:
                     batches[number].results.clear()
                 self.progress(1, count)
@@ -251,24 +137,3 @@ class Vendor:
             "provided": findings.provided,
             "warnings": findings.warnings,
         }
-
-    def _pack(
-        self, locked: Locked, tree: Tree, entries: list[Entry], bytecode: list[Entry], facts: dict[str, Any]
-    ) -> Vendored:
-        digest = locked.digest or tree.digest
-        whole = [path for each in tree.entries for path in (each.path, bytecode_path(each.path, self.runtime))]
-        selected = any(self._left_out(path) for path in whole)
-        key = self._key(digest, selected=selected)
-        file = self.store.file("wheels", key, ".segment")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # What an import reads lies together: it need not unpack the sources that lie between.
-            first = sorted(each.path for each in bytecode)
-            segment = write_segment([*entries, *bytecode], file, self.options, first=first)
-        except (SquashfsError, OSError) as error:
-            raise ImageError(
-                str(error), where=str(file), hint="Make room, or move the cache: HATCH_ALEPH_CACHE"
-            ) from error
-        known = Facts(**facts, segment=segment.sha256)
-        self.store.store("wheels", key, asdict(known))
-        return Vendored(locked.name, digest, known, segment)
