@@ -112,9 +112,10 @@ def read_status(target: Target, health: Health | None, check: HealthCheck) -> St
 
 
 def _costs(target: Target, state: State) -> tuple[str | None, float | None, float | None]:
-    versions = [version.item_hash for volume in state.volumes.values() for version in volume.versions]
+    hashes = [program.item_hash for program in state.programs]
+    hashes += [version.item_hash for volume in state.volumes.values() for version in volume.versions]
     try:
-        prices = [target.client.price(item_hash) for item_hash in (state.programs[0].item_hash, *versions)]
+        prices = [target.client.price(item_hash) for item_hash in hashes]
         balance = target.client.balance(target.owner)
     except (NetworkError, RejectedError):
         return None, None, None
