@@ -62,6 +62,13 @@ class ImageError(HatchAlephError):
 
     exit_code = 6
 
+    @classmethod
+    def unwritable(cls, path: object, error: Exception) -> ImageError:
+        """Return the error for a file of the artifact that cannot be written."""
+        reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
+        hint = "Make room, give write permission, or build elsewhere: --out DIR (of `deploy`: --dist DIR)."
+        return cls(f"cannot be written: {str(reason).removeprefix('cannot be written: ')}", where=str(path), hint=hint)
+
 
 class ArtifactError(HatchAlephError):
     """What a build left in dist/ is missing, incomplete or was changed since."""

@@ -1,14 +1,17 @@
-"""What many tests need: small projects."""
+"""What many tests need: small projects, small disks."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MINIMAL = """
@@ -39,3 +42,24 @@ def make_project(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
+    """Mount a file system of some KiB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    mounted: list[Path] = []
+
+    def mount(name: str, kib: int) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", folder], check=False)
+        if done.returncode:
+            pytest.skip("mounts are not allowed here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)

@@ -72,7 +72,7 @@ def build_artifact(
     try:
         destination.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ImageError(error.strerror or str(error), where=str(destination)) from error
+        raise ImageError.unwritable(destination, error) from error
     # Resolving mostly waits, and so does building a wheel: they wait together.
     aside = Aside(
         lambda: build_packages(
@@ -127,7 +127,7 @@ def build_artifact(
     try:
         write_atomic(path, manifest.to_json())
     except OSError as error:
-        raise ImageError(error.strerror or str(error), where=str(path)) from error
+        raise ImageError.unwritable(path, error) from error
     artifact = Artifact(path, manifest)
     if not told:  # what was said is to be said again
         state.keep(artifact, until=packages.until)

@@ -96,7 +96,7 @@ def pack_code(
     try:
         write_image(files, image, options)
     except SquashfsError as error:
-        raise ImageError(str(error), where=str(image)) from error
+        raise ImageError.unwritable(image, error) from error
     return Packed(image, "squashfs", digest)
 
 
@@ -184,6 +184,6 @@ def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
                 archive.writestr(item, content_of(entry))
         temporary.replace(image)
     except OSError as error:
-        raise ImageError(error.strerror or str(error), where=str(image)) from error
+        raise ImageError.unwritable(image, error) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ own command allows.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -91,13 +92,23 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("HATCH_ALEPH_DEBUG"):
             raise
-        return Output(as_json=as_json).failure(
-            HatchAlephError(
-                f"a defect in hatch-aleph: {type(error).__name__}: {error}",
-                hint="Set HATCH_ALEPH_DEBUG=1 to see where, and please report it.",
-            )
-        )
+        return Output(as_json=as_json).failure(_unexpected(error))
     return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> HatchAlephError:
+    """Return the error for what no room has foreseen: a full or read-only disk, wherever it was met, else a defect."""
+    code = error.errno if isinstance(error, OSError) else None
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        hint = "Make room; the same command goes on from there."
+    elif code in (errno.EROFS, errno.EACCES, errno.EPERM):
+        hint = "Give write permission, or name other folders: --dist, --state-folder, HATCH_ALEPH_CACHE, TMPDIR."
+    else:
+        return HatchAlephError(
+            f"a defect in hatch-aleph: {type(error).__name__}: {error}",
+            hint="Set HATCH_ALEPH_DEBUG=1 to see where, and please report it.",
+        )
+    return HatchAlephError(str(error), hint=hint)
 
 
 def _usage_hint(error: click.ClickException) -> str | None:

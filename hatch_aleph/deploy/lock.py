@@ -58,8 +58,10 @@ def deployment_lock(folder: Path) -> Iterator[None]:
                 where=str(file),
                 hint="Wait until it has ended; a lock left by a killed one frees itself.",
             )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0) if hasattr(os, "pwrite") else None
+        with contextlib.suppress(OSError):  # on a full disk the holder stays unknown; the journal tells what to do
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
         yield
     finally:
         os.close(descriptor)

@@ -16,7 +16,7 @@ from hatch_aleph.build.cache import Cache
 from hatch_aleph.errors import HatchAlephError, ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.build.conftest import Index, Workshop
 
@@ -50,27 +50,6 @@ def test_a_killed_build_leaves_no_half_of_anything(index: Index, workshop: Works
         assert all(file.read_bytes() == whole for file in finished)
     workshop.build(root)
     assert next((root / "dist").glob("[!.]*.squashfs")).read_bytes() == whole
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
-    """Mount a file system of some KiB."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("needs root, to mount a small file system")
-    mounted: list[Path] = []
-
-    def mount(name: str, kib: int) -> Path:
-        folder = tmp_path / name
-        folder.mkdir(parents=True)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", folder], check=False)
-        if done.returncode:
-            pytest.skip("mounts are not allowed here")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.root

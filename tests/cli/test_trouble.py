@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+
+import pytest
+
+from hatch_aleph.cli import _unexpected
 from tests.programs.rig import ask
 
 PROJECT = """
@@ -48,3 +55,33 @@ def test_trouble_is_one_error_with_the_next_step_and_then_it_works(cli, tmp_path
     done = cli.json(*command).result
     assert ask(done["urls"][0]) == (200, "open")
     assert cli.sent == ["STORE", "PROGRAM"]
+
+
+@pytest.mark.root
+def test_a_full_disk_is_told_wherever_it_is_met_and_then_it_works(cli, tmp_path, small_disk):
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    (tmp_path / "main.py").write_text(APP)
+    full = small_disk("full", 64)
+    descriptor = os.open(full / "filling", os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(descriptor, bytes(4096))
+    os.close(descriptor)
+    command = ("deploy", "--project", tmp_path, "--yes", "--no-smoke")
+    for options, code in ((("--state-folder", full / "state"), 13), (("--dist", full / "dist"), 6)):
+        failed = cli(*command, *options)
+        assert (options, failed.code) == (options, code), failed.err
+        assert "No space left on device" in failed.err
+        assert "Make room" in failed.err
+    assert cli.sent == []
+    assert cli.json(*command).result["changed"]
+    assert cli.sent == ["STORE", "PROGRAM"]
+
+
+@pytest.mark.parametrize(("code", "step"), [(errno.ENOSPC, "Make room"), (errno.EROFS, "Give write permission")])
+def test_what_the_machine_refuses_is_no_defect(code, step):
+    told = _unexpected(OSError(code, os.strerror(code), "/somewhere"))
+    assert os.strerror(code) in told.message
+    assert "/somewhere" in told.message
+    assert step in (told.hint or "")
+    assert "a defect" in _unexpected(OSError(errno.EBADF, "Bad file descriptor")).message

@@ -112,7 +112,7 @@ class Assembly:
                 return None
             write_atomic(self.destination / papers(self.stem)[0], lock.text)
         except OSError as error:
-            raise ImageError(str(error), where=str(final), hint="Make room, or build elsewhere: --out DIR") from error
+            raise ImageError.unwritable(final, error) from error
         self.notice("The packages image is the one that is published already.")
         image = Image(
             role="packages", file=final.name, mount=PACKAGES_MOUNT, encoding="squashfs",
@@ -139,7 +139,7 @@ class Assembly:
                 write_atomic(self.destination / name, text)
             made.replace(final)
         except (SquashfsError, OSError) as error:
-            raise ImageError(str(error), where=str(final), hint="Make room, or build elsewhere: --out DIR") from error
+            raise ImageError.unwritable(final, error) from error
         finally:
             with suppress(OSError):
                 made.unlink(missing_ok=True)
