@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import json
 import statistics
 import subprocess
 import sys
@@ -18,26 +19,31 @@ import tempfile
 from pathlib import Path
 
 from hatch_aleph.build import build_artifact
-from hatch_aleph.local.host import Machine, ProgramSpec, built, place_here
+from hatch_aleph.local.host import Machine, ProgramSpec, built, libraries, place_here
 from hatch_aleph.local.host.images import unpacked
 from hatch_aleph.project import load_project
 
+# What the runtime has loaded already comes in the same versions: a different one is imported again, 3 ms here, which
+# the app has asked for and would not get without the adapter.
+SHARED = [each for each in libraries.REQUIREMENTS if each.startswith(("typing-extensions", "idna"))]
 PROJECT = """
 [project]
 name = "cost"
 version = "1"
-dependencies = ["starlette"]
+dependencies = DEPENDENCIES
 
 [tool.aleph]
 entrypoint = "main:app"
 """
 APP = """
+import time
+
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 async def root(request):
-    return JSONResponse({"hello": "world"})
+    return JSONResponse({"used": time.process_time()})
 
 app = Starlette(routes=[Route("/", root)])
 """
@@ -53,12 +59,13 @@ begun = time.perf_counter()
 import aleph_entry, aleph_entry.boot, aleph_entry.interfaces, aleph_entry.asgi
 print((time.perf_counter() - begun) * 1000)
 """
-GOALS = {"import, ms": 2.0, "cold start, ms": 1.02, "request, ms": 1.0}
+GOALS = {"import, ms": 2.0, "cold start, ms": 1.02, "of it processor, ms": 1.02, "request, ms": 1.0}
 WARM_UP = 50
 
 
 async def build(folder: Path) -> ProgramSpec:
-    (folder / "pyproject.toml").write_text(PROJECT)
+    project = PROJECT.replace("DEPENDENCIES", json.dumps(["starlette", *SHARED]))
+    (folder / "pyproject.toml").write_text(project)
     (folder / "main.py").write_text(APP)
     return await built(build_artifact(load_project(folder), folder / "dist"))
 
@@ -69,14 +76,19 @@ def own_import(python: Path, code: Path, rounds: int) -> float:
     return min(float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(rounds))
 
 
-async def run(machine: Machine, count: int) -> tuple[float, float]:
+async def run(machine: Machine, count: int) -> dict[str, float]:
     """Start a machine and ask it often; give the start and the median of the requests in milliseconds."""
     await machine.start()
     try:
+        used = json.loads((await machine.request("GET", "/")).body)["used"]
         seconds = [(await machine.request("GET", "/")).seconds for _ in range(WARM_UP + count)]
     finally:
         await machine.halt()
-    return (machine.start_seconds or 0.0) * 1000, statistics.median(seconds[WARM_UP:]) * 1000
+    return {
+        "cold start, ms": (machine.start_seconds or 0.0) * 1000,
+        "of it processor, ms": used * 1000,  # which other work on this machine disturbs less
+        "request, ms": statistics.median(seconds[WARM_UP:]) * 1000,
+    }
 
 
 def main() -> None:
@@ -89,14 +101,14 @@ def main() -> None:
         adapted = asyncio.run(build(folder))
         bare = dataclasses.replace(adapted, entrypoint=adapted.entrypoint.removeprefix("aleph_entry:"))
         place = place_here(adapted.python, cache=folder / "cache", volumes=folder / "volumes")
-        figures: dict[str, list[tuple[float, float]]] = {"cold start, ms": [], "request, ms": []}
+        figures: dict[str, list[tuple[float, float]]] = {}
         asyncio.run(run(Machine(bare, place), 1))  # the first one installs what the runtime has loaded
         for number in range(options.rounds):
-            order = (bare, adapted) if number % 2 else (adapted, bare)
-            taken = {spec.entrypoint: asyncio.run(run(Machine(spec, place), options.requests)) for spec in order}
-            pairs = zip(taken[bare.entrypoint], taken[adapted.entrypoint], strict=True)
-            for each, pair in zip(figures.values(), pairs, strict=True):
-                each.append(pair)
+            taken = {}
+            for spec in (bare, adapted) if number % 2 else (adapted, bare):
+                taken[spec.entrypoint] = asyncio.run(run(Machine(spec, place), options.requests))
+            for what, value in taken[bare.entrypoint].items():
+                figures.setdefault(what, []).append((value, taken[adapted.entrypoint][what]))
         importing = own_import(place.python, unpacked(adapted.code, folder), options.rounds)
     print("| | bare | adapter | ratio | at most |\n|---|---|---|---|---|")
     for what, pairs in figures.items():
