@@ -70,15 +70,15 @@ class ProgramApi:
         """Answer on a bound socket until closed."""
         app = web.Application(middlewares=[self._turn_away])
         routes = app.router
-        routes.add_get("/properties", self._sign)
-        routes.add_post("/sign", self._sign)
-        routes.add_get("/cache/", self._keys)
-        routes.add_get("/cache/{key:.*}", self._get)
-        routes.add_put("/cache/{key:.*}", self._put)
-        routes.add_delete("/cache/{key:.*}", self._delete)
+        routes.add_route("GET", "/properties", self._sign)
+        routes.add_route("POST", "/sign", self._sign)
+        routes.add_route("GET", "/cache/", self._keys)
+        routes.add_route("GET", "/cache/{key:.*}", self._get)
+        routes.add_route("PUT", "/cache/{key:.*}", self._put)
+        routes.add_route("DELETE", "/cache/{key:.*}", self._delete)
         for method in ("GET", "HEAD", "OPTIONS"):
             routes.add_route(method, "/{path:.*}", self._proxy)
-        routes.add_post("/api/v0/{kind:ipfs|p2p}/pubsub/pub", self._sign)
+        routes.add_route("POST", "/api/v0/{kind:ipfs|p2p}/pubsub/pub", self._sign)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
