@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class Project:
     name: str
     version: str
     dependencies: tuple[str, ...] = ()
-    extras: Mapping[str, tuple[str, ...]] = ()  # type: ignore[assignment]
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requires_python: str | None = None
 
     @property
