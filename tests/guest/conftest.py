@@ -7,7 +7,7 @@ import pytest
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import interpreters, isolation
-from hatch_aleph.local.host.launch import Place
+from hatch_aleph.local.host.places import Place
 from hatch_aleph.squashfs import scan, write_image
 from tests.guest.rig import APPS, Guest, lay_out
 

@@ -12,8 +12,9 @@ from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, VolumeSpec
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.contents import built, published
+    from hatch_aleph.local.host.failures import CrashedError, StartError
     from hatch_aleph.local.host.host import Host
-    from hatch_aleph.local.host.machine import CrashedError, Machine, StartError
+    from hatch_aleph.local.host.machine import Machine
     from hatch_aleph.local.host.measure import ImportCost, measure_imports
     from hatch_aleph.local.host.places import is_runtimes_platform, place_here
     from hatch_aleph.local.host.serve import Observer, ProgramServer, serve_images, smoke
@@ -41,13 +42,13 @@ __all__ = [
 
 # Loaded when first asked for: the web server and the codec of the wire are not in the base install.
 _LAZY = {
-    "CrashedError": "machine",
+    "CrashedError": "failures",
     "Host": "host",
     "ImportCost": "measure",
     "Machine": "machine",
     "Observer": "serve",
     "ProgramServer": "serve",
-    "StartError": "machine",
+    "StartError": "failures",
     "built": "contents",
     "is_runtimes_platform": "places",
     "measure_imports": "measure",

@@ -16,11 +16,11 @@ from aiohttp import web
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import answers, interpreters, isolation
 from hatch_aleph.local.host.contents import published
+from hatch_aleph.local.host.failures import ArchiveTooLargeError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.keeper import Keeper
-from hatch_aleph.local.host.launch import Place
-from hatch_aleph.local.host.machine import ArchiveTooLargeError, Machine, StartError
+from hatch_aleph.local.host.places import Place
 from hatch_aleph.local.host.pool import Pool
 from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, base16_of
@@ -30,6 +30,8 @@ from hatch_aleph.local.host.web import answer_request, response_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hatch_aleph.local.host.machine import Machine
 
 _ITEM_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55}")
 

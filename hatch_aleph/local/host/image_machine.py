@@ -15,7 +15,7 @@ import msgpack
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host.isolation import INSIDE
-from hatch_aleph.local.host.launch import Launched, Place, launch
+from hatch_aleph.local.host.launch import Launched, launch
 from hatch_aleph.local.host.machine import Machine
 from hatch_aleph.local.host.volumes import mounts_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.local.host.guest_api import GuestApi
+    from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
 _DISK_NAME = "disk.ext4"

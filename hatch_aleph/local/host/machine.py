@@ -14,14 +14,17 @@ import msgpack
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import answers, scopes
+from hatch_aleph.local.host.configuration import configuration_of
 from hatch_aleph.local.host.console import Console
+from hatch_aleph.local.host.failures import CrashedError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi, ProgramApi
-from hatch_aleph.local.host.launch import Launched, Place, launch
+from hatch_aleph.local.host.launch import Launched, launch
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
+
+    from hatch_aleph.local.host.places import Place
 
 _READ = 64 * 1024
 _LARGEST_REPLY = 1_000_000
@@ -35,30 +38,6 @@ class State(str, Enum):
     running = "running"
     stopping = "stopping"
     stopped = "stopped"
-
-
-class StartError(GuestError):
-    """The program did not start; ``cause`` is what it said, a traceback when it raised."""
-
-    def __init__(self, message: str, *, where: str, cause: str) -> None:
-        super().__init__(message, where=where)
-        self.cause = cause
-
-
-class ArchiveTooLargeError(GuestError):
-    """Zip code or data is larger than a host passes to a VM; ``kind`` is "Program" or "Data"."""
-
-    def __init__(self, kind: str, path: Path, limit: int) -> None:
-        super().__init__(
-            f"the {kind.lower()} archive is larger than the {limit:,} bytes that hosts take",
-            where=str(path),
-            hint="Use a squashfs image",
-        )
-        self.kind = kind
-
-
-class CrashedError(GuestError):
-    """The machine has ended by itself: nothing listens on its socket."""
 
 
 class Machine:
@@ -140,27 +119,7 @@ class Machine:
         return dict(msgpack.loads(reply, raw=False))
 
     def _configuration(self) -> dict[str, Any]:
-        """Return ConfigurationPayloadV2 as the guest gets it; the volumes are mounted by then."""
-        inline = None if self.spec.encoding == "squashfs" else self.spec.code
-        return {
-            "input_data": self._archive("Data", self.spec.data),
-            "interface": self.spec.interface,
-            "vm_hash": self.spec.item_hash,
-            "encoding": self.spec.encoding,
-            "entrypoint": self.spec.entrypoint,
-            "code": self._archive("Program", inline) or b"",
-            "variables": dict(self.spec.variables) or None,
-            **dict.fromkeys(("ip", "route", "ipv6", "ipv6_gateway", "authorized_keys")),
-            "dns_servers": [],
-            "volumes": [],
-        }
-
-    def _archive(self, kind: str, path: Path | None) -> bytes | None:
-        if path is None:
-            return None
-        if path.stat().st_size > self.limits.archive_bytes:
-            raise ArchiveTooLargeError(kind, path, self.limits.archive_bytes)
-        return path.read_bytes()
+        return configuration_of(self.spec, self.limits.archive_bytes)
 
     async def request(
         self, method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""

@@ -18,7 +18,8 @@ from hatch_aleph.local.host.spec import Limits, ProgramSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hatch_aleph.local.host.launch import Launched, Place
+    from hatch_aleph.local.host.launch import Launched
+    from hatch_aleph.local.host.places import Place
 
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
 _READ = 64 * 1024

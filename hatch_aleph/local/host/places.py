@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import platform
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph import runtimes
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import interpreters, isolation
-from hatch_aleph.local.host.launch import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a machine finds its means.
+
+    Attributes:
+        python: Interpreter of the runtime's minor version.
+        cache: Folder for what can be made again: unpacked images, preloaded modules.
+        volumes: Folder of persistent volumes.
+        isolation: The walls that this machine allows.
+        foreign: Compiled modules for the runtime do not load here.
+    """
+
+    python: Path
+    cache: Path
+    volumes: Path
+    isolation: isolation.Isolation
+    foreign: bool = False
 
 
 def place_here(

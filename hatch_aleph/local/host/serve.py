@@ -11,16 +11,17 @@ from aiohttp import web
 
 from hatch_aleph.errors import UsageError
 from hatch_aleph.local.host import answers
+from hatch_aleph.local.host.failures import StartError
 from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.image_machine import machine_for
-from hatch_aleph.local.host.machine import Machine, StartError, State
+from hatch_aleph.local.host.machine import Machine, State
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hatch_aleph.local.host.launch import Place
+    from hatch_aleph.local.host.places import Place
 
 
 @dataclass(frozen=True)

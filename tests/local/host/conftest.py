@@ -17,7 +17,7 @@ from aiohttp import web
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import Host, Limits, Machine, ProgramSpec, interpreters, isolation
-from hatch_aleph.local.host.launch import Place
+from hatch_aleph.local.host.places import Place
 from hatch_aleph.squashfs import scan, write_image
 
 if TYPE_CHECKING:

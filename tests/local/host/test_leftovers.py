@@ -17,7 +17,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from hatch_aleph.local.host import Machine, ProgramSpec, isolation
-from hatch_aleph.local.host.launch import Place
+from hatch_aleph.local.host.places import Place
 
 async def main():
     python, cache, code = map(Path, sys.argv[1:4])
