@@ -13,6 +13,7 @@ import click
 from hatch_aleph.cli.deploying import (
     Choice,
     account_of,
+    address_option,
     artifact_options,
     host_option,
     plan_keyless,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 # As Terraform users know it; an error is 1 whatever its kind.
 EXIT_CHANGES = 2
 
-_ADDRESS = click.option("--address", metavar="ADDRESS", help="Owner to plan for, when no key is at hand.")
 _DETAILED = click.option(
     "--detailed-exitcode", is_flag=True, help="End with 0 when there is nothing to do, 2 when there is, 1 on an error."
 )
@@ -43,7 +43,7 @@ _DETAILED = click.option(
 @common(project=True, node=True, account=True)
 @artifact_options
 @host_option
-@_ADDRESS
+@address_option
 @_DETAILED
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for `deploy --plan FILE`.")
 def plan(
@@ -91,7 +91,7 @@ def _summary_line(plan: Plan) -> str:
 @artifact_options
 @host_option
 @state_option
-@_ADDRESS
+@address_option
 @_DETAILED
 @click.option(
     "--plan",

@@ -13,6 +13,7 @@ import click
 
 from hatch_aleph.cli.deploying import (
     Choice,
+    address_option,
     artifact_options,
     host_option,
     opener_of,
@@ -28,13 +29,11 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.prune import Waste
     from hatch_aleph.deploy.status import Status
 
-_ADDRESS = click.option("--address", metavar="ADDRESS", help="Owner of the deployment, when no key is at hand.")
-
 
 @click.command(epilog="Example: hatch-aleph status --profile production")
 @common(project=True, node=True, account=True)
 @host_option
-@_ADDRESS
+@address_option
 @click.option("--no-health", is_flag=True, help="Do not ask the program itself.")
 def status(shared: Common, *, host_url: str | None, address: str | None, no_health: bool) -> int:
     """Show what runs, since when, what it costs, and whether it answers.
@@ -70,7 +69,7 @@ def _status_text(found: Status) -> str:
 
 @click.command(epilog="Example: hatch-aleph history --json")
 @common(project=True, node=True, account=True)
-@_ADDRESS
+@address_option
 def history(shared: Common, *, address: str | None) -> None:
     """List the releases that `rollback` can go back to, the present one first."""
     from hatch_aleph.deploy.history import releases
@@ -121,7 +120,7 @@ def rollback(shared: Common, *, to: str | None, host_url: str | None, state_fold
 @common(project=True, node=True, account=True)
 @artifact_options
 @host_option
-@_ADDRESS
+@address_option
 def verify(shared: Common, *, host_url: str | None, address: str | None, **choice: Any) -> int:
     """Build the project anew from its lock, and compare it with what runs, by hash. Ends with 1 when they differ."""
     from hatch_aleph.deploy.verify import verify as compare
@@ -151,7 +150,7 @@ def verify(shared: Common, *, host_url: str | None, address: str | None, **choic
 @click.command(epilog="Example: hatch-aleph diff --no-build")
 @common(project=True, node=True, account=True)
 @artifact_options
-@_ADDRESS
+@address_option
 def diff(shared: Common, *, address: str | None, **choice: Any) -> int:
     """Show which files differ between the artifact and what is live. Ends with 1 when any does."""
     from hatch_aleph.deploy.diff import diff as compare

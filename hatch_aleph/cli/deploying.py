@@ -39,6 +39,7 @@ _HOST = click.option(
     envvar="ALEPH_HOST_URL",
     help="Host to ask for answers, in place of the network's own. Also ALEPH_HOST_URL.",
 )
+_ADDRESS = click.option("--address", metavar="ADDRESS", help="Owner of the deployment, when no key is at hand.")
 _STATE = click.option(
     "--state-folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -57,6 +58,11 @@ def artifact_options(function: Function) -> Function:
 def host_option(function: Function) -> Function:
     """Add ``--host-url``."""
     return _HOST(function)
+
+
+def address_option(function: Function) -> Function:
+    """Add ``--address``."""
+    return _ADDRESS(function)
 
 
 def state_option(function: Function) -> Function:
