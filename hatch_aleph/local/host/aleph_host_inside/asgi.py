@@ -17,6 +17,7 @@ from typing import Any
 log = logging.getLogger("__main__")  # the init's own, which programs may find and set
 
 App = Callable[..., Any]
+_LONGEST_LINE = 10_000  # characters; a terminal is no place for a megabyte
 
 
 async def start(configuration: dict[str, Any], plan: dict[str, Any]) -> AsgiProgram:
@@ -120,8 +121,9 @@ class AsgiProgram:
         await self._app(scope, receive, sent.put)
         head = await sent.get() if scope["type"] == "http" else {}
         first_body = await sent.get()
-        log.debug(f"Headers {head}")  # noqa: G004 - formatted whole, whether anybody reads it or not
-        log.debug(f"Body {first_body}")  # noqa: G004 - likewise: cookies and bodies stand in the program's log
+        # Formatted whole, whether anybody reads it or not; cookies and bodies stand in the program's log.
+        for text in (f"Headers {head}", f"Body {first_body}"):
+            log.debug(text[:_LONGEST_LINE])
         return {"headers": head, "body": first_body, "output_data": self._archive_of_data()}
 
     def _archive_of_data(self) -> bytes:
