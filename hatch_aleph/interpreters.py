@@ -66,9 +66,10 @@ def _is_script(path: Path) -> bool:
 
 
 def _newest(minor: str, candidates: Iterable[Path]) -> Interpreter | None:
+    asked = [(path, _start(path)) for path in candidates]  # all at once: most of the time they start
     found = [
         interpreter
-        for interpreter in map(ask, candidates)
+        for interpreter in (_answer(*each) for each in asked)
         if interpreter is not None and interpreter.version.rpartition(".")[0] == minor
     ]
     # The path decides between two of one version, so that the choice is the same each time.
@@ -77,14 +78,29 @@ def _newest(minor: str, candidates: Iterable[Path]) -> Interpreter | None:
 
 def ask(path: Path) -> Interpreter | None:
     """Ask an executable what it is; None when it is no released CPython, or does not run."""
+    return _answer(path, _start(path))
+
+
+def _start(path: Path) -> subprocess.Popen[str] | None:
+    command = [str(path), "-I", "-S", "-c", _ASK]
     try:
-        done = subprocess.run(
-            [str(path), "-I", "-S", "-c", _ASK], check=False, capture_output=True, text=True, timeout=30
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
         return None
-    words = done.stdout.split()
-    if done.returncode or words[::2] != ["cpython", "final"]:
+
+
+def _answer(path: Path, process: subprocess.Popen[str] | None) -> Interpreter | None:
+    if process is None:
+        return None
+    with process:
+        try:
+            words = process.communicate(timeout=30)[0].split()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return None
+    if process.returncode or words[::2] != ["cpython", "final"]:
         return None  # another Python, a pre-release, or a version manager's shim that refuses to run
     return Interpreter(path, words[1])
 
