@@ -58,10 +58,16 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Cut deployments and other commands at every request and journal write; takes about half an hour."""
+    """Cut deployments and other commands at every request and journal write, or let another machine in; 40 minutes."""
     session.install("-e", ".[deploy]", "--group", "test")
     session.run(
-        "pytest", "tests/deploy/test_crash_matrix.py", "tests/programs/test_cuts.py", "-m", "slow", *session.posargs
+        "pytest",
+        "tests/deploy/test_crash_matrix.py",
+        "tests/deploy/test_overlap.py",
+        "tests/programs/test_cuts.py",
+        "-m",
+        "slow",
+        *session.posargs,
     )
 
 

@@ -11,6 +11,7 @@ from hatch_aleph.deploy.checks import check_acceptable, check_by_hooks, check_pa
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.deploy.observer import Observer, Silent
+from hatch_aleph.deploy.overlap import check_no_rival
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.sender import PATIENCE
 from hatch_aleph.deploy.session import DEFAULT_CHANNEL, Opener
@@ -103,6 +104,7 @@ class Deployer:
                 session.sender.drop_leftovers()
                 item_hash = plan.program.item_hash or ""
                 return Outcome(plan, item_hash, self.target.urls(item_hash), session.resumed)
+            check_no_rival(plan, state, session.journal, now=self.clock())
             plan = self.target.told(plan, manifest, state)
             self._check(artifact, plan)
             return Applying(self, artifact, plan, state, session)()

@@ -11,7 +11,7 @@ from hatch_aleph.deploy.forgetting import forget
 from hatch_aleph.deploy.health import HealthCheck
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.naming import image_notes
-from hatch_aleph.deploy.overlap import check_alone, displaced
+from hatch_aleph.deploy.overlap import check_alone, check_kept, displaced
 from hatch_aleph.deploy.revert import is_overtaken, revert
 from hatch_aleph.deploy.state import newest_amends
 from hatch_aleph.errors import HealthError
@@ -82,6 +82,7 @@ class Applying:
             self._note(sent, "AGGREGATE")
         if self._plan.forget:
             self._observer.step("forget", hashes=list(self._plan.forget))
+            check_kept(self._target, item_hash)
             groups = [(self._plan.forget, SUPERSEDED)]
             for forgotten in forget(self._target.client, self._sender, self._plan.owner, groups):
                 self._note(forgotten, "FORGET")

@@ -20,6 +20,32 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.target import Target
 
 
+# A deployment takes minutes: a program that is younger than this may be another machine's that has yet to take over.
+YOUNG = 900.0
+
+
+def check_no_rival(plan: Plan, state: State, journal: Journal, *, now: float) -> None:
+    """Refuse to go back to an older program while another machine may be about to forget it for a newer one.
+
+    A program is otherwise only ever forgotten for a newer one that answers, so that one is always left.
+
+    Raises:
+        PlanError: The plan would forget a program of another machine that is newer than the one it keeps, and young.
+    """
+    kept = next((program for program in state.programs if program.item_hash == plan.program.item_hash), None)
+    if plan.program.action != "unchanged" or kept is None:
+        return
+    for program in state.programs:
+        newer = program.item_hash in plan.forget and program.time > kept.time
+        if newer and now - program.time < YOUNG and not journal.knows(program.item_hash):
+            raise PlanError(
+                f"another machine published this program {now - program.time:.0f} s ago and may not be done yet",
+                where=program.item_hash,
+                hint=f"Run the command again in {YOUNG / 60:.0f} minutes. If you know that nobody deploys: `prune` "
+                "leaves the newest program if it answers, `delete ITEM_HASH` takes any away.",
+            )
+
+
 def check_alone(target: Target, state: State, journal: Journal) -> None:
     """Look once more for the deployment's programs, right before one is signed.
 
@@ -37,6 +63,21 @@ def check_alone(target: Target, state: State, journal: Journal) -> None:
                 where=item_hash,
                 hint="Run the command again: it plans from what is live now, and what was uploaded is used.",
             )
+
+
+def check_kept(target: Target, item_hash: str) -> None:
+    """Look once more for the program that is to stay, right before the others are forgotten: nobody wants none left.
+
+    Raises:
+        PlanError: Another machine, which keeps another one, has forgotten it.
+    """
+    status = target.client.status(item_hash)
+    if status is None or not status.is_live:
+        raise PlanError(
+            "another machine has forgotten this program meanwhile, so no other one was",
+            where=item_hash,
+            hint="`plan` shows what is live; deploy again if yours is to run.",
+        )
 
 
 def displaced(plan: Plan, manifest: Manifest, newest: Mapping[str, Version]) -> list[tuple[ImageStep, Version]]:

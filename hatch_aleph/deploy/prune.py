@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.deploy.domains import attach_domains, names_of
 from hatch_aleph.deploy.forgetting import forget
 from hatch_aleph.deploy.history import live_volumes
+from hatch_aleph.deploy.overlap import check_kept
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def prune(
         confirm: Is shown what would go; False ends it before anything is sent.
 
     Raises:
-        PlanError: It was not confirmed.
+        PlanError: It was not confirmed, or what is to stay has gone meanwhile.
     """
     target = opener.target
     with opener.open() as session:
@@ -89,6 +90,8 @@ def prune(
             raise PlanError("it was not confirmed; nothing was sent", where=target.tag)
         programs = [each.item_hash for each in waste if each.role == PROGRAM]
         volumes = [each.item_hash for each in waste if each.role != PROGRAM]
+        if programs:
+            check_kept(target, state.programs[0].item_hash)
         domains = names_of(target.client, target.owner, programs) if programs else []
         if domains:
             attach_domains(target.client, session.sender, target.owner, domains, state.programs[0].item_hash)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import ExitStack
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.overlap import YOUNG
 from hatch_aleph.deploy.prune import find_waste, prune
 from hatch_aleph.deploy.session import Opener
 from hatch_aleph.deploy.status import read_status
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
+from tests.deploy.conftest import new_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,5 +207,73 @@ def test_two_replacements_at_once_forget_the_old_program_once(rig: Rig, slow: An
     outcome = slow(ours, "publish", 1, lambda: rig.deploy(theirs)).deploy(ours)
     assert [type_ for type_, _ in outcome.sent] == ["STORE", "STORE", "PROGRAM"]
     assert len(rig.target(ours).state().programs) == 2
+    # Nobody goes back to the older one while the newer may be about to take over, but who published that.
+    with pytest.raises(PlanError, match="may not be done yet") as raised:
+        rig.deployer(ours, state="third-machine").deploy(ours)
+    assert "`prune` leaves the newest" in str(raised.value.hint)
     rig.deploy(ours)
     assert live(rig, ours) == files(ours)
+
+
+class Overtaken(NodeClient):
+    """A client before whose so-many-th request something happens."""
+
+    def __init__(self, url: str, at: int, then: Callable[[], Any]) -> None:
+        super().__init__([url])
+        self.count = 0
+        ask = self._http.ask
+
+        def asking(*arguments: Any, **options: Any) -> Any:
+            self.count += 1
+            if self.count == at:
+                then()
+            return ask(*arguments, **options)
+
+        self._http.ask = asking  # type: ignore[method-assign]
+
+
+# A few points by default, every one by `nox -s crash`.
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 9])
+@pytest.mark.parametrize("scenario", ["create", "update", "replace", "both ways"])
+def test_wherever_another_machine_deploys_in_between_the_next_run_ends_as_ever(
+    rig: Rig, scenario: str, step: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: Counter[str] = Counter()
+    at, requests = 1, 1
+    while at <= requests:
+        rig.account = new_account(rig.node)
+        if scenario != "create":
+            rig.deploy(release(rig, 1))
+        fields: list[dict[str, Any]] = [{}, {}]
+        if scenario in ("replace", "both ways"):
+            fields = [{"variables": {"A": "ours"}}, {"variables": {"A": "theirs"}} if scenario == "replace" else {}]
+        quick = {"settings": {"health": {"timeout-seconds": 1}}}
+        ours, theirs = release(rig, 2, **fields[0], **quick), release(rig, 3, **fields[1], **quick)
+
+        def between() -> None:
+            # The other machine may see that ours is about to take over, and give way.
+            with suppress(PlanError):
+                rig.deploy(theirs)  # noqa: B023 - called in this round
+
+        with Overtaken(rig.node.url, at, between) as client:
+            deployer = rig.deployer(ours, state="slow-machine")
+            try:
+                replace(deployer, target=replace(deployer.target, client=client)).deploy(ours)
+                end = "done"
+            except (PlanError, HealthError, RejectedError) as error:
+                end = error.message.split(":")[0].split(" by ")[0]
+            told[end] += 1
+            requests = max(requests, client.count)
+        state = rig.target(ours).state()
+        # Whatever is live answers: nothing points at what is absent, and nothing went without its successor.
+        assert state.programs
+        for program in state.programs:
+            assert rig.host(f"{rig.node.url}/vm/{program.item_hash}/", timeout=10).status == 200
+        later = time.time() + YOUNG
+        replace(rig.deployer(ours, state="slow-machine"), clock=lambda: later).deploy(ours)  # noqa: B023 - as above
+        assert live(rig, ours) == files(ours), f"overtaken before request {at} of {requests}"
+        assert not rig.target(ours).plan(ours.manifest).has_changes
+        at += step
+    with capsys.disabled():
+        outcomes = ", ".join(f"{text} ({count})" for text, count in told.most_common())
+        sys.stdout.write(f"\n{scenario}: overtaken at {told.total()} of {requests} requests: {outcomes}\n")

@@ -209,8 +209,13 @@ def test_201_the_original_is_an_amend_for_the_node(rig: Rig) -> None:
 def test_202_the_year_ends_between_plan_and_signature(rig: Rig) -> None:
     rig.node.faucet(rig.account.address, tokens=10_000)
     artifact = rig.artifact(**BY_HOLD)
-    times = [NEW_YEAR_2027 - 1]
-    deployer = replace(rig.deployer(artifact), clock=lambda: times.pop() if times else NEW_YEAR_2027 + 1)
+    now = [NEW_YEAR_2027 - 1]
+
+    def wait(_plan: Any) -> bool:
+        now[0] += 2
+        return True
+
+    deployer = replace(rig.deployer(artifact, confirm=wait), clock=lambda: now[0])
     with pytest.raises(RejectedError) as raised:
         deployer.deploy(artifact)
     check_told(raised.value, 202)
