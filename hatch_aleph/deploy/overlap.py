@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.state import State, Version
     from hatch_aleph.deploy.target import Target
 
-
 # A deployment takes minutes: a program that is younger than this may be another machine's that has yet to take over.
 YOUNG = 900.0
 
@@ -36,10 +35,11 @@ def check_no_rival(plan: Plan, state: State, journal: Journal, *, now: float) ->
     if plan.program.action != "unchanged" or kept is None:
         return
     for program in state.programs:
+        age = max(now - program.time, 0.0)
         newer = program.item_hash in plan.forget and program.time > kept.time
-        if newer and now - program.time < YOUNG and not journal.knows(program.item_hash):
+        if newer and age < YOUNG and not journal.knows(program.item_hash):
             raise PlanError(
-                f"another machine published this program {now - program.time:.0f} s ago and may not be done yet",
+                f"another machine published this program {age:.0f} s ago and may not be done yet",
                 where=program.item_hash,
                 hint=f"Run the command again in {YOUNG / 60:.0f} minutes. If you know that nobody deploys: `prune` "
                 "leaves the newest program if it answers, `delete ITEM_HASH` takes any away.",
