@@ -239,8 +239,14 @@ def hash_file(file: Path) -> FileHashes:
     return FileHashes(digest.hexdigest(), hasher.finalize(), size)
 
 
-def write_atomic(file: Path, text: str) -> None:
-    """Write a text file so that nobody ever sees half of it."""
+def write_atomic(file: Path, text: str, *, durable: bool = False) -> None:
+    """Write a text file so that nobody ever sees half of it.
+
+    Args:
+        file: What is there is replaced.
+        text: Its content.
+        durable: Even after a power cut; waiting for the disk takes as long as much of a build.
+    """
     import tempfile
 
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -248,8 +254,9 @@ def write_atomic(file: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(file)
     except BaseException:

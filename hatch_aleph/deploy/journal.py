@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.artifact import write_atomic
@@ -61,6 +62,9 @@ class Run:
     images: Mapping[str, str] = field(default_factory=dict)
 
 
+_write_durably = partial(write_atomic, durable=True)
+
+
 class Journal:
     """The journal of one owner and tag; every change is on disk before the call returns.
 
@@ -72,7 +76,12 @@ class Journal:
     """
 
     def __init__(
-        self, folder: Path, owner: str, tag: str, *, write: Callable[[Path, str], None] = write_atomic
+        self,
+        folder: Path,
+        owner: str,
+        tag: str,
+        *,
+        write: Callable[[Path, str], None] = _write_durably,
     ) -> None:
         name = hashlib.sha256(f"{owner.lower()}\n{tag}".encode()).hexdigest()[:16]
         self.file = folder / "journal" / f"{name}.json"

@@ -80,7 +80,7 @@ def write_lock(
         )
     if text != old and not check:
         try:
-            write_atomic(file, text)
+            write_atomic(file, text, durable=True)
         except OSError as error:
             raise DependencyError(error.strerror or "cannot be written", where=str(file)) from error
     return change

@@ -41,7 +41,7 @@ class KillingWriter:
             (file.parent / f".{file.name}.torn").write_text(text[: len(text) // 2])
         if mine and self._when != "after":
             os.kill(os.getpid(), signal.SIGKILL)
-        write_atomic(file, text)
+        write_atomic(file, text, durable=True)
         if mine:
             os.kill(os.getpid(), signal.SIGKILL)
 
