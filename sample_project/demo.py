@@ -7,9 +7,11 @@ Everything happens in a temporary folder; the network ends with this script. `--
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -64,6 +66,7 @@ def demo(folder: Path, *, keep: bool) -> None:
         [sys.executable, "-m", "hatch", "run", "aleph:node", "--port", str(port), "--folder", str(folder / "network")],
         cwd=project,
         env=environment,
+        start_new_session=True,
     )
     try:
         wait_until_up(node, url)
@@ -86,8 +89,21 @@ def demo(folder: Path, *, keep: bool) -> None:
     except KeyboardInterrupt:
         pass
     finally:
+        stop(node)
+
+
+def stop(node: subprocess.Popen[bytes]) -> None:
+    """End Hatch and the network that it started: a signal to Hatch alone would not reach it."""
+    if os.name != "posix":
         node.terminate()
         node.wait(30)
+        return
+    os.killpg(node.pid, signal.SIGTERM)
+    node.wait(30)
+    with contextlib.suppress(ProcessLookupError):  # until nobody of them is left
+        for _ in range(300):
+            os.killpg(node.pid, 0)
+            time.sleep(0.1)
 
 
 def wheel_of_this_checkout(folder: Path) -> dict[str, str]:
