@@ -157,8 +157,9 @@ def official_cli(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure packages images against the ways by hand, `-- --set light --rounds 3` shortens it; then the adapter."""
-    session.install("-e", ".[deploy]")
+    session.install("-e", ".")
     session.run("python", "benchmarks/packages.py", *session.posargs)
+    session.install("-e", ".[deploy]")
     session.run("python", "benchmarks/adapter.py")
 
 
