@@ -26,6 +26,7 @@ class StatusPages:
     def attach(self, app: web.Application) -> None:
         """Add the pages' routes."""
         app.router.add_get("/control/machine/{ref}/logs", self.logs)
+        app.router.add_get("/local/logs/{ref}.json", self.logs_here)
         app.router.add_get("/about/executions/list", self.executions)
         app.router.add_get("/status/check/version", self.version)
 
@@ -53,6 +54,13 @@ class StatusPages:
             for line in record.console.lines
         ]
         return web.json_response(lines)
+
+    async def logs_here(self, request: web.Request) -> web.Response:
+        """Answer whoever is on this machine, such as the node's page, what a program printed, oldest first."""
+        record = self._pool.records.get(request.match_info["ref"])
+        if record is None:
+            return web.json_response({"error": "It has not been started here"}, status=404)
+        return web.json_response([line.text for line in record.console.lines])
 
     async def executions(self, _request: web.Request) -> web.Response:
         """Answer the programs that run."""

@@ -187,4 +187,4 @@ def test_the_page_in_a_browser(browser: Any, client: Client, rich: Account, node
     wait_for(browser, "given", "given")
     wait_for(browser, "balances", "0x0000000000000000000000000000000000000abc")
     errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert [entry for entry in errors if "/control/machine/" not in entry["message"]] == []
+    assert [entry for entry in errors if "/local/logs/" not in entry["message"]] == []
