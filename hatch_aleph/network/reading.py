@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TEXT_LIMIT = 300
+# No size, price or balance has more digits before or after its point; computing with a billion of them never ends.
+_DIGITS = 60
 
 
 class MalformedAnswerError(ValueError):
@@ -44,12 +46,12 @@ def as_text(answer: Mapping[str, Any], key: str) -> str:
 
 
 def as_decimal(value: Any) -> Decimal:
-    """Return a finite number; nodes write some as numbers and some as text."""
+    """Return a number that can be computed with; nodes write some as numbers and some as text."""
     try:
         number = Decimal(str(value)) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
     except InvalidOperation:
         number = None
-    if number is None or not number.is_finite():
+    if number is None or not number.is_finite() or abs(number.adjusted()) > _DIGITS:
         raise MalformedAnswerError(f"{shown(value)} is no number")
     return number
 

@@ -76,6 +76,22 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "0e999999999", "1e-999999999"])
+@pytest.mark.parametrize("name", ["limits", "balance", "estimate"])
+def test_a_number_of_a_billion_digits_is_none(name: str, number: str) -> None:
+    recorded_name, call = READS[name]
+    real = RECORDED[recorded_name]["json"]
+    headers = {"Content-Type": "application/json"}
+    for path in places(real):
+        body = json.dumps(replaced(real, path, number))
+        with answering(lambda body=body: httpx.Response(200, text=body, headers=headers)) as client:  # type: ignore[misc]
+            try:
+                str(call(client))
+            except (NetworkError, RejectedError) as error:
+                str(error).encode()
+
+
 @pytest.mark.parametrize("name", READS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
