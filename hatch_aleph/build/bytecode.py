@@ -63,7 +63,7 @@ def find_interpreter(
     why = "--offline"
     if not offline:
         notice(f"There is no CPython {runtime.python} here to compile for the runtime; uv gets one.")
-        why = interpreters.bring(runtime.python) or ""
+        why = interpreters.bring(runtime.python) or "what uv brought is not found"
         found = interpreters.find(runtime.python, memory=cache.interpreters)
     if found is None:
         notice(

@@ -48,25 +48,29 @@ def cautions(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> 
 
 def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
     """Tell of compiled programs and modules in the code that the runtime cannot load."""
+    loadable = [
+        (entry.path, entry.source)
+        for entry in entries
+        if entry.source is not None and (entry.mode & _EXECUTABLE or ".so" in entry.path)
+    ]
+    if not loadable:  # most code is Python alone, and needs none of what follows
+        return
     from hatch_aleph.build.packages.checks import misfit, missing_libraries
     from hatch_aleph.build.packages.elf import NotElfError, read_elf
 
     brought = [entry.path.rpartition("/")[2] for entry in entries]
-    for entry in entries:
-        if entry.source is None or not (entry.mode & _EXECUTABLE or ".so" in entry.path):
-            continue
-        with entry.source.open("rb") if isinstance(entry.source, Path) else io.BytesIO(entry.source) as stream:
+    for path, source in loadable:
+        with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
             try:
                 elf = read_elf(stream)
             except NotElfError:
                 continue
         wrong = misfit(elf, runtime)
         if wrong:
-            yield f"{entry.path} {wrong}: build it on such a system or, if it is a program, link it statically"
+            yield f"{path} {wrong}: build it on such a system or, if it is a program, link it statically"
             continue
-        missing = missing_libraries(dict.fromkeys(elf.needed, entry.path), brought)
+        missing = missing_libraries(dict.fromkeys(elf.needed, path), brought)
         if missing:
             yield (
-                f"{entry.path} needs {', '.join(missing)}, which neither the code nor, as far as is known, the runtime "
-                "has"
+                f"{path} needs {', '.join(missing)}, which neither the code nor, as far as is known, the runtime has"
             )

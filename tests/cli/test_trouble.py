@@ -11,16 +11,6 @@ import pytest
 from hatch_aleph.cli import _unexpected
 from tests.programs.rig import ask
 
-PROJECT = """
-[project]
-name = "shop"
-version = "1.0"
-[build-system]
-requires = ["hatchling"]
-build-backend = "hatchling.build"
-[tool.aleph]
-entrypoint = "main:app"
-"""
 APP = """
 async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -39,10 +29,8 @@ TROUBLE = [
 ]
 
 
-def test_trouble_is_one_error_with_the_next_step_and_then_it_works(cli, tmp_path):
-    (tmp_path / "pyproject.toml").write_text(PROJECT)
-    (tmp_path / "main.py").write_text(APP)
-    command = ("deploy", "--project", tmp_path, "--yes", "--no-smoke")
+def test_trouble_is_one_error_with_the_next_step_and_then_it_works(cli, make_project):
+    command = ("deploy", "--project", make_project({"main.py": APP}), "--yes", "--no-smoke")
     cli.network.faucet(cli.account.address, -(10**9))
     for options, code, step in TROUBLE:
         failed = cli(*command, *options)
@@ -58,16 +46,14 @@ def test_trouble_is_one_error_with_the_next_step_and_then_it_works(cli, tmp_path
 
 
 @pytest.mark.root
-def test_a_full_disk_is_told_wherever_it_is_met_and_then_it_works(cli, tmp_path, small_disk):
-    (tmp_path / "pyproject.toml").write_text(PROJECT)
-    (tmp_path / "main.py").write_text(APP)
+def test_a_full_disk_is_told_wherever_it_is_met_and_then_it_works(cli, make_project, small_disk):
     full = small_disk("full", 64)
     descriptor = os.open(full / "filling", os.O_WRONLY | os.O_CREAT)
     with contextlib.suppress(OSError):
         while True:
             os.write(descriptor, bytes(4096))
     os.close(descriptor)
-    command = ("deploy", "--project", tmp_path, "--yes", "--no-smoke")
+    command = ("deploy", "--project", make_project({"main.py": APP}), "--yes", "--no-smoke")
     for options, code in ((("--state-folder", full / "state"), 13), (("--dist", full / "dist"), 6)):
         failed = cli(*command, *options)
         assert (options, failed.code) == (options, code), failed.err

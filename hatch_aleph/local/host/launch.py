@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from hatch_aleph.local.host import leftovers
+from hatch_aleph.local.host.aleph_host_inside import LIBRARIES_ROOT
 from hatch_aleph.local.host.isolation import INSIDE
 from hatch_aleph.local.host.memory import MemoryGroup
 from hatch_aleph.local.host.places import Place
-from hatch_aleph.local.host.plan import LIBRARIES_ROOT, boot_plan
+from hatch_aleph.local.host.plan import boot_plan
 from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
 _START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.boot import main; main({plan!r}, {fd})"

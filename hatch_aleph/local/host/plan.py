@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.local.host import images, libraries
+from hatch_aleph.local.host.aleph_host_inside import GUEST_API, GUEST_HOME, INIT, LIBRARIES_ROOT
 from hatch_aleph.local.host.elsewhere import with_packages_of_here
 from hatch_aleph.local.host.volumes import CODE_ROOT, PACKAGES_ROOT, mounts_of
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
-LIBRARIES_ROOT = "/opt/aleph/libs"
-GUEST_API = "/tmp/socat-socket"  # noqa: S108 - the guest's own path
 _EXECUTABLE_PORT = 8080
 
 
@@ -55,14 +54,14 @@ def _walled(
         "lo": alone,
         "hostname": spec.hostname,
         "staging": str(staging),
-        "fresh": ["/tmp", "/root", "/opt/code", "/opt/packages", "/data"],  # noqa: S108 - in the namespace
+        "fresh": ["/tmp", GUEST_HOME, "/opt/code", "/opt/packages", "/data"],  # noqa: S108 - in the namespace
         "mounts": [library, api, *mounts],
     }
     return {
         "walls": walls,
         "guest_api": GUEST_API,
-        "path": ["/root", LIBRARIES_ROOT],  # the init stands in the first
-        "argv0": "/root/init1.py",
+        "path": [GUEST_HOME, LIBRARIES_ROOT],  # the init stands in the first
+        "argv0": INIT,
         "code_root": CODE_ROOT,
         "packages_root": PACKAGES_ROOT,
         "zip_root": "/opt",

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from hatch_aleph.local.host import Machine, ProgramSpec
+from hatch_aleph.local.host.aleph_host_inside import GUEST_API
 from hatch_aleph.local.host.guest_api import GuestApi
-from hatch_aleph.local.host.plan import GUEST_API
 from tests.local.host.conftest import serving
 
 # Asks what a request's body says and answers with what came back.

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -134,7 +134,7 @@ def test_the_images_own_init_runs_as_process_one_with_its_drives(runtime, place,
     lines = []
     first = told(asyncio.run(smoke(spec, place, on_line=lines.append)))
     second = told(asyncio.run(smoke(spec, place)))
-    assert (first["pid"], first["main"], first["argv"]) == (1, "__main__", ["/root/init1.py"])
+    assert (first["pid"], first["main"], first["argv"]) == (1, "__main__", [str(PurePosixPath("/root", "init1.py"))])
     assert first["code"] == "the code"
     assert (first["kept"], second["kept"]) == ("x", "xx")
     assert first["interfaces"] == ["eth0", "lo", "nowhere"]

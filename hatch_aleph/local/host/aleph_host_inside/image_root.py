@@ -11,12 +11,11 @@ import subprocess
 from pathlib import Path
 from typing import Any, NoReturn
 
+from . import GUEST_API, INIT, LIBRARIES_ROOT
 from .namespaces import BIND, change_root, mount, separate
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _GUEST_FOLDER = "/run/aleph"
-_INIT = "/root/init1.py"
-_GUEST_API = "/tmp/socat-socket"  # noqa: S108 - where the runtime's socat listens
 
 
 def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
@@ -48,7 +47,7 @@ def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
     shared = root / _GUEST_FOLDER.lstrip("/")
     shared.mkdir(parents=True)
     mount(plan["shared"], str(shared), None, BIND)
-    api = root / _GUEST_API.lstrip("/")
+    api = root / GUEST_API.lstrip("/")
     api.parent.mkdir(exist_ok=True)
     api.symlink_to(f"{_GUEST_FOLDER}/api")
     change_root(str(root))
@@ -83,12 +82,12 @@ def _add_drive(root: Path, name: str, drive: dict[str, Any]) -> None:
 
 def _become_init(listener_fd: int) -> NoReturn:
     """Start the image's init with the interpreter that its first line names."""
-    first_line = Path(_INIT).read_text(encoding="utf-8").splitlines()[0]
+    first_line = Path(INIT).read_text(encoding="utf-8").splitlines()[0]
     interpreter = first_line[2:].split()
     if not first_line.startswith("#!") or "python" not in interpreter[0]:
-        raise OSError(f"{_INIT} is no Python script: {first_line}")
-    environment = {"PATH": os.environ["PATH"], "HOME": "/", "TERM": "linux", "PYTHONPATH": "/opt/aleph/libs"}
-    arguments = [*interpreter, f"{_GUEST_FOLDER}/vsock.py", str(listener_fd), _INIT]
+        raise OSError(f"{INIT} is no Python script: {first_line}")
+    environment = {"PATH": os.environ["PATH"], "HOME": "/", "TERM": "linux", "PYTHONPATH": LIBRARIES_ROOT}
+    arguments = [*interpreter, f"{_GUEST_FOLDER}/vsock.py", str(listener_fd), INIT]
     os.execve(interpreter[0], arguments, environment)  # noqa: S606 - this process becomes the init
 
 
