@@ -56,7 +56,7 @@ import sys, time
 import {PRELOADED}
 sys.path.insert(0, sys.argv[1])
 begun = time.perf_counter()
-import aleph_entry, aleph_entry.boot, aleph_entry.interfaces, aleph_entry.asgi
+import aleph_entry, aleph_entry.entrypoint, aleph_entry.interfaces, aleph_entry.asgi
 print((time.perf_counter() - begun) * 1000)
 """
 GOALS = {"import, ms": 2.0, "cold start, ms": 1.02, "of it processor, ms": 1.02, "request, ms": 1.0}

@@ -23,6 +23,6 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    from .boot import boot  # importing the package must have no effect and cost nothing
+    from .entrypoint import start  # importing the package must have no effect and cost nothing
 
-    return boot(name)
+    return start(name)

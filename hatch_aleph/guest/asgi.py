@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .lifespan import Lifespan
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .request_cycle import RequestCycle
 
 
 class AsgiProgram:
@@ -37,7 +37,7 @@ class AsgiProgram:
         """Run the lifespan's shutdown."""
         await self._lifespan.stop()
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def answer(self, cycle: RequestCycle) -> None:
         """Call the app for one request."""
         given = False
 
@@ -45,27 +45,27 @@ class AsgiProgram:
             nonlocal given
             if not given:
                 given = True
-                return {"type": "http.request", "body": exchange.body, "more_body": False}
-            await asyncio.shield(exchange.answered)
+                return {"type": "http.request", "body": cycle.body, "more_body": False}
+            await asyncio.shield(cycle.answered)
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
             kind = message["type"]
-            if kind == "http.response.start" and not exchange.begun:
-                exchange.begin(message["status"], message.get("headers", ()))
-            elif kind == "http.response.body" and exchange.begun and not exchange.answered.done():
-                exchange.add(message.get("body", b""))
+            if kind == "http.response.start" and not cycle.begun:
+                cycle.begin(message["status"], message.get("headers", ()))
+            elif kind == "http.response.body" and cycle.begun and not cycle.answered.done():
+                cycle.add(message.get("body", b""))
                 if message.get("more_body", False):
                     await asyncio.sleep(0)  # an app that only sends must not keep the loop from everything else
                 else:
-                    exchange.complete()
-            elif exchange.answered.done() or kind == "http.response.trailers":
-                exchange.check_open()
+                    cycle.complete()
+            elif cycle.answered.done() or kind == "http.response.trailers":
+                cycle.check_open()
             else:
                 message_text = f"Unexpected ASGI message {kind!r} sent."
                 raise RuntimeError(message_text)
 
-        await self._app(exchange.scope, receive, send)
+        await self._app(cycle.scope, receive, send)
 
     async def event(self, body: Any) -> Any:
         """Pass a subscribed message on; its first answer counts."""

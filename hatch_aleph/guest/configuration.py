@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Configuration:
-    """Constants of one program; what the build did not say has its default.
+    """Constants of one program; what the build left out has its default.
 
     A plain class: generated ones cost a tenth of our whole import.
 
@@ -22,11 +22,11 @@ class Configuration:
         packages_root: Folder of the packages image.
     """
 
-    def __init__(self, said: dict[str, Any]) -> None:
-        self.seconds = float(said.get("SECONDS", 30.0))
-        self.interface = str(said.get("INTERFACE", "auto"))
-        self.packages = str(said.get("PACKAGES", ""))
-        self.port = int(said.get("PORT", 8080))
+    def __init__(self, constants: dict[str, Any]) -> None:
+        self.seconds = float(constants.get("SECONDS", 30.0))
+        self.interface = str(constants.get("INTERFACE", "auto"))
+        self.packages = str(constants.get("PACKAGES", ""))
+        self.port = int(constants.get("PORT", 8080))
         self.code_root = os.environ.get("ALEPH_CODE_ROOT") or str(Path(__file__).parent.parent)
         self.packages_root = os.environ.get("ALEPH_PACKAGES_ROOT", "/opt/packages")
 

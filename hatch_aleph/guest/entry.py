@@ -10,9 +10,9 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .exchange import ClientGone, Deadline, Exchange
+from .interpreter_setup import StandardOutput
+from .request_cycle import ClientGone, Deadline, RequestCycle
 from .scope import complete_scope
-from .surroundings import StandardOutput
 
 if TYPE_CHECKING:
     from .programs import Program
@@ -35,7 +35,7 @@ class Entry:
         self._program = program
         self._deadline = Deadline(max(seconds - min(1.0, seconds / 10), 0.1))
         self._output = StandardOutput()
-        self._running: set[Exchange] = set()
+        self._running: set[RequestCycle] = set()
         self._started = False
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -59,7 +59,7 @@ class Entry:
         self._started = True
 
     async def _stop(self) -> None:
-        tasks = [exchange.task for exchange in self._running if exchange.task]
+        tasks = [cycle.task for cycle in self._running if cycle.task]
         if tasks:
             await asyncio.wait(tasks, timeout=FINISH_SECONDS)
         try:
@@ -74,31 +74,31 @@ class Entry:
             await self._start()
         body = (await receive())["body"]
         full = complete_scope(scope, body, getattr(self._program, "state", {}))
-        exchange = Exchange(full, body, self._deadline)
-        self._running.add(exchange)
-        exchange.task = asyncio.get_running_loop().create_task(self._answer(exchange))
-        status, headers, answer = await exchange.answered
+        cycle = RequestCycle(full, body, self._deadline)
+        self._running.add(cycle)
+        cycle.task = asyncio.get_running_loop().create_task(self._answer(cycle))
+        status, headers, answer = await cycle.answered
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer, "more_body": False})
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, cycle: RequestCycle) -> None:
         """Run the program for one request; nothing that it raises gets past here (SystemExit would end the init)."""
         try:
-            await self._program.answer(exchange)
+            await self._program.answer(cycle)
         except ClientGone:
             pass  # the answer was given in the app's place
         except BaseException as error:  # noqa: BLE001
-            if not (isinstance(error, asyncio.CancelledError) and exchange.answered.done()):
+            if not (isinstance(error, asyncio.CancelledError) and cycle.answered.done()):
                 _report("Exception in the app")
-            exchange.fail()
+            cycle.fail()
         else:
-            if not exchange.answered.done():
+            if not cycle.answered.done():
                 await asyncio.sleep(0)  # a thread's last word may still be on its way
-                if not exchange.answered.done():
+                if not cycle.answered.done():
                     _logger.error("the app returned without completing its answer")
-                    exchange.fail()
+                    cycle.fail()
         finally:
-            self._running.discard(exchange)
+            self._running.discard(cycle)
 
     async def _event(self, receive: Any, send: Any) -> None:
         """Pass a subscribed message on, and answer in the app's place if need be: else the init waits for ever."""

@@ -16,7 +16,7 @@ from .proxy import BrokenAnswer, Gone, Upstream
 
 if TYPE_CHECKING:
     from .configuration import Configuration
-    from .exchange import Exchange
+    from .request_cycle import RequestCycle
 
 _logger = logging.getLogger("aleph_entry")
 # The init gives start-up 30 s; a program that needs longer is waited for by its first requests.
@@ -106,15 +106,15 @@ class Executable:
             await asyncio.sleep(CHILDREN_SECONDS / 10)
         _signal_group(process.pid, signal.SIGKILL)
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def answer(self, cycle: RequestCycle) -> None:
         """Pass one request on, once: what broke half-way may have had its effect."""
         try:
-            await self._upstream.fetch(exchange)
+            await self._upstream.fetch(cycle)
         except Gone:
             await self._see_whether_it_ended()
-            exchange.refuse(502, "The program ended or closed the connection before it had answered.\n")
+            cycle.refuse(502, "The program ended or closed the connection before it had answered.\n")
         except BrokenAnswer as error:
-            exchange.refuse(502, f"The program's answer is not HTTP: {error}\n")
+            cycle.refuse(502, f"The program's answer is not HTTP: {error}\n")
 
     async def _see_whether_it_ended(self) -> None:
         """Let a dying process die: for a moment its port still takes connections, and would lose the next."""

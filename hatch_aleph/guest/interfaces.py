@@ -10,12 +10,12 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 _ASGI, _WSGI, _DOUBLE = 3, 2, 1
 
 
-def recognise(target: Any, said: str) -> tuple[str, Any]:
+def recognise(target: Any, declared: str) -> tuple[str, Any]:
     """Tell the interface of an app, calling it first if it is a factory.
 
     Args:
         target: What the entrypoint names: an app, or a function or class without required arguments that makes one.
-        said: The interface from the settings, ``auto`` to find out.
+        declared: The interface from the settings, ``auto`` to find out.
 
     Returns:
         ``asgi``, ``asgi2`` or ``wsgi``, and the app.
@@ -31,7 +31,7 @@ def recognise(target: Any, said: str) -> tuple[str, Any]:
     if not callable(target):
         message = f"the entrypoint is {type(target).__name__!r} object, not an app that can be called"
         raise TypeError(message)
-    return (_guess(target) if said == "auto" else said), target
+    return (_guess(target) if declared == "auto" else declared), target
 
 
 def _is_factory(target: Any) -> bool:

@@ -37,11 +37,11 @@ class Lifespan:
             LifespanFailed: With the app's own message.
         """
         self._events: asyncio.Queue[str] = asyncio.Queue()
-        self._said = asyncio.Event()
+        self._replied = asyncio.Event()
         self._events.put_nowait("lifespan.startup")
         self._task = asyncio.get_running_loop().create_task(self._run())
         try:
-            await asyncio.wait_for(self._said.wait(), START_SECONDS)
+            await asyncio.wait_for(self._replied.wait(), START_SECONDS)
         except asyncio.TimeoutError:
             self._task.cancel()
             message = f"the app's start-up (lifespan) did not complete within {START_SECONDS:g} seconds"
@@ -56,10 +56,10 @@ class Lifespan:
         """Leave the lifespan; never raises, never waits longer than STOP_SECONDS."""
         if self._task is None or self._task.done():
             return
-        self._said.clear()
+        self._replied.clear()
         self._events.put_nowait("lifespan.shutdown")
         try:
-            await asyncio.wait_for(self._said.wait(), STOP_SECONDS)
+            await asyncio.wait_for(self._replied.wait(), STOP_SECONDS)
         except asyncio.TimeoutError:
             _logger.error("the app's shutdown (lifespan) did not complete within %g seconds", STOP_SECONDS)  # noqa: TRY400 - its traceback says nothing
         if self._failure is not None:
@@ -74,7 +74,7 @@ class Lifespan:
         except Exception:  # whatever the app raises means that it has no lifespan
             _logger.info("the app has no lifespan", exc_info=True)
         finally:
-            self._said.set()
+            self._replied.set()
 
     async def _receive(self) -> dict[str, Any]:
         return {"type": await self._events.get()}
@@ -82,4 +82,4 @@ class Lifespan:
     async def _send(self, message: dict[str, Any]) -> None:
         if message["type"].endswith(".failed"):
             self._failure = message.get("message", "")
-        self._said.set()
+        self._replied.set()

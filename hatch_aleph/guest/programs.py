@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .request_cycle import RequestCycle
 
 
 class Program(Protocol):
@@ -17,7 +17,7 @@ class Program(Protocol):
     async def stop(self) -> None:
         """Run the app's shutdown."""
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def answer(self, cycle: RequestCycle) -> None:
         """Answer one HTTP request; may go on after the answer is complete."""
 
     async def event(self, body: Any) -> Any:
@@ -36,9 +36,9 @@ class Unavailable:
     async def stop(self) -> None:
         """Do nothing: there is no app."""
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def answer(self, cycle: RequestCycle) -> None:
         """Answer 503 and ask to come back."""
-        exchange.refuse(503, self._reason, [(b"retry-after", b"10")])
+        cycle.refuse(503, self._reason, [(b"retry-after", b"10")])
 
     async def event(self, body: Any) -> Any:  # noqa: ARG002 - the protocol's
         """Tell the reason."""

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .exchange import ClientGone
+from .request_cycle import ClientGone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from .exchange import Exchange
+    from .request_cycle import RequestCycle
 
 # A server that listens on "localhost" may do so on either
 _ADDRESSES = ("127.0.0.1", "::1")
@@ -65,8 +65,8 @@ class Upstream:
                     return await asyncio.open_connection(address, self._port, limit=_HEAD_LIMIT)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def fetch(self, exchange: Exchange) -> None:
-        """Send the request of an exchange and take its answer.
+    async def fetch(self, cycle: RequestCycle) -> None:
+        """Send the request of a request cycle and take its answer.
 
         Raises:
             Gone: When the server closed the connection too early.
@@ -74,12 +74,12 @@ class Upstream:
         """
         reader, writer = await self._connect()
         try:
-            writer.write(request_head(exchange.scope))
-            if exchange.body:  # an empty piece can keep asyncio from ever closing the connection
-                writer.write(exchange.body)
+            writer.write(request_head(cycle.scope))
+            if cycle.body:  # an empty piece can keep asyncio from ever closing the connection
+                writer.write(cycle.body)
             sending = asyncio.ensure_future(writer.drain())  # a server may answer before it has read all
             try:
-                await self._take(reader, exchange)
+                await self._take(reader, cycle)
             finally:
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError, OSError):
@@ -91,15 +91,15 @@ class Upstream:
         finally:
             writer.close()
 
-    async def _take(self, reader: asyncio.StreamReader, exchange: Exchange) -> None:
+    async def _take(self, reader: asyncio.StreamReader, cycle: RequestCycle) -> None:
         status, headers = await read_head(reader)
         while status < 200:  # noqa: PLR2004 - 100 Continue, 103 Early Hints
             status, headers = await read_head(reader)
-        exchange.begin(status, [one for one in headers if one[0] not in _HOP_BY_HOP])
-        if exchange.scope["method"] != "HEAD" and status not in (204, 304):
+        cycle.begin(status, [one for one in headers if one[0] not in _HOP_BY_HOP])
+        if cycle.scope["method"] != "HEAD" and status not in (204, 304):
             async for chunk in read_body(reader, headers):
-                exchange.add(chunk)
-        exchange.complete()
+                cycle.add(chunk)
+        cycle.complete()
 
 
 def _listens(table: str, port: int) -> bool:

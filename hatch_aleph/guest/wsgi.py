@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .exchange import Exchange
+    from .request_cycle import RequestCycle
 
 # Apps that wait for databases need more threads than processors; asyncio's own pool has six on two.
 THREADS = 32
@@ -34,23 +34,23 @@ class WsgiProgram:
         """Let idle threads go; a request that still runs is not waited for."""
         self._threads.shutdown(wait=False)
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def answer(self, cycle: RequestCycle) -> None:
         """Call the app in a thread, in a context of its own."""
         loop = asyncio.get_running_loop()
         run = contextvars.copy_context().run
-        await loop.run_in_executor(self._threads, run, self._call, exchange, loop)
+        await loop.run_in_executor(self._threads, run, self._call, cycle, loop)
 
     async def event(self, body: Any) -> Any:
         """Know no events: WSGI has no place for them."""
 
-    def _call(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
-        response = _Response(exchange)
-        result = self._app(make_environ(exchange.scope, exchange.body), response.start)
+    def _call(self, cycle: RequestCycle, loop: asyncio.AbstractEventLoop) -> None:
+        response = _Response(cycle)
+        result = self._app(make_environ(cycle.scope, cycle.body), response.start)
         try:
             for chunk in result:
                 response.write(chunk)
             response.begin()
-            loop.call_soon_threadsafe(exchange.complete)
+            loop.call_soon_threadsafe(cycle.complete)
         finally:
             close = getattr(result, "close", None)
             if close is not None:
@@ -58,8 +58,8 @@ class WsgiProgram:
 
 
 class _Response:
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, cycle: RequestCycle) -> None:
+        self._exchange = cycle
         self._head: tuple[str, list[tuple[str, str]]] | None = None
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:

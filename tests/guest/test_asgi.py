@@ -183,8 +183,8 @@ def test_what_never_ends_is_cut_below_the_hosts_limit(guest):
 def test_an_answer_beyond_the_memory_bound_is_refused(run):
     files = {
         "main.py": (
-            "import aleph_entry.exchange\n"
-            "aleph_entry.exchange.ANSWER_LIMIT = 100_000\n"
+            "import aleph_entry.request_cycle\n"
+            "aleph_entry.request_cycle.ANSWER_LIMIT = 100_000\n"
             "async def app(scope, receive, send):\n"
             "    assert scope['type'] == 'http'\n"
             "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"

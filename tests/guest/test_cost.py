@@ -18,7 +18,7 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 before = set(sys.modules)
 begun = time.perf_counter()
-import aleph_entry, aleph_entry.boot, aleph_entry.interfaces, aleph_entry.asgi
+import aleph_entry, aleph_entry.entrypoint, aleph_entry.interfaces, aleph_entry.asgi
 print((time.perf_counter() - begun) * 1000)
 print(*sorted(name for name in set(sys.modules) - before if not name.startswith("aleph_entry")))
 """

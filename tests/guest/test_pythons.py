@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,8 @@ def find(version: str) -> str | None:
             ["uv", "python", "find", "--no-project", version], check=False, capture_output=True, text=True
         )
         names.append(found.stdout.strip())
+    # pyenv's shims answer only for the versions that are switched on
+    names += map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     for name in filter(None, names):
         said = subprocess.run([name, "-V"], check=False, capture_output=True, text=True)
         if said.stdout.startswith(f"Python {version}."):

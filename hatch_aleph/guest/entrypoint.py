@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .configuration import Configuration, built_with_other_packages, read_configuration
 from .entry import Entry
-from .surroundings import prepare, reset_logging
+from .interpreter_setup import prepare, reset_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _IMPORT_THRESHOLD = 50_000
 
 
-def boot(name: str) -> Entry:
+def start(name: str) -> Entry:
     """Import what the entrypoint names and wrap it; runs once, inside the init's event loop.
 
     Raises:

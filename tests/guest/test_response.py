@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from hatch_aleph.guest.answers import Body, finish
 from hatch_aleph.guest.encodings import decode
+from hatch_aleph.guest.response import Body, finish
 
 RAW_DEFLATE = zlib.compressobj(wbits=-15)
 

@@ -30,9 +30,9 @@ def test_importing_the_package_loads_nothing_else():
 
 
 def test_its_modules_can_be_imported_from_it():
-    code = "from hatch_aleph.guest import scope, boot; print(scope.__name__, boot.__name__)"
+    code = "from hatch_aleph.guest import scope, entrypoint; print(scope.__name__, entrypoint.__name__)"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert printed == "hatch_aleph.guest.scope hatch_aleph.guest.boot\n"
+    assert printed == "hatch_aleph.guest.scope hatch_aleph.guest.entrypoint\n"
 
 
 @pytest.mark.parametrize("name", ["raw_asgi:app", "raw_asgi:Holder.inner.app"])

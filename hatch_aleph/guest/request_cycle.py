@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from .answers import Headers, finish, plain
+from .response import Headers, finish, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ class ClientGone(OSError):  # noqa: N818 - a condition that servers signal, no f
 
 
 class Deadline:
-    """Cuts the exchanges that are not over in time, by one timer for all: they end in the order in which they came.
+    """Cuts the cycles that are not over in time, by one timer for all: they end in the order in which they came.
 
     Args:
         seconds: How long each may take.
@@ -29,18 +29,18 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._due: dict[Exchange, float] = {}
+        self._due: dict[RequestCycle, float] = {}
         self._is_set = False
 
-    def add(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
-        """Watch an exchange that begins now."""
-        due = self._due[exchange] = loop.time() + self.seconds
+    def add(self, cycle: RequestCycle, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch a request cycle that begins now."""
+        due = self._due[cycle] = loop.time() + self.seconds
         if not self._is_set:
             self._set(due, loop)
 
-    def discard(self, exchange: Exchange) -> None:
-        """Let go of an exchange that is over."""
-        self._due.pop(exchange, None)
+    def discard(self, cycle: RequestCycle) -> None:
+        """Let go of a request cycle that is over."""
+        self._due.pop(cycle, None)
 
     def _set(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
         self._is_set = True
@@ -49,23 +49,23 @@ class Deadline:
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_set = False
         now = loop.time()
-        for exchange, due in list(self._due.items()):
+        for cycle, due in list(self._due.items()):
             if due > now:
                 self._set(due, loop)
                 break
-            exchange.cut()
+            cycle.cut()
 
 
-class Exchange:
+class RequestCycle:
     """Takes the answer from the app, piece by piece, and resolves ``answered`` when it can be sent.
 
-    The pieces may come from another thread; what ends the exchange (``complete``, ``fail``, ``refuse``,
+    The pieces may come from another thread; what ends the cycle (``complete``, ``fail``, ``refuse``,
     ``cut``) is called in the event loop.
 
     Attributes:
         scope: The complete ASGI scope.
         body: The request's whole body.
-        answered: Resolves to status, headers and body; then the exchange is over.
+        answered: Resolves to status, headers and body; then the cycle is over.
         task: Runs the program for it.
     """
 
@@ -131,7 +131,7 @@ class Exchange:
         self._resolve(finish(self.scope["method"], *plain(status, text, headers)))
 
     def cut(self) -> None:
-        """End the exchange at its deadline: the host gives up soon after.
+        """End the cycle at its deadline: the host gives up soon after.
 
         The events of a stream that were sent so far are delivered (clients reconnect by themselves); any
         other answer that is not complete becomes 504. The app learns that the client is gone.
