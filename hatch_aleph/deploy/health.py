@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from hatch_aleph.errors import HealthError
+from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 CODE_REF = "aleph-program-code-ref"
 DEFAULT_TIMEOUT = 120.0
-_FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 5.0
+_BACKOFF = Backoff(first=0.25, longest=5.0)
 # An answer slower than this is asked for anew; a first start may take a minute on a host.
 _REQUEST_TIMEOUT = 70.0
 _SERVER_ERROR = 500
@@ -95,8 +95,7 @@ class Health:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._get = get or http_get
-        self._sleep = sleep
-        self._monotonic = monotonic
+        self._waiter = Waiter(sleep, monotonic)
 
     def once(self, urls: Sequence[str], check: HealthCheck, code_ref: str | None = None) -> str | None:
         """Ask once at each URL; return None if one answer is healthy, else why the first is not."""
@@ -114,22 +113,24 @@ class Health:
         Raises:
             HealthError: At the deadline, with the last reason.
         """
-        end = self._monotonic() + check.timeout
-        pause, reason = _FIRST_PAUSE, "it was not asked"
-        while True:
+        reason = "it was not asked"
+
+        def look(left: float) -> str | None:
+            nonlocal reason
             for url in urls:
-                left = end - self._monotonic()
                 said = self._ask(url, check, code_ref, max(1.0, min(left, _REQUEST_TIMEOUT)))
                 if said is None:
                     return url
                 reason = said
-            if self._monotonic() + pause > end:
-                raise HealthError(
-                    f"the program does not answer as it should within {check.timeout:.0f} s: {reason}",
-                    where=urls[0].rstrip("/") + check.path,
-                )
-            self._sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            return None
+
+        healthy = self._waiter.poll(look, check.timeout, _BACKOFF)
+        if healthy is None:
+            raise HealthError(
+                f"the program does not answer as it should within {check.timeout:.0f} s: {reason}",
+                where=urls[0].rstrip("/") + check.path,
+            )
+        return healthy
 
     def _ask(self, url: str, check: HealthCheck, code_ref: str | None, timeout: float) -> str | None:
         try:

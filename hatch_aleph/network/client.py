@@ -7,12 +7,12 @@ Synchronous, and built on one rule: what happened to a message is what a later G
 from __future__ import annotations
 
 import email.utils
-import random
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.waiting import Backoff, Waiter
 
 from . import transfer
 from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile, as_status
@@ -21,10 +21,9 @@ from .nodes import DEFAULT_NODES, bare
 from .pricing import estimation_message
 from .published import AGGREGATE_ADDRESS, read_runtimes
 from .reading import MalformedAnswerError, as_mapping
-from .rejections import explain
+from .rejections import explain, settled, still_waiting
 from .search import find, joined
 from .transport import Transport
-from .waiting import settled, still_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,8 +36,7 @@ if TYPE_CHECKING:
     from .messages import MessageType, SignedMessage
     from .reply import Reply
 
-_FIRST_POLL = 0.1
-_SLOWEST_POLL = 3.0
+_POLLS = Backoff(first=0.1, longest=3.0)
 _PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
@@ -64,10 +62,9 @@ class NodeClient:
         monotonic: Callable[[], float] = time.monotonic,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        self._http = Transport(urls, client_factory=client_factory, sleep=sleep, monotonic=monotonic, notice=notice)
-        self._sleep = sleep
+        self._waiter = Waiter(sleep, monotonic)
+        self._http = Transport(urls, client_factory=client_factory, waiter=self._waiter, notice=notice)
         self._clock = clock
-        self._monotonic = monotonic
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -162,16 +159,17 @@ class NodeClient:
             RejectedError: It was rejected, or was forgotten or removed meanwhile.
             NetworkError: It is still pending, or unknown, at the deadline.
         """
-        end = self._monotonic() + deadline
-        pause = _FIRST_POLL
-        while True:
-            message = self.message(item_hash)
-            if message is not None and message.status is not MessageStatus.PENDING:
-                return settled(message)
-            if self._monotonic() + pause > end:
-                raise still_waiting(item_hash, message, deadline)
-            self._sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads polls, no secret
-            pause = min(pause * 1.5, _SLOWEST_POLL)
+        last: NetworkMessage | None = None
+
+        def look(_left: float) -> NetworkMessage | None:
+            nonlocal last
+            last = self.message(item_hash)
+            return None if last is None or last.status is MessageStatus.PENDING else last
+
+        message = self._waiter.poll(look, deadline, _POLLS)
+        if message is None:
+            raise still_waiting(item_hash, last, deadline)
+        return settled(message)
 
     def messages(
         self,

@@ -6,15 +6,14 @@ sent. The loop is ours rather than a retry library's because an attempt may go t
 
 from __future__ import annotations
 
-import random
 import re
-import time
 import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hatch_aleph import __version__
 from hatch_aleph.errors import NetworkError, UsageError
+from hatch_aleph.waiting import Backoff, Waiter
 
 from .nodes import bare, checked
 from .reading import MalformedAnswerError, UnhelpfulNodeError, shown
@@ -30,8 +29,7 @@ T = TypeVar("T")
 
 _UNREACHABLE = "cannot be reached"
 ROUNDS = 4
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 8.0
+_BACKOFF = Backoff(first=0.5, longest=8.0, growth=2)
 _LONGEST_RETRY_AFTER = 30.0
 # A page of 200 messages of 200,000 characters, and some.
 MAX_ANSWER = 64 * 1024**2
@@ -62,10 +60,8 @@ class Transport:
     Args:
         urls: Base URLs, the preferred first. The one that answered last is asked first.
         client_factory: Makes the HTTP client.
-        sleep: Pauses between rounds.
-        monotonic: A clock that only runs forward.
+        waiter: Passes time between rounds.
         notice: Is told about each failure that is being retried.
-        jitter: Gives a number from 0 to 1.
     """
 
     def __init__(
@@ -73,10 +69,8 @@ class Transport:
         urls: Sequence[str],
         *,
         client_factory: Callable[[], httpx.Client] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
+        waiter: Waiter | None = None,
         notice: Callable[[str], None] | None = None,
-        jitter: Callable[[], float] = random.random,
     ) -> None:
         if not urls:
             raise UsageError("No node is named", hint="Give one with `--node URL`.")
@@ -85,10 +79,8 @@ class Transport:
         self._client_factory = client_factory or default_client
         self._client: httpx.Client | None = None
         self._close: Callable[[], Any] = lambda: None
-        self._sleep = sleep
-        self._monotonic = monotonic
+        self._waiter = waiter or Waiter()
         self._notice = notice or (lambda _text: None)
-        self._jitter = jitter
 
     def close(self) -> None:
         """Close all connections."""
@@ -143,7 +135,7 @@ class Transport:
     def _insist(self, attempt: Callable[[str], T], rounds: int) -> T:
         order = [(self._preferred + step) % len(self.nodes) for step in range(len(self.nodes))]
         failures: dict[int, _NodeFailure] = {}
-        for round_number in range(rounds):
+        for left, pause in zip(range(rounds, 0, -1), _BACKOFF, strict=False):
             for index in order:
                 if index in failures and failures[index].final:
                     continue
@@ -154,9 +146,9 @@ class Transport:
                     continue
                 self._preferred = index
                 return result
-            if all(failure.final for failure in failures.values()) or round_number == rounds - 1:
+            if all(failure.final for failure in failures.values()) or left == 1:
                 break
-            self._pause(round_number, failures)
+            self._pause(pause, failures)
         raise self._given_up([(self.nodes[index], failure.reason) for index, failure in failures.items()])
 
     def _guarded(self, attempt: Callable[[str], T], node: str) -> T:
@@ -167,24 +159,23 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise _NodeFailure(_in_words(error)) from None
 
-    def _pause(self, round_number: int, failures: Mapping[int, _NodeFailure]) -> None:
-        backoff = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**round_number) * (0.5 + self._jitter() / 2)
-        seconds = max(backoff, *(failure.retry_after for failure in failures.values()))
+    def _pause(self, pause: float, failures: Mapping[int, _NodeFailure]) -> None:
+        seconds = max(self._waiter.spread(pause), *(failure.retry_after for failure in failures.values()))
         for index, failure in failures.items():
             self._notice(f"{bare(self.nodes[index])} {failure.reason}; trying again in {seconds:.1f} s")
-        self._sleep(seconds)
+        self._waiter.sleep(seconds)
 
     def _exchange(self, node: str, method: str, path: str, options: Mapping[str, Any]) -> Reply:
-        started = self._monotonic()
+        started = self._waiter.monotonic()
         with self._open(node, method, path, options) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise _NodeFailure(f"answers with more than {MAX_ANSWER >> 20} MiB", final=True)
-                if method == "GET" and self._monotonic() - started > _TOTAL_SECONDS:
+                if method == "GET" and self._waiter.monotonic() - started > _TOTAL_SECONDS:
                     raise _NodeFailure(f"has not finished its answer in {_TOTAL_SECONDS:.0f} s")
-            return self._checked(node, response, bytes(body), started, self._monotonic())
+            return self._checked(node, response, bytes(body), started, self._waiter.monotonic())
 
     def _open(
         self, node: str, method: str, path: str, options: Mapping[str, Any]

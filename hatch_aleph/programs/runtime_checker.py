@@ -19,6 +19,7 @@ from hatch_aleph.programs.code import prepare_code
 from hatch_aleph.programs.create import content_of
 from hatch_aleph.programs.publish import publish_code
 from hatch_aleph.programs.request import checked
+from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ MODULE = "runtime_report"
 REASON = "End of a runtime check"
 _SECONDS = 60
 DEADLINE = 180.0
-_PAUSE = 0.5
+_BACKOFF = Backoff(first=0.5, longest=0.5)
 _OK = 200
 
 
@@ -145,20 +146,24 @@ def _ask(
     monotonic: Callable[[], float],
     deadline: float,
 ) -> dict[str, Any]:
-    end = monotonic() + deadline
     reason = ""
-    while True:
+
+    def look(left: float) -> dict[str, Any] | None:
+        nonlocal reason
         for url in urls:
-            facts, reason = _ask_once(url, fetch, max(1.0, min(_SECONDS + 10, end - monotonic())))
+            facts, reason = _ask_once(url, fetch, max(1.0, min(_SECONDS + 10, left)))
             if facts is not None:
                 return facts
-        if monotonic() + _PAUSE > end:
-            raise HealthError(
-                f"the checker does not answer within {deadline:.0f} s: {reason}",
-                where=urls[0],
-                hint="The runtime has no init that runs Python, or no host runs it. The checker was forgotten again.",
-            )
-        sleep(_PAUSE)
+        return None
+
+    facts = Waiter(sleep, monotonic).poll(look, deadline, _BACKOFF)
+    if facts is None:
+        raise HealthError(
+            f"the checker does not answer within {deadline:.0f} s: {reason}",
+            where=urls[0],
+            hint="The runtime has no init that runs Python, or no host runs it. The checker was forgotten again.",
+        )
+    return facts
 
 
 def _ask_once(url: str, fetch: Fetch, timeout: float) -> tuple[dict[str, Any] | None, str]:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from hatch_aleph.waiting import Backoff
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 8.0
+_BACKOFF = Backoff(first=0.1, longest=8.0, growth=2)
 _REMEMBERED = 1000
 _USERS_OWN = ("content", "content")
 _KINDS = "STORE,PROGRAM,FORGET,POST,AGGREGATE"
@@ -49,15 +51,15 @@ class Watch:
 
     async def run(self) -> None:
         """Listen for ever, connecting again after a pause that grows while the node is away."""
-        pause = _FIRST_PAUSE
+        pauses = iter(_BACKOFF)
         while True:
             try:
                 await self._listen()
-                pause = _FIRST_PAUSE
+                pauses = iter(_BACKOFF)
             except (aiohttp.ClientError, asyncio.TimeoutError, ValueError):
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pass
             self.connected.clear()
-            await asyncio.sleep(pause)
+            await asyncio.sleep(next(pauses))
 
     async def _listen(self) -> None:
         url = f"{self._node_url()}/api/ws0/messages?startDate={int(self._since)}"
