@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.errors import ArtifactError
+from hatch_aleph.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -186,15 +186,6 @@ class Artifact:
                 raise ArtifactError("the image changed since it was built", where=str(file), hint=hint)
 
 
-def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal, in bounded memory."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True)
 class FileHashes:
     """The names under which the network knows a file's bytes.
@@ -237,31 +228,6 @@ def hash_file(file: Path) -> FileHashes:
     except OSError as error:
         raise ArtifactError(error.strerror or "cannot be read", where=str(file)) from error
     return FileHashes(digest.hexdigest(), hasher.finalize(), size)
-
-
-def write_atomic(file: Path, text: str, *, durable: bool = False) -> None:
-    """Write a text file so that nobody ever sees half of it.
-
-    Args:
-        file: What is there is replaced.
-        text: Its content.
-        durable: Even after a power cut; waiting for the disk takes as long as much of a build.
-    """
-    import tempfile
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def papers(stem: str) -> tuple[str, str]:

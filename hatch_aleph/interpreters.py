@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.files import write_atomic
+from hatch_aleph.uv import Uv, pythons_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -112,7 +115,7 @@ def _candidates(minor: str, environ: Mapping[str, str]) -> Iterator[Path]:
         if name:
             yield Path(name)
     binary = "python.exe" if os.name == "nt" else f"bin/python{minor}"
-    for root in (_pyenv(environ), _uv_pythons(environ)):
+    for root in (_pyenv(environ), pythons_folder(environ)):
         yield from sorted(root.glob(f"*{minor}*/{binary}"))
     if os.name == "nt":
         found = _ask_uv(minor)
@@ -124,14 +127,6 @@ def _pyenv(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
 
 
-def _uv_pythons(environ: Mapping[str, str]) -> Path:
-    """Return where uv keeps its own Pythons (``uv python dir``), which it tells too slowly to be asked each time."""
-    if "UV_PYTHON_INSTALL_DIR" in environ:
-        return Path(environ["UV_PYTHON_INSTALL_DIR"])
-    data = environ.get("APPDATA") if os.name == "nt" else environ.get("XDG_DATA_HOME")
-    return Path(data or Path.home() / ".local" / "share") / "uv" / ("data/python" if os.name == "nt" else "python")
-
-
 def bring(minor: str, *, environ: Mapping[str, str] = os.environ) -> str | None:
     """Let uv install a CPython of a minor version; return why it did not, or None when it did.
 
@@ -139,31 +134,24 @@ def bring(minor: str, *, environ: Mapping[str, str] = os.environ) -> str | None:
         minor: Such as "3.11".
         environ: Where ``UV_PYTHON_DOWNLOADS`` may forbid it, as it forbids uv to do so by itself.
     """
-    from uv import find_uv_bin
-
     if environ.get("UV_PYTHON_DOWNLOADS", "automatic") != "automatic":
         return "UV_PYTHON_DOWNLOADS forbids to get one"
-    command = [find_uv_bin(), "python", "install", "--no-progress", "--color=never", "--no-bin", f"cpython-{minor}"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env={"UV_HTTP_RETRIES": "1", **environ})
-    if done.returncode == 0:
-        return None
-    lines = [line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith(("error: ", "  cause: "))]
-    return ": ".join(dict.fromkeys((*lines[:1], *lines[-1:]))) or "uv failed and said nothing"
+    outcome = Uv().run(
+        ["python", "install", "--no-bin", f"cpython-{minor}"], environ={"UV_HTTP_RETRIES": "1", **environ}
+    )
+    return outcome.reason if outcome.code else None
 
 
 def _ask_uv(minor: str) -> Path | None:
     """Ask uv, which also reads the Windows registry."""
-    from uv import find_uv_bin
-
-    command = [find_uv_bin(), "python", "find", "--no-project", "--no-python-downloads", minor]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None
+    outcome = Uv().run(["python", "find", "--no-project", "--no-python-downloads", minor])
+    return Path(outcome.stdout.strip()) if outcome.code == 0 and outcome.stdout.strip() else None
 
 
 def _surroundings(environ: Mapping[str, str]) -> list[Any]:
     """Return what must be as it was for a remembered interpreter to be the right one still."""
     on_path = [_stamp(Path(folder)) for folder in environ.get("PATH", "").split(os.pathsep) if folder]
-    return [*on_path, _stamp(_pyenv(environ)), _stamp(_uv_pythons(environ))]
+    return [*on_path, _stamp(_pyenv(environ)), _stamp(pythons_folder(environ))]
 
 
 def _stamp(path: Path) -> list[Any]:
@@ -195,7 +183,5 @@ def _remember(memory: Path | None, minor: str, key: list[Any], chosen: Interpret
     except (OSError, ValueError):
         known = {}
     entry = {"path": str(chosen.path), "version": chosen.version, "key": key, "stamp": _stamp(chosen.path.resolve())}
-    # A cache that cannot be written, or that another process writes as well, costs time and nothing else.
-    with contextlib.suppress(OSError):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(json.dumps({**known, minor: entry}), "utf-8")
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
+        write_atomic(memory, json.dumps({**known, minor: entry}))

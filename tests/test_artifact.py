@@ -8,8 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from hatch_aleph.artifact import Artifact, Distribution, Image, Manifest, hash_file, remove_artifacts, write_atomic
+from hatch_aleph.artifact import Artifact, Distribution, Image, Manifest, hash_file, remove_artifacts
 from hatch_aleph.errors import ArtifactError
+from hatch_aleph.files import write_atomic
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "schema" / "manifest.json").read_text("utf-8"))
 

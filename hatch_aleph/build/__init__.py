@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
-from hatch_aleph.artifact import SUFFIX, Artifact, write_atomic
+from hatch_aleph.artifact import SUFFIX, Artifact
 from hatch_aleph.errors import ImageError, SettingsError
+from hatch_aleph.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,19 +10,17 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.artifact import write_atomic
 from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.files import CACHE_VARIABLE, cache_folder, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-VARIABLE = "HATCH_ALEPH_CACHE"
 KINDS = ("wheels", "resolutions", "builds")
 _DAY = 86400
 
@@ -30,17 +28,6 @@ _DAY = 86400
 def key_of(*parts: Any) -> str:
     """Return the name of an entry that is made from ``parts`` (anything JSON can hold) and from nothing else."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def default_root(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the cache's folder: ``HATCH_ALEPH_CACHE``, else where this system keeps caches."""
-    if environ.get(VARIABLE):
-        return Path(environ[VARIABLE]).expanduser().absolute()
-    if os.name == "nt":
-        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "hatch-aleph" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "hatch-aleph"
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hatch-aleph"
 
 
 @dataclass(frozen=True)
@@ -61,7 +48,7 @@ class Cache:
     @classmethod
     def default(cls) -> Cache:
         """Return the user's cache."""
-        return cls(default_root())
+        return cls(cache_folder())
 
     @property
     def interpreters(self) -> Path:
@@ -184,5 +171,5 @@ def _remove(file: Path) -> None:
 
 def _failure(file: Path, error: OSError) -> HatchAlephError:
     return HatchAlephError(
-        f"cannot be removed: {error.strerror}", where=str(file), hint=f"Move the cache elsewhere: {VARIABLE}=DIR"
+        f"cannot be removed: {error.strerror}", where=str(file), hint=f"Move the cache elsewhere: {CACHE_VARIABLE}=DIR"
     )

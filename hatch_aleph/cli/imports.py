@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def show_imports(shared: Common, artifact: Artifact, rows: int | None) -> None:
     """Import the entry point in the local guest and tell which packages and modules took how long."""
-    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import built, measure_imports, place_here
     from hatch_aleph.local.host.measure import by_package
 
     spec = asyncio.run(built(artifact))
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-imports-") as volumes:
         place = place_here(
-            spec.python, cache=default_root() / "host", volumes=Path(volumes), notice=shared.output.notice
+            spec.python, cache=cache_folder() / "host", volumes=Path(volumes), notice=shared.output.notice
         )
         costs = measure_imports(spec, place)
     total = max((each.cumulative_ms for each in costs), default=0.0)

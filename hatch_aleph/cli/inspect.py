@@ -52,8 +52,8 @@ def inspect(
             _show(shared, image, sizes, depth, rows)
         measures.append((image.name, sizes))
     if picture is not None:
-        from hatch_aleph.artifact import write_atomic
         from hatch_aleph.build.picture import render
+        from hatch_aleph.files import write_atomic
 
         try:
             write_atomic(picture, render(measures))

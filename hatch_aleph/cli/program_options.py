@@ -174,7 +174,8 @@ def read_subscriptions(text: str) -> list[Any]:
 def session_of(shared: Common, client: NodeClient, *, address: str | None = None, chain: str = "ETH") -> Session:
     """Return the session of the account that the options name."""
     from hatch_aleph.cli.steps import Steps
-    from hatch_aleph.programs.session import Session, state_folder
+    from hatch_aleph.files import state_folder
+    from hatch_aleph.programs.session import Session
 
     account = shared.account(chain)
     return Session(client, account, state_folder(), address, notice=shared.output.notice, observer=Steps(shared.output))

@@ -95,20 +95,20 @@ def run(shared: Common, *, item_hash: str, port: int, python: Path | None, insid
     """Fetch a live program from a node and run it here."""
     import aiohttp
 
-    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import published
     from hatch_aleph.local.host.source import Source
 
     async def spec() -> ProgramSpec:
         async with aiohttp.ClientSession() as session:
-            source = Source(shared.nodes[0], default_root() / "host", session)
+            source = Source(shared.nodes[0], cache_folder() / "host", session)
             return await published(source, item_hash, runtime_image=inside_runtime)
 
     _serve(shared, spec, port=port, python=python, changed=None, volumes=Path(".aleph"))
 
 
 def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed: Any, volumes: Path) -> None:
-    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import place_here, serve_images
     from hatch_aleph.local.host.guest_api import GuestApi
 
@@ -116,7 +116,7 @@ def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed
         program = await spec()
         place = place_here(
             program.python,
-            cache=default_root() / "host",
+            cache=cache_folder() / "host",
             volumes=volumes / "volumes",
             python=python,
             notice=shared.output.notice,

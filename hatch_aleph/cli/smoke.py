@@ -53,12 +53,12 @@ def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
 async def _ask(
     artifact: Artifact, path: str, folder: Path, notice: Callable[[str], None]
 ) -> tuple[Answer | None, list[str]]:
-    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import built, place_here, smoke
 
     spec = await built(artifact)
     try:
-        place = place_here(spec.python, cache=default_root() / "host", volumes=folder / "volumes")
+        place = place_here(spec.python, cache=cache_folder() / "host", volumes=folder / "volumes")
     except GuestError as error:
         notice(f"The program is not tried here: {error.message}.")
         return None, []

@@ -82,6 +82,6 @@ def _files(file: Path, image: Image) -> dict[str, tuple[str, int]]:
 def _told(path: Path) -> tuple[str, int]:
     if path.is_symlink():
         return f"-> {path.readlink()}", 0
-    from hatch_aleph.artifact import sha256_of
+    from hatch_aleph.files import sha256_of
 
     return sha256_of(path), path.stat().st_size

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from hatch_aleph.artifact import write_atomic
 from hatch_aleph.deploy.lock import unwritable
 from hatch_aleph.errors import PlanError
+from hatch_aleph.files import write_atomic
 from hatch_aleph.network.messages import SignedMessage
 
 if TYPE_CHECKING:

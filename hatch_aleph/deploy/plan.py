@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from hatch_aleph.artifact import write_atomic
 from hatch_aleph.errors import PlanError
+from hatch_aleph.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -34,13 +34,13 @@ async def serve_network(
     """
     from aiohttp import web
 
-    from hatch_aleph.build.cache import default_root
+    from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import Host
     from hatch_aleph.local.node import Node
 
     application = web.Application() if source else Node(folder / "node").application()
     host = Host(
-        source or "", folder / "host", cache or default_root() / "host", notice=notice, schedules=source is None
+        source or "", folder / "host", cache or cache_folder() / "host", notice=notice, schedules=source is None
     )
     host.attach(application)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)

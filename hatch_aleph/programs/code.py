@@ -15,6 +15,7 @@ from hatch_aleph.build.cautions import cautions
 from hatch_aleph.build.packing import check_zip_size, pack_code
 from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.errors import ImageError, ProjectError, UsageError
+from hatch_aleph.files import JUNK
 from hatch_aleph.squashfs import Entry, SquashfsError, list_image, scan, verify
 
 if TYPE_CHECKING:
@@ -23,24 +24,6 @@ if TYPE_CHECKING:
     from hatch_aleph.settings import Settings
 
 Encoding = Literal["squashfs", "zip"]
-
-# What serves development alone, or is made anew by whoever needs it.
-_LEFT_OUT = (
-    ".git",
-    ".hg",
-    ".svn",
-    ".aleph",
-    ".venv",
-    ".tox",
-    ".nox",
-    ".idea",
-    ".vscode",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-    "__pycache__",
-    ".DS_Store",
-)
 
 
 @dataclass(frozen=True)
@@ -148,7 +131,7 @@ def _selected(path: Path, notice: Callable[[str], None]) -> list[Entry]:
 def _left_out(path: PurePosixPath, environments: set[str]) -> str | None:
     for depth, part in enumerate(path.parts, 1):
         above = PurePosixPath(*path.parts[:depth])
-        if part in _LEFT_OUT or (str(above) in environments and str(above) != "."):
+        if part in JUNK or (str(above) in environments and str(above) != "."):
             return str(above)
     return None
 

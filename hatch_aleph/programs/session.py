@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.deploy.checks import check_clock
@@ -19,20 +16,12 @@ from hatch_aleph.deploy.sender import PATIENCE, Sender
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import SignedMessage
-
-
-def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where journals of programs without a project lie: ``ALEPH_STATE_FOLDER``, else the system's place."""
-    if environ.get("ALEPH_STATE_FOLDER"):
-        return Path(environ["ALEPH_STATE_FOLDER"])
-    if sys.platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "hatch-aleph"
-    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "hatch-aleph"
 
 
 @dataclass(frozen=True)

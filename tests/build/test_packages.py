@@ -16,10 +16,10 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.pylock import Pylock, is_valid_pylock_path
 
-from hatch_aleph.artifact import sha256_of
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.packages import holds_module
 from hatch_aleph.errors import DependencyError, ImageError, SettingsError
+from hatch_aleph.files import sha256_of
 from tests.build.conftest import RUNNING, Workshop, image_files
 
 if sys.version_info >= (3, 11):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hatch_aleph.artifact import write_atomic
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.deploy.lock import deployment_lock
 from hatch_aleph.deploy.plan import reviewed_checksum
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, NetworkError, PlanError, RejectedError
+from hatch_aleph.files import write_atomic
 from hatch_aleph.network import NodeClient
 from tests.deploy.conftest import new_account
 from tests.deploy.rig import RunningNode

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.artifact import Distribution, Image, hash_file, papers, write_atomic
+from hatch_aleph.artifact import Distribution, Image, hash_file, papers
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.packages import FORMAT, PackagesResult, Published
@@ -14,13 +14,14 @@ from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
 from hatch_aleph.build.packages.resolve import Resolver, idle
 from hatch_aleph.build.packages.shelf import Shelf
-from hatch_aleph.build.packages.uvtool import Uv
 from hatch_aleph.build.packages.vendor import Vendor
 from hatch_aleph.errors import ImageError
+from hatch_aleph.files import atomic_path, write_atomic
 from hatch_aleph.settings import PACKAGES_MOUNT
 from hatch_aleph.squashfs import Entry, Options, Segment, SquashfsError, write_image
 from hatch_aleph.squashfs.codec import library_version
 from hatch_aleph.squashfs.contents import Contents
+from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,7 +74,8 @@ class Assembly:
                     f"Nothing is kept for the next build: the cache {self.cache.root} cannot be written ({why})."
                 )
                 store = Cache(scratch / "cache")
-            uv = Uv(self.project.root, self.runtime, self.interpreter, offline=offline)
+            python = self.interpreter.path if self.interpreter else None
+            uv = Uv(self.project.root, self.runtime, python, offline=offline)
             shelf = Shelf(self.settings, self.runtime, self.interpreter, self.options, self.cache, store)
             vendor = Vendor(
                 self.settings, self.runtime, self.interpreter, shelf, uv, scratch / "install", self.progress
@@ -129,20 +131,15 @@ class Assembly:
         own = {"inputs": f"{digest}\n", "pylock.toml": lock.text, "bom.cdx.json": bom}
         entries = [Entry(f"{FOLDER}/{name}", "file", 0o644, text.encode()) for name, text in own.items()]
         final = self.destination / f"{self.stem}-packages.squashfs"
-        made = final.with_name(f".{final.name}.new")
         try:
-            self.destination.mkdir(parents=True, exist_ok=True)
-            write_image([*segments, *entries], made, self.options, sha256=False)
-            hashes = hash_file(made)
-            self._check_size(hashes.size, vendored, warnings)
-            for name, text in zip(papers(self.stem), (lock.text, bom), strict=True):
-                write_atomic(self.destination / name, text)
-            made.replace(final)
+            with atomic_path(final) as made:
+                write_image([*segments, *entries], made, self.options, sha256=False)
+                hashes = hash_file(made)
+                self._check_size(hashes.size, vendored, warnings)
+                for name, text in zip(papers(self.stem), (lock.text, bom), strict=True):
+                    write_atomic(self.destination / name, text)
         except (SquashfsError, OSError) as error:
             raise ImageError.unwritable(final, error) from error
-        finally:
-            with suppress(OSError):
-                made.unlink(missing_ok=True)
         image = Image(
             role="packages", file=final.name, mount=PACKAGES_MOUNT, encoding="squashfs",
             sha256=hashes.sha256, cid=hashes.cid, size=hashes.size, inputs=digest,

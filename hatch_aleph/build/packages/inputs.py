@@ -10,14 +10,16 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.errors import DependencyError, SettingsError
+from hatch_aleph.files import sha256_of
+from hatch_aleph.uv import configuration_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
@@ -177,14 +179,7 @@ def _uv_lock(root: Path) -> Path | None:
 
 def machine_configuration(root: Path) -> list[str]:
     """Return digests of what else configures uv: its files and variables (which may hold credentials)."""
-    if os.name == "nt":
-        user = Path(os.environ.get("APPDATA", "")) / "uv"
-        system = Path(os.environ.get("PROGRAMDATA", "")) / "uv"
-    else:
-        user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv"
-        system = Path("/etc/uv")
-    files = [folder / "uv.toml" for folder in (root, *root.parents, user, system)]
-    found = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
+    found = [sha256_of(file) for file in configuration_files(root) if file.is_file()]
     variables = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("UV_"))
     return [*found, hashlib.sha256("\n".join(variables).encode("utf-8", "surrogateescape")).hexdigest()]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.packages.lock import Locked
     from hatch_aleph.build.packages.tree import Tree
-    from hatch_aleph.build.packages.uvtool import Uv
+    from hatch_aleph.uv import Uv
 
 
 def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, Tree]:

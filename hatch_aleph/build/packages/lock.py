@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hatch_aleph.build.packages.uvtool import without_credentials
 from hatch_aleph.errors import DependencyError
+from hatch_aleph.uv import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph import runtimes
-from hatch_aleph.artifact import write_atomic
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.packages.inputs import gather
 from hatch_aleph.build.packages.lock import parse
 from hatch_aleph.build.packages.resolve import Resolver
-from hatch_aleph.build.packages.uvtool import Uv
 from hatch_aleph.errors import DependencyError, SettingsError
+from hatch_aleph.files import write_atomic
+from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
     from collections.abc import Callable

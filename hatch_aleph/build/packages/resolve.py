@@ -12,8 +12,8 @@ from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.inputs import direct, is_stale, requirements
 from hatch_aleph.build.packages.lock import TOOL, Lock, made_for, normalize, parse, pylock_text, read_lock
 from hatch_aleph.build.packages.pages import BELIEVED_SECONDS, Pages, believed
-from hatch_aleph.build.packages.uvtool import without_credentials
 from hatch_aleph.errors import DependencyError
+from hatch_aleph.uv import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.build.packages.inputs import Inputs
-    from hatch_aleph.build.packages.uvtool import Outcome, Uv
     from hatch_aleph.project import Project
     from hatch_aleph.settings import Settings
+    from hatch_aleph.uv import Outcome, Uv
 
 _PINNED = re.compile(r"([\w.-]+)(?:\[.*?\])?\s*==\s*([^\s;]+)")
 _SELECTED = re.compile(r"^DEBUG Selecting: ([\w.-]+)(?:\[.*?\])?==(\S+) ", re.MULTILINE)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages.lock import Lock, Locked
     from hatch_aleph.build.packages.shelf import Shelf, Vendored
     from hatch_aleph.build.packages.tree import Tree
-    from hatch_aleph.build.packages.uvtool import Uv
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
     from hatch_aleph.squashfs import Entry
+    from hatch_aleph.uv import Uv
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ that leads nowhere, so that its ``lo`` is up as in the VM.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from hatch_aleph.errors import GuestError
+from hatch_aleph.files import atomic_path
 from hatch_aleph.local.host.isolation import INSIDE
 from hatch_aleph.local.host.launch import Launched, launch
 from hatch_aleph.local.host.machine import Machine
@@ -138,12 +140,10 @@ def _disk(folder: str, mebibytes: int) -> Path:
 
     disk = Path(folder) / _DISK_NAME
     if not disk.is_file():
-        unfinished = disk.with_suffix(".part")
-        with unfinished.open("wb") as stream:
-            stream.truncate(mebibytes * 1024**2)
         try:
-            subprocess.run(["mkfs.ext4", "-q", str(unfinished)], check=True, capture_output=True)
+            with atomic_path(disk) as unfinished:
+                os.truncate(unfinished, mebibytes * 1024**2)
+                subprocess.run(["mkfs.ext4", "-q", str(unfinished)], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise GuestError(f"no disk can be made for a persistent volume: {error}", where=folder) from error
-        unfinished.rename(disk)
     return disk

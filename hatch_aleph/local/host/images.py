@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hatch_aleph.artifact import sha256_of
 from hatch_aleph.errors import GuestError
+from hatch_aleph.files import atomic_folder, sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def unpacked(image: Path, cache: Path) -> Path:
@@ -21,17 +22,8 @@ def unpacked(image: Path, cache: Path) -> Path:
     folder = cache / "trees" / sha256_of(image)
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder.parent))
-    try:
-        _unpack(image, unfinished / "tree")
-        try:
-            (unfinished / "tree").rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was faster
-                raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with atomic_folder(folder) as unfinished:
+        _unpack(image, unfinished)
     return folder
 
 

@@ -9,17 +9,16 @@ fixed, so that two machines show the same.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import GuestError
+from hatch_aleph.files import atomic_folder
+from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _WHEELS_ONLY = ("--only-binary", ":all:")
 REQUIREMENTS = (
@@ -72,35 +71,20 @@ def install_once(
     """
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as unfinished:
         _install(python, unfinished, requirements, options)
         for path, text in (own_files or {}).items():
             (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
             (unfinished / path).write_text(text, "utf-8")
-        unfinished.chmod(0o755)
-        try:
-            unfinished.rename(folder)
-        except OSError:
-            # Another process was faster; its folder holds the same.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
 def _install(python: Path, folder: Path, requirements: Sequence[str], options: Sequence[str]) -> None:
-    from uv import find_uv_bin
-
-    command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", *options]
-    command += ["--python", str(python), "--target", str(folder), *requirements]
-    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder.parent)
-    if done.returncode:
+    uv = Uv(folder.parent, interpreter=python)
+    outcome = uv.run(["pip", "install", "--no-deps", *options, *uv.python, "--target", str(folder), *requirements])
+    if outcome.code:
         raise GuestError(
-            f"what programs need here cannot be installed: {done.stderr.strip()[-500:]}",
+            f"what programs need here cannot be installed: {outcome.reason}",
             where="local host",
             hint="The first run of a program on this machine needs the package index.",
         )

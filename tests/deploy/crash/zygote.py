@@ -14,12 +14,13 @@ from typing import Any
 
 import httpx
 
-from hatch_aleph.artifact import Artifact, write_atomic
+from hatch_aleph.artifact import Artifact
 from hatch_aleph.deploy.apply import Deployer, Options
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.deploy.target import Target
 from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.files import write_atomic
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key

@@ -1,0 +1,146 @@
+"""Files that appear whole or not at all, hashes of files, and the user's folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+APPLICATION = "hatch-aleph"
+CACHE_VARIABLE = "HATCH_ALEPH_CACHE"
+STATE_VARIABLE = "ALEPH_STATE_FOLDER"
+CONFIG_VARIABLE = "ALEPH_CONFIG_HOME"  # the official client's own
+# Names of files and folders that development leaves in a tree: never a program's own, made again by whoever needs them.
+JUNK = frozenset((
+    ".git", ".hg", ".svn", ".aleph", ".venv", ".tox", ".nox", ".idea", ".vscode", ".mypy_cache", ".ruff_cache",
+    ".pytest_cache", ".hypothesis", "__pycache__", ".DS_Store",
+))  # fmt: skip
+_CHUNK = 1 << 20  # bytes
+_LONGEST = 200  # characters of a name to which more are added
+
+
+@contextmanager
+def atomic_path(final: Path, *, durable: bool = False, mode: int = 0o644) -> Iterator[Path]:
+    """Give the path of a file to write, which takes its place at the end and is gone on failure.
+
+    Nobody ever sees half of the file, and no two processes write the same one.
+
+    Args:
+        final: What is there is replaced; its folder is made.
+        durable: Even after a power cut. Waiting for the disk takes as long as much of a build.
+        mode: Permissions of the file.
+
+    Raises:
+        OSError: When the file cannot be written.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = final.with_name(f".{final.name[:_LONGEST]}.{os.urandom(6).hex()}")
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield unfinished
+        if durable:
+            _flush(unfinished, os.O_RDWR)
+        unfinished.chmod(mode)
+        unfinished.replace(final)
+        if durable and os.name == "posix":
+            _flush(final.parent, os.O_RDONLY)  # the new name as well
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_file(final: Path, *, durable: bool = False, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Give a stream to write a file with, which takes its place at the end and is gone on failure.
+
+    Arguments and failures are those of :func:`atomic_path`.
+    """
+    with atomic_path(final, durable=durable, mode=mode) as unfinished, unfinished.open("r+b") as stream:
+        yield stream
+
+
+def write_atomic(final: Path, content: str | bytes, *, durable: bool = False, mode: int = 0o644) -> None:
+    """Write a file so that nobody ever sees half of it.
+
+    Arguments and failures are those of :func:`atomic_path`; text is written as UTF-8, its line ends as they are.
+    """
+    with atomic_file(final, durable=durable, mode=mode) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def atomic_folder(final: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, which becomes ``final`` at the end and is gone on failure.
+
+    For folders whose name tells their content: one that another process has put there meanwhile is as good.
+
+    Raises:
+        OSError: When the folder cannot be made.
+    """
+    import shutil
+    import tempfile
+
+    final.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{final.name[:_LONGEST]}.", dir=final.parent))
+    try:
+        yield unfinished
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(final)
+        except OSError:
+            if not final.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _flush(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal, in bounded memory.
+
+    Raises:
+        OSError: When it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Return where what can be made again is kept: ``HATCH_ALEPH_CACHE``, else where this system keeps caches."""
+    return _named(CACHE_VARIABLE) or _user_folder("cache")
+
+
+def state_folder() -> Path:
+    """Return where journals of programs without a project lie: ``ALEPH_STATE_FOLDER``, else the system's place."""
+    return _named(STATE_VARIABLE) or _user_folder("state")
+
+
+def config_folder() -> Path:
+    """Return where keys lie: ``ALEPH_CONFIG_HOME``, else the folder of the official client."""
+    return _named(CONFIG_VARIABLE) or Path.home() / ".aleph-im"
+
+
+def _named(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value).expanduser().absolute() if value else None
+
+
+def _user_folder(kind: str) -> Path:
+    from platformdirs import PlatformDirs
+
+    return Path(getattr(PlatformDirs(APPLICATION, appauthor=False), f"user_{kind}_path"))
