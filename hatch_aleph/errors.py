@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from hatch_aleph.text import printable
+
 
 class HatchAlephError(Exception):
     """Base of all errors that are told to the user without a traceback.
@@ -27,10 +29,11 @@ class HatchAlephError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        """Return all of it, in words that a terminal only shows: nodes, wheels and file names speak in errors too."""
         lines = [f"{self.where}: {self.message}" if self.where else self.message]
         if self.hint:
             lines.append(self.hint)
-        return "\n".join(lines)
+        return printable("\n".join(lines), keep="\n\t")
 
 
 class UsageError(HatchAlephError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.runtimes import DEFAULT, Runtime
+from hatch_aleph.text import printable, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,6 @@ WITHHELD = {
     "CONDA_PREFIX": "likewise",
     "ALEPH_PRIVATE_KEY": "the key that signs is for nobody else",
 }
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _LINES = 14
 
 _OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
@@ -118,7 +118,7 @@ class Outcome:
     @property
     def lines(self) -> list[str]:
         """What uv says of a failure, a line each, without its warnings, hints and credentials."""
-        text = without_credentials(self.stderr or self.stdout).strip()
+        text = printable(without_credentials(self.stderr or self.stdout), keep="\n\t").strip()
         lines = [line.removeprefix("error: ") for line in text.splitlines() if not line.startswith("warning:")]
         # uv's own hints name its own options, which are not ours.
         return [line for line in lines if line.strip() and not line.startswith("hint:")]
@@ -157,11 +157,6 @@ def pythons_folder(environ: Mapping[str, str] = os.environ) -> Path:
         return Path(environ["UV_PYTHON_INSTALL_DIR"])
     data = environ.get("APPDATA") if os.name == "nt" else environ.get("XDG_DATA_HOME")
     return Path(data or Path.home() / ".local" / "share") / "uv" / ("data/python" if os.name == "nt" else "python")
-
-
-def without_credentials(text: str) -> str:
-    """Return a text with the user part of every URL removed."""
-    return _CREDENTIALS.sub("", text)
 
 
 def _binary() -> str:

@@ -17,8 +17,8 @@ import click
 
 from hatch_aleph import __version__
 from hatch_aleph.cli.output import Output
+from hatch_aleph.commands import COMMANDS
 from hatch_aleph.errors import HatchAlephError, UsageError
-from hatch_aleph.plugin.commands import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.text import without_credentials
 from hatch_aleph.waiting import Backoff, Waiter
 
 from . import transfer
 from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile, as_status
 from .money import Balance, Price
-from .nodes import DEFAULT_NODES, bare
+from .nodes import DEFAULT_NODES
 from .pricing import estimation_message
 from .published import AGGREGATE_ADDRESS, read_runtimes
 from .reading import MalformedAnswerError, as_mapping
@@ -69,7 +70,7 @@ class NodeClient:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes' addresses, without passwords."""
-        return tuple(bare(node) for node in self._http.nodes)
+        return tuple(without_credentials(node) for node in self._http.nodes)
 
     def close(self) -> None:
         """Close all connections."""
@@ -356,7 +357,7 @@ def _refused(reply: Reply, subject: str, *, code: int) -> Exception:
     meaning = explain(code)
     return RejectedError(
         f"{meaning.text}: HTTP {reply.status} {reply.text}".rstrip(),
-        where=f"{bare(reply.node)}: {subject}",
+        where=f"{without_credentials(reply.node)}: {subject}",
         hint=meaning.hint,
         code=code,
     )

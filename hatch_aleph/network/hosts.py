@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hatch_aleph.errors import AccountError, NetworkError, UsageError
+from hatch_aleph.text import printable, without_credentials
 
-from .nodes import bare
+from .reading import shown
 from .transport import default_client
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class HostClient:
         self._url = (url if "//" in url else f"https://{url}").rstrip("/")
         domain = urlsplit(self._url).hostname
         if not domain:
-            raise UsageError("That is no address of a host", where=bare(url), hint="Such as https://crn.example.org")
+            raise UsageError(
+                "That is no address of a host", where=without_credentials(url), hint="Such as https://crn.example.org"
+            )
         self._domain = domain
         self._client_factory = client_factory
         self._clock = clock
@@ -79,7 +82,7 @@ class HostClient:
         """
         path = f"/control/machine/{item_hash}/logs"
         status, body = self._get(path, signed_headers(account, "GET", path, self._domain, self._clock()))
-        where = bare(self._url)
+        where = without_credentials(self._url)
         if status == _NOT_FOUND:
             raise NetworkError(
                 "the host knows no execution of this program",
@@ -106,7 +109,7 @@ class HostClient:
                 return response.status_code, response.content
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            raise NetworkError(f"the host cannot be reached ({reason})", where=bare(self._url)) from None
+            raise NetworkError(f"the host cannot be reached ({reason})", where=without_credentials(self._url)) from None
 
 
 def signed_headers(account: Account, method: str, path: str, domain: str, now: float) -> dict[str, str]:
@@ -188,7 +191,7 @@ def _json(body: bytes) -> Any:
 def _reason(body: bytes) -> str:
     told = _json(body)
     text = str(told.get("error")) if isinstance(told, dict) else body.decode("utf-8", "replace")
-    return _printable(text)[:300]
+    return shown(text)
 
 
 def _line(entry: Mapping[str, Any]) -> LogLine:
@@ -197,10 +200,7 @@ def _line(entry: Mapping[str, Any]) -> LogLine:
     if isinstance(message, list):
         message = bytes(byte & 0xFF for byte in message if isinstance(byte, int)).decode("utf-8", "replace")
     return LogLine(
-        str(entry.get("__REALTIME_TIMESTAMP") or ""), _printable(str(message or "")), str(entry.get("file") or "stdout")
+        str(entry.get("__REALTIME_TIMESTAMP") or ""),
+        printable(str(message or ""), keep="\t"),
+        str(entry.get("file") or "stdout"),
     )
-
-
-def _printable(text: str) -> str:
-    """Return text that can do nothing to a terminal."""
-    return "".join(character if character.isprintable() or character == "\t" else " " for character in text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
 from hatch_aleph.errors import UsageError
+from hatch_aleph.text import printable, without_credentials
 
 # The first is the default of the SDK and the official command line (aleph-im/aleph-sdk-python, src/aleph/sdk/conf.py),
 # the second that of the network's TypeScript SDK.
@@ -24,11 +24,6 @@ def checked(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or parts.query or parts.fragment:
-        shown = "".join(character for character in bare(url) if character.isprintable())
+        shown = printable(without_credentials(url))
         raise UsageError(f"{shown!r} is no address of a node", hint=f"Such as {DEFAULT_NODES[0]}")
     return parts.geturl().rstrip("/")
-
-
-def bare(url: str) -> str:
-    """Return a URL without the password that it may carry."""
-    return re.sub(r"//[^/@]*@", "//", url)

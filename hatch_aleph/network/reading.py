@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -72,5 +74,5 @@ def as_time(value: Any) -> float:
 def shown(value: Any) -> str:
     """Return foreign text fit for a terminal: one line, bounded, without control characters."""
     text = value if isinstance(value, str) else repr(value)
-    clean = "".join(character if character.isprintable() else " " for character in text[: _TEXT_LIMIT + 1]).strip()
+    clean = printable(" ".join(text[: _TEXT_LIMIT + 1].split()))
     return clean if len(clean) <= _TEXT_LIMIT else clean[:_TEXT_LIMIT] + "…"

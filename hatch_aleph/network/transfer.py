@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import ArtifactError, RejectedError
+from hatch_aleph.text import without_credentials
 
 from .answers import MessageStatus
 from .files import Verifier, Watched
-from .nodes import bare
 from .reading import MalformedAnswerError, UnhelpfulNodeError, as_mapping
 from .rejections import explain
 
@@ -87,7 +87,7 @@ def _is_success(reply: Reply) -> bool:
 def _refusal(reply: Reply, message: SignedMessage, file: Path) -> Exception:
     if not reply.is_refusal:
         return reply.unhelpful()
-    where = f"{bare(reply.node)}: {file.name}"
+    where = f"{without_credentials(reply.node)}: {file.name}"
     if reply.status == HTTPStatus.PAYMENT_REQUIRED:
         by_credit = (message.content.get("payment") or {}).get("type") == "credit"
         code = 6 if by_credit else 5

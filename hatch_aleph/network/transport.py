@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from hatch_aleph import __version__
 from hatch_aleph.errors import NetworkError, UsageError
+from hatch_aleph.text import without_credentials
 from hatch_aleph.waiting import Backoff, Waiter
 
-from .nodes import bare, checked
+from .nodes import checked
 from .reading import MalformedAnswerError, UnhelpfulNodeError, shown
 from .reply import Reply
 
@@ -162,7 +163,7 @@ class Transport:
     def _pause(self, pause: float, failures: Mapping[int, _NodeFailure]) -> None:
         seconds = max(self._waiter.spread(pause), *(failure.retry_after for failure in failures.values()))
         for index, failure in failures.items():
-            self._notice(f"{bare(self.nodes[index])} {failure.reason}; trying again in {seconds:.1f} s")
+            self._notice(f"{without_credentials(self.nodes[index])} {failure.reason}; trying again in {seconds:.1f} s")
         self._waiter.sleep(seconds)
 
     def _exchange(self, node: str, method: str, path: str, options: Mapping[str, Any]) -> Reply:
@@ -191,7 +192,7 @@ class Transport:
     ) -> Reply:
         status, headers = response.status_code, {key.lower(): value for key, value in response.headers.items()}
         if response.is_redirect or response.has_redirect_location:
-            target = shown(headers.get("location", "nowhere"))
+            target = shown(without_credentials(headers.get("location", "nowhere")))
             raise _NodeFailure(f"redirects to {target}: use the address that it names", final=True)
         reply = Reply(node, status, headers, body, started, ended)
         if status in _RETRIED:
@@ -209,8 +210,8 @@ class Transport:
         )
         if len(failures) == 1:
             node, reason = failures[0]
-            return NetworkError(f"The node {reason}", where=bare(node), hint=hint)
-        reasons = "; ".join(f"{bare(node)} {reason}" for node, reason in failures)
+            return NetworkError(f"The node {reason}", where=without_credentials(node), hint=hint)
+        reasons = "; ".join(f"{without_credentials(node)} {reason}" for node, reason in failures)
         return NetworkError(f"None of {len(failures)} nodes helps: {reasons}", hint=hint)
 
 

@@ -8,9 +8,7 @@ from typing import Any
 from hatch.env.collectors.plugin.interface import EnvironmentCollectorInterface
 
 from hatch_aleph import __version__
-from hatch_aleph.plugin.commands import COMMANDS
-
-ENVIRONMENT = "aleph"
+from hatch_aleph.commands import COMMANDS, ENVIRONMENT
 
 
 class AlephEnvironmentCollector(EnvironmentCollectorInterface):

@@ -23,7 +23,19 @@ class SquashfsError(Exception):
         return f"{text} ({self.hint})" if self.hint else text
 
 
-def printable(path: str) -> str:
-    """Return ``path`` so that any terminal takes it: bytes that are no text, and control characters, escaped."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+# Spaces that Python counts as not printable; terminals obey none of them.
+_SPACES = "\u00a0\u202f\u3000"
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return ``text`` so that no terminal obeys it: bytes that are no text and control characters stand escaped.
+
+    Args:
+        text: What somebody else wrote.
+        keep: Control characters to leave as they are, such as line feeds.
+    """
+    if text.isprintable():
+        return text
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    kept = keep + _SPACES
+    return "".join(letter if letter.isprintable() or letter in kept else ascii(letter)[1:-1] for letter in text)

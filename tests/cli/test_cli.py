@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph import errors
-from hatch_aleph.plugin.commands import COMMANDS
+from hatch_aleph.commands import COMMANDS
 
 
 def hatch_aleph(*arguments, **options):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hatch_aleph.plugin.commands import COMMANDS
+from hatch_aleph.commands import COMMANDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "programs.md"
 # The official manual's commands, each with the number of its options but --help (`update` has none there).

@@ -114,7 +114,7 @@ def test_a_host_accepts_what_each_chain_signs(chain):
 def test_logs_of_the_owner(host, account):
     lines = HostClient(host.url).logs(HASH, account)
     assert [(line.time, line.text, line.source) for line in lines] == [
-        ("T1", "one  [31mred", "stdout"),
+        ("T1", "one \\x1b[31mred", "stdout"),
         ("T2", "t\ufffdwo", "stderr"),
     ]
 

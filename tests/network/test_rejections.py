@@ -45,7 +45,7 @@ def test_codes_of_newer_nodes(code: int | None) -> None:
             ["volume: /d, its size: 1 bytes, size of its parent: 2 bytes, parent: r"],
         ),
         ({"errors": [{"surprise": 1}]}, ["{'surprise': 1}"]),
-        ("text\x1b[31m", ["text [31m"]),
+        ("text\x1b[31m", ["text\\x1b[31m"]),
         ({"errors": 7}, ["7"]),
     ],
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from hatch_aleph.errors import DependencyError
-from hatch_aleph.uv import without_credentials
+from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -217,14 +217,14 @@ def _public(table: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, dict):
             changed[name] = _public_file(value)
         elif name == "index":
-            changed[name] = without_credentials(value)
+            changed[name] = without_user_parts(value)
     return changed
 
 
 def _public_file(file: Mapping[str, Any]) -> dict[str, Any]:
     public = dict(file)
     if "url" in public and not public["url"].startswith("file:"):
-        public["url"] = without_credentials(public["url"])
+        public["url"] = without_user_parts(public["url"])
     elif "url" in public or "path" in public:
         public.pop("url", None)
         public["path"] = _name(file)

@@ -13,7 +13,7 @@ from hatch_aleph.build.packages.inputs import direct, is_stale, requirements
 from hatch_aleph.build.packages.lock import TOOL, Lock, made_for, normalize, parse, pylock_text, read_lock
 from hatch_aleph.build.packages.pages import BELIEVED_SECONDS, Pages, believed
 from hatch_aleph.errors import DependencyError
-from hatch_aleph.uv import without_credentials
+from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ class Resolver:
         """
         old = self._preferences(inputs)
         options = ["--upgrade"] if upgrade is True else [f"--upgrade-package={name}" for name in upgrade or ()]
-        data = parse(without_credentials(self._compile(old, options)))
+        data = parse(without_user_parts(self._compile(old, options)))
         tables = [_without_times(each) for each in data.get("packages", [])]
         return pylock_text(tables, "hatch-aleph", {"for": made_for(self.uv.runtime), "wanted": inputs.wanted})
 
@@ -161,7 +161,7 @@ class Resolver:
         if not known or not (self.uv.offline or believed(known["time"])):
             known = self._ask(inputs)
             if not _any_local(self._read_own(known["text"])):
-                self.cache.store("resolutions", key, {**known, "text": without_credentials(known["text"])})
+                self.cache.store("resolutions", key, {**known, "text": without_user_parts(known["text"])})
         return self._read_own(known["text"], known["time"])
 
     def _ask(self, inputs: Inputs) -> dict[str, Any]:

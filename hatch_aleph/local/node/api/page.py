@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, unprocessable
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,15 +66,11 @@ def _image_entries(path: Path) -> Iterator[dict[str, Any]]:
 
     for member in list_image(path):
         if member.kind != "directory":
-            yield {"path": _printable(member.path), "size": member.size, "target": _printable(member.target or "")}
+            yield {"path": printable(member.path), "size": member.size, "target": printable(member.target or "")}
 
 
 def _archive_entries(path: Path) -> Iterator[dict[str, Any]]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if not info.is_dir():
-                yield {"path": _printable(info.filename), "size": info.file_size, "target": ""}
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                yield {"path": printable(info.filename), "size": info.file_size, "target": ""}

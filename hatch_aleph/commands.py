@@ -1,6 +1,11 @@
-"""The table of commands: what `--help` and the `aleph` environment list without importing any of them."""
+"""The table of commands, which `--help` and the `aleph` environment list without importing any; how each is typed."""
 
 from __future__ import annotations
+
+import os
+
+# The environment that the collector defines: in it, commands are Hatch's scripts.
+ENVIRONMENT = "aleph"
 
 # name -> (module, attribute, one line of help); the help stands here so that `--help` imports no command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -34,3 +39,25 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "domain": ("domain", "domain", "Attach custom domains, list them, check their DNS records."),
     "runtime-checker": ("runtime_checker", "runtime_checker", "Show what a runtime holds: Python, glibc, Node.js ..."),
 }
+
+
+def typed(command: str, *arguments: str) -> str:
+    """Return a command as it is typed where this runs, for hints: ``typed("plan")`` is `hatch-aleph plan`.
+
+    Args:
+        command: Its name, with options and placeholders if need be; without any, the tool itself.
+        arguments: Values, quoted for a shell.
+
+    Raises:
+        KeyError: There is no such command.
+    """
+    name, _, rest = command.partition(" ")
+    if name not in COMMANDS:
+        raise KeyError(name)
+    under_hatch = os.environ.get("HATCH_ENV_ACTIVE") == ENVIRONMENT
+    words = [f"hatch run {ENVIRONMENT}:{name}" if under_hatch else f"hatch-aleph {name}", *([rest] if rest else [])]
+    if arguments:
+        import shlex
+
+        words += map(shlex.quote, arguments)
+    return f"`{' '.join(words)}`"
