@@ -10,6 +10,7 @@ Standard library only, Python 3.9 or later. Importing the package loads nothing 
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -25,4 +26,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(message)
     from .entrypoint import start  # importing the package must have no effect and cost nothing
 
-    return start(name)
+    return start(name, sys._getframe(1).f_globals.get("__name__", ""))  # noqa: SLF001 - see instruction_reader

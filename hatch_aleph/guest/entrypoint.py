@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .configuration import Configuration, built_with_other_packages, read_configuration
 from .entry import Entry
+from .instruction_reader import complete_reads
 from .interpreter_setup import prepare, reset_logging
 
 if TYPE_CHECKING:
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 _IMPORT_THRESHOLD = 50_000
 
 
-def start(name: str) -> Entry:
+def start(name: str, init: str) -> Entry:
     """Import what the entrypoint names and wrap it; runs once, inside the init's event loop.
+
+    Args:
+        name: The entrypoint.
+        init: Name of the module that asks for it.
 
     Raises:
         AttributeError: When ``name`` is no entrypoint at all.
         LookupError: When it names nothing that can be run.
     """
     configuration = read_configuration()
+    complete_reads(init)  # with the init's own msgpack, before the app's can take its place
     if built_with_other_packages(configuration):
         from .programs import Unavailable  # a rare case
 

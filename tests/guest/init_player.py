@@ -1,11 +1,12 @@
 """Plays the guest's init for one program, in a process of its own: run by any Python, knows nothing of the project.
 
-argv: JSON with code, packages, entrypoint, preload, old. The calling convention is that of the real init: the
+argv: JSON with code, packages, entrypoint, preload, old, msgpack. The calling convention is that of the real init: the
 entry point is imported and started inside one running loop, each request is one call with five keys in its scope,
 the first two messages sent are the answer, and the lifespan app is called again and again until it says "complete".
-``old`` swaps ``sys.stdout`` for a buffer during each call, as the init of 2024 does.
+An instruction is what one ``read`` gives, msgpack or ``halt``, over one TCP connection each. ``old`` swaps
+``sys.stdout`` for a buffer during each call and halts without a limit, as the init of 2024 does.
 
-Speaks pickles with a length before each, over one TCP connection a request; prints "PORT n" once it listens.
+Prints "PORT n" once it listens; ``!tasks`` tells how many tasks and threads there are.
 """
 
 import asyncio
@@ -13,14 +14,16 @@ import contextlib
 import io
 import json
 import logging
-import pickle
-import struct
 import sys
 import traceback
 
 logging.basicConfig(level=logging.DEBUG)
 logger = logging.getLogger(__name__)
 settings = json.loads(sys.argv[1])
+if settings["msgpack"]:  # for interpreters that have none
+    sys.path.append(settings["msgpack"])
+import msgpack  # noqa: E402 - as the init has it
+
 if settings["old"]:
     from contextlib import redirect_stdout
 
@@ -71,40 +74,39 @@ async def main():
         return
 
     async def handle(reader, writer):
-        size = struct.unpack("!I", await reader.readexactly(4))[0]
-        scope = pickle.loads(await reader.readexactly(size))
+        data = await reader.read(1000_1000 if settings["old"] else 10_000_000)
         try:
-            if scope == "halt":
-                await lifespan(app, "shutdown")
-                result = "STOP"
+            if data == b"halt":
+                if settings["old"]:
+                    await lifespan(app, "shutdown")
+                else:
+                    await asyncio.wait_for(lifespan(app, "shutdown"), 10)
+                writer.write(b"STOP\nSTOPZ\n")
                 stopped.set()
-            elif scope == "tasks":
+            elif data == b"!tasks":
                 import threading
 
-                result = len(asyncio.all_tasks()), threading.active_count()
+                writer.write(msgpack.dumps([len(asyncio.all_tasks()), threading.active_count()]))
             else:
-                result = await call(app, scope)
+                writer.write(await instruction(data))
+            await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def instruction(data):
+        scope = msgpack.loads(data, raw=False)["scope"]  # what raises here closes the connection without a word
+        try:
+            result = await call(app, scope)
         except Exception:
             result = {"traceback": traceback.format_exc()}
-        # the real one packs with msgpack: plain types only come out
-        raw = pickle.dumps(plain(result))
-        writer.write(struct.pack("!I", len(raw)) + raw)
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-        writer.close()
+        return msgpack.dumps(result, use_bin_type=True)  # plain types only
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     print("PORT", server.sockets[0].getsockname()[1], flush=True)
     await stopped.wait()
     await asyncio.sleep(0.05)
-
-
-def plain(value):
-    if isinstance(value, dict):
-        return {plain(key): plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    return bytes(value) if isinstance(value, bytes) else value
 
 
 for name in settings["preload"]:

@@ -6,10 +6,8 @@ import contextlib
 import http.client
 import json
 import os
-import pickle
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -17,6 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import msgpack
 from yarl import URL
 
 HERE = Path(__file__).parent
@@ -54,6 +53,15 @@ def lay_out(folder: Path, files: dict[str, str], **settings) -> Path:
     return folder
 
 
+def pure_msgpack(folder: Path) -> Path:
+    """Copy msgpack without what was compiled for this interpreter."""
+    source = Path(msgpack.__file__).parent
+    shutil.copytree(
+        source, folder / "msgpack", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"), dirs_exist_ok=True
+    )
+    return folder
+
+
 class StartError(Exception):
     pass
 
@@ -74,14 +82,16 @@ class Guest:
         old=False,
         python=sys.executable,
         env=None,
+        bare=False,
     ):
         self.packages = packages or code.parent / "no-packages"
         said = {
             "code": str(code),
             "packages": str(self.packages),
-            "entrypoint": f"aleph_entry:{name}",
+            "entrypoint": name if bare else f"aleph_entry:{name}",
             "preload": list(preload),
             "old": old,
+            "msgpack": "" if python == sys.executable else str(pure_msgpack(code.parent / "msgpack-for-all")),
         }
         self.command = [python, "-OO", "-B", str(HERE / "init_player.py"), json.dumps(said)]
         self.env = {
@@ -122,22 +132,29 @@ class Guest:
     def close(self):
         if hasattr(self, "port") and self.process.poll() is None:
             with contextlib.suppress(OSError):  # executables would outlive a killed parent
-                self.ask("halt", 5)
+                self.ask(b"halt", 5)
         self.process.kill()
         self.process.wait()
         if hasattr(self, "reader"):
             self.reader.join()
         self.process.stdout.close()
 
-    def ask(self, message, timeout=20):
+    def ask(self, instruction, timeout=20, pieces=None):
+        """Send ``halt``, ``!tasks`` or a scope, whole or in pieces with pauses between; give what comes back."""
+        raw = instruction if isinstance(instruction, bytes) else msgpack.dumps({"scope": instruction})
         with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
-            raw = pickle.dumps(message)
-            connection.sendall(struct.pack("!I", len(raw)) + raw)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            begin = 0
+            for end in pieces or ():
+                connection.sendall(raw[begin:end])
+                begin = end
+                time.sleep(0.005)
+            connection.sendall(raw[begin:])
             with connection.makefile("rb") as answer:
-                head = answer.read(4)
-                if not head:
-                    raise ConnectionError("the guest closed the connection")
-                return pickle.loads(answer.read(struct.unpack("!I", head)[0]))  # noqa: S301 - from our own process
+                received = answer.read()
+        if not received:
+            raise ConnectionError("the guest closed the connection")
+        return received if instruction == b"halt" else msgpack.loads(received, raw=False)
 
     def get(self, target, method="GET", headers=(), body=b"", timeout=20) -> Answer:
         """Send a request through the host's eyes: path and query percent-decoded by yarl, headers in lower case."""
@@ -168,7 +185,7 @@ class Guest:
 
     def halt(self) -> float:
         begun = time.perf_counter()
-        assert self.ask("halt") == "STOP"
+        assert self.ask(b"halt") == b"STOP\nSTOPZ\n"
         self.process.wait(10)
         self.reader.join()
         return time.perf_counter() - begun

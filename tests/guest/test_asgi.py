@@ -176,7 +176,7 @@ def test_what_never_ends_is_cut_below_the_hosts_limit(guest):
     assert b"1.8 seconds" in never.body
     time.sleep(1.2)
     assert {"gone", "http.disconnect"} <= set(json.loads(guest.get("/log").body))
-    tasks, _ = guest.ask("tasks")
+    tasks, _ = guest.ask(b"!tasks")
     assert tasks <= 4
 
 

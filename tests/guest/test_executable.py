@@ -156,7 +156,7 @@ def test_an_endless_stream_is_cut_and_the_program_learns_it(guest):
     assert answer.body.startswith(b"data: x\n\ndata: x\n\n")
     time.sleep(1.3)
     assert "CLIENT GONE" in guest.log
-    tasks, _ = guest.ask("tasks")
+    tasks, _ = guest.ask(b"!tasks")
     assert tasks <= 6
 
 

@@ -16,8 +16,9 @@ from . import asgi, executable
 if TYPE_CHECKING:
     import socket
 
-# A request reaches the init through one read of its stream, and asyncio reads at most this much at once
-# (`max_size` in asyncio/selector_events.py): what does not fit never arrives.
+INIT_READ = 10_000_000  # bytes that the init asks for in its one read of a request
+# asyncio reads at most this much at once (`max_size` in asyncio/selector_events.py): what does not fit never arrives,
+# unless the adapter, which replaces the reader's `read`, goes on until the request is complete.
 LARGEST_READ = 256 * 1024
 _INIT_VERSION = "2.0.0"
 _TOLD = 500  # bytes of each instruction stand in the guest's log
@@ -125,7 +126,7 @@ class _Server:
 
 async def _read_once(reader: asyncio.StreamReader) -> bytes:
     """Read an instruction as one read of the init would give it at best: whole up to the limit, cut beyond it."""
-    instruction = await reader.read(LARGEST_READ)
+    instruction = await reader.read(INIT_READ)
     while len(instruction) < LARGEST_READ and not _is_whole(instruction):
         more = await reader.read(LARGEST_READ - len(instruction))
         if not more:
