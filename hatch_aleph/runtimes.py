@@ -7,10 +7,9 @@ facts are assumptions: they go into the manifest, and ``hatch-aleph runtime-chec
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-ITEM_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55}")
+from hatch_aleph.itemhash import ITEM_HASH
 
 
 @dataclass(frozen=True)
@@ -108,15 +107,7 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     )
     if python is None or python == base.python:
         return base
-    return Runtime(
-        name=base.name,
-        item_hash=base.item_hash,
-        python=python,
-        glibc=base.glibc,
-        architecture=base.architecture,
-        distribution=base.distribution,
-        preloaded=base.preloaded,
-    )
+    return replace(base, python=python)
 
 
 def suggest(name: str) -> str | None:

@@ -38,7 +38,7 @@ class Payment:
 class PersistentVolume:
     """A writable volume kept by the host that runs the program; a new item hash starts with an empty one."""
 
-    name: str = key("Name of the volume.", default="", required=True)
+    name: str = key("Name of the volume.", default="", required=True, pattern="volume name")
     mount: str = key("Where it is mounted.", default="", required=True, pattern="mount")
     size_mib: int = key("Size in MiB.", default=0, required=True, minimum=1, maximum=2048 * 1024)
 
@@ -96,6 +96,18 @@ class Secrets:
 
 
 @dataclass(frozen=True)
+class PublishSettings:
+    """What publishing needs beside the program's message: a manifest carries it under the same keys."""
+
+    channel: str = key("Channel of the messages.", default=DEFAULT_CHANNEL)
+    payment: Payment = key("How it is paid.", factory=Payment)
+    address: str | None = key("Address that owns and pays, when it is not the account's own.")
+    health: Health = key("What a healthy program answers.", factory=Health)
+    secrets: Secrets = key("What the secret scan may ignore.", factory=Secrets)
+    domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=())
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything ``[tool.aleph]`` can say about a program."""
 
@@ -139,6 +151,16 @@ class Settings:
     domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=())
 
     profile: str | None = None  # set by the loader, not a key
+
+    @property
+    def publishing(self) -> PublishSettings:
+        """The part that publishing needs beside the message."""
+        return PublishSettings(**{item.name: getattr(self, item.name) for item in fields(PublishSettings)})
+
+    @property
+    def is_bare_executable(self) -> bool:
+        """Whether the guest itself starts the command: the adapter is off, and the code is a zip archive."""
+        return self.interface == "executable" and not self.adapter
 
     @property
     def resources(self) -> tuple[int, int]:

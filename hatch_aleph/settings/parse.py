@@ -1,32 +1,51 @@
-"""Turn a TOML table into the settings model, collecting every mistake with its full key."""
+"""Turn a table into the settings model, collecting every mistake as data: where it is, and what is wrong."""
 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from hatch_aleph.runtimes import ITEM_HASH
+from hatch_aleph import itemhash
 
 Model = TypeVar("Model")
+Path = tuple["str | int", ...]
 
 _NAMES = {str: "a string", int: "an integer", float: "a number", bool: "true or false", Mapping: "a table"}
-# Named patterns: (what is expected, test).
-_PATTERNS: dict[str, tuple[str, Any]] = {
-    "item hash": ("an item hash (64 hexadecimal digits or a CID)", ITEM_HASH.fullmatch),
-    "mount": (
-        "an absolute path without `..`, such as /opt/data",
-        lambda text: re.fullmatch(r"/[\w./-]*[\w-]", text) and ".." not in PurePosixPath(text).parts,
-    ),
-    "path": ("a path that begins with /", re.compile(r"/\S*").fullmatch),
-    "python": ("a minor version such as 3.11", re.compile(r"3\.\d{1,2}").fullmatch),
-    "name": ("1 to 128 letters, digits, spaces, `.`, `_`, `-`", re.compile(r"\w[\w .-]{0,127}").fullmatch),
+# Named patterns of strings: what is expected, and the expression that the JSON schema carries too.
+PATTERNS = {
+    "item hash": ("an item hash (64 hexadecimal digits or a CID)", itemhash.PATTERN),
+    "mount": ("an absolute path without `..`, such as /opt/data", r"/[\w./-]{0,254}[\w-]"),
+    "volume name": ("1 to 256 characters without `/`", r"[^/\x00]{1,256}"),
+    "path": ("a path that begins with /", r"/\S*"),
+    "python": ("a minor version such as 3.11", r"3\.\d{1,2}"),
+    "name": ("1 to 128 letters, digits, spaces, `.`, `_`, `-`", r"\w[\w .-]{0,127}"),
 }
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A mistake in a table of settings, for each front end to tell under its own name of the key.
+
+    Attributes:
+        path: Keys and list positions from the table down, as in TOML: ``("volumes", "immutable", 0, "mount")``.
+        text: What is wrong.
+    """
+
+    path: Path
+    text: str
+
+
+def dotted(path: Path) -> str:
+    """Return a path as one writes it: ``volumes.immutable[0].mount``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
 
 
 def toml_name(name: str) -> str:
@@ -43,9 +62,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def parse(
     model: type[Model],
     table: Mapping[str, Any],
-    where: str,
-    problems: list[str],
+    problems: list[Problem],
     *,
+    path: Path = (),
     also: frozenset[str] = frozenset(),
 ) -> Model | None:
     """Build a model from a table.
@@ -53,8 +72,8 @@ def parse(
     Args:
         model: A dataclass of :mod:`hatch_aleph.settings.model`.
         table: What TOML gave.
-        where: Full key of the table, for messages.
-        problems: Receives one line a mistake.
+        problems: Receives every mistake.
+        path: Where the table is.
         also: Keys that are allowed but read elsewhere.
 
     Returns:
@@ -69,81 +88,101 @@ def parse(
             continue
         item = known.get(name)
         if item is None:
-            problems.append(f"{where}.{name}: unknown key{nearest(name, [*known, *also])}")
+            problems.append(Problem((*path, name), f"unknown key{nearest(name, [*known, *also])}"))
             continue
-        values[item.name] = _value(hints[item.name], value, f"{where}.{name}", item, problems)
+        values[item.name] = _value(hints[item.name], value, (*path, name), item, problems)
     problems.extend(
-        f"{where}.{name}: required, but missing"
+        Problem((*path, name), "required, but missing")
         for name, item in known.items()
         if item.metadata.get("required") and name not in table
     )
     return model(**values) if len(problems) == before else None
 
 
-def _value(kind: Any, value: Any, where: str, item: Field[Any], problems: list[str]) -> Any:
+def _value(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[Problem]) -> Any:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         kind = next(option for option in get_args(kind) if option is not type(None))
-        return _value(kind, value, where, item, problems)
+        return _value(kind, value, path, item, problems)
     if origin is Literal:
-        return _choice(get_args(kind), value, where, problems)
+        return _choice(get_args(kind), value, path, problems)
     if is_dataclass(kind):
         if isinstance(value, Mapping):
-            return parse(typing.cast("type[Any]", kind), value, where, problems)
-        return _wrong(where, "a table", value, problems)
+            return parse(typing.cast("type[Any]", kind), value, problems, path=path)
+        return _wrong(path, "a table", value, problems)
     if origin is tuple:
-        return _items(get_args(kind)[0], value, where, item, problems)
+        return _items(get_args(kind)[0], value, path, item, problems)
     if origin is not None and issubclass(origin, Mapping):
-        return _mapping(get_args(kind)[1], value, where, item, problems)
-    return _scalar(kind, value, where, item, problems)
+        return _mapping(get_args(kind)[1], value, path, item, problems)
+    return _scalar(kind, value, path, item, problems)
 
 
-def _wrong(where: str, expected: str, value: Any, problems: list[str]) -> None:
+def _wrong(path: Path, expected: str, value: Any, problems: list[Problem]) -> None:
     shown = repr(value) if len(repr(value)) < 60 else f"{type(value).__name__}"  # noqa: PLR2004 - a line's rest
-    problems.append(f"{where}: expected {expected}, not {shown}")
+    problems.append(Problem(path, f"expected {expected}, not {shown}"))
 
 
-def _choice(choices: tuple[str, ...], value: Any, where: str, problems: list[str]) -> Any:
+def _choice(choices: tuple[str, ...], value: Any, path: Path, problems: list[Problem]) -> Any:
     if value in choices:
         return value
     hint = nearest(value, choices) if isinstance(value, str) else ""
-    problems.append(f"{where}: expected one of {', '.join(choices)}, not {value!r}{hint}")
+    problems.append(Problem(path, f"expected one of {', '.join(choices)}, not {value!r}{hint}"))
     return None
 
 
-def _items(kind: Any, value: Any, where: str, item: Field[Any], problems: list[str]) -> tuple[Any, ...]:
+def _items(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[Problem]) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        _wrong(where, "a list", value, problems)
+        _wrong(path, "a list", value, problems)
         return ()
-    return tuple(_value(kind, each, f"{where}[{number}]", item, problems) for number, each in enumerate(value))
+    return tuple(_value(kind, each, (*path, number), item, problems) for number, each in enumerate(value))
 
 
-def _mapping(kind: Any, value: Any, where: str, item: Field[Any], problems: list[str]) -> Mapping[str, Any]:
+def _mapping(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[Problem]) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        _wrong(where, "a table", value, problems)
+        _wrong(path, "a table", value, problems)
         return {}
     if kind is Any:
         return dict(value)
-    return {name: _value(kind, each, f"{where}.{name}", item, problems) for name, each in value.items()}
+    return {name: _value(kind, each, (*path, name), item, problems) for name, each in value.items()}
 
 
-def _scalar(kind: Any, value: Any, where: str, item: Field[Any], problems: list[str]) -> Any:
+def _scalar(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[Problem]) -> Any:
     accepted = (int, float) if kind is float else (kind,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-        return _wrong(where, _NAMES[kind], value, problems)
+        return _wrong(path, _NAMES[kind], value, problems)
     limits = item.metadata
     if kind in (int, float):
         low, high = limits.get("minimum"), limits.get("maximum")
+        if not math.isfinite(value):  # TOML has `inf` and `nan`
+            return _wrong(path, f"{_NAMES[kind]} that is finite", value, problems)
         if (low is not None and value < low) or (high is not None and value > high):
             reach = f"{low} to {high}" if high is not None else f"at least {low}"
-            return _wrong(where, f"{_NAMES[kind]}, {reach}", value, problems)
-    if kind is str:
-        expected, test = _PATTERNS.get(limits.get("pattern", ""), ("a string that is not empty", bool))
-        if not test(value) and (limits.get("pattern") or limits.get("required")):
-            return _wrong(where, expected, value, problems)
+            return _wrong(path, f"{_NAMES[kind]}, {reach}", value, problems)
+    if kind is str and ("pattern" in limits or limits.get("required")):
+        pattern = limits.get("pattern")
+        expected, expression = PATTERNS.get(pattern, ("a string that is not empty", r"(?s:.+)"))
+        climbs = pattern == "mount" and ".." in PurePosixPath(value).parts
+        if climbs or not re.fullmatch(expression, value):
+            return _wrong(path, expected, value, problems)
     return value
 
 
 def default_of(item: Field[Any]) -> Any:
     """Return the default of a field, or MISSING when it has none."""
     return item.default_factory() if item.default_factory is not MISSING else item.default
+
+
+def to_table(model: Any) -> dict[str, Any]:
+    """Return a model as the table that :func:`parse` reads it from; what is None is absent."""
+    return dict(_table(asdict(model), type(model)))
+
+
+def _table(values: Mapping[str, Any], model: type[Any]) -> Iterable[tuple[str, Any]]:
+    hints = typing.get_type_hints(model)
+    for name, value in values.items():
+        if value is None or name not in hints:
+            continue
+        if is_dataclass(hints[name]):
+            yield toml_name(name), dict(_table(value, typing.cast("type[Any]", hints[name])))
+        else:
+            yield toml_name(name), list(value) if isinstance(value, tuple) else value

@@ -9,16 +9,9 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from hatch_aleph.settings.model import Settings
-from hatch_aleph.settings.parse import default_of, toml_name
+from hatch_aleph.settings.parse import PATTERNS, default_of, toml_name
 
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_PATTERNS = {
-    "item hash": r"^([0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55})$",
-    "mount": r"^/[\w./-]*[\w-]$",
-    "path": r"^/\S*$",
-    "python": r"^3\.\d{1,2}$",
-    "name": r"^\w[\w .-]{0,127}$",
-}
 
 
 def json_schema() -> dict[str, Any]:
@@ -72,8 +65,8 @@ def _type(kind: Any, item: Field[Any]) -> dict[str, Any]:
         inner = get_args(kind)[1]
         return {"type": "object"} if inner is Any else {"type": "object", "additionalProperties": _type(inner, item)}
     limits = {name: item.metadata[name] for name in ("minimum", "maximum") if name in item.metadata}
-    pattern = _PATTERNS.get(item.metadata.get("pattern", ""))
-    return {"type": _JSON_TYPES[kind], **limits, **({"pattern": pattern} if pattern and kind is str else {})}
+    _, pattern = PATTERNS.get(item.metadata.get("pattern", ""), ("", ""))
+    return {"type": _JSON_TYPES[kind], **limits, **({"pattern": f"^({pattern})$"} if pattern and kind is str else {})}
 
 
 def _rows(model: Any, prefix: str) -> list[str]:
