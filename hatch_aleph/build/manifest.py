@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import __version__
 from hatch_aleph.artifact import Distribution, Image, Manifest
-from hatch_aleph.build.packing import ADAPTER
 from hatch_aleph.errors import SettingsError
+from hatch_aleph.itemhash import UNSIGNED
+from hatch_aleph.settings.message import program_content
 from hatch_aleph.settings.parse import toml_name
 
 if TYPE_CHECKING:
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
-    from hatch_aleph.settings import Settings, Volumes
+    from hatch_aleph.settings import Settings
 
-_NO_REF = "0" * 64
+__all__ = ["check_program", "program_content", "write_manifest"]
+
 _FREE_TEXT = 128  # characters; the models limit metadata to more
 
 
@@ -39,7 +40,7 @@ def write_manifest(
         SettingsError: When the network would refuse the content.
     """
     code = next(image for image in images if image.role == "code")
-    program = program_content(settings, runtime, name=settings.name or project.name, encoding=code.encoding)
+    program = program_content(settings, runtime, name=project.name, encoding=code.encoding)
     _validate(program, str(project.root / "pyproject.toml"))
     return Manifest(
         project={"name": project.name, "version": project.version},
@@ -68,52 +69,8 @@ def check_program(project: Project, settings: Settings, runtime: Runtime) -> Non
         SettingsError: When the network would refuse the content.
     """
     encoding = "zip" if settings.interface == "executable" and not settings.adapter else "squashfs"
-    program = program_content(settings, runtime, name=settings.name or project.name, encoding=encoding)
+    program = program_content(settings, runtime, name=project.name, encoding=encoding)
     _validate(program, str(project.root / "pyproject.toml"))
-
-
-def program_content(settings: Settings, runtime: Runtime, *, name: str, encoding: str) -> dict[str, Any]:
-    """Return the content of the PROGRAM message, without the refs, address and time that publishing adds."""
-    vcpus, memory = settings.resources
-    bare_executable = settings.interface == "executable" and not settings.adapter
-    on: dict[str, Any] = {"http": True, "persistent": settings.persistent}
-    if settings.subscriptions:
-        on["message"] = [dict(each) for each in settings.subscriptions]
-    return {
-        "type": "vm-function",
-        "allow_amend": settings.updatable,
-        "code": {
-            "encoding": encoding,
-            "entrypoint": f"{ADAPTER}:{settings.entrypoint}" if settings.adapter else settings.entrypoint,
-            "interface": "binary" if bare_executable else "asgi",
-            "use_latest": True,  # so that an amend of the code is an update in place
-        },
-        "runtime": {"ref": runtime.item_hash, "use_latest": True, "comment": runtime.distribution or runtime.name},
-        "on": on,
-        "environment": {
-            "reproducible": False,
-            "internet": settings.internet,
-            "aleph_api": settings.aleph_api,
-            "shared_cache": False,
-        },
-        # The network takes whole seconds: rounded up, so that nothing is cut earlier than was said.
-        "resources": {"vcpus": vcpus, "memory": memory, "seconds": math.ceil(settings.timeout_seconds)},
-        "variables": dict(settings.variables),
-        "volumes": _volumes(settings.volumes),
-        "metadata": {"name": name},
-        "payment": asdict(settings.payment),
-    }
-
-
-def _volumes(volumes: Volumes) -> list[dict[str, Any]]:
-    return [
-        *({"mount": each.mount, "ref": each.ref, "use_latest": each.use_latest} for each in volumes.immutable),
-        *(
-            {"mount": each.mount, "name": each.name, "size_mib": each.size_mib, "persistence": "host"}
-            for each in volumes.persistent
-        ),
-        *({"mount": each.mount, "size_mib": each.size_mib, "ephemeral": True} for each in volumes.ephemeral),
-    ]
 
 
 def _validate(program: dict[str, Any], where: str) -> None:
@@ -127,7 +84,7 @@ def _validate(program: dict[str, Any], where: str) -> None:
     from aleph_message.models import ProgramContent
     from pydantic import ValidationError
 
-    content = {**program, "code": {**program["code"], "ref": _NO_REF}, "address": "0x0", "time": 0.0}
+    content = {**program, "code": {**program["code"], "ref": UNSIGNED}, "address": "0x0", "time": 0.0}
     try:
         ProgramContent.model_validate(content)
     except ValidationError as error:

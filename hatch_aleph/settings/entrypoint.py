@@ -16,6 +16,7 @@ ADAPTER = "aleph_entry"
 
 # What is meant as an entry point, right or wrong: a command has a blank, a slash or nothing before its first colon.
 _MEANT = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]")
+_EXPECTED = "after the colon, expected an attribute such as `app`, `api.app` or `create_app(True)`"
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -57,11 +58,11 @@ def parse_entrypoint(text: str) -> EntryPoint:
     try:
         read = ast.parse(attribute, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise EntryPointError("expected `module:attribute`, or a call of it with literal arguments") from None
+        raise EntryPointError(_EXPECTED) from None
     call = read if isinstance(read, ast.Call) else None
     path = attribute.partition("(")[0] if call else attribute
     if _dotted(call.func if call else read) != path or read.end_col_offset != len(attribute.encode()):
-        raise EntryPointError("after the colon, expected an attribute such as `app`, `api.app` or `create_app(True)`")
+        raise EntryPointError(_EXPECTED)
     if call is None:
         return EntryPoint(module, path)
     return EntryPoint(

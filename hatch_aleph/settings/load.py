@@ -31,7 +31,11 @@ _PRUNINGS = ("tests", "typing")
 
 
 def load_settings(
-    table: Mapping[str, Any] | None, profile: str | None = None, *, file: str = "pyproject.toml"
+    table: Mapping[str, Any] | None,
+    profile: str | None = None,
+    *,
+    file: str = "pyproject.toml",
+    packages: bool = True,
 ) -> Settings:
     """Validate ``[tool.aleph]`` of a project and lay a profile over it.
 
@@ -39,6 +43,7 @@ def load_settings(
         table: The content of ``[tool.aleph]``, or None when the file has none.
         profile: Name of the profile; None for the common settings alone.
         file: Where the table stands, for messages.
+        packages: Whether a build makes a packages image; without one its mount is free for another volume.
 
     Raises:
         SettingsError: With all mistakes at once, one a line.
@@ -49,7 +54,7 @@ def load_settings(
             where=file,
             hint='Add:\n\n[tool.aleph]\nentrypoint = "my_package.main:app"',
         )
-    settings, problems = read_settings(table, profile)
+    settings, problems = read_settings(table, profile, packages=packages)
     if settings is None:
         raise SettingsError(mistakes(problems, "in [tool.aleph]", _in_toml), where=file)
     return settings

@@ -158,8 +158,8 @@ def _scalar(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[
         if (low is not None and value < low) or (high is not None and value > high):
             reach = f"{low} to {high}" if high is not None else f"at least {low}"
             return _wrong(path, f"{_NAMES[kind]}, {reach}", value, problems)
-    if kind is str and ("pattern" in limits or limits.get("required")):
-        pattern = limits.get("pattern")
+    if isinstance(value, str) and ("pattern" in limits or limits.get("required")):
+        pattern = limits.get("pattern", "")
         expected, expression = PATTERNS.get(pattern, ("a string that is not empty", r"(?s:.+)"))
         climbs = pattern == "mount" and ".." in PurePosixPath(value).parts
         if climbs or not re.fullmatch(expression, value):
