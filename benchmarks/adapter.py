@@ -19,13 +19,13 @@ import tempfile
 from pathlib import Path
 
 from hatch_aleph.build import build_artifact
-from hatch_aleph.local.host import Machine, ProgramSpec, built, libraries, place_here
-from hatch_aleph.local.host.images import unpacked
+from hatch_aleph.local.host import Machine, ProgramSpec, built, cached_folders, place_here
+from hatch_aleph.local.host.cached_folders import unpacked
 from hatch_aleph.project import load_project
 
 # What the runtime has loaded already comes in the same versions: a different one is imported again, 3 ms here, which
 # the app has asked for and would not get without the adapter.
-SHARED = [each for each in libraries.REQUIREMENTS if each.startswith(("typing-extensions", "idna"))]
+SHARED = [each for each in cached_folders.REQUIREMENTS if each.startswith(("typing-extensions", "idna"))]
 PROJECT = """
 [project]
 name = "cost"

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 def show_imports(shared: Common, artifact: Artifact, rows: int | None) -> None:
     """Import the entry point in the local guest and tell which packages and modules took how long."""
     from hatch_aleph.files import cache_folder
-    from hatch_aleph.local.host import built, measure_imports, place_here
-    from hatch_aleph.local.host.measure import by_package
+    from hatch_aleph.local.host import built, by_package, measure_imports, place_here
 
     spec = asyncio.run(built(artifact))
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-imports-") as volumes:

@@ -96,8 +96,7 @@ def run(shared: Common, *, item_hash: str, port: int, python: Path | None, insid
     import aiohttp
 
     from hatch_aleph.files import cache_folder
-    from hatch_aleph.local.host import published
-    from hatch_aleph.local.host.source import Source
+    from hatch_aleph.local.host import Source, published
 
     async def spec() -> ProgramSpec:
         async with aiohttp.ClientSession() as session:
@@ -109,8 +108,7 @@ def run(shared: Common, *, item_hash: str, port: int, python: Path | None, insid
 
 def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed: Any, volumes: Path) -> None:
     from hatch_aleph.files import cache_folder
-    from hatch_aleph.local.host import place_here, serve_images
-    from hatch_aleph.local.host.guest_api import GuestApi
+    from hatch_aleph.local.host import GuestApi, place_here, serve_images
 
     async def main() -> None:
         program = await spec()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,30 +25,26 @@ async def serve_network(
         port: Port; 0 takes a free one.
         source: URL of another node whose programs the host runs; none of our own is started then.
         cache: Where unpacked images are kept; the tool's own cache by default.
-        notice: Told what a developer should know, a line each.
-        ready: Told the URL once requests are answered.
+        notice: Gets one line for what a developer should know.
+        ready: Gets the URL once requests are answered.
 
     Raises:
-        OSError: When the port is taken or the folder cannot be written.
+        OSError: The port is taken or the folder cannot be written.
     """
     from aiohttp import web
 
     from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import Host
-    from hatch_aleph.local.node import Node
+    from hatch_aleph.local.node import Node, application_of, serve_application
 
-    application = web.Application() if source else Node(folder / "node").application()
+    application = web.Application() if source else application_of(Node(folder / "node"))
     host = Host(
         source or "", folder / "host", cache or cache_folder() / "host", notice=notice, schedules=source is None
     )
     host.attach(application)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    def opened(url: str) -> None:
         host.node_url = source or url
         ready(url)
-        await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()
+
+    await serve_application(application, port, opened)

@@ -35,11 +35,11 @@ class RunningNode:
     async def _serve(self, folder: Path, options: dict[str, Any], ready: threading.Event) -> None:
         from aiohttp import web
 
-        from hatch_aleph.local.node import Node
+        from hatch_aleph.local.node import Node, application_of
 
         node = Node(folder, **options)
         self._node = node
-        runner = web.AppRunner(node.application(), access_log=None)
+        runner = web.AppRunner(application_of(node), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -61,8 +61,8 @@ class RunningNode:
         return asyncio.run_coroutine_threadsafe(do(), self._loop).result(30)
 
     def sql(self, statement: str, *values: Any) -> Any:
-        """Change the node's books by hand."""
-        return self.inside(lambda node: node.books.database.run(statement, *values))
+        """Change the node's state by hand."""
+        return self.inside(lambda node: node.state.database.run(statement, *values))
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=20) as answer:

@@ -37,7 +37,7 @@ def spend_all(rig: Rig) -> None:
 
 def let_pass(node: RunningNode, seconds: float) -> None:
     _passed[0] += seconds
-    node.inside(lambda node: node.keep_house())
+    node.inside(lambda node: node.run_maintenance())
 
 
 def listed(rig: Rig, capsys: pytest.CaptureFixture[str]) -> str:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import interpreters, isolation
-from hatch_aleph.local.host.places import Place
+from hatch_aleph.local.host.places import Place, find_python, probe
 from hatch_aleph.squashfs import scan, write_image
 from tests.guest.rig import APPS, Guest, lay_out
 
@@ -42,7 +41,7 @@ def probes(tmp_path_factory):
 @pytest.fixture(scope="session")
 def python311():
     try:
-        return interpreters.find("3.11")
+        return find_python("3.11")
     except GuestError as error:
         pytest.skip(str(error))
 
@@ -50,7 +49,7 @@ def python311():
 @pytest.fixture(scope="session")
 def place(python311, tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
-    return Place(python311, folder / "cache", folder / "volumes", isolation.probe())
+    return Place(python311, folder / "cache", folder / "volumes", probe())
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,9 @@ def test_it_tells_what_the_runtime_holds_and_leaves_nothing_behind(network, sess
         "import json, os, platform; print(json.dumps([platform.python_version(), os.confstr('CS_GNU_LIBC_VERSION')]))",
     ]
     # The local host runs the runtime's Python as it is on this machine: that Python is asked directly.
-    from hatch_aleph.local.host import interpreters
+    from hatch_aleph.local.host.places import find_python
 
-    python = interpreters.find("3.11")
+    python = find_python("3.11")
     version, glibc = json.loads(subprocess.run([python, *asked], check=True, capture_output=True, text=True).stdout)
     assert checked.facts["python"] == version
     assert f"glibc {checked.facts['glibc']}" == glibc

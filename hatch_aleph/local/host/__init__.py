@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, VolumeSpec
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.host.contents import built, published
     from hatch_aleph.local.host.failures import CrashedError, StartError
+    from hatch_aleph.local.host.guest_api import GuestApi
     from hatch_aleph.local.host.host import Host
+    from hatch_aleph.local.host.import_costs import ImportCost, by_package, measure_imports
     from hatch_aleph.local.host.machine import Machine
-    from hatch_aleph.local.host.measure import ImportCost, measure_imports
     from hatch_aleph.local.host.places import is_runtimes_platform, place_here
-    from hatch_aleph.local.host.serve import Observer, ProgramServer, serve_images, smoke
+    from hatch_aleph.local.host.program_server import Observer, ProgramServer, serve_images, smoke
+    from hatch_aleph.local.host.program_specs import built, published
+    from hatch_aleph.local.host.source import Source
 
 __all__ = [
     "Answer",
     "CrashedError",
+    "GuestApi",
     "Host",
     "ImportCost",
     "Limits",
@@ -29,9 +32,11 @@ __all__ = [
     "Observer",
     "ProgramServer",
     "ProgramSpec",
+    "Source",
     "StartError",
     "VolumeSpec",
     "built",
+    "by_package",
     "is_runtimes_platform",
     "measure_imports",
     "place_here",
@@ -43,19 +48,22 @@ __all__ = [
 # Loaded when first asked for: the web server and the codec of the wire are not in the base install.
 _LAZY = {
     "CrashedError": "failures",
+    "GuestApi": "guest_api",
     "Host": "host",
-    "ImportCost": "measure",
+    "ImportCost": "import_costs",
     "Machine": "machine",
-    "Observer": "serve",
-    "ProgramServer": "serve",
+    "Observer": "program_server",
+    "ProgramServer": "program_server",
+    "Source": "source",
     "StartError": "failures",
-    "built": "contents",
+    "built": "program_specs",
+    "by_package": "import_costs",
     "is_runtimes_platform": "places",
-    "measure_imports": "measure",
+    "measure_imports": "import_costs",
     "place_here": "places",
-    "published": "contents",
-    "serve_images": "serve",
-    "smoke": "serve",
+    "published": "program_specs",
+    "serve_images": "program_server",
+    "smoke": "program_server",
 }
 
 

@@ -14,18 +14,18 @@ import aiohttp
 from aiohttp import web
 
 from hatch_aleph.errors import HatchAlephError, NetworkError
-from hatch_aleph.local.host import answers, interpreters, isolation
-from hatch_aleph.local.host.contents import published
+from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host.failures import ArchiveTooLargeError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi
+from hatch_aleph.local.host.host_views import HostViews
 from hatch_aleph.local.host.image_machine import machine_for
-from hatch_aleph.local.host.keeper import Keeper
-from hatch_aleph.local.host.places import Place
+from hatch_aleph.local.host.message_feed import MessageFeed
+from hatch_aleph.local.host.places import Isolation, Place, find_python, probe
 from hatch_aleph.local.host.pool import Pool
+from hatch_aleph.local.host.program_specs import published
+from hatch_aleph.local.host.reconciler import Reconciler
 from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, base16_of
-from hatch_aleph.local.host.status import StatusPages
-from hatch_aleph.local.host.watch import Watch
 from hatch_aleph.local.host.web import answer_request, response_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Host:
         python: Interpreter for the programs, when not to be looked for.
         limits: The host's times and sizes.
         notice: Gets one line for what a developer should know.
-        walls: What isolation to use, when not the best that works here.
+        isolation: What stands between the machine and programs, when not the best that works here.
         domain: Domain under which programs answer by host name.
         schedules: Start the node's persistent programs here, and take up its subscribed ones: for a node of this
             machine.
@@ -66,18 +66,19 @@ class Host:
         python: Path | None = None,
         limits: Limits | None = None,
         notice: Notice | None = None,
-        walls: isolation.Isolation | None = None,
+        isolation: Isolation | None = None,
         domain: str = "localhost",
         schedules: bool = False,
         runtime_images: bool = False,
     ) -> None:
         self.node_url = node_url
-        self._volumes = folder / "volumes"
-        self._cache = cache
+        # Mounted from another folder: a relative path would lead elsewhere there.
+        self._volumes = folder.resolve() / "volumes"
+        self._cache = cache.resolve()
         self._python = python
         self._limits = limits or Limits()
         self._notice = notice or (lambda _line: None)
-        self._walls = walls
+        self._isolation = isolation
         self._domain = domain
         self._session: aiohttp.ClientSession | None = None
         self._source: Source | None = None
@@ -85,15 +86,15 @@ class Host:
         self._runtime_images = runtime_images
         self._following: list[asyncio.Task[None]] = []
         self._guest_api = GuestApi(lambda: self.node_url)
-        self.watch: Watch | None = None
+        self.feed: MessageFeed | None = None
         self.pool = Pool(self._fetch, self._build, self._limits)
 
     def attach(self, app: web.Application) -> None:
         """Add the host's routes and its host names to an application, and start and close with it."""
-        pages = StatusPages(self.pool)
+        views = HostViews(self.pool)
         app.middlewares.append(self._by_host_name())  # type: ignore[arg-type]  # its protocol wants one name
         app.router.add_route("*", "/vm/{ref}{suffix:.*}", self._by_path)
-        pages.attach(app)
+        views.attach(app)
         app.on_startup.append(self._on_startup)
         app.on_shutdown.append(self._on_shutdown)
         app.on_cleanup.append(self._on_cleanup)
@@ -116,22 +117,22 @@ class Host:
             self._following = [asyncio.create_task(self._follow(self._session), name="host follows node")]
 
     async def _follow(self, session: aiohttp.ClientSession) -> None:
-        keeper = Keeper(self.pool, self._get_source(), self.ready, self._notice, schedules=self._schedules)
-        self.watch = Watch(lambda: self.node_url, session, keeper.heed)
-        checks = asyncio.create_task(keeper.check_regularly(self._limits.status_check))
-        load = asyncio.create_task(self._load(keeper, self.watch))
+        reconciler = Reconciler(self.pool, self._get_source(), self.ready, self._notice, schedules=self._schedules)
+        self.feed = MessageFeed(lambda: self.node_url, session, reconciler.on_message)
+        checks = asyncio.create_task(reconciler.check_regularly(self._limits.status_check))
+        load = asyncio.create_task(self._load(reconciler, self.feed))
         try:
-            await self.watch.run()
+            await self.feed.run()
         finally:
             checks.cancel()
             load.cancel()
             await asyncio.gather(checks, load, return_exceptions=True)
-            await keeper.close()
+            await reconciler.close()
 
-    async def _load(self, keeper: Keeper, watch: Watch) -> None:
+    async def _load(self, reconciler: Reconciler, feed: MessageFeed) -> None:
         """Take up what the node knew before, as soon as it answers."""
-        await watch.connected.wait()
-        await keeper.load()
+        await feed.connected.wait()
+        await reconciler.load()
 
     async def _stop_following(self) -> None:
         for task in self._following:
@@ -204,6 +205,6 @@ class Host:
         return await published(self._get_source(), item_hash, runtime_image=self._runtime_images)
 
     def _build(self, spec: ProgramSpec) -> Machine:
-        walls = self._walls if self._walls is not None else isolation.probe()
-        place = Place(interpreters.find(spec.python, self._python), self._cache, self._volumes, walls)
+        isolation = self._isolation if self._isolation is not None else probe()
+        place = Place(find_python(spec.python, self._python), self._cache, self._volumes, isolation)
         return machine_for(spec, place, limits=self._limits, guest_api=self._guest_api)

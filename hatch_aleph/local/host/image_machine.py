@@ -16,10 +16,10 @@ import msgpack
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.files import atomic_path
-from hatch_aleph.local.host.isolation import INSIDE
+from hatch_aleph.local.host.boot_plan import mounts_of
 from hatch_aleph.local.host.launch import Launched, launch
 from hatch_aleph.local.host.machine import Machine
-from hatch_aleph.local.host.volumes import mounts_of
+from hatch_aleph.local.host.places import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,21 +9,23 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hatch_aleph.local.host import leftovers
 from hatch_aleph.local.host.aleph_host_inside import LIBRARIES_ROOT
-from hatch_aleph.local.host.isolation import INSIDE
+from hatch_aleph.local.host.boot_plan import boot_plan
 from hatch_aleph.local.host.memory import MemoryGroup
-from hatch_aleph.local.host.places import Place
-from hatch_aleph.local.host.plan import boot_plan
+from hatch_aleph.local.host.places import INSIDE, Place
 from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
-_START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.boot import main; main({plan!r}, {fd})"
+_START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.startup import main; main({plan!r}, {fd})"
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PREFIX = "hatch-aleph-vm-"
+_OWNER = "owner"
 
 
 PlanOf = Callable[[ProgramSpec, Place, Limits, Path], dict[str, Any]]
@@ -65,7 +67,7 @@ async def launch(
     Raises:
         GuestError: The program's volumes or images cannot be used here.
     """
-    folder = leftovers.new_folder()
+    folder = _new_folder()
     memory = MemoryGroup.create(folder.name, spec.memory)
     try:
         plan = await asyncio.to_thread(plan_of or boot_plan, spec, place, limits, folder)
@@ -136,3 +138,38 @@ def _terminal() -> tuple[int, int]:
     termios.tcsetattr(screen, termios.TCSANOW, attributes)
     os.set_blocking(terminal, False)
     return terminal, screen
+
+
+def _new_folder() -> Path:
+    """Return a new folder for one machine, marked as this process's, after clearing those of processes that ended."""
+    _sweep_once()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    (folder / _OWNER).write_text(str(os.getpid()))
+    return folder
+
+
+@cache
+def _sweep_once() -> None:
+    sweep_stale_machines(Path(tempfile.gettempdir()))
+
+
+def sweep_stale_machines(parent: Path) -> None:
+    """Remove the machines' folders and control groups whose host is gone; the kernel has ended the machines with it."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        try:
+            owner = int((folder / _OWNER).read_text())
+        except (OSError, ValueError):
+            continue  # of another user, or being made just now
+        if not _lives(owner):
+            MemoryGroup.named(folder.name).remove()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import answers, scopes
-from hatch_aleph.local.host.configuration import configuration_of
+from hatch_aleph.local.host import host_answers as answers
+from hatch_aleph.local.host import wire
 from hatch_aleph.local.host.console import Console
 from hatch_aleph.local.host.failures import CrashedError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi, ProgramApi
@@ -119,7 +119,7 @@ class Machine:
         return dict(msgpack.loads(reply, raw=False))
 
     def _configuration(self) -> dict[str, Any]:
-        return configuration_of(self.spec, self.limits.archive_bytes)
+        return wire.configuration_of(self.spec, self.limits.archive_bytes)
 
     async def request(
         self, method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -130,12 +130,12 @@ class Machine:
         """
         if len(body) > self.limits.body_bytes:
             return answers.too_large(self.limits.body_bytes, len(body))
-        return await self.answer(scopes.of_target(method, target, answers.header_lines(headers), body))
+        return await self.answer(wire.of_target(method, target, answers.header_lines(headers), body))
 
     async def event(self, message: str) -> Any:
         """Run the program on a subscribed message (its JSON); returns what it sent, or a text that says what failed."""
         try:
-            raw = await self.run(scopes.of_event(message))
+            raw = await self.run(wire.of_event(message))
         except (asyncio.TimeoutError, CrashedError) as error:
             return f"{type(error).__name__}: {error}"
         result = msgpack.loads(raw, raw=False) if raw else {"traceback": "the machine did not answer"}

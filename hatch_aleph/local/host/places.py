@@ -1,19 +1,49 @@
-"""Where programs run on this machine, and what a developer should know about it."""
+"""Where programs run on this machine: interpreter, isolation, and what differs from the guest."""
 
 from __future__ import annotations
 
+import json
+import os
 import platform
+import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph import runtimes
+from hatch_aleph import interpreters, runtimes
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import interpreters, isolation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+INSIDE = Path(__file__).parent
+_TRY = """
+import sys, json
+sys.path.insert(0, {parent!r})
+from aleph_host_inside import sandbox
+sandbox.enter(json.loads({plan!r}))
+"""
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """What this machine allows between it and a program.
+
+    Attributes:
+        sandbox: Mount, process and host name namespaces: real paths, processes that end with the machine.
+        user: The namespaces need a user namespace, as this process is not root.
+        kernel_images: The kernel mounts squashfs images, so that none needs unpacking.
+    """
+
+    sandbox: bool
+    user: bool = False
+    kernel_images: bool = False
+
+
+NO_ISOLATION = Isolation(sandbox=False)
 
 
 @dataclass(frozen=True)
@@ -24,14 +54,14 @@ class Place:
         python: Interpreter of the runtime's minor version.
         cache: Folder for what can be made again: unpacked images, preloaded modules.
         volumes: Folder of persistent volumes.
-        isolation: The walls that this machine allows.
+        isolation: What this machine allows between it and a program.
         foreign: Compiled modules for the runtime do not load here.
     """
 
     python: Path
     cache: Path
     volumes: Path
-    isolation: isolation.Isolation
+    isolation: Isolation
     foreign: bool = False
 
 
@@ -41,35 +71,95 @@ def place_here(
     cache: Path,
     volumes: Path,
     python: Path | None = None,
-    walls: isolation.Isolation | None = None,
+    isolation: Isolation | None = None,
     notice: Callable[[str], None] = lambda _line: None,
 ) -> Place:
-    """Return where programs of a Python minor version run on this machine, telling what differs from the guest.
+    """Return where programs of a Python minor version run on this machine, and report what differs from the guest.
 
     Raises:
         GuestError: There is no such interpreter, or no way to run programs here.
     """
     if sys.platform == "win32":
         raise GuestError(
-            "programs cannot be run on Windows itself",
+            "Programs do not run on Windows itself.",
             where="local host",
-            hint="Use the Windows subsystem for Linux",
+            hint="Use the Windows Subsystem for Linux.",
         )
-    found = walls if walls is not None else isolation.probe()
-    if not found.walls:
+    found = isolation if isolation is not None else probe()
+    if not found.sandbox:
         notice(
-            "no namespaces here: the program sees this machine's files, and its images lie in the cache instead of "
-            "/opt/code and /opt/packages"
+            "No namespaces here: the program sees this machine's files, and its images lie in the cache instead of "
+            "/opt/code and /opt/packages."
         )
     foreign = not is_runtimes_platform()
     if foreign:
         notice(
-            f"this is not the runtime's platform: the same distributions are installed for {sys.platform} on "
-            f"{platform.machine()}, and what they do may differ"
+            f"This is not the runtime's platform: the same distributions are installed for {sys.platform} on "
+            f"{platform.machine()}, and what they do may differ."
         )
-    return Place(interpreters.find(version, python), cache, volumes, found, foreign)
+    return Place(find_python(version, python), cache.resolve(), volumes.resolve(), found, foreign)
 
 
 def is_runtimes_platform(runtime: runtimes.Runtime = runtimes.DEFAULT) -> bool:
     """Tell whether compiled modules for the runtime load on this machine."""
     return sys.platform.startswith("linux") and platform.machine() == runtime.architecture
+
+
+@cache
+def find_python(version: str, chosen: Path | None = None) -> Path:
+    """Return an interpreter of a minor version such as "3.11".
+
+    Args:
+        version: The runtime's minor version.
+        chosen: An interpreter the user named; no other is looked for.
+
+    Raises:
+        GuestError: None was found, or the chosen one is of another version.
+    """
+    found = interpreters.ask(chosen) if chosen else interpreters.find(version)
+    if found is None and not chosen and interpreters.bring(version) is None:
+        found = interpreters.find(version)
+    if found is None or found.version.rpartition(".")[0] != version:
+        wrong = f"{chosen} is not a CPython {version}" if chosen else f"No CPython {version} was found"
+        raise GuestError(
+            f"{wrong}, which is what the runtime runs.",
+            where="local host",
+            hint=f"Get one with `uv python install {version}`, or name one with --python.",
+        )
+    return _base_of(found.path)
+
+
+def _base_of(path: Path) -> Path:
+    """Return the interpreter's own path.
+
+    What PATH has may be a version manager's slow script, or belong to a virtual environment in a folder that is not
+    visible in the sandbox.
+    """
+    command = [str(path), "-I", "-S", "-c", "import sys; print(getattr(sys, '_base_executable', sys.executable))"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else path
+
+
+@cache
+def probe() -> Isolation:
+    """Try the namespaces with this interpreter and return what works."""
+    if not sys.platform.startswith("linux"):
+        return NO_ISOLATION
+    root = os.geteuid() == 0
+    if not _works(user=not root):
+        return NO_ISOLATION
+    return Isolation(sandbox=True, user=not root, kernel_images=root and _kernel_reads_images())
+
+
+def _works(*, user: bool) -> bool:
+    with tempfile.TemporaryDirectory(prefix="aleph-") as staging:
+        plan = {"user": user, "net": True, "hostname": "probe", "staging": staging, "fresh": ["/tmp"]}  # noqa: S108 - in the namespace
+        plan["mounts"] = [{"at": "/opt/code", "source": str(INSIDE), "kind": "folder", "read_only": True}]
+        source = _TRY.format(parent=str(INSIDE), plan=json.dumps(plan))
+        done = subprocess.run([sys.executable, "-I", "-S", "-c", source], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _kernel_reads_images() -> bool:
+    known = "squashfs" in Path("/proc/filesystems").read_text()
+    return known and Path("/dev/loop-control").exists()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from multidict import CIMultiDict
 
-from hatch_aleph.local.host import answers, scopes
+from hatch_aleph.local.host import host_answers as answers
+from hatch_aleph.local.host import wire
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.machine import Machine
@@ -47,7 +48,7 @@ async def answer_request(machine: Machine, path: str, request: web.Request) -> A
         return answers.too_large(limit, error.size)
     except (ConnectionResetError, web.RequestPayloadError):
         return answers.failure(400, "The client went away or sent no HTTP")  # as good as nobody reads it
-    scope = scopes.of_request(request.method, path, request.query_string, request.raw_headers, body)
+    scope = wire.of_request(request.method, path, request.query_string, request.raw_headers, body)
     return await machine.answer(scope)
 
 

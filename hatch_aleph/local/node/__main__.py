@@ -8,7 +8,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from hatch_aleph.local.node import serve_node
+from hatch_aleph.local.node import Node, application_of, serve_application
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         sys.stdout.flush()
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve_node(options.folder, options.port, on_ready=say))
+        asyncio.run(serve_application(application_of(Node(options.folder)), options.port, say))
 
 
 if __name__ == "__main__":

@@ -15,15 +15,15 @@ from aleph_message.models import InstanceContent, ProgramContent, StoreContent
 from aleph_message.models.execution.volume import ImmutableVolume
 
 from hatch_aleph.local.node.limits import MIB, MIN_STORE_MIB
+from hatch_aleph.local.node.machine_files import FileRef
 from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING, Product, Rate
-from hatch_aleph.local.node.volumes import FileRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hatch_aleph.local.node.aggregates import Aggregates
-    from hatch_aleph.local.node.library import Library
-    from hatch_aleph.local.node.volumes import Machine
+    from hatch_aleph.local.node.file_pins import FilePins
+    from hatch_aleph.local.node.machine_files import Machine
 
 _UNIT = Decimal(1) / 10**18
 _MIN_CREDIT = Decimal(1) / 3600  # no part of a machine or file costs less than one credit an hour
@@ -78,8 +78,8 @@ class Pricer:
     ``data``, ``volumes/<index>`` or ``file``.
     """
 
-    def __init__(self, library: Library, aggregates: Aggregates) -> None:
-        self._library = library
+    def __init__(self, pins: FilePins, aggregates: Aggregates) -> None:
+        self._pins = pins
         self._aggregates = aggregates
 
     def costs(self, content: Any, item_hash: str, estimates: dict[str, float] | None = None) -> list[Cost]:
@@ -100,7 +100,7 @@ class Pricer:
         """Tell a STORE's size in MiB; None while the node lacks the file."""
         if estimates and estimates.get("file"):
             return Decimal(estimates["file"])
-        size = self._library.size(content.item_hash)
+        size = self._pins.size(content.item_hash)
         return None if size is None else Decimal(size / MIB)
 
     def _file(self, content: StoreContent, item_hash: str, product: Product, estimates: dict[str, float]) -> list[Cost]:
@@ -157,15 +157,15 @@ class Pricer:
 
     def _file_disk(self, kind: str, name: str, needed: FileRef, estimate: float | None) -> Iterator[_Part]:
         """A file of unknown size costs nothing, as on the network."""
-        found = self._library.file_of(needed)
+        found = self._pins.file_of(needed)
         if estimate:
             yield _Part(kind, name, needed.ref, Decimal(estimate), self._pinned_mib(needed.ref) or float(estimate))
         elif found is not None:
             yield _Part(kind, name, needed.ref, Decimal(found[1] / MIB), self._pinned_mib(needed.ref))
 
     def _pinned_mib(self, item_hash: str) -> float | None:
-        pin = self._library.message_pin(item_hash)
-        size = None if pin is None else self._library.size(pin["file_hash"])
+        pin = self._pins.message_pin(item_hash)
+        size = None if pin is None else self._pins.size(pin["file_hash"])
         return None if size is None else float(Decimal(size) / MIB)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatch_aleph.local.node.processing import Attempt
+    from hatch_aleph.local.node.processor import Attempt
 
 _BACKLOG = 1000
 

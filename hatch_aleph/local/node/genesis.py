@@ -10,13 +10,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.local.node.ledger import Ledger
-from hatch_aleph.local.node.messages import Message, check_content
+from hatch_aleph.local.node.message import Message, check_content
 from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING
 from hatch_aleph.local.node.times import to_micros
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.rules import Books
+    from hatch_aleph.local.node.rules import NodeState
 
 _STARTED = 1_700_000_000.0
 
@@ -63,20 +62,19 @@ def aggregates() -> dict[str, dict[str, Any]]:
     }
 
 
-def publish(books: Books) -> None:
+def publish(state: NodeState) -> None:
     """Write down what is missing of it; what somebody published since is left alone."""
-    with books.database.transaction():
+    with state.database.transaction():
         for key, content in aggregates().items():
             element = hashlib.sha256(f"genesis {key}".encode()).hexdigest()
-            if element not in books.aggregates.elements(NETWORK_OWNER, key):
-                books.aggregates.add(element, NETWORK_OWNER, key, content, to_micros(_STARTED))
-        ledger = Ledger(books.database)
+            if element not in state.aggregates.elements(NETWORK_OWNER, key):
+                state.aggregates.add(element, NETWORK_OWNER, key, content, to_micros(_STARTED))
         for id_, _, item_hash in RUNTIMES:
-            if ledger.status(item_hash) is None:
-                _publish_runtime(books, ledger, id_, item_hash)
+            if state.ledger.status(item_hash) is None:
+                _publish_runtime(state, id_, item_hash)
 
 
-def _publish_runtime(books: Books, ledger: Ledger, id_: str, item_hash: str) -> None:
+def _publish_runtime(state: NodeState, id_: str, item_hash: str) -> None:
     # The content's hash is not the message's, as nobody outside the network has the signed text; the file's hash is
     # a stand-in too, and the size is that of no bytes, so a runtime costs nothing here.
     file_hash = hashlib.sha256(f"runtime {id_}".encode()).hexdigest()
@@ -94,6 +92,6 @@ def _publish_runtime(books: Books, ledger: Ledger, id_: str, item_hash: str) -> 
         content=content,
         parsed=check_content("STORE", content),
     )
-    ledger.add_processed(message, len(json.dumps(content)), message.time)
-    books.library.add_file(file_hash, 0, message.time, present=False)
-    books.library.pin_message(item_hash, file_hash, NETWORK_OWNER, None, message.time)
+    state.ledger.add_processed(message, len(json.dumps(content)), message.time)
+    state.pins.add_file(file_hash, 0, message.time, present=False)
+    state.pins.pin_message(item_hash, file_hash, NETWORK_OWNER, None, message.time)

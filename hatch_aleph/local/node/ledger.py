@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.local.node.costs import payment_type
-from hatch_aleph.local.node.messages import CONTENT_MODELS, Message
+from hatch_aleph.local.node.message import CONTENT_MODELS, Message
 
 if TYPE_CHECKING:
     import sqlite3
@@ -126,6 +126,40 @@ class Ledger:
             error_code=int(reason.code),
             details=json.dumps(reason.details) if reason.details is not None else None,
         )
+
+    def end(
+        self,
+        row: sqlite3.Row,
+        status: Literal["forgotten", "removed"],
+        *,
+        size: int | None,
+        ended_at: int,
+        forgotten_by: str | None = None,
+    ) -> None:
+        """Keep the envelope of a live message under its last status, and delete the message itself.
+
+        Args:
+            row: Of the table ``messages``.
+            status: What it ends as.
+            size: Bytes of the file that it stored, if any.
+            ended_at: Microseconds since 1970.
+            forgotten_by: Item hashes of FORGET messages, as JSON.
+        """
+        item_hash = row["item_hash"]
+        kept = ("item_hash", "type", "chain", "sender", "signature", "item_type", "time", "channel", "owner")
+        self._db.insert(
+            "ended",
+            **{name: row[name] for name in kept},
+            status=status,
+            payment_type=row["payment_type"] or "hold",
+            size=size,
+            ended_at=ended_at,
+            forgotten_by=forgotten_by,
+        )
+        self._db.run("UPDATE statuses SET status = ? WHERE item_hash = ?", status, item_hash)
+        for table in ("messages", "tags", "costs", "machines", "machine_refs"):
+            self._db.run(f"DELETE FROM {table} WHERE item_hash = ?", item_hash)  # noqa: S608 - our own names
+        self._db.run("DELETE FROM facts WHERE name = ?", f"removing:{item_hash}")
 
     def _clear(self, item_hash: str) -> None:
         self._db.run("DELETE FROM pending WHERE item_hash = ?", item_hash)

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.messages import Message
+    from hatch_aleph.local.node.message import Message
 
 # fmt: off
 EVM_CHAINS = frozenset({

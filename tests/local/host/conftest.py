@@ -16,8 +16,8 @@ import pytest
 from aiohttp import web
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import Host, Limits, Machine, ProgramSpec, interpreters, isolation
-from hatch_aleph.local.host.places import Place
+from hatch_aleph.local.host import Host, Limits, Machine, ProgramSpec
+from hatch_aleph.local.host.places import NO_ISOLATION, Isolation, Place, find_python, probe
 from hatch_aleph.squashfs import scan, write_image
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def host_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def python311():
     try:
-        return interpreters.find("3.11")
+        return find_python("3.11")
     except GuestError as error:
         pytest.skip(str(error))
 
@@ -75,31 +75,31 @@ def image(tmp_path):
     return make
 
 
-def isolated(kind: str) -> isolation.Isolation:
+def isolated(kind: str) -> Isolation:
     """Return one kind of isolation, or skip where it is not possible."""
-    found = isolation.probe()
+    found = probe()
     if kind == "mapped":
-        return isolation.NONE
-    if not found.walls or (kind == "kernel" and not found.kernel_images):
+        return NO_ISOLATION
+    if not found.sandbox or (kind == "kernel" and not found.kernel_images):
         pytest.skip("not possible here")
-    return found if kind == "kernel" else isolation.Isolation(walls=True, user=True)
+    return found if kind == "kernel" else Isolation(sandbox=True, user=True)
 
 
 @pytest.fixture(params=["kernel", "user", "mapped"])
-def walls(request):
+def isolation(request):
     """Each isolation that works here: with the kernel's own mounts, in a user namespace, and none."""
     return isolated(request.param)
 
 
 @pytest.fixture(params=["kernel", "user"])
-def walled(request, place):
+def sandboxed(request, place):
     """A place with real paths, of each kind."""
     return dataclasses.replace(place, isolation=isolated(request.param))
 
 
 @pytest.fixture
 def place(python311, host_cache, tmp_path):
-    return Place(python311, host_cache, tmp_path / "volumes", isolation.probe())
+    return Place(python311, host_cache, tmp_path / "volumes", probe())
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_code_in_an_image_never_starts(place, image):
 
 
 def test_without_internet_it_is_out_of_reach(program, place):
-    if not place.isolation.walls:
+    if not place.isolation.sandbox:
         pytest.skip("no namespaces here")
 
     async def work(machine):
@@ -124,7 +124,7 @@ def test_archives_over_the_hosts_limit_are_refused(program, place):
 
 
 def test_a_second_one_beside_it_has_a_port_of_its_own(program, place):
-    if not place.isolation.walls:
+    if not place.isolation.sandbox:
         pytest.skip("no namespaces here")
 
     async def work(machine):

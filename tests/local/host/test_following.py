@@ -10,7 +10,7 @@ import time
 import pytest
 
 from hatch_aleph.local.host import Limits
-from hatch_aleph.local.host.watch import is_subscribed
+from hatch_aleph.local.host.message_feed import is_subscribed
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.hosts import signed_headers
 from hatch_aleph.network.keys import Key
@@ -109,7 +109,7 @@ def test_a_subscribed_program_gets_the_messages_that_fit(with_host, image):
         code = node.store(image({"main.py": "SEEN = []\n" + source}).read_bytes())
         wanted = {"sender": "0x" + "a1" * 20, "content": {"type": "greeting"}}
         item_hash = node.program(code, on={"http": True, "message": [wanted]})
-        await until(lambda: host.watch is not None and host.watch.connected.is_set())
+        await until(lambda: host.feed is not None and host.feed.connected.is_set())
         node.publish("POST", {"type": "other"})
         greeting = node.publish("POST", {"type": "greeting"})
         url = f"{node.url}/vm/{item_hash}/"

@@ -105,11 +105,11 @@ def test_the_cache_of_a_program_outlives_it_and_is_its_own(ask):
     assert other == [[404, "No such key in cache"], [200, "0"]]
 
 
-def test_it_opens_after_the_start_but_for_persistent_programs_before(ask, walls, place):
-    where = dataclasses.replace(place, isolation=walls)
+def test_it_opens_after_the_start_but_for_persistent_programs_before(ask, isolation, place):
+    where = dataclasses.replace(place, isolation=isolation)
     told = asyncio.run(ask(GuestApi(), where=where))
     assert told["early"] == "ServerDisconnectedError"
-    assert (told["socket"] == GUEST_API) == walls.walls
+    assert (told["socket"] == GUEST_API) == isolation.sandbox
     assert asyncio.run(ask(GuestApi(), where=where, persistent=True))["early"] == [200, "[]"]
 
 

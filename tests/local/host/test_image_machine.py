@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import ProgramSpec, StartError, VolumeSpec, isolation, libraries, smoke
+from hatch_aleph.local.host import ProgramSpec, StartError, VolumeSpec, cached_folders, smoke
 from hatch_aleph.local.host.image_machine import machine_for
+from hatch_aleph.local.host.places import NO_ISOLATION, probe
 from hatch_aleph.squashfs import Options, scan, write_image
 
 INIT = """
@@ -69,7 +70,7 @@ LEFT_OUT = ("test", "site-packages", "idlelib", "lib2to3", "ensurepip", "tkinter
 
 pytestmark = [
     pytest.mark.root,
-    pytest.mark.skipif(not isolation.probe().kernel_images, reason="the kernel mounts no images for this user"),
+    pytest.mark.skipif(not probe().kernel_images, reason="the kernel mounts no images for this user"),
 ]
 
 
@@ -107,7 +108,7 @@ def runtime(python311, host_cache, tmp_path_factory):
     modules = [
         entry for entry in scan(standard, prefix) if entry.path.removeprefix(prefix).split("/")[1] not in LEFT_OUT
     ]
-    preloaded = list(scan(libraries.installed(python311, "3.11", host_cache), "opt/aleph/libs"))
+    preloaded = list(scan(cached_folders.preloaded_modules(python311, "3.11", host_cache), "opt/aleph/libs"))
 
     def make(version: str) -> Path:
         init = stage / "root" / "init1.py"
@@ -160,7 +161,7 @@ def test_an_image_that_does_not_start_is_told(place, image):
 
 
 def test_without_the_kernels_mounts_it_is_refused(runtime, place, image):
-    where = dataclasses.replace(place, isolation=isolation.NONE)
+    where = dataclasses.replace(place, isolation=NO_ISOLATION)
     with pytest.raises(GuestError, match="root on Linux"):
         asyncio.run(smoke(spec_for(runtime["2.0.0"], image({"main.txt": ""})), where))
 

@@ -28,14 +28,14 @@ def test_the_guest_gives_an_app_six_keys_with_decoded_path_and_query(run):
     assert told["optimized"]
 
 
-def test_code_is_found_where_the_walls_allow_it(run, place, walls):
-    where = dataclasses.replace(place, isolation=walls)
+def test_code_is_found_where_the_sandbox_allows_it(run, place, isolation):
+    where = dataclasses.replace(place, isolation=isolation)
 
     async def use(machine):
         return json.loads((await machine.request("GET", "/")).body)
 
     told = run(ECHO, use, where=where)
-    if walls.walls:
+    if isolation.sandbox:
         assert told["file"] == "/opt/code/main.py"
         assert told["path_list"][:4] == ["/opt/code", "/opt/packages", "/root", "/opt/aleph/libs"]
     else:

@@ -19,7 +19,7 @@ from hatch_aleph.local.host import (
     serve_images,
     smoke,
 )
-from hatch_aleph.local.host.measure import by_package
+from hatch_aleph.local.host.import_costs import by_package
 from tests.local.host.conftest import ECHO, until
 
 

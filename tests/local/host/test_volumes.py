@@ -40,37 +40,37 @@ def ask(place, code, volumes=(), **fields):
     return asyncio.run(main())
 
 
-def test_volumes_are_mounted_read_only_where_the_message_says(walled, image):
+def test_volumes_are_mounted_read_only_where_the_message_says(sandboxed, image):
     volumes = (
         VolumeSpec(mount="/opt/packages", image=image({"thing.py": "x = 1"}, "packages")),
         VolumeSpec(mount="/var/lib/far/away", image=image({"data.txt": "far"}, "data")),
     )
     code = image({"main.py": commands("cat /var/lib/far/away/data.txt", "ls /opt/packages", "touch /opt/code/x 2>&1")})
-    far, packages, touched = ask(walled, code, volumes)
+    far, packages, touched = ask(sandboxed, code, volumes)
     assert (far, packages) == ("far", "thing.py")
     assert "Read-only" in touched
 
 
-def test_nothing_that_a_program_writes_reaches_this_machine(walled, image, tmp_path):
+def test_nothing_that_a_program_writes_reaches_this_machine(sandboxed, image, tmp_path):
     marks = ("/var/mark-of-a-program", "/opt/mark-of-a-program", "/etc/mark-of-a-program")
     code = image({"main.py": commands(*(f"echo x > {mark}; cat {mark}" for mark in marks), f"ls {tmp_path}")})
-    *written, listed = ask(walled, code)
+    *written, listed = ask(sandboxed, code)
     assert not any(Path(mark).exists() for mark in marks)
     assert written[:2] == ["x", "x"]  # the guest may write, as into the VM's own memory
     assert listed == ""
 
 
-def test_a_persistent_volume_is_kept_by_item_hash_and_name(walled, image):
+def test_a_persistent_volume_is_kept_by_item_hash_and_name(sandboxed, image):
     code = image({"main.py": commands("cat /kept/count; echo more >> /kept/count")})
     volume = VolumeSpec(mount="/kept", kind="persistent", name="store/one")
-    assert ask(walled, code, (volume,)) == [""]
-    assert ask(walled, code, (volume,)) == ["more"]
-    assert (walled.volumes / ("ab" * 32) / "store_one" / "count").read_text() == "more\nmore\n"
+    assert ask(sandboxed, code, (volume,)) == [""]
+    assert ask(sandboxed, code, (volume,)) == ["more"]
+    assert (sandboxed.volumes / ("ab" * 32) / "store_one" / "count").read_text() == "more\nmore\n"
 
 
-def test_a_persistent_volume_without_mount_and_name_has_those_of_the_host(walled, image):
+def test_a_persistent_volume_without_mount_and_name_has_those_of_the_host(sandboxed, image):
     code = image({"main.py": commands("ls -d /mnt/*")})
-    (listed,) = ask(walled, code, (VolumeSpec(mount="", kind="persistent"),))
+    (listed,) = ask(sandboxed, code, (VolumeSpec(mount="", kind="persistent"),))
     assert "/mnt/unamed_volume_0" in listed.split()
 
 
@@ -93,24 +93,24 @@ def test_twenty_six_drives_are_too_many(place, image):
         ask(place, image({"main.py": ""}), volumes)
 
 
-def test_a_mount_point_below_a_read_only_volume_ends_the_machine(walled, image):
+def test_a_mount_point_below_a_read_only_volume_ends_the_machine(sandboxed, image):
     volumes = (
         VolumeSpec(mount="/outer", image=image({"x": ""}, "outer")),
         VolumeSpec(mount="/outer/inner", image=image({"y": ""}, "inner")),
     )
     with pytest.raises(StartError) as caught:
-        ask(walled, image({"main.py": LISTING}), volumes)
+        ask(sandboxed, image({"main.py": LISTING}), volumes)
     assert "Read-only file system" in caught.value.cause
 
 
-def test_a_full_data_folder_travels_with_each_answer(walled, image, tmp_path):
+def test_a_full_data_folder_travels_with_each_answer(sandboxed, image, tmp_path):
     with zipfile.ZipFile(tmp_path / "input.zip", "w") as archive:
         archive.writestr("given.txt", "given")
     code = image({"main.py": commands("cat /data/given.txt", "ls /opt/output.zip")})
 
     async def main():
         spec = ProgramSpec(item_hash="ab" * 32, entrypoint="main:app", code=code, data=tmp_path / "input.zip")
-        machine = Machine(spec, walled)
+        machine = Machine(spec, sandboxed)
         try:
             await machine.start()
             return [json.loads((await machine.request("GET", "/")).body) for _ in range(2)]
@@ -122,16 +122,16 @@ def test_a_full_data_folder_travels_with_each_answer(walled, image, tmp_path):
     assert second == ["given", "/opt/output.zip\n"]
 
 
-def test_a_program_without_internet_has_no_network_and_lo_is_down(walled, image):
+def test_a_program_without_internet_has_no_network_and_lo_is_down(sandboxed, image):
     code = image(
         {"main.py": commands("cat /proc/net/dev | tail -n +3 | cut -d: -f1", "cat /sys/class/net/lo/operstate")}
     )
-    interfaces, _ = ask(walled, code, internet=False)
+    interfaces, _ = ask(sandboxed, code, internet=False)
     assert interfaces.split() == ["lo"]
 
 
-def test_memory_is_bounded(place, image, walls):
-    where = dataclasses.replace(place, isolation=walls)
+def test_memory_is_bounded(place, image, isolation):
+    where = dataclasses.replace(place, isolation=isolation)
     source = answer_with(200, "[]", "b'x' if b'x' * 300_000_000 else b''")
     spec = ProgramSpec(item_hash="ab" * 32, entrypoint="main:app", code=image({"main.py": source}), memory=128)
 

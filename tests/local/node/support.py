@@ -15,7 +15,7 @@ from aiohttp import web
 from eth_account import Account as Key
 from eth_account.messages import encode_defunct
 
-from hatch_aleph.local.node import Node
+from hatch_aleph.local.node import Node, application_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ class RunningNode:
 
     def start(self) -> None:
         self.node = Node(self.folder, **self.options)
-        self._served = Served(self.node.application())
+        self._served = Served(application_of(self.node))
         self.url, self.call, self.stop = self._served.url, self._served.call, self._served.stop
 
 

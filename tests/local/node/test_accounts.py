@@ -35,14 +35,14 @@ def test_credits_run_out_and_come_back(make_node: Callable[..., RunningNode]) ->
     program = program_message(account, code)
     assert client.post(program).status_code == 200
     clock.time += 2 * HOUR
-    node.call(node.node.keep_house)
+    node.call(node.node.run_maintenance)
     left = client.get(f"/api/v0/addresses/{account.address}/balance")["credit_balance"]
     assert left == 600_000 - 2 * 22_000 - 2 * 4 - 2 * 4  # the program, and the two files at 25 and 26 MiB
     history = client.get(f"/api/v0/addresses/{account.address}/credit_history")["credit_history"]
     assert {entry["origin"] for entry in history} == {None, code, big, program["item_hash"]}
     # A day's 528,000 are no longer there after four hours: the program is suspended; the small file stays.
     clock.time += 3 * HOUR
-    node.call(node.node.keep_house)
+    node.call(node.node.run_maintenance)
     shown = client.message(program["item_hash"])
     assert (shown["status"], shown["reason"]) == ("removing", "credit_insufficient")
     assert client.status(code) == "processed"
@@ -61,7 +61,7 @@ def test_what_is_not_paid_for_a_day_is_removed(make_node: Callable[..., RunningN
     assert client.status(big) == "removing"
     assert client.http.get(f"/api/v0/storage/by-ref/{big}").status_code == 404
     clock.time += 26 * HOUR
-    node.call(node.node.keep_house)
+    node.call(node.node.run_maintenance)
     shown = client.message(big)
     assert (shown["status"], shown["size"]) == ("removed", 26 * MIB)
     removed = client.get("/api/v0/messages.json", msgStatuses="removed")["messages"]
@@ -90,9 +90,9 @@ def test_files_without_a_message_are_kept_for_a_day(make_node: Callable[..., Run
     client = Client(node.url)
     file_hash = client.upload(b"nobody's").json()["hash"]
     clock.time += 23 * HOUR
-    node.call(node.node.keep_house)
+    node.call(node.node.run_maintenance)
     assert client.http.get(f"/api/v0/storage/raw/{file_hash}").content == b"nobody's"
     clock.time += 2 * HOUR
-    node.call(node.node.keep_house)
+    node.call(node.node.run_maintenance)
     assert client.http.get(f"/api/v0/storage/raw/{file_hash}").status_code == 404
     client.http.close()

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from hatch_aleph.errors import NetworkError
-from hatch_aleph.local.node import Node
+from hatch_aleph.local.node import Node, application_of
 from tests.local.node.support import (
     DEBIAN_12,
     Account,
@@ -67,7 +67,7 @@ def test_programs_beside_the_node_decide_by_themselves_whom_they_answer(tmp_path
     async def echo(request: web.Request) -> web.Response:
         return web.Response(text=request.path)
 
-    application = Node(tmp_path / "node").application()
+    application = application_of(Node(tmp_path / "node"))
     application.router.add_route("*", "/vm/{rest:.*}", echo)
     running = Served(application)
     answer = httpx.post(f"{running.url}/vm/x/..%2f..", headers={"Origin": "https://front.example"})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import interpreters
+from hatch_aleph.local.host.places import find_python
 from hatch_aleph.local.serve import serve_network
 from hatch_aleph.squashfs import scan, write_image
 from tests.local.node.support import Account, Client, program_message
@@ -122,7 +122,7 @@ async def app(scope, receive, send):
 def network(tmp_path: Path) -> Iterator[str]:
     """Node and host in one server, as ``hatch-aleph node`` starts them."""
     try:
-        interpreters.find("3.11")
+        find_python("3.11")
     except GuestError as error:
         pytest.skip(str(error))
     ready: queue.Queue[Any] = queue.Queue()

@@ -7,6 +7,7 @@ written anew.
 """
 
 # Where the guest has what the host puts there.
+CODE_ROOT, PACKAGES_ROOT = "/opt/code", "/opt/packages"
 GUEST_HOME = "/root"
 INIT = f"{GUEST_HOME}/init1.py"
 LIBRARIES_ROOT = "/opt/aleph/libs"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgpack
 
-from . import asgi, executable
+from . import asgi_interface, executable_interface
 
 if TYPE_CHECKING:
     import socket
@@ -48,7 +48,7 @@ async def serve(listener: socket.socket, plan: dict[str, Any]) -> None:
     for key, value in (configuration["variables"] or {}).items():
         os.environ[key] = value
     if configuration["input_data"] and plan["data_root"]:
-        asgi.unzip(configuration["input_data"], plan["data_root"], keep_as="/opt/input.zip")
+        asgi_interface.unzip(configuration["input_data"], plan["data_root"], keep_as="/opt/input.zip")
     try:
         program = await _start(configuration, plan)
     except Exception as error:
@@ -79,8 +79,8 @@ def _receive_configuration(connection: socket.socket) -> dict[str, Any]:
 
 async def _start(configuration: dict[str, Any], plan: dict[str, Any]) -> Program:
     if configuration["interface"] == "executable":
-        return executable.start(configuration, plan)
-    return await asgi.start(configuration, plan)
+        return executable_interface.start(configuration, plan)
+    return await asgi_interface.start(configuration, plan)
 
 
 class _Server:

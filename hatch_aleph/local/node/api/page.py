@@ -1,4 +1,4 @@
-"""The page at ``/``, and what only it asks for: the files inside a volume."""
+"""The page at ``/``, the files inside a volume, which only it asks for, and what the node says of itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from hatch_aleph import __version__
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, unprocessable
 from hatch_aleph.text import printable
 
@@ -24,7 +25,17 @@ _SHOWN_ENTRIES = 5000
 _SQUASHFS = b"hsqs"
 
 
-async def get_page(request: web.Request) -> web.Response:  # noqa: ARG001 - a handler takes its request
+async def get_version(_request: web.Request) -> web.Response:
+    """Tell the version of this node."""
+    return answer({"version": f"hatch-aleph {__version__}"})
+
+
+async def get_public_info(_request: web.Request) -> web.Response:
+    """Tell where peers find this node: nowhere."""
+    return answer({"node_multi_addresses": []})
+
+
+async def get_page(_request: web.Request) -> web.Response:
     """Show programs, messages, volumes, balances and logs in a browser."""
     text, policy = _page()
     headers = {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Cache-Control": "no-cache"}
@@ -45,10 +56,10 @@ async def get_volume(request: web.Request) -> web.Response:
     """List the files inside a volume: a squashfs image or a zip archive."""
     file_hash = item_hash_of(request, "file_hash", "Invalid hash")
     node = node_of(request)
-    if not node.books.files.exists(file_hash):
+    if not node.state.files.exists(file_hash):
         raise web.HTTPNotFound(text="The node does not have this file's bytes.")
     try:
-        entries = await asyncio.to_thread(_list, node.books.files.path(file_hash))
+        entries = await asyncio.to_thread(_list, node.state.files.path(file_hash))
     except Exception as error:
         raise unprocessable("This is no readable squashfs image or zip archive.") from error
     return answer({"entries": entries[:_SHOWN_ENTRIES], "more": max(0, len(entries) - _SHOWN_ENTRIES)})

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.local.node.api import accounts, aggregates, downloads, general, live, messages, page, prices, uploads
-from hatch_aleph.local.node.search import LiveFilters, PagedFilters
+from hatch_aleph.local.node.api import address_routes as addresses
+from hatch_aleph.local.node.api import cost_routes as costs
+from hatch_aleph.local.node.api import file_routes as files
+from hatch_aleph.local.node.api import message_routes as messages
+from hatch_aleph.local.node.api import page, websocket
+from hatch_aleph.local.node.api import upload_routes as uploads
+from hatch_aleph.local.node.filters import LiveFilters, PagedFilters
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -93,14 +98,13 @@ _V0 = "/api/v0"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", page.get_page, gives=None),
-    Route("GET", "/version", general.get_version, _object("version", version=_TEXT)),
-    Route("GET", f"{_V0}/version", general.get_version, _object("version", version=_TEXT)),
-    Route("GET", f"{_V0}/info/public.json", general.get_public_info, _object("node_multi_addresses")),
-    Route("GET", "/api/openapi.json", general.get_openapi, {"type": "object"}),
+    Route("GET", "/version", page.get_version, _object("version", version=_TEXT)),
+    Route("GET", f"{_V0}/version", page.get_version, _object("version", version=_TEXT)),
+    Route("GET", f"{_V0}/info/public.json", page.get_public_info, _object("node_multi_addresses")),
     Route(
         "POST",
         "/faucet",
-        accounts.post_faucet,
+        addresses.post_faucet,
         _BALANCE,
         body=_object("address", address=_TEXT, credits=_WHOLE, tokens=_NUMBER),
     ),
@@ -120,47 +124,68 @@ ROUTES: tuple[Route, ...] = (
         _object("messages", messages=_list(_LISTED)),
         PagedFilters,
     ),
-    Route("GET", f"{_V0}/messages/hashes", messages.list_hashes, _object("hashes", **_PAGE), messages.HashFilters),
+    Route(
+        "GET",
+        f"{_V0}/messages/hashes",
+        messages.list_hashes,
+        _object("hashes", **_PAGE),
+        messages.HashFilters,
+    ),
     Route("GET", f"{_V0}/messages/page/{{page}}.json", messages.list_messages, _LISTED, PagedFilters),
     Route("GET", f"{_V0}/messages/{{item_hash}}", messages.get_message, _STATUS),
     Route("GET", f"{_V0}/messages/{{item_hash}}/content", messages.get_content),
     Route("GET", f"{_V0}/messages/{{item_hash}}/status", messages.get_status, _STATUS),
-    Route("GET", "/api/ws0/messages", live.watch_messages, None, LiveFilters),
-    Route("POST", f"{_V0}/ipfs/pubsub/pub", messages.post_pubsub, body=_object("topic data", topic=_TEXT, data=_TEXT)),
+    Route("GET", "/api/ws0/messages", websocket.watch_messages, None, LiveFilters),
+    Route(
+        "POST",
+        f"{_V0}/ipfs/pubsub/pub",
+        messages.post_pubsub,
+        body=_object("topic data", topic=_TEXT, data=_TEXT),
+    ),
     Route("POST", f"{_V0}/p2p/pubsub/pub", messages.post_pubsub, body=_object("topic data", topic=_TEXT, data=_TEXT)),
     Route("POST", f"{_V0}/storage/add_file", uploads.add_storage_file, _UPLOADED, body=_FORM, form=True, also=(202,)),
     Route("POST", f"{_V0}/ipfs/add_file", uploads.add_ipfs_file, _UPLOADED, body=_FORM, form=True, also=(202,)),
     Route("POST", f"{_V0}/storage/add_json", uploads.add_storage_json, _UPLOADED, body={"type": "object"}),
     Route("POST", f"{_V0}/ipfs/add_json", uploads.add_ipfs_json, _UPLOADED, body={"type": "object"}),
-    Route("GET", f"{_V0}/storage/limits.json", downloads.get_limits, _object("storage ipfs")),
-    Route("GET", f"{_V0}/storage/{{file_hash}}", downloads.get_encoded, _object("status hash engine content")),
-    Route("GET", f"{_V0}/storage/raw/{{file_hash}}", downloads.get_raw, None),
-    Route("GET", f"{_V0}/storage/by-message-hash/{{message_hash}}", downloads.get_by_message, _FILE),
-    Route("GET", f"{_V0}/storage/by-ref/{{ref}}", downloads.get_by_ref, _FILE),
-    Route("GET", f"{_V0}/storage/by-ref/{{address}}/{{ref}}", downloads.get_by_ref, _FILE),
-    Route("GET", f"{_V0}/storage/metadata/{{file_hash}}", downloads.get_metadata, _object("file_hash type size")),
-    Route("GET", f"{_V0}/storage/count/{{hash}}", downloads.get_count, _WHOLE),
-    Route("GET", f"{_V0}/addresses/{{address}}/balance", accounts.get_balance, _BALANCE, accounts.BalanceQuery),
+    Route("GET", f"{_V0}/storage/limits.json", files.get_limits, _object("storage ipfs")),
+    Route("GET", f"{_V0}/storage/{{file_hash}}", files.get_encoded, _object("status hash engine content")),
+    Route("GET", f"{_V0}/storage/raw/{{file_hash}}", files.get_raw, None),
+    Route("GET", f"{_V0}/storage/by-message-hash/{{message_hash}}", files.get_by_message, _FILE),
+    Route("GET", f"{_V0}/storage/by-ref/{{ref}}", files.get_by_ref, _FILE),
+    Route("GET", f"{_V0}/storage/by-ref/{{address}}/{{ref}}", files.get_by_ref, _FILE),
+    Route("GET", f"{_V0}/storage/metadata/{{file_hash}}", files.get_metadata, _object("file_hash type size")),
+    Route("GET", f"{_V0}/storage/count/{{hash}}", files.get_count, _WHOLE),
+    Route("GET", f"{_V0}/addresses/{{address}}/balance", addresses.get_balance, _BALANCE, addresses.BalanceQuery),
     Route(
         "GET",
         f"{_V0}/addresses/{{address}}/files",
-        accounts.get_files,
+        addresses.get_files,
         _object("address total_size files", **_PAGE),
-        accounts.FileQuery,
+        addresses.FileQuery,
     ),
     Route(
         "GET",
         f"{_V0}/addresses/{{address}}/credit_history",
-        accounts.get_credit_history,
+        addresses.get_credit_history,
         _object("address credit_history", **_PAGE),
-        accounts.HistoryQuery,
+        addresses.HistoryQuery,
     ),
-    Route("GET", f"{_V0}/authorizations/granted/{{address}}.json", accounts.get_granted, _GRANTS, accounts.GrantQuery),
     Route(
-        "GET", f"{_V0}/authorizations/received/{{address}}.json", accounts.get_received, _GRANTS, accounts.GrantQuery
+        "GET",
+        f"{_V0}/authorizations/granted/{{address}}.json",
+        addresses.get_granted,
+        _GRANTS,
+        addresses.GrantQuery,
     ),
-    Route("GET", f"{_V0}/aggregates/{{address}}.json", aggregates.get_aggregates, {}, aggregates.AggregateQuery),
-    Route("GET", f"{_V0}/price/{{item_hash}}", prices.get_price, _COSTS),
-    Route("POST", f"{_V0}/price/estimate", prices.post_estimate, _COSTS, body=_object("message", message=_MESSAGE)),
-    Route("GET", f"{_V0}/costs", prices.get_costs, _object("summary filters"), prices.CostQuery),
+    Route(
+        "GET",
+        f"{_V0}/authorizations/received/{{address}}.json",
+        addresses.get_received,
+        _GRANTS,
+        addresses.GrantQuery,
+    ),
+    Route("GET", f"{_V0}/aggregates/{{address}}.json", addresses.get_aggregates, {}, addresses.AggregateQuery),
+    Route("GET", f"{_V0}/price/{{item_hash}}", costs.get_price, _COSTS),
+    Route("POST", f"{_V0}/price/estimate", costs.post_estimate, _COSTS, body=_object("message", message=_MESSAGE)),
+    Route("GET", f"{_V0}/costs", costs.get_costs, _object("summary filters"), costs.CostQuery),
 )

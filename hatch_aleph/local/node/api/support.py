@@ -10,10 +10,10 @@ from aiohttp import web
 from aleph_message.models import ItemHash
 from pydantic import BaseModel, ValidationError
 
-from hatch_aleph.local.node.messages import load_json
+from hatch_aleph.local.node.message import load_json
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.node import Node
+    from hatch_aleph.local.node.embedded_node import Node
 
 NODE: web.AppKey[Any] = web.AppKey("node", object)
 Model = TypeVar("Model", bound=BaseModel)

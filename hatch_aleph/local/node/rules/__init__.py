@@ -13,32 +13,34 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.accounts import Accounts
     from hatch_aleph.local.node.aggregates import Aggregates
+    from hatch_aleph.local.node.balances import Balances
     from hatch_aleph.local.node.costs import Cost, Pricer
     from hatch_aleph.local.node.database import Database
-    from hatch_aleph.local.node.files import FileStore
-    from hatch_aleph.local.node.library import Library
-    from hatch_aleph.local.node.messages import Message
+    from hatch_aleph.local.node.file_pins import FilePins
+    from hatch_aleph.local.node.file_store import FileStore
+    from hatch_aleph.local.node.ledger import Ledger
+    from hatch_aleph.local.node.message import Message
 
 
 @dataclass(frozen=True)
-class Books:
+class NodeState:
     """All that rules read and write."""
 
     database: Database
     files: FileStore
-    library: Library
+    ledger: Ledger
+    pins: FilePins
     aggregates: Aggregates
-    accounts: Accounts
+    balances: Balances
     pricer: Pricer
 
 
 class Rules:
     """The steps of a type that asks for nothing."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, state: NodeState) -> None:
+        self.state = state
 
     def permit(self, message: Message) -> None:
         """Check that the sender may act for the content's address.
@@ -48,7 +50,7 @@ class Rules:
         """
         content: Any = message.parsed
         detail = content.type if message.type == "POST" else getattr(content, "key", None)
-        if not self.books.aggregates.is_authorized(
+        if not self.state.aggregates.is_authorized(
             message.sender,
             content.address,
             chain=message.chain,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aleph_message.models import AggregateContent, PostContent
 
-    from hatch_aleph.local.node.messages import Message
+    from hatch_aleph.local.node.message import Message
 
 
 class AggregateRules(Rules):
@@ -22,13 +22,13 @@ class AggregateRules(Rules):
     def apply(self, message: Message, now: int) -> None:  # noqa: ARG002 - the signature of the other types
         """Merge the content into its aggregate."""
         content = cast("AggregateContent", message.parsed)
-        self.books.aggregates.add(
+        self.state.aggregates.add(
             message.item_hash, content.address, str(content.key), content.content, to_micros(content.time)
         )
 
     def forget(self, message: Message, now: int) -> None:  # noqa: ARG002 - as above
         """Take the content out again."""
-        self.books.aggregates.forget(message.item_hash)
+        self.state.aggregates.forget(message.item_hash)
 
 
 class PostRules(Rules):
@@ -41,7 +41,7 @@ class PostRules(Rules):
         if original is None:
             super().permit(message)
             return
-        allowed = original["owner"] == content.address and self.books.aggregates.is_authorized(
+        allowed = original["owner"] == content.address and self.state.aggregates.is_authorized(
             message.sender,
             original["owner"],
             chain=original["chain"],
@@ -67,4 +67,4 @@ class PostRules(Rules):
     def _original(self, content: PostContent) -> sqlite3.Row | None:
         ref: Any = content.ref
         item_hash = ref if isinstance(ref, str) else getattr(ref, "item_hash", None)
-        return self.books.database.one("SELECT * FROM messages WHERE item_hash = ? AND type = 'POST'", item_hash)
+        return self.state.database.one("SELECT * FROM messages WHERE item_hash = ? AND type = 'POST'", item_hash)

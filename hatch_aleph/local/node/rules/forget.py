@@ -5,38 +5,37 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from hatch_aleph.local.node.ending import end_message
 from hatch_aleph.local.node.ledger import message_of, read_content
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError, RetryMessageError
-from hatch_aleph.local.node.rules import Books, Rules
+from hatch_aleph.local.node.rules import NodeState, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aleph_message.models import ForgetContent
 
-    from hatch_aleph.local.node.messages import Message
+    from hatch_aleph.local.node.message import Message
 
 
 class ForgetRules(Rules):
     """Rules of FORGET messages. A FORGET that names several messages takes all of them or none."""
 
-    def __init__(self, books: Books, others: Mapping[str, Rules]) -> None:
-        super().__init__(books)
+    def __init__(self, state: NodeState, others: Mapping[str, Rules]) -> None:
+        super().__init__(state)
         self._others = others
 
     def permit(self, message: Message) -> None:
         """Check the sender against each target; the FORGET's own address says nothing."""
         for target in self._targets(message):
-            status = self.books.database.value("SELECT status FROM statuses WHERE item_hash = ?", target)
+            status = self.state.database.value("SELECT status FROM statuses WHERE item_hash = ?", target)
             if status in ("forgotten", "rejected", "removed"):
                 continue
-            row = self.books.database.one("SELECT * FROM messages WHERE item_hash = ?", target)
+            row = self.state.database.one("SELECT * FROM messages WHERE item_hash = ?", target)
             if row is None:
                 raise RetryMessageError(Code.FORGET_TARGET_NOT_FOUND, {"message": target})
             if row["type"] == "FORGET":
                 raise RejectedMessageError(Code.FORGET_FORGET, {"message": target})
-            if not self.books.aggregates.is_authorized(
+            if not self.state.aggregates.is_authorized(
                 message.sender,
                 row["owner"],
                 chain=row["chain"],
@@ -55,7 +54,7 @@ class ForgetRules(Rules):
         content = cast("ForgetContent", message.parsed)
         if not content.hashes and not content.aggregates:
             raise RejectedMessageError(Code.FORGET_NO_TARGET)
-        database = self.books.database
+        database = self.state.database
         for target in content.hashes:
             if database.one("SELECT 1 FROM messages WHERE item_hash = ?", target) is None:
                 raise RetryMessageError(Code.FORGET_TARGET_NOT_FOUND, {"message": target})
@@ -63,24 +62,24 @@ class ForgetRules(Rules):
             if user is not None:
                 raise RejectedMessageError(Code.FORGET_NOT_ALLOWED, f"File {target} used on vm {user}")
         for key in content.aggregates:
-            if not self.books.aggregates.elements(content.address, key):
+            if not self.state.aggregates.elements(content.address, key):
                 raise RetryMessageError(Code.FORGET_TARGET_NOT_FOUND, {"aggregate": key})
 
     def apply(self, message: Message, now: int) -> None:
         """Turn each target into what is left of a forgotten message, and undo what it did."""
-        database = self.books.database
+        database = self.state.database
         for target in self._targets(message):
             row = database.one("SELECT * FROM messages WHERE item_hash = ?", target)
             if row is None:  # named twice, or by hash and by aggregate
                 continue
-            size = self.books.library.size(row["content_item_hash"]) if row["content_item_hash"] else None
+            size = self.state.pins.size(row["content_item_hash"]) if row["content_item_hash"] else None
             self._others[row["type"]].forget(read_content(message_of(row)), now)
             forgotten_by = json.dumps([message.item_hash])
-            end_message(database, row, "forgotten", size=size, ended_at=message.time, forgotten_by=forgotten_by)
+            self.state.ledger.end(row, "forgotten", size=size, ended_at=message.time, forgotten_by=forgotten_by)
 
     def _targets(self, message: Message) -> list[str]:
         content = cast("ForgetContent", message.parsed)
         targets = [str(item_hash) for item_hash in content.hashes]
         for key in content.aggregates:
-            targets += self.books.aggregates.elements(content.address, key)
+            targets += self.state.aggregates.elements(content.address, key)
         return targets

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from aleph_message.models import ItemHash, StoreContent
 
 from hatch_aleph.local.node.costs import payment_type, total
-from hatch_aleph.local.node.library import file_tag, is_item_hash
+from hatch_aleph.local.node.file_pins import file_tag, is_item_hash
 from hatch_aleph.local.node.limits import CREDIT_FOR_ALL_SINCE, MIB, MIN_STORE_MIB, PAID_SINCE
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError, RetryMessageError
 from hatch_aleph.local.node.rules import Rules
@@ -16,7 +16,7 @@ from hatch_aleph.local.node.times import to_micros
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.costs import Cost
-    from hatch_aleph.local.node.messages import Message
+    from hatch_aleph.local.node.message import Message
 
 
 class StoreRules(Rules):
@@ -28,7 +28,7 @@ class StoreRules(Rules):
         content = _content(message)
         if content.ref is None:
             return
-        tag = self.books.library.tag(file_tag(content.address, content.ref, message.item_hash))
+        tag = self.state.pins.tag(file_tag(content.address, content.ref, message.item_hash))
         if tag is not None and tag["owner"] != content.address:
             text = f"{message.item_hash} attempts to update a file tag belonging to another user"
             raise RejectedMessageError(Code.PERMISSION_DENIED, text)
@@ -42,26 +42,26 @@ class StoreRules(Rules):
         if ItemHash(content.item_hash).item_type != content.item_type:
             text = f"Item hash '{content.item_hash}' is not of the expected type ('{content.item_type}')"
             raise RejectedMessageError(Code.INVALID_FORMAT, text)
-        if not self.books.library.is_here(content.item_hash):
+        if not self.state.pins.is_here(content.item_hash):
             text = f"File not found: {content.item_hash} (could not retrieve file from storage at this time)"
             raise RetryMessageError(Code.FILE_UNAVAILABLE, text)
 
     def _check_debt(self, message: Message, content: StoreContent) -> None:
         """Before fetching, the network looks at the cost of files on IPFS only; others count as free here."""
         cost, payment = Decimal(0), payment_type(content)
-        size = self.books.pricer.file_mib(content)
+        size = self.state.pricer.file_mib(content)
         if content.item_type == "ipfs" and size:
             if payment == "hold" and size <= MIN_STORE_MIB:
                 return
-            cost = total(self.books.pricer.costs(content, message.item_hash, {"file": int(size)}), payment)
-        self.books.accounts.require(content.address, cost, payment)
+            cost = total(self.state.pricer.costs(content, message.item_hash, {"file": int(size)}), payment)
+        self.state.balances.require(content.address, cost, payment)
 
     def check(self, message: Message) -> None:
         """An amend needs its original, and may not amend an amend. A name of the user's own refers to nothing."""
         ref = _content(message).ref
         if ref is None or not is_item_hash(ref):
             return
-        original = self.books.library.message_pin(ref)
+        original = self.state.pins.message_pin(ref)
         if original is None:
             raise RetryMessageError(Code.STORE_REF_NOT_FOUND, ref)
         if original["ref"] is not None:
@@ -70,27 +70,27 @@ class StoreRules(Rules):
     def costs(self, message: Message) -> list[Cost]:
         """Check the balance, except for small files paid by hold and for messages from the free time."""
         content, payment = _content(message), payment_type(message.parsed)
-        costs = self.books.pricer.costs(content, message.item_hash)
+        costs = self.state.pricer.costs(content, message.item_hash)
         if message.seconds < PAID_SINCE:
             return costs
         self._require_credit(message)
-        size = self.books.pricer.file_mib(content)
+        size = self.state.pricer.file_mib(content)
         if payment == "hold" and size and size <= MIN_STORE_MIB:
             return costs
-        self.books.accounts.require(content.address, total(costs, payment), payment)
+        self.state.balances.require(content.address, total(costs, payment), payment)
         return costs
 
     def apply(self, message: Message, now: int) -> None:  # noqa: ARG002 - the signature of the other types
         """Pin the file and move its tag."""
         content = _content(message)
         created = to_micros(content.time)
-        self.books.library.pin_message(message.item_hash, content.item_hash, content.address, content.ref, created)
+        self.state.pins.pin_message(message.item_hash, content.item_hash, content.address, content.ref, created)
 
     def forget(self, message: Message, now: int) -> None:
         """Unpin the file; a day later it is gone unless something else wants it."""
-        pin = self.books.library.message_pin(message.item_hash)
+        pin = self.state.pins.message_pin(message.item_hash)
         if pin is not None:
-            self.books.library.unpin(pin, now)
+            self.state.pins.unpin(pin, now)
 
     def _require_credit(self, message: Message) -> None:
         if message.seconds >= CREDIT_FOR_ALL_SINCE and payment_type(message.parsed) != "credit":

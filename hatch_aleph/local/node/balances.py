@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     import sqlite3
 
     from hatch_aleph.local.node.database import Database
-    from hatch_aleph.local.node.library import Library
+    from hatch_aleph.local.node.file_pins import FilePins
 
 FAUCET_CHAIN = "ETH"
 
 
-class Accounts:
+class Balances:
     """Who has what, and who pays for what."""
 
-    def __init__(self, database: Database, library: Library) -> None:
+    def __init__(self, database: Database, pins: FilePins) -> None:
         self._db = database
-        self._library = library
+        self._pins = pins
 
     def tokens(self, address: str, chain: str | None = None) -> dict[str, Decimal]:
         """Tell the tokens of an address by chain."""
@@ -154,7 +154,7 @@ class Accounts:
     def _is_tolerated(self, message: sqlite3.Row) -> bool:
         if message["type"] != "STORE" or message["time"] >= CREDIT_FOR_ALL_SINCE * 10**6:
             return False
-        size = self._library.size(message["content_item_hash"])
+        size = self._pins.size(message["content_item_hash"])
         return size is not None and size <= MIN_STORE_MIB * MIB
 
     def _set_status(self, message: sqlite3.Row, status: str, now: int) -> None:
@@ -165,10 +165,10 @@ class Accounts:
         if status == "removing":
             until = now + REMOVING_SECONDS * 10**6
             self._db.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, str(until))
-            self._library.suspend(item_hash, until)
+            self._pins.suspend(item_hash, until)
         else:
             self._db.run("DELETE FROM facts WHERE name = ?", name)
-            self._library.resume(item_hash)
+            self._pins.resume(item_hash)
 
     def _enter(self, address: str, amount: int, method: str, origin: str | None, now: int) -> None:
         self._db.insert(

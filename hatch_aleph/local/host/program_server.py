@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from hatch_aleph.errors import UsageError
-from hatch_aleph.local.host import answers
+from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host.failures import StartError
 from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.image_machine import machine_for

@@ -1,6 +1,6 @@
-"""The modules that the runtime's init has loaded before the program, installed once into the cache.
+"""Folders made once and kept in the cache: unpacked images, and the modules that the runtime's init has loaded.
 
-In the runtime they stand in ``/opt/aleph/libs`` and win over what a program vendors
+In the runtime these modules stand in ``/opt/aleph/libs`` and win over what a program vendors
 (``runtimes/aleph-debian-12-python/create_disk_image.sh`` in aleph-im/aleph-vm: Debian's msgpack, and the aiohttp that
 aleph-sdk-python 2.0.5 pulled in when the image was made). Their versions float with the image; the ones here are
 fixed, so that two machines show the same.
@@ -13,7 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.files import atomic_folder
+from hatch_aleph.files import atomic_folder, sha256_of
 from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ REQUIREMENTS = (
 )
 
 
-def installed(python: Path, version: str, cache: Path) -> Path:
+def preloaded_modules(python: Path, version: str, cache: Path) -> Path:
     """Return the folder with the preloaded modules for one interpreter, installing them when it is not there.
 
     Raises:
@@ -76,6 +76,26 @@ def install_once(
         for path, text in (own_files or {}).items():
             (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
             (unfinished / path).write_text(text, "utf-8")
+    return folder
+
+
+def unpacked(image: Path, cache: Path) -> Path:
+    """Return the folder with an image's tree, unpacking it when the cache has none of its hash.
+
+    Raises:
+        GuestError: The file is not there or is no image.
+    """
+    from hatch_aleph.squashfs import SquashfsError, unpack
+
+    if not image.is_file():
+        raise GuestError("The image is not there.", where=str(image))
+    folder = cache / "trees" / sha256_of(image)
+    if not folder.is_dir():
+        with atomic_folder(folder) as unfinished:
+            try:
+                unpack(image, unfinished)
+            except SquashfsError as error:
+                raise GuestError(f"The image cannot be unpacked: {error}", where=str(image)) from error
     return folder
 
 

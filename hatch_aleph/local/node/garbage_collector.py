@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hatch_aleph.local.node.ending import end_message
 from hatch_aleph.local.node.limits import GRACE_SECONDS
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.rules import Books
+    from hatch_aleph.local.node.rules import NodeState
 
 
-def collect(books: Books, now: int) -> list[str]:
+def collect(state: NodeState, now: int) -> list[str]:
     """Delete files whose last pin has ended, and turn ``removing`` messages whose time is up into ``removed`` ones.
 
     Returns:
         The item hashes of the messages that were removed.
     """
-    database = books.database
+    database = state.database
     with database.transaction():
-        removed = _remove_unpaid(books, now)
+        removed = _remove_unpaid(state, now)
         database.run("DELETE FROM pins WHERE kind = 'grace' AND delete_by < ?", now)
         unwanted = database.all(  # a file may wait for its message, so it is given the same day as any other
             "SELECT hash FROM files WHERE present AND added < ?"
@@ -29,26 +28,26 @@ def collect(books: Books, now: int) -> list[str]:
         for row in unwanted:
             database.run("DELETE FROM files WHERE hash = ?", row["hash"])
     for row in unwanted:  # after the commit: a file without a row is swept at the next start, never the reverse
-        books.files.delete(row["hash"])
+        state.files.delete(row["hash"])
     return removed
 
 
-def sweep(books: Books) -> None:
+def sweep(state: NodeState) -> None:
     """Delete files that a killed process kept but never wrote down."""
-    for name in list(books.files.names()):
-        if books.library.size(name) is None:
-            books.files.delete(name)
+    for name in list(state.files.names()):
+        if state.pins.size(name) is None:
+            state.files.delete(name)
 
 
-def _remove_unpaid(books: Books, now: int) -> list[str]:
-    database = books.database
+def _remove_unpaid(state: NodeState, now: int) -> list[str]:
+    database = state.database
     removed = []
     for row in database.all("SELECT * FROM messages WHERE status = 'removing'"):
         item_hash = row["item_hash"]
         until = database.value("SELECT value FROM facts WHERE name = ?", f"removing:{item_hash}")
         if until is not None and int(until) >= now:
             continue
-        size = books.library.size(row["content_item_hash"]) if row["content_item_hash"] else None
-        end_message(database, row, "removed", size=size, ended_at=now)
+        size = state.pins.size(row["content_item_hash"]) if row["content_item_hash"] else None
+        state.ledger.end(row, "removed", size=size, ended_at=now)
         removed.append(item_hash)
     return removed

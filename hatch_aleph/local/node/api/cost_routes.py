@@ -13,10 +13,10 @@ from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, no
 from hatch_aleph.local.node.costs import Cost, floor18, payment_type, total
 from hatch_aleph.local.node.ledger import message_of, read_content
 from hatch_aleph.local.node.limits import MIB
-from hatch_aleph.local.node.messages import check_content, load_json
+from hatch_aleph.local.node.message import check_content, load_json
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.node import Node
+    from hatch_aleph.local.node.embedded_node import Node
 
 _PRICED = ("STORE", "PROGRAM", "INSTANCE")
 _LARGEST_ESTIMATE_MIB = 2**40
@@ -35,7 +35,7 @@ async def get_price(request: web.Request) -> web.Response:
     if status == "pending":
         # The network means to say 102 here, which no client takes for a final answer.
         raise web.HTTPNotFound(text=f"Message still pending: {item_hash}")
-    row = node.books.database.one("SELECT * FROM messages WHERE item_hash = ?", item_hash)
+    row = node.state.database.one("SELECT * FROM messages WHERE item_hash = ?", item_hash)
     if row is None or row["type"] not in _PRICED:
         raise web.HTTPBadRequest(text=f"Message is not an executable or store message: {item_hash}")
     costs = [
@@ -47,14 +47,14 @@ async def get_price(request: web.Request) -> web.Response:
             stream=Decimal(cost["stream"]),
             credit=Decimal(cost["credit"]),
         )
-        for cost in node.books.database.all("SELECT * FROM costs WHERE item_hash = ? ORDER BY id", (item_hash,))
+        for cost in node.state.database.all("SELECT * FROM costs WHERE item_hash = ? ORDER BY id", (item_hash,))
     ]
     return _answer_costs(read_content(message_of(row)).parsed, costs)
 
 
 def _price_of_ended(node: Node, item_hash: str, status: str) -> web.Response:
     """A forgotten file is still priced, by what was written down when it ended; programs are gone."""
-    row = node.books.database.one("SELECT * FROM ended WHERE item_hash = ?", item_hash)
+    row = node.state.database.one("SELECT * FROM ended WHERE item_hash = ?", item_hash)
     if row is None or row["type"] != "STORE" or row["size"] is None:
         raise web.HTTPGone(text=f"This message has been {status}: {item_hash}")
     content = StoreContent.model_validate(
@@ -66,7 +66,7 @@ def _price_of_ended(node: Node, item_hash: str, status: str) -> web.Response:
             "payment": {"type": row["payment_type"] or "hold"},
         }
     )
-    return _answer_costs(content, node.books.pricer.costs(content, item_hash, {"file": row["size"] / MIB}))
+    return _answer_costs(content, node.state.pricer.costs(content, item_hash, {"file": row["size"] / MIB}))
 
 
 async def post_estimate(request: web.Request) -> web.Response:
@@ -77,7 +77,7 @@ async def post_estimate(request: web.Request) -> web.Response:
     node = node_of(request)
     try:
         content, estimates = _read_estimate(raw["type"], load_json(raw["item_content"]))
-        costs = node.books.pricer.costs(content, str(raw.get("item_hash")), estimates)
+        costs = node.state.pricer.costs(content, str(raw.get("item_hash")), estimates)
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise unprocessable("InvalidMessageFormat") from error
     return _answer_costs(content, costs)
@@ -136,7 +136,7 @@ async def get_costs(request: web.Request) -> web.Response:
     query, node = query_of(request, CostQuery), node_of(request)
     rows = [
         row
-        for row in node.books.database.all("SELECT * FROM costs WHERE payment_type = ?", (query.payment_type,))
+        for row in node.state.database.all("SELECT * FROM costs WHERE payment_type = ?", (query.payment_type,))
         if query.address in (None, row["owner"]) and query.item_hash in (None, row["item_hash"])
     ]
     hashes = sorted({row["item_hash"] for row in rows})
@@ -144,7 +144,7 @@ async def get_costs(request: web.Request) -> web.Response:
         f"total_cost_{key}": f"{floor18(sum((Decimal(row[key]) for row in rows), Decimal(0))):.18f}"
         for key in ("hold", "stream", "credit")
     }
-    consumed = node.books.accounts.consumed(hashes)
+    consumed = node.state.balances.consumed(hashes)
     summary = {"total_consumed_credits": consumed, **sums, "resource_count": len(hashes)}
     pages = ("pagination_page", "pagination_total", "pagination_per_page", "pagination_item")
     return answer({"summary": summary, "filters": query.model_dump(), "resources": None, **dict.fromkeys(pages)})

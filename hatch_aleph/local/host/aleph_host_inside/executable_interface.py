@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from .asgi import unzip
+from .asgi_interface import unzip
 
 log = logging.getLogger("__main__")
 

@@ -1,4 +1,4 @@
-"""The node as a whole: its books in one folder, its background work, its web application."""
+"""The node as a whole: its state in one folder, its background work, its web application."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from hatch_aleph.local.node import cleaning, genesis
-from hatch_aleph.local.node.accounts import Accounts
+from hatch_aleph.local.node import garbage_collector, genesis
 from hatch_aleph.local.node.aggregates import Aggregates
+from hatch_aleph.local.node.balances import Balances
 from hatch_aleph.local.node.costs import Pricer
 from hatch_aleph.local.node.database import Database
 from hatch_aleph.local.node.events import Events
-from hatch_aleph.local.node.files import FileStore
-from hatch_aleph.local.node.library import Library
+from hatch_aleph.local.node.file_pins import FilePins
+from hatch_aleph.local.node.file_store import FileStore
+from hatch_aleph.local.node.ledger import Ledger
 from hatch_aleph.local.node.limits import SYNC_SECONDS, Limits
-from hatch_aleph.local.node.processing import Processor
-from hatch_aleph.local.node.rules import Books
+from hatch_aleph.local.node.processor import Processor
+from hatch_aleph.local.node.rules import NodeState
 from hatch_aleph.local.node.times import to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from aiohttp import web
 
 _log = logging.getLogger(__name__)
 _HOUSEKEEPING_SECONDS = 60.0
@@ -68,45 +67,39 @@ class Node:
         return to_micros(self._clock())
 
     def open(self) -> None:
-        """Open the books, clean up after a killed process, publish what the network publishes."""
+        """Open the state, clean up after a killed process, publish what the network publishes."""
         self.folder.mkdir(parents=True, exist_ok=True)
         database = Database(self.folder / "node.sqlite")
         files = FileStore(self.folder)
-        library, aggregates = Library(database), Aggregates(database)
-        self.books = Books(
-            database, files, library, aggregates, Accounts(database, library), Pricer(library, aggregates)
+        pins, aggregates = FilePins(database), Aggregates(database)
+        self.state = NodeState(
+            database, files, Ledger(database), pins, aggregates, Balances(database, pins), Pricer(pins, aggregates)
         )
-        self.processor = Processor(self.books, self.now, self.events.publish, self._retry_scale)
-        cleaning.sweep(self.books)
-        genesis.publish(self.books)
-        self.keep_house()
+        self.processor = Processor(self.state, self.now, self.events.publish, self._retry_scale)
+        garbage_collector.sweep(self.state)
+        genesis.publish(self.state)
+        self.run_maintenance()
 
     async def start(self) -> None:
-        """Open the books and begin the background work. Called by the application when it starts."""
+        """Open the state and begin the background work. Called by the application when it starts."""
         self.open()
         self._work = asyncio.create_task(self._retry_for_ever())
 
     async def close(self) -> None:
-        """End the background work and close the books."""
+        """End the background work and close the state."""
         if self._work is not None:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._work
-        self.books.database.close()
+        self.state.database.close()
 
-    def keep_house(self) -> None:
+    def run_maintenance(self) -> None:
         """Bill what messages cost, suspend what is no longer paid, remove what nobody keeps."""
         now = self.now()
-        with self.books.database.transaction():
-            self.books.accounts.bill(now)
-            self.books.accounts.settle(now)
-        cleaning.collect(self.books, now)
-
-    def application(self) -> web.Application:
-        """Make the web application: all routes of the API, the faucet and the page; it starts and closes the node."""
-        from hatch_aleph.local.node.api.application import make_application
-
-        return make_application(self)
+        with self.state.database.transaction():
+            self.state.balances.bill(now)
+            self.state.balances.settle(now)
+        garbage_collector.collect(self.state, now)
 
     async def _retry_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -120,22 +113,7 @@ class Node:
                     sleep = (due - self.now()) / 10**6
                 if loop.time() >= tidy_at:
                     tidy_at = loop.time() + _HOUSEKEEPING_SECONDS
-                    self.keep_house()
+                    self.run_maintenance()
             except Exception:  # noqa: BLE001 - whatever it was, messages wait for the next attempt
                 _log.exception("the node's background work failed; it goes on")
             await asyncio.sleep(min(max(sleep, 0.001), longest))
-
-
-async def serve_node(folder: Path, port: int, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve a node on 127.0.0.1 until cancelled; ``on_ready`` gets its URL. Port 0 takes a free one."""
-    from aiohttp import web
-
-    runner = web.AppRunner(Node(folder).application(), access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        if on_ready is not None:
-            on_ready(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()

@@ -8,14 +8,14 @@ from aleph_message.models import ProgramContent
 
 from hatch_aleph.local.node.costs import payment_type, total
 from hatch_aleph.local.node.limits import CREDIT_FOR_ALL_SINCE, CREDIT_FOR_PERSISTENT_SINCE, MIB, PAID_SINCE
+from hatch_aleph.local.node.machine_files import file_refs, held_refs, sized_parents
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError, RetryMessageError
 from hatch_aleph.local.node.rules import Rules
-from hatch_aleph.local.node.volumes import file_refs, held_refs, sized_parents
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.costs import Cost
-    from hatch_aleph.local.node.messages import Message
-    from hatch_aleph.local.node.volumes import Machine
+    from hatch_aleph.local.node.machine_files import Machine
+    from hatch_aleph.local.node.message import Message
 
 
 class MachineRules(Rules):
@@ -26,12 +26,12 @@ class MachineRules(Rules):
 
         As on the network, a replacement may itself be replaced, and by anybody.
         """
-        content, library = _content(message), self.books.library
-        missing = {needed.ref for needed in file_refs(content) if library.file_of(needed) is None}
+        content, pins = _content(message), self.state.pins
+        missing = {needed.ref for needed in file_refs(content) if pins.file_of(needed) is None}
         if missing:
             raise RetryMessageError(Code.VM_VOLUME_NOT_FOUND, *sorted(missing))
         for name, size_mib, parent in sized_parents(content):
-            found = library.file_of(parent)
+            found = pins.file_of(parent)
             if found is not None and size_mib * MIB < found[1]:
                 details: dict[str, Any] = {
                     "volume_name": name,
@@ -42,7 +42,7 @@ class MachineRules(Rules):
                 }
                 raise RejectedMessageError(Code.VM_VOLUME_TOO_SMALL, details)
         if content.replaces is not None:
-            replaced = self.books.database.one(
+            replaced = self.state.database.one(
                 "SELECT allow_amend FROM machines WHERE item_hash = ? AND type = 'PROGRAM'", content.replaces
             )
             if replaced is None:
@@ -53,7 +53,7 @@ class MachineRules(Rules):
     def costs(self, message: Message) -> list[Cost]:
         """Check the way to pay for the message's date, and the balance."""
         content = _content(message)
-        costs = self.books.pricer.costs(content, message.item_hash)
+        costs = self.state.pricer.costs(content, message.item_hash)
         persistent = not isinstance(content, ProgramContent) or bool(content.on.persistent)
         if not persistent and message.seconds < PAID_SINCE:
             return costs
@@ -62,12 +62,12 @@ class MachineRules(Rules):
         if payment != "credit" and message.seconds >= refused_since:
             raise RejectedMessageError(Code.INVALID_PAYMENT_METHOD)
         if payment != "superfluid":  # streams are not followed: on the network neither, at this point
-            self.books.accounts.require(content.address, total(costs, payment), payment)
+            self.state.balances.require(content.address, total(costs, payment), payment)
         return costs
 
     def apply(self, message: Message, now: int) -> None:  # noqa: ARG002 - the signature of the other types
         """Remember the machine and the files it holds on to."""
-        content, database = _content(message), self.books.database
+        content, database = _content(message), self.state.database
         database.insert(
             "machines",
             item_hash=message.item_hash,
@@ -80,8 +80,8 @@ class MachineRules(Rules):
 
     def forget(self, message: Message, now: int) -> None:  # noqa: ARG002 - as above
         """Let go of the machine and its files."""
-        self.books.database.run("DELETE FROM machines WHERE item_hash = ?", message.item_hash)
-        self.books.database.run("DELETE FROM machine_refs WHERE item_hash = ?", message.item_hash)
+        self.state.database.run("DELETE FROM machines WHERE item_hash = ?", message.item_hash)
+        self.state.database.run("DELETE FROM machine_refs WHERE item_hash = ?", message.item_hash)
 
 
 def _content(message: Message) -> Machine:

@@ -1,4 +1,4 @@
-"""From a bare interpreter to a listening guest: walls, limits, path, preloaded modules, then the instructions."""
+"""From a bare interpreter to a listening guest: sandbox, limits, path, preloaded modules, then the instructions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def main(plan_file: str, listener_fd: int) -> None:
 
         _limit_memory(plan["memory_bytes"])
         image_root.enter(plan, listener_fd)
-    if plan["walls"] is not None:
-        from . import walls
+    if plan["sandbox"] is not None:
+        from . import sandbox
 
-        walls.enter(plan["walls"], closing=(listener_fd,))
+        sandbox.enter(plan["sandbox"], closing=(listener_fd,))
     _limit_memory(plan["memory_bytes"])
     listener = socket.socket(fileno=listener_fd)
     _arrange_interpreter(plan)
@@ -64,7 +64,7 @@ def _arrange_interpreter(plan: dict[str, Any]) -> None:
     own_folder = str(Path(__file__).resolve().parent.parent)
     standard = [entry for entry in sys.path if entry not in ("", own_folder, *plan["path"])]
     sys.path[:] = [*plan["path"], *standard]
-    # Folders that the walls put there were not there when the interpreter looked first.
+    # Folders that the sandbox put there were not there when the interpreter looked first.
     sys.path_importer_cache.clear()
     sys.argv = [plan["argv0"]]
     # The interpreter was started without `site`, which would have added this machine's packages: what every

@@ -8,8 +8,8 @@ import platform
 import sys
 from typing import TYPE_CHECKING
 
-from hatch_aleph.local.host import libraries
-from hatch_aleph.local.host.volumes import PACKAGES_ROOT
+from hatch_aleph.local.host import cached_folders
+from hatch_aleph.local.host.aleph_host_inside import PACKAGES_ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def with_packages_of_here(spec: ProgramSpec, python: Path, cache: Path) -> Progr
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     # The adapter compares what stands in this file with what the code was built with.
     own_files = {".aleph/inputs": f"{spec.packages_inputs}\n"}
-    folder = libraries.install_once(python, cache / "packages-here" / key, spec.pins, own_files=own_files)
+    folder = cached_folders.install_once(python, cache / "packages-here" / key, spec.pins, own_files=own_files)
     volumes = (
         dataclasses.replace(each, image=folder) if each.mount == PACKAGES_ROOT else each for each in spec.volumes
     )

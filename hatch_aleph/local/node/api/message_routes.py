@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from hatch_aleph.local.node.api import rendering
+from hatch_aleph.local.node.api import message_views
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
-from hatch_aleph.local.node.messages import load_json, read_message
-from hatch_aleph.local.node.rejection import MalformedMessageError
-from hatch_aleph.local.node.search import (
+from hatch_aleph.local.node.filters import (
     PagedFilters,
     Statuses,
     ended_query,
@@ -19,11 +17,13 @@ from hatch_aleph.local.node.search import (
     unsupported_for_ended,
     write_cursor,
 )
+from hatch_aleph.local.node.message import load_json, read_message
+from hatch_aleph.local.node.rejection import MalformedMessageError
 from hatch_aleph.local.node.times import to_iso
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.messages import Message
-    from hatch_aleph.local.node.node import Node
+    from hatch_aleph.local.node.embedded_node import Node
+    from hatch_aleph.local.node.message import Message
 
 
 class HashFilters(PagedFilters):
@@ -103,14 +103,14 @@ async def get_content(request: web.Request) -> web.Response:
 async def get_status(request: web.Request) -> web.Response:
     """Tell a message's status."""
     item_hash = item_hash_of(request)
-    row = node_of(request).books.database.one("SELECT * FROM statuses WHERE item_hash = ?", item_hash)
+    row = node_of(request).state.database.one("SELECT * FROM statuses WHERE item_hash = ?", item_hash)
     if row is None:
         raise web.HTTPNotFound
     return answer({"status": row["status"], "item_hash": item_hash, "reception_time": to_iso(row["reception_time"])})
 
 
 def _shown(request: web.Request) -> dict[str, Any]:
-    shown = rendering.with_status(node_of(request).books.database, item_hash_of(request))
+    shown = message_views.with_status(node_of(request).state.database, item_hash_of(request))
     if shown is None:
         raise web.HTTPNotFound
     return shown
@@ -125,9 +125,9 @@ async def list_messages(request: web.Request) -> web.Response:
         return _list_ended(request, filters)
     if filters.cursor is not None:
         return _list_by_cursor(request, filters)
-    database, query = node_of(request).books.database, live_query(filters)
+    database, query = node_of(request).state.database, live_query(filters)
     rows = query.rows(database, "messages", _order(filters), filters.pagination, _offset(filters))
-    messages = [rendering.in_list(row, filters.shown) for row in rows]
+    messages = [message_views.in_list(row, filters.shown) for row in rows]
     return answer(_page(filters, messages, query.count(database, "messages")))
 
 
@@ -139,11 +139,11 @@ def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
     if offending := unsupported_for_ended(filters):
         names = ", ".join(offending)
         raise web.HTTPBadRequest(text=f"Filters not supported for {filters.ended} message queries: {names}")
-    database, query = node_of(request).books.database, ended_query(filters)
+    database, query = node_of(request).state.database, ended_query(filters)
     order = _order(filters).replace("time", "ended_at")
     messages = []
     for row in query.rows(database, "ended", order, filters.pagination, _offset(filters)):
-        message = {**rendering.ended(row), "status": row["status"]}
+        message = {**message_views.ended(row), "status": row["status"]}
         if row["status"] == "forgotten":
             message["forgotten_by"] = load_json(row["forgotten_by"])
         messages.append(message)
@@ -163,11 +163,11 @@ def _list_by_cursor(request: web.Request, filters: PagedFilters) -> web.Response
             raise unprocessable(str(error)) from error
         sign = "<" if filters.sort_order == "-1" else ">"
         query.add(f"(time {sign} ? OR (time = ? AND item_hash > ?))", after, after, item_hash)
-    rows = query.rows(node_of(request).books.database, "messages", _order(filters), size + 1, 0)
+    rows = query.rows(node_of(request).state.database, "messages", _order(filters), size + 1, 0)
     more, rows = len(rows) > size, rows[:size]
     return answer(
         {
-            "messages": [rendering.in_list(row, filters.shown) for row in rows],
+            "messages": [message_views.in_list(row, filters.shown) for row in rows],
             "pagination_per_page": size,
             "next_cursor": write_cursor(rows[-1]["time"], rows[-1]["item_hash"]) if more else None,
         }
@@ -179,7 +179,7 @@ async def list_hashes(request: web.Request) -> web.Response:
     filters = query_of(request, HashFilters)
     wanted = [filters.status] if filters.status else None
     query = live_query(filters.model_copy(update={"message_statuses": wanted}))
-    database = node_of(request).books.database
+    database = node_of(request).state.database
     order = _order(filters).replace("time", "reception_time")
     rows = query.rows(database, "messages", order, filters.pagination, _offset(filters))
     page = _page(filters, [row["item_hash"] for row in rows], query.count(database, "messages"))

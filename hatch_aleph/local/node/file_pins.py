@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from hatch_aleph.local.node.database import Database
-    from hatch_aleph.local.node.volumes import FileRef
+    from hatch_aleph.local.node.machine_files import FileRef
 
 _NEWEST = """
 INSERT INTO file_tags (tag, owner, file_hash, last_updated)
@@ -42,7 +42,7 @@ def file_tag(owner: str, ref: str | None, item_hash: str) -> str:
     return ref if is_item_hash(ref) else f"{owner}/{ref}"
 
 
-class Library:
+class FilePins:
     """The files the node knows and who wants them kept."""
 
     def __init__(self, database: Database) -> None:

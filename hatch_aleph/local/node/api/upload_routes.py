@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import BodyPartReader, web
 
-from hatch_aleph.local.node.api.messages import http_status, publish
+from hatch_aleph.local.node.api.message_routes import http_status, publish
 from hatch_aleph.local.node.api.support import answer, node_of, too_large, unprocessable
 from hatch_aleph.local.node.costs import payment_type, total
-from hatch_aleph.local.node.files import TooLargeError
+from hatch_aleph.local.node.file_store import TooLargeError
 from hatch_aleph.local.node.limits import JSON_BODY_LIMIT
-from hatch_aleph.local.node.messages import load_json, read_message
+from hatch_aleph.local.node.message import load_json, read_message
 from hatch_aleph.local.node.rejection import MalformedMessageError, RejectedMessageError
 from hatch_aleph.local.node.rules.store import upload_cost_mib
 from hatch_aleph.local.node.signatures import is_signed
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from aleph_message.models import StoreContent
 
-    from hatch_aleph.local.node.files import Incoming
-    from hatch_aleph.local.node.messages import Message
-    from hatch_aleph.local.node.node import Node
+    from hatch_aleph.local.node.embedded_node import Node
+    from hatch_aleph.local.node.file_store import Incoming
+    from hatch_aleph.local.node.message import Message
 
 _CHUNK = 256 * 1024
 
@@ -99,7 +99,7 @@ async def _add_json(request: web.Request, *, cid: bool) -> web.Response:
         load_json(text)
     except ValueError as error:
         raise unprocessable(f"not JSON: {error}") from error
-    file = node.books.files.receive(limit, cid=cid)
+    file = node.state.files.receive(limit, cid=cid)
     try:
         file.write(json.dumps(load_json(text)).encode())
         await file.finish()
@@ -122,7 +122,7 @@ async def _received(request: web.Request, limit: int, *, cid: bool) -> AsyncIter
         if request.content_type == "multipart/form-data":
             await _read_parts(request, upload, node, limit, cid=cid)
         else:
-            upload.file = node.books.files.receive(node.limits.unauthenticated, cid=cid)
+            upload.file = node.state.files.receive(node.limits.unauthenticated, cid=cid)
             async for chunk in request.content.iter_chunked(_CHUNK):
                 upload.file.write(chunk)
             await upload.file.finish()
@@ -143,7 +143,7 @@ async def _read_parts(request: web.Request, upload: _Upload, node: Node, limit: 
             if not isinstance(part, BodyPartReader):
                 raise web.HTTPBadRequest(text="Invalid multipart structure")
             if part.name == "file" and upload.file is None:
-                upload.file, upload.filename = node.books.files.receive(limit, cid=cid), part.filename or "file"
+                upload.file, upload.filename = node.state.files.receive(limit, cid=cid), part.filename or "file"
                 while chunk := await part.read_chunk(_CHUNK):
                     upload.file.write(chunk)
                 await upload.file.finish()
@@ -200,9 +200,9 @@ def _check(node: Node, signed: _Signed, file: Incoming, engine: str) -> None:
     if engine == "storage" and content.item_hash != file.hash:
         raise mismatch
     payment = payment_type(content)
-    costs = node.books.pricer.costs(content, "", {"file": upload_cost_mib(file.size)})
+    costs = node.state.pricer.costs(content, "", {"file": upload_cost_mib(file.size)})
     try:
-        node.books.accounts.require(content.address, total(costs, payment), payment)
+        node.state.balances.require(content.address, total(costs, payment), payment)
     except RejectedMessageError as error:
         raise web.HTTPPaymentRequired from error
     if engine == "ipfs" and content.item_hash != file.hash:
@@ -212,11 +212,11 @@ def _check(node: Node, signed: _Signed, file: Incoming, engine: str) -> None:
 
 def _keep(node: Node, file: Incoming, *, pinned: bool) -> None:
     """Keep the bytes, then write them down; a file that no message will pin is kept for a day."""
-    node.books.files.keep(file)
-    with node.books.database.transaction():
-        node.books.library.add_file(file.hash, file.size, node.now())
+    node.state.files.keep(file)
+    with node.state.database.transaction():
+        node.state.pins.add_file(file.hash, file.size, node.now())
         if not pinned:
-            node.books.library.pin_grace(file.hash, node.now())
+            node.state.pins.pin_grace(file.hash, node.now())
 
 
 async def _publish(node: Node, signed: _Signed | None) -> int:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from hatch_aleph.local.node.api import rendering
+from hatch_aleph.local.node.api import message_views
 from hatch_aleph.local.node.api.support import node_of, query_of
+from hatch_aleph.local.node.filters import LiveFilters, live_query
 from hatch_aleph.local.node.ledger import content_tags
-from hatch_aleph.local.node.search import LiveFilters, live_query
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.messages import Message
-    from hatch_aleph.local.node.node import Node
+    from hatch_aleph.local.node.embedded_node import Node
+    from hatch_aleph.local.node.message import Message
 
 _HEARTBEAT = 60.0
 _CONNECTIONS = 64
@@ -59,14 +59,14 @@ async def _send(socket: web.WebSocketResponse, node: Node, filters: LiveFilters)
     with node.events.listen() as queue, contextlib.suppress(ConnectionError):
         if filters.history:
             rows = live_query(filters).rows(
-                node.books.database, "messages", "time DESC, item_hash ASC", filters.history, 0
+                node.state.database, "messages", "time DESC, item_hash ASC", filters.history, 0
             )
             for row in reversed(rows):
-                await socket.send_str(json.dumps(rendering.in_list(row, filters.shown)))
+                await socket.send_str(json.dumps(message_views.in_list(row, filters.shown)))
         while True:
             attempt = await queue.get()
             if attempt.outcome == "processed" and matches(attempt.message, filters):
-                shown = rendering.alone(attempt.message)
+                shown = message_views.alone(attempt.message)
                 if filters.shown != "full":
                     del shown["content"]
                 await socket.send_str(json.dumps(shown))

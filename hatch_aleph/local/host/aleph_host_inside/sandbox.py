@@ -22,7 +22,7 @@ _LIVE = frozenset({"/dev", "/sys", "/run"})
 
 
 def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
-    """Return in a new process behind the walls, as process 1 of its own; the calling process waits and ends with it.
+    """Return in a new process in the sandbox, as process 1 of its own; the calling process waits and ends with it.
 
     Args:
         plan: ``user`` (map root through a user namespace), ``net`` (cut the network off, with ``lo`` down, or up when

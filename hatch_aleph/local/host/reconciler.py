@@ -7,8 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import HatchAlephError, NetworkError
+from hatch_aleph.local.host.message_feed import is_subscribed
 from hatch_aleph.local.host.spec import Answer
-from hatch_aleph.local.host.watch import is_subscribed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _OVER = frozenset({"rejected", "forgotten", "removed"})
 
 
-class Keeper:
+class Reconciler:
     """Keeps a pool in step with a node.
 
     Args:
@@ -50,7 +50,7 @@ class Keeper:
         self._persistent: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def heed(self, message: dict[str, Any]) -> None:
+    def on_message(self, message: dict[str, Any]) -> None:
         """Act on one new message."""
         content = message.get("content")
         if not isinstance(content, dict):

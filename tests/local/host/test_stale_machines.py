@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from hatch_aleph.local.host import leftovers
+from hatch_aleph.local.host import launch
 from tests.local.host.conftest import ECHO
 
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from hatch_aleph.local.host import Machine, ProgramSpec, isolation
-from hatch_aleph.local.host.places import Place
+from hatch_aleph.local.host import Machine, ProgramSpec
+from hatch_aleph.local.host.places import Place, probe
 
 async def main():
     python, cache, code = map(Path, sys.argv[1:4])
-    place = Place(python, cache, cache / "volumes", isolation.probe())
+    place = Place(python, cache, cache / "volumes", probe())
     machine = Machine(ProgramSpec(item_hash="ab" * 32, entrypoint="main:app", code=code), place)
     await machine.start()
     print(machine._launched.process.pid, machine._launched.memory and machine._launched.memory.folder, flush=True)
@@ -41,10 +41,10 @@ def is_alive(process: int) -> bool:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's death signal is Linux's")
 def test_machines_die_with_their_host_and_leave_nothing(place, image, tmp_path):
-    if not place.isolation.walls:
+    if not place.isolation.sandbox:
         pytest.skip("no namespaces here")
     code = image({"main.py": ECHO})
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(leftovers.__file__).parents[3])}
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(launch.__file__).parents[3])}
     command = [sys.executable, "-c", KILLED, str(place.python), str(place.cache), str(code)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     process, group = done.stdout.split()
@@ -54,7 +54,7 @@ def test_machines_die_with_their_host_and_leave_nothing(place, image, tmp_path):
         time.sleep(0.05)
     assert not is_alive(int(process))
     (left,) = tmp_path.glob("hatch-aleph-vm-*")
-    leftovers.clear(tmp_path)
+    launch.sweep_stale_machines(tmp_path)
     assert not left.exists()
     assert group == "None" or not Path(group).exists()
 
@@ -64,6 +64,6 @@ def test_what_belongs_to_a_living_host_or_to_nobody_known_stays(tmp_path):
     mine.mkdir()
     foreign.mkdir()
     (mine / "owner").write_text(str(os.getpid()))
-    leftovers.clear(tmp_path)
+    launch.sweep_stale_machines(tmp_path)
     assert mine.exists()
     assert foreign.exists()

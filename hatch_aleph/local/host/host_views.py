@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host.pool import Pool
 
 
-class StatusPages:
+class HostViews:
     """Handlers over a pool."""
 
     def __init__(self, pool: Pool) -> None:

@@ -11,22 +11,21 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.local.node.ledger import Ledger
 from hatch_aleph.local.node.limits import INLINE_LIMIT, MAX_RETRIES, MAX_RETRY_SECONDS
-from hatch_aleph.local.node.messages import complete_content, read_message
+from hatch_aleph.local.node.message import complete_content, read_message
 from hatch_aleph.local.node.rejection import Code, NotProcessedError, RejectedMessageError, RetryMessageError
 from hatch_aleph.local.node.rules.data import AggregateRules, PostRules
 from hatch_aleph.local.node.rules.forget import ForgetRules
-from hatch_aleph.local.node.rules.machine import MachineRules
 from hatch_aleph.local.node.rules.store import StoreRules
+from hatch_aleph.local.node.rules.vm import MachineRules
 from hatch_aleph.local.node.signatures import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatch_aleph.local.node.costs import Cost
-    from hatch_aleph.local.node.messages import Message
-    from hatch_aleph.local.node.rules import Books, Rules
+    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.rules import NodeState, Rules
 
 _log = logging.getLogger(__name__)
 _SEEN_LIMIT = 100_000
@@ -45,30 +44,30 @@ class Processor:
     """Applies the rules to messages, in the order and with the retries of the network.
 
     Args:
-        books: Where everything is read from and written to.
+        state: Where everything is read from and written to.
         now: Gives the present in microseconds.
         on_attempt: Called after each attempt is committed.
         retry_scale: Factor on the seconds between attempts.
     """
 
     def __init__(
-        self, books: Books, now: Callable[[], int], on_attempt: Callable[[Attempt], None], retry_scale: float = 1.0
+        self, state: NodeState, now: Callable[[], int], on_attempt: Callable[[Attempt], None], retry_scale: float = 1.0
     ) -> None:
-        self._books = books
+        self._state = state
         self._now = now
         self._on_attempt = on_attempt
         self._retry_scale = retry_scale
-        self.ledger = Ledger(books.database)
+        self.ledger = state.ledger
         self._seen: OrderedDict[str, None] = OrderedDict()
-        machine = MachineRules(books)
+        machine = MachineRules(state)
         self._rules: dict[str, Rules] = {
-            "AGGREGATE": AggregateRules(books),
+            "AGGREGATE": AggregateRules(state),
             "INSTANCE": machine,
-            "POST": PostRules(books),
+            "POST": PostRules(state),
             "PROGRAM": machine,
-            "STORE": StoreRules(books),
+            "STORE": StoreRules(state),
         }
-        self._rules["FORGET"] = ForgetRules(books, self._rules)
+        self._rules["FORGET"] = ForgetRules(state, self._rules)
 
     def submit(self, message: Message, raw: Any) -> Attempt:
         """Take a message from a client.
@@ -87,7 +86,7 @@ class Processor:
 
     def retry_due(self) -> int | None:
         """Attempt every message whose time has come; return the time of the next one, if any waits."""
-        database = self._books.database
+        database = self._state.database
         while True:
             row = database.one("SELECT * FROM pending ORDER BY next_attempt LIMIT 1")
             if row is None:
@@ -98,9 +97,9 @@ class Processor:
 
     def _attempt(self, message: Message, retries: int) -> Attempt:
         now = self._now()
-        with self._books.database.transaction():
+        with self._state.database.transaction():
             try:
-                with self._books.database.transaction():
+                with self._state.database.transaction():
                     message = self._process(message, now)
                 outcome = "processed"
             except RetryMessageError as reason:
@@ -139,7 +138,7 @@ class Processor:
         self.ledger.add_processed(message, size, now)
         self._charge(message, costs)
         if message.item_type != "inline":
-            self._books.library.pin_content(message.item_hash, message.sender, message.time)
+            self._state.pins.pin_content(message.item_hash, message.sender, message.time)
         rules.apply(message, now)
         return message
 
@@ -149,12 +148,12 @@ class Processor:
         missing = RetryMessageError(
             Code.CONTENT_UNAVAILABLE, f"File not found: {message.item_hash} (could not fetch message content)"
         )
-        size = self._books.library.size(message.item_hash)
-        if size is None or not self._books.files.exists(message.item_hash):
+        size = self._state.pins.size(message.item_hash)
+        if size is None or not self._state.files.exists(message.item_hash):
             raise missing
         if size > _STORED_MESSAGE_LIMIT:
             raise RejectedMessageError(Code.INVALID_FORMAT, "Message too long")
-        text = self._books.files.path(message.item_hash).read_bytes()
+        text = self._state.files.path(message.item_hash).read_bytes()
         if b"\\u0000" in text:
             raise RejectedMessageError(Code.INVALID_FORMAT, "Unsupported character in message: \\u0000")
         content, parsed = complete_content(message, text)
@@ -163,4 +162,4 @@ class Processor:
     def _charge(self, message: Message, costs: list[Cost]) -> None:
         payment = getattr(getattr(message.parsed, "payment", None), "type", None)
         owner = str((message.content or {}).get("address"))
-        self._books.accounts.charge(owner, message.item_hash, payment.value if payment else "hold", costs)
+        self._state.balances.charge(owner, message.item_hash, payment.value if payment else "hold", costs)

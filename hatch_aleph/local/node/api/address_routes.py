@@ -1,4 +1,7 @@
-"""Addresses: balances, files, credits, permissions, and the faucet (pyaleph's ``web/controllers/accounts.py``)."""
+"""Addresses: balances, files, credits, aggregates, permissions, and the faucet.
+
+Sources: ``web/controllers/accounts.py`` and ``aggregates.py`` in aleph-im/pyaleph.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from hatch_aleph.local.node.api.support import answer, body_of, node_of, query_of, unprocessable
 from hatch_aleph.local.node.times import to_iso
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.node import Node
+    from hatch_aleph.local.node.embedded_node import Node
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _FAUCET_LIMIT = 10**18
@@ -61,7 +64,7 @@ class BalanceQuery(BaseModel):
 
 
 def _balance(node: Node, address: str, chain: str | None = None) -> dict[str, Any]:
-    accounts = node.books.accounts
+    accounts = node.state.balances
     tokens = accounts.tokens(address, chain)
     return {
         "address": address,
@@ -92,9 +95,9 @@ async def post_faucet(request: web.Request) -> web.Response:
         raise unprocessable("'credits': expected a whole number")
     if isinstance(tokens, bool) or not isinstance(tokens, int | float) or not abs(tokens) <= _FAUCET_LIMIT:
         raise unprocessable("'tokens': expected a number")
-    with node.books.database.transaction():
-        node.books.accounts.give(address, credit_amount, Decimal(str(tokens)), node.now())
-        node.books.accounts.settle(node.now())
+    with node.state.database.transaction():
+        node.state.balances.give(address, credit_amount, Decimal(str(tokens)), node.now())
+        node.state.balances.settle(node.now())
     return answer(_balance(node, address))
 
 
@@ -103,7 +106,7 @@ async def get_files(request: web.Request) -> web.Response:
     query, address, database = (
         query_of(request, FileQuery),
         request.match_info["address"],
-        node_of(request).books.database,
+        node_of(request).state.database,
     )
     rows = database.all(
         "SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash"
@@ -132,7 +135,7 @@ async def get_credit_history(request: web.Request) -> web.Response:
     query, address = query_of(request, HistoryQuery), request.match_info["address"]
     entries = [
         entry
-        for entry in node_of(request).books.accounts.history(address)
+        for entry in node_of(request).state.balances.history(address)
         if query.payment_method in (None, entry["payment_method"]) and query.origin in (None, entry["origin"])
     ]
     if not entries:
@@ -167,7 +170,7 @@ async def get_received(request: web.Request) -> web.Response:
     """List which addresses let this one act for them."""
     query, address, node = query_of(request, GrantQuery), request.match_info["address"], node_of(request)
     received = {}
-    for owner in node.books.aggregates.owners("security"):
+    for owner in node.state.aggregates.owners("security"):
         entries = _grants(node, owner).get(address)
         if entries and query.granter in (None, owner):
             received[owner] = entries
@@ -176,7 +179,7 @@ async def get_received(request: web.Request) -> web.Response:
 
 def _grants(node: Node, owner: str) -> dict[str, list[dict[str, Any]]]:
     grouped: dict[str, list[dict[str, Any]]] = {}
-    entries = node.books.aggregates.get(owner, "security").get("authorizations", [])
+    entries = node.state.aggregates.get(owner, "security").get("authorizations", [])
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("address"), str) and entry["address"]:
             grant = {key: value for key, value in entry.items() if key != "address"}
@@ -193,3 +196,38 @@ def _answer_grants(grants: dict[str, Any], query: GrantQuery, address: str) -> w
 
 def _paging(query: _Pages, total: int) -> dict[str, int]:
     return {"pagination_page": query.page, "pagination_total": total, "pagination_per_page": query.pagination}
+
+
+class AggregateQuery(BaseModel):
+    """What can be asked of aggregates."""
+
+    keys: list[str] | None = None
+    limit: int = 1000
+    with_info: bool = False
+    value_only: bool = False
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return value.split(",") if isinstance(value, str) else value
+
+
+async def get_aggregates(request: web.Request) -> web.Response:
+    """Give the aggregates of an address, all or by their keys."""
+    query, address = query_of(request, AggregateQuery), request.match_info["address"]
+    found = node_of(request).state.aggregates.of(address, query.keys)
+    if not found:
+        raise web.HTTPNotFound(text="No aggregate found for this address")
+    if query.value_only and query.keys and len(query.keys) == 1:
+        return answer(found[query.keys[0]][0])
+    infos = {
+        key: {
+            "created": to_iso(info["created"]).replace("Z", "+00:00"),
+            "last_updated": to_iso(info["last_updated"]).replace("Z", "+00:00"),
+            "original_item_hash": info["original_item_hash"],
+            "last_update_item_hash": info["last_update_item_hash"],
+        }
+        for key, (_, info) in found.items()
+    }
+    data = {key: content for key, (content, _) in found.items()}
+    return answer({"address": address, "data": data, "info": infos if query.with_info else {}})

@@ -25,13 +25,13 @@ _USERS_OWN = ("content", "content")
 _KINDS = "STORE,PROGRAM,FORGET,POST,AGGREGATE"
 
 
-class Watch:
+class MessageFeed:
     """Hands each new message of a node to a callback, once.
 
     Args:
         node_url: Returns the node's base URL.
         session: Returns the HTTP session.
-        heed: Gets each message.
+        on_message: Gets each message.
         clock: Seconds since the epoch.
     """
 
@@ -39,12 +39,12 @@ class Watch:
         self,
         node_url: Callable[[], str],
         session: aiohttp.ClientSession,
-        heed: Callable[[dict[str, Any]], None],
+        on_message: Callable[[dict[str, Any]], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._node_url = node_url
         self._session = session
-        self._heed = heed
+        self._on_message = on_message
         self._since = clock()
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
         self.connected = asyncio.Event()
@@ -90,7 +90,7 @@ class Watch:
         if not item_hash or "type" not in message or item_hash in self._seen:
             return
         self._seen.append(item_hash)
-        self._heed(message)
+        self._on_message(message)
 
 
 def is_subscribed(subscriptions: tuple[dict[str, Any], ...], message: dict[str, Any]) -> bool:

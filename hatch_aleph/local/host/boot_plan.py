@@ -1,0 +1,180 @@
+"""The boot plan of a machine: JSON data that ``aleph_host_inside.startup`` follows."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.errors import GuestError
+from hatch_aleph.local.host import cached_folders
+from hatch_aleph.local.host.aleph_host_inside import (
+    CODE_ROOT,
+    GUEST_API,
+    GUEST_HOME,
+    INIT,
+    LIBRARIES_ROOT,
+    PACKAGES_ROOT,
+)
+from hatch_aleph.local.host.foreign_platform import with_packages_of_here
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.host.places import Place
+    from hatch_aleph.local.host.spec import Limits, ProgramSpec, VolumeSpec
+
+_EXECUTABLE_PORT = 8080
+# The letters of /dev/vda to vdz, less the root's (aleph-vm, hypervisors/firecracker/microvm.py).
+LARGEST_NUMBER = 25
+
+ImageMount = Callable[[Path], dict[str, Any]]
+
+
+def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:
+    """Return the boot plan (JSON data) that ``aleph_host_inside.startup`` follows, preparing the images it names."""
+    if place.foreign:
+        spec = with_packages_of_here(spec, place.python, place.cache)
+    preloaded = cached_folders.preloaded_modules(place.python, spec.python, place.cache)
+    mounts = mounts_of(spec, place.volumes, _image_mount(place))
+    plan: dict[str, Any] = {
+        "hostname": spec.hostname,
+        "api_socket": str(folder / "api"),
+        "environment": {},
+        "lifespan_seconds": limits.lifespan,
+        "shutdown_seconds": limits.shutdown_event,
+        "proxy_seconds": limits.proxy,
+    }
+    if place.isolation.sandbox:
+        return plan | _sandboxed(spec, place, mounts, preloaded, folder)
+    return plan | _mapped(mounts, preloaded, folder)
+
+
+def _sandboxed(
+    spec: ProgramSpec, place: Place, mounts: list[dict[str, Any]], preloaded: Path, folder: Path
+) -> dict[str, Any]:
+    staging = folder / "root"
+    staging.mkdir()
+    alone = spec.internet and _wants_port(spec) and _is_taken(_EXECUTABLE_PORT)
+    library = {"at": LIBRARIES_ROOT, "source": str(preloaded), "kind": "folder", "read_only": True}
+    api = {"at": GUEST_API, "source": str(folder / "api"), "kind": "socket"}
+    sandbox = {
+        "user": place.isolation.user,
+        "net": not spec.internet or alone,
+        "lo": alone,
+        "hostname": spec.hostname,
+        "staging": str(staging),
+        "fresh": ["/tmp", GUEST_HOME, CODE_ROOT, PACKAGES_ROOT, "/data"],  # noqa: S108 - in the namespace
+        "mounts": [library, api, *mounts],
+    }
+    return {
+        "sandbox": sandbox,
+        "guest_api": GUEST_API,
+        "path": [GUEST_HOME, LIBRARIES_ROOT],  # the init stands in the first
+        "argv0": INIT,
+        "code_root": CODE_ROOT,
+        "packages_root": PACKAGES_ROOT,
+        "zip_root": "/opt",
+        "data_root": "/data",
+    }
+
+
+def _wants_port(spec: ProgramSpec) -> bool:
+    """Tell whether a program listens on the machine's port: bare executables, and those behind the adapter.
+
+    The adapter's entry points are ``aleph_entry:COMMAND`` for these and ``aleph_entry:MODULE:ATTRIBUTE`` for apps.
+    """
+    return spec.interface == "executable" or (
+        spec.entrypoint.startswith("aleph_entry:") and spec.entrypoint.count(":") == 1
+    )
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _mapped(mounts: list[dict[str, Any]], preloaded: Path, folder: Path) -> dict[str, Any]:
+    """Return the plan without a sandbox: the real folders, told to the program in its environment."""
+    at = {mount["at"]: mount["source"] for mount in mounts}
+    empty = folder / "opt"
+    code = at.get(CODE_ROOT, str(empty / "code"))
+    packages = at.get(PACKAGES_ROOT, str(empty / "packages"))
+    environment = {"ALEPH_CODE_ROOT": code, "ALEPH_PACKAGES_ROOT": packages, "ALEPH_MOUNTS": json.dumps(at)}
+    return {
+        "sandbox": None,
+        "guest_api": str(folder / "api"),
+        "path": [str(preloaded)],
+        "argv0": "init1.py",
+        "code_root": code,
+        "packages_root": packages,
+        "zip_root": str(empty),
+        "data_root": None,
+        "environment": environment,
+    }
+
+
+def _image_mount(place: Place) -> Callable[[Path], dict[str, Any]]:
+    def mount(image: Path) -> dict[str, Any]:
+        if image.is_dir():
+            return {"source": str(image.resolve()), "kind": "folder"}
+        if place.isolation.kernel_images:
+            return {"source": str(image.resolve()), "kind": "squashfs"}
+        return {"source": str(cached_folders.unpacked(image, place.cache)), "kind": "folder"}
+
+    return mount
+
+
+def mounts_of(spec: ProgramSpec, kept: Path, image_mount: ImageMount) -> list[dict[str, Any]]:
+    """Return the mounts in the init's order: code first when it is an image, then the volumes as they are listed.
+
+    Args:
+        spec: The program.
+        kept: Folder under which persistent volumes live, by item hash and name.
+        image_mount: Says how an image is mounted here: ``source`` and ``kind``.
+
+    Raises:
+        GuestError: A volume that the network's hosts do not run either.
+    """
+    drives = len(spec.volumes) + (spec.encoding == "squashfs")
+    if drives > LARGEST_NUMBER:
+        raise GuestError(
+            f"a machine has room for {LARGEST_NUMBER} volumes and the code, not {drives}", where=spec.item_hash
+        )
+    mounts = []
+    if spec.encoding == "squashfs":
+        mounts.append({"at": CODE_ROOT, "read_only": True, **image_mount(spec.code)})
+    for index, volume in enumerate(spec.volumes):
+        mounts.append(_mount(spec, index, volume, kept, image_mount))
+    return mounts
+
+
+def _mount(spec: ProgramSpec, index: int, volume: VolumeSpec, kept: Path, image_mount: ImageMount) -> dict[str, Any]:
+    if volume.kind == "ephemeral":
+        # get_volume_path in src/aleph/vm/storage.py of aleph-vm
+        raise GuestError(
+            f"the ephemeral volume at {volume.mount} cannot be mounted: hosts do not implement ephemeral volumes",
+            where=spec.item_hash,
+            hint="write to /tmp, which is in memory, or use a persistent volume",
+        )
+    if volume.kind == "immutable":
+        if volume.image is None:
+            raise GuestError(f"the volume at {volume.mount} has no image", where=spec.item_hash)
+        return {"at": volume.mount, "read_only": True, **image_mount(volume.image)}
+    if volume.persistence != "host":
+        raise GuestError(
+            f"the persistent volume at {volume.mount} asks for persistence {volume.persistence!r}",
+            where=spec.item_hash,
+            hint='hosts keep persistent volumes only with persistence = "host"',
+        )
+    name = volume.name or f"unamed_volume_{index}"
+    folder = kept / spec.item_hash / re.sub(r"[^\w\-]", "_", name)
+    folder.mkdir(parents=True, exist_ok=True)
+    at = volume.mount or f"/mnt/{name}"
+    return {"at": at, "source": str(folder), "kind": "folder", "read_only": False, "size_mib": volume.size_mib}
