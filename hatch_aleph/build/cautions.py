@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from hatch_aleph.build.entries import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,9 +27,7 @@ def cautions(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> 
         entries: The project's files, without the adapter.
         runtime: Where it will run.
     """
-    sockets = sorted(
-        entry.path for entry in entries if entry.path.endswith(".py") and _WEBSOCKET.search(content_of(entry))
-    )
+    sockets = sorted(entry.path for entry in entries if entry.path.endswith(".py") and _WEBSOCKET.search(entry.read()))
     if sockets:
         yield f"the network's hosts carry no websockets, which {', '.join(sockets)} would serve"
     yield from _misfits(entries, runtime)
@@ -49,9 +43,7 @@ def cautions(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> 
 def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
     """Tell of compiled programs and modules in the code that the runtime cannot load."""
     loadable = [
-        (entry.path, entry.source)
-        for entry in entries
-        if entry.source is not None and (entry.mode & _EXECUTABLE or ".so" in entry.path)
+        entry for entry in entries if entry.source is not None and (entry.mode & _EXECUTABLE or ".so" in entry.path)
     ]
     if not loadable:  # most code is Python alone, and needs none of what follows
         return
@@ -59,8 +51,9 @@ def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
     from hatch_aleph.build.packages.elf import NotElfError, read_elf
 
     brought = [entry.path.rpartition("/")[2] for entry in entries]
-    for path, source in loadable:
-        with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as stream:
+    for entry in loadable:
+        path = entry.path
+        with entry.open() as stream:
             try:
                 elf = read_elf(stream)
             except NotElfError:

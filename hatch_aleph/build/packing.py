@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.build.bytecode import compile_entries
-from hatch_aleph.build.entries import content_of
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
@@ -141,7 +141,7 @@ def _unique(entries: Iterable[Entry], where: str) -> list[Entry]:
     found: dict[str, Entry] = {}
     for entry in entries:
         other = found.setdefault(entry.path, entry)
-        if other is not entry and content_of(other) != content_of(entry):
+        if other is not entry and other.sha256() != entry.sha256():
             raise ProjectError(f"two different files would both be {entry.path} in the image", where=where)
     return [found[path] for path in sorted(found)]
 
@@ -161,8 +161,7 @@ def _digest(entries: Iterable[Entry], settings: Settings, runtime: Runtime) -> s
     head = f"code {FORMAT} {compression.codec} {library} {compression.level} {runtime.python}\n"
     digest = hashlib.sha256(head.encode())
     for entry in entries:
-        content = hashlib.sha256(content_of(entry)).hexdigest()
-        digest.update(f"{entry.path!r} {entry.mode:o} {content}\n".encode())
+        digest.update(f"{entry.path!r} {entry.mode:o} {entry.sha256()}\n".encode())
     return digest.hexdigest()
 
 
@@ -181,7 +180,8 @@ def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
                 item = zipfile.ZipInfo(entry.path)
                 item.external_attr = (0o100000 | entry.mode) << 16
                 item.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(item, content_of(entry))
+                with entry.open() as content, archive.open(item, "w") as member:
+                    shutil.copyfileobj(content, member)
         temporary.replace(image)
     except OSError as error:
         raise ImageError.unwritable(image, error) from error

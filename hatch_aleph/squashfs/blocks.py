@@ -79,7 +79,7 @@ class Worker:
 
     def _read(self, node: Node, start: int, length: int) -> memoryview:
         source = node.source
-        assert source is not None  # noqa: S101 - files have one, see Node.of
+        assert source is not None  # noqa: S101 - files have one, see Entry.node
         if isinstance(source, bytes):
             return memoryview(source)[start : start + length]
         view = self._buffer[:length]
@@ -112,7 +112,7 @@ def _read_into(handle: int, view: memoryview) -> int:
 def _read_tail(node: Node, start: int, length: int) -> bytes:
     """Return what is below one block: one call, so that no more need be asked than whether it had that length."""
     source = node.source
-    assert source is not None  # noqa: S101 - files have one, see Node.of
+    assert source is not None  # noqa: S101 - files have one, see Entry.node
     if isinstance(source, bytes):
         return source[start:]
     try:

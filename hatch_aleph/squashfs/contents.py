@@ -5,17 +5,10 @@ Plain classes, here and wherever packing passes: dataclasses alone cost more to 
 
 from __future__ import annotations
 
-import os
-import stat
-
-from .errors import SquashfsError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
-
-    from .entries import Entry
 
     Kind = Literal["file", "directory", "symlink", "hardlink"]
 
@@ -86,28 +79,6 @@ class Node:
         self.size = size
         self.changed = changed
         self.data: FileData | None = None
-
-    @classmethod
-    def of(cls, entry: Entry) -> Node:
-        """Measure an entry.
-
-        Raises:
-            SquashfsError: A file without a source, or whose source is missing or no file.
-        """
-        if entry.kind != "file":
-            return cls(entry.path, entry.kind, entry.mode, entry.target)
-        if entry.source is None:
-            raise SquashfsError("a file without a source", path=entry.path)
-        if isinstance(entry.source, bytes):
-            return cls(entry.path, "file", entry.mode, None, entry.source, len(entry.source))
-        source = os.fspath(entry.source)
-        try:
-            status = os.stat(source)  # noqa: PTH116 - thousands of files: through pathlib it takes twice as long
-        except OSError as error:
-            raise SquashfsError(f"cannot be read: {error.strerror}", path=source) from error
-        if not stat.S_ISREG(status.st_mode):
-            raise SquashfsError("is not a regular file", path=source)
-        return cls(entry.path, "file", entry.mode, None, source, status.st_size, status.st_mtime_ns)
 
 
 class Contents:

@@ -119,7 +119,7 @@ def _pool(options: Options) -> Pool:
 
 
 def _nodes(entries: Iterable[Entry | Node]) -> Iterable[Node]:
-    return (entry if isinstance(entry, Node) else Node.of(entry) for entry in entries)
+    return (entry if isinstance(entry, Node) else entry.node() for entry in entries)
 
 
 class _Writer:
