@@ -140,16 +140,19 @@ def value_at(content: Mapping[str, Any], path: str) -> Any:
     return ABSENT.get(path) if found is None else found
 
 
-def with_settings(content: Mapping[str, Any], said: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+def with_settings(
+    content: Mapping[str, Any], said: Mapping[str, Any], keys: Iterable[str], *, paths: Iterable[str] = ()
+) -> dict[str, Any]:
     """Return a message's content in which some settings are as in another, and all else is as it was.
 
     Args:
-        content: Of a message, from whomever.
+        content: Of a message, of whatever tool.
         said: What :func:`program_content` gave.
-        keys: Names of settings, or further paths of the message.
+        keys: Names of settings; those that stand in no message change nothing.
+        paths: Further dotted paths of the message to take over.
     """
     changed = dict(content)
-    for path in (path for key in keys for path in PLACES.get(key, (key,))):
+    for path in (*(path for key in keys for path in PLACES.get(key, ())), *paths):
         part, _, field = path.partition(".")
         if field:
             rest = {name: value for name, value in (changed.get(part) or {}).items() if name != field}

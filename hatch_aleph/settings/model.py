@@ -40,7 +40,7 @@ class PersistentVolume:
 
     name: str = key("Name of the volume.", default="", required=True, pattern="volume name")
     mount: str = key("Where it is mounted.", default="", required=True, pattern="mount")
-    size_mib: int = key("Size in MiB.", default=0, required=True, minimum=1, maximum=2048 * 1024)
+    size_mib: int = key("Size in MiB.", default=0, required=True, minimum=1, maximum=1953125)
 
 
 @dataclass(frozen=True)
