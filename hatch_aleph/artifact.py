@@ -230,7 +230,7 @@ def hash_file(file: Path) -> FileHashes:
     return FileHashes(digest.hexdigest(), hasher.finalize(), size)
 
 
-def papers(stem: str) -> tuple[str, str]:
+def lock_and_sbom_names(stem: str) -> tuple[str, str]:
     """Return the names of the lock and the bill of materials beside a packages image.
 
     A lock is found by its name, in which PEP 751 allows no further dots.
@@ -246,5 +246,5 @@ def remove_artifacts(folder: Path) -> None:
         except ArtifactError:
             names = []
         stem = path.name.removesuffix(SUFFIX)
-        for name in (*names, path.name, *papers(stem)):
+        for name in (*names, path.name, *lock_and_sbom_names(stem)):
             (folder / Path(name).name).unlink(missing_ok=True)

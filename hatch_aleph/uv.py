@@ -23,6 +23,25 @@ WITHHELD = {
     "CONDA_PREFIX": "likewise",
     "ALEPH_PRIVATE_KEY": "the key that signs is for nobody else",
 }
+# Of the caller's UV_* variables uv sees these, each kind with its reason; all others would change what a build means
+# (UV_RESOLUTION, UV_CONSTRAINT, UV_NO_GROUP ...) or how uv itself works (UV_WORKING_DIR, UV_REQUIRE_HASHES ...).
+PASSED_ON = {
+    r"UV_(?:DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|INDEX_STRATEGY)": "which indexes there are",
+    r"UV_INDEX_\w+_(?:USERNAME|PASSWORD)|UV_KEYRING_PROVIDER|UV_CREDENTIALS_DIR|UV_GITHUB_TOKEN": "credentials",
+    r"UV_EXCLUDE_NEWER": "what an index is believed to have: an input of the build, as in tool.uv",
+    r"UV_CONFIG_FILE|UV_NO_CONFIG|UV_NO_SYSTEM_CONFIG": "where the configuration is",
+    r"UV_OFFLINE|UV_HTTP_\w+|UV_REQUEST_TIMEOUT|UV_INSECURE_HOST|UV_NATIVE_TLS|UV_SYSTEM_CERTS": "the network",
+    r"UV_CONCURRENT_\w+|UV_CACHE_DIR|UV_LINK_MODE|UV_LOCK_TIMEOUT|UV_STACK_SIZE": "this machine",
+    r"UV_PYTHON_(?:INSTALL_DIR|INSTALL_MIRROR|DOWNLOADS|DOWNLOADS_JSON_URL|CACHE_DIR)": "where interpreters come from",
+}
+# What pip is told of indexes counts where uv is told nothing: (pip's variable, uv's, its own others, separator).
+_OF_PIP = (
+    ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", ("UV_INDEX_URL",), " "),
+    ("PIP_EXTRA_INDEX_URL", "UV_INDEX", ("UV_EXTRA_INDEX_URL",), " "),
+    ("PIP_FIND_LINKS", "UV_FIND_LINKS", (), ","),
+)
+_TOOLS = ("UV_", "PIP_")
+_PASSED_ON = re.compile("|".join(f"(?:{each})" for each in PASSED_ON))
 _LINES = 14
 
 _OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
@@ -95,11 +114,13 @@ class Uv:
         command = [_binary(), *arguments, "--no-progress", "--color=never", "--verbose" if self.verbose else "--quiet"]
         if self.offline or offline:
             command.append("--offline")
-        kept = {name: value for name, value in environ.items() if name not in WITHHELD}
+        others = {
+            name: value for name, value in environ.items() if name not in WITHHELD and not name.startswith(_TOOLS)
+        }
         try:
             done = subprocess.run(
                 command, check=False, capture_output=True, encoding="utf-8", errors="replace", cwd=self.root,
-                env=kept, input=text or "",
+                env={**others, **index_variables(environ)}, input=text or "",
             )  # fmt: skip
         except OSError as error:
             raise DependencyError(f"uv does not run: {error.strerror}", where=command[0]) from error
@@ -136,6 +157,15 @@ class Outcome:
             return DependencyError(message, where=where, hint=_OFFLINE)
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, message)), None)
         return DependencyError(message, where=where, hint=hint)
+
+
+def index_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables that configure uv: of the caller's those that are passed on, and what pip's say."""
+    kept = {name: value for name, value in environ.items() if name.startswith("UV_") and _PASSED_ON.fullmatch(name)}
+    for theirs, ours, older, separator in _OF_PIP:
+        if environ.get(theirs) and not any(name in kept for name in (ours, *older)):
+            kept[ours] = separator.join(environ[theirs].split())
+    return kept
 
 
 def configuration_files(root: Path) -> list[Path]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from hatch_aleph.build.bytecode import compile_entries
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
-from hatch_aleph.settings.entrypoint import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
 from hatch_aleph.squashfs.codec import library_version
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from hatch_aleph.settings import Settings
 
 FORMAT = 3  # raised whenever the same inputs give another image
+ADAPTER = "aleph_entry"
 # The guest takes zip code in one piece: aleph-im/aleph-vm, src/aleph/vm/conf.py (MAX_PROGRAM_ARCHIVE_SIZE).
 MAX_ZIP = 10_000_000
 
@@ -92,7 +92,7 @@ def pack_code(
             raise
         return Packed(image, "zip", digest)
     image = stem.with_name(f"{stem.name}.squashfs")
-    options = Options(codec=settings.compression.codec, level=settings.compression.level, time=_time_of(digest))
+    options = Options(codec=settings.compression.codec, level=settings.compression.level, time=time_of(digest))
     try:
         write_image(files, image, options)
     except SquashfsError as error:
@@ -146,7 +146,7 @@ def _unique(entries: Iterable[Entry], where: str) -> list[Entry]:
     return [found[path] for path in sorted(found)]
 
 
-def _time_of(digest: str) -> int:
+def time_of(digest: str) -> int:
     """Return the time that all files of an image have, in seconds since 1970, made from what is in it.
 
     Servers make entity tags of a file's time and size: with one time for ever, a browser would keep what it has of a

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from hatch_aleph.build.packages.selection import RULES, is_test, is_typing
+from hatch_aleph.build.packages.exclusion import RULES, is_test, is_typing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -140,7 +140,7 @@ def _owners(records: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]
     import csv
     import io
 
-    from hatch_aleph.build.packages.lock import normalize
+    from hatch_aleph.build.packages.pylock import normalize
 
     owners, versions = {}, {}
     for path, text in records.items():

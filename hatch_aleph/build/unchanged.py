@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import __version__, interpreters
-from hatch_aleph.artifact import SUFFIX, Artifact, papers
+from hatch_aleph.artifact import SUFFIX, Artifact, lock_and_sbom_names
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.packages.inputs import machine_configuration
 
@@ -97,7 +97,7 @@ class State:
         stem = artifact.path.name.removesuffix(SUFFIX)
         names = [artifact.path.name, *(image.file for image in artifact.manifest.images)]
         if artifact.manifest.image("packages"):
-            names += papers(stem)
+            names += lock_and_sbom_names(stem)
         note = {
             "digest": self.digest,
             "until": until,

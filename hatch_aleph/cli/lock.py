@@ -20,7 +20,7 @@ def lock(shared: Common, *, upgrade: bool, packages: tuple[str, ...], check: boo
 
     Later builds take exactly these files. Versions that still fit are kept.
     """
-    from hatch_aleph.build.packages.locking import write_lock
+    from hatch_aleph.build.packages.lock import write_lock
 
     change = write_lock(
         shared.project(),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hatch_aleph.errors import NetworkError, RejectedError
 
 from .answers import MessageStatus
-from .fields import shown
+from .reading import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

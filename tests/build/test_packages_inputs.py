@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from uv import find_uv_bin
 
-from hatch_aleph.build.packages.inputs import hashed, requirements
-from hatch_aleph.build.packages.locking import write_lock
+from hatch_aleph.build.packages.lock import write_lock
+from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.project import load_project
 from tests.build.conftest import RUNNING, write_wheel
@@ -61,19 +61,21 @@ def test_a_stale_lock(index: Index, workshop: Workshop) -> None:
     root = workshop.project('"alpha<2"', aleph=PYTHON)
     lock(root)
     workshop.project('"alpha", "beta"', aleph=PYTHON)
-    with pytest.raises(DependencyError, match="the lock is stale: beta is not in it"):
+    with pytest.raises(DependencyError, match="The lock is out of date: beta is not in it"):
         workshop.build(root, locked=True)
-    with pytest.raises(DependencyError, match="the lock is stale"):
+    with pytest.raises(DependencyError, match="The lock is out of date"):
         write_lock(load_project(root), None, check=True)
     # Built all the same, with the versions that still fit, and told each time.
     assert versions(workshop, root) == ["alpha 1.0", "beta 1.0"]
     assert versions(workshop, root) == ["alpha 1.0", "beta 1.0"]
-    assert len([notice for notice in workshop.notices if "pylock.toml is stale (beta is not in it)" in notice]) == 2
+    assert (
+        len([notice for notice in workshop.notices if "pylock.toml is out of date (beta is not in it)" in notice]) == 2
+    )
 
 
 def test_locked_without_a_lock(index: Index, workshop: Workshop) -> None:
     index.add("alpha")
-    with pytest.raises(DependencyError, match="there is no lock, and --locked asks for one"):
+    with pytest.raises(DependencyError, match="There is no lock, and --locked asks for one"):
         workshop.build(workshop.project('"alpha"'), locked=True)
 
 
@@ -125,10 +127,10 @@ def test_uv_lock(index: Index, workshop: Workshop) -> None:
     assert versions(workshop, root, locked=True) == ["alpha 1.0"]
     kept = (root / "uv.lock").read_bytes()
     file.write_text(file.read_text().replace('"alpha"', '"alpha", "beta"'))
-    with pytest.raises(DependencyError, match="the lock is stale"):
+    with pytest.raises(DependencyError, match="The lock is out of date"):
         workshop.build(root, locked=True)
     assert versions(workshop, root) == ["alpha 1.0", "beta 1.0"]
-    assert "uv.lock is stale" in workshop.notices[-1]
+    assert "uv.lock is out of date" in workshop.notices[-1]
     assert (root / "uv.lock").read_bytes() == kept  # a build changes no sources
 
 
@@ -149,12 +151,17 @@ def test_hashed_requirements(index: Index, workshop: Workshop) -> None:
     assert versions(workshop, root) == ["alpha 2.0"]
 
 
-def test_requirements_files() -> None:
+def test_requirements_files(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
     text = "-i https://example.org\na==1 \\\n  --hash=sha256:00\n# b\nc==2 --hash=sha256:11 # d\n"
-    assert requirements(text) == ["a==1    --hash=sha256:00", "c==2 --hash=sha256:11"]
-    assert hashed(text)
-    assert not hashed(text + "d==1\n")
-    assert not hashed("")
+    file.write_text(text)
+    read = read_requirements(file)
+    assert read.lines == ("a==1    --hash=sha256:00", "c==2 --hash=sha256:11")
+    assert read.unhashed is None
+    file.write_text(text + "d==1\n")
+    assert read_requirements(file).unhashed == "d==1"
+    file.write_text("")
+    assert not read_requirements(file).lines
 
 
 def test_sources_are_built_only_by_name(index: Index, workshop: Workshop, tmp_path: Path) -> None:

@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.artifact import Distribution, Image, papers
+from hatch_aleph.artifact import Distribution, Image, lock_and_sbom_names
 from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.build.packages.result import PackagesResult, Published
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hatch_aleph.artifact import FileHashes
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
-NOTE = 2  # raised whenever what is noted of a finished build has another form
-FORMAT = 2  # raised whenever the same inputs give another image
+__all__ = ["PackagesResult", "Published", "build_packages", "holds_module"]
 
-
-class Published(Protocol):
-    """Knows images that others have built of the same inputs: they need not be built again."""
-
-    def __call__(self, inputs: str, destination: Path) -> FileHashes | None:
-        """Put the image of these inputs in place, and return its hashes; None when there is none."""
-
-
-@dataclass(frozen=True)
-class PackagesResult:
-    """What became of a project's dependencies.
-
-    Attributes:
-        image: The packages image; None when there are none.
-        distributions: What is in it, pinned.
-        warnings: What the user should know before publishing.
-        until: How long the same inputs give this result, seconds since 1970: dependencies without a lock are resolved
-            anew after some time, folders at each build.
-    """
-
-    image: Image | None
-    distributions: tuple[Distribution, ...] = ()
-    warnings: tuple[str, ...] = ()
-    until: float = math.inf
+FORMAT = 3  # raised whenever the same inputs give another image, or what is noted of a build has another form
 
 
 def build_packages(
@@ -74,8 +49,8 @@ def build_packages(
         stem: First part of their names.
         interpreter: Makes the bytecode; None for none.
         cache: The user's own by default.
-        notice: Told what the user should know, a line each.
-        progress: Told how many more distributions are ready, and of how many.
+        notice: Called with what the user should know, a line each.
+        progress: Called with how many more distributions are ready, and of how many.
         locked: Refuse a missing or stale lock.
         offline: Ask no index.
         published: Fetches an image of the same inputs, if there is one.
@@ -90,25 +65,38 @@ def build_packages(
     cache = cache or Cache.default()
     inputs = gather(project, settings, runtime)
     if not inputs.any:
-        for name in (f"{stem}-packages.squashfs", *papers(stem)):
+        for name in (f"{stem}-packages.squashfs", *lock_and_sbom_names(stem)):
             (destination / name).unlink(missing_ok=True)
         return PackagesResult(None)
     key = key_of(
-        NOTE,
-        FORMAT, inputs.digest, inputs.kind, str(project.root), str(destination.absolute()), stem,
+        FORMAT, inputs.digest, inputs.unread, str(project.root), str(destination.absolute()), stem,
         interpreter.version if interpreter else "", settings.exclude, settings.prune, asdict(settings.compression),
         settings.budget_mib, settings.adapter, locked,
     )  # fmt: skip
     earlier = _earlier(cache, key, destination, offline=offline)
     if earlier is not None:
         return earlier
-    from hatch_aleph.build.packages.assemble import Assembly
+    from hatch_aleph.build.packages.image import ImageBuild
+    from hatch_aleph.build.packages.recipe import Recipe
 
-    assembly = Assembly(project, settings, runtime, interpreter, destination, stem, cache, notice, progress, published)
-    result = assembly.build(inputs, locked=locked, offline=offline)
+    recipe = Recipe(settings, runtime, interpreter)
+    work = ImageBuild(project, recipe, destination, stem, cache, notice, progress, published)
+    result = work.build(inputs, locked=locked, offline=offline)
     if result.image is not None and result.until > time.time():
         _remember(cache, key, destination / result.image.file, result)
     return result
+
+
+def holds_module(image: Path, module: str) -> bool:
+    """Tell whether a packages image holds a module."""
+    from hatch_aleph.squashfs import list_image
+
+    path = module.replace(".", "/")
+    names = {f"{path}.py", f"{path}/__init__.py"}
+    return any(
+        member.path in names or (member.path.startswith(f"{path}.") and member.path.endswith(".so"))
+        for member in list_image(image)
+    )
 
 
 def _earlier(cache: Cache, key: str, destination: Path, *, offline: bool) -> PackagesResult | None:
@@ -143,7 +131,7 @@ def _stamps(image: Path) -> list[Any]:
     """Return what changes when the image, its lock or its bill of materials is changed or replaced."""
     stamps: list[Any] = []
     stem = image.name.removesuffix("-packages.squashfs")
-    for file in (image, *map(image.with_name, papers(stem))):
+    for file in (image, *map(image.with_name, lock_and_sbom_names(stem))):
         try:
             status = file.stat()
         except OSError:

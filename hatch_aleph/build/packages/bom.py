@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from email.message import Message
 
-    from hatch_aleph.build.packages.shelf import Vendored
+    from hatch_aleph.build.packages.wheel_cache import PackedWheel
 
 
-def bill_of_materials(vendored: Iterable[Vendored]) -> str:
+def bill_of_materials(wheels: Iterable[PackedWheel]) -> str:
     """Return the document: no times, no random serial number, no project; equal images have equal ones."""
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -20,7 +20,7 @@ def bill_of_materials(vendored: Iterable[Vendored]) -> str:
         "specVersion": "1.6",
         "version": 1,
         "metadata": {"tools": {"components": [{"type": "application", "name": "hatch-aleph"}]}},
-        "components": [_component(each) for each in vendored],
+        "components": [_component(each) for each in wheels],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
@@ -41,18 +41,18 @@ def licence_of(metadata: Message) -> str:
     return lines[0][:100] if lines else ""
 
 
-def _component(vendored: Vendored) -> dict[str, Any]:
-    facts = vendored.facts
-    purl = f"pkg:pypi/{vendored.name}@{facts.version}"
+def _component(wheel: PackedWheel) -> dict[str, Any]:
+    facts = wheel.facts
+    purl = f"pkg:pypi/{wheel.name}@{facts.version}"
     component: dict[str, Any] = {
         "type": "library",
         "bom-ref": purl,
-        "name": vendored.name,
+        "name": wheel.name,
         "version": facts.version,
         "purl": purl,
     }
-    if vendored.sha256:
-        component["hashes"] = [{"alg": "SHA-256", "content": vendored.sha256}]
+    if wheel.sha256:
+        component["hashes"] = [{"alg": "SHA-256", "content": wheel.sha256}]
     if facts.licence_expression:
         component["licenses"] = [{"expression": facts.licence}]
     elif facts.licence:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.packages.elf import NotElfError, read_elf
-from hatch_aleph.build.packages.tree import content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from hatch_aleph.build.packages.distribution import InstalledWheel
     from hatch_aleph.build.packages.elf import Elf
-    from hatch_aleph.build.packages.tree import Tree
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.squashfs import Entry
 
@@ -23,83 +23,23 @@ _EXTENSION_TAG = re.compile(r"\.(cpython-(\d)(\d+)|pypy\d+-pp\d+|abi3)?-?[\w-]*\
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 _NO_BINARIES = (b"", b"GROU", b"INPU", b"/* G")  # first bytes of empty files and linker scripts
 _SHARED = re.compile(r"\.so(\.\w+)*$")
+_PYTHON_AT_LEAST = re.compile(r"\s*>=\s*3\.(\d+)\s*")
+_SECRET_ADDRESS = re.compile(r"@\s*\S+://(?:[^/\s]*@|\S*\?)")  # a user part or a query
 # Foreign binaries that give no harm unless they are all there is.
 _FOREIGN = (".pyd", ".dll", ".dylib", ".exe")
 
 # What the images of the official recipes hold: minbase, Python, the compilers and curl (create_disk_image.sh in
-# runtimes/ of aleph-im/aleph-vm, and what these depend on).
-SYSTEM_LIBRARIES = frozenset(
-    (
-        "ld-linux-x86-64.so.2",
-        "libc.so.6",
-        "libm.so.6",
-        "libdl.so.2",
-        "libpthread.so.0",
-        "librt.so.1",
-        "libutil.so.1",
-        "libresolv.so.2",
-        "libnsl.so.1",
-        "libcrypt.so.1",
-        "libgcc_s.so.1",
-        "libstdc++.so.6",
-        "libgomp.so.1",
-        "libatomic.so.1",
-        "libquadmath.so.0",
-        "libz.so.1",
-        "libbz2.so.1.0",
-        "liblzma.so.5",
-        "libexpat.so.1",
-        "libffi.so.8",
-        "libffi.so.7",
-        "libsqlite3.so.0",
-        "libuuid.so.1",
-        "libncursesw.so.6",
-        "libtinfo.so.6",
-        "libreadline.so.8",
-        "libssl.so.3",
-        "libcrypto.so.3",
-        "libcurl.so.4",
-        "libsecp256k1.so.1",
-        "libpython3.11.so.1.0",
-    )
-)
-
-# Distributions that put a module of the standard library's name ahead of it, on the guest's bare path.
-_STANDARD_NAMES = frozenset(
-    (
-        "argparse",
-        "asyncio",
-        "concurrent",
-        "configparser",
-        "contextvars",
-        "copy",
-        "dataclasses",
-        "datetime",
-        "enum",
-        "functools",
-        "importlib",
-        "inspect",
-        "ipaddress",
-        "json",
-        "logging",
-        "numbers",
-        "pathlib",
-        "queue",
-        "random",
-        "secrets",
-        "selectors",
-        "socket",
-        "ssl",
-        "statistics",
-        "string",
-        "subprocess",
-        "typing",
-        "types",
-        "unittest",
-        "uuid",
-        "warnings",
-    )
-)
+# runtimes/ of aleph-im/aleph-vm, and what these depend on); first the libraries of libc itself (Debian's libc6).
+SYSTEM_LIBRARIES = frozenset((
+    "ld-linux-x86-64.so.2", "libBrokenLocale.so.1", "libanl.so.1", "libc.so.6", "libc_malloc_debug.so.0", "libdl.so.2",
+    "libm.so.6", "libmemusage.so", "libmvec.so.1", "libnsl.so.1", "libnss_compat.so.2", "libnss_dns.so.2",
+    "libnss_files.so.2", "libnss_hesiod.so.2", "libpcprofile.so", "libpthread.so.0", "libresolv.so.2", "librt.so.1",
+    "libthread_db.so.1", "libutil.so.1",
+    "libcrypt.so.1", "libgcc_s.so.1", "libstdc++.so.6", "libgomp.so.1", "libatomic.so.1", "libquadmath.so.0",
+    "libz.so.1", "libbz2.so.1.0", "liblzma.so.5", "libexpat.so.1", "libffi.so.8", "libffi.so.7", "libsqlite3.so.0",
+    "libuuid.so.1", "libncursesw.so.6", "libtinfo.so.6", "libreadline.so.8", "libssl.so.3", "libcrypto.so.3",
+    "libcurl.so.4", "libsecp256k1.so.1", "libpython3.11.so.1.0",
+))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,33 +61,43 @@ class Findings:
     modules: list[str] = field(default_factory=list)
 
 
-def check(tree: Tree, runtime: Runtime, who: str) -> Findings:
+def check(wheel: InstalledWheel, entries: Sequence[Entry], runtime: Runtime, who: str) -> Findings:
     """Check one distribution.
 
     Args:
-        tree: Its files.
+        wheel: All that it brought.
+        entries: What of that goes into images.
         runtime: Where it will run.
         who: Its name and version, for messages.
     """
-    findings = Findings(modules=_modules(tree))
-    _check_python(tree, runtime, who, findings)
+    findings = Findings(modules=_modules(entries))
+    _check_metadata(wheel, runtime, who, findings)
+    _check_paths(wheel, who, findings)
+    usable = ("abi3", f"cpython-{runtime.python.replace('.', '')}")
     extensions: dict[str, list[str]] = {}
-    for entry in tree.entries:
+    foreign: list[tuple[str, str]] = []
+    fitting: set[str] = set()
+    for entry in entries:
         name = entry.path.rpartition("/")[2]
-        if name.endswith(_FOREIGN):
+        if name.endswith(_FOREIGN) or not _SHARED.search(name):
             continue
-        if _SHARED.search(name):
+        tag = _EXTENSION_TAG.search(name)
+        module = entry.path[: -len(tag[0])] if tag and tag[1] in usable else ""
+        if tag:
+            extensions.setdefault(entry.path[: -len(tag[0])], []).append(tag[1] or "")
+        wrong = _check_binary(entry, runtime, who, findings)
+        if wrong:
+            foreign.append((module, wrong))
+        else:
+            fitting |= {module, ""}
             findings.provided.append(name)
-            _check_binary(entry, runtime, who, findings)
-            tag = _EXTENSION_TAG.search(name)
-            if tag:
-                extensions.setdefault(entry.path[: -len(tag[0])], []).append(tag[1] or "")
-    usable = ("", "abi3", f"cpython-{runtime.python.replace('.', '')}")
+    # A wheel may bring libraries for several machines, as long as the right one is among them.
+    findings.fatal.extend(wrong for module, wrong in foreign if module not in fitting)
     findings.warnings.extend(
         f"{who}: the extension {module} is for {tags[0]}, and the runtime has CPython {runtime.python}; "
         "choose a version with a wheel for it"
         for module, tags in extensions.items()
-        if not set(tags) & set(usable)
+        if not set(tags) & {"", *usable}
     )
     return findings
 
@@ -185,13 +135,13 @@ def shadows(modules: Mapping[str, str], runtime: Runtime, *, adapter: bool) -> l
         for module in sorted(modules.keys() & runtime.preloaded.keys())
     ] + [
         f"{modules[module]}: hides the standard library's `{module}` in the guest; drop it, or leave the adapter on"
-        for module in sorted(modules.keys() & _STANDARD_NAMES)
+        for module in sorted(modules.keys() & sys.stdlib_module_names)
     ]
 
 
-def _modules(tree: Tree) -> list[str]:
+def _modules(entries: Sequence[Entry]) -> list[str]:
     found = set()
-    for entry in tree.entries:
+    for entry in entries:
         first, _, rest = entry.path.partition("/")
         if rest and entry.path.endswith((".py", ".so", ".pyi")) and first.isidentifier() and first != "bin":
             found.add(first)
@@ -200,40 +150,68 @@ def _modules(tree: Tree) -> list[str]:
     return sorted(found)
 
 
-def _check_python(tree: Tree, runtime: Runtime, who: str, findings: Findings) -> None:
-    wanted = tree.metadata["Requires-Python"]
-    if not wanted:
-        return
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        fits = any(SpecifierSet(str(wanted)).contains(f"{runtime.python}.{micro}") for micro in (0, 30))
-    except InvalidSpecifier:
-        return
-    if not fits:
+def _check_metadata(wheel: InstalledWheel, runtime: Runtime, who: str, findings: Findings) -> None:
+    wanted = str(wheel.metadata["Requires-Python"] or "")
+    if not allows_python(wanted, runtime):
         findings.fatal.append(
             f"{who}: needs Python {wanted}, and the runtime has {runtime.python}; choose another version of it"
         )
+    if any(_SECRET_ADDRESS.search(str(each)) for each in wheel.metadata.get_all("Requires-Dist", [])):
+        findings.fatal.append(
+            f"{who}: its metadata (Requires-Dist) has an address with credentials, which would be published; build it "
+            "with an address that has none"
+        )
 
 
-def _check_binary(entry: Entry, runtime: Runtime, who: str, findings: Findings) -> None:
-    with entry.source.open("rb") if isinstance(entry.source, Path) else io.BytesIO(content(entry)) as stream:
+def _check_paths(wheel: InstalledWheel, who: str, findings: Findings) -> None:
+    unlisted = [path for path in wheel.files if not wheel.hashes.get(path, "-")]
+    if unlisted:
+        findings.warnings.append(f"{who}: its RECORD has no hash of {_some(unlisted)}")
+    seen: dict[str, str] = {}
+    clashes = [f"{other} and {path}" for path in wheel.files if (other := seen.setdefault(path.lower(), path)) != path]
+    if clashes:
+        findings.warnings.append(f"{who}: brings files whose names differ in case alone: {_some(clashes)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def allows_python(wanted: str, runtime: Runtime) -> bool:
+    """Tell whether a ``requires-python`` takes the runtime's; its micro version is not known, so any will do."""
+    simple = _PYTHON_AT_LEAST.fullmatch(wanted)
+    if not wanted or (simple and int(simple[1]) <= int(runtime.python.partition(".")[2])):
+        return True  # packaging takes longer to import than to ask
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return any(SpecifierSet(wanted).contains(f"{runtime.python}.{micro}") for micro in (0, 30))
+    except InvalidSpecifier:
+        return True  # for the build backend or the installer to judge
+
+
+def _check_binary(entry: Entry, runtime: Runtime, who: str, findings: Findings) -> str:
+    """Return why a library is for another machine, "" for one that is for the runtime's."""
+    with entry.source.open("rb") if isinstance(entry.source, Path) else io.BytesIO(entry.read()) as stream:
         try:
             elf = read_elf(stream)
         except NotElfError:
             stream.seek(0)
-            if stream.read(4) not in _NO_BINARIES:
-                findings.fatal.append(
-                    f"{who}: {entry.path} is no Linux library; it was built for another system: "
-                    "choose a version that has wheels for Linux"
-                )
-            return
+            if stream.read(4) in _NO_BINARIES:
+                return ""
+            return (
+                f"{who}: {entry.path} is no Linux library; it was built for another system: "
+                "choose a version that has wheels for Linux"
+            )
     wrong = misfit(elf, runtime)
+    told = (
+        f"{who}: {entry.path} {wrong}; choose a version with a wheel for {runtime.platform}, or build it on such a "
+        "system"
+    )
+    if elf.machine != runtime.architecture:
+        return told
     if wrong:
-        findings.fatal.append(
-            f"{who}: {entry.path} {wrong}; choose a version with a wheel for {runtime.platform}, or build it on such a "
-            "system"
-        )
-        return
+        findings.fatal.append(told)
     for library in elf.needed:
         findings.needed.setdefault(library, entry.path)
+    return ""

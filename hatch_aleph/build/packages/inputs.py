@@ -1,32 +1,35 @@
-"""Where the dependencies of a project are written, and whether that is still true.
+"""Where the dependencies of a project are written, and what decides which distributions they are.
 
-In this order: ``pylock.toml``, ``uv.lock``, a ``requirements.txt`` in which everything has hashes, the project's own
-dependencies.
+In this order: ``pylock.toml``, ``uv.lock``, the locks of Poetry, PDM and Pipenv, a ``requirements.txt`` in which
+everything has hashes, the project's own dependencies, any other ``requirements.txt``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.build.cache import key_of
+from hatch_aleph.build.packages.other_locks import read_requirements
+from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, SettingsError
 from hatch_aleph.files import sha256_of
-from hatch_aleph.uv import configuration_files
+from hatch_aleph.uv import configuration_files, index_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
-Kind = Literal["pylock.toml", "uv.lock", "requirements.txt", "pyproject.toml"]
-_PYTHON_AT_LEAST = re.compile(r"\s*>=\s*3\.(\d+)\s*")
+Kind = Literal[
+    "pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "hashed requirements", "requirements",
+    "pyproject.toml",
+]  # fmt: skip
+_BESIDE: tuple[Kind, ...] = ("poetry.lock", "pdm.lock", "Pipfile.lock")
 
 
 @dataclass(frozen=True)
@@ -34,75 +37,110 @@ class Inputs:
     """What decides which distributions are vendored.
 
     Attributes:
-        kind: Which file tells the dependencies.
-        file: That file.
+        kind: Which form the dependencies are written in.
+        file: Where they stand.
         content: Its bytes; b"" for pyproject.toml, whose relevant parts are in ``wanted``.
         wanted: Digest of what the project asks for, the same on every machine: dependencies, extras, groups, its
             configuration of uv, runtime.
+        included: Digest of all files that a requirements file includes, itself among them.
         machine: Digest of what this machine adds: uv's own configuration files and variables.
         configured: Whether the project, or a folder around it, configures uv.
         any: Whether there is anything to vendor.
+        unread: A line for each file that looks like a source of dependencies and is none.
     """
 
     kind: Kind
     file: Path
     content: bytes
     wanted: str
+    included: str
     machine: str
     configured: bool
     any: bool
+    unread: tuple[str, ...] = ()
 
     @property
     def locked(self) -> bool:
         """Whether the versions stand in a file."""
-        return self.kind != "pyproject.toml"
+        return self.kind not in ("pyproject.toml", "requirements")
 
     @property
     def digest(self) -> str:
         """Digest of all of it."""
-        return key_of(self.kind, hashlib.sha256(self.content).hexdigest(), self.wanted, self.machine)
+        return key_of(self.kind, hashlib.sha256(self.content).hexdigest(), self.wanted, self.included, self.machine)
 
 
 def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
-    """Find the file that tells a project's dependencies.
+    """Find the file that has a project's dependencies.
 
     Raises:
         SettingsError: For extras and groups that the project does not have.
-        DependencyError: When the project does not run on the runtime's Python.
+        DependencyError: When the project does not run on the runtime's Python, or a file cannot be read.
     """
+    from hatch_aleph.build.packages.checks import allows_python
+
+    pyproject = project.root / "pyproject.toml"
     _check_names(project, settings)
-    _check_python(project, runtime)
+    if not allows_python(project.requires_python or "", runtime):
+        raise DependencyError(
+            f"requires-python is {project.requires_python}, but the runtime {runtime.name} has Python {runtime.python}",
+            where=str(pyproject),
+            hint="Widen requires-python, or choose another runtime: tool.aleph.runtime",
+        )
     wanted = key_of(
         sorted(project.dependencies),
         {name: sorted(project.extras[name]) for name in settings.extras},
         list(settings.groups) and [settings.groups, project.groups],
         sorted(settings.allow_source),
         project.pyproject.get("tool", {}).get("uv", {}),
+        sha256_of(project.root / "uv.toml") if (project.root / "uv.toml").is_file() else "",
         [runtime.python, runtime.platform],
     )
     machine = key_of(machine_configuration(project.root))
     folders = (project.root, *project.root.parents)
     configured = "uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders)
-    for kind, file in _locks(project.root):
-        content = file.read_bytes()
-        if kind == "requirements.txt" and not hashed(content.decode("utf-8", "replace")):
-            continue
-        return Inputs(kind, file, content, wanted, machine, configured, any=True)
-    anything = bool(project.dependencies or settings.extras or settings.groups)
-    return Inputs("pyproject.toml", project.root / "pyproject.toml", b"", wanted, machine, configured, any=anything)
+    declared = bool(project.dependencies or settings.extras or settings.groups)
+    found: list[tuple[Kind, Path, str]] = list(_candidates(project))
+    ours: tuple[Kind, Path, str] = ("pyproject.toml", pyproject, "")
+    first = next((each for each in found if each[0] != "requirements"), None)
+    kind, file, included = first or (ours if declared or not found else found[0])
+    dynamic = "dependencies" in project.pyproject.get("project", {}).get("dynamic", ())  # read by a plugin, perhaps
+    unread = [
+        _unread(other, path, kind)
+        for other, path, _ in found
+        if path != file and not (dynamic and path.suffix == ".txt")
+    ]
+    content = b"" if kind == "pyproject.toml" else file.read_bytes()
+    return Inputs(
+        kind, file, content, wanted, included, machine, configured, any=kind != "pyproject.toml" or declared,
+        unread=tuple(unread),
+    )  # fmt: skip
 
 
-def hashed(text: str) -> bool:
-    """Tell whether everything in a requirements file has hashes."""
-    found = requirements(text)
-    return bool(found) and all("--hash=" in line for line in found)
+def _candidates(project: Project) -> Iterator[tuple[Kind, Path, str]]:
+    """Yield the files that may have a project's dependencies, the first that counts first, and what they include."""
+    root = project.root
+    if (root / "pylock.toml").is_file():
+        yield "pylock.toml", root / "pylock.toml", ""
+    uv_lock = _uv_lock(root)
+    if uv_lock:
+        yield "uv.lock", uv_lock, ""
+    for kind in _BESIDE:
+        if (root / kind).is_file():
+            yield kind, root / kind, ""
+    file = root / "requirements.txt"
+    if file.is_file():
+        read = read_requirements(file)
+        if read.lines:
+            yield "requirements" if read.unhashed else "hashed requirements", file, read.digest
 
 
-def requirements(text: str) -> list[str]:
-    """Return the requirements of a requirements file, one logical line each, without comments and options."""
-    logical = re.sub(r"\\\r?\n", " ", text).splitlines()
-    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in logical]
-    return [line for line in lines if line and not line.startswith("-")]
+def _unread(kind: Kind, file: Path, used: Kind) -> str:
+    why = f"{used.replace('hashed requirements', 'requirements.txt')} comes first"
+    if kind == "requirements":
+        used_instead = "project.dependencies" if used == "pyproject.toml" else used
+        why = f"not everything in it has a hash, and {used_instead} comes first"
+    return f"{file.name} is not read: {why}"
 
 
 def is_stale(locked: Mapping[str, str], project: Project, settings: Settings, runtime: Runtime) -> str | None:
@@ -116,8 +154,7 @@ def is_stale(locked: Mapping[str, str], project: Project, settings: Settings, ru
     """
     from packaging.requirements import Requirement
 
-    from hatch_aleph.build.packages.lock import normalize
-    from hatch_aleph.build.packages.target import environment
+    from hatch_aleph.build.packages.tags import environment
 
     environ = environment(runtime)
     own = normalize(project.name)
@@ -138,8 +175,6 @@ def direct(project: Project, settings: Settings) -> Iterable[str]:
     from packaging.dependency_groups import resolve_dependency_groups
     from packaging.requirements import Requirement
 
-    from hatch_aleph.build.packages.lock import normalize
-
     own, seen = normalize(project.name), set(settings.extras)
     pending = list(project.dependencies)
     for extra in settings.extras:
@@ -157,16 +192,6 @@ def direct(project: Project, settings: Settings) -> Iterable[str]:
             pending += project.extras.get(extra, ())
 
 
-def _locks(root: Path) -> Iterable[tuple[Kind, Path]]:
-    if (root / "pylock.toml").is_file():
-        yield "pylock.toml", root / "pylock.toml"
-    uv_lock = _uv_lock(root)
-    if uv_lock:
-        yield "uv.lock", uv_lock
-    if (root / "requirements.txt").is_file():
-        yield "requirements.txt", root / "requirements.txt"
-
-
 def _uv_lock(root: Path) -> Path | None:
     """Return the lock of the project, or of the uv workspace around it."""
     if (root / "uv.lock").is_file():
@@ -180,7 +205,7 @@ def _uv_lock(root: Path) -> Path | None:
 def machine_configuration(root: Path) -> list[str]:
     """Return digests of what else configures uv: its files and variables (which may hold credentials)."""
     found = [sha256_of(file) for file in configuration_files(root) if file.is_file()]
-    variables = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("UV_"))
+    variables = sorted(f"{name}={value}" for name, value in index_variables().items())
     return [*found, hashlib.sha256("\n".join(variables).encode("utf-8", "surrogateescape")).hexdigest()]
 
 
@@ -197,25 +222,3 @@ def _check_names(project: Project, settings: Settings) -> None:
     ]
     if problems:
         raise SettingsError("\n".join(problems), where=str(project.root / "pyproject.toml"))
-
-
-def _check_python(project: Project, runtime: Runtime) -> None:
-    wanted = project.requires_python
-    if not wanted:
-        return
-    simple = _PYTHON_AT_LEAST.fullmatch(wanted)
-    if simple and int(simple[1]) <= int(runtime.python.partition(".")[2]):
-        return
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        # Any micro version will do: which one the image has is not known.
-        fits = any(SpecifierSet(wanted).contains(f"{runtime.python}.{micro}") for micro in (0, 30))
-    except InvalidSpecifier:
-        fits = True  # the build backend will say so
-    if not fits:
-        raise DependencyError(
-            f"requires-python is {wanted}, but the runtime {runtime.name} has Python {runtime.python}",
-            where=str(project.root / "pyproject.toml"),
-            hint="Widen requires-python, or choose another runtime: tool.aleph.runtime",
-        )

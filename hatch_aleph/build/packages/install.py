@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from hatch_aleph.build.packages.lock import pylock_text
-from hatch_aleph.build.packages.tree import installed
+from hatch_aleph.build.packages.distribution import installed
+from hatch_aleph.build.packages.pylock import pylock_text
 from hatch_aleph.errors import DependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hatch_aleph.build.packages.lock import Locked
-    from hatch_aleph.build.packages.tree import Tree
+    from hatch_aleph.build.packages.distribution import InstalledWheel
+    from hatch_aleph.build.packages.pylock import Locked
     from hatch_aleph.uv import Uv
 
+_NAMED = 3  # names that fit a line
 
-def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, Tree]:
+
+def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, InstalledWheel]:
     """Install distributions and return what each brought, by name.
 
     Two distributions may bring the same file (namespace packages that do it wrong): each then gets a folder of its
@@ -31,33 +35,25 @@ def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, Tree]
     Raises:
         DependencyError: When something cannot be fetched, built or verified.
     """
-    together = folder / "together"
-    _install(packages, together, uv)
-    trees = installed(together)
-    owners: dict[str, list[str]] = {}
-    for name, tree in trees.items():
-        for path in tree.files:
-            owners.setdefault(path, []).append(name)
-    shared = {name for names in owners.values() if len(names) > 1 for name in names}
+    wheels = _install(packages, folder / "together", uv)
+    owners = Counter(path for wheel in wheels.values() for path in wheel.files)
     for package in packages:
-        if package.name in shared:
-            apart = folder / package.name
-            _install([package], apart, uv)
-            trees[package.name] = installed(apart)[package.name]
-    missing = [package.name for package in packages if package.name not in trees]
+        if package.name in wheels and any(owners[path] > 1 for path in wheels[package.name].files):
+            wheels[package.name] = _install([package], folder / package.name, uv)[package.name]
+    missing = [package.name for package in packages if package.name not in wheels]
     if missing:
         raise DependencyError(
-            f"installed, but left no metadata: {', '.join(missing)}",
+            f"Installed, but left no metadata: {', '.join(missing)}.",
             hint="Its wheel is broken: choose another version.",
         )
-    return trees
+    return wheels
 
 
-def _install(packages: Sequence[Locked], target: Path, uv: Uv) -> None:
+def _install(packages: Sequence[Locked], target: Path, uv: Uv) -> dict[str, InstalledWheel]:
     folder = target.parent / f"{target.name}.lock"
     folder.mkdir(parents=True)
     lock = folder / "pylock.toml"
-    lock.write_text(pylock_text((each.table for each in packages), "hatch-aleph"), "utf-8")
+    lock.write_text(pylock_text(each.table for each in packages), "utf-8")
     arguments = ["pip", "install", "--no-deps", "--target", str(target), "--requirements", str(lock)]
     # What lies in a folder or a repository may have changed under the same version.
     fresh = [
@@ -71,5 +67,6 @@ def _install(packages: Sequence[Locked], target: Path, uv: Uv) -> None:
     if uv.run(arguments, offline=True).code:
         outcome = uv.run(arguments)
         if outcome.code:
-            names = ", ".join(each.name for each in packages) if len(packages) < 4 else f"{len(packages)} distributions"  # noqa: PLR2004 - what fits a line
-            raise outcome.error(names)
+            names = [each.name for each in packages]
+            raise outcome.error(", ".join(names) if len(names) <= _NAMED else f"{len(names)} distributions")
+    return installed(target, str(uv.interpreter or sys.executable))

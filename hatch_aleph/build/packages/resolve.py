@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.build.aside import Aside
 from hatch_aleph.build.cache import key_of
-from hatch_aleph.build.packages.inputs import direct, is_stale, requirements
-from hatch_aleph.build.packages.lock import TOOL, Lock, made_for, normalize, parse, pylock_text, read_lock
+from hatch_aleph.build.packages.inputs import is_stale
+from hatch_aleph.build.packages.other_locks import read_pins, read_requirements
 from hatch_aleph.build.packages.pages import BELIEVED_SECONDS, Pages, believed
+from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, normalize, parse
+from hatch_aleph.build.packages.pylock_reader import read_lock
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.build.packages.inputs import Inputs
-    from hatch_aleph.project import Project
-    from hatch_aleph.settings import Settings
-    from hatch_aleph.uv import Outcome, Uv
+    from hatch_aleph.build.packages.solver import Solver
 
-_PINNED = re.compile(r"([\w.-]+)(?:\[.*?\])?\s*==\s*([^\s;]+)")
 _SELECTED = re.compile(r"^DEBUG Selecting: ([\w.-]+)(?:\[.*?\])?==(\S+) ", re.MULTILINE)
 _STALE = 1  # how `uv export --locked` ends for a lock that does not fit; 2 for everything else
 
 
-class Meanwhile(Protocol):
-    """Gets ready for what the index will probably answer."""
+class Background(Protocol):
+    """Prepares what the index will probably answer."""
 
-    def __call__(self, guess: Lock, wrong: Callable[[], bool], /) -> None:
-        """Work, and stop early once ``wrong`` says that the index answered something else."""
+    def __call__(self, guess: Lock, cancelled: Callable[[], bool], /) -> None:
+        """Work, and stop early once ``cancelled`` says that the index answered something else."""
 
 
-def idle(_guess: Lock, _wrong: Callable[[], bool]) -> None:
-    """Get nothing ready."""
+def idle(_guess: Lock, _cancelled: Callable[[], bool]) -> None:
+    """Prepare nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,250 +46,203 @@ class Resolver:
     """All that resolving depends on.
 
     Attributes:
-        project: Whose dependencies.
-        settings: Name extras, groups and what may be built.
-        uv: Resolves.
+        solver: Asks uv.
         cache: Remembers resolutions for ten minutes.
         scratch: A folder for intermediate files.
-        notice: Told when a lock is stale.
-        meanwhile: Called while an index is asked.
+        notice: Called with what the user should know.
+        background: Called while an index is asked.
     """
 
-    project: Project
-    settings: Settings
-    uv: Uv
+    solver: Solver
     cache: Cache
     scratch: Path
     notice: Callable[[str], None]
-    meanwhile: Meanwhile = idle
+    background: Background = field(default=idle)
 
     def resolve(self, inputs: Inputs, *, locked: bool) -> Lock:
         """Return what is to be vendored.
 
         Args:
             inputs: Where it is written.
-            locked: Refuse a stale lock instead of resolving anew.
+            locked: Refuse a stale lock instead of resolving again.
 
         Raises:
-            DependencyError: When there is no answer, or the lock is stale and must not be.
+            DependencyError: When there is no answer, the lock is stale and must not be, or it names sources that the
+                project does not allow.
         """
         if locked and not inputs.locked:
             raise DependencyError(
-                "there is no lock, and --locked asks for one",
-                where=str(self.project.root),
-                hint="Write one: hatch-aleph lock",
+                "There is no lock, and --locked asks for one.",
+                where=str(self.solver.project.root),
+                hint=f"Write one: {typed('lock')}",
             )
-        read = {
-            "pylock.toml": self._from_pylock,
-            "uv.lock": self._from_uv_lock,
-            "requirements.txt": self._from_requirements,
-            "pyproject.toml": self._from_project,
-        }[inputs.kind]
-        lock = read(inputs, locked)
-        own = normalize(self.project.name)
+        if inputs.locked:
+            lock, stale = self._from_lock(inputs)
+            if stale is not None:
+                lock = self._without_lock(inputs, stale, locked=locked)
+            lock = self._with_addresses(lock, inputs)
+            self._refuse_sources(lock, inputs)
+        else:
+            lock = self._from_project(inputs)
+        own = normalize(self.solver.project.name)
         return Lock(tuple(each for each in lock.packages if each.name != own), lock.until)
 
-    def lock_text(self, inputs: Inputs, *, upgrade: tuple[str, ...] | bool = False) -> str:
-        """Resolve and return the text of a pylock.toml for the runtime.
+    def _from_lock(self, inputs: Inputs) -> tuple[Lock, str | None]:
+        """Read a lock; with it the reason if it does not fit the project."""
+        if inputs.kind == "pylock.toml":
+            return self._from_pylock(inputs)
+        if inputs.kind == "uv.lock":
+            return self._from_uv_lock(inputs)
+        if inputs.kind in ("poetry.lock", "pdm.lock"):
+            return self._from_constraints(inputs)
+        requirements = inputs.kind == "hashed requirements"
+        pins = read_requirements(inputs.file).pins if requirements else read_pins(inputs.file, inputs.content)
+        versions = {name: next(iter(each)) for name, each in pins.versions.items() if len(each) == 1}
+        stale = self._stale(versions)
+        if stale is not None:
+            return Lock(()), stale
+        text = self.solver.pinned(inputs.file if requirements else pins.lines, str(inputs.file))
+        return self._read(text, inputs, allowed=pins.hashes), None
 
-        Args:
-            inputs: What there is; versions of an existing lock are kept where they fit.
-            upgrade: Names whose versions may change all the same, or True for all.
-        """
-        old = self._preferences(inputs)
-        options = ["--upgrade"] if upgrade is True else [f"--upgrade-package={name}" for name in upgrade or ()]
-        data = parse(without_user_parts(self._compile(old, options)))
-        tables = [_without_times(each) for each in data.get("packages", [])]
-        return pylock_text(tables, "hatch-aleph", {"for": made_for(self.uv.runtime), "wanted": inputs.wanted})
-
-    def _from_pylock(self, inputs: Inputs, locked: bool) -> Lock:
+    def _from_pylock(self, inputs: Inputs) -> tuple[Lock, str | None]:
         text = inputs.content.decode("utf-8", "replace")
-        lock = self._read(text, inputs.file.parent, str(inputs.file), chosen=False)
-        try:
-            told = parse(text).get("tool", {}).get(TOOL, {}).get("wanted")
-        except ValueError:
-            told = None
-        if told == inputs.wanted:
-            return lock
-        versions = {each.name: each.version for each in lock.packages}
-        stale = is_stale(versions, self.project, self.settings, self.uv.runtime)
-        if stale is None:
-            return lock
-        return self._stale(inputs, stale, locked)
+        lock = self._read(text, inputs, chosen=False)
+        wanted = parse(text).get("tool", {}).get(TOOL, {}).get("wanted")
+        if wanted == inputs.wanted:
+            return lock, None
+        stale = self._stale({each.name: each.version for each in lock.packages})
+        if wanted and stale is None:
+            stale = "the project's requirements, extras, groups, runtime or configuration of uv changed since"
+        return lock, stale
 
-    def _from_uv_lock(self, inputs: Inputs, locked: bool) -> Lock:
-        arguments = [
-            "export", "--format", "pylock.toml", "--no-emit-project", "--no-default-groups", "--no-header",
-            "--no-editable", *self.uv.python,
-            *(f"--extra={name}" for name in self.settings.extras),
-            *(f"--group={name}" for name in self.settings.groups),
-        ]  # fmt: skip
-        outcome = self.uv.run([*arguments, "--locked"])
+    def _from_uv_lock(self, inputs: Inputs) -> tuple[Lock, str | None]:
+        outcome = self.solver.export("--locked")
         if outcome.code == _STALE and "needs to be updated" in outcome.stderr:
-            return self._stale(inputs, "the project's dependencies changed since", locked)
+            return Lock(()), "the project's dependencies changed since"
         if outcome.code:
             raise outcome.error(str(inputs.file))
-        return self._read(outcome.stdout, self.project.root, str(inputs.file), chosen=False)
+        return self._read(outcome.stdout, inputs, chosen=False), None
 
-    def _from_requirements(self, inputs: Inputs, locked: bool) -> Lock:
-        lines = requirements(inputs.content.decode("utf-8", "replace"))
-        versions = {normalize(match[1]): match[2] for line in lines if (match := _PINNED.match(line))}
-        stale = is_stale(versions, self.project, self.settings, self.uv.runtime)
-        if stale is not None:
-            return self._stale(inputs, stale, locked)
-        text = self._wheels_first(["pip", "compile", str(inputs.file), "--no-deps"], str(inputs.file))
-        lock = self._read(text, self.project.root, str(inputs.file))
-        allowed = {
-            normalize(re.split(r"[\[=<>~!;@\s]", line, maxsplit=1)[0]): set(
-                re.findall(r"--hash=(\S+?:[0-9a-f]+)", line)
-            )
-            for line in lines
-        }
-        for each in lock.packages:
-            if not {f"{name}:{value}" for name, value in each.hashes.items()} & allowed.get(each.name, set()):
-                raise DependencyError(
-                    f"hash mismatch: no file for this runtime has one of the hashes of {each.name} {each.version}",
-                    where=str(inputs.file),
-                    hint="Write the file again with the hashes of all wheels, or lock: hatch-aleph lock",
-                )
-        return lock
+    def _from_constraints(self, inputs: Inputs) -> tuple[Lock, str | None]:
+        """Resolve the project's dependencies with the versions of a lock that does not say who wants what."""
+        pins = read_pins(inputs.file, inputs.content)
+        file = self.scratch / "constraints.txt"
+        file.write_text(pins.constraints, "utf-8")
+        try:
+            text = self.solver.compile(inputs, [f"--constraints={file}"])
+        except DependencyError:
+            stale = self._stale({name: next(iter(each)) for name, each in pins.versions.items() if len(each) == 1})
+            if stale is None:
+                raise
+            return Lock(()), stale
+        lock = self._read(text, inputs, allowed=pins.hashes)
+        strange = [f"{each.name} {each.version}" for each in lock.packages
+                   if not each.local and each.version not in pins.versions.get(each.name, ())]  # fmt: skip
+        return lock, f"{', '.join(strange)} is not in it" if strange else None
 
-    def _from_project(self, inputs: Inputs, locked: bool) -> Lock:  # noqa: ARG002 - one signature for all kinds
+    def _from_project(self, inputs: Inputs) -> Lock:
         # Two projects that want the same get the same, unless uv's configuration may name paths beside them.
-        key = key_of("resolution", inputs.digest, str(self.project.root) if inputs.configured else "")
+        place = str(self.solver.project.root) if inputs.configured or inputs.kind == "requirements" else ""
+        key = key_of("resolution", inputs.digest, place)
         known = self.cache.load("resolutions", key)
-        if not known or not (self.uv.offline or believed(known["time"])):
-            known = self._ask(inputs)
-            if not _any_local(self._read_own(known["text"])):
+        if not known or not (self.solver.uv.offline or believed(known["time"])):
+            known = self._ask(inputs, place)
+            if not self._read(known["text"], inputs).local:
                 self.cache.store("resolutions", key, {**known, "text": without_user_parts(known["text"])})
-        return self._read_own(known["text"], known["time"])
+        return self._read(known["text"], inputs, until=known["time"] + BELIEVED_SECONDS)
 
-    def _ask(self, inputs: Inputs) -> dict[str, Any]:
-        """Resolve anew: with what uv has when that is recent enough, else with the index."""
-        pages = Pages(self.cache, key_of(inputs.machine, str(self.project.root) if inputs.configured else ""))
+    def _ask(self, inputs: Inputs, place: str) -> dict[str, Any]:
+        """Resolve: with what uv has when that is recent enough, else with the index."""
+        pages = Pages(self.cache, key_of(inputs.machine, place))
         now = time.time()
-        guess = None if self.uv.offline or self._local() else self._guess()
+        guess = None if self.solver.uv.offline or self.solver.built() else self.solver.guess(inputs)
         if guess is None:
-            text = self._compile(None, [])
+            text = self.solver.compile(inputs)
         else:
-            lock = self._read_own(guess.stdout)
+            lock = self._read(guess.stdout, inputs)
             since = pages.since(each.name for each in lock.packages)
-            if believed(since) and not _any_local(lock) and _straight(guess.stderr, lock):
+            if believed(since) and not lock.local and _resolved_without_fallback(guess.stderr, lock):
                 return {"time": since, "text": guess.stdout}
-            asked = Aside(lambda: self._compile(None, []))
-            self.meanwhile(lock, lambda: asked.done and asked.result() != guess.stdout)
+            asked = Aside(lambda: self.solver.compile(inputs))
+            self.background(lock, lambda: asked.done and asked.result() != guess.stdout)
             text = asked.result()
-        pages.note((each.name for each in self._read_own(text).packages), now)
+        pages.note((each.name for each in self._read(text, inputs).packages), now)
         return {"time": now, "text": text}
 
-    def _guess(self) -> Outcome | None:
-        """Resolve with what uv has, which takes no time; None when it has too little."""
-        arguments, text = self._own_question()
-        outcome = replace(self.uv, offline=True, verbose=True).run([*arguments, *self._wheels()], text=text)
-        return outcome if outcome.code == 0 else None
+    def _stale(self, versions: Mapping[str, str]) -> str | None:
+        return is_stale(versions, self.solver.project, self.solver.settings, self.solver.uv.runtime)
 
-    def _read_own(self, text: str, time_: float = 0) -> Lock:
-        lock = self._read(text, self.project.root, str(self.project.root / "pyproject.toml"))
-        return Lock(lock.packages, time_ + BELIEVED_SECONDS)
-
-    def _stale(self, inputs: Inputs, why: str, locked: bool) -> Lock:
-        hint = "Refresh it: " + ("uv lock" if inputs.kind == "uv.lock" else "hatch-aleph lock")
+    def _without_lock(self, inputs: Inputs, why: str, *, locked: bool) -> Lock:
+        """Resolve for this build alone, with the versions of the stale lock that still fit."""
+        command = {"uv.lock": "`uv lock`", "poetry.lock": "`poetry lock`", "pdm.lock": "`pdm lock`",
+                   "Pipfile.lock": "`pipenv lock`"}.get(inputs.kind, typed("lock"))  # fmt: skip
         if locked:
-            raise DependencyError(f"the lock is stale: {why}", where=str(inputs.file), hint=hint)
-        self.notice(f"{inputs.file.name} is stale ({why}); resolved anew for this build. {hint}")
-        lock = self._read(self._compile(self._preferences(inputs), []), self.project.root, str(inputs.file))
-        return Lock(lock.packages, 0)
+            raise DependencyError(
+                f"The lock is out of date: {why}.", where=str(inputs.file), hint=f"Refresh it: {command}"
+            )
+        self.notice(f"{inputs.file.name} is out of date ({why}); resolved for this build alone. Refresh it: {command}")
+        return Lock(self._read(self.with_preferences(inputs, []), inputs, base=self.scratch).packages, 0)
 
-    def _preferences(self, inputs: Inputs) -> Path | None:
-        """Return a file with the versions of the lock there is, which uv keeps where it can."""
+    def with_preferences(self, inputs: Inputs, options: list[str]) -> str:
+        """Resolve with the versions of the lock there is, which uv keeps where it can; paths start from ``scratch``."""
         text = ""
         if inputs.kind == "pylock.toml":
             text = inputs.content.decode("utf-8", "replace")
         elif inputs.kind == "uv.lock":
-            text = self.uv.run(["export", "--format", "pylock.toml", "--frozen", *self.uv.python]).stdout
-        if not text:
-            return None
+            text = self.solver.export("--frozen").stdout
         file = self.scratch / "pylock.toml"
-        file.write_text(text, "utf-8")
-        return file
+        file.write_text(text or 'lock-version = "1.0"\ncreated-by = "nobody"\npackages = []\n', "utf-8")
+        self.solver.compile(inputs, [f"--output-file={file}", *options])
+        return file.read_text("utf-8")
 
-    def _compile(self, preferences: Path | None, options: list[str]) -> str:
-        """Resolve the project's own dependencies."""
-        arguments, text = self._own_question()
-        if preferences is not None:
-            arguments.append(f"--output-file={preferences}")
-        printed = self._wheels_first([*arguments, *options], str(self.project.root / "pyproject.toml"), text)
-        return preferences.read_text("utf-8") if preferences is not None else printed
+    def _with_addresses(self, lock: Lock, inputs: Inputs) -> Lock:
+        """Find the files that a lock names by hash alone on the indexes that are configured here."""
+        lost = {each.name: each for each in lock.packages if each.wheel and not {"url", "path"} & each.file.keys()}
+        if not lost:
+            return lock
+        text = self.solver.pinned((f"{each.name}=={each.version}" for each in lost.values()), str(inputs.file))
+        hashes = {each.name: {each.digest} for each in lost.values()}
+        found = {each.name: each for each in self._read(text, inputs, allowed=hashes).packages}
+        return Lock(tuple(found.get(each.name, each) for each in lock.packages), lock.until)
 
-    def _own_question(self) -> tuple[list[str], str | None]:
-        """Return what uv is to resolve: arguments, and what it reads from its standard input."""
-        dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
-        groups = [f"--group={name}" for name in self.settings.groups]
-        if dynamic & {"dependencies", "optional-dependencies"}:
-            # The metadata is known already; uv would ask the backend once more.
-            wanted = [*self.project.dependencies]
-            for extra in self.settings.extras:
-                wanted += self.project.extras[extra]
-            return ["pip", "compile", "-", *groups], "\n".join(wanted)
-        extras = [f"--extra={name}" for name in self.settings.extras]
-        return ["pip", "compile", "pyproject.toml", *extras, *groups], None
-
-    def _wheels_first(self, arguments: list[str], where: str, text: str | None = None) -> str:
-        """Resolve with wheels alone, and only if that fails with the sources that may be built."""
-        arguments = [*arguments, *self._wheels()]
-        outcome = self.uv.run(arguments, text=text)
-        if outcome.code and self.settings.allow_source:
-            outcome = self.uv.run(
-                [*arguments, *(f"--no-binary={name}" for name in self.settings.allow_source)], text=text
-            )
-        if outcome.code:
-            raise outcome.error(where)
-        return outcome.stdout
-
-    def _wheels(self) -> list[str]:
-        """Return the options that say: a lock for the runtime, of wheels and of what can only be built."""
-        return [
-            "--format=pylock.toml", "--no-header", *self.uv.python, *self.uv.target,
-            "--only-binary=:all:", *(f"--no-binary={name}" for name in self._local()),
+    def _refuse_sources(self, lock: Lock, inputs: Inputs) -> None:
+        """Refuse what a lock would have built, unless the settings allow it or the project itself names the place."""
+        allowed = {normalize(each) for each in self.solver.settings.allow_source}
+        built = self.solver.built() if any(each.kind in SOURCES for each in lock.packages) else set()
+        refused = [
+            each.name for each in lock.packages
+            if not each.wheel and each.name not in allowed and not (each.kind != "sdist" and each.name in built)
         ]  # fmt: skip
+        if refused:
+            raise DependencyError(
+                f"The lock has {', '.join(refused)} built from source.",
+                where=str(inputs.file),
+                hint=f"Allow it: tool.aleph.allow-source = {refused}, or choose versions that have wheels.",
+            )
 
-    def _local(self) -> list[str]:
-        """Return what the project takes from folders and repositories: it can only be built."""
-        from packaging.requirements import Requirement
-
-        sources: dict[str, Any] = self.project.pyproject.get("tool", {}).get("uv", {}).get("sources", {})
-        wanted = map(Requirement, direct(self.project, self.settings))
-        local = [each.name for each in wanted if each.url and not each.url.endswith(".whl")]
-        for name, source in sources.items():
-            options = source if isinstance(source, list) else [source]
-            if any({"path", "git", "workspace"} & set(each) for each in options):
-                local.append(name)
-        return local
-
-    def _read(self, text: str, base: Path, where: str, *, chosen: bool = True) -> Lock:
-        return read_lock(text, self.uv.runtime, base=base, where=where, chosen=chosen)
-
-
-def _any_local(lock: Lock) -> bool:
-    """Tell whether something comes from a folder or a repository: it can change its requirements at any time."""
-    return any(each.local for each in lock.packages)
+    def _read(
+        self,
+        text: str,
+        inputs: Inputs,
+        *,
+        chosen: bool = True,
+        base: Path | None = None,
+        until: float | None = None,
+        allowed: Mapping[str, Collection[str]] | None = None,
+    ) -> Lock:
+        solver = self.solver
+        folder = inputs.file.parent if inputs.kind == "pylock.toml" else solver.project.root
+        lock = read_lock(
+            text, solver.uv.runtime, base=base or folder, where=str(inputs.file), chosen=chosen,
+            extras=solver.settings.extras, groups=solver.settings.groups, allowed=allowed,
+        )  # fmt: skip
+        return lock if until is None else Lock(lock.packages, until)
 
 
-def _straight(log: str, lock: Lock) -> bool:
-    """Tell from what uv says whether it came to a lock without ever choosing another version.
+def _resolved_without_fallback(log: str, lock: Lock) -> bool:
+    """Tell from uv's log whether it came to a lock without ever choosing another version.
 
     Offline it passes over what it would have to fetch, without a word: an older version then takes its place.
     """
     chosen = {(normalize(name), version) for name, version in _SELECTED.findall(log)}
     return chosen == {(each.name, each.version) for each in lock.packages}
-
-
-def _without_times(table: dict[str, Any]) -> dict[str, Any]:
-    """Drop the upload times: they are of no use to an installer, and not JSON."""
-    kept = dict(table)
-    for name, value in table.items():
-        if isinstance(value, dict):
-            kept[name] = {key: each for key, each in value.items() if key != "upload-time"}
-        elif name == "wheels":
-            kept[name] = [{key: each for key, each in file.items() if key != "upload-time"} for file in value]
-    return kept

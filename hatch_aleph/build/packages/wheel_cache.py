@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.aside import Aside
@@ -10,24 +11,21 @@ from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of, touch
 from hatch_aleph.errors import ImageError
 from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
-from hatch_aleph.squashfs.codec import library_version
 from hatch_aleph.squashfs.pool import processors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from hatch_aleph.build.packages.lock import Locked
-    from hatch_aleph.build.packages.tree import Tree
-    from hatch_aleph.interpreters import Interpreter
-    from hatch_aleph.runtimes import Runtime
-    from hatch_aleph.settings import Settings
-    from hatch_aleph.squashfs import Entry, Options
+    from hatch_aleph.build.packages.distribution import InstalledWheel
+    from hatch_aleph.build.packages.pylock import Locked
+    from hatch_aleph.build.packages.recipe import Recipe
+    from hatch_aleph.squashfs import Entry
 
-FORMAT = 3  # raised whenever the same wheel gives another segment or other facts
+FORMAT = 4  # raised whenever the same wheel gives another segment or other facts
 
 
 @dataclass(frozen=True)
-class Facts:
+class WheelFacts:
     """What was found out about a distribution while it was packed.
 
     Attributes:
@@ -52,7 +50,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Vendored:
+class PackedWheel:
     """A distribution, ready for any image.
 
     Attributes:
@@ -60,49 +58,52 @@ class Vendored:
         digest: Stands for its content: of its wheel, or of its files when it was built here.
         facts: About it.
         segment: Its packed files.
+        cache: Where it is kept.
+        key: Under which name.
     """
 
     name: str
     digest: str
-    facts: Facts
+    facts: WheelFacts
     segment: Segment
+    cache: Cache = field(repr=False)
+    key: str
 
     @property
     def sha256(self) -> str:
         """Hash of its wheel, "" when there is none."""
         return self.digest.removeprefix("sha256:") if self.digest.startswith("sha256:") else ""
 
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """The hash of each file, as far as they are still kept: few builds need them."""
+        return self.cache.load("records", self.key) or {}
+
 
 @dataclass(frozen=True)
-class Shelf:
+class WheelCache:
     """Where ready distributions are looked for and put.
 
     Attributes:
-        settings: What is left out of distributions.
-        runtime: Where they will run.
-        interpreter: Whose bytecode they have; None for none.
-        options: Codec, level and block size of the image.
+        recipe: What they are made with.
         cache: Has what earlier builds made.
         store: Keeps what this build makes: the cache, or a folder of this build when that cannot be written.
     """
 
-    settings: Settings
-    runtime: Runtime
-    interpreter: Interpreter | None
-    options: Options
+    recipe: Recipe
     cache: Cache
     store: Cache
 
-    def known_of(self, wanted: Sequence[Locked]) -> dict[tuple[str, str], Vendored]:
+    def known(self, wanted: Sequence[Locked]) -> dict[tuple[str, str], PackedWheel]:
         """Return what the cache has, with all processors: verifying is mostly hashing."""
-        found: dict[tuple[str, str], Vendored] = {}
+        found: dict[tuple[str, str], PackedWheel] = {}
         pending = iter(wanted)
 
         def take() -> None:
             for each in pending:
-                known = self._known(each.name, each.digest)
-                if known:
-                    found[each.name, each.digest] = known
+                wheel = self._known(each.name, each.digest)
+                if wheel:
+                    found[each.name, each.digest] = wheel
 
         others = [Aside(take) for _ in range(min(processors(), len(wanted)) - 1)]
         take()
@@ -113,77 +114,68 @@ class Shelf:
     def pack(
         self,
         locked: Locked,
-        tree: Tree,
+        wheel: InstalledWheel,
         entries: Sequence[Entry],
         bytecode: Sequence[Entry],
         facts: dict[str, Any],
-    ) -> Vendored:
+    ) -> PackedWheel:
         """Pack a distribution and keep it.
 
         Args:
             locked: Which one.
-            tree: All that it brought.
+            wheel: All that it brought.
             entries: What of that goes into images.
             bytecode: Of these.
-            facts: All that :class:`Facts` holds but the segment.
+            facts: All that :class:`WheelFacts` holds but the segment.
 
         Raises:
             ImageError: When it cannot be written.
         """
-        digest = locked.digest or tree.digest
-        whole = [path for each in tree.entries for path in (each.path, bytecode_path(each.path, self.runtime))]
-        selected = any(self._left_out(path) for path in whole)
-        key = self._key(digest, selected=selected)
+        digest = locked.digest or wheel.digest
+        whole = [path for each in wheel.files for path in (each, bytecode_path(each, self.recipe.runtime))]
+        key = self._key(digest, selected=self.recipe.leaves_out(whole))
         file = self.store.file("wheels", key, ".segment")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             # What an import reads lies together: it need not unpack the sources that lie between.
             first = sorted(each.path for each in bytecode)
-            segment = write_segment([*entries, *bytecode], file, self.options, first=first)
+            segment = write_segment([*entries, *bytecode], file, self.recipe.options, first=first)
         except (SquashfsError, OSError) as error:
+            disk = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
             raise ImageError(
-                str(error), where=str(file), hint="Make room, or move the cache: HATCH_ALEPH_CACHE"
+                str(error),
+                where=str(file) if disk else f"{locked.name} {facts['version']}",
+                hint="Make room, or move the cache: HATCH_ALEPH_CACHE" if disk else None,
             ) from error
-        known = Facts(**facts, segment=segment.sha256)
+        known = WheelFacts(**facts, segment=segment.sha256)
+        self.store.store("records", key, dict(wheel.hashes))
         self.store.store("wheels", key, asdict(known))
-        return Vendored(locked.name, digest, known, segment)
+        return PackedWheel(locked.name, digest, known, segment, self.store, key)
 
     def _key(self, digest: str, *, selected: bool) -> str:
         """Name a segment; ``selected`` when something of the distribution is left out."""
-        version = self.interpreter.version if self.interpreter else ""
-        return key_of(
-            FORMAT, digest, self.options.look, library_version(self.options.codec), version,
-            self.runtime.python, self.runtime.platform,
-            [self.settings.exclude, self.settings.prune] if selected else [],
-        )  # fmt: skip
+        return key_of(FORMAT, digest, self.recipe.key, self.recipe.selection if selected else [])
 
-    def _known(self, name: str, digest: str) -> Vendored | None:
+    def _known(self, name: str, digest: str) -> PackedWheel | None:
         """Return a distribution from the cache if all of it is there and undamaged."""
         if not digest:
             return None
         whole = self._load(name, digest, self._key(digest, selected=False))
-        if not (self.settings.exclude or self.settings.prune):
-            return whole
-        if whole and not any(self._left_out(node.path) for node in whole.segment.contents.nodes):
+        if whole and not self.recipe.leaves_out(node.path for node in whole.segment.contents.nodes):
             return whole
         return self._load(name, digest, self._key(digest, selected=True))
 
-    def _left_out(self, path: str) -> bool:
-        from hatch_aleph.build.packages.selection import RULES, excluded
-
-        return excluded(path, self.settings.exclude) or any(RULES[name](path) for name in self.settings.prune)
-
-    def _load(self, name: str, digest: str, key: str) -> Vendored | None:
+    def _load(self, name: str, digest: str, key: str) -> PackedWheel | None:
         stored = self.cache.load("wheels", key)
         file = self.cache.file("wheels", key, ".segment")
         if stored is None:
             return None
         try:
-            facts, segment = Facts(**stored), Segment.load(file)
+            facts, segment = WheelFacts(**stored), Segment.load(file)
         except (TypeError, SquashfsError):
             return None
         if segment.sha256 != facts.segment:
             return None
-        touch(file)
-        touch(self.cache.file("wheels", key))
-        return Vendored(name, digest, facts, segment)
+        for each in (file, self.cache.file("wheels", key), self.cache.file("records", key)):
+            touch(each)
+        return PackedWheel(name, digest, facts, segment, self.cache, key)

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.bytecode import TEST_FOLDERS
-from hatch_aleph.build.packages.tree import content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +51,7 @@ def select(entries: Sequence[Entry], exclude: Sequence[str], prune: Sequence[str
 
 def _tests_are_used(entries: Sequence[Entry]) -> bool:
     return any(
-        _IMPORTS_TESTS.search(content(entry))
+        _IMPORTS_TESTS.search(entry.read())
         for entry in entries
         if entry.path.endswith(".py") and not is_test(entry.path)
     )

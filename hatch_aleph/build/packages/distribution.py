@@ -1,0 +1,221 @@
+"""An installed distribution, file by file as its wheel brought it.
+
+Only what the wheel format lets an installer write differs from the wheel: scripts whose first bytes are ``#!python``
+start with the guest's interpreter, console scripts are ours, ``RECORD`` is sorted and lists what is there. Installers'
+notes (who installed, from where, when) and bytecode, which the guest never reads, are left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import email.parser
+import hashlib
+import importlib.metadata
+import io
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from hatch_aleph.build.packages.pylock import normalize
+from hatch_aleph.errors import DependencyError
+from hatch_aleph.squashfs import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from email.message import Message
+    from pathlib import Path
+
+SHEBANG = b"#!/usr/bin/python3\n"  # where Debian has it
+OWN_FOLDER = ".aleph"  # what an image says of itself; no distribution may bring it
+_SCRIPT_FOLDER = "Scripts" if os.name == "nt" else "bin"
+_NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD"))
+_HASHES = frozenset(("sha256", "sha384", "sha512"))  # what the wheel format allows
+_DRIVE = re.compile("[A-Za-z]:.*")
+_CHUNK = 1 << 20  # bytes
+_SCRIPT = """\
+import os, sys
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from {module} import {first}
+if __name__ == "__main__":
+    sys.exit({attribute}())
+"""
+
+
+@dataclass(frozen=True)
+class InstalledWheel:
+    """One distribution.
+
+    Attributes:
+        info: Name of its ``.dist-info`` folder.
+        entries: All of it, sorted by path.
+        hashes: Of each file as RECORD writes it; "" where the wheel gave none.
+        recorded: Paths whose hash is the wheel's own word, to be verified.
+    """
+
+    info: str
+    entries: tuple[Entry, ...]
+    hashes: Mapping[str, str] = field(repr=False)
+    recorded: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @cached_property
+    def files(self) -> dict[str, Entry]:
+        """The entries by path."""
+        return {entry.path: entry for entry in self.entries}
+
+    @cached_property
+    def metadata(self) -> Message:
+        """The distribution's METADATA."""
+        return email.parser.BytesParser().parsebytes(self.read(f"{self.info}/METADATA"), headersonly=True)
+
+    @property
+    def digest(self) -> str:
+        """What stands for the content in cache keys when no wheel's hash does."""
+        lines = (
+            f"{entry.path!r} {entry.mode:o} {self.hashes.get(entry.path) or _record_hash(entry.read())}\n"
+            for entry in self.entries
+        )
+        return "tree:" + hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file; b"" when there is none."""
+        entry = self.files.get(path)
+        return entry.read() if entry else b""
+
+    def differing(self) -> list[str]:
+        """Return the files that are not those of the wheel's RECORD."""
+        return [path for path in sorted(self.recorded) if not _matches(self.files[path].source, self.hashes[path])]
+
+
+def installed(target: Path, python: str) -> dict[str, InstalledWheel]:
+    """Return what uv installed in a folder, by normalised name.
+
+    Args:
+        target: The folder.
+        python: The interpreter that uv was given, which starts the scripts that it wrote.
+
+    Raises:
+        DependencyError: For paths that lead out of the folder, or into what an image says of itself.
+    """
+    found = {}
+    for info in sorted(target.glob("*.dist-info")):
+        each = _read(target, info, python)
+        found[normalize(str(each.metadata["Name"]))] = each
+    return found
+
+
+def _read(target: Path, info: Path, python: str) -> InstalledWheel:
+    entries: dict[str, Entry] = {}
+    hashes: dict[str, str] = {}
+    recorded = set()
+    scripts = dict(_entry_points(info))
+    for row in csv.reader(io.StringIO(_text(info / "RECORD"))):
+        inside = _inside(row[0], info.name) if row else ""
+        folder, _, name = inside.rpartition("/")
+        path = f"bin/{name}" if folder == _SCRIPT_FOLDER else inside
+        if not path or (folder == info.name and name in _NOTES) or _is_bytecode(path):
+            continue
+        if folder == _SCRIPT_FOLDER and name.removesuffix(".exe") in scripts:
+            continue
+        file = target / inside
+        if not file.is_file():
+            continue
+        executable = bool(file.stat().st_mode & 0o111) or folder == _SCRIPT_FOLDER
+        hashes[path] = row[1] if len(row) > 1 else ""
+        source: Path | bytes = file
+        script = _for_guest(file, python) if folder == _SCRIPT_FOLDER else None
+        if script is not None:
+            source, hashes[path] = script, _record_hash(script)
+        elif hashes[path]:
+            recorded.add(path)
+        entries[path] = Entry(path, "file", 0o755 if executable else 0o644, source)
+    for name, text in scripts.items():
+        path = f"bin/{name}"
+        hashes[path] = _record_hash(text)
+        entries[path] = Entry(path, "file", 0o755, text)
+    record = f"{info.name}/RECORD"
+    entries[record] = Entry(record, "file", 0o644, _record([*entries.values()], hashes, record))
+    return InstalledWheel(info.name, tuple(entries[path] for path in sorted(entries)), hashes, frozenset(recorded))
+
+
+def _inside(path: str, wheel: str) -> str:
+    """Return a path of a RECORD as what it must be: one below the folder, and not what an image says of itself."""
+    parts = path.replace("\\", "/").rstrip("/").split("/")
+    if "" in parts or ".." in parts or _DRIVE.fullmatch(parts[0]) or parts[0] == OWN_FOLDER:
+        raise DependencyError(
+            f"The wheel brings a file that no image may hold: {path!r}.",
+            where=wheel.removesuffix(".dist-info"),
+            hint="The wheel is broken or hostile: choose another version.",
+        )
+    return "/".join(part for part in parts if part != ".")
+
+
+def _is_bytecode(path: str) -> bool:
+    """Tell bytecode of others: the guest reads nothing but opt-2, and that is ours."""
+    return path.endswith((".pyc", ".pyo")) and "__pycache__" in path.split("/")
+
+
+def _for_guest(file: Path, python: str) -> bytes | None:
+    """Return a script for the guest's interpreter if uv wrote its first line, which stood for ``#!python``.
+
+    Source: astral-sh/uv, crates/uv-install-wheel/src/wheel.rs (``format_shebang``).
+    """
+    with file.open("rb") as stream:
+        if stream.read(2) != b"#!":
+            return None
+        stream.seek(0)
+        text = stream.read()
+    path = re.escape(os.fsencode(python))
+    head = re.match(rb"#!(?:%s\n|/bin/sh\n'''exec' '?%s'? \"\$0\" \"\$@\"\n' '''\n)" % (path, path), text)
+    return SHEBANG + text[head.end() :] if head else None
+
+
+def _matches(source: Path | bytes | None, recorded: str) -> bool:
+    algorithm, _, expected = recorded.partition("=")
+    if algorithm not in _HASHES or source is None:
+        return False
+    digest = hashlib.new(algorithm)
+    if isinstance(source, bytes):
+        digest.update(source)
+    else:
+        with source.open("rb", buffering=0) as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    return _encoded(digest.digest()) == expected.rstrip("=")
+
+
+def _entry_points(info: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the scripts that an installer makes of ``entry_points.txt``."""
+    for each in importlib.metadata.Distribution.at(info).entry_points:
+        if each.group in ("console_scripts", "gui_scripts") and each.attr and "/" not in each.name:
+            script = _SCRIPT.format(module=each.module, attribute=each.attr, first=each.attr.partition(".")[0])
+            yield each.name, SHEBANG + script.encode()
+
+
+def _record(entries: list[Entry], hashes: Mapping[str, str], record: str) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for entry in sorted(entries, key=lambda each: each.path):
+        size = (
+            len(entry.source) if isinstance(entry.source, bytes) else entry.source.stat().st_size if entry.source else 0
+        )
+        writer.writerow([entry.path, hashes[entry.path], size])
+    writer.writerow([record, "", ""])
+    return text.getvalue().encode()
+
+
+def _record_hash(data: bytes) -> str:
+    return f"sha256={_encoded(hashlib.sha256(data).digest())}"
+
+
+def _encoded(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,187 @@
+"""Puts the packages image together: resolves, makes every distribution ready, writes what the image says of itself."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
+from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.build.packages.bom import bill_of_materials
+from hatch_aleph.build.packages.checks import missing_libraries, shadows
+from hatch_aleph.build.packages.distribution import OWN_FOLDER
+from hatch_aleph.build.packages.overlaps import without_overlaps
+from hatch_aleph.build.packages.resolve import Resolver, idle
+from hatch_aleph.build.packages.result import PackagesResult, Published
+from hatch_aleph.build.packages.solver import Solver
+from hatch_aleph.build.packages.wheel_cache import WheelCache
+from hatch_aleph.build.packages.wheels import WheelPacker
+from hatch_aleph.build.packing import time_of
+from hatch_aleph.commands import typed
+from hatch_aleph.errors import ImageError
+from hatch_aleph.files import atomic_path, write_atomic
+from hatch_aleph.settings import PACKAGES_MOUNT
+from hatch_aleph.squashfs import Entry, SquashfsError, write_image
+from hatch_aleph.uv import Uv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hatch_aleph.artifact import FileHashes
+    from hatch_aleph.build.packages.inputs import Inputs
+    from hatch_aleph.build.packages.pylock import Lock
+    from hatch_aleph.build.packages.recipe import Recipe
+    from hatch_aleph.build.packages.wheel_cache import PackedWheel
+    from hatch_aleph.project import Project
+
+FORMAT = 3  # raised whenever the same inputs give another image
+MIB = 1 << 20
+# The nodes' defaults (aleph-im/pyaleph, src/aleph/config.py); each tells its own at /api/v0/storage/limits.json.
+STORAGE_LIMIT = 100 * MIB
+IPFS_LIMIT = 1024 * MIB
+
+
+@dataclass(frozen=True)
+class ImageBuild:
+    """One build of a packages image; see :func:`hatch_aleph.build.packages.build_packages`."""
+
+    project: Project
+    recipe: Recipe
+    destination: Path
+    stem: str
+    cache: Cache
+    notice: Callable[[str], None]
+    progress: Callable[[int, int], None]
+    published: Published | None = None
+
+    @property
+    def file(self) -> Path:
+        """The image."""
+        return self.destination / f"{self.stem}-packages.squashfs"
+
+    def build(self, inputs: Inputs, *, locked: bool, offline: bool) -> PackagesResult:
+        """Build."""
+        with ExitStack() as stack:
+            scratch = stack.enter_context(self.cache.scratch())
+            store = self.cache
+            why = self.cache.writable()
+            if why:
+                self.notice(
+                    f"Nothing is kept for the next build: the cache {self.cache.root} cannot be written ({why})."
+                )
+                store = Cache(scratch / "cache")
+            interpreter = self.recipe.interpreter
+            uv = Uv(self.project.root, self.recipe.runtime, interpreter.path if interpreter else None, offline=offline)
+            packer = WheelPacker(
+                self.recipe, WheelCache(self.recipe, self.cache, store), uv, scratch / "install", self.progress
+            )
+            # Whoever wants the published image instead has no use for segments.
+            background = packer.prepare if self.published is None else idle
+            solver = Solver(self.project, self.recipe.settings, uv)
+            lock = Resolver(solver, self.cache, scratch, self.notice, background).resolve(inputs, locked=locked)
+            if not lock.packages:
+                return PackagesResult(None, until=lock.until)
+            return self._reuse(lock, inputs) or self._finish(lock, inputs, packer.pack(lock))
+
+    def _digest(self, lock: Lock, contents: Sequence[Sequence[str]]) -> str:
+        """Return the digest of what decides the image; ``contents`` has name, version and digest of each wheel."""
+        return key_of("packages", FORMAT, self.recipe.key, self.recipe.selection, PACKAGES_MOUNT, contents, lock.text)
+
+    def _reuse(self, lock: Lock, inputs: Inputs) -> PackagesResult | None:
+        """Take the image of the same inputs that is published already, when all inputs are known before the work."""
+        if self.published is None or not all(each.digest and each.version for each in lock.packages):
+            return None
+        digest = self._digest(lock, [[each.name, each.version, each.digest] for each in lock.packages])
+        try:
+            self.destination.mkdir(parents=True, exist_ok=True)
+            hashes = self.published(digest, self.file)
+            if hashes is None:
+                return None
+            write_atomic(self.destination / lock_and_sbom_names(self.stem)[0], lock.text)
+        except OSError as error:
+            raise ImageError.unwritable(self.file, error) from error
+        self.notice("The packages image is the one that is published already.")
+        distributions = [Distribution(each.name, each.version, (each.digest,)) for each in lock.packages]
+        return self._result(lock, digest, hashes, distributions, inputs.unread)
+
+    def _finish(self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel]) -> PackagesResult:
+        segments, overlaps = without_overlaps(wheels, self.recipe.runtime)
+        warnings = [*inputs.unread, *overlaps, *(warning for each in wheels for warning in each.facts.warnings)]
+        digest = self._digest(lock, [[each.name, each.facts.version, each.digest] for each in wheels])
+        bom = bill_of_materials(wheels)
+        own = {"inputs": f"{digest}\n", "pylock.toml": lock.text, "bom.cdx.json": bom}
+        entries = [Entry(f"{OWN_FOLDER}/{name}", "file", 0o644, text.encode()) for name, text in own.items()]
+        options = self.recipe.options
+        options.time = time_of(digest)
+        try:
+            with atomic_path(self.file) as unfinished:
+                write_image([*segments, *entries], unfinished, options, sha256=False)
+                hashes = hash_file(unfinished)
+                self._check_size(hashes.size, wheels, warnings)
+                for name, text in zip(lock_and_sbom_names(self.stem), (lock.text, bom), strict=True):
+                    write_atomic(self.destination / name, text)
+        except OSError as error:
+            raise ImageError.unwritable(self.file, error) from error
+        except SquashfsError as error:
+            if isinstance(error.__cause__, OSError):
+                raise ImageError.unwritable(self.file, error) from error
+            raise ImageError(f"The distributions do not fit into one image: {error}.", where=self.file.name) from error
+        warnings += self._cross_checks(wheels)
+        distributions = [
+            Distribution(each.name, each.facts.version, (each.digest,) if each.digest.startswith("sha") else ())
+            for each in wheels
+        ]
+        return self._result(lock, digest, hashes, distributions, warnings)
+
+    def _result(
+        self,
+        lock: Lock,
+        digest: str,
+        hashes: FileHashes,
+        distributions: Sequence[Distribution],
+        warnings: Sequence[str],
+    ) -> PackagesResult:
+        image = Image(
+            role="packages", file=self.file.name, mount=PACKAGES_MOUNT, encoding="squashfs",
+            sha256=hashes.sha256, cid=hashes.cid, size=hashes.size, inputs=digest,
+        )  # fmt: skip
+        until = 0 if lock.local else lock.until
+        return PackagesResult(image, tuple(distributions), tuple(sorted(set(warnings))), until)
+
+    def _cross_checks(self, wheels: Sequence[PackedWheel]) -> list[str]:
+        """Return warnings that need all distributions together."""
+        provided = {name for each in wheels for name in each.facts.provided}
+        modules = {module: each.name for each in wheels for module in each.facts.modules}
+        warnings = shadows(modules, self.recipe.runtime, adapter=self.recipe.settings.adapter)
+        for each in wheels:
+            missing = missing_libraries(each.facts.needed, provided)
+            if missing:
+                user, names = next(iter(missing.values())), ", ".join(missing)
+                warnings.append(
+                    f"{each.name} {each.facts.version}: {user} needs {names}, which the "
+                    "image does not hold nor, as far as known, the runtime; look for a variant of it that brings its "
+                    "libraries (-headless, -binary)"
+                )
+        return warnings
+
+    def _check_size(self, size: int, wheels: Sequence[PackedWheel], warnings: list[str]) -> None:
+        budget = self.recipe.settings.budget_mib
+        heaviest = sorted(wheels, key=lambda each: -each.segment.contents.length)[:3]
+        named = ", ".join(f"{each.name} {each.segment.contents.length / MIB:.1f} MiB" for each in heaviest)
+        helps = (
+            f'Heaviest: {named}. What helps: compression.level = 15, prune = ["tests", "typing"], exclude, '
+            f'or no bytecode for some: exclude = ["NAME/*.pyc"]. See it all: {typed("inspect")}'
+        )
+        if budget is not None and size > budget * MIB:
+            raise ImageError(
+                f"{size / MIB:.1f} MiB, above tool.aleph.budget-mib = {budget}",
+                where=self.file.name,
+                hint=helps,
+            )
+        for limit, what in ((IPFS_LIMIT, "1 GiB, more than nodes take on IPFS"), (STORAGE_LIMIT, "100 MiB")):
+            if size > limit:
+                consequence = "" if limit == IPFS_LIMIT else ": nodes' storage does not take it, so it goes to IPFS"
+                warnings.append(f"The packages image has {size / MIB:.1f} MiB, above {what}{consequence}. {helps}")
+                break

@@ -1,0 +1,117 @@
+"""What uv is asked for a project: its dependencies for the runtime, or certain versions of certain distributions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.build.packages.inputs import direct
+from hatch_aleph.build.packages.pylock import normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hatch_aleph.build.packages.inputs import Inputs
+    from hatch_aleph.project import Project
+    from hatch_aleph.settings import Settings
+    from hatch_aleph.uv import Outcome, Uv
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Asks uv; every answer is the text of a pylock.toml for the runtime.
+
+    Attributes:
+        project: Whose dependencies.
+        settings: Name extras, groups and what may be built.
+        uv: Resolves.
+    """
+
+    project: Project
+    settings: Settings
+    uv: Uv
+
+    def compile(self, inputs: Inputs, options: Sequence[str] = ()) -> str:
+        """Resolve the project's own dependencies.
+
+        Raises:
+            DependencyError: When there is no solution, or no index in reach.
+        """
+        arguments, text = self._question(inputs)
+        return self._wheels_first([*arguments, *options], str(inputs.file), text)
+
+    def guess(self, inputs: Inputs) -> Outcome | None:
+        """Resolve with what uv has, which takes no time; None when it has too little."""
+        arguments, text = self._question(inputs)
+        outcome = replace(self.uv, offline=True, verbose=True).run([*arguments, *self._wheels()], text=text)
+        return outcome if outcome.code == 0 else None
+
+    def pinned(self, requirements: Iterable[str] | Path, where: str) -> str:
+        """Find the files of certain versions, whose dependencies are not followed.
+
+        Args:
+            requirements: A requirements file, or the lines of one.
+            where: What to name in errors.
+
+        Raises:
+            DependencyError: When the indexes do not have one of them.
+        """
+        if isinstance(requirements, Path):
+            return self._wheels_first(["pip", "compile", str(requirements), "--no-deps"], where)
+        return self._wheels_first(["pip", "compile", "-", "--no-deps"], where, "\n".join(requirements))
+
+    def export(self, *options: str) -> Outcome:
+        """Let uv turn its own lock into a pylock.toml for all platforms."""
+        return self.uv.run([
+            "export", "--format", "pylock.toml", "--no-emit-project", "--no-default-groups", "--no-header",
+            "--no-editable", *self.uv.python, *options,
+            *(f"--extra={name}" for name in self.settings.extras),
+            *(f"--group={name}" for name in self.settings.groups),
+        ])  # fmt: skip
+
+    def built(self) -> set[str]:
+        """Return what the project itself takes from folders and repositories: it can only be built."""
+        from packaging.requirements import Requirement
+
+        sources: dict[str, Any] = self.project.pyproject.get("tool", {}).get("uv", {}).get("sources", {})
+        wanted = map(Requirement, direct(self.project, self.settings))
+        names = [each.name for each in wanted if each.url and not each.url.partition("#")[0].endswith(".whl")]
+        for name, source in sources.items():
+            options = source if isinstance(source, list) else [source]
+            if any({"path", "git", "workspace", "url"} & set(each) for each in options):
+                names.append(name)
+        return {normalize(name) for name in names}
+
+    def _question(self, inputs: Inputs) -> tuple[list[str], str | None]:
+        """Return what uv is to resolve: arguments, and what it reads from its standard input."""
+        if inputs.kind == "requirements":
+            return ["pip", "compile", str(inputs.file)], None
+        dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
+        groups = [f"--group={name}" for name in self.settings.groups]
+        if "project" not in self.project.pyproject or dynamic & {"dependencies", "optional-dependencies"}:
+            # The metadata is known already; uv would ask the backend once more.
+            wanted = [*self.project.dependencies]
+            for extra in self.settings.extras:
+                wanted += self.project.extras[extra]
+            return ["pip", "compile", "-", *groups], "\n".join(wanted)
+        extras = [f"--extra={name}" for name in self.settings.extras]
+        return ["pip", "compile", "pyproject.toml", *extras, *groups], None
+
+    def _wheels_first(self, arguments: list[str], where: str, text: str | None = None) -> str:
+        """Resolve with wheels alone, and only if that fails with the sources that may be built."""
+        arguments = [*arguments, *self._wheels()]
+        outcome = self.uv.run(arguments, text=text)
+        if outcome.code and self.settings.allow_source:
+            sources = [f"--no-binary={name}" for name in self.settings.allow_source]
+            outcome = self.uv.run([*arguments, *sources], text=text)
+        if outcome.code:
+            raise outcome.error(where)
+        return outcome.stdout
+
+    def _wheels(self) -> list[str]:
+        """Return the options for a lock for the runtime, of wheels and of what can only be built."""
+        return [
+            "--format=pylock.toml", "--no-header", *self.uv.python, *self.uv.target,
+            "--only-binary=:all:", *(f"--no-binary={name}" for name in sorted(self.built())),
+        ]  # fmt: skip

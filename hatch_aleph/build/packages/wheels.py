@@ -1,0 +1,148 @@
+"""Each distribution of a lock as a ready segment: taken from the cache, or installed, checked, compiled and packed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.build.bytecode import bytecode_path, collect, sources_of, submit
+from hatch_aleph.errors import DependencyError, HatchAlephError
+from hatch_aleph.settings import PACKAGES_MOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from hatch_aleph.build.compiler import Compiler
+    from hatch_aleph.build.packages.distribution import InstalledWheel
+    from hatch_aleph.build.packages.pylock import Lock, Locked
+    from hatch_aleph.build.packages.recipe import Recipe
+    from hatch_aleph.build.packages.wheel_cache import PackedWheel, WheelCache
+    from hatch_aleph.squashfs import Entry
+    from hatch_aleph.uv import Uv
+
+
+@dataclass(frozen=True)
+class WheelPacker:
+    """Makes distributions ready.
+
+    Attributes:
+        recipe: How.
+        cache: Has what earlier builds made, and keeps what this one makes.
+        uv: Installs.
+        scratch: An empty folder.
+        progress: Called with how many more distributions are ready, and of how many.
+        ready: What is ready, by name and digest.
+    """
+
+    recipe: Recipe
+    cache: WheelCache
+    uv: Uv
+    scratch: Path
+    progress: Callable[[int, int], None]
+    ready: dict[tuple[str, str], PackedWheel] = field(default_factory=dict)
+
+    def pack(self, lock: Lock) -> list[PackedWheel]:
+        """Return all distributions of a lock, sorted by name.
+
+        Raises:
+            DependencyError: When one cannot be had, is not what its RECORD says, or cannot work in the guest.
+            ImageError: When a segment cannot be written.
+        """
+        self._make_ready(lock, lambda: False)
+        return [self.ready[each.name, each.digest] for each in lock.packages]
+
+    def prepare(self, guess: Lock, cancelled: Callable[[], bool]) -> None:
+        """Make ready what will probably be asked for, as far as no index is needed, until the guess proves wrong."""
+        early = replace(self, uv=replace(self.uv, offline=True), scratch=self.scratch.with_name("guess"))
+        with suppress(HatchAlephError):  # an error counts only in what is really asked for
+            early._make_ready(guess, cancelled)  # noqa: SLF001 - of this class
+
+    def _make_ready(self, lock: Lock, cancelled: Callable[[], bool]) -> None:
+        wanted = [each for each in lock.packages if (each.name, each.digest) not in self.ready]
+        if not wanted:
+            return
+        found = self.cache.known(wanted)
+        self.ready.update(found)
+        self.progress(len(found), len(lock.packages))
+        missing = [each for each in wanted if (each.name, each.digest) not in found]
+        if missing:
+            self._make(missing, len(lock.packages), cancelled)
+
+    def _make(self, missing: Sequence[Locked], count: int, cancelled: Callable[[], bool]) -> None:
+        from hatch_aleph.build.packages.exclusion import select
+        from hatch_aleph.build.packages.install import install
+
+        settings, runtime = self.recipe.settings, self.recipe.runtime
+        wheels = install(missing, self.scratch, self.uv)
+        work = [
+            (each, wheels[each.name], select(wheels[each.name].entries, settings.exclude, settings.prune))
+            for each in missing
+        ]
+        # The largest first, so that at the end nobody waits for a single large one.
+        work.sort(key=lambda item: (-len(item[2]), item[0].name))
+        with ExitStack() as stack:
+            compiler = self._compiler(stack)
+            sources = [self._sources(entries) for _, _, entries in work] if compiler else []
+            batches = [submit(compiler, each, PACKAGES_MOUNT) for each in sources] if compiler else []
+            facts = self._facts(work)  # while it compiles; an error comes before anything is kept as sound
+            for number, (locked, wheel, entries) in enumerate(work):
+                if cancelled():
+                    return
+                bytecode = collect(sources[number], batches[number], runtime) if compiler else []
+                self.ready[locked.name, locked.digest] = self.cache.pack(
+                    locked, wheel, entries, bytecode, facts[number]
+                )
+                if compiler:
+                    batches[number].results.clear()
+                self.progress(1, count)
+
+    def _sources(self, entries: list[Entry]) -> list[Entry]:
+        """Return the sources whose bytecode is wanted."""
+        from hatch_aleph.build.packages.exclusion import excluded
+
+        exclude, runtime = self.recipe.settings.exclude, self.recipe.runtime
+        return [each for each in sources_of(entries) if not excluded(bytecode_path(each.path, runtime), exclude)]
+
+    def _compiler(self, stack: ExitStack) -> Compiler | None:
+        if self.recipe.interpreter is None:
+            return None
+        from hatch_aleph.build.compiler import Compiler
+
+        return stack.enter_context(Compiler(self.recipe.interpreter))
+
+    def _facts(self, work: Iterable[tuple[Locked, InstalledWheel, Sequence[Entry]]]) -> list[dict[str, Any]]:
+        """Return what is known of each wheel but how it is packed."""
+        from hatch_aleph.build.packages.bom import licence_of
+        from hatch_aleph.build.packages.checks import check, missing_libraries
+
+        facts, fatal, changed = [], [], []
+        runtime = self.recipe.runtime
+        for locked, wheel, entries in work:
+            version = str(wheel.metadata["Version"])
+            who = f"{locked.name} {version}"
+            changed += [f"{who}: {path}" for path in wheel.differing()]
+            findings = check(wheel, entries, runtime, who)
+            fatal += findings.fatal
+            facts.append({
+                "version": version,
+                "licence": licence_of(wheel.metadata),
+                "licence_expression": bool(wheel.metadata["License-Expression"]),
+                "modules": findings.modules,
+                "needed": missing_libraries(findings.needed, findings.provided),
+                "provided": findings.provided,
+                "warnings": findings.warnings,
+            })  # fmt: skip
+        if changed:
+            raise DependencyError(
+                "Files that are not as the RECORD of their wheel says:\n"
+                + "\n".join(f"  {each}" for each in sorted(changed)),
+                hint="The wheel is broken, or uv's cache: choose another version, or type `uv cache clean`.",
+            )
+        if fatal:
+            raise DependencyError(
+                "Cannot work on the runtime:\n" + "\n".join(f"  {each}" for each in sorted(fatal)),
+                where=f"{runtime.name} (CPython {runtime.python}, {runtime.platform})",
+            )
+        return facts
