@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.options import Common, common
-from hatch_aleph.errors import NetworkError, UsageError
+from hatch_aleph.errors import NetworkError
 
 if TYPE_CHECKING:
     from hatch_aleph.cli.output import Output
@@ -63,23 +63,8 @@ def _ready(output: Output, url: str) -> None:
 @click.option("--tokens", type=click.FloatRange(0), default=0, show_default=True)
 def faucet(shared: Common, *, address: str | None, credit: int, tokens: float) -> None:
     """Give credits and tokens of a local node to ADDRESS, or to your own account."""
-    import httpx
-
     address = address or shared.account().address
-    url = shared.nodes[0].rstrip("/")
-    try:
-        answer = httpx.post(f"{url}/faucet", json={"address": address, "credits": credit, "tokens": tokens}, timeout=30)
-        balance = answer.raise_for_status().json()
-    except httpx.HTTPStatusError as error:
-        raise UsageError(
-            f"this node has no faucet (HTTP {error.response.status_code})",
-            where=url,
-            hint="Only `hatch-aleph node` gives credits away; name it with --node.",
-        ) from error
-    except (httpx.HTTPError, ValueError) as error:
-        raise NetworkError(
-            f"does not answer ({type(error).__name__})", where=url, hint="Start it: hatch-aleph node"
-        ) from error
+    balance = shared.client().faucet(address, credit=credit, tokens=tokens)
     shared.output.result(
         balance, f"{address} has {balance.get('credit_balance')} credits and {balance.get('balance')} tokens"
     )

@@ -146,11 +146,12 @@ def http_get(url: str, *, timeout: float) -> Answer:
     Raises:
         OSError: Nothing answers.
     """
-    import httpx
+    from hatch_aleph.network.http import Connections, NoAnswerError, timeouts
 
     try:
-        with httpx.stream("GET", url, timeout=timeout, follow_redirects=False) as response:
-            text = next(response.iter_text(), "")[:_SHOWN_BODY]
-            return Answer(response.status_code, dict(response.headers.items()), " ".join(text.split()))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise OSError(str(error) or type(error).__name__) from error
+        reply = Connections().send(
+            "GET", url, limit=_SHOWN_BODY, cut=True, timeout=timeouts(read=timeout, connect=timeout)
+        )
+    except NoAnswerError as error:
+        raise OSError(error.reason) from error
+    return Answer(reply.status, reply.headers, reply.text)

@@ -96,7 +96,7 @@ class Planner:
         return next((volume for volume in fitting if volume.current.holds(image.sha256, image.cid)), None)
 
     def _step(self, image: Image, action: ImageAction, volume: Volume | None, before: str | None) -> ImageStep:
-        from hatch_aleph.network.files import choose_engine
+        from hatch_aleph.network.transfer import choose_engine
 
         if volume and action in ("unchanged", "reuse"):
             engine, file_hash, upload = volume.current.engine, volume.current.file_hash, False

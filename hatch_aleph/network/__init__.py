@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from .accounts import Account, create_account, load_account
     from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile
     from .client import NodeClient
-    from .files import choose_engine
     from .messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
     from .money import Balance, Price
     from .nodes import DEFAULT_NODES
     from .rejections import explain
+    from .transfer import choose_engine
 
 _HOME = {
     "accounts": ("Account", "create_account", "load_account"),
@@ -29,7 +29,7 @@ _HOME = {
         "StoredFile",
     ),
     "client": ("NodeClient",),
-    "files": ("choose_engine",),
+    "transfer": ("choose_engine",),
     "money": ("Balance", "Price"),
     "messages": ("SignedMessage", "aggregate_content", "forget_content", "sign_message", "store_content"),
     "nodes": ("DEFAULT_NODES",),

@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from .reading import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, as_time, shown
+from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, as_time, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+
+# Where the network publishes its runtimes, in two aggregates.
+RUNTIMES_ADDRESS = "0xFba561a84A537fCaa567bb7A2257e7142701ae2A"
 
 
 class MessageStatus(str, Enum):
@@ -205,3 +209,36 @@ def as_status(value: Any) -> MessageStatus:
         return MessageStatus(value)
     except ValueError:
         raise MalformedAnswerError(f"unknown status {shown(value)}") from None
+
+
+def read_runtimes(aggregates: Mapping[str, Any]) -> tuple[PublishedRuntime, ...]:
+    """Return the program runtimes of the aggregates ``runtimes`` (of the SDK) and ``vm-images`` (of aleph-rs).
+
+    They are edited by hand: entries of another shape are passed over.
+    """
+    return (*_of_sdk(aggregates.get("runtimes")), *_of_rust(aggregates.get("vm-images")))
+
+
+def _of_sdk(aggregate: Any) -> Iterator[PublishedRuntime]:
+    entries = aggregate.get("entries") if isinstance(aggregate, dict) else None
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and entry.get("type") == "program" and isinstance(entry.get("item_hash"), str):
+            yield PublishedRuntime(
+                name=str(entry.get("name") or entry.get("id") or ""),
+                item_hash=entry["item_hash"],
+                default=entry.get("default") is True,
+                source="runtimes",
+            )
+
+
+def _of_rust(aggregate: Any) -> Iterator[PublishedRuntime]:
+    if not isinstance(aggregate, dict):
+        return
+    defaults = aggregate.get("defaults")
+    default = defaults.get("runtime") if isinstance(defaults, dict) else None
+    runtimes = aggregate.get("runtimes")
+    for name, entry in runtimes.items() if isinstance(runtimes, dict) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("hash"), str):
+            yield PublishedRuntime(
+                name=str(name), item_hash=entry["hash"], default=default in (name, entry["hash"]), source="vm-images"
+            )

@@ -11,20 +11,27 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.errors import NetworkError, RejectedError
-from hatch_aleph.text import without_credentials
+from hatch_aleph.commands import typed
+from hatch_aleph.errors import NetworkError, RejectedError, UsageError
+from hatch_aleph.text import without_user_parts
 from hatch_aleph.waiting import Backoff, Waiter
 
 from . import transfer
-from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile, as_status
-from .money import Balance, Price
-from .nodes import DEFAULT_NODES
-from .pricing import estimation_message
-from .published import AGGREGATE_ADDRESS, read_runtimes
-from .reading import MalformedAnswerError, as_mapping
+from .answers import (
+    RUNTIMES_ADDRESS,
+    Limits,
+    MessageStatus,
+    NetworkMessage,
+    PublishedRuntime,
+    StoredFile,
+    as_status,
+    read_runtimes,
+)
+from .fields import MalformedAnswerError, as_mapping
+from .money import Balance, Price, estimation_message
+from .nodes import DEFAULT_NODES, Nodes
 from .rejections import explain, settled, still_waiting
 from .search import find, joined
-from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,8 +41,8 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self
 
+    from .http import Reply
     from .messages import MessageType, SignedMessage
-    from .reply import Reply
 
 _POLLS = Backoff(first=0.1, longest=3.0)
 _PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -64,17 +71,17 @@ class NodeClient:
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self._waiter = Waiter(sleep, monotonic)
-        self._http = Transport(urls, client_factory=client_factory, waiter=self._waiter, notice=notice)
+        self._nodes = Nodes(urls, client_factory=client_factory, waiter=self._waiter, notice=notice)
         self._clock = clock
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes' addresses, without passwords."""
-        return tuple(without_credentials(node) for node in self._http.nodes)
+        return tuple(without_user_parts(node) for node in self._nodes.urls)
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        self._nodes.close()
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +112,7 @@ class NodeClient:
 
         # With sync a node would hold the answer back for up to 30 seconds for a message that it knows.
         body = {"sync": False, "message": message.to_json()}
-        return self._http.ask("POST", "/api/v0/messages", read, json=body)
+        return self._nodes.ask("POST", "/api/v0/messages", read, json=body)
 
     def upload(
         self, message: SignedMessage, file: Path, *, progress: Callable[[int], None] | None = None
@@ -125,7 +132,7 @@ class NodeClient:
             NetworkError: No node took it.
         """
         try:
-            return transfer.upload(self._http, message, file, progress)
+            return transfer.upload(self._nodes, message, file, progress)
         except transfer.PaymentRequiredError as error:
             raise self._unpaid(message, file.stat().st_size, error) from None
 
@@ -137,7 +144,7 @@ class NodeClient:
                 return None
             return as_status(as_mapping(reply.expected_json()).get("status"))
 
-        return self._http.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
+        return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
 
     def message(self, item_hash: str) -> NetworkMessage | None:
         """Return a message with its status and content, or None if the node does not know it."""
@@ -147,7 +154,7 @@ class NodeClient:
                 return None
             return NetworkMessage.from_json(reply.expected_json(), item_hash)
 
-        return self._http.ask("GET", f"/api/v0/messages/{item_hash}", read)
+        return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}", read)
 
     def wait(self, item_hash: str, *, deadline: float = 120.0) -> NetworkMessage:
         """Wait until a message has been processed.
@@ -195,7 +202,7 @@ class NodeClient:
             newest_first: Order by the envelope's time.
         """
         return find(
-            self._http,
+            self._nodes,
             types=types,
             owners=owners,
             tags=tags,
@@ -209,11 +216,30 @@ class NodeClient:
 
     def balance(self, address: str) -> Balance:
         """Return the tokens and credits of an address."""
-        return self._http.ask(
+        return self._nodes.ask(
             "GET",
             f"/api/v0/addresses/{address}/balance",
             lambda reply: Balance.from_json(reply.expected_json()),
         )
+
+    def faucet(self, address: str, *, credit: int, tokens: float) -> dict[str, Any]:
+        """Ask a local node for credits and tokens, and return the balance that it answers.
+
+        Raises:
+            UsageError: The node gives nothing away.
+        """
+
+        def read(reply: Reply) -> dict[str, Any]:
+            if reply.status != HTTPStatus.OK:
+                raise UsageError(
+                    f"This node has no faucet (HTTP {reply.status})",
+                    where=reply.server,
+                    hint=f"Only {typed('node')} gives credits away; name it with `--node URL`.",
+                )
+            return dict(as_mapping(reply.json()))
+
+        body = {"address": address, "credits": credit, "tokens": tokens}
+        return self._nodes.ask("POST", "/faucet", read, rounds=1, json=body)
 
     def estimate(
         self, content: Mapping[str, Any], type_: MessageType = "PROGRAM", sizes: Mapping[str, int] | None = None
@@ -233,7 +259,7 @@ class NodeClient:
                 raise _refused(reply, f"price of the {type_}", code=0)
             return Price.from_json(reply.json())
 
-        return self._http.ask("POST", "/api/v0/price/estimate", read, json={"message": message})
+        return self._nodes.ask("POST", "/api/v0/price/estimate", read, json={"message": message})
 
     def price(self, item_hash: str) -> Price:
         """Return what a published message costs.
@@ -245,7 +271,7 @@ class NodeClient:
         if status is None or not status.is_live:
             # Nodes answer 102 for pending messages, which HTTP clients take for a promise of more and wait.
             raise RejectedError(f"It has no price: it is {status.value if status else 'unknown'}", where=item_hash)
-        return self._http.ask(
+        return self._nodes.ask(
             "GET",
             f"/api/v0/price/{item_hash}",
             lambda reply: Price.from_json(reply.expected_json()),
@@ -259,7 +285,7 @@ class NodeClient:
         def read(reply: Reply) -> Limits:
             return Limits() if reply.is_not_found else Limits.from_json(reply.expected_json())
 
-        return self._http.ask("GET", "/api/v0/storage/limits.json", read)
+        return self._nodes.ask("GET", "/api/v0/storage/limits.json", read)
 
     def has_file(self, file_hash: str) -> bool:
         """Tell whether the node has a file: then its STORE message needs no upload."""
@@ -269,7 +295,7 @@ class NodeClient:
                 return reply.status == HTTPStatus.OK
             raise reply.unhelpful()
 
-        return self._http.ask("HEAD", f"/api/v0/storage/raw/{file_hash}", read)
+        return self._nodes.ask("HEAD", f"/api/v0/storage/raw/{file_hash}", read)
 
     def stored_file(self, item_hash: str, *, newest: bool = True) -> StoredFile | None:
         """Return what a STORE message holds, or None if the node does not know it.
@@ -283,20 +309,28 @@ class NodeClient:
             return None if reply.is_not_found else StoredFile.from_json(reply.expected_json())
 
         kind = "by-ref" if newest else "by-message-hash"
-        return self._http.ask("GET", f"/api/v0/storage/{kind}/{item_hash}", read)
+        return self._nodes.ask("GET", f"/api/v0/storage/{kind}/{item_hash}", read)
 
-    def download(self, file_hash: str, destination: Path, progress: Callable[[int], None] | None = None) -> None:
+    def download(
+        self,
+        file_hash: str,
+        destination: Path,
+        progress: Callable[[int], None] | None = None,
+        *,
+        size: int | None = None,
+    ) -> None:
         """Fetch a file, check that its bytes are those of its hash, and only then put it in place.
 
         Args:
             file_hash: sha256 or CID.
             destination: Where the file will be; what is there is replaced.
             progress: Is told how many bytes have arrived.
+            size: Bytes that it has, where a message says so: a node that sends more is cut there.
 
         Raises:
             NetworkError: No node has it whole.
         """
-        transfer.download(self._http, file_hash, destination, progress)
+        transfer.download(self._nodes, file_hash, destination, progress, size)
 
     # The network
 
@@ -309,11 +343,11 @@ class NodeClient:
             return dict(as_mapping(as_mapping(reply.expected_json()).get("data")))
 
         path = f"/api/v0/aggregates/{address}.json"
-        return self._http.ask("GET", path, read, params={"keys": joined(keys), "limit": "1000"})
+        return self._nodes.ask("GET", path, read, params={"keys": joined(keys), "limit": "1000"})
 
     def runtimes(self) -> tuple[PublishedRuntime, ...]:
         """Return the program runtimes that the network lists, by both aggregates that it publishes."""
-        return read_runtimes(self.aggregate(AGGREGATE_ADDRESS, ("runtimes", "vm-images")))
+        return read_runtimes(self.aggregate(RUNTIMES_ADDRESS, ("runtimes", "vm-images")))
 
     def clock_offset(self) -> float:
         """Return how many seconds the node's clock is ahead of this machine's.
@@ -331,7 +365,7 @@ class NodeClient:
             # The header cuts to whole seconds, on average half of one.
             return told + 0.5 - (self._clock() - (reply.ended - reply.started) / 2)
 
-        return self._http.ask("GET", "/api/v0/version", read, headers={"Cache-Control": "no-cache"})
+        return self._nodes.ask("GET", "/api/v0/version", read, headers={"Cache-Control": "no-cache"})
 
     def _unpaid(self, message: SignedMessage, size: int, error: transfer.PaymentRequiredError) -> RejectedError:
         """Tell a 402 with the figures that the node leaves out."""
@@ -357,7 +391,7 @@ def _refused(reply: Reply, subject: str, *, code: int) -> Exception:
     meaning = explain(code)
     return RejectedError(
         f"{meaning.text}: HTTP {reply.status} {reply.text}".rstrip(),
-        where=f"{without_credentials(reply.node)}: {subject}",
+        where=f"{reply.server}: {subject}",
         hint=meaning.hint,
         code=code,
     )

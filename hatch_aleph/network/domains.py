@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.errors import NetworkError, UsageError
 
-from .reading import MalformedAnswerError, as_list, as_mapping, shown
+from .fields import MalformedAnswerError, as_list, as_mapping, shown
+from .nodes import Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -157,8 +158,7 @@ class DnsOverHttps:
     def __init__(
         self, resolvers: Sequence[str] = RESOLVERS, *, client_factory: Callable[[], httpx.Client] | None = None
     ) -> None:
-        self._resolvers = resolvers
-        self._client_factory = client_factory
+        self._resolvers = Nodes(resolvers, client_factory=client_factory, noun="resolver")
 
     def __call__(self, name: str, type_: str) -> tuple[str, ...]:
         """Return the values of a name's records; none if there are none.
@@ -166,29 +166,13 @@ class DnsOverHttps:
         Raises:
             NetworkError: No resolver answers.
         """
-        import httpx
-
-        failures: list[str] = []
-        with (self._client_factory or (lambda: httpx.Client(timeout=10)))() as client:
-            for resolver in self._resolvers:
-                values = _ask(client, resolver, name, type_, failures)
-                if values is not None:
-                    return values
-        raise NetworkError(
-            f"DNS cannot be asked for {name}: {'; '.join(failures)}", hint="Check your connection, and try again later."
-        )
-
-
-def _ask(client: httpx.Client, resolver: str, name: str, type_: str, failures: list[str]) -> tuple[str, ...] | None:
-    import httpx
-
-    try:
-        answer = client.get(resolver, params={"name": name, "type": type_}, headers={"Accept": "application/dns-json"})
-        answer.raise_for_status()
-        return _values(answer.json(), type_)
-    except (httpx.HTTPError, ValueError, RecursionError) as error:
-        failures.append(f"{resolver}: {shown(str(error)) or type(error).__name__}")
-        return None
+        query = {"params": {"name": name, "type": type_}, "headers": {"Accept": "application/dns-json"}}
+        try:
+            return self._resolvers.ask(
+                "GET", "", lambda reply: _values(reply.expected_json(), type_), rounds=1, **query
+            )
+        except NetworkError as error:
+            raise NetworkError(f"DNS cannot be asked for {name}: {error.message}", hint=error.hint) from None
 
 
 def _values(answer: Any, type_: str) -> tuple[str, ...]:

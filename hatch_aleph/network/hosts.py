@@ -14,18 +14,18 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from hatch_aleph.errors import AccountError, NetworkError, UsageError
+from hatch_aleph.errors import AccountError, NetworkError
 from hatch_aleph.text import printable, without_credentials
 
-from .reading import shown
-from .transport import default_client
+from .fields import MalformedAnswerError, shown
+from .http import Connections, NoAnswerError
+from .nodes import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import httpx
-
     from .accounts import Account
+    from .http import Reply
 
 SCHEDULER = "https://scheduler.api.aleph.cloud"
 _KEY_SECONDS = 600.0
@@ -52,7 +52,6 @@ class HostClient:
 
     Args:
         url: Of the host; its name is the domain that requests are signed for.
-        client_factory: Makes the HTTP client.
         clock: Seconds since 1970; hosts accept two minutes of difference.
     """
 
@@ -60,17 +59,10 @@ class HostClient:
         self,
         url: str,
         *,
-        client_factory: Callable[[], httpx.Client] = default_client,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._url = (url if "//" in url else f"https://{url}").rstrip("/")
-        domain = urlsplit(self._url).hostname
-        if not domain:
-            raise UsageError(
-                "That is no address of a host", where=without_credentials(url), hint="Such as https://crn.example.org"
-            )
-        self._domain = domain
-        self._client_factory = client_factory
+        self._url = checked(url, "host")
+        self._domain = str(urlsplit(self._url).hostname)
         self._clock = clock
 
     def logs(self, item_hash: str, account: Account) -> tuple[LogLine, ...]:
@@ -81,35 +73,25 @@ class HostClient:
             AccountError: The host does not take the account for the owner's.
         """
         path = f"/control/machine/{item_hash}/logs"
-        status, body = self._get(path, signed_headers(account, "GET", path, self._domain, self._clock()))
+        headers = signed_headers(account, "GET", path, self._domain, self._clock())
+        reply = Connections().send("GET", self._url + path, headers=headers)
         where = without_credentials(self._url)
-        if status == _NOT_FOUND:
+        if reply.status == _NOT_FOUND:
             raise NetworkError(
-                "the host knows no execution of this program",
+                "The host knows no execution of this program",
                 where=where,
                 hint="Call the program there first; a host forgets what never started. Another one: --domain URL",
             )
-        if status in (_UNAUTHORIZED, _FORBIDDEN):
+        if reply.status in (_UNAUTHORIZED, _FORBIDDEN):
             raise AccountError(
-                f"the host does not give the logs to {account.address}: HTTP {status} {_reason(body)}".rstrip(),
+                f"The host does not give the logs to {account.address}: {_said(reply)}",
                 where=where,
                 hint="Sign with the owner's key, name the host by its own domain, and check this machine's clock.",
             )
-        lines = _json(body)
-        if status != _OK or not isinstance(lines, list):
-            raise NetworkError(f"the host does not give the logs: HTTP {status} {_reason(body)}".rstrip(), where=where)
+        lines = _json(reply)
+        if reply.status != _OK or not isinstance(lines, list):
+            raise NetworkError(f"The host does not give the logs: {_said(reply)}", where=where)
         return tuple(_line(each) for each in lines if isinstance(each, dict))
-
-    def _get(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        import httpx
-
-        try:
-            with self._client_factory() as client:
-                response = client.get(self._url + path, headers=headers)
-                return response.status_code, response.content
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise NetworkError(f"the host cannot be reached ({reason})", where=without_credentials(self._url)) from None
 
 
 def signed_headers(account: Account, method: str, path: str, domain: str, now: float) -> dict[str, str]:
@@ -153,25 +135,19 @@ def signed_headers(account: Account, method: str, path: str, domain: str, now: f
     }
 
 
-def allocated_host(
-    item_hash: str, *, scheduler: str = SCHEDULER, client_factory: Callable[[], httpx.Client] = default_client
-) -> str | None:
+def allocated_host(item_hash: str, *, scheduler: str = SCHEDULER) -> str | None:
     """Return the URL of the host that runs a persistent program, or None if the scheduler knows none.
 
     Raises:
         NetworkError: The scheduler cannot be asked.
     """
-    import httpx
-
     try:
-        with client_factory() as client:
-            response = client.get(f"{scheduler}/api/v0/allocation/{item_hash}")
-    except httpx.HTTPError as error:
-        reason = str(error) or type(error).__name__
+        reply = Connections().send("GET", f"{scheduler}/api/v0/allocation/{item_hash}")
+    except NoAnswerError as error:
         raise NetworkError(
-            f"the scheduler cannot be reached ({reason})", where=scheduler, hint="Name the host: --domain URL"
+            f"The scheduler {error.reason}", where=scheduler, hint="Name the host: --domain URL"
         ) from None
-    found = _json(response.content) if response.status_code == _OK else None
+    found = _json(reply) if reply.status == _OK else None
     node = found.get("node") if isinstance(found, dict) else None
     url = node.get("url") if isinstance(node, dict) else None
     return url if isinstance(url, str) and url else None
@@ -181,17 +157,17 @@ def _stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None).isoformat() + "Z"
 
 
-def _json(body: bytes) -> Any:
+def _json(reply: Reply) -> Any:
     try:
-        return json.loads(body)
-    except ValueError:
+        return reply.json()
+    except MalformedAnswerError:
         return None
 
 
-def _reason(body: bytes) -> str:
-    told = _json(body)
-    text = str(told.get("error")) if isinstance(told, dict) else body.decode("utf-8", "replace")
-    return shown(text)
+def _said(reply: Reply) -> str:
+    told = _json(reply)
+    reason = shown(str(told.get("error"))) if isinstance(told, dict) else reply.text
+    return f"HTTP {reply.status} {reason}".rstrip()
 
 
 def _line(entry: Mapping[str, Any]) -> LogLine:

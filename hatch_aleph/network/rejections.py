@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hatch_aleph.errors import NetworkError, RejectedError
 
 from .answers import MessageStatus
-from .reading import shown
+from .fields import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from hatch_aleph.errors import UsageError
 
 from .answers import MessageStatus, NetworkMessage
-from .reading import as_list, as_mapping
+from .fields import as_list, as_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .reply import Reply
-    from .transport import Transport
+    from .http import Reply
+    from .nodes import Nodes
 
 _PAGE = 200
 _HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
 
 
 def find(
-    http: Transport,
+    nodes: Nodes,
     *,
     types: Iterable[str],
     owners: Iterable[str],
@@ -43,7 +43,7 @@ def find(
     wanted = list(hashes)
     groups = [wanted[i : i + _HASHES_A_QUERY] for i in range(0, len(wanted), _HASHES_A_QUERY)] or [[]]
     streams = [
-        _pages(http, {**query, "hashes": joined(group), "msgStatuses": status}, MessageStatus(status))
+        _pages(nodes, {**query, "hashes": joined(group), "msgStatuses": status}, MessageStatus(status))
         for status in statuses
         for group in groups
     ]
@@ -51,7 +51,7 @@ def find(
     return heapq.merge(*streams, key=lambda message: sign * message.time)
 
 
-def _pages(http: Transport, query: Mapping[str, str], status: MessageStatus) -> Iterator[NetworkMessage]:
+def _pages(nodes: Nodes, query: Mapping[str, str], status: MessageStatus) -> Iterator[NetworkMessage]:
     # Messages that arrive meanwhile push others onto the next page: those come twice, and are told once.
     seen: set[str] = set()
 
@@ -62,7 +62,7 @@ def _pages(http: Transport, query: Mapping[str, str], status: MessageStatus) -> 
     for page in itertools.count(1):
         params = {key: value for key, value in query.items() if value}
         params |= {"page": str(page), "pagination": str(_PAGE)}
-        found = http.ask("GET", "/api/v0/messages.json", read, params=params)
+        found = nodes.ask("GET", "/api/v0/messages.json", read, params=params)
         fresh = [message for message in found if message.item_hash not in seen]
         seen.update(message.item_hash for message in fresh)
         yield from fresh

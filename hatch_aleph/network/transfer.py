@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import tempfile
+import re
 from http import HTTPStatus
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from hatch_aleph.errors import ArtifactError, RejectedError
-from hatch_aleph.text import without_credentials
+from hatch_aleph.errors import ArtifactError, NetworkError, RejectedError
+from hatch_aleph.files import atomic_file
 
 from .answers import MessageStatus
-from .files import Verifier, Watched
-from .reading import MalformedAnswerError, UnhelpfulNodeError, as_mapping
+from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping
+from .http import timeouts
 from .rejections import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from .answers import Limits
+    from .http import Reply
     from .messages import SignedMessage
-    from .reply import Reply
-    from .transport import Transport
+    from .nodes import Nodes
 
 # A node hashes, pins and counts a large file before it answers.
 _SECONDS_TO_ANSWER = 600.0
 _SECONDS_OF_STALL = 60.0
 _UPLOAD_ROUNDS = 3
+# The limit counts the whole request: the file, the signed message and the parts' headers.
+_ENVELOPE = 256 * 1024
+# A file whose size nobody has promised is cut here.
+MAX_FILE = 4 * 1024**3
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class PaymentRequiredError(Exception):
@@ -38,15 +44,10 @@ class PaymentRequiredError(Exception):
         self.plain = plain
 
 
-def upload(
-    http: Transport, message: SignedMessage, file: Path, progress: Callable[[int], None] | None
-) -> MessageStatus:
+def upload(nodes: Nodes, message: SignedMessage, file: Path, progress: Callable[[int], None] | None) -> MessageStatus:
     """Send a file and its STORE message; see :meth:`.client.NodeClient.upload`."""
-    import httpx
-
     content = message.content
     metadata = json.dumps({"message": message.to_json(), "sync": False})
-    timeout = httpx.Timeout(connect=10, write=_SECONDS_OF_STALL, read=_SECONDS_TO_ANSWER, pool=10)
     try:
         stream = file.open("rb")
     except OSError as error:
@@ -56,13 +57,13 @@ def upload(
             ("metadata", (None, metadata, "application/json")),
             ("file", (file.name, Watched(stream, progress), "application/octet-stream")),
         ]
-        return http.ask(
+        return nodes.ask(
             "POST",
             f"/api/v0/{content['item_type']}/add_file",
             lambda reply: _judge(reply, message, file),
             rounds=_UPLOAD_ROUNDS,
             files=parts,
-            timeout=timeout,
+            timeout=timeouts(read=_SECONDS_TO_ANSWER, write=_SECONDS_OF_STALL),
         )
 
 
@@ -87,7 +88,7 @@ def _is_success(reply: Reply) -> bool:
 def _refusal(reply: Reply, message: SignedMessage, file: Path) -> Exception:
     if not reply.is_refusal:
         return reply.unhelpful()
-    where = f"{without_credentials(reply.node)}: {file.name}"
+    where = f"{reply.server}: {file.name}"
     if reply.status == HTTPStatus.PAYMENT_REQUIRED:
         by_credit = (message.content.get("payment") or {}).get("type") == "credit"
         code = 6 if by_credit else 5
@@ -112,45 +113,115 @@ def _refusal(reply: Reply, message: SignedMessage, file: Path) -> Exception:
     return RejectedError(f"The node refuses the file: HTTP {reply.status} {reply.text}", where=where, hint=hint)
 
 
-def download(http: Transport, file_hash: str, destination: Path, progress: Callable[[int], None] | None) -> None:
+def download(
+    nodes: Nodes, file_hash: str, destination: Path, progress: Callable[[int], None] | None, size: int | None = None
+) -> None:
     """Fetch a file; see :meth:`.client.NodeClient.download`."""
+    limit = MAX_FILE if size is None else size
+    HashCheck(file_hash)  # what is no hash is not asked for
 
-    def consume(reply: Reply, chunks: Iterator[bytes]) -> None:
+    def consume(reply: Reply, pieces: Iterator[bytes], stream: BinaryIO) -> None:
         if reply.status == HTTPStatus.NOT_FOUND:
             raise UnhelpfulNodeError(f"has no file {file_hash}")
         if reply.status != HTTPStatus.OK:
             raise reply.unhelpful()
-        verifier, arrived = Verifier(file_hash), 0
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.ftruncate(descriptor, 0)
-        for chunk in chunks:
-            verifier.update(chunk)
-            _write_all(descriptor, chunk)
-            arrived += len(chunk)
+        check, arrived = HashCheck(file_hash), 0
+        stream.seek(0)
+        stream.truncate()
+        for piece in pieces:
+            arrived += len(piece)
+            if arrived > limit:
+                raise UnhelpfulNodeError(f"sends more than the {limit:,} bytes that the file {file_hash} has")
+            check.update(piece)
+            stream.write(piece)
             if progress:
                 progress(arrived)
-        if not verifier.check():
+        if not check.holds():
             raise MalformedAnswerError("it sends other bytes than those of the hash")
 
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{destination.name}.", dir=destination.parent)
+        with atomic_file(destination, durable=True) as stream:
+            nodes.fetch(f"/api/v0/storage/raw/{file_hash}", lambda reply, pieces: consume(reply, pieces, stream))
     except OSError as error:
         raise ArtifactError(f"The file cannot be written: {error.strerror}", where=str(destination)) from None
-    try:
-        try:
-            http.fetch(f"/api/v0/storage/raw/{file_hash}", consume)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        Path(name).replace(destination)
-    except OSError as error:
-        raise ArtifactError(f"The file cannot be written: {error.strerror}", where=str(destination)) from None
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def choose_engine(size: int, limits: Limits) -> Literal["storage", "ipfs"]:
+    """Return the engine that takes a file of this size on a node of these limits.
+
+    Raises:
+        RejectedError: No engine does.
+    """
+    if size + _ENVELOPE <= limits.storage:
+        return "storage"
+    if size <= limits.ipfs:
+        return "ipfs"
+    largest = max(limits.storage, limits.ipfs)
+    raise RejectedError(
+        f"The file has {size:,} bytes, the node takes at most {largest:,}",
+        hint="Vendor fewer or smaller packages, split the data into several volumes, or choose another `--node`.",
+    )
+
+
+class HashCheck:
+    """Tells whether bytes that arrive are those of a hash.
+
+    Args:
+        file_hash: sha256, hexadecimal, or a CID.
+
+    Raises:
+        NetworkError: It is neither.
+    """
+
+    def __init__(self, file_hash: str) -> None:
+        from aleph_cid import CidHasher
+
+        self._expected = file_hash
+        self._sha256 = hashlib.sha256() if _SHA256.fullmatch(file_hash) else None
+        if self._sha256 is None:
+            try:
+                self._cid = CidHasher.for_expected(file_hash)
+            except ValueError:
+                raise NetworkError("That is no hash of a file: neither sha256 nor a CID", where=file_hash) from None
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes."""
+        (self._sha256 or self._cid).update(data)
+
+    def holds(self) -> bool:
+        """Tell whether all bytes together are the expected ones."""
+        got = self._sha256.hexdigest() if self._sha256 else self._cid.finalize()
+        return got == self._expected
+
+
+class Watched:
+    """A file that is being read, which reports how far; the HTTP client reads it piece by piece.
+
+    Retries read it anew: progress then starts again, so that it never claims more than was sent.
+    """
+
+    def __init__(self, stream: BinaryIO, progress: Callable[[int], None] | None) -> None:
+        self._stream = stream
+        self._progress = progress
+        self._sent = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, and report how many bytes were read in all."""
+        data = self._stream.read(size)
+        self._sent += len(data)
+        if self._progress and data:
+            self._progress(self._sent)
+        return data
+
+    def fileno(self) -> int:
+        """Return the descriptor, from which the client learns the size."""
+        return self._stream.fileno()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move, as at the start of a request."""
+        self._sent = self._stream.seek(offset, whence)
+        return self._sent
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._stream.tell()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.naming import NOTES
 from hatch_aleph.deploy.state import LIVE, refs_of
-from hatch_aleph.network.files import choose_engine
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.network.transfer import choose_engine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

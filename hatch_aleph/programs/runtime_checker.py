@@ -184,13 +184,13 @@ def http_fetch(url: str, *, timeout: float) -> tuple[int, bytes]:
     Raises:
         OSError: Nothing answers.
     """
-    import httpx
+    from hatch_aleph.network.http import Connections, NoAnswerError, timeouts
 
     try:
-        response = httpx.get(url, timeout=timeout)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise OSError(str(error) or type(error).__name__) from error
-    return response.status_code, response.content
+        reply = Connections().send("GET", url, timeout=timeouts(read=timeout, connect=timeout))
+    except NoAnswerError as error:
+        raise OSError(error.reason) from error
+    return reply.status, reply.body
 
 
 def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Difference, ...]:

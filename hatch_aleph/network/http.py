@@ -1,0 +1,285 @@
+"""HTTP as this tool speaks it; nothing else in the package opens connections but the local host's own proxying.
+
+What holds everywhere: a redirect is an answer and never followed, this machine is never behind the proxy that the
+environment names, each phase of a request has its timeout and the whole of it none, an answer is cut at its limit, and
+one that trickles is given up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+import time
+import weakref
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hatch_aleph import __version__
+from hatch_aleph.errors import NetworkError
+from hatch_aleph.text import without_credentials
+
+from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
+
+UNREACHABLE = "cannot be reached"
+# A page of 200 messages of 200,000 characters, and some.
+MAX_ANSWER = 64 * 1024**2
+_PIECE = 1 << 18
+# The slowest answer that is waited for, on average after a minute.
+_SLOWEST = 1024
+_GRACE_SECONDS = 60.0
+_REFUSALS = frozenset({400, 402, 403, 404, 410, 413, 422})
+_THIS_MACHINE = ("127.0.0.1", "localhost", "*.localhost", "[::1]")
+
+
+class NoAnswerError(NetworkError):
+    """Nothing, or no whole answer, came back; ``reason`` is what follows "the node"."""
+
+    def __init__(self, reason: str, url: str, *, final: bool = False) -> None:
+        super().__init__(f"The server {reason}", where=without_credentials(url))
+        self.reason = reason
+        self.final = final  # whether asking again is of no use
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer.
+
+    Attributes:
+        url: What was asked for.
+        status: HTTP status.
+        headers: With keys in lower case.
+        body: As far as it was read.
+        started: When the request left, by the monotonic clock.
+        ended: When the answer had arrived.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    started: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def server(self) -> str:
+        """Who answered, for errors."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer calls itself JSON."""
+        return self.headers.get("content-type", "").startswith("application/json")
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the node itself says no: in plain text or JSON, unlike proxies and servers that are no nodes."""
+        kind = self.headers.get("content-type", "").split(";")[0]
+        return self.status in _REFUSALS and kind in ("text/plain", "application/json")
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether the node itself does not know what was asked for."""
+        return self.is_refusal and self.status == HTTPStatus.NOT_FOUND
+
+    @property
+    def is_unsupported(self) -> bool:
+        """Whether the node, of another release, does not know the path: then it may take its last part for a hash."""
+        return self.is_refusal and self.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
+
+    @property
+    def redirect(self) -> str | None:
+        """Where a redirect leads."""
+        return self.headers.get("location", "nowhere") if HTTPStatus(300) <= self.status < HTTPStatus(400) else None
+
+    def expected_json(self) -> Any:
+        """Return the JSON of an answer that must be there.
+
+        Raises:
+            MalformedAnswerError: It is not, or is no JSON.
+        """
+        if self.status != HTTPStatus.OK:
+            raise self.unhelpful()
+        return self.json()
+
+    def unhelpful(self) -> UnhelpfulNodeError:
+        """Return the error for a status that the API does not know here."""
+        return UnhelpfulNodeError(f"answers HTTP {self.status} {self.text}".rstrip())
+
+    @property
+    def text(self) -> str:
+        """The answer's text, fit for a terminal: nodes give their reasons as plain text."""
+        return re.sub(r"^\d{3}: ", "", shown(self.body.decode("utf-8", "replace")))
+
+    def json(self) -> Any:
+        """Return the answer's JSON.
+
+        Raises:
+            MalformedAnswerError: It is none.
+        """
+        try:
+            return json.loads(self.body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            kind = self.headers.get("content-type", "no content type").split(";")[0]
+            raise MalformedAnswerError(f"HTTP {self.status} without JSON ({shown(kind)})") from None
+
+
+class Connections:
+    """Connections that stay open between requests; any thread may use them.
+
+    Args:
+        client_factory: Makes the HTTP client; for tests and special transports.
+        monotonic: A clock in seconds that only runs forward.
+    """
+
+    def __init__(
+        self,
+        client_factory: Callable[[], httpx.Client] | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client_factory = client_factory or _new_client
+        self._client: httpx.Client | None = None
+        self._close: Callable[[], Any] = lambda: None
+        self._opening = threading.Lock()
+        self._monotonic = monotonic
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._close()
+        self._client = None
+
+    @contextlib.contextmanager
+    def stream(self, method: str, url: str, **options: Any) -> Iterator[tuple[Reply, Iterator[bytes]]]:
+        """Send a request, and give the answer's head and its body piece by piece, unbounded in size.
+
+        Args:
+            method: HTTP method.
+            url: Of what is asked for.
+            **options: Of ``httpx.Client.stream``.
+
+        Raises:
+            NoAnswerError: Nothing answers, or the answer breaks off, also while the caller reads it.
+        """
+        import httpx
+
+        started = self._monotonic()
+        try:
+            with self._opened().stream(method, url, **options) as response:
+                headers = {key.lower(): value for key, value in response.headers.items()}
+                reply = Reply(url, response.status_code, headers, started=started)
+                yield reply, self._pieces(url, response, started)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise NoAnswerError(_in_words(error), url) from None
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        limit: int = MAX_ANSWER,
+        cut: bool = False,
+        seconds: float | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Send a request and return the answer, read to its end.
+
+        Args:
+            method: HTTP method.
+            url: Of what is asked for.
+            limit: Bytes of a body that are read at most.
+            cut: Return the beginning of a longer body, which is an error otherwise.
+            seconds: In which the whole answer must have come; None for any time, as long as bytes come.
+            **options: Of ``httpx.Client.stream``.
+
+        Raises:
+            NoAnswerError: Nothing answers, too slowly, or too much.
+        """
+        with self.stream(method, url, **options) as (head, pieces):
+            body = bytearray()
+            for piece in pieces:
+                body += piece
+                if len(body) > limit:
+                    if cut:
+                        break
+                    raise NoAnswerError(f"answers with more than {limit >> 20} MiB", url, final=True)
+                if seconds is not None and self._monotonic() - head.started > seconds:
+                    raise NoAnswerError(f"has not finished its answer in {seconds:.0f} s", url)
+            return replace(head, body=bytes(body[:limit]), ended=self._monotonic())
+
+    def _pieces(self, url: str, response: httpx.Response, started: float) -> Iterator[bytes]:
+        arrived = 0
+        for piece in response.iter_bytes(_PIECE):
+            yield piece
+            arrived += len(piece)
+            late = self._monotonic() - started - _GRACE_SECONDS
+            if late > 0 and arrived < late * _SLOWEST:
+                raise NoAnswerError(f"sends less than {_SLOWEST} bytes a second", url)
+
+    def _opened(self) -> httpx.Client:
+        with self._opening:
+            if self._client is None:
+                self._client = self._client_factory()
+                # Closes the connections of a client that nobody closed; a plain __del__ could run too late.
+                self._close = weakref.finalize(self, self._client.close)
+            return self._client
+
+
+def timeouts(*, read: float = 30.0, write: float = 60.0, connect: float = 10.0) -> httpx.Timeout:
+    """Return the seconds that each phase of a request may stall."""
+    import httpx
+
+    return httpx.Timeout(connect=connect, read=read, write=write, pool=10)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL, for what no client of ours can ask: websockets."""
+    from urllib.request import getproxies, proxy_bypass
+
+    from httpx import URL
+
+    parts = URL(url)
+    if parts.host.endswith("localhost") or parts.host in ("127.0.0.1", "::1") or proxy_bypass(parts.host):
+        return None
+    proxies = getproxies()
+    return proxies.get({"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme), proxies.get("all"))
+
+
+def _new_client() -> httpx.Client:
+    import httpx
+
+    trusted = httpx.create_ssl_context()
+    return httpx.Client(
+        verify=trusted,
+        timeout=timeouts(),
+        headers={"User-Agent": f"hatch-aleph/{__version__}", "Accept": "application/json, */*"},
+        follow_redirects=False,
+        mounts={f"all://{host}": httpx.HTTPTransport(verify=trusted) for host in _THIS_MACHINE},
+    )
+
+
+def _in_words(error: Exception) -> str:
+    import httpx
+
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"{UNREACHABLE} (no answer to the connection)"
+    if isinstance(error, httpx.ConnectError):
+        return f"{UNREACHABLE} ({shown(str(error))})"
+    if isinstance(error, httpx.WriteTimeout):
+        return "takes no more bytes (stalled)"
+    if isinstance(error, httpx.TimeoutException):
+        return "does not answer in time"
+    return f"breaks off ({shown(str(error)) or type(error).__name__})"
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
