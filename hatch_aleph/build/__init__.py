@@ -60,8 +60,9 @@ def build_artifact(
     from hatch_aleph.build.aside import Aside
     from hatch_aleph.build.bytecode import find_interpreter
     from hatch_aleph.build.code import build_code
+    from hatch_aleph.build.entrypoint import holds_module
     from hatch_aleph.build.manifest import check_program, write_manifest
-    from hatch_aleph.build.packages import build_packages, holds_module
+    from hatch_aleph.build.packages import build_packages
 
     _register_runtimes()
     settings = project.settings(profile)
@@ -95,8 +96,10 @@ def build_artifact(
         return image.inputs if image else ""
 
     def vendored(module: str) -> bool:
+        from hatch_aleph.squashfs import list_image
+
         image = aside.result().image
-        return image is not None and holds_module(destination / image.file, module)
+        return image is not None and holds_module((each.path for each in list_image(destination / image.file)), module)
 
     cautions: list[str] = []
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import Image, hash_file
 from hatch_aleph.build.cautions import cautions
+from hatch_aleph.build.entrypoint import holds_module, missing_attribute, nearest_module
 from hatch_aleph.build.packing import pack_code
 from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.build.selection import command_file, plain_modules, selected
@@ -18,7 +18,7 @@ from hatch_aleph.hookspecs import hooks
 from hatch_aleph.settings import CODE_MOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.project import Project
@@ -99,18 +99,9 @@ def _project_entries(project: Project, settings: Settings, folder: Path, metadat
         entries.extend(command_file(project, settings.entrypoint))
     else:
         module = settings.entrypoint.partition(":")[0]
-        if not _holds(entries, module):
+        if not holds_module((entry.path for entry in entries), module):
             entries.extend(plain_modules(project, module))
     return entries
-
-
-def _holds(entries: Iterable[Entry], module: str) -> bool:
-    path = module.replace(".", "/")
-    return any(
-        entry.path in (f"{path}.py", f"{path}/__init__.py")
-        or (entry.path.startswith(f"{path}.") and entry.path.endswith(".so"))
-        for entry in entries
-    )
 
 
 def _check_entrypoint(
@@ -124,21 +115,20 @@ def _check_entrypoint(
                 hint='Select its files:\n\n[tool.hatch.build.targets.aleph]\ninclude = ["run.sh"]',
             )
         return
+    file = str(project.root / "pyproject.toml")
     module = settings.entrypoint.partition(":")[0]
-    if _holds(entries, module) or vendored(module):
+    paths = [entry.path for entry in entries]
+    if holds_module(paths, module):
+        wrong = missing_attribute(entries, settings.entrypoint)
+        if wrong:
+            raise SettingsError(f"tool.aleph.entrypoint: {wrong}", where=file)
+        return
+    if vendored(module):
         return
     beside = (path.name for folder in ("", "src") for path in (project.root / folder).glob("*.py"))
-    modules = sorted(
-        {_module_of(path) for path in (*(entry.path for entry in entries), *beside) if path.endswith(".py")}
-    )
-    near = difflib.get_close_matches(module, modules, n=1)
+    near, modules = nearest_module((*paths, *beside), module)
     raise SettingsError(
-        f"tool.aleph.entrypoint: the project has no module `{module}`"
-        + (f"; did you mean `{near[0]}`?" if near else ""),
-        where=str(project.root / "pyproject.toml"),
+        f"tool.aleph.entrypoint: the project has no module `{module}`" + (f"; did you mean `{near}`?" if near else ""),
+        where=file,
         hint=None if near else f"Its modules: {', '.join(modules[:8]) or 'none'}",
     )
-
-
-def _module_of(path: str) -> str:
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

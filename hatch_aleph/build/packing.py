@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from hatch_aleph.build.bytecode import compile_entries
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
+from hatch_aleph.settings.entrypoint import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
 from hatch_aleph.squashfs.codec import library_version
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hatch_aleph.settings import Settings
 
 FORMAT = 3  # raised whenever the same inputs give another image
-ADAPTER = "aleph_entry"
 # The guest takes zip code in one piece: aleph-im/aleph-vm, src/aleph/vm/conf.py (MAX_PROGRAM_ARCHIVE_SIZE).
 MAX_ZIP = 10_000_000
 

@@ -177,9 +177,9 @@ def _bare(spec: ProgramSpec, artifact: Artifact) -> ProgramSpec:
     """Return the program with its own entrypoint instead of the adapter's."""
     import dataclasses
 
-    return dataclasses.replace(
-        spec, entrypoint=artifact.manifest.program["code"]["entrypoint"].removeprefix("aleph_entry:")
-    )
+    from hatch_aleph.settings.entrypoint import of_message
+
+    return dataclasses.replace(spec, entrypoint=of_message(artifact.manifest.program["code"]["entrypoint"])[0])
 
 
 async def _next_change(project: Project) -> None:

@@ -243,7 +243,7 @@ def test_files_that_are_secrets_by_their_name_stop_the_build(make_project, tmp_p
     ],
 )
 def test_what_will_not_work_in_the_guest_is_told(make_project, tmp_path, code, extra, expected):
-    root = make_project({"main.py": code})
+    root = make_project({"main.py": f"{code}\napp = None\n"})
     file = root / "pyproject.toml"
     file.write_text(file.read_text("utf-8") + extra + "\n", "utf-8")
     told: list[str] = []

@@ -87,18 +87,6 @@ def build_packages(
     return result
 
 
-def holds_module(image: Path, module: str) -> bool:
-    """Tell whether a packages image holds a module."""
-    from hatch_aleph.squashfs import list_image
-
-    path = module.replace(".", "/")
-    names = {f"{path}.py", f"{path}/__init__.py"}
-    return any(
-        member.path in names or (member.path.startswith(f"{path}.") and member.path.endswith(".so"))
-        for member in list_image(image)
-    )
-
-
 def _earlier(cache: Cache, key: str, destination: Path, *, offline: bool) -> PackagesResult | None:
     """Return the result of an earlier build whose files are all as it left them."""
     known = cache.load("builds", key)

@@ -20,6 +20,7 @@ from hatch_aleph.local.host.aleph_host_inside import (
     PACKAGES_ROOT,
 )
 from hatch_aleph.local.host.foreign_platform import with_packages_of_here
+from hatch_aleph.settings.entrypoint import is_command, of_message
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.places import Place
@@ -81,13 +82,9 @@ def _sandboxed(
 
 
 def _wants_port(spec: ProgramSpec) -> bool:
-    """Tell whether a program listens on the machine's port: bare executables, and those behind the adapter.
-
-    The adapter's entry points are ``aleph_entry:COMMAND`` for these and ``aleph_entry:MODULE:ATTRIBUTE`` for apps.
-    """
-    return spec.interface == "executable" or (
-        spec.entrypoint.startswith("aleph_entry:") and spec.entrypoint.count(":") == 1
-    )
+    """Tell whether a program listens on the machine's port: bare executables, and those behind the adapter."""
+    said, adapter = of_message(spec.entrypoint)
+    return spec.interface == "executable" or (adapter and is_command(said))
 
 
 def _is_taken(port: int) -> bool:

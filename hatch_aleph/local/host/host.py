@@ -6,13 +6,13 @@ Source: ``src/aleph/vm/orchestrator/supervisor.py`` and ``views/__init__.py`` in
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
 
+from hatch_aleph import itemhash
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host.failures import ArchiveTooLargeError, StartError
@@ -25,7 +25,7 @@ from hatch_aleph.local.host.pool import Pool
 from hatch_aleph.local.host.program_specs import published
 from hatch_aleph.local.host.reconciler import Reconciler
 from hatch_aleph.local.host.source import Source, UnavailableFileError
-from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, base16_of
+from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from hatch_aleph.local.host.machine import Machine
 
-_ITEM_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
@@ -151,7 +150,7 @@ class Host:
     async def _by_path(self, request: web.Request) -> web.StreamResponse:
         """Answer ``/vm/<item hash>/...`` (run_code_from_path)."""
         ref, suffix = request.match_info["ref"], request.match_info["suffix"]
-        if not _ITEM_HASH.fullmatch(ref):
+        if not itemhash.ITEM_HASH.fullmatch(ref):
             return response_of(answers.failure(400, f"Invalid message reference: {ref}"))
         return await self._respond(ref, suffix, request)
 
@@ -164,7 +163,7 @@ class Host:
             name = request.host.rsplit(":", 1)[0].lower()
             if not name.endswith(ending):
                 return await handler(request)
-            ref = base16_of(name.split(".", 1)[0])
+            ref = itemhash.from_base32(name.split(".", 1)[0])
             if ref is None:
                 return response_of(answers.failure(404, "404: Invalid message reference"))
             return await self._respond(ref, request.path, request)

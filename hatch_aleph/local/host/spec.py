@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from hatch_aleph import itemhash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ class ProgramSpec:
     @property
     def hostname(self) -> str:
         """The item hash in base32, as in the program's URL: host names are limited to 63 characters."""
-        return base32_of(self.item_hash)
+        return itemhash.to_base32(self.item_hash)
 
 
 @dataclass(frozen=True)
@@ -127,18 +128,3 @@ class Answer:
     def header(self, name: str) -> str | None:
         """Return the first value of a header."""
         return next((value for key, value in self.headers if key == name.lower()), None)
-
-
-def base32_of(item_hash: str) -> str:
-    """Return a hexadecimal item hash in lower-case base32 without padding."""
-    return base64.b32encode(bytes.fromhex(item_hash)).decode().rstrip("=").lower()
-
-
-def base16_of(label: str) -> str | None:
-    """Return the item hash that a base32 host label names, or None when it is none."""
-    padded = label.upper() + "=" * (-len(label) % 8)
-    try:
-        decoded = base64.b32decode(padded)
-    except ValueError:
-        return None
-    return decoded.hex() if len(decoded) == 32 else None  # noqa: PLR2004 - bytes of a SHA-256

@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph import runtimes
 from hatch_aleph.local.node.message import Message, check_content
 from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING
 from hatch_aleph.local.node.times import to_micros
@@ -19,23 +20,12 @@ if TYPE_CHECKING:
 
 _STARTED = 1_700_000_000.0
 
-RUNTIMES: tuple[tuple[str, str, str], ...] = (
-    (
-        "debian-12",
-        "Official runtime with Debian 12, Python 3.11",
-        "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696",
-    ),
-    (
-        "debian-11",
-        "Legacy runtime with Debian 11, Python 3.9",
-        "bd79839bf96e595a06da5ac0b6ba51dea6f7e2591bb913deccded04d831d29f4",
-    ),
-    (
-        "nodejs",
-        "Official Node.js LTS runtime on Debian 11",
-        "3c238dd3ffba73ab9b2cccb90a11e40e78aff396152de922a6d794a0a65a305e",
-    ),
+_DESCRIPTIONS = (
+    (runtimes.DEBIAN_12, "Official runtime with Debian 12, Python 3.11"),
+    (runtimes.DEBIAN_11, "Legacy runtime with Debian 11, Python 3.9"),
+    (runtimes.NODE_JS, "Official Node.js LTS runtime on Debian 11"),
 )
+RUNTIMES = tuple((runtime.name, text, runtime.item_hash) for runtime, text in _DESCRIPTIONS)
 
 
 def aggregates() -> dict[str, dict[str, Any]]:

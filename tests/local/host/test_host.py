@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hatch_aleph.local.host.spec import base32_of
+from hatch_aleph.itemhash import to_base32
 from tests.local.host.conftest import ECHO
 
 
@@ -14,7 +14,7 @@ def test_a_program_answers_by_path_and_by_host_name(with_host, image):
         item_hash = node.program(code)
         async with client.get(f"{node.url}/vm/{item_hash}/by/path?a=1") as by_path:
             first = await by_path.json()
-        name = {"Host": f"{base32_of(item_hash)}.localhost:4020"}
+        name = {"Host": f"{to_base32(item_hash)}.localhost:4020"}
         async with client.get(f"{node.url}/by/name", headers=name) as by_name:
             second = await by_name.json()
         return code, item_hash, by_path, first, second
