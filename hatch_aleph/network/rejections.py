@@ -61,7 +61,7 @@ MEANINGS: dict[int, Meaning] = {
     ),
     5: Meaning(
         "The account does not hold enough ALEPH tokens",
-        'Add tokens, or pay by credits (`payment = "credit"`).',
+        'Add tokens, or pay by credits (`payment.type = "credit"`).',
     ),
     6: Meaning(
         "The account does not have enough credits",
@@ -80,7 +80,7 @@ MEANINGS: dict[int, Meaning] = {
     ),
     202: Meaning(
         "That way of paying is no longer accepted for such a message",
-        'Use `payment = "credit"`: since March 2026 persistent programs, and from 2027 on all programs and files, are '
+        'Use `payment.type = "credit"`: since March 2026 persistent programs, and from 2027 on all programs and files, are '
         "paid by credits.",
     ),
     300: Meaning(
