@@ -80,8 +80,8 @@ MEANINGS: dict[int, Meaning] = {
     ),
     202: Meaning(
         "That way of paying is no longer accepted for such a message",
-        'Use `payment.type = "credit"`: since March 2026 persistent programs, and from 2027 on all programs and files, are '
-        "paid by credits.",
+        'Use `payment.type = "credit"`: since March 2026 persistent programs, and from 2027 on all programs and files, '
+        "are paid by credits.",
     ),
     300: Meaning(
         "The program to replace is unknown",
