@@ -9,6 +9,7 @@ ENVIRONMENT = "aleph"
 
 # name -> (module, attribute, one line of help); the help stands here so that `--help` imports no command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("init", "init", "Write what a deployment needs into pyproject.toml."),
     "build": ("build", "build", "Build the code image, the packages image and the manifest."),
     "lock": ("lock", "lock", "Write or refresh pylock.toml for the runtime."),
     "inspect": ("inspect", "inspect", "Tell what weighs what in the images."),

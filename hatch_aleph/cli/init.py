@@ -1,0 +1,157 @@
+"""``hatch-aleph init``: make a folder of source a project that deploys."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from hatch_aleph.cli.options import Common, common
+from hatch_aleph.commands import typed
+from hatch_aleph.errors import ProjectError, UsageError
+from hatch_aleph.scaffold.workflows import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hatch_aleph.scaffold.applications import Application
+
+_SHOWN = 9  # a choice is one digit
+
+
+@click.command(epilog="Example: hatch-aleph init --entrypoint my_api.main:app --ci github")
+@common(yes=True)
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
+@click.option("--entrypoint", metavar="ENTRYPOINT", help="What runs, when it is not to be looked for in the source.")
+@click.option("--name", metavar="NAME", help="Name of a project that has none yet. [default: the folder's]")
+@click.option("--hatch/--no-hatch", default=False, help="Also add the lines that give `hatch run aleph:deploy`.")
+@click.option(
+    "--ci",
+    "services",
+    type=click.Choice(get_args(Service)),
+    multiple=True,
+    help="Also write a workflow for this service.",
+)
+@click.option(
+    "--install", metavar="REQUIREMENT", help="What installs this tool in CI. [default: as it is installed here]"
+)
+@click.option("--try", "try_it", is_flag=True, help="Then deploy to a network on this machine, and leave it running.")
+def init(
+    shared: Common,
+    *,
+    folder: Path,
+    entrypoint: str | None,
+    name: str | None,
+    hatch: bool,
+    services: tuple[Service, ...],
+    install: str | None,
+    try_it: bool,
+) -> int:
+    """Write what a deployment of FOLDER needs into its pyproject.toml.
+
+    The application is found by reading the source; none of it is run. Dependencies of requirements.txt or Pipfile are
+    taken over where there is no [project] table. What stands in pyproject.toml stays; a second run changes nothing.
+    """
+    from hatch_aleph.files import write_atomic
+    from hatch_aleph.scaffold.pyproject import add_preview_profile, add_tables, open_pyproject
+
+    root = folder.resolve()
+    edit = open_pyproject(root)
+    application = _application(shared, root, edit.entrypoint, entrypoint)
+    add_tables(edit, application, name=name, hatch=hatch)
+    if services:
+        add_preview_profile(edit)
+    files = {edit.file: edit.text} if edit.done else {}
+    for service in services:
+        files.update(_workflow_file(root, service, install, edit.done))
+    try:
+        for file, text in files.items():
+            write_atomic(file, text)
+    except OSError as error:
+        raise ProjectError(f"The file cannot be written: {error.strerror}", where=str(error.filename)) from error
+    notes = [*edit.notes, *([application.note] if application.note else [])]
+    fields = {
+        "entrypoint": application.entrypoint,
+        "framework": application.framework,
+        "file": application.file,
+        "done": edit.done,
+        "notes": notes,
+        "written": [str(file) for file in files],
+    }
+    shared.output.result(fields, _told(application, edit.done, notes, try_it=try_it))
+    if try_it:
+        from hatch_aleph.cli.trial import run_trial
+
+        return run_trial(shared, root)
+    return 0
+
+
+def _told(application: Application, done: Sequence[str], notes: Sequence[str], *, try_it: bool) -> str:
+    lines = (
+        [f"{application.framework}: {application.entrypoint} ({application.file}:{application.line})"]
+        if application.file
+        else []
+    )
+    lines += [f"  + {each}" for each in done] or ["  Everything is there already."]
+    lines += [f"  Note: {each}" for each in notes]
+    if not try_it:
+        lines.append(
+            f"Next: {typed('init --try')} runs it on a network on this machine; {typed('plan')} shows its cost."
+        )
+    return "\n".join(lines)
+
+
+def _application(shared: Common, root: Path, written: str | None, named: str | None) -> Application:
+    """Return what runs: as it is named, as it is written already, else as it is found.
+
+    Raises:
+        UsageError: Several are as likely, and there is nobody to ask.
+        ProjectError: None is found.
+    """
+    from hatch_aleph.scaffold.applications import Application, clear_choice, find_applications, projects_below
+
+    if written and named and written != named:
+        raise UsageError(
+            f"[tool.aleph] already has the entry point {written!r}", hint="Change it there; init keeps what stands."
+        )
+    if named or written:
+        text = str(named or written)
+        return Application(text, "", "", 0, executable=":" not in text.split(" ", 1)[0])
+    found = find_applications(root)
+    choice = clear_choice(found)
+    if choice is not None:
+        return choice
+    if not found:
+        below = [f"  {typed(f'init {folder.name}')}" for folder in projects_below(root)]
+        hint = "Name what runs: --entrypoint MODULE:ATTRIBUTE, or a command that listens on $PORT."
+        if below:
+            hint = "\n".join(["These folders are projects of their own:", *below, hint])
+        raise ProjectError("No application is found in the source", where=str(root), hint=hint)
+    listed = [
+        f"  {number}  {each.entrypoint}  ({each.framework}, {each.file}:{each.line})"
+        for number, each in enumerate(found[:_SHOWN], 1)
+    ]
+    if shared.yes or shared.output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "\n".join(["Several applications may be meant:", *listed]), hint="Name one: --entrypoint MODULE:ATTRIBUTE."
+        )
+    click.echo("\n".join(["Several applications are found:", *listed]), err=True)
+    number = int(click.prompt("Which one runs?", type=click.IntRange(1, len(listed)), default=1, err=True))
+    return found[number - 1]
+
+
+def _workflow_file(root: Path, service: Service, install: str | None, done: list[str]) -> dict[Path, str]:
+    from hatch_aleph.scaffold.workflows import FILES, own_requirement, workflow
+
+    file = root / FILES[service]
+    text = workflow(service, install or own_requirement())
+    if file.exists():
+        if file.read_text("utf-8", errors="replace") != text:
+            raise UsageError(
+                "There is a workflow already", where=str(file), hint="Move it away to have a new one written."
+            )
+        return {}
+    done.append(FILES[service])
+    return {file: text}

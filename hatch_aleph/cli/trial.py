@@ -1,0 +1,102 @@
+"""``init --try``: the whole way on this machine, with a network and an account that belong to the trial alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.commands import typed
+from hatch_aleph.errors import HealthError, NetworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hatch_aleph.cli.options import Common
+
+_ENDED = 20  # seconds that the network gets to end its programs
+
+
+def run_trial(shared: Common, root: Path) -> int:
+    """Start a network, deploy the project to it, and leave it running until Ctrl-C.
+
+    Args:
+        shared: Where to say what happens.
+        root: The project.
+
+    Raises:
+        NetworkError: The network does not start.
+        HealthError: The deployment failed; its own words stand above.
+    """
+    folder = root / ".aleph" / "trial"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Nothing that it does may touch the user's own account.
+    environment = {name: value for name, value in os.environ.items() if name not in _ACCOUNT_VARIABLES}
+    environment["ALEPH_PRIVATE_KEY_FILE"] = str(folder / "account.key")
+    network = subprocess.Popen(
+        _command("node", "--port", "0", "--folder", str(folder / "network"), "--json"),
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = _url_of(network)
+        if not (folder / "account.key").exists():
+            _run(root, environment, "account", "create")
+        for step in (("faucet", "--node", url), ("deploy", "--node", url, "--yes", "--state-folder", str(folder))):
+            shared.output.notice(f"$ hatch-aleph {' '.join(step[:3])}")
+            if _run(root, environment, *step, shown=step[0] == "deploy"):
+                raise HealthError(
+                    "The trial deployment failed", where=str(root), hint=f"Mend it, then: {typed('init --try')}"
+                )
+        if shared.output.as_json or not sys.stdin.isatty():
+            shared.output.notice("It answered. Without a terminal the network ends here.")
+            return 0
+        click.echo("The network runs until Ctrl-C. Its page shows requests and logs: " + url, err=True)
+        network.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        network.terminate()
+        try:
+            network.wait(_ENDED)
+        except subprocess.TimeoutExpired:
+            network.kill()
+    return 0
+
+
+_ACCOUNT_VARIABLES = (
+    "ALEPH_PRIVATE_KEY",
+    "ALEPH_PRIVATE_KEY_FILE",
+    "ALEPH_API_HOST",
+    "ALEPH_HOST_URL",
+    "ALEPH_STATE_FOLDER",
+)
+
+
+def _command(*arguments: str) -> Sequence[str]:
+    return [sys.executable, "-m", "hatch_aleph", *arguments]
+
+
+def _run(root: Path, environment: dict[str, str], *arguments: str, shown: bool = False) -> int:
+    return subprocess.run(
+        _command(*arguments), cwd=root, env=environment, check=False, stdout=None if shown else subprocess.DEVNULL
+    ).returncode
+
+
+def _url_of(network: subprocess.Popen[str]) -> str:
+    """Wait for the network's own word that it is ready."""
+    for line in network.stdout or ():
+        try:
+            event: Any = json.loads(line)
+        except ValueError:
+            continue
+        if event.get("event") == "ready":
+            return str(event["url"])
+    raise NetworkError("The network does not start", hint=f"See why: {typed('node')}")

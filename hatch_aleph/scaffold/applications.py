@@ -1,0 +1,241 @@
+"""Find a project's application by reading its source. Nothing is imported, so nothing of the project runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hatch_aleph.files import JUNK
+from hatch_aleph.scaffold.frameworks import FRAMEWORKS, SERVERS
+from hatch_aleph.scaffold.source import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from hatch_aleph.scaffold.frameworks import Framework
+
+# Folders and files that hold no application that is meant to be deployed.
+_PASSED_OVER = {*JUNK, "build", "dist", "env", "htmlcov", "migrations", "node_modules", "site-packages", "venv"}
+_ASIDE = frozenset(
+    {"benchmarks", "doc", "docs", "docs_src", "example", "examples", "samples", "scripts", "test", "tests"}
+)
+_NOT_SOURCE = re.compile(r"test_.*|.*_test\.py|conftest\.py|setup\.py|noxfile\.py")
+# A folder with one of these is a project of its own.
+_PROJECT_FILES = ("pyproject.toml", "requirements.txt", "Pipfile", "setup.py", "setup.cfg")
+_WORKERS = re.compile(r"tasks?|workers?|celery\w*|cli|manage|console|commands?")
+_USUAL_MODULES = ("main", "app", "asgi", "wsgi", "server", "application", "api", "__init__")
+_MAX_FILES = 5_000
+_MAX_BYTES = 1 << 20
+_CLEARLY = 0.8
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application that was found.
+
+    Attributes:
+        entrypoint: For ``[tool.aleph]``: ``module:attribute``, or a command.
+        framework: What it is made with.
+        file: Where, relative to the project's root.
+        line: The line of the file.
+        executable: Whether it is a process that listens on a port.
+        note: What the user should know before deploying it, or None.
+        likelihood: How likely it is the one that is meant.
+    """
+
+    entrypoint: str
+    framework: str
+    file: str
+    line: int
+    executable: bool = False
+    note: str | None = None
+    likelihood: float = 0.0
+
+
+@dataclass(frozen=True)
+class _File:
+    """A source file: where, what it holds, and the name that it is imported by."""
+
+    place: Path
+    source: bytes
+    name: str
+
+    @property
+    def weight(self) -> float:
+        """How usual it is for the application to stand in such a file."""
+        usual = self.place.stem in _USUAL_MODULES
+        folders = [part for part in self.place.parts[:-1] if part != "src"]
+        return (
+            (2 - 0.1 * _USUAL_MODULES.index(self.place.stem) if usual else 0)
+            - 0.3 * len(folders)
+            - 5 * bool(_ASIDE.intersection(folders))
+            - bool(_WORKERS.fullmatch(self.place.stem))
+        )
+
+    def parse(self, known: Mapping[str, Framework]) -> Module | None:
+        """Read the syntax; None when it is no Python of this version."""
+        return Module.parse(self.name, self.source, package=self.place.stem == "__init__", known=known)
+
+
+def find_applications(root: Path) -> list[Application]:
+    """Return what looks like an application of a project, the likeliest first.
+
+    Args:
+        root: The project's root. Folders below it that are projects of their own are left out.
+    """
+    files = list(_sources(root))
+    found = [*_from_package_json(root)]
+    known: dict[str, Framework] = {}
+    called: set[str] = set()
+    read: set[str] = set()
+    # Most files name no framework: parsing them would be most of the time. A second look finds `app = create_app()`
+    # where the factory stands in another module.
+    for pattern in (_HINTS, None):
+        wanted = pattern or _names(known)
+        for file in files:
+            if file.name in read or wanted is None or not wanted.search(file.source):
+                continue
+            module = file.parse(known)
+            if module is None:
+                continue
+            applications = list(_applications(file, module))
+            known.update({f"{file.name}.{name}": kind for name, kind in module.kinds.items()})
+            called.update(module.called)
+            if applications:
+                read.add(file.name)
+                found.extend(applications)
+    exported = _exported(files, {each.entrypoint for each in found})
+    found = [
+        replace(each, likelihood=each.likelihood + (each.entrypoint in exported) - 2 * (_factory_name(each) in called))
+        for each in found
+    ]
+    best = {each.entrypoint: each for each in sorted(found, key=lambda each: each.likelihood)}
+    return sorted(best.values(), key=lambda each: (-each.likelihood, each.entrypoint))
+
+
+def _factory_name(application: Application) -> str:
+    """Return the dotted name of the factory that an entry point calls."""
+    return application.entrypoint.removesuffix("()").replace(":", ".") if application.entrypoint.endswith("()") else ""
+
+
+def _exported(files: Sequence[_File], entrypoints: set[str]) -> set[str]:
+    """Return the entry points whose application a package's ``__init__`` hands on: it is the package's own."""
+    exported: set[str] = set()
+    for file in files:
+        if file.place.stem == "__init__" and b"import" in file.source and (module := file.parse({})):
+            names = set(module.names.values())
+            exported.update(
+                each
+                for each in entrypoints
+                if each.replace(":", ".") in names or each.partition(":")[0] in module.stars
+            )
+    return exported
+
+
+def clear_choice(found: Sequence[Application]) -> Application | None:
+    """Return the application that is meant if there is no doubt: the only one, or one well before the others."""
+    if not found or (len(found) > 1 and found[0].likelihood - found[1].likelihood < _CLEARLY):
+        return None
+    return found[0]
+
+
+def projects_below(root: Path) -> list[Path]:
+    """Return the folders right below a root that are projects of their own."""
+    return [
+        folder
+        for folder in sorted(root.iterdir())
+        if folder.is_dir()
+        and not folder.name.startswith(".")
+        and any((folder / name).is_file() for name in _PROJECT_FILES)
+    ]
+
+
+def _applications(file: _File, module: Module) -> Iterator[Application]:
+    place = file.place.as_posix()
+    for made in module.applications():
+        framework, likelihood = made.framework, file.weight + made.likelihood
+        if framework.name == "Django" and file.place.stem == "asgi":
+            likelihood -= 1.5  # startproject writes it beside wsgi.py, under which Django's own parts run as usual
+        if framework.listens:
+            if module.is_script:
+                command = f"python3 {place}"
+                yield Application(command, framework.name, place, made.line, True, framework.note, likelihood - 0.5)
+            continue
+        entrypoint = f"{file.name}:{made.name}{framework.suffix}"
+        yield Application(entrypoint, framework.name, place, made.line, False, framework.note, likelihood)
+    line = module.listening_line()
+    if line is not None:
+        yield Application(f"python3 {place}", "a server", place, line, True, None, file.weight - 1)
+
+
+def _names(known: Mapping[str, Framework]) -> re.Pattern[bytes] | None:
+    names = {name.rpartition(".")[2] for name in known}
+    return re.compile(b"|".join(rb"\b%s\b" % re.escape(name.encode()) for name in sorted(names))) if names else None
+
+
+_HINTS = re.compile(b"|".join(sorted({re.escape(name.partition(".")[0].encode()) for name in (*FRAMEWORKS, *SERVERS)})))
+
+
+def _sources(root: Path) -> Iterator[_File]:
+    packaged = (root / "pyproject.toml").is_file()
+    count = 0
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if _looked_into(here / name))
+        for name in sorted(names):
+            file = here / name
+            if not name.endswith(".py") or _NOT_SOURCE.fullmatch(name):
+                continue
+            count += 1
+            if count > _MAX_FILES:
+                return
+            imported = _import_name(root, file, packaged=packaged)
+            if imported and file.is_file() and file.stat().st_size <= _MAX_BYTES:
+                yield _File(file.relative_to(root), file.read_bytes(), imported)
+
+
+def _looked_into(folder: Path) -> bool:
+    if folder.name.startswith(".") or folder.name in _PASSED_OVER or (folder / "pyvenv.cfg").exists():
+        return False
+    return not any((folder / name).is_file() for name in _PROJECT_FILES)
+
+
+def _import_name(root: Path, file: Path, *, packaged: bool) -> str | None:
+    """Return the dotted name of a module: from the root, from ``src``, or from where its packages begin.
+
+    Args:
+        root: The project's root.
+        file: The module.
+        packaged: Whether a build backend decides what is installed; only then may packages begin anywhere.
+    """
+    start = root / "src" if (root / "src") in file.parents else root
+    if packaged:
+        top = file.parent
+        while top != start and (top / "__init__.py").is_file():
+            top = top.parent
+        start = top if top != file.parent else start
+    parts = list(file.relative_to(start).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
+
+
+def _from_package_json(root: Path) -> Iterator[Application]:
+    try:
+        data = json.loads((root / "package.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return
+    if not isinstance(data, dict):
+        return
+    scripts = data.get("scripts")
+    start = scripts.get("start") if isinstance(scripts, dict) else None
+    main = data.get("main")
+    # npm puts node_modules/.bin on the path for its scripts: what is no plain `node FILE` may not start without npm.
+    if isinstance(start, str) and re.fullmatch(r"node [\w./-]+", start):
+        yield Application(start, "Node.js", "package.json", 1, executable=True, likelihood=0.5)
+    elif isinstance(main, str) and (root / main).is_file():
+        yield Application(f"node {main}", "Node.js", "package.json", 1, executable=True, likelihood=0.2)

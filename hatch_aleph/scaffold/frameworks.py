@@ -1,0 +1,74 @@
+"""What the usual frameworks call their applications, and how each of them runs in the guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One way of making an application.
+
+    Attributes:
+        name: As its authors write it.
+        suffix: What follows the application's name in an entry point: ``.server`` for Dash.
+        listens: Whether it must run as a process of its own that listens on a port.
+        note: What the user should know before deploying such an application.
+    """
+
+    name: str
+    suffix: str = ""
+    listens: bool = False
+    note: str | None = None
+
+
+_SOCKETS = "{} talks over websockets, which programs on the network do not have: expect its pages to stay empty."
+
+# Dotted name of the class or function whose result is the application.
+FRAMEWORKS: dict[str, Framework] = {
+    "fastapi.FastAPI": Framework("FastAPI"),
+    "fastapi.applications.FastAPI": Framework("FastAPI"),
+    "starlette.applications.Starlette": Framework("Starlette"),
+    "litestar.Litestar": Framework("Litestar"),
+    "litestar.app.Litestar": Framework("Litestar"),
+    "flask.Flask": Framework("Flask"),
+    "flask.app.Flask": Framework("Flask"),
+    "apiflask.APIFlask": Framework("APIFlask"),
+    "flask_openapi3.OpenAPI": Framework("flask-openapi3"),
+    "connexion.AsyncApp": Framework("Connexion"),
+    "connexion.FlaskApp": Framework("Connexion"),
+    "quart.Quart": Framework("Quart"),
+    "falcon.App": Framework("Falcon"),
+    "falcon.API": Framework("Falcon"),
+    "falcon.asgi.App": Framework("Falcon"),
+    "bottle.Bottle": Framework("Bottle"),
+    "bottle.default_app": Framework("Bottle"),
+    "blacksheep.Application": Framework("BlackSheep"),
+    "blacksheep.server.Application": Framework("BlackSheep"),
+    "fasthtml.common.FastHTML": Framework("FastHTML"),
+    "fasthtml.common.fast_app": Framework("FastHTML"),
+    "django.core.wsgi.get_wsgi_application": Framework("Django"),
+    "django.core.asgi.get_asgi_application": Framework("Django"),
+    "dash.Dash": Framework("Dash", suffix=".server"),
+    "fastmcp.FastMCP": Framework("FastMCP", suffix=".http_app()"),
+    "aiohttp.web.Application": Framework("aiohttp", listens=True),
+    "tornado.web.Application": Framework("Tornado", listens=True),
+    "robyn.Robyn": Framework("Robyn", listens=True),
+    "sanic.Sanic": Framework("Sanic"),
+    "gradio.Interface": Framework("Gradio", listens=True, note=_SOCKETS.format("Gradio")),
+    "gradio.Blocks": Framework("Gradio", listens=True, note=_SOCKETS.format("Gradio")),
+}
+# A call that makes the running process answer HTTP.
+SERVERS = frozenset(
+    {
+        "aiohttp.web.run_app",
+        "bottle.run",
+        "http.server.HTTPServer",
+        "http.server.ThreadingHTTPServer",
+        "socketserver.TCPServer",
+        "socketserver.ThreadingTCPServer",
+        "tornado.httpserver.HTTPServer",
+        "waitress.serve",
+        "wsgiref.simple_server.make_server",
+    }
+)

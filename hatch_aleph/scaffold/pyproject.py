@@ -1,0 +1,180 @@
+"""Write the tables that a deployment needs into pyproject.toml, and nothing else: what stands there stays as it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+from packaging.utils import canonicalize_name
+from tomlkit.exceptions import TOMLKitError
+
+from hatch_aleph.errors import ProjectError
+from hatch_aleph.scaffold.requirements import read_declared
+from hatch_aleph.scaffold.workflows import PREVIEW_PROFILE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tomlkit import TOMLDocument
+
+    from hatch_aleph.scaffold.applications import Application
+
+_HATCHLING = {"requires": ["hatchling"], "build-backend": "hatchling.build"}
+_POETRY = {"requires": ["poetry-core>=1"], "build-backend": "poetry.core.masonry.api"}
+_SETUPTOOLS = {"requires": ["setuptools>=61"], "build-backend": "setuptools.build_meta"}
+
+
+@dataclass
+class Edit:
+    """A pyproject.toml on its way to what a deployment needs.
+
+    Attributes:
+        file: The file.
+        text: What it is to hold.
+        done: What was added, a line each.
+        notes: What the user should know.
+    """
+
+    file: Path
+    text: str
+    done: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def document(self) -> TOMLDocument:
+        """The text, parsed so that comments and order stay.
+
+        Raises:
+            ProjectError: It is not TOML.
+        """
+        try:
+            return tomlkit.parse(self.text)
+        except TOMLKitError as error:
+            raise ProjectError(f"The file is not TOML: {error}", where=str(self.file)) from error
+
+    @property
+    def entrypoint(self) -> str | None:
+        """The entry point that is written already."""
+        written = self.document.get("tool", {}).get("aleph", {}).get("entrypoint")
+        return str(written) if written else None
+
+    def append(self, tables: Mapping[str, Any], done: str) -> None:
+        """Add new tables at the end, where they are found, rather than among others of the same family."""
+        before = f"{self.text.rstrip()}\n\n" if self.text.strip() else ""
+        self.text = before + tomlkit.dumps(tables)
+        self.done.append(done)
+
+    def change(self, document: TOMLDocument, done: str) -> None:
+        """Take over a changed document."""
+        self.text = tomlkit.dumps(document)
+        self.done.append(done)
+
+
+def open_pyproject(root: Path) -> Edit:
+    """Read the pyproject.toml of a folder, or begin one.
+
+    Raises:
+        ProjectError: It cannot be read, or is not TOML.
+    """
+    file = root / "pyproject.toml"
+    try:
+        edit = Edit(file, file.read_text("utf-8-sig") if file.exists() else "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
+    _ = edit.document
+    return edit
+
+
+def add_tables(edit: Edit, application: Application, *, name: str | None = None, hatch: bool = False) -> None:
+    """Add what is missing: ``[project]``, ``[build-system]``, ``[tool.aleph]``, and Hatch's environment if wanted.
+
+    Args:
+        edit: The file; receives what was done.
+        application: What to run.
+        name: Of the project, when it has none yet; the folder's by default.
+        hatch: Whether to add the two lines that give ``hatch run aleph:deploy``.
+
+    Raises:
+        ProjectError: Dependencies are declared in a way that cannot be taken over.
+    """
+    root = edit.file.parent
+    _add_project(edit, root, name)
+    _add_build_system(edit)
+    _add_aleph(edit, application)
+    if hatch:
+        _add_hatch(edit)
+
+
+def add_preview_profile(edit: Edit) -> None:
+    """Add the profile of previews, ``pr-*``, unless there is one."""
+    if PREVIEW_PROFILE not in edit.document.get("tool", {}).get("aleph", {}).get("profiles", {}):
+        table: dict[str, Any] = {"tool": {"aleph": {"profiles": {PREVIEW_PROFILE: {}}}}}
+        edit.append(table, f'[tool.aleph.profiles."{PREVIEW_PROFILE}"]')
+
+
+def _add_project(edit: Edit, root: Path, name: str | None) -> None:
+    document = edit.document
+    if "project" in document or "poetry" in document.get("tool", {}):
+        return
+    if (root / "setup.py").exists() or (root / "setup.cfg").exists():
+        return
+    declared = read_declared(root)
+    edit.notes.extend(declared.notes)
+    dependencies = tomlkit.array()
+    dependencies.extend(declared.requirements)
+    dependencies.multiline(len(declared.requirements) > 1)
+    project = {"name": name or _project_name(root), "version": "0.1.0", "dependencies": dependencies}
+    source = f", its dependencies from {declared.file}" if declared.file else ""
+    edit.append({"project": project}, f"[project] {project['name']} 0.1.0{source}")
+    if declared.file:
+        edit.notes.append(
+            f"Dependencies stand in pyproject.toml from now on: a change of {declared.file} has no effect"
+        )
+
+
+def _project_name(root: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower() or "program"
+
+
+def _add_build_system(edit: Edit) -> None:
+    document = edit.document
+    if "build-system" in document:
+        return
+    elsewhere = _POETRY if "poetry" in document.get("tool", {}) else _SETUPTOOLS
+    chosen = _HATCHLING if "project" in document else elsewhere
+    edit.append({"build-system": chosen}, f"[build-system] {chosen['build-backend']}")
+
+
+def _add_aleph(edit: Edit, application: Application) -> None:
+    if edit.entrypoint:
+        return
+    entries = {"entrypoint": application.entrypoint}
+    if application.executable:
+        entries["interface"] = "executable"
+    done = f"[tool.aleph] entrypoint = {application.entrypoint!r}"
+    document = edit.document
+    table: Any = document.get("tool", {}).get("aleph")
+    if table is None:
+        edit.append({"tool": {"aleph": entries}}, done)
+        return
+    table.update(entries)
+    edit.change(document, done)
+
+
+def _add_hatch(edit: Edit) -> None:
+    environment = edit.document.get("tool", {}).get("hatch", {}).get("env")
+    if environment is None:
+        table = {"tool": {"hatch": {"env": {"requires": ["hatch-aleph"], "collectors": {"aleph": {}}}}}}
+        edit.append(table, "[tool.hatch.env] with the collector of `hatch run aleph:*`")
+        return
+    requires = environment.get("requires", [])
+    if not any(canonicalize_name(str(each).split("[")[0]).startswith("hatch-aleph") for each in requires):
+        document = edit.document
+        hatch: Any = document["tool"]
+        hatch["hatch"]["env"]["requires"] = [*requires, "hatch-aleph"]
+        edit.change(document, "[tool.hatch.env] requires hatch-aleph")
+    if "aleph" not in environment.get("collectors", {}):
+        edit.append({"tool": {"hatch": {"env": {"collectors": {"aleph": {}}}}}}, "[tool.hatch.env.collectors.aleph]")

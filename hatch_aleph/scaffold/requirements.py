@@ -1,0 +1,136 @@
+"""Dependencies that a project declares elsewhere than in its pyproject.toml."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from hatch_aleph.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_UNREAD = ("environment.yml", "environment.yaml", "conda.yml")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Dependencies as they are declared outside of pyproject.toml.
+
+    Attributes:
+        file: The file that declares them, or None when there is none.
+        requirements: As PEP 508 writes them.
+        notes: What was not taken over, a sentence each.
+    """
+
+    file: str | None
+    requirements: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_declared(root: Path) -> Declared:
+    """Read ``requirements.txt`` or ``Pipfile``, whichever there is.
+
+    Raises:
+        ProjectError: A line or an entry cannot be understood, so that taking over the rest would drop a dependency.
+    """
+    notes: list[str] = [
+        f"{name} is not read: list its packages from the index in [project] dependencies"
+        for name in _UNREAD
+        if (root / name).is_file()
+    ]
+    for name in ("requirements.txt", "requirements.in"):
+        if (root / name).is_file():
+            return Declared(name, tuple(dict.fromkeys(_from_requirements(root / name, notes))), tuple(notes))
+    if (root / "Pipfile").is_file():
+        return Declared("Pipfile", tuple(_from_pipfile(root / "Pipfile", notes)), tuple(notes))
+    return Declared(None, (), tuple(notes))
+
+
+def _from_requirements(file: Path, notes: list[str], seen: frozenset[Path] = frozenset()) -> Iterator[str]:
+    for number, line in _logical_lines(file):
+        where = f"{file.name}:{number}"
+        if line.startswith(("-r ", "--requirement ", "--requirement=", "-r")) and not line.startswith(
+            "--require-hashes"
+        ):
+            other = (
+                file.parent / line.split(None, 1)[-1].removeprefix("--requirement=").removeprefix("-r").strip()
+            ).resolve()
+            if other not in seen:
+                yield from _from_requirements(other, notes, seen | {file.resolve()})
+        elif line.startswith(("-c", "--constraint")):
+            notes.append(f"{where}: constraints are not taken over: {line}")
+        elif line.startswith(("-e", "--editable", ".", "/")):
+            raise ProjectError(
+                f"The path dependency {line!r} has no name, which [project] dependencies need",
+                where=where,
+                hint="Write it as `name @ file:///path`, or give that project a [tool.uv.sources] entry.",
+            )
+        elif line.startswith("-"):
+            notes.append(f"{where}: the option is not taken over: {line.split('=')[0].split()[0]}")
+        else:
+            yield _requirement(line.split(" --hash", 1)[0].strip(), where)
+
+
+def _logical_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield numbered lines without comments, continued lines joined, as pip reads them (pypa/pip, req/req_file.py)."""
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
+    pending, first = "", 0
+    for number, raw in enumerate(text.splitlines(), 1):
+        if raw.lstrip().startswith("#"):
+            continue
+        first = first if pending else number
+        if raw.endswith("\\"):
+            pending += raw[:-1]
+            continue
+        line = (pending + raw).partition(" #")[0].strip()
+        pending = ""
+        if line:
+            yield first, line
+
+
+def _requirement(text: str, where: str) -> str:
+    try:
+        return str(Requirement(text))
+    except InvalidRequirement as error:
+        raise ProjectError(f"The requirement {text!r} cannot be understood: {error}", where=where) from error
+
+
+def _from_pipfile(file: Path, notes: list[str]) -> Iterator[str]:
+    try:
+        data = tomllib.loads(file.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
+    for name, entry in data.get("packages", {}).items():
+        yield _requirement(_pipenv_requirement(name, entry, str(file)), f"{file.name}: {name}")
+    if any("pypi.org" not in str(source.get("url", "")) for source in data.get("source", ())):
+        notes.append("Pipfile: its [[source]] entries are not taken over: configure the index in [[tool.uv.index]]")
+
+
+def _pipenv_requirement(name: str, entry: Any, where: str) -> str:
+    table: Mapping[str, Any] = entry if isinstance(entry, dict) else {"version": entry}
+    extras = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
+    if "git" in table:
+        ref = f"@{table['ref']}" if table.get("ref") else ""
+        text = f"{name}{extras} @ git+{table['git']}{ref}"
+    elif "file" in table or "path" in table:
+        raise ProjectError(
+            f"The path dependency {name!r} cannot be taken over", where=where, hint="Add it to [tool.uv.sources]."
+        )
+    else:
+        version = str(table.get("version", "*"))
+        text = f"{name}{extras}{'' if version == '*' else version}"
+    markers = table.get("markers")
+    return f"{text} ; {markers}" if markers else text

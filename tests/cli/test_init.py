@@ -1,0 +1,151 @@
+"""From a folder of source to a program that answers."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from hatch_aleph.cli import run
+
+pty = pytest.importorskip("pty")
+
+FASTAPI = (
+    'from fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.get("/")\ndef root():\n    return {"hello": "world"}\n'
+)
+
+
+def test_it_says_what_it_did(tmp_path, capsys):
+    (tmp_path / "main.py").write_text(FASTAPI)
+    (tmp_path / "requirements.txt").write_text("fastapi\n")
+    assert run(["init", str(tmp_path), "--ci", "github", "--install", "x==1"]) == 0
+    told = capsys.readouterr().out
+    for text in ("FastAPI: main:app (main.py:3)", "[project]", "[tool.aleph]", "aleph.yml", "requirements.txt"):
+        assert text in told
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert run(["init", str(tmp_path), "--ci", "github", "--install", "x==1"]) == 0
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert "Everything is there already." in capsys.readouterr().out
+
+
+def test_without_a_terminal_several_are_listed(tmp_path, capsys):
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text(FASTAPI)
+    assert run(["init", str(tmp_path)]) == 64
+    told = capsys.readouterr().err
+    assert "one:app" in told
+    assert "two:app" in told
+    assert "--entrypoint" in told
+    assert not (tmp_path / "pyproject.toml").exists()
+    assert run(["init", str(tmp_path), "--entrypoint", "two:app"]) == 0
+
+
+def test_a_folder_without_an_application_names_the_projects_in_it(tmp_path, capsys):
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend" / "pyproject.toml").write_text("")
+    assert run(["init", str(tmp_path)]) == 4
+    assert "init backend" in capsys.readouterr().err
+
+
+def test_a_workflow_that_is_there_is_kept(tmp_path, capsys):
+    (tmp_path / "main.py").write_text(FASTAPI)
+    (tmp_path / ".gitlab-ci.yml").write_text("mine: {}\n")
+    assert run(["init", str(tmp_path), "--ci", "gitlab", "--install", "x"]) == 64
+    assert (tmp_path / ".gitlab-ci.yml").read_text() == "mine: {}\n"
+    assert not (tmp_path / "pyproject.toml").exists()
+
+
+def test_it_asks_on_a_terminal(tmp_path):
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text(FASTAPI)
+    with _terminal([sys.executable, "-m", "hatch_aleph", "init"], tmp_path) as terminal:
+        terminal.until("Which one runs")
+        os.write(terminal.master, b"2\n")
+        assert terminal.end() == 0
+    assert 'entrypoint = "two:app"' in (tmp_path / "pyproject.toml").read_text()
+
+
+DJANGO = {
+    "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "site1.settings")\n',
+    "site1/__init__.py": "",
+    "site1/settings.py": "import os\nSECRET_KEY = os.urandom(16).hex()\n"
+    'ALLOWED_HOSTS = ["*"]\nROOT_URLCONF = "site1.urls"\n',
+    "site1/urls.py": "from django.http import HttpResponse\nfrom django.urls import path\n"
+    'urlpatterns = [path("", lambda request: HttpResponse("from Django"))]\n',
+    "site1/wsgi.py": "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+    'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site1.settings")\napplication = get_wsgi_application()\n',
+    "requirements.txt": "django\n",
+}
+
+
+@pytest.mark.index
+@pytest.mark.parametrize(
+    ("files", "answer"),
+    [({"main.py": FASTAPI, "requirements.txt": "fastapi\n"}, b'{"hello":"world"}'), (DJANGO, b"from Django")],
+    ids=["FastAPI", "Django"],
+)
+def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with _terminal([sys.executable, "-m", "hatch_aleph", "init", "--try"], tmp_path) as terminal:
+        shown = terminal.until("until Ctrl-C", seconds=240)
+        url = re.findall(r"http://127\.0\.0\.1:\d+/vm/[0-9a-f]{64}", shown)[-1]
+        with urllib.request.urlopen(url + "/") as response:
+            assert response.read() == answer
+        os.write(terminal.master, b"\x03")
+        assert terminal.end() == 0
+
+
+class _terminal:  # noqa: N801 - used as a function
+    """A command in a terminal of its own."""
+
+    def __init__(self, command, folder):
+        self.master, slave = pty.openpty()
+        environment = {**os.environ, "TERM": "dumb"}
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - no threads run here yet
+        )  # fmt: skip
+        os.close(slave)
+        os.set_blocking(self.master, False)
+        self.shown = ""
+
+    def until(self, text, seconds=60):
+        deadline = time.monotonic() + seconds
+        while text not in self.shown:
+            assert time.monotonic() < deadline, self.shown
+            assert self.process.poll() is None, self.shown
+            self._read()
+        return self.shown
+
+    def end(self):
+        deadline = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self._read()
+        return self.process.poll()
+
+    def _read(self):
+        try:
+            self.shown += os.read(self.master, 65536).decode(errors="replace")
+        except (BlockingIOError, OSError):
+            time.sleep(0.05)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+        os.close(self.master)
+
+
+def _take_terminal():
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

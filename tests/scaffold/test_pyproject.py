@@ -1,0 +1,120 @@
+"""pyproject.toml receives what is missing and keeps what stands there."""
+
+import sys
+
+import pytest
+
+from hatch_aleph.errors import ProjectError
+from hatch_aleph.scaffold.applications import Application
+from hatch_aleph.scaffold.pyproject import add_preview_profile, add_tables, open_pyproject
+from hatch_aleph.scaffold.requirements import read_declared
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+APP = Application("main:app", "FastAPI", "main.py", 1)
+
+
+def written(folder, **options):
+    edit = open_pyproject(folder)
+    add_tables(edit, options.pop("app", APP), **options)
+    (folder / "pyproject.toml").write_text(edit.text)
+    return edit, tomllib.loads(edit.text)
+
+
+def test_a_folder_of_source_becomes_a_project(tmp_path):
+    (tmp_path / "requirements.txt").write_text("fastapi>=0.110  # web\n\n# more\nuvicorn[standard]\n")
+    _, data = written(tmp_path, name="my-api")
+    assert data == {
+        "project": {"name": "my-api", "version": "0.1.0", "dependencies": ["fastapi>=0.110", "uvicorn[standard]"]},
+        "build-system": {"requires": ["hatchling"], "build-backend": "hatchling.build"},
+        "tool": {"aleph": {"entrypoint": "main:app"}},
+    }
+
+
+def test_what_stands_there_stays_with_its_comments_and_order(tmp_path):
+    text = (
+        '# mine\n[tool.ruff] # lint\nline-length = 100\n\n[project]\nname = "x"\nversion = "1"\n\n'
+        '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
+    )
+    (tmp_path / "pyproject.toml").write_text(text)
+    edit, data = written(tmp_path)
+    assert edit.text.startswith(text)
+    assert data["tool"] == {"ruff": {"line-length": 100}, "aleph": {"entrypoint": "main:app"}}
+
+
+def test_a_second_run_changes_nothing(tmp_path):
+    first, _ = written(tmp_path, hatch=True)
+    add_preview_profile(first)
+    (tmp_path / "pyproject.toml").write_text(first.text)
+    second, data = written(tmp_path, hatch=True)
+    add_preview_profile(second)
+    assert (second.text, second.done) == (first.text, [])
+    assert data["tool"]["hatch"]["env"] == {"requires": ["hatch-aleph"], "collectors": {"aleph": {}}}
+    assert data["tool"]["aleph"]["profiles"] == {"pr-*": {}}
+
+
+def test_an_entry_point_that_stands_there_is_kept(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\n[tool.aleph]\nentrypoint = "a:b"\n')
+    _, data = written(tmp_path)
+    assert data["tool"]["aleph"]["entrypoint"] == "a:b"
+
+
+@pytest.mark.parametrize(
+    ("files", "backend"),
+    [
+        ({"pyproject.toml": '[tool.poetry]\nname = "x"\n'}, "poetry.core.masonry.api"),
+        ({"setup.py": "from setuptools import setup\nsetup()"}, "setuptools.build_meta"),
+        ({"pyproject.toml": '[project]\nname = "x"\nversion = "1"\n'}, "hatchling.build"),
+    ],
+)
+def test_the_backend_is_the_one_that_reads_the_project_s_metadata(files, backend, tmp_path):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    _, data = written(tmp_path)
+    assert data["build-system"]["build-backend"] == backend
+    assert ("project" in data) == (backend == "hatchling.build")
+
+
+def test_executables_are_written_as_such(tmp_path):
+    _, data = written(tmp_path, app=Application("node server.js", "Node.js", "package.json", 1, executable=True))
+    assert data["tool"]["aleph"] == {"entrypoint": "node server.js", "interface": "executable"}
+
+
+def test_what_is_no_toml_is_named(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project\n")
+    with pytest.raises(ProjectError, match=r"pyproject\.toml"):
+        open_pyproject(tmp_path)
+
+
+def test_requirements_are_read_as_pip_reads_them(tmp_path):
+    (tmp_path / "base.txt").write_text("httpx\n")
+    (tmp_path / "requirements.txt").write_text(
+        "-r base.txt\n--index-url https://example.org/simple\n-c constraints.txt\nhttpx\n"
+        'numpy==2.0 \\\n    --hash=sha256:aa\nuvloop; sys_platform != "win32"\n'
+    )
+    declared = read_declared(tmp_path)
+    assert declared.requirements == ("httpx", "numpy==2.0", 'uvloop; sys_platform != "win32"')
+    assert [note.partition(":")[0] for note in declared.notes] == ["requirements.txt", "requirements.txt"]
+
+
+def test_a_pipfile_is_read(tmp_path):
+    (tmp_path / "Pipfile").write_text(
+        '[packages]\nflask = "*"\n'
+        'requests = {version = ">=2", extras = ["socks"], markers = "python_version > \'3\'"}\n'
+        'lib = {git = "https://example.org/lib.git", ref = "v1"}\n[dev-packages]\npytest = "*"\n'
+    )
+    assert read_declared(tmp_path).requirements == (
+        "flask",
+        'requests[socks]>=2; python_version > "3"',
+        "lib @ git+https://example.org/lib.git@v1",
+    )
+
+
+@pytest.mark.parametrize("line", ["-e ./lib", "./lib", "not a requirement!"])
+def test_a_line_that_cannot_be_taken_over_stops(line, tmp_path):
+    (tmp_path / "requirements.txt").write_text(f"httpx\n{line}\n")
+    with pytest.raises(ProjectError, match=r"requirements\.txt:2"):
+        read_declared(tmp_path)
