@@ -1,0 +1,6 @@
+"""Addresses."""
+
+from django.urls import path
+from entries.views import entries
+
+urlpatterns = [path("", entries)]

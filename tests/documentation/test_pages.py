@@ -1,0 +1,113 @@
+"""The commands of tutorial and guides run as they are written, and print what the page shows.
+
+A page is run from top to bottom in one folder: blocks with a caption become files, lines after ``$`` are run by one shell,
+the lines after them must appear in the output, in order (``…`` stands for anything). A block that is not run says why,
+in a comment before it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.index, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "guides").glob("*.md"))]
+DOCUMENTED_NODE = "http://127.0.0.1:4021"
+_BLOCK = re.compile(
+    r"(?:<!-- (?P<note>[^>]*?) -->\n)?```(?:\{code-block\} )?(?P<language>[\w-]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<text>.*?)\n```",
+    re.DOTALL,
+)
+_EXAMPLE = re.compile(r"<!-- example: (\w+) -->")
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+    caption: str | None
+    note: str | None
+
+
+def blocks_of(page):
+    for match in _BLOCK.finditer(page.read_text("utf-8")):
+        caption = re.search(r":caption: (.+)", match["options"])
+        yield Block(match["language"], match["text"].lstrip("\n"), caption and caption[1].strip(), match["note"])
+
+
+def commands_of(text):
+    """Split a console block into commands and the output that is shown for each."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, *shown = re.split(r"(?<!\\)\n", part, maxsplit=1)
+        yield command, [line.strip() for line in (shown or [""])[0].splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_a_page_runs(page, network, tmp_path):
+    folder = tmp_path / "my-project"
+    example = _EXAMPLE.search(page.read_text("utf-8"))
+    if example:
+        shutil.copytree(ROOT / "examples" / example[1], folder)
+    else:
+        folder.mkdir()
+    script, commands = ["exec 2>&1"], []
+    for block in blocks_of(page):
+        if block.caption:
+            script.append(_written(block, network.url))
+        elif block.language == "console" and not block.note:
+            for command, shown in commands_of(block.text):
+                commands.append((command, shown))
+                command = command.replace(DOCUMENTED_NODE, network.url)
+                script += ["echo; echo '##begin'", command, 'echo; echo "##end $?"']
+    if not commands:
+        return
+    done = subprocess.run(
+        ["bash"], input="\n".join(script), cwd=folder, env=_environment(network, tmp_path), check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    parts = re.findall(r"##begin\n(.*?)\n##end (\d+)", done.stdout, re.DOTALL)
+    assert len(parts) == len(commands), done.stdout + done.stderr
+    for (command, shown), (output, code) in zip(commands, parts, strict=True):
+        assert code == "0", f"$ {command}\n{output}"
+        _assert_shown(command, shown, output.replace(network.url, DOCUMENTED_NODE))
+
+
+def _written(block, url):
+    text = block.text.replace(DOCUMENTED_NODE, url)
+    return f"mkdir -p $(dirname '{block.caption}'); cat > '{block.caption}' <<'__END__'\n{text}\n__END__"
+
+
+def _environment(network, home):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ALEPH_", "HATCH_"))}
+    return kept | {
+        "HOME": str(home),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "ALEPH_PRIVATE_KEY_FILE": str(home / "account.key"),
+        "HATCH_ALEPH_CACHE": str(home / "cache"),
+    }
+
+
+def _assert_shown(command, shown, output):
+    position = 0
+    for line in shown:
+        pattern = r"[^\n]*?".join(re.escape(part.strip()) for part in line.split("…"))
+        found = re.compile(re.sub(r"(\\ )+", r"\\s+", pattern)).search(output, position)
+        assert found, f"$ {command}\nshows no line {line!r} here:\n{output[position:]}"
+        position = found.end()
+
+
+def test_blocks_that_are_not_run_say_why():
+    silent = [
+        f"{page.name}: {block.text.splitlines()[0]}"
+        for page in PAGES
+        for block in blocks_of(page)
+        if block.language in ("shell", "bash", "sh", "console") and not block.note and "$ " not in block.text
+    ]
+    assert not silent
