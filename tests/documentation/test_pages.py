@@ -1,8 +1,8 @@
 """The commands of tutorial and guides run as they are written, and print what the page shows.
 
-A page is run from top to bottom in one folder: blocks with a caption become files, lines after ``$`` are run by one shell,
-the lines after them must appear in the output, in order (``…`` stands for anything). A block that is not run says why,
-in a comment before it.
+A page is run from top to bottom in one folder: blocks with a caption become files, lines after ``$`` are run by one
+shell, the lines after them must appear in the output, in order (``…`` stands for anything). ``ITEM_HASH`` is the last
+program's. A block that is not run says why, in a comment before it.
 """
 
 import os
@@ -22,9 +22,11 @@ DOCS = ROOT / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "guides").glob("*.md"))]
 DOCUMENTED_NODE = "http://127.0.0.1:4021"
 _BLOCK = re.compile(
-    r"(?:<!-- (?P<note>[^>]*?) -->\n)?```(?:\{code-block\} )?(?P<language>[\w-]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<text>.*?)\n```",
+    r"(?:<!-- (?P<note>[^>]*?) -->\n)?```(?:\{code-block\} )?(?P<language>[\w-]*)\n"
+    r"(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<text>.*?)\n```",
     re.DOTALL,
 )
+_ITEM_HASH = "$(grep -oE '/vm/[0-9a-f]{64}' \"$LOG\" | tail -1 | cut -c5-)"
 _EXAMPLE = re.compile(r"<!-- example: (\w+) -->")
 
 
@@ -64,8 +66,14 @@ def test_every_command_of_a_page_runs(page, network, tmp_path):
         elif block.language == "console" and not block.note:
             for command, shown in commands_of(block.text):
                 commands.append((command, shown))
-                command = command.replace(DOCUMENTED_NODE, network.url)
-                script += ["echo; echo '##begin'", command, 'echo; echo "##end $?"']
+                meant = command.replace(DOCUMENTED_NODE, network.url).replace("ITEM_HASH", _ITEM_HASH)
+                script += [
+                    "echo; echo '##begin'",
+                    f"{{ {meant}\n}} > ../out",
+                    "code=$?",
+                    'cat ../out; cat ../out >> "$LOG"',
+                ]
+                script += ['echo; echo "##end $code"']
     if not commands:
         return
     done = subprocess.run(
@@ -85,12 +93,12 @@ def _written(block, url):
 
 
 def _environment(network, home):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ALEPH_", "HATCH_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ALEPH_")}
     return kept | {
         "HOME": str(home),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "ALEPH_PRIVATE_KEY_FILE": str(home / "account.key"),
-        "HATCH_ALEPH_CACHE": str(home / "cache"),
+        "LOG": str(home / "log"),
     }
 
 
