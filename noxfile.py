@@ -86,6 +86,13 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def stops(session: nox.Session) -> None:
+    """Stop a program hard 2,000 times under writes to an ext4 volume; needs root, takes about half an hour."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "-m", "slow", "tests/guest/test_volume_flush.py", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Read thousands of generated squashfs images back through every reader; gigabytes and 100,000 names besides."""
     session.install("-e", ".[deploy]", "--group", "test")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
-FORMAT = 3  # raised whenever the same inputs give another image
+FORMAT = 4  # raised whenever the same inputs give another image
 # The guest takes zip code in one piece: aleph-im/aleph-vm, src/aleph/vm/conf.py (MAX_PROGRAM_ARCHIVE_SIZE).
 MAX_ZIP = 10_000_000
 
@@ -131,6 +131,7 @@ def _adapter_settings(settings: Settings, packages_inputs: str) -> Entry:
         "INTERFACE": settings.interface,
         "PACKAGES": packages_inputs,
         "PORT": 8080,
+        "VOLUMES": tuple(each.mount for each in settings.volumes.persistent if each.flush),
     }
     text = "".join(f"{name} = {value!r}\n" for name, value in constants.items())
     return Entry(f"{ADAPTER}/_settings.py", "file", 0o644, text.encode())

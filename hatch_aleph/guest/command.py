@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -11,29 +12,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .configuration import Configuration
 
 
-def command_line(line: str, code_root: str, search_path: str) -> list[str]:
+# $NAME, ${NAME} and ${NAME:-default}
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
+
+
+def command_line(line: str, code_root: str, variables: Mapping[str, str]) -> list[str]:
     """Split the entrypoint into the arguments of a process.
 
     The first word is a file of the code image, else a command on the path. An image cannot be changed, so a file
     that lacks its executable bit is started by its interpreter, or from a copy.
 
+    Args:
+        line: The entrypoint.
+        code_root: Folder of the code image.
+        variables: The process's environment: its variables are expanded, in every word. What they do not hold is left
+            as it stands: it may be meant for a shell that the line starts.
+
     Raises:
         LookupError: When there is neither such a file nor such a command.
     """
-    words = shlex.split(line)
+    words = [_expand(word, variables) for word in shlex.split(line)]
     if not words:
         raise LookupError("the entrypoint of an executable is empty")
     path = Path(code_root, words[0])
     if path.is_file():
         return [*_start(path), *words[1:]]
-    found = shutil.which(words[0], path=search_path)
+    found = shutil.which(words[0], path=variables["PATH"])
     if found is None:
         message = f"{words[0]!r} is neither a file of the code image nor a command that the runtime has"
         raise LookupError(message)
     return [found, *words[1:]]
+
+
+def _expand(word: str, variables: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        name, default = match[1] or match[2], match[3]
+        return variables.get(name) or (match[0] if default is None else default)
+
+    return _VARIABLE.sub(value, word)
 
 
 def _start(path: Path) -> list[str]:

@@ -17,6 +17,7 @@ class Configuration:
         seconds: The message's ``resources.seconds``: how long the host waits for an answer.
         interface: ``auto``, ``asgi``, ``asgi2``, ``wsgi`` or ``executable``.
         packages: Inputs digest of the packages image that the code was built with; empty for none.
+        volumes: Mounts of the persistent volumes that are flushed before an answer leaves.
         port: Where an executable listens.
         code_root: Folder of the code image.
         packages_root: Folder of the packages image.
@@ -26,6 +27,7 @@ class Configuration:
         self.seconds = float(constants.get("SECONDS", 30.0))
         self.interface = str(constants.get("INTERFACE", "auto"))
         self.packages = str(constants.get("PACKAGES", ""))
+        self.volumes = tuple(constants.get("VOLUMES", ()))
         self.port = int(constants.get("PORT", 8080))
         self.code_root = os.environ.get("ALEPH_CODE_ROOT") or str(Path(__file__).parent.parent)
         self.packages_root = os.environ.get("ALEPH_PACKAGES_ROOT", "/opt/packages")

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from .interpreter_setup import StandardOutput
 from .request_cycle import ClientGone, Deadline, RequestCycle
+from .response import finish, plain
 from .scope import complete_scope
 
 if TYPE_CHECKING:
     from .programs import Program
+    from .volume_flush import VolumeFlush
 
 _logger = logging.getLogger("aleph_entry")
 # At halt: requests that are still running, the program's own stop, handlers of atexit. The host kills after 5 s.
@@ -29,10 +31,12 @@ class Entry:
     Args:
         program: What answers.
         seconds: How long the host waits for an answer.
+        volumes: Writes the persistent volumes, if there are any.
     """
 
-    def __init__(self, program: Program, seconds: float) -> None:
+    def __init__(self, program: Program, seconds: float, volumes: VolumeFlush | None = None) -> None:
         self._program = program
+        self._volumes = volumes
         self._deadline = Deadline(max(seconds - min(1.0, seconds / 10), 0.1))
         self._output = StandardOutput()
         self._running: set[RequestCycle] = set()
@@ -67,6 +71,8 @@ class Entry:
         except Exception:  # noqa: BLE001 - at halt nothing may hold up the VM
             _report("the program's shutdown failed")
         await _run_exit_handlers()
+        if self._volumes is not None:
+            self._volumes.stop()
         os.chdir("/")  # the init unmounts the code
 
     async def _http(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -78,6 +84,8 @@ class Entry:
         self._running.add(cycle)
         cycle.task = asyncio.get_running_loop().create_task(self._answer(cycle))
         status, headers, answer = await cycle.answered
+        if self._volumes is not None and (error := await self._volumes.flush()):
+            status, headers, answer = finish(scope["method"], *plain(500, f"{error}\n"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer, "more_body": False})
 
@@ -111,6 +119,8 @@ class Entry:
             _report("Exception in the app, at a message that the program is subscribed to")
         if answer is None:
             answer = {"type": "aleph.message.response", "error": "the program did not take the message"}
+        if self._volumes is not None and (error := await self._volumes.flush()):
+            answer = {"type": "aleph.message.response", "error": error}
         await send(answer)
 
 

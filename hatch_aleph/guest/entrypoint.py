@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .programs import Program
+    from .volume_flush import VolumeFlush
 
 # Objects that may be made between two collections while the app is imported; Python's own figure is 700 to 10,000.
 _IMPORT_THRESHOLD = 50_000
@@ -40,17 +41,28 @@ def start(name: str, init: str) -> Entry:
 
         reason = "This program is being updated: its code and its packages do not belong together yet."
         return Entry(Unavailable(reason), configuration.seconds)
+    volumes = _volumes(configuration)
     if configuration.interface == "executable":
         reset_logging()
         from .executable import Executable  # most programs have none
 
-        return Entry(Executable(name, configuration), configuration.seconds)
+        return Entry(Executable(name, configuration), configuration.seconds, volumes)
     if not all(name.partition(":")):
         # also where Python looks whether a submodule is loaded already, and goes on to import it
         message = f"module {__package__!r} has no {name!r}; an entrypoint is written module:attribute"
         raise AttributeError(message)
     prepare(configuration.code_root, configuration.packages_root)
-    return Entry(_program(name, configuration), configuration.seconds)
+    return Entry(_program(name, configuration), configuration.seconds, volumes)
+
+
+def _volumes(configuration: Configuration) -> VolumeFlush | None:
+    """Watch the persistent volumes, from before the app is imported: it may put something else in place of threads."""
+    if not configuration.volumes:
+        return None
+    from .volume_flush import VolumeFlush, own_devices  # most programs have none
+
+    mounts = own_devices(configuration.volumes)
+    return VolumeFlush(mounts) if mounts else None
 
 
 def _program(name: str, configuration: Configuration) -> Program:

@@ -43,7 +43,7 @@ class Executable:
     def __init__(self, line: str, configuration: Configuration) -> None:
         self._configuration = configuration
         self._environment = environment(configuration)
-        self._command = command_line(line, configuration.code_root, self._environment["PATH"])
+        self._command = command_line(line, configuration.code_root, self._environment)
         self._upstream = Upstream(configuration.port)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None

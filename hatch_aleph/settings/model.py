@@ -41,6 +41,7 @@ class PersistentVolume:
     name: str = key("Name of the volume.", default="", required=True, pattern="volume name")
     mount: str = key("Where it is mounted.", default="", required=True, pattern="mount")
     size_mib: int = key("Size in MiB.", default=0, required=True, minimum=1, maximum=1953125)
+    flush: bool = key("Write it to its device before each answer: hosts stop persistent programs hard.", default=True)
 
 
 @dataclass(frozen=True)

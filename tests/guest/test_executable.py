@@ -237,7 +237,7 @@ def test_files_without_their_executable_bit_start_all_the_same(tmp_path):
     (tmp_path / "plain").write_text("echo\n")
     (tmp_path / "a.py").write_text("print()\n")
     (tmp_path / "binary").write_bytes(b"\x7fELF rest")
-    root, path = str(tmp_path), os.defpath
+    root, path = str(tmp_path), {"PATH": os.defpath}
     assert command_line("a.sh x", root, path) == ["/usr/bin/env", "sh", f"{root}/a.sh", "x"]
     assert command_line("plain", root, path) == ["/bin/sh", f"{root}/plain"]
     assert command_line("a.py 'b c'", root, path) == [sys.executable, f"{root}/a.py", "b c"]
@@ -247,6 +247,18 @@ def test_files_without_their_executable_bit_start_all_the_same(tmp_path):
     (tmp_path / "a.sh").chmod(0o755)
     assert command_line("a.sh", root, path) == [f"{root}/a.sh"]
     assert command_line("sh -c true", root, path)[0].endswith("/sh")
+
+
+def test_variables_in_the_command_line_are_expanded(tmp_path):
+    from hatch_aleph.guest.command import command_line
+
+    def words(line):
+        return command_line(line, str(tmp_path), {"PATH": os.defpath, "PORT": "8080", "NAME": "a b", "EMPTY": ""})[1:]
+
+    assert words("env --port $PORT --bind=0.0.0.0:${PORT}") == ["--port", "8080", "--bind=0.0.0.0:8080"]
+    assert words("env ${PORT:-5000} ${WORKERS:-2} ${EMPTY:-x} ${WORKERS-3}") == ["8080", "2", "x", "3"]
+    assert words('env "$NAME" $NAME') == ["a b", "a b"]  # one word each: a value is never split
+    assert words("env -c 'for x in 1 2; do echo $x; done' $5 $") == ["-c", "for x in 1 2; do echo $x; done", "$5", "$"]
 
 
 def test_events_are_answered_in_its_place(guest):
