@@ -7,6 +7,7 @@ kernel's ``fs/squashfs/{zlib,xz,zstd}_wrapper.c`` read the same.
 from __future__ import annotations
 
 import struct
+import sys
 
 from .errors import SquashfsError
 
@@ -34,9 +35,7 @@ def compressor(codec: str, level: int, block_size: int) -> Compress:
 def library_version(codec: str) -> str:
     """Return the version of the library behind a codec, "" if unknown: another may pack the same bytes otherwise."""
     if codec == "zstd":
-        import zstandard
-
-        return ".".join(map(str, zstandard.ZSTD_VERSION))
+        return str(_zstd_library().zstd_version)
     if codec == "gzip":
         import zlib
 
@@ -53,10 +52,22 @@ def option_block(codec: str, level: int) -> bytes:
     return b""
 
 
-def _zstd(level: int, _block_size: int) -> Compress:
-    import zstandard
+def _zstd_library() -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
 
-    return zstandard.ZstdCompressor(level=level).compress
+
+def _zstd(level: int, _block_size: int) -> Compress:
+    state = _zstd_library().ZstdCompressor(level=level)
+    compress, whole = state.compress, state.FLUSH_FRAME
+
+    def frame(data: Buffer, /) -> bytes:
+        return compress(data, whole)  # type: ignore[no-any-return] # from Python 3.14 on the library is known
+
+    return frame
 
 
 def _gzip(level: int, _block_size: int) -> Compress:
@@ -85,55 +96,43 @@ def _xz(level: int, block_size: int) -> Compress:
 _MAKERS: dict[str, Callable[[int, int], Compress]] = {"zstd": _zstd, "gzip": _gzip, "xz": _xz}
 
 
-def decompressor(number: int, limit: int) -> Callable[[bytes], bytes]:
-    """Return a function that decompresses one block, and refuses one that would have more than ``limit`` bytes.
+def decompressor(number: int) -> Callable[[bytes, int], bytes]:
+    """Return a function that decompresses one block, and refuses one of more bytes than its second argument.
 
     Raises:
         SquashfsError: The codec of that id is none of ours.
     """
-    for codec, known in IDS.items():
-        if known == number:
-            return _READERS[codec](limit)
-    raise SquashfsError(f"is compressed by codec {number}, which cannot be read here", hint=f"known: {', '.join(IDS)}")
+    codec = next((codec for codec, known in IDS.items() if known == number), None)
+    if codec is None:
+        raise SquashfsError(
+            f"is compressed by codec {number}, which cannot be read here", hint=f"known: {', '.join(IDS)}"
+        )
+    begin = _READERS[codec]
+
+    def decompress(data: bytes, limit: int) -> bytes:
+        state = begin()
+        block: bytes = state.decompress(data, limit)
+        if not state.eof:
+            raise SquashfsError(f"a block that is cut off, or of more than {limit} bytes")
+        return block
+
+    return decompress
 
 
-def _unzstd(limit: int) -> Callable[[bytes], bytes]:
-    import zstandard
-
-    decompress = zstandard.ZstdDecompressor().decompress
-
-    def bounded(data: bytes) -> bytes:
-        # The frame says how much it holds; where it does not, it gets just as much room.
-        if zstandard.frame_content_size(data) > limit:
-            raise SquashfsError(f"a block of more than {limit} bytes")
-        return decompress(data, max_output_size=limit)
-
-    return bounded
+def _unzstd() -> Any:
+    return _zstd_library().ZstdDecompressor()
 
 
-def _ungzip(limit: int) -> Callable[[bytes], bytes]:
+def _ungzip() -> Any:
     import zlib
 
-    def bounded(data: bytes) -> bytes:
-        return _whole(zlib.decompressobj(), data, limit)
-
-    return bounded
+    return zlib.decompressobj()
 
 
-def _unxz(limit: int) -> Callable[[bytes], bytes]:
+def _unxz() -> Any:
     import lzma
 
-    def bounded(data: bytes) -> bytes:
-        return _whole(lzma.LZMADecompressor(lzma.FORMAT_XZ), data, limit)
-
-    return bounded
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ)
 
 
-def _whole(state: Any, data: bytes, limit: int) -> bytes:
-    block: bytes = state.decompress(data, limit)
-    if not state.eof:
-        raise SquashfsError(f"a block that is cut off, or of more than {limit} bytes")
-    return block
-
-
-_READERS: dict[str, Callable[[int], Callable[[bytes], bytes]]] = {"zstd": _unzstd, "gzip": _ungzip, "xz": _unxz}
+_READERS: dict[str, Callable[[], Any]] = {"zstd": _unzstd, "gzip": _ungzip, "xz": _unxz}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import struct
 
+from .errors import SquashfsError
 from .metadata import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from .metadata import MetadataWriter
+    from .metadata import MetadataReader, MetadataWriter, Place
 
     Name = tuple[bytes, int, int, int]  # name, reference and number of its inode, basic type
     Listing = tuple[int, int, int, list[tuple[int, int, bytes]]]
@@ -25,6 +26,24 @@ _MAX_INDEX = 0xFFFF
 
 _HEADER = struct.Struct("<III")
 _ENTRY = struct.Struct("<HhHH")
+
+
+def read_listing(table: MetadataReader, place: Place, size: int) -> Iterator[tuple[bytes, Place]]:
+    """Yield the names of a listing, each with the place of its inode."""
+    while size > 0:
+        head, place = table.read(place, _HEADER.size)
+        count, block, _ = _HEADER.unpack(head)
+        size -= _HEADER.size
+        if count >= _RUN:
+            raise SquashfsError(f"is damaged: a run of {count + 1} names in a listing")
+        for _ in range(count + 1):
+            entry, place = table.read(place, _ENTRY.size)
+            offset, _, _, length = _ENTRY.unpack(entry)
+            name, place = table.read(place, length + 1)
+            size -= _ENTRY.size + len(name)
+            yield name, (block, offset)
+    if size:
+        raise SquashfsError("is damaged: a listing that is longer than it says")
 
 
 def write_listing(names: Iterable[Name], table: MetadataWriter) -> Listing:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import struct
 
 from .contents import NO_FRAGMENT, NOWHERE
+from .errors import SquashfsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .contents import FileData
     from .directories import Listing
+    from .metadata import MetadataReader, Place
 
 DIRECTORY, FILE, SYMLINK = 1, 2, 3
 _EXTENDED = 7  # from a basic type's number to its extended one
@@ -100,3 +102,59 @@ def directory_inode(*, number: int, mode: int, time: int, parent: int, subfolder
 def symlink_inode(target: bytes, *, number: int, mode: int, time: int, links: int) -> bytes:
     """Return a symlink's inode."""
     return _SYMLINK.pack(SYMLINK, mode, _OWNER, _OWNER, time, number, links, len(target)) + target
+
+
+class Inode:
+    """One inode as read.
+
+    Attributes:
+        kind: Basic type: ``DIRECTORY``, ``FILE``, ``SYMLINK``, or a number above for what an image of ours never holds.
+        mode: Permission bits.
+        time: Modification time.
+        number: Of the inode.
+        size: Bytes of a file, a listing or a symlink's text.
+        start: A file's first block, or that of a directory's listing.
+        fragment: Number of the fragment block with a file's tail, or ``NO_FRAGMENT``.
+        offset: Of the tail in its block, or of the listing.
+        place: Where a file's block sizes or a symlink's text are.
+    """
+
+    __slots__ = ("fragment", "kind", "mode", "number", "offset", "place", "size", "start", "time")
+
+    def __init__(self, table: MetadataReader, place: Place) -> None:
+        head, _ = table.read(place, _HEAD.size)
+        kind, self.mode, _, _, self.time, self.number = _HEAD.unpack(head)
+        self.kind = kind - _EXTENDED if kind > _EXTENDED else kind
+        self.size = self.start = self.offset = 0
+        self.fragment = NO_FRAGMENT
+        form = _FORMS.get(kind)
+        if form is None:
+            if not _SPECIAL <= self.kind <= _EXTENDED:
+                raise SquashfsError(f"is damaged: an inode of type {kind}")
+            return
+        data, self.place = table.read(place, form.size)
+        fields = form.unpack(data)[6:]
+        if kind == FILE:
+            self.start, self.fragment, self.offset, self.size = fields
+        elif kind == FILE + _EXTENDED:
+            self.start, self.size, _, _, self.fragment, self.offset, _ = fields
+        elif kind == DIRECTORY:
+            self.start, _, self.size, self.offset, _ = fields
+        elif kind == DIRECTORY + _EXTENDED:
+            _, self.size, self.start, _, _, self.offset, _ = fields
+        else:
+            self.size = fields[1]
+        if self.kind == DIRECTORY:
+            self.size = max(0, self.size - _LISTING_EXTRA)
+
+
+_HEAD = struct.Struct(_HEADER)
+_SPECIAL = 4  # devices, pipes and sockets: 4 to 7
+_FORMS = {
+    DIRECTORY: _BASIC_DIRECTORY,
+    FILE: _BASIC_FILE,
+    SYMLINK: _SYMLINK,
+    DIRECTORY + _EXTENDED: _EXTENDED_DIRECTORY,
+    FILE + _EXTENDED: _EXTENDED_FILE,
+    SYMLINK + _EXTENDED: _SYMLINK,
+}

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import struct
 
+from .errors import SquashfsError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
     from .codec import Buffer, Compress
 
+    Place = tuple[int, int]  # start of a block, from the table's start; byte in it, uncompressed
+
 BLOCK = 8192
+_KEPT = 64  # blocks, half a megabyte
 _STORED = 0x8000  # bit of the header: the block is not compressed
 
 
@@ -59,6 +67,61 @@ class MetadataWriter:
         block = encode_block(data, self._compress)
         self._blocks.append(block)
         self.block_start += len(block)
+
+
+class MetadataReader:
+    """Records of one table; a few blocks are kept, for records that lie side by side.
+
+    Args:
+        stream: The image.
+        start: Where the table starts.
+        end: Where it ends.
+        decompress: Of the image's codec.
+    """
+
+    def __init__(self, stream: BinaryIO, start: int, end: int, decompress: Callable[[bytes, int], bytes]) -> None:
+        self._stream = stream
+        self._start = start
+        self._end = end
+        self._decompress = decompress
+        self._kept: dict[int, tuple[bytes, int]] = {}
+
+    def read(self, place: Place, length: int) -> tuple[bytes, Place]:
+        """Return the bytes at a place, and the place behind them.
+
+        Raises:
+            SquashfsError: The table ends before.
+        """
+        block, offset = place
+        data = b""
+        while True:
+            content, following = self._block(block)
+            if offset > len(content):
+                raise SquashfsError("is damaged: a reference past the end of its block")
+            part = content[offset : offset + length - len(data)]
+            data += part
+            if len(data) == length:
+                return data, (block, offset + len(part))
+            block, offset = following, 0
+
+    def _block(self, block: int) -> tuple[bytes, int]:
+        """Return the content of a block, and where the next one starts; both count from the table's start."""
+        kept = self._kept.get(block)
+        if kept is None:
+            position = self._start + block
+            if position + 2 > self._end:
+                raise SquashfsError("is damaged: a reference past the end of its table")
+            self._stream.seek(position)
+            header = int.from_bytes(self._stream.read(2), "little")
+            size = header & (_STORED - 1)
+            if not 0 < size <= BLOCK or position + 2 + size > self._end:
+                raise SquashfsError(f"is damaged: a block of metadata of {size} bytes")
+            content = self._stream.read(size)
+            kept = (content if header & _STORED else self._decompress(content, BLOCK), block + 2 + size)
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[block] = kept
+        return kept
 
 
 def lookup_table(records: bytes, position: int, compress: Compress) -> tuple[bytes, int]:

@@ -1,22 +1,26 @@
-"""Read images: list, unpack, verify.
+"""Read images, and believe none of them: what they hold costs time and memory in proportion to their own size.
 
-The structures are read by PySquashfsImage, so that a mistake of our writer does not meet its twin in our reader.
-Three of its methods are replaced: the walk (its own recurses, and stops at names that are not UTF-8), the decompressors
-(its own believe whatever size a block claims) and the cache of blocks (its own keeps 256 of them).
+squashfs has no checksums, so damage shows only where something contradicts something else; and an image may come from
+anybody. Each kind of thing that an image could claim to hold without end is counted against a bound. Tests hold what
+this reader finds against three others: the kernel's, unsquashfs, PySquashfsImage.
 """
 
 from __future__ import annotations
 
-import stat
+import os
+import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from PySquashfsImage import SquashFsImage
-from PySquashfsImage.const import Type
+from typing import TYPE_CHECKING
 
 from .codec import decompressor
+from .contents import NO_FRAGMENT, UNCOMPRESSED
+from .directories import read_listing
 from .errors import SquashfsError
+from .inodes import DIRECTORY, FILE, SYMLINK, Inode
+from .metadata import BLOCK, MetadataReader
+from .superblock import SIZE, Superblock
+from .tree import MAX_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +29,16 @@ if TYPE_CHECKING:
 
     from .contents import Kind
 
-_UNCOMPRESSED = 1 << 24
-_CACHED_BLOCKS = 4  # a fragment block is asked for by many files in a row
-_KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
+_KINDS: dict[int, Kind] = {FILE: "file", DIRECTORY: "directory", SYMLINK: "symlink"}
+_FRAGMENT = struct.Struct("<QII")
+_ZEROS = bytes(1 << 20)
+# No honest image comes near these. A name takes a byte of the tables or so, a path rarely more than 200.
+_FREE_NAMES = 1 << 16
+_FREE_TEXT = 1 << 26
+_TEXT_OF_A_BYTE = 16
+_METADATA_OF_A_BYTE = 600  # a block of 8192 equal bytes is packed into 15
+MIN_UNPACKED = 1 << 30
+UNPACKED_OF_A_BYTE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,99 +64,259 @@ class Member:
     number: int
 
 
+class _Bound:
+    """What an image may still claim of one kind of thing."""
+
+    def __init__(self, left: int, what: str) -> None:
+        self._left = left
+        self._what = what
+
+    def spend(self, amount: int) -> None:
+        self._left -= amount
+        if self._left < 0:
+            raise SquashfsError(f"is damaged or malicious: {self._what}")
+
+
 class Image:
-    """An open image; its members come sorted as the image has them, directories before their content."""
+    """An open image; its members come sorted as the image has them, directories before their content.
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    Args:
+        stream: Its bytes.
+        name: What to name in errors.
+        unpacked: Bytes that may be unpacked of it, holes not counted; by default a gigabyte, or a hundred times its
+            size if that is more.
+
+    Raises:
+        SquashfsError: It is no image, or damaged.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, unpacked: int | None = None) -> None:
+        self._stream = stream
         self._name = name
-        with self._damage():
-            self._library = _Library(stream, closefd=False)
+        self.size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        with self._named():
+            self.superblock = block = Superblock.read(stream.read(SIZE), self.size)
+            self._decompress = decompressor(block.compressor)
+        inodes_end, listings_end = block.directory_table, block.tables[2]
+        self._inodes = MetadataReader(stream, block.inode_table, inodes_end, self._decompress)
+        self._listings = MetadataReader(stream, block.directory_table, listings_end, self._decompress)
+        self._lookups = MetadataReader(stream, 0, block.used, self._decompress)
+        self._fragments: dict[int, tuple[int, int]] = {}
+        self._block: tuple[int, bytes] = (0, b"")
+        self._stored: dict[int, int] = {}  # lengths of the blocks that were read, by position
+        tables = listings_end - block.inode_table
+        self._names = _Bound(_FREE_NAMES + 2 * tables, "more names than its tables can hold")
+        self._text = _Bound(_FREE_TEXT + _TEXT_OF_A_BYTE * self.size, "paths without end")
+        self._sizes = _Bound(BLOCK + _METADATA_OF_A_BYTE * tables, "files of more blocks than its tables can hold")
+        self._blocks = _Bound(_FREE_NAMES + self.size, "more blocks than it has bytes")
+        self._used = _Bound(block.used, "blocks that overlap")
+        unpacked = max(MIN_UNPACKED, UNPACKED_OF_A_BYTE * self.size) if unpacked is None else unpacked
+        self._unpacked = _Bound(unpacked, f"its files have more than {unpacked:,} bytes")
 
-    @property
-    def superblock(self) -> Any:
-        """The library's superblock."""
-        return self._library.sblk
+    def members(self) -> Iterator[tuple[Member, Inode]]:
+        """Yield every name but the root with its inode, which ``content`` takes.
 
-    def members(self) -> Iterator[tuple[Member, Any]]:
-        """Yield every name but the root with the library's inode, which ``content`` takes."""
-        library = self._library
-        seen: dict[int, str] = {}
-        folders = [("", library.root_inode)]
-        while folders:
-            base, inode = folders.pop()
-            subfolders = []
-            with self._damage():
-                children = [self._member(base, name, child) for name, child in library.children(inode)]
-            for member, child in children:
-                if member.number in seen:
+        Raises:
+            SquashfsError: The image is damaged, or holds what no image of a program holds.
+        """
+        reference = self.superblock.root
+        place = (reference >> 16, reference & 0xFFFF)
+        seen = {place: ""}
+        with self._named():
+            root = Inode(self._inodes, place)
+            if root.kind != DIRECTORY:
+                raise SquashfsError("is damaged: its root is no directory")
+            folders = [("", root)]
+            while folders:
+                base, folder = folders.pop()
+                subfolders = []
+                for name, place in read_listing(self._listings, (folder.start, folder.offset), folder.size):
+                    inode = Inode(self._inodes, place)
+                    member = self._member(base + _text(name), name, inode, seen.get(place))
+                    seen.setdefault(place, member.path)
+                    yield member, inode
                     if member.kind == "directory":
-                        raise SquashfsError(
-                            f"is damaged: directory {member.path!r} stands in two places", path=self._name
-                        )
-                    original = seen[member.number]
-                    yield Member(member.path, "hardlink", member.mode, 0, member.time, original, member.number), child
+                        subfolders.append((f"{member.path}/", inode))
+                folders += reversed(subfolders)
+
+    def pieces(self, inode: Inode) -> Iterator[bytes | int]:
+        """Yield a file's bytes, block by block; of a hole its length.
+
+        Raises:
+            SquashfsError: The image is damaged, or holds more than it may.
+        """
+        with self._named():
+            for position, stored, length in self._parts(inode):
+                if position is None:
+                    yield length
                     continue
-                seen[member.number] = member.path
-                yield member, child
-                if member.kind == "directory":
-                    subfolders.append((f"{member.path}/", child))
-            folders.extend(reversed(subfolders))
+                content = self._content(position, stored)
+                if len(content) != length:
+                    raise SquashfsError("is damaged: a block of another length than its file's")
+                self._unpacked.spend(length)
+                yield content
+            if tail := self._tail(inode):
+                position, stored, length = tail
+                content = self._content(position, stored)
+                if inode.offset + length > len(content):
+                    raise SquashfsError("is damaged: the end of a file lies past its fragment block")
+                self._unpacked.spend(length)
+                yield content[inode.offset : inode.offset + length]
 
-    def content(self, inode: Any) -> Iterator[bytes]:
-        """Yield a file's bytes, block by block."""
-        with self._damage():
-            yield from self._library.iter_file(inode)
+    def content(self, inode: Inode) -> Iterator[bytes]:
+        """Yield a file's bytes, holes as zeros; for errors see ``pieces``."""
+        for piece in self.pieces(inode):
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            with self._named():
+                self._unpacked.spend(piece)
+            for start in range(0, piece, len(_ZEROS)):
+                yield _ZEROS[: piece - start]
 
-    def storage(self, inode: Any) -> tuple[int, int, int, int]:
+    def check(self, inode: Inode) -> None:
+        """Read what a file's content takes, each block of the image once however many files share it.
+
+        Raises:
+            SquashfsError: The image is damaged, or holds more than it may.
+        """
+        with self._named():
+            for position, stored, length in self._parts(inode):
+                if position is not None and self._length(position, stored) != length:
+                    raise SquashfsError("is damaged: a block of another length than its file's")
+            if tail := self._tail(inode):
+                position, stored, length = tail
+                if inode.offset + length > self._length(position, stored):
+                    raise SquashfsError("is damaged: the end of a file lies past its fragment block")
+
+    def storage(self, inode: Inode) -> tuple[int, int, int, int]:
         """Tell where a file's content is stored.
 
         Returns:
             Bytes of its blocks as stored; number of the fragment block with its tail, or -1; bytes of the tail; bytes
             of that whole fragment block as stored.
         """
-        library = self._library
-        with self._damage():
-            blocks = library._read_block_list(inode.block_start, inode.block_offset, inode.blocks)  # noqa: SLF001 - the library has no public way
-            stored = sum(size & (_UNCOMPRESSED - 1) for size in blocks)
-            if not inode.frag_bytes:
-                return stored, -1, 0, 0
-            _, size = library._read_fragment(inode.fragment)  # noqa: SLF001 - as above
-        return stored, inode.fragment, inode.frag_bytes, size & (_UNCOMPRESSED - 1)
+        with self._named():
+            blocks = sum(stored & ~UNCOMPRESSED for position, stored, _ in self._parts(inode) if position is not None)
+            tail = self._tail(inode)
+        return (blocks, inode.fragment, tail[2], tail[1] & ~UNCOMPRESSED) if tail else (blocks, -1, 0, 0)
 
-    def _member(self, base: str, name: bytes, inode: Any) -> tuple[Member, Any]:
-        path = base + name.decode("utf-8", "surrogateescape")
-        if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
-            raise SquashfsError(f"is damaged or malicious: it holds the name {path!r}", path=self._name)
-        kind = _KINDS.get(stat.S_IFMT(inode.mode))
+    def _member(self, path: str, name: bytes, inode: Inode, original: str | None) -> Member:
+        self._names.spend(1)
+        self._text.spend(len(path))
+        if name in (b".", b"..") or b"/" in name or b"\0" in name:
+            raise SquashfsError(f"is damaged or malicious: it holds the name {path!r}")
+        kind = _KINDS.get(inode.kind)
         if kind is None:
-            raise SquashfsError(f"holds {path!r}, a device, pipe or socket", path=self._name)
-        target = bytes(inode._symlink).decode("utf-8", "surrogateescape") if kind == "symlink" else None  # noqa: SLF001 - the public property insists on UTF-8
-        size = inode.data if kind == "file" else 0
-        return Member(path, kind, stat.S_IMODE(inode.mode), size, inode.time, target, inode.inode_number), inode
+            raise SquashfsError(f"holds {path!r}, a device, pipe or socket")
+        if original is not None:
+            if kind == "directory":
+                raise SquashfsError(f"is damaged: directory {path!r} stands in two places")
+            return Member(path, "hardlink", inode.mode, 0, inode.time, original, inode.number)
+        target = None
+        if kind == "symlink":
+            if not 0 < inode.size <= MAX_TARGET:
+                raise SquashfsError(f"is damaged: a symlink of {inode.size} bytes, {path!r}")
+            self._text.spend(inode.size)
+            target = _text(self._inodes.read(inode.place, inode.size)[0])
+        return Member(
+            path, kind, inode.mode & 0o7777, inode.size if kind == "file" else 0, inode.time, target, inode.number
+        )
+
+    def _parts(self, inode: Inode) -> Iterator[tuple[int | None, int, int]]:
+        """Yield the blocks of a file: position (None for holes, however many in a row), stored size, bytes."""
+        block_size: int = self.superblock.block_size
+        whole, rest = divmod(inode.size, block_size)
+        if rest and inode.fragment == NO_FRAGMENT:
+            whole += 1
+        left, position, place = inode.size, inode.start, inode.place
+        while whole:
+            count = min(whole, BLOCK)
+            self._sizes.spend(4 * count)
+            data, place = self._inodes.read(place, 4 * count)
+            whole -= count
+            if not any(data):
+                length = min(left, count * block_size)
+                yield None, 0, length
+                left -= length
+                continue
+            for stored in struct.unpack(f"<{count}I", data):
+                length = min(left, block_size)
+                left -= length
+                if not stored:
+                    yield None, 0, length
+                    continue
+                self._blocks.spend(1)
+                yield position, stored, length
+                position += stored & ~UNCOMPRESSED
+
+    def _tail(self, inode: Inode) -> tuple[int, int, int] | None:
+        """Return position and stored size of the fragment block with a file's tail, and the tail's length."""
+        length = inode.size % self.superblock.block_size
+        if inode.fragment == NO_FRAGMENT or not length:
+            return None
+        number = inode.fragment
+        if number not in self._fragments:
+            if number >= self.superblock.fragments:
+                raise SquashfsError(f"is damaged: fragment {number} of {self.superblock.fragments}")
+            # Of each block of the table, its position stands in an array of 64-bit numbers.
+            self._stream.seek(self.superblock.fragment_table + number // (BLOCK // _FRAGMENT.size) * 8)
+            start = int.from_bytes(self._stream.read(8), "little")
+            record, _ = self._lookups.read((start, number * _FRAGMENT.size % BLOCK), _FRAGMENT.size)
+            position, stored, _ = _FRAGMENT.unpack(record)
+            self._fragments[number] = position, stored
+        return *self._fragments[number], length
+
+    def _length(self, position: int, stored: int) -> int:
+        known = self._stored.get(position)
+        if known is None:
+            known = len(self._content(position, stored))
+            self._unpacked.spend(known)
+        return known
+
+    def _content(self, position: int, stored: int) -> bytes:
+        """Return a data block; the last one is kept, for many files in a row have their tails in one."""
+        if self._block[0] == position:
+            return self._block[1]
+        size = stored & ~UNCOMPRESSED
+        block_size: int = self.superblock.block_size
+        if not 0 < size <= block_size or position < SIZE or position + size > self.superblock.used:
+            raise SquashfsError(f"is damaged: a block of {size} bytes at {position}")
+        if position not in self._stored:
+            self._used.spend(size)
+        self._stream.seek(position)
+        content = self._stream.read(size)
+        if not stored & UNCOMPRESSED:
+            content = self._decompress(content, block_size)
+        self._stored[position] = len(content)
+        self._block = (position, content)
+        return content
 
     @contextmanager
-    def _damage(self) -> Iterator[None]:
-        """Tell whatever a library makes of a damaged image in one way."""
+    def _named(self) -> Iterator[None]:
+        """Name the image in whatever is wrong with it, and tell what a library makes of damage in one way."""
         try:
             yield
-        except (SquashfsError, OSError, MemoryError) as error:
-            if isinstance(error, OSError) and error.errno is None:
-                raise SquashfsError("is no squashfs image", path=self._name) from error
+        except SquashfsError as error:
+            error.path = error.path or self._name
+            raise
+        except (OSError, MemoryError):
             raise
         except Exception as error:
             raise SquashfsError(f"is damaged: {type(error).__name__}: {error}", path=self._name) from error
 
 
 @contextmanager
-def open_image(image: Path) -> Iterator[Image]:
-    """Open an image for reading.
+def open_image(image: Path, unpacked: int | None = None) -> Iterator[Image]:
+    """Open an image for reading; ``unpacked`` is as for ``Image``.
 
     Raises:
         SquashfsError: It cannot be read or is no squashfs image.
     """
     try:
         with image.open("rb") as stream:
-            yield Image(stream, str(image))
+            yield Image(stream, str(image), unpacked)
     except OSError as error:
         raise SquashfsError(f"cannot be read: {error.strerror}", path=str(error.filename or image)) from error
 
@@ -161,51 +332,5 @@ def list_image(image: Path) -> Iterator[Member]:
             yield member
 
 
-class _Library(SquashFsImage):  # type: ignore[misc] # the library is not typed
-    """PySquashfsImage without its recursive scan."""
-
-    def __init__(self, stream: BinaryIO, *, closefd: bool) -> None:
-        self._cache: dict[int, bytes] = {}
-        self.root_inode: Any = None
-        super().__init__(stream, closefd=closefd)
-
-    def children(self, directory: Any) -> list[tuple[bytes, Any]]:
-        """Return names and inodes of a directory."""
-        start, offset = self._places[directory.inode_number]
-        found = []
-        for entry in self._opendir(start, offset).entries:
-            inode = self._read_inode(entry["start_block"], entry["offset"])
-            if entry["type"] == Type.DIR:
-                self._places[inode.inode_number] = (entry["start_block"], entry["offset"])
-            found.append((bytes(entry["name"]), inode))
-        return found
-
-    def _dir_scan(self, start_block: int, offset: int) -> None:
-        self.root_inode = self._read_inode(start_block, offset)
-        self._places: dict[int, tuple[int, int]] = {self.root_inode.inode_number: (start_block, offset)}
-
-    def _get_compressor(self, compression_id: int) -> Any:
-        limit = max(self._sblk.block_size, 8192)
-        return _Bounded(decompressor(compression_id, limit))
-
-    def _read_data_block(self, start: int, size: int) -> bytes:
-        block = self._cache.get(start)
-        if block is None:
-            while len(self._cache) >= _CACHED_BLOCKS:
-                del self._cache[next(iter(self._cache))]
-            self._fd.seek(start)
-            block = self._fd.read(size & (_UNCOMPRESSED - 1))
-            if not size & _UNCOMPRESSED:
-                block = self._comp.uncompress(block, size, self._sblk.block_size)
-            self._cache[start] = block
-        return block
-
-
-class _Bounded:
-    """A decompressor as the library calls it."""
-
-    def __init__(self, decompress: Any) -> None:
-        self._decompress = decompress
-
-    def uncompress(self, source: bytes, _size: int, _expected: int) -> bytes:
-        return self._decompress(source)  # type: ignore[no-any-return] # returns bytes, by its own annotation
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def unpack(image: Path, folder: Path) -> int:
+def unpack(image: Path, folder: Path, limit: int | None = None) -> int:
     """Write what an image holds into a folder and return the number of names.
+
+    Holes stay holes where the file system has them. More than ``limit`` bytes besides them are refused; without one,
+    more than an honest image of that size holds (``reader.Image``).
 
     Names that could lead elsewhere are refused. Symlinks are made last, when nothing is written any more: so none
     that the image holds can be followed. The folder must be new or empty, so none that was there can be either.
@@ -26,16 +29,16 @@ def unpack(image: Path, folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise SquashfsError("is not empty", path=str(folder), hint="unpack into a new folder")
-        return _unpack(image, folder)
+        return _unpack(image, folder, limit)
     except OSError as error:
         raise SquashfsError(f"cannot be written: {error.strerror}", path=str(error.filename or folder)) from error
 
 
-def _unpack(image: Path, folder: Path) -> int:
+def _unpack(image: Path, folder: Path, limit: int | None) -> int:
     links: list[Member] = []
     directories: list[Member] = []
     count = 0
-    with open_image(image) as opened:
+    with open_image(image, limit) as opened:
         for member, inode in opened.members():
             count += 1
             place = folder / _native(member.path)
@@ -43,7 +46,7 @@ def _unpack(image: Path, folder: Path) -> int:
                 place.mkdir()
                 directories.append(member)
             elif member.kind == "file":
-                _write(place, opened.content(inode), member)
+                _write(place, opened.pieces(inode), member)
             else:
                 links.append(member)
     symlinks = {member.path for member in links if member.kind == "symlink"}
@@ -62,14 +65,14 @@ def _unpack(image: Path, folder: Path) -> int:
     return count
 
 
-def _write(place: Path, content: Iterable[bytes], member: Member) -> None:
-    written = 0
+def _write(place: Path, pieces: Iterable[bytes | int], member: Member) -> None:
     with place.open("xb") as file:
-        for block in content:
-            file.write(block)
-            written += len(block)
-    if written != member.size:
-        raise SquashfsError(f"is damaged: {written} of {member.size} bytes of {member.path!r}", path=str(place))
+        for piece in pieces:
+            if isinstance(piece, int):
+                file.seek(piece, os.SEEK_CUR)
+            else:
+                file.write(piece)
+        file.truncate(member.size)
     place.chmod(member.mode)
     os.utime(place, (member.time, member.time))
 

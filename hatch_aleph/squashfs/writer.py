@@ -209,7 +209,7 @@ class _Writer:
     def _tables(self, tree: Tree, *, has_options: bool) -> None:
         """Write the tables, in the order that the kernel insists on, and then the superblock."""
         from .metadata import MetadataWriter, lookup_table
-        from .superblock import NO_TABLE, superblock
+        from .superblock import NO_TABLE, Superblock
 
         compress = compressor(*self._options.look)
         inodes, listings = MetadataWriter(compress), MetadataWriter(compress)
@@ -227,7 +227,7 @@ class _Writer:
         # The only owner is root.
         table, id_table = lookup_table(struct.pack("<I", 0), self._position, compress)
         self._put(table)
-        head = superblock(
+        head = Superblock.of(
             inodes=count,
             time=self._options.time,
             block_size=self._options.block_size,
@@ -243,5 +243,5 @@ class _Writer:
             fragment_table=fragment_table,
         )
         self._file.seek(0)
-        self._file.write(head)
+        self._file.write(head.pack())
         self._file.seek(0, os.SEEK_END)

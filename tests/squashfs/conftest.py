@@ -9,6 +9,8 @@ import stat
 import subprocess
 
 import pytest
+from PySquashfsImage import SquashFsImage
+from PySquashfsImage.const import Type
 
 from hatch_aleph.squashfs.reader import open_image
 
@@ -38,7 +40,40 @@ def _by_unsquashfs(image, scratch):
     return found
 
 
+class _Library(SquashFsImage):
+    """PySquashfsImage, whose own walk recurses and stops at names that are not UTF-8."""
+
+    def _dir_scan(self, start_block, offset):
+        self._places = [(b"", start_block, offset)]
+
+    def members(self):
+        while self._places:
+            base, *place = self._places.pop()
+            for entry in self._opendir(*place).entries:
+                path, where = base + bytes(entry["name"]), (entry["start_block"], entry["offset"])
+                if entry["type"] == Type.DIR:
+                    self._places.append((path + b"/", *where))
+                yield path, self._read_inode(*where)
+
+
 def _by_library(image, _scratch):
+    found, names = {}, {}
+    with image.open("rb") as stream:
+        library = _Library(stream)
+        for path, inode in library.members():
+            mode = stat.S_IMODE(inode.mode)
+            if stat.S_ISDIR(inode.mode):
+                found[path] = ("directory", mode)
+                continue
+            if stat.S_ISLNK(inode.mode):
+                found[path] = ("symlink", bytes(inode._symlink))
+            else:
+                found[path] = ("file", mode, inode.data, hashlib.sha256(library.read_file(inode)).hexdigest())
+            names.setdefault(inode.inode_number, []).append(path)
+    return found, sorted(sorted(paths) for paths in names.values() if len(paths) > 1)
+
+
+def _by_ours(image, _scratch):
     found, names = {}, {}
     with open_image(image) as opened:
         for member, inode in opened.members():
@@ -59,7 +94,7 @@ def _by_library(image, _scratch):
     return found, sorted(sorted(paths) for paths in names.values() if len(paths) > 1)
 
 
-_READERS = {"kernel": _by_kernel, "unsquashfs": _by_unsquashfs, "library": _by_library}
+_READERS = {"kernel": _by_kernel, "unsquashfs": _by_unsquashfs, "library": _by_library, "ours": _by_ours}
 
 
 @pytest.fixture(
@@ -69,6 +104,7 @@ _READERS = {"kernel": _by_kernel, "unsquashfs": _by_unsquashfs, "library": _by_l
             "unsquashfs", marks=pytest.mark.skipif(not shutil.which("unsquashfs"), reason="needs squashfs-tools")
         ),
         "library",
+        "ours",
     ]
 )
 def reader(request):
