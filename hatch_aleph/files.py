@@ -120,6 +120,19 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
+def stamp(path: str | Path) -> list[int] | None:
+    """Return what changes when a file or folder is written, replaced or given other permissions; None without one."""
+    try:
+        return stamp_of(os.stat(path))  # noqa: PTH116 - called for thousands of files
+    except OSError:
+        return None
+
+
+def stamp_of(status: os.stat_result) -> list[int]:
+    """Return the stamp of a file whose status is known: size, time, inode and mode. Moving a file keeps it."""
+    return [status.st_size, status.st_mtime_ns, status.st_ino, status.st_mode]
+
+
 def cache_folder() -> Path:
     """Return where what can be made again is kept: ``HATCH_ALEPH_CACHE``, else where this system keeps caches."""
     return _named(CACHE_VARIABLE) or _user_folder("cache")

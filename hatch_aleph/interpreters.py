@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.files import write_atomic
+from hatch_aleph.files import stamp, write_atomic
 from hatch_aleph.uv import Uv, pythons_folder
 
 if TYPE_CHECKING:
@@ -150,16 +150,8 @@ def _ask_uv(minor: str) -> Path | None:
 
 def _surroundings(environ: Mapping[str, str]) -> list[Any]:
     """Return what must be as it was for a remembered interpreter to be the right one still."""
-    on_path = [_stamp(Path(folder)) for folder in environ.get("PATH", "").split(os.pathsep) if folder]
-    return [*on_path, _stamp(_pyenv(environ)), _stamp(pythons_folder(environ))]
-
-
-def _stamp(path: Path) -> list[Any]:
-    try:
-        status = path.stat()
-    except OSError:
-        return [str(path)]
-    return [str(path), status.st_mtime_ns, status.st_size]
+    on_path = (Path(folder) for folder in environ.get("PATH", "").split(os.pathsep) if folder)
+    return [[str(folder), stamp(folder)] for folder in (*on_path, _pyenv(environ), pythons_folder(environ))]
 
 
 def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | None:
@@ -168,7 +160,7 @@ def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | No
     try:
         entry = json.loads(memory.read_text("utf-8"))[minor]
         path = Path(entry["path"])
-        if entry["key"] == key and entry["stamp"] == _stamp(path.resolve()):
+        if entry["key"] == key and entry["stamp"] == stamp(path.resolve()):
             return Interpreter(path, entry["version"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # nothing is remembered, or nothing that can be read: look again
@@ -182,6 +174,6 @@ def _remember(memory: Path | None, minor: str, key: list[Any], chosen: Interpret
         known = json.loads(memory.read_text("utf-8"))
     except (OSError, ValueError):
         known = {}
-    entry = {"path": str(chosen.path), "version": chosen.version, "key": key, "stamp": _stamp(chosen.path.resolve())}
+    entry = {"path": str(chosen.path), "version": chosen.version, "key": key, "stamp": stamp(chosen.path.resolve())}
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
         write_atomic(memory, json.dumps({**known, minor: entry}))

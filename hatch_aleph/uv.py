@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import DependencyError
+from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import DEFAULT, Runtime
 from hatch_aleph.text import printable, without_credentials
 
@@ -179,6 +181,13 @@ def configuration_files(root: Path) -> list[Path]:
         user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv"
         system = Path("/etc/uv")
     return [folder / "uv.toml" for folder in (root, *root.parents, user, system)]
+
+
+def configuration(root: Path) -> list[str]:
+    """Return digests of what configures uv besides pyproject.toml: files and variables, which may hold credentials."""
+    found = [sha256_of(file) for file in configuration_files(root) if file.is_file()]
+    variables = sorted(f"{name}={value}" for name, value in index_variables().items())
+    return [*found, hashlib.sha256("\n".join(variables).encode("utf-8", "surrogateescape")).hexdigest()]
 
 
 def pythons_folder(environ: Mapping[str, str] = os.environ) -> Path:

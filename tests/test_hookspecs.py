@@ -3,9 +3,10 @@
 import pytest
 
 from hatch_aleph.build.code import build_code
+from hatch_aleph.build.context import BuildContext
+from hatch_aleph.build.packages import PackagesResult
 from hatch_aleph.hookspecs import hookimpl, manager
 from hatch_aleph.project import load_project
-from hatch_aleph.runtimes import DEFAULT
 from hatch_aleph.squashfs import Entry, list_image
 
 
@@ -26,15 +27,7 @@ def _plugin():
 @pytest.mark.usefixtures("_plugin")
 def test_extra_files_travel_in_the_code_image(make_project, tmp_path):
     project = load_project(make_project())
-    image = build_code(
-        project,
-        project.settings(),
-        DEFAULT,
-        tmp_path,
-        stem=project.stem,
-        packages_inputs=lambda: "",
-        vendored=lambda _: False,
-    )
+    image = build_code(BuildContext.of(project, tmp_path), tmp_path, None, lambda: PackagesResult(None))
     assert "build-info.txt" in {member.path for member in list_image(tmp_path / image.file)}
 
 

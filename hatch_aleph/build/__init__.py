@@ -4,152 +4,65 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph import runtimes
-from hatch_aleph.artifact import SUFFIX, Artifact
-from hatch_aleph.errors import ImageError, SettingsError
-from hatch_aleph.files import write_atomic
+from hatch_aleph.artifact import Artifact
+from hatch_aleph.build.context import BuildContext
+from hatch_aleph.build.fingerprint import Memory, fingerprint_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from hatch_aleph.build.packages import Published
     from hatch_aleph.project import Project
 
 
-def build_artifact(
-    project: Project,
-    destination: Path,
-    *,
-    profile: str | None = None,
-    metadata: Any = None,
-    notice: Callable[[str], None] = lambda _: None,
-    locked: bool = False,
-    offline: bool = False,
-    published: Published | None = None,
-) -> Artifact:
-    """Build the packages image, the code image and the manifest.
+def build_artifact(project: Project, destination: Path, *, profile: str | None = None, **options: Any) -> Artifact:
+    """Build the packages image, the code image and the manifest, unless they are there already.
 
-    The manifest is written last, so a build that fails leaves no artifact that looks finished.
+    Everything is written apart and moved into place at the end, the manifest last: a build that fails or is cut off
+    leaves what was there.
 
     Args:
         project: What to build.
         destination: Folder for the files, usually ``dist``.
         profile: Name of the profile to lay over the settings.
-        metadata: hatchling's metadata when hatchling is calling.
-        notice: Told what the user should know, a line each.
-        locked: Fail when the lock is stale.
-        offline: Use caches alone.
-        published: Fetches the packages image of the same inputs, if there is one.
+        **options: As :class:`BuildContext` has them: ``metadata``, ``locked``, ``offline``, ``published``, ``notice``.
 
     Raises:
-        HatchAlephError: Of the kind that fits; nothing half-written is left.
+        HatchAlephError: Of the kind that fits.
     """
-    from hatch_aleph.build.unchanged import State
-
-    state = State.take(project, destination, profile=profile, ways=(locked, offline, metadata is None))
-    earlier = state.recall()
+    context = BuildContext.of(project, destination, profile, **options)
+    memory = Memory(context.cache, destination)
+    key = fingerprint_of(context)
+    earlier = memory.recall(key) if key else None
     if earlier is not None:
-        return earlier
-    told: list[str] = []
+        for text in earlier["told"]:
+            context.tell(text)
+        return Artifact.load(destination / earlier["manifest"])
+    return _build(context, memory, key)
 
-    def noticed(text: str) -> None:
-        told.append(text)
-        notice(text)
 
-    from hatch_aleph.build.aside import Aside
-    from hatch_aleph.build.bytecode import find_interpreter
+def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
+    from hatch_aleph.build.background import Task
     from hatch_aleph.build.code import build_code
-    from hatch_aleph.build.entrypoint import holds_module
     from hatch_aleph.build.manifest import check_program, write_manifest
     from hatch_aleph.build.packages import build_packages
+    from hatch_aleph.build.staging import Staging, file_names
 
-    _register_runtimes()
-    settings = project.settings(profile)
-    runtime = runtimes.find(settings.runtime, settings.python)
-    if runtime is None:  # checked with the settings
-        raise SettingsError(f"unknown runtime {settings.runtime}")
-    interpreter = find_interpreter(runtime, state.cache, noticed, offline=offline) if settings.bytecode else None
-    stem = project.stem if profile is None else f"{project.stem}-{profile}"
-    try:
-        destination.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError.unwritable(destination, error) from error
-    # Resolving mostly waits, and so does building a wheel: they wait together.
-    aside = Aside(
-        lambda: build_packages(
-            project,
-            settings,
-            runtime,
-            destination,
-            stem=stem,
-            interpreter=interpreter,
-            notice=noticed,
-            locked=locked,
-            offline=offline,
-            published=published,
-        )
-    )
-
-    def packages_inputs() -> str:
-        image = aside.result().image
-        return image.inputs if image else ""
-
-    def vendored(module: str) -> bool:
-        from hatch_aleph.squashfs import list_image
-
-        image = aside.result().image
-        return image is not None and holds_module((each.path for each in list_image(destination / image.file)), module)
-
-    cautions: list[str] = []
-    try:
-        check_program(project, settings, runtime)
-        code = build_code(
-            project,
-            settings,
-            runtime,
-            destination,
-            stem=stem,
-            packages_inputs=packages_inputs,
-            vendored=vendored,
-            interpreter=interpreter,
-            metadata=metadata,
-            caution=_both(cautions.append, noticed),
-        )
-    finally:  # what is wrong with the dependencies is told first, and nothing runs on behind a failure
-        packages = aside.result()
-    images = (code, packages.image) if packages.image else (code,)
-    manifest = write_manifest(
-        project,
-        settings,
-        runtime,
-        images=images,
-        distributions=packages.distributions,
-        warnings=(*packages.warnings, *cautions),
-    )
-    path = destination / f"{stem}{SUFFIX}"
-    try:
-        write_atomic(path, manifest.to_json())
-    except OSError as error:
-        raise ImageError.unwritable(path, error) from error
+    interpreter = context.interpreter()
+    check_program(context)
+    with Staging(context.destination) as staging:
+        # Resolving mostly waits, and so does building a wheel: they wait together.
+        packages = Task(lambda: build_packages(context, staging.folder, interpreter))
+        try:
+            code = build_code(context, staging.folder, interpreter, packages.result)
+        finally:  # what is wrong with the dependencies comes first, and nothing runs on behind a failure
+            vendored = packages.result()
+        context.warn(*vendored.warnings)
+        images = (code, vendored.image) if vendored.image else (code,)
+        manifest = write_manifest(context, images, vendored.distributions)
+        path = staging.finish(context.stem, manifest)
     artifact = Artifact(path, manifest)
-    if not told:  # what was said is to be said again
-        state.keep(artifact, until=packages.until)
+    if key:
+        result = {"manifest": path.name, "told": context.told}
+        files = [path, *(context.destination / name for name in file_names(context.stem, manifest))]
+        memory.remember(key, result, files, until=vendored.until)
     return artifact
-
-
-def _both(first: Callable[[str], None], second: Callable[[str], None]) -> Callable[[str], None]:
-    def tell(text: str) -> None:
-        first(text)
-        second(text)
-
-    return tell
-
-
-def _register_runtimes() -> None:
-    """Make the runtimes of plugins known, before settings are checked."""
-    from hatch_aleph.hookspecs import hooks
-
-    for given in hooks().aleph_runtimes():
-        for each in given:
-            runtimes.register(each)

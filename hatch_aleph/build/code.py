@@ -4,77 +4,57 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Image, hash_file
-from hatch_aleph.build.cautions import cautions
+from hatch_aleph.build.code_image import pack_code
+from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint import holds_module, missing_attribute, nearest_module
-from hatch_aleph.build.packing import pack_code
 from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.build.selection import command_file, plain_modules, selected
 from hatch_aleph.build.wheel import build_wheel, wheel_entries
 from hatch_aleph.errors import ProjectError, SettingsError
-from hatch_aleph.hookspecs import hooks
 from hatch_aleph.settings import CODE_MOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hatch_aleph.build.context import BuildContext
+    from hatch_aleph.build.packages import PackagesResult
     from hatch_aleph.interpreters import Interpreter
-    from hatch_aleph.project import Project
-    from hatch_aleph.runtimes import Runtime
-    from hatch_aleph.settings import Settings
     from hatch_aleph.squashfs import Entry
 
 
 def build_code(
-    project: Project,
-    settings: Settings,
-    runtime: Runtime,
-    destination: Path,
-    *,
-    stem: str,
-    packages_inputs: Callable[[], str],
-    vendored: Callable[[str], bool],
-    interpreter: Interpreter | None = None,
-    metadata: Any = None,
-    caution: Callable[[str], None] = lambda _: None,
+    context: BuildContext, folder: Path, interpreter: Interpreter | None, packages: Callable[[], PackagesResult]
 ) -> Image:
     """Write the code image.
 
     Args:
-        project: Whose code it is.
-        settings: Decide on adapter, interface and compression.
-        runtime: Where it will run.
-        destination: Folder that receives the image.
-        stem: First part of its file name.
-        packages_inputs: Gives the inputs digest of the packages image it belongs to, "" for none; asked for late, for
-            that image may be in the making.
-        vendored: Tells whether the packages image holds a module.
+        context: The build.
+        folder: Receives the image.
         interpreter: Makes the bytecode; None for none.
-        metadata: hatchling's metadata when hatchling is calling.
-        caution: Told what will not work in the guest as it does elsewhere.
+        packages: Gives the packages that it belongs to; asked for late, for their image may be in the making.
 
     Raises:
         ProjectError: When the project cannot be built or holds nothing to run.
         SettingsError: When the entrypoint names no module of it.
         ImageError: When the image cannot be written.
     """
-    where = str(project.root)
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
-        entries = _project_entries(project, settings, Path(folder), metadata)
+    settings, where = context.settings, str(context.project.root)
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as scratch:
+        entries = _entries(context, Path(scratch))
     refuse_secret_files(entries, settings.secrets.allow, where=where)
-    _check_entrypoint(project, settings, entries, vendored)
-    for each in cautions(settings, entries, runtime):
-        caution(each)
+    _check_entrypoint(context, entries, packages)
+    context.warn(*incompatibilities(settings, entries, context.runtime))
     packed = pack_code(
         entries,
         settings,
-        runtime,
-        destination / f"{stem}-code",
+        context.runtime,
+        folder / f"{context.stem}-code",
         where=where,
         interpreter=interpreter,
-        packages_inputs=packages_inputs,
+        packages_inputs=lambda: packages().inputs,
     )
     hashes = hash_file(packed.file)
     return Image(
@@ -89,12 +69,10 @@ def build_code(
     )
 
 
-def _project_entries(project: Project, settings: Settings, folder: Path, metadata: Any) -> list[Entry]:
-    wheel = build_wheel(project, folder, metadata=metadata)
-    entries = wheel_entries(wheel) if wheel else []
-    entries.extend(selected(project))
-    for given in hooks().aleph_extra_files(project=project, settings=settings):
-        entries.extend(given)
+def _entries(context: BuildContext, folder: Path) -> list[Entry]:
+    project, settings = context.project, context.settings
+    wheel = build_wheel(project, folder, metadata=context.metadata)
+    entries = [*(wheel_entries(wheel) if wheel else ()), *selected(project), *context.extra_files]
     if settings.interface == "executable":
         entries.extend(command_file(project, settings.entrypoint))
     else:
@@ -104,9 +82,8 @@ def _project_entries(project: Project, settings: Settings, folder: Path, metadat
     return entries
 
 
-def _check_entrypoint(
-    project: Project, settings: Settings, entries: list[Entry], vendored: Callable[[str], bool]
-) -> None:
+def _check_entrypoint(context: BuildContext, entries: list[Entry], packages: Callable[[], PackagesResult]) -> None:
+    project, settings = context.project, context.settings
     if settings.interface == "executable":
         if not entries:
             raise ProjectError(
@@ -123,7 +100,7 @@ def _check_entrypoint(
         if wrong:
             raise SettingsError(f"tool.aleph.entrypoint: {wrong}", where=file)
         return
-    if vendored(module):
+    if packages().holds(module):
         return
     beside = (path.name for folder in ("", "src") for path in (project.root / folder).glob("*.py"))
     near, modules = nearest_module((*paths, *beside), module)

@@ -16,9 +16,7 @@ from hatch_aleph.settings.parse import toml_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hatch_aleph.project import Project
-    from hatch_aleph.runtimes import Runtime
-    from hatch_aleph.settings import Settings
+    from hatch_aleph.build.context import BuildContext
 
 __all__ = ["check_program", "program_content", "write_manifest"]
 
@@ -26,22 +24,12 @@ _FREE_TEXT = 128  # characters; the models limit metadata to more
 
 
 def write_manifest(
-    project: Project,
-    settings: Settings,
-    runtime: Runtime,
-    *,
-    images: tuple[Image, ...],
-    distributions: tuple[Distribution, ...],
-    warnings: tuple[str, ...],
+    context: BuildContext, images: tuple[Image, ...], distributions: tuple[Distribution, ...]
 ) -> Manifest:
-    """Put a manifest together and check its program by the network's own models.
-
-    Raises:
-        SettingsError: When the network would refuse the content.
-    """
+    """Put a manifest together."""
+    project, settings, runtime = context.project, context.settings, context.runtime
     code = next(image for image in images if image.role == "code")
     program = program_content(settings, runtime, name=project.name, encoding=code.encoding)
-    _validate(program, str(project.root / "pyproject.toml"))
     return Manifest(
         project={"name": project.name, "version": project.version},
         profile=settings.profile,
@@ -58,19 +46,19 @@ def write_manifest(
             "domains": list(settings.domains),
             "secrets": list(settings.secrets.allow),
         },
-        warnings=warnings,
+        warnings=tuple(context.warnings),
     )
 
 
-def check_program(project: Project, settings: Settings, runtime: Runtime) -> None:
+def check_program(context: BuildContext) -> None:
     """Check early what the manifest will say of the program.
 
     Raises:
         SettingsError: When the network would refuse the content.
     """
-    encoding = "zip" if settings.interface == "executable" and not settings.adapter else "squashfs"
-    program = program_content(settings, runtime, name=project.name, encoding=encoding)
-    _validate(program, str(project.root / "pyproject.toml"))
+    encoding = "zip" if context.bare_executable else "squashfs"
+    program = program_content(context.settings, context.runtime, name=context.project.name, encoding=encoding)
+    _validate(program, str(context.project.root / "pyproject.toml"))
 
 
 def _validate(program: dict[str, Any], where: str) -> None:

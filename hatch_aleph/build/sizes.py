@@ -6,7 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from hatch_aleph.artifact import SUFFIX, Artifact
 from hatch_aleph.build.packages.exclusion import RULES, is_test, is_typing
+from hatch_aleph.errors import ArtifactError, ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -82,6 +84,35 @@ class Sizes:
     def savings(self) -> dict[str, float]:
         """Return what each named pruning would save at most, in compressed bytes."""
         return {name: sum(file.compressed for file in self.files if rule(file.path)) for name, rule in RULES.items()}
+
+
+def images_of(path: Path) -> list[Path]:
+    """Return the squashfs images of a manifest, of a folder with an artifact, or the one image itself.
+
+    Raises:
+        ArtifactError: When there are none.
+    """
+    if path.is_file() and not path.name.endswith(SUFFIX):
+        return [path]
+    artifact = Artifact.load(path) if path.is_file() else Artifact.find(path)
+    images = [artifact.file(image) for image in artifact.manifest.images if image.encoding == "squashfs"]
+    if not images:
+        raise ArtifactError("it has no squashfs image", where=str(artifact.path))
+    return images
+
+
+def measured(image: Path) -> Sizes:
+    """Measure an image.
+
+    Raises:
+        ImageError: When it cannot be read.
+    """
+    from hatch_aleph.squashfs import SquashfsError
+
+    try:
+        return measure(image)
+    except SquashfsError as error:
+        raise ImageError(str(error), where=str(image), hint="Build it again: hatch build -t aleph") from error
 
 
 def measure(image: Path) -> Sizes:

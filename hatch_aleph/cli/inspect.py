@@ -32,7 +32,7 @@ def inspect(
 
     ARTIFACT is a manifest, an image, or a folder with one artifact. [default: dist]
     """
-    from hatch_aleph.build.inspecting import images_of, measured
+    from hatch_aleph.build.sizes import images_of, measured
     from hatch_aleph.errors import ImageError
 
     rows = None if everything else _ROWS
@@ -52,7 +52,7 @@ def inspect(
             _show(shared, image, sizes, depth, rows)
         measures.append((image.name, sizes))
     if picture is not None:
-        from hatch_aleph.build.picture import render
+        from hatch_aleph.build.treemap import render
         from hatch_aleph.files import write_atomic
 
         try:

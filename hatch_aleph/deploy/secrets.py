@@ -14,7 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph.build.packing import ADAPTER
+from hatch_aleph.build.code_image import ADAPTER
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from hatch_aleph import runtimes
 from hatch_aleph.artifact import FileHashes, hash_file
 from hatch_aleph.build.bytecode import find_interpreter
 from hatch_aleph.build.cache import Cache
-from hatch_aleph.build.cautions import cautions
-from hatch_aleph.build.packing import check_zip_size, pack_code
+from hatch_aleph.build.code_image import check_zip_size, pack_code
+from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.errors import ImageError, ProjectError, UsageError
 from hatch_aleph.files import JUNK
@@ -105,7 +105,7 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
     allow = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
     refuse_secret_files(entries, settings.secrets.allow, where=str(path), hint=allow)
     _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
-    for each in cautions(settings, [entry for entry in entries if entry.kind == "file"], runtime):
+    for each in incompatibilities(settings, [entry for entry in entries if entry.kind == "file"], runtime):
         notice(each)
     interpreter = find_interpreter(runtime, Cache.default(), notice) if settings.bytecode else None
     packed = pack_code(entries, settings, runtime, folder / "code", where=str(path), interpreter=interpreter)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
+from hatch_aleph.build.code_image import ADAPTER
 from hatch_aleph.build.manifest import program_content
-from hatch_aleph.build.packing import ADAPTER
 from hatch_aleph.deploy.naming import program_urls
 from hatch_aleph.errors import PlanError
 from hatch_aleph.programs.checks import check_affordable, check_program, check_refs, check_secrets

@@ -10,13 +10,13 @@ import sys
 import textwrap
 import threading
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.build.bytecode import find_interpreter
 from hatch_aleph.build.cache import Cache
+from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.packages import PackagesResult, build_packages
 from hatch_aleph.project import load_project
 from hatch_aleph.runtimes import Runtime
@@ -177,19 +177,17 @@ class Workshop:
 
     def build(self, root: Path, *, out: str = "dist", cache: Cache | None = None, **options: bool) -> PackagesResult:
         project = load_project(root)
-        settings, notice = project.settings(), self.notices.append
-        bytecode = find_interpreter(self.runtime, Cache.default(), notice) if settings.bytecode else None
-        return build_packages(
+        context = BuildContext(
             project,
-            settings,
+            project.settings(),
             self.runtime,
             root / out,
-            stem=project.stem,
-            interpreter=bytecode,
-            cache=cache,
+            cache=Cache.default(),
             notice=self.notices.append,
-            **options,
+            **options,  # type: ignore[arg-type]
         )
+        interpreter = context.interpreter()
+        return build_packages(replace(context, cache=cache or context.cache), root / out, interpreter)
 
 
 @pytest.fixture

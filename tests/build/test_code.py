@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PySquashfsImage import SquashFsImage
 
-from hatch_aleph import runtimes
 from hatch_aleph.build.code import build_code
+from hatch_aleph.build.context import BuildContext
+from hatch_aleph.build.packages import PackagesResult
 from hatch_aleph.errors import ImageError, ProjectError, SettingsError
 from hatch_aleph.project import load_project
 
@@ -19,18 +20,19 @@ if TYPE_CHECKING:
 
 
 def build(root: Path, destination: Path, **options):
-    project = load_project(root)
     destination.mkdir(exist_ok=True)
-    return build_code(
-        project,
-        project.settings(),
-        runtimes.DEFAULT,
-        destination,
-        stem=project.stem,
-        packages_inputs=lambda: "",
-        vendored=options.get("vendored", lambda _: False),
-        caution=options.get("caution", lambda _: None),
-    )
+    context = BuildContext.of(load_project(root), destination)
+    image = build_code(context, destination, None, lambda: Packages(options.get("vendored", lambda _: False)))
+    options.get("warnings", []).extend(context.warnings)
+    return image
+
+
+class Packages(PackagesResult):
+    """No packages image, and yet modules in it."""
+
+    def __init__(self, vendored):
+        super().__init__(None)
+        object.__setattr__(self, "holds", vendored)
 
 
 def content(image: Path) -> dict[str, bytes]:
@@ -247,7 +249,7 @@ def test_what_will_not_work_in_the_guest_is_told(make_project, tmp_path, code, e
     file = root / "pyproject.toml"
     file.write_text(file.read_text("utf-8") + extra + "\n", "utf-8")
     told: list[str] = []
-    build(root, tmp_path / "dist", caution=told.append)
+    build(root, tmp_path / "dist", warnings=told)
     assert len(told) == len(expected)
     assert all(part in line for part, line in zip(expected, told, strict=True))
 

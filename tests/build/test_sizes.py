@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.build.picture import Box, render, squarify
 from hatch_aleph.build.sizes import kind_of, measure
+from hatch_aleph.build.treemap import Box, render, squarify
 
 if TYPE_CHECKING:
     from pathlib import Path

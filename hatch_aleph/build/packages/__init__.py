@@ -2,58 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import Distribution, Image, lock_and_sbom_names
-from hatch_aleph.build.cache import Cache, key_of
-from hatch_aleph.build.packages.result import PackagesResult, Published
+from hatch_aleph.build.cache import key_of
+from hatch_aleph.build.fingerprint import Memory
+from hatch_aleph.build.packages.result import PackagesResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hatch_aleph.build.context import BuildContext
     from hatch_aleph.interpreters import Interpreter
-    from hatch_aleph.project import Project
-    from hatch_aleph.runtimes import Runtime
-    from hatch_aleph.settings import Settings
 
-__all__ = ["PackagesResult", "Published", "build_packages", "holds_module"]
+__all__ = ["PackagesResult", "build_packages"]
 
 FORMAT = 3  # raised whenever the same inputs give another image, or what is noted of a build has another form
 
 
 def build_packages(
-    project: Project,
-    settings: Settings,
-    runtime: Runtime,
-    destination: Path,
-    *,
-    stem: str,
+    context: BuildContext,
+    folder: Path,
     interpreter: Interpreter | None,
-    cache: Cache | None = None,
-    notice: Callable[[str], None] = lambda _: None,
     progress: Callable[[int, int], None] = lambda _more, _total: None,
-    locked: bool = False,
-    offline: bool = False,
-    published: Published | None = None,
 ) -> PackagesResult:
-    """Write the packages image, its lock and its bill of materials, unless they are there already.
+    """Write the packages image, its lock and its bill of materials, unless the destination has them already.
 
     Args:
-        project: Whose dependencies.
-        settings: What to vendor, leave out and how to compress.
-        runtime: What it is vendored for.
-        destination: Folder for the files.
-        stem: First part of their names.
+        context: The build.
+        folder: Receives the files.
         interpreter: Makes the bytecode; None for none.
-        cache: The user's own by default.
-        notice: Called with what the user should know, a line each.
         progress: Called with how many more distributions are ready, and of how many.
-        locked: Refuse a missing or stale lock.
-        offline: Ask no index.
-        published: Fetches an image of the same inputs, if there is one.
 
     Raises:
         SettingsError: For extras and groups that the project does not have.
@@ -62,67 +43,36 @@ def build_packages(
     """
     from hatch_aleph.build.packages.inputs import gather
 
-    cache = cache or Cache.default()
-    inputs = gather(project, settings, runtime)
+    project, settings = context.project, context.settings
+    inputs = gather(project, settings, context.runtime)
     if not inputs.any:
-        for name in (f"{stem}-packages.squashfs", *lock_and_sbom_names(stem)):
-            (destination / name).unlink(missing_ok=True)
         return PackagesResult(None)
+    memory = Memory(context.cache, context.destination)
     key = key_of(
-        FORMAT, inputs.digest, inputs.unread, str(project.root), str(destination.absolute()), stem,
+        FORMAT, inputs.digest, inputs.unread, str(project.root), context.stem,
         interpreter.version if interpreter else "", settings.exclude, settings.prune, asdict(settings.compression),
-        settings.budget_mib, settings.adapter, locked,
+        settings.budget_mib, settings.adapter, context.locked,
     )  # fmt: skip
-    earlier = _earlier(cache, key, destination, offline=offline)
+    earlier = memory.recall(key, forever=context.offline)
     if earlier is not None:
-        return earlier
+        return _result(earlier, context.destination)
     from hatch_aleph.build.packages.image import ImageBuild
     from hatch_aleph.build.packages.recipe import Recipe
 
-    recipe = Recipe(settings, runtime, interpreter)
-    work = ImageBuild(project, recipe, destination, stem, cache, notice, progress, published)
-    result = work.build(inputs, locked=locked, offline=offline)
-    if result.image is not None and result.until > time.time():
-        _remember(cache, key, destination / result.image.file, result)
-    return result
+    recipe = Recipe(settings, context.runtime, interpreter)
+    work = ImageBuild(project, recipe, folder, context.stem, context.cache, context.tell, progress, context.published)
+    result = work.build(inputs, locked=context.locked, offline=context.offline)
+    if result.image is None:
+        return result
+    files = [folder / name for name in (result.image.file, *lock_and_sbom_names(context.stem))]
+    memory.remember(key, asdict(result), files, until=result.until)
+    return replace(result, file=files[0])
 
 
-def _earlier(cache: Cache, key: str, destination: Path, *, offline: bool) -> PackagesResult | None:
-    """Return the result of an earlier build whose files are all as it left them."""
-    known = cache.load("builds", key)
-    if not known or not (offline or known["until"] > time.time()):
-        return None
-    image = Image(**known["image"])
-    if _stamps(destination / image.file) != known["stamps"]:
-        return None
+def _result(earlier: dict[str, Any], folder: Path) -> PackagesResult:
+    """Return a remembered result."""
+    image = Image(**earlier["image"])
     distributions = tuple(
-        Distribution(name, version, tuple(hashes)) for name, version, hashes in known["distributions"]
+        Distribution(each["name"], each["version"], tuple(each["hashes"])) for each in earlier["distributions"]
     )
-    return PackagesResult(image, distributions, tuple(known["warnings"]), known["until"])
-
-
-def _remember(cache: Cache, key: str, image: Path, result: PackagesResult) -> None:
-    cache.store(
-        "builds",
-        key,
-        {
-            "until": result.until,
-            "image": asdict(result.image) if result.image else None,
-            "stamps": _stamps(image),
-            "distributions": [[each.name, each.version, each.hashes] for each in result.distributions],
-            "warnings": result.warnings,
-        },
-    )
-
-
-def _stamps(image: Path) -> list[Any]:
-    """Return what changes when the image, its lock or its bill of materials is changed or replaced."""
-    stamps: list[Any] = []
-    stem = image.name.removesuffix("-packages.squashfs")
-    for file in (image, *map(image.with_name, lock_and_sbom_names(stem))):
-        try:
-            status = file.stat()
-        except OSError:
-            return [None]
-        stamps.append([file.name, status.st_size, status.st_mtime_ns, status.st_ino])
-    return stamps
+    return PackagesResult(image, distributions, tuple(earlier["warnings"]), earlier["until"], folder / image.file)

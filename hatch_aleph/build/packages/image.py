@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
 from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.build.code_image import time_of
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
 from hatch_aleph.build.packages.distribution import OWN_FOLDER
 from hatch_aleph.build.packages.overlaps import without_overlaps
 from hatch_aleph.build.packages.resolve import Resolver, idle
-from hatch_aleph.build.packages.result import PackagesResult, Published
+from hatch_aleph.build.packages.result import PackagesResult
 from hatch_aleph.build.packages.solver import Solver
 from hatch_aleph.build.packages.wheel_cache import WheelCache
 from hatch_aleph.build.packages.wheels import WheelPacker
-from hatch_aleph.build.packing import time_of
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ImageError
 from hatch_aleph.files import atomic_path, write_atomic
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
+    from hatch_aleph.build.context import Published
     from hatch_aleph.build.packages.inputs import Inputs
     from hatch_aleph.build.packages.pylock import Lock
     from hatch_aleph.build.packages.recipe import Recipe

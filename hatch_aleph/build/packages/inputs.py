@@ -15,7 +15,7 @@ from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, SettingsError
 from hatch_aleph.files import sha256_of
-from hatch_aleph.uv import configuration_files, index_variables
+from hatch_aleph.uv import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -96,7 +96,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         sha256_of(project.root / "uv.toml") if (project.root / "uv.toml").is_file() else "",
         [runtime.python, runtime.platform],
     )
-    machine = key_of(machine_configuration(project.root))
+    machine = key_of(configuration(project.root))
     folders = (project.root, *project.root.parents)
     configured = "uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders)
     declared = bool(project.dependencies or settings.extras or settings.groups)
@@ -200,13 +200,6 @@ def _uv_lock(root: Path) -> Path | None:
         if (folder / "uv.lock").is_file() and (folder / "pyproject.toml").is_file():
             return folder / "uv.lock" if b"[tool.uv.workspace]" in (folder / "pyproject.toml").read_bytes() else None
     return None
-
-
-def machine_configuration(root: Path) -> list[str]:
-    """Return digests of what else configures uv: its files and variables (which may hold credentials)."""
-    found = [sha256_of(file) for file in configuration_files(root) if file.is_file()]
-    variables = sorted(f"{name}={value}" for name, value in index_variables().items())
-    return [*found, hashlib.sha256("\n".join(variables).encode("utf-8", "surrogateescape")).hexdigest()]
 
 
 def _check_names(project: Project, settings: Settings) -> None:

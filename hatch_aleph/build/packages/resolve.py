@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hatch_aleph.build.aside import Aside
+from hatch_aleph.build.background import Task
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.inputs import is_stale
 from hatch_aleph.build.packages.other_locks import read_pins, read_requirements
@@ -163,7 +163,7 @@ class Resolver:
             since = pages.since(each.name for each in lock.packages)
             if believed(since) and not lock.local and _resolved_without_fallback(guess.stderr, lock):
                 return {"time": since, "text": guess.stdout}
-            asked = Aside(lambda: self.solver.compile(inputs))
+            asked = Task(lambda: self.solver.compile(inputs))
             self.background(lock, lambda: asked.done and asked.result() != guess.stdout)
             text = asked.result()
         pages.note((each.name for each in self._read(text, inputs).packages), now)

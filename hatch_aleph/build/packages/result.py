@@ -1,22 +1,17 @@
-"""What becomes of a project's dependencies, and who may have built their image already."""
+"""What becomes of a project's dependencies."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from hatch_aleph.build.entrypoint import holds_module
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.artifact import Distribution, FileHashes, Image
-
-
-class Published(Protocol):
-    """Knows images that others have built of the same inputs: they need not be built again."""
-
-    def __call__(self, inputs: str, destination: Path) -> FileHashes | None:
-        """Put the image of these inputs in place, and return its hashes; None when there is none."""
+    from hatch_aleph.artifact import Distribution, Image
 
 
 @dataclass(frozen=True)
@@ -29,9 +24,22 @@ class PackagesResult:
         warnings: What the user should know before publishing.
         until: How long the same inputs give this result, seconds since 1970: dependencies without a lock are resolved
             again after some time, folders at each build.
+        file: Where the image is.
     """
 
     image: Image | None
     distributions: tuple[Distribution, ...] = ()
     warnings: tuple[str, ...] = ()
     until: float = math.inf
+    file: Path | None = None
+
+    @property
+    def inputs(self) -> str:
+        """The inputs digest of the image; "" without one."""
+        return self.image.inputs if self.image else ""
+
+    def holds(self, module: str) -> bool:
+        """Tell whether the image holds a module."""
+        from hatch_aleph.squashfs import list_image
+
+        return self.file is not None and holds_module((each.path for each in list_image(self.file)), module)

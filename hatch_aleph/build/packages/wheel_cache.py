@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.aside import Aside
+from hatch_aleph.build.background import Task
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of, touch
 from hatch_aleph.errors import ImageError
@@ -105,7 +105,7 @@ class WheelCache:
                 if wheel:
                     found[each.name, each.digest] = wheel
 
-        others = [Aside(take) for _ in range(min(processors(), len(wanted)) - 1)]
+        others = [Task(take) for _ in range(min(processors(), len(wanted)) - 1)]
         take()
         for each in others:
             each.result()

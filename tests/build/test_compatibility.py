@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hatch_aleph.build.cautions import cautions
+from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.project import load_project
 from hatch_aleph.runtimes import DEBIAN_12
 from hatch_aleph.squashfs import Entry
@@ -12,7 +12,7 @@ from tests.build.test_packages_checks import AARCH64, MACHINE, extension, linux
 
 
 def say(make_project, *entries):
-    return list(cautions(load_project(make_project()).settings(), entries, DEBIAN_12))
+    return list(incompatibilities(load_project(make_project()).settings(), entries, DEBIAN_12))
 
 
 @linux

@@ -19,7 +19,7 @@ _WEBSOCKET = re.compile(
 _EXECUTABLE = 0o111
 
 
-def cautions(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
+def incompatibilities(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
     """Tell, a line each, what of a project's code and settings will not work as it does elsewhere.
 
     Args:

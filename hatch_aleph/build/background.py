@@ -1,4 +1,4 @@
-"""Work that is done aside while the caller does something else."""
+"""Work in the background while the caller does something else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Aside(Generic[T]):
+class Task(Generic[T]):
     """One call in a thread of its own.
 
     Args:
@@ -22,7 +22,7 @@ class Aside(Generic[T]):
         self._outcome: list[T] = []
         self._error: BaseException | None = None
         self._work = work
-        self._thread = threading.Thread(target=self._run, name="aside", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="background", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

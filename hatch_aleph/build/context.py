@@ -1,0 +1,111 @@
+"""What one build works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hatch_aleph import runtimes
+from hatch_aleph.build.cache import Cache
+from hatch_aleph.errors import SettingsError
+from hatch_aleph.hookspecs import hooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hatch_aleph.artifact import FileHashes
+    from hatch_aleph.interpreters import Interpreter
+    from hatch_aleph.project import Project
+    from hatch_aleph.runtimes import Runtime
+    from hatch_aleph.settings import Settings
+    from hatch_aleph.squashfs import Entry
+
+
+class Published(Protocol):
+    """Knows images that others have built of the same inputs: they need not be built again."""
+
+    def __call__(self, inputs: str, destination: Path) -> FileHashes | None:
+        """Put the image of these inputs in place, and return its hashes; None when there is none."""
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """One build of a project.
+
+    Attributes:
+        project: What is built.
+        settings: With the profile laid over them.
+        runtime: What it is built for.
+        destination: Folder of the artifact.
+        extra_files: What plugins add to the code image.
+        cache: What earlier builds left.
+        metadata: hatchling's metadata when hatchling is calling: the environment then has all that the build needs.
+        locked: Whether a stale lock is an error.
+        offline: Whether caches alone are used.
+        published: Fetches the packages image of the same inputs, if there is one.
+        notice: Told what the user should know, a line each.
+        told: What was told.
+        warnings: What the manifest says that the user should know before publishing.
+    """
+
+    project: Project
+    settings: Settings
+    runtime: Runtime
+    destination: Path
+    extra_files: tuple[Entry, ...] = ()
+    cache: Cache = field(default_factory=Cache.default)
+    metadata: Any = None
+    locked: bool = False
+    offline: bool = False
+    published: Published | None = None
+    notice: Callable[[str], None] = lambda _: None
+    told: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, project: Project, destination: Path, profile: str | None = None, **options: Any) -> BuildContext:
+        """Read the settings of a project and ask the plugins.
+
+        Raises:
+            SettingsError: With all mistakes of the settings.
+        """
+        for given in hooks().aleph_runtimes():
+            for each in given:
+                runtimes.register(each)
+        settings = project.settings(profile)
+        runtime = runtimes.find(settings.runtime, settings.python)
+        if runtime is None:  # checked with the settings
+            raise SettingsError(f"Unknown runtime {settings.runtime}.")
+        given = hooks().aleph_extra_files(project=project, settings=settings)
+        extra_files = tuple(entry for entries in given for entry in entries)
+        return cls(project, settings, runtime, destination, extra_files, **options)
+
+    @property
+    def stem(self) -> str:
+        """First part of the names of all files of the artifact."""
+        profile = self.settings.profile
+        return self.project.stem if profile is None else f"{self.project.stem}-{profile}"
+
+    @property
+    def bare_executable(self) -> bool:
+        """Whether the guest starts the program itself, without the adapter."""
+        return self.settings.interface == "executable" and not self.settings.adapter
+
+    def tell(self, text: str) -> None:
+        """Tell the user something once."""
+        if text not in self.told:
+            self.told.append(text)
+            self.notice(text)
+
+    def warn(self, *texts: str) -> None:
+        """Note what the user should know before publishing; whoever asked for the build shows it."""
+        self.warnings.extend(text for text in texts if text not in self.warnings)
+
+    def interpreter(self) -> Interpreter | None:
+        """Return what compiles the bytecode; None when there shall be none, or no such Python can be had."""
+        from hatch_aleph.build.bytecode import find_interpreter
+
+        if not self.settings.bytecode:
+            return None
+        return find_interpreter(self.runtime, self.cache, self.tell, offline=self.offline)

@@ -1,0 +1,221 @@
+"""The one account of what a build depends on, and the memory of what builds have left.
+
+A fingerprint covers everything that a build reads: the files of the project by size, time, mode and the targets of
+links; metadata, settings and profile; what plugins add; the environment, the configuration of uv, this tool. As long as
+it is the same and the files of the earlier build lie there untouched, its result is the result. What cannot be judged
+by looking at it (build hooks, which may do anything) has no fingerprint and is always built.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import time
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph import __version__, interpreters
+from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.files import JUNK, stamp, stamp_of
+from hatch_aleph.uv import WITHHELD, configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from hatch_aleph.build.context import BuildContext
+    from hatch_aleph.project import Project
+
+# Never looked into unless pyproject.toml names them: no build reads them, and some are huge.
+_PASSED = JUNK | {"venv", "node_modules"}
+_BUILT = (".aleph.json", ".squashfs", ".zip", ".cdx.json", ".toml", ".whl", ".tar.gz")  # what builds leave in dist
+_MAX_FILES = 20_000  # looking at more takes longer than many a build
+_TICK = 20_000_000  # ns; a file changed that shortly before may change again with the same time
+# What differs from one shell to the next, and what no backend has a reason to read.
+_NOISE = re.compile(
+    r"_|PWD|OLDPWD|SHLVL|COLUMNS|LINES|LS_COLORS|PS\d|DISPLAY|WINDOWID|STY|PYTEST_.*|(TERM|SSH|XDG|DBUS|TMUX|VTE|GPG)(_.*)?"
+)
+_FORMATTED = re.compile(r"\{env:([^:}]+)")  # Hatch's context formatting
+
+
+def fingerprint_of(context: BuildContext) -> str | None:
+    """Return the digest of everything a build reads; None when that cannot be told by a look.
+
+    A file that was written a moment ago may be written again with the same time: the look waits out that moment.
+    """
+    project = context.project
+    if _has_hooks(project):
+        return None
+    files = list(islice(_files(project, context.destination.absolute()), _MAX_FILES))
+    wait = max((max(row[2], row[5]) for row in files), default=0) + _TICK - time.time_ns()
+    if len(files) == _MAX_FILES or wait > _TICK:  # too many, or written in the future
+        return None
+    time.sleep(max(wait, 0) / 1e9)
+    return key_of(
+        sorted(files),
+        [project.name, project.version, project.dependencies, project.extras, project.requires_python],
+        asdict(context.settings),
+        asdict(context.runtime),
+        [[each.path, each.kind, each.mode, each.target, each.sha256()] for each in context.extra_files],
+        [context.locked, context.offline, context.metadata is None],
+        configuration(project.root),
+        _environment(project),
+        _tool(),
+        _interpreter(context),
+    )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The results of earlier builds in one folder, valid while their files lie there untouched.
+
+    Attributes:
+        cache: Where they are noted.
+        folder: Where the files are.
+    """
+
+    cache: Cache
+    folder: Path
+
+    def recall(self, key: str, *, forever: bool = False) -> Any:
+        """Return the result that was remembered under a key; None when it does not hold any more.
+
+        Args:
+            key: The digest of everything that leads to it.
+            forever: Believe it beyond its time.
+        """
+        note = self.cache.load("builds", self._name(key))
+        if not note or not (forever or time.time() < note["until"]):
+            return None
+        if any(stamp(self.folder / name) != stamped for name, stamped in note["files"].items()):
+            return None
+        return note["result"]
+
+    def remember(self, key: str, result: Any, files: Iterable[Path], *, until: float) -> None:
+        """Note a result.
+
+        Args:
+            key: The digest of everything that leads to it.
+            result: Anything JSON can hold.
+            files: Its files, which may still lie elsewhere: moving them into the folder changes no stamp.
+            until: How long it is to be believed, seconds since 1970.
+        """
+        stamps = {file.name: stamp(file) for file in files}
+        if until > time.time():
+            self.cache.store("builds", self._name(key), {"until": until, "files": stamps, "result": result})
+
+    def _name(self, key: str) -> str:
+        return key_of("build", str(self.folder.absolute()), key)
+
+
+def _has_hooks(project: Project) -> bool:
+    """Tell whether Hatch runs build hooks of others."""
+    build: Mapping[str, Any] = project.pyproject.get("tool", {}).get("hatch", {}).get("build", {})
+    tables = (build, *build.get("targets", {}).values())
+    return any(set(table.get("hooks", ())) - {"aleph"} for table in tables)
+
+
+def _files(project: Project, destination: Path) -> Iterator[list[Any]]:
+    """Yield everything that a build may read, links followed: path, stamp, time of change, text of a link."""
+    texts = set(_texts(project.pyproject))
+    mentioned = " ".join(texts)
+    passed = {name for name in _PASSED if name not in mentioned}
+    outside = [os.path.expanduser(text) for text in texts if text.startswith(("../", "/", "~/"))]  # noqa: PTH111, TID251 - text
+    paths = [str(project.root), *(str(project.root / path) for path in outside)]
+    for folder in project.root.parents:  # what git ignores, and a workspace's lock
+        paths += [str(folder / name) for name in (".gitignore", "uv.lock")]
+    if project.backend != "hatchling.build":
+        paths += _revision(project.root)
+    seen: set[tuple[int, int]] = set()
+    while paths:
+        path = paths.pop()
+        try:
+            status = os.stat(path)  # noqa: PTH116 - pathlib takes twice as long, and there are thousands
+        except OSError:
+            continue  # a link to nowhere, whose text is told with its folder
+        if not stat.S_ISDIR(status.st_mode):
+            yield _row(path, status)
+        elif (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            items = _items(path, passed, project if path == str(destination) else None)
+            paths += [item.path for item in items if item.is_dir()]
+            for item in items:
+                if item.is_symlink():
+                    link = os.readlink(item.path)  # noqa: PTH115 - likewise
+                    yield _row(item.path, item.stat(follow_symlinks=not _is_dead(item)), link)
+                elif not item.is_dir():
+                    yield _row(item.path, item.stat())
+
+
+def _items(folder: str, passed: set[str], built: Project | None) -> list[os.DirEntry[str]]:
+    """Return what a build may read in a folder; ``built`` is the project whose builds go there."""
+    try:
+        items = [item for item in os.scandir(folder) if item.name not in passed]
+    except OSError:
+        return []
+    if any(item.name == "pyvenv.cfg" for item in items):  # a virtual environment, whatever its name
+        return []
+    if built is not None:
+        own = (built.normalized_name, "pylock.", ".")
+        items = [item for item in items if not (item.name.startswith(own) and item.name.endswith(_BUILT))]
+    return items
+
+
+def _is_dead(link: os.DirEntry[str]) -> bool:
+    return not (link.is_file() or link.is_dir())
+
+
+def _row(path: str, status: os.stat_result, link: str = "") -> list[Any]:
+    # The time of change also tells of other names of the same file.
+    return [path, *stamp_of(status), status.st_ctime_ns if status.st_nlink == 1 else 0, link]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every string in a parsed TOML file, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _revision(root: Path) -> list[str]:
+    """Return the files that tell which commit is checked out: backends make versions of it."""
+    for folder in (root, *root.parents):
+        git = folder / ".git"
+        if git.is_dir():
+            return [str(git / name) for name in ("HEAD", "packed-refs", "refs")]
+        if git.is_file():  # a linked working tree: its HEAD lies apart from the branches
+            own = folder / git.read_text("utf-8", "replace").partition("gitdir: ")[2].strip()
+            return [str(own / "HEAD"), *(str(own.parents[1] / name) for name in ("packed-refs", "refs"))]
+    return []
+
+
+def _environment(project: Project) -> dict[str, str]:
+    """Return the variables that may matter: all but noise for backends that run as they like."""
+    text = str(project.pyproject)
+    if project.backend != "hatchling.build":
+        return {name: value for name, value in os.environ.items() if not (_NOISE.fullmatch(name) or name in WITHHELD)}
+    named = {*_FORMATTED.findall(text), "SOURCE_DATE_EPOCH", *(("HOME",) if "{home" in text else ())}
+    return {name: value for name, value in os.environ.items() if name in named or name.startswith("HATCH_BUILD_")}
+
+
+def _tool() -> list[Any]:
+    """Return the state of this tool: version, files, and the folders that other plugins are installed in."""
+    files = [stamp(file) for file in sorted(Path(__file__).parents[1].rglob("*.py"))]
+    installed = [path for path in sys.path if path.endswith("-packages")]  # site-, or Debian's dist-packages
+    return [__version__, sys.version, files, [[path, stamp(path)] for path in installed]]
+
+
+def _interpreter(context: BuildContext) -> str:
+    if not context.settings.bytecode:
+        return ""
+    found = interpreters.find(context.runtime.python, memory=context.cache.interpreters)
+    return found.version if found else ""

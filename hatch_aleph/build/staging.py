@@ -1,0 +1,88 @@
+"""Where a build writes before it is finished."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from hatch_aleph.artifact import SUFFIX, lock_and_sbom_names
+from hatch_aleph.errors import ImageError
+from hatch_aleph.files import write_atomic
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hatch_aleph.artifact import Manifest
+
+_PREFIX = ".building-"
+_ABANDONED = 86400  # seconds
+
+
+@final
+class Staging:
+    """A folder inside the destination, whose files take their places together when the build is finished.
+
+    Several builds of one project may run at once; the files of the last that finishes stay.
+
+    Args:
+        destination: Where the files go in the end.
+
+    Attributes:
+        folder: Where they are written.
+    """
+
+    def __init__(self, destination: Path) -> None:
+        self._destination = destination
+        self.folder = destination
+
+    def __enter__(self) -> Staging:
+        try:
+            self._destination.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._destination))
+        except OSError as error:
+            raise ImageError.unwritable(self._destination, error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def finish(self, stem: str, manifest: Manifest) -> Path:
+        """Write the manifest, move all files into place, and return where the manifest is.
+
+        Raises:
+            ImageError: When that is not possible.
+        """
+        path = self._destination / f"{stem}{SUFFIX}"
+        possible = {f"{stem}-{name}" for name in ("code.squashfs", "code.zip", "packages.squashfs")} | {
+            *lock_and_sbom_names(stem)
+        }
+        try:
+            write_atomic(self.folder / path.name, manifest.to_json())
+            others = (file for file in self.folder.iterdir() if file.name != path.name)
+            for file in (*others, self.folder / path.name):
+                file.replace(self._destination / file.name)
+            for name in possible - file_names(stem, manifest):
+                (self._destination / name).unlink(missing_ok=True)  # an earlier build's
+        except OSError as error:
+            raise ImageError.unwritable(path, error) from error
+        return path
+
+    def _sweep(self) -> None:
+        """Remove what killed builds have left."""
+        for folder in self._destination.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
+                if folder.stat().st_mtime < time.time() - _ABANDONED:
+                    shutil.rmtree(folder)
+
+
+def file_names(stem: str, manifest: Manifest) -> set[str]:
+    """Return the names of all files of an artifact but the manifest's."""
+    names = {image.file for image in manifest.images}
+    return names | {*lock_and_sbom_names(stem)} if manifest.image("packages") else names
