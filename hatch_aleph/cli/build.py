@@ -32,6 +32,8 @@ def build(shared: Common, *, out: Path | None, locked: bool, offline: bool) -> N
         offline=offline,
     )
     manifest = artifact.manifest
+    for warning in manifest.warnings:
+        shared.output.notice(warning)
     fields: dict[str, Any] = {
         "manifest": str(artifact.path),
         "images": [

@@ -61,4 +61,6 @@ def build_with_hatchling(builder: Any, directory: Path, profile: str | None) -> 
     except HatchAlephError as error:
         builder.app.abort(str(error), error.exit_code)
         raise
+    for warning in artifact.manifest.warnings:
+        builder.app.display_warning(warning)
     return str(artifact.path)

@@ -17,7 +17,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.pylock import Pylock, is_valid_pylock_path
 
 from hatch_aleph.build.cache import Cache
-from hatch_aleph.build.packages import holds_module
+from hatch_aleph.build.packages import PackagesResult
 from hatch_aleph.errors import DependencyError, ImageError, SettingsError
 from hatch_aleph.files import sha256_of
 from tests.build.conftest import RUNNING, Workshop, image_files
@@ -79,8 +79,8 @@ def test_an_image_holds_wheels_bytecode_lock_and_bill_of_materials(
     Pylock.from_dict(tomllib.loads(lock.read_text("utf-8"))).validate()
     assert lock.read_bytes() == files[".aleph/pylock.toml"]
     assert (root / "dist/my_api-1.0.cdx.json").read_bytes() == files[".aleph/bom.cdx.json"]
-    assert holds_module(image, "alpha")
-    assert not holds_module(image, "alpha.gamma")
+    assert PackagesResult(None, file=image).holds("alpha")
+    assert not PackagesResult(None, file=image).holds("alpha.gamma")
 
 
 def test_the_bytecode_is_what_the_guest_takes(index: Index, workshop: Workshop, tmp_path: Path) -> None:
