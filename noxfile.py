@@ -175,3 +175,30 @@ def vendored(session: nox.Session) -> None:
     """Vendor much downloaded distributions with compiled parts and import each."""
     session.install("-e", ".")
     session.run("python", "benchmarks/vendored.py", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the source distribution and the wheel into dist/, and check both as the package index and users will."""
+    session.install("build", "twine", "check-wheel-contents")
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist")
+    files = [str(file) for file in sorted((ROOT / "dist").iterdir())]
+    session.run("twine", "check", "--strict", *files)
+    session.run("check-wheel-contents", *(file for file in files if file.endswith(".whl")))
+    # Whoever packages it for a distribution runs the tests from the source distribution.
+    folder = Path(session.create_tmp()).resolve() / "sdist"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.unpack_archive(next(file for file in files if file.endswith(".tar.gz")), folder)
+    unpacked = next(folder.iterdir())
+    session.install(f"{unpacked}[deploy]", "--group", f"{unpacked / 'pyproject.toml'}:test")
+    session.chdir(unpacked)
+    session.run("pytest", "-q", "tests/settings", "tests/squashfs", "tests/scaffold", *session.posargs)
+
+
+@nox.session(python="3.10")
+def floors(session: nox.Session) -> None:
+    """Run the tests with the lowest versions of the dependencies that pyproject.toml allows."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.install("--resolution", "lowest-direct", "-e", ".[deploy]")
+    session.run("pytest", *(session.posargs or ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]))
