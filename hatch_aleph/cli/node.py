@@ -31,17 +31,30 @@ DEFAULT_FOLDER = Path(".aleph") / "network"
     help="Where messages, files and volumes are kept.",
 )
 @click.option("--from", "source", metavar="URL", help="Run only the host, with the programs of another node.")
-def node(shared: Common, *, port: int, folder: Path, source: str | None) -> None:
+@click.option(
+    "--as-real",
+    is_flag=True,
+    help="Let the host stop programs as slowly as the network's do, with what fails meanwhile.",
+)
+@click.option("--pace", type=float, default=1.0, hidden=True, help="Factor on the times of --as-real.")
+def node(shared: Common, *, port: int, folder: Path, source: str | None, as_real: bool, pace: float) -> None:
     """Run the network on this machine, on 127.0.0.1: a node that stores and checks, and a host that runs programs.
 
     Programs answer at /vm/ITEM_HASH/ and at BASE32.localhost:PORT. The page at / shows what is there.
     """
+    from hatch_aleph.local.host import Limits
     from hatch_aleph.local.serve import serve_network
 
+    limits = Limits.as_real(pace) if as_real else Limits()
     try:
         asyncio.run(
             serve_network(
-                folder, port, source=source, notice=shared.output.notice, ready=lambda url: _ready(shared.output, url)
+                folder,
+                port,
+                source=source,
+                limits=limits,
+                notice=shared.output.notice,
+                ready=lambda url: _ready(shared.output, url),
             )
         )
     except OSError as error:

@@ -24,6 +24,9 @@ _NOT_WATCHED = ("dist", "build", ".aleph", ".nox")  # beside those that watchfil
 _PORT = click.option(
     "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes a free one."
 )
+_AS_REAL = click.option(
+    "--as-real", is_flag=True, help="Start and stop it as slowly as the network's hosts do, with what fails meanwhile."
+)
 _PYTHON = click.option(
     "--python",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -36,6 +39,7 @@ _PYTHON = click.option(
 @_PORT
 @_PYTHON
 @click.option("--reload", "watch", is_flag=True, help="Build and start again when a file of the project changes.")
+@_AS_REAL
 @click.option("--bare", is_flag=True, help="Without the entry adapter, to see what it cures.")
 @click.option("--no-build", is_flag=True, help="Serve what is in dist/ without building it.")
 @click.option(
@@ -49,6 +53,7 @@ def serve(
     port: int,
     python: Path | None,
     watch: bool,
+    as_real: bool,
     bare: bool,
     no_build: bool,
     runtime_image: Path | None,
@@ -80,7 +85,15 @@ def serve(
             except HatchAlephError as error:  # the old one runs on until the mistake is mended
                 shared.output.failure(error)
 
-    _serve(shared, spec, port=port, python=python, changed=changed if watch else None, volumes=project.root / ".aleph")
+    _serve(
+        shared,
+        spec,
+        port=port,
+        python=python,
+        changed=changed if watch else None,
+        volumes=project.root / ".aleph",
+        as_real=as_real,
+    )
 
 
 @click.command(epilog="Example: hatch-aleph run 3a1f... --node https://api2.aleph.im")
@@ -106,9 +119,18 @@ def run(shared: Common, *, item_hash: str, port: int, python: Path | None, insid
     _serve(shared, spec, port=port, python=python, changed=None, volumes=Path(".aleph"))
 
 
-def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed: Any, volumes: Path) -> None:
+def _serve(
+    shared: Common,
+    spec: Any,
+    *,
+    port: int,
+    python: Path | None,
+    changed: Any,
+    volumes: Path,
+    as_real: bool = False,
+) -> None:
     from hatch_aleph.files import cache_folder
-    from hatch_aleph.local.host import GuestApi, place_here, serve_images
+    from hatch_aleph.local.host import GuestApi, Limits, place_here, serve_images
 
     async def main() -> None:
         program = await spec()
@@ -124,6 +146,7 @@ def _serve(shared: Common, spec: Any, *, port: int, python: Path | None, changed
             place,
             port,
             observer=_observer(shared),
+            limits=Limits.as_real() if as_real else Limits(),
             opened=_opened(shared),
             changed=changed,
             guest_api=GuestApi(shared.nodes[0]),

@@ -8,12 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hatch_aleph.local.host import Limits
+
 
 async def serve_network(
     folder: Path,
     port: int,
     *,
     source: str | None = None,
+    limits: Limits | None = None,
     cache: Path | None = None,
     notice: Callable[[str], None] = lambda _: None,
     ready: Callable[[str], None] = lambda _: None,
@@ -24,6 +27,7 @@ async def serve_network(
         folder: Where messages, files and volumes are kept.
         port: Port; 0 takes a free one.
         source: URL of another node whose programs the host runs; none of our own is started then.
+        limits: The host's times and sizes, and whether it has a real host's faults.
         cache: Where unpacked images are kept; the tool's own cache by default.
         notice: Gets one line for what a developer should know.
         ready: Gets the URL once requests are answered.
@@ -39,7 +43,12 @@ async def serve_network(
 
     application = web.Application() if source else application_of(Node(folder / "node"))
     host = Host(
-        source or "", folder / "host", cache or cache_folder() / "host", notice=notice, schedules=source is None
+        source or "",
+        folder / "host",
+        cache or cache_folder() / "host",
+        limits=limits,
+        notice=notice,
+        schedules=source is None,
     )
     host.attach(application)
 

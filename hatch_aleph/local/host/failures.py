@@ -18,14 +18,22 @@ class StartError(GuestError):
         self.cause = cause
 
 
+class NoInitError(StartError):
+    """The machine started, and its init was never heard of."""
+
+
+class InsufficientCapacityError(GuestError):
+    """The host has no room for the program."""
+
+
 class ArchiveTooLargeError(GuestError):
     """Zip code or data is larger than a host passes to a VM; ``kind`` is "Program" or "Data"."""
 
     def __init__(self, kind: str, path: Path, limit: int) -> None:
         super().__init__(
-            f"the {kind.lower()} archive is larger than the {limit:,} bytes that hosts take",
+            f"The {kind.lower()} archive is larger than the {limit:,} bytes that hosts take.",
             where=str(path),
-            hint="Use a squashfs image",
+            hint="Use a squashfs image.",
         )
         self.kind = kind
 

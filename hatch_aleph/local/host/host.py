@@ -15,7 +15,12 @@ from aiohttp import web
 from hatch_aleph import itemhash
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import host_answers as answers
-from hatch_aleph.local.host.failures import ArchiveTooLargeError, StartError
+from hatch_aleph.local.host.failures import (
+    ArchiveTooLargeError,
+    InsufficientCapacityError,
+    NoInitError,
+    StartError,
+)
 from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.host_views import HostViews
 from hatch_aleph.local.host.image_machine import machine_for
@@ -24,6 +29,7 @@ from hatch_aleph.local.host.places import Isolation, Place, find_python, probe
 from hatch_aleph.local.host.pool import Pool
 from hatch_aleph.local.host.program_specs import published
 from hatch_aleph.local.host.reconciler import Reconciler
+from hatch_aleph.local.host.scheduler import Scheduler
 from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
@@ -31,6 +37,7 @@ from hatch_aleph.local.host.web import answer_request, response_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hatch_aleph.local.host.console import Console
     from hatch_aleph.local.host.machine import Machine
 
 
@@ -47,7 +54,7 @@ class Host:
         folder: Folder of persistent volumes; what programs keep is kept there.
         cache: Folder of files, unpacked images and preloaded modules; may be deleted.
         python: Interpreter for the programs, when not to be looked for.
-        limits: The host's times and sizes.
+        limits: The host's times and sizes, and whether it has a real host's faults.
         notice: Gets one line for what a developer should know.
         isolation: What stands between the machine and programs, when not the best that works here.
         domain: Domain under which programs answer by host name.
@@ -81,12 +88,14 @@ class Host:
         self._domain = domain
         self._session: aiohttp.ClientSession | None = None
         self._source: Source | None = None
-        self._schedules = schedules
         self._runtime_images = runtime_images
         self._following: list[asyncio.Task[None]] = []
         self._guest_api = GuestApi(lambda: self.node_url)
         self.feed: MessageFeed | None = None
         self.pool = Pool(self._fetch, self._build, self._limits)
+        self.scheduler = (
+            Scheduler(self.pool, self._get_source, self._start_persistent, self._limits) if schedules else None
+        )
 
     def attach(self, app: web.Application) -> None:
         """Add the host's routes and its host names to an application, and start and close with it."""
@@ -94,6 +103,8 @@ class Host:
         app.middlewares.append(self._by_host_name())  # type: ignore[arg-type]  # its protocol wants one name
         app.router.add_route("*", "/vm/{ref}{suffix:.*}", self._by_path)
         views.attach(app)
+        if self.scheduler:
+            self.scheduler.attach(app)
         app.on_startup.append(self._on_startup)
         app.on_shutdown.append(self._on_shutdown)
         app.on_cleanup.append(self._on_cleanup)
@@ -116,16 +127,21 @@ class Host:
             self._following = [asyncio.create_task(self._follow(self._session), name="host follows node")]
 
     async def _follow(self, session: aiohttp.ClientSession) -> None:
-        reconciler = Reconciler(self.pool, self._get_source(), self.ready, self._notice, schedules=self._schedules)
+        reconciler = Reconciler(
+            self.pool, self._get_source(), self.ready, self._notice, self._limits, scheduler=self.scheduler
+        )
         self.feed = MessageFeed(lambda: self.node_url, session, reconciler.on_message)
-        checks = asyncio.create_task(reconciler.check_regularly(self._limits.status_check))
-        load = asyncio.create_task(self._load(reconciler, self.feed))
+        work = [
+            asyncio.create_task(reconciler.check_regularly()),
+            asyncio.create_task(self._load(reconciler, self.feed)),
+            *([asyncio.create_task(self.scheduler.run())] if self.scheduler else []),
+        ]
         try:
             await self.feed.run()
         finally:
-            checks.cancel()
-            load.cancel()
-            await asyncio.gather(checks, load, return_exceptions=True)
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
             await reconciler.close()
 
     async def _load(self, reconciler: Reconciler, feed: MessageFeed) -> None:
@@ -178,10 +194,21 @@ class Host:
         self.pool.answered(item_hash)
         return response_of(answer)
 
-    async def ready(self, item_hash: str) -> Machine | Answer:
+    async def _start_persistent(self, item_hash: str) -> Machine | Answer:
+        found = await self.ready(item_hash, persistent=True)
+        if not isinstance(found, Answer):
+            self.pool.answered(item_hash)
+        return found
+
+    async def ready(self, item_hash: str, *, persistent: bool = False) -> Machine | Answer:
         """Return the program's running machine, or the answer that says why there is none."""
         try:
-            return await self.pool.machine(item_hash)
+            return await self.pool.machine(item_hash, persistent=persistent)
+        except InsufficientCapacityError as error:
+            return answers.no_capacity(str(error))
+        except NoInitError as error:
+            self._notice(f"{item_hash[:12]}: {error}")
+            return answers.no_init(error.cause)
         except StartError as error:
             self._notice(f"{item_hash[:12]}: {error}\n{error.cause}")
             return answers.not_started(error.cause)
@@ -203,7 +230,7 @@ class Host:
     async def _fetch(self, item_hash: str) -> ProgramSpec:
         return await published(self._get_source(), item_hash, runtime_image=self._runtime_images)
 
-    def _build(self, spec: ProgramSpec) -> Machine:
+    def _build(self, spec: ProgramSpec, console: Console, folder: Path | None) -> Machine:
         isolation = self._isolation if self._isolation is not None else probe()
         place = Place(find_python(spec.python, self._python), self._cache, self._volumes, isolation)
-        return machine_for(spec, place, limits=self._limits, guest_api=self._guest_api)
+        return machine_for(spec, place, limits=self._limits, console=console, guest_api=self._guest_api, folder=folder)

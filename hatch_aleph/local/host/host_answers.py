@@ -101,6 +101,16 @@ def not_started(detail: str) -> Answer:
     return failure(500, "500: Error during vm initialisation", detail=detail)
 
 
+def no_init(detail: str) -> Answer:
+    """Return the answer for a machine whose init did not come up (MicroVMFailedInitError)."""
+    return failure(500, "500: Error during runtime initialisation", detail=detail)
+
+
+def no_capacity(detail: str) -> Answer:
+    """Return the answer for a program that the host has no room for (InsufficientResourcesError)."""
+    return failure(503, "This CRN cannot host the requested workload at this time.", detail=detail)
+
+
 def not_prepared(detail: str) -> Answer:
     """Return the answer for a program whose message, files or volumes the host cannot use."""
     return failure(500, "500: Unhandled error during initialisation", detail=detail)

@@ -1,4 +1,4 @@
-"""Pages about the host itself: logs, what runs, what version this is.
+"""What a host tells of itself and its programs, and what their owners may do: lists, logs, stops.
 
 Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm.
 """
@@ -6,7 +6,7 @@ Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm.
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -14,7 +14,10 @@ from hatch_aleph import __version__
 from hatch_aleph.local.host.authentication import Asked, UnauthenticatedError, sender_of
 
 if TYPE_CHECKING:
+    from hatch_aleph.local.host.execution import Execution
     from hatch_aleph.local.host.pool import Pool
+
+_ALL_SITES = {"Access-Control-Allow-Origin": "*"}  # cors_allow_all
 
 
 class HostViews:
@@ -24,25 +27,31 @@ class HostViews:
         self._pool = pool
 
     def attach(self, app: web.Application) -> None:
-        """Add the pages' routes."""
+        """Add the routes."""
         app.router.add_get("/control/machine/{ref}/logs", self.logs)
+        app.router.add_post("/control/machine/{ref}/stop", self.stop)
         app.router.add_get("/local/logs/{ref}.json", self.logs_here)
         app.router.add_get("/about/executions/list", self.executions)
+        app.router.add_get("/v2/about/executions/list", self.executions_v2)
         app.router.add_get("/status/check/version", self.version)
 
-    async def logs(self, request: web.Request) -> web.Response:
-        """Answer its owner what a program printed, oldest first; also of one that has stopped or did not start."""
-        ref = request.match_info["ref"]
-        asked = Asked(request.method, request.path, request.url.host or "")
+    def _refusal(self, request: web.Request, owner: str | None, unknown: str) -> web.Response | None:
+        """Return the answer to who is not the program's owner, or asks for a program that is not known here."""
         try:
-            sender = sender_of(request.headers, asked)
+            sender = sender_of(request.headers, Asked(request.method, request.path, request.url.host or ""))
         except UnauthenticatedError as error:
             return web.json_response({"error": error.reason}, status=error.status)
+        if owner is None:
+            return web.json_response({"error": unknown}, status=404)
+        return None if sender.lower() == owner.lower() else web.Response(status=403, text="Unauthorized sender")
+
+    async def logs(self, request: web.Request) -> web.Response:
+        """Answer its owner what a program has printed in all its starts, oldest first, also when it has stopped."""
+        ref = request.match_info["ref"]
         record = self._pool.records.get(ref)
-        if record is None:
-            return web.json_response({"error": "No execution found for this VM"}, status=404)
-        if sender.lower() != record.owner.lower():
-            return web.Response(status=403, text="Unauthorized sender")
+        refusal = self._refusal(request, record.owner if record else None, "No execution found for this VM")
+        if refusal or record is None:
+            return refusal or web.Response(status=404)
         identifier = f"vm-{ref}-stdout"
         lines = [
             {
@@ -55,6 +64,17 @@ class HostViews:
         ]
         return web.json_response(lines)
 
+    async def stop(self, request: web.Request) -> web.Response:
+        """Stop a program for its owner (operate_stop); a request, or the scheduler, starts it again."""
+        ref = request.match_info["ref"]
+        execution = self._pool.executions.get(ref)
+        owner = execution.machine.spec.owner if execution and execution.machine else None
+        if refusal := self._refusal(request, owner, f"No virtual machine with ref {ref}"):
+            return refusal
+        if await self._pool.stop(ref, "its owner asked for it"):
+            return web.Response(text=f"Stopped VM with ref {ref}")
+        return web.Response(text="Already stopped, nothing to do")
+
     async def logs_here(self, request: web.Request) -> web.Response:
         """Answer whoever is on this machine, such as the node's page, what a program printed, oldest first."""
         record = self._pool.records.get(request.match_info["ref"])
@@ -63,13 +83,25 @@ class HostViews:
         return web.json_response([line.text for line in record.console.lines])
 
     async def executions(self, _request: web.Request) -> web.Response:
-        """Answer the programs that run."""
-        running = {
-            item_hash: {"networking": {}, "vm_type": "microvm", "awaiting_confidential_init": False}
-            for item_hash in self._pool.machines
+        """List what runs, as older hosts do."""
+        running = {h: _listed(each, {}) for h, each in self._pool.executions.items() if each.is_running}
+        return web.json_response(running, headers=_ALL_SITES)
+
+    async def executions_v2(self, _request: web.Request) -> web.Response:
+        """List what the host knows, with its times: also what starts, what stops, and what has crashed."""
+        known = {
+            item_hash: _listed(each, {"status": each.times.as_listed(), "running": each.is_running})
+            for item_hash, each in self._pool.executions.items()
         }
-        return web.json_response(running)
+        return web.json_response(known, headers=_ALL_SITES)
 
     async def version(self, _request: web.Request) -> web.Response:
         """Answer this tool's version."""
         return web.Response(text=__version__)
+
+
+def _listed(execution: Execution, more: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of a list. There is no network interface of a machine's own to tell of."""
+    persistent = execution.machine.spec.persistent if execution.machine else execution.persistent
+    kind = "persistent_program" if persistent else "microvm"
+    return {"networking": {}, **more, "vm_type": kind, "awaiting_confidential_init": False}

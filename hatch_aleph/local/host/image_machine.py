@@ -22,9 +22,9 @@ from hatch_aleph.local.host.machine import Machine
 from hatch_aleph.local.host.places import INSIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from hatch_aleph.local.host.console import Console
     from hatch_aleph.local.host.guest_api import GuestApi
     from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.spec import Limits, ProgramSpec
@@ -43,7 +43,7 @@ class ImageMachine(Machine):
                 hint="Without the image the program runs in this machine's Python.",
             )
         self._hello: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        return await launch(self.spec, self._place, self.limits, image_plan)
+        return await launch(self.spec, self._place, self.limits, image_plan, folder=self._folder)
 
     async def _configure(self) -> dict[str, Any]:
         """Wait until the init says that it is there, and what version it is (wait_for_init in aleph-vm)."""
@@ -96,12 +96,13 @@ def machine_for(
     place: Place,
     *,
     limits: Limits | None = None,
-    on_line: Callable[[str], None] | None = None,
+    console: Console | None = None,
     guest_api: GuestApi | None = None,
+    folder: Path | None = None,
 ) -> Machine:
     """Return the machine for a program: in its runtime's image when it has one, else in this machine's Python."""
     kind = ImageMachine if spec.runtime else Machine
-    return kind(spec, place, limits=limits, on_line=on_line, guest_api=guest_api)
+    return kind(spec, place, limits=limits, console=console, guest_api=guest_api, folder=folder)
 
 
 def image_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:

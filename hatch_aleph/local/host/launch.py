@@ -53,7 +53,13 @@ class Launched:
 
 
 async def launch(
-    spec: ProgramSpec, place: Place, limits: Limits, plan_of: PlanOf | None = None, **more: Any
+    spec: ProgramSpec,
+    place: Place,
+    limits: Limits,
+    plan_of: PlanOf | None = None,
+    *,
+    folder: Path | None = None,
+    **more: Any,
 ) -> Launched:
     """Start a machine's process; it listens on its socket from the first moment.
 
@@ -62,13 +68,19 @@ async def launch(
         place: Where it runs.
         limits: Times and sizes.
         plan_of: Makes the boot plan, given its folder, when it is not the usual one; then this very Python boots it.
+        folder: For its files, instead of a new one; what is in it goes first (prepare_jailer).
         more: Further entries of the plan.
 
     Raises:
         GuestError: The program's volumes or images cannot be used here.
     """
-    folder = _new_folder()
-    memory = MemoryGroup.create(folder.name, spec.memory)
+    if folder is None:
+        folder, group = new_folder(), ""
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        group = f"{folder.parent.name}-{folder.name}-{os.urandom(3).hex()}"
+    memory = MemoryGroup.create(group or folder.name, spec.memory)
     try:
         plan = await asyncio.to_thread(plan_of or boot_plan, spec, place, limits, folder)
         plan.update(more, memory_group=str(memory.procs) if memory else None)
@@ -140,7 +152,7 @@ def _terminal() -> tuple[int, int]:
     return terminal, screen
 
 
-def _new_folder() -> Path:
+def new_folder() -> Path:
     """Return a new folder for one machine, marked as this process's, after clearing those of processes that ended."""
     _sweep_once()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -161,7 +173,8 @@ def sweep_stale_machines(parent: Path) -> None:
         except (OSError, ValueError):
             continue  # of another user, or being made just now
         if not _lives(owner):
-            MemoryGroup.named(folder.name).remove()
+            for group in MemoryGroup.all_of(folder.name):
+                group.remove()
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -7,7 +7,9 @@ import contextlib
 import os
 import signal
 import time
+from datetime import datetime, timezone
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -16,18 +18,21 @@ from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host import wire
 from hatch_aleph.local.host.console import Console
-from hatch_aleph.local.host.failures import CrashedError, StartError
+from hatch_aleph.local.host.execution import Times
+from hatch_aleph.local.host.failures import CrashedError, NoInitError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi, ProgramApi
 from hatch_aleph.local.host.launch import Launched, launch
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from hatch_aleph.local.host.places import Place
 
 _READ = 64 * 1024
 _LARGEST_REPLY = 1_000_000
+# At the head of the log of each start.
+START_MARK = "local host: started at "
 
 
 class State(str, Enum):
@@ -53,13 +58,17 @@ class Machine:
         place: Place,
         *,
         limits: Limits | None = None,
-        on_line: Callable[[str], None] | None = None,
+        console: Console | None = None,
         guest_api: GuestApi | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.spec = spec
         self.limits = limits or Limits()
-        self.console = Console(on_line)
+        self.console = console or Console()
         self.state = State.created
+        self.times = Times()
+        self.hurry = asyncio.Event()  # set: the pauses of a stop are left out
+        self._folder = folder
         self.start_seconds: float | None = None
         self._place = place
         self._api = ProgramApi(guest_api or GuestApi(), spec.item_hash)
@@ -79,11 +88,14 @@ class Machine:
         """
         began = time.perf_counter()
         self.state = State.starting
+        self.console.say(f"{START_MARK}{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC")
         try:
             self._launched = await self._launch()
             self._api.is_open = self.spec.persistent  # whose API hosts start before the program
             await self._api.serve(self._launched.api)
             asyncio.get_running_loop().add_reader(self._launched.terminal, self._read_console, self._launched.terminal)
+            if self.limits.boot:
+                await self._boot(self._launched)
             told = await self._configure()
         except BaseException:
             await self._stop()
@@ -91,13 +103,30 @@ class Machine:
         if not told["success"]:
             await self._stop()
             cause = told.get("traceback") or self.console.tail()
-            raise StartError(f"the program does not start: {told['error']}", where=self.spec.entrypoint, cause=cause)
+            raise StartError(f"The program does not start: {told['error']}", where=self.spec.entrypoint, cause=cause)
         self._api.is_open = True
         self.start_seconds = time.perf_counter() - began
+        self.times.started()
         self.state = State.running
 
+    async def _boot(self, launched: Launched) -> None:
+        """Take the time of a VM's boot. One whose folder is deleted meanwhile is never heard of (wait_for_init)."""
+        await asyncio.sleep(self.limits.boot)
+        if not await asyncio.to_thread(Path(launched.socket_path).exists):
+            await asyncio.sleep(self.limits.init - self.limits.boot)
+            seconds = f"{self.limits.init:g}"
+            cause = "Its folder was deleted while it started: an older machine with the same number was being stopped."
+            raise NoInitError(
+                f"The machine's init did not come up within {seconds} seconds.", where=self.spec.item_hash, cause=cause
+            )
+
     async def _launch(self) -> Launched:
-        return await launch(self.spec, self._place, self.limits)
+        return await launch(self.spec, self._place, self.limits, folder=self._folder)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process has ended by itself."""
+        return self._launched is not None and self._launched.process.returncode is not None
 
     async def _configure(self) -> dict[str, Any]:
         """Send the configuration and return what the guest says of its start, or why it says nothing."""
@@ -149,7 +178,8 @@ class Machine:
         except asyncio.TimeoutError:
             answer = answers.timed_out()
         except CrashedError:
-            await self.halt()
+            if not self.limits.real:  # there it stays broken until it is stopped
+                await self.halt()
             answer = answers.crashed()
         else:
             answer = answers.of_result(raw, self.spec)
@@ -187,11 +217,11 @@ class Machine:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._launched is None:
-            raise CrashedError("the machine is not running", where=self.spec.item_hash)
+            raise CrashedError("The machine is not running.", where=self.spec.item_hash)
         try:
             return await asyncio.open_unix_connection(self._launched.socket_path)
         except OSError as error:
-            raise CrashedError(f"the machine has ended{await self._exit_text()}", where=self.spec.item_hash) from error
+            raise CrashedError(f"The machine has ended{await self._exit_text()}.", where=self.spec.item_hash) from error
 
     async def halt(self) -> None:
         """Stop: let running requests end, tell the guest, kill it after the host's five seconds.
@@ -203,6 +233,7 @@ class Machine:
                 return
             was_running = self.state is State.running
             self.state = State.stopping
+            self.times.stopping()
             if was_running:
                 await self._no_runs.wait()
                 with contextlib.suppress(GuestError, asyncio.TimeoutError):
@@ -211,6 +242,9 @@ class Machine:
 
     async def kill(self) -> None:
         """Stop at once, without telling the program or waiting for its requests."""
+        self.times.stopping()
+        if self._launched is not None:
+            _kill(self._launched)
         async with self._end:
             if self.state not in (State.stopped, State.created):
                 await self._stop()
@@ -224,15 +258,22 @@ class Machine:
     async def _end_process(self) -> None:
         launched, self._launched = self._launched, None
         if launched is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(launched.process.pid, signal.SIGKILL)
+            await self._pause(self.limits.linger)
+            _kill(launched)
             await launched.process.wait()
-            await self._api.close()
             self._read_console(launched.terminal)
             asyncio.get_running_loop().remove_reader(launched.terminal)
             self.console.flush()
+            await self._api.close()
             await asyncio.to_thread(launched.clear)
+            await self._pause(self.limits.guest_api_stop)
+        self.times.stopped()
         self.state = State.stopped
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.hurry.wait(), seconds)
 
     def _read_console(self, terminal: int) -> None:
         """Take what the machine has printed. A terminal whose other end is closed says so by an error."""
@@ -255,6 +296,11 @@ class Machine:
             code = await asyncio.wait_for(asyncio.shield(self._launched.process.wait()), 1)
             return f" (exit code {code})"
         return ""
+
+
+def _kill(launched: Launched) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(launched.process.pid, signal.SIGKILL)
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -11,16 +11,19 @@ from aiohttp import web
 
 from hatch_aleph.errors import UsageError
 from hatch_aleph.local.host import host_answers as answers
-from hatch_aleph.local.host.failures import StartError
+from hatch_aleph.local.host.console import Console
+from hatch_aleph.local.host.failures import InsufficientCapacityError, NoInitError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.image_machine import machine_for
-from hatch_aleph.local.host.machine import Machine, State
+from hatch_aleph.local.host.pool import Pool
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
+    from hatch_aleph.local.host.machine import Machine
     from hatch_aleph.local.host.places import Place
 
 
@@ -58,8 +61,8 @@ class ProgramServer:
         self._limits = limits or Limits()
         self._observer = observer or Observer()
         self._guest_api = guest_api or GuestApi()
-        self._machine: Machine | None = None
-        self._turn = asyncio.Lock()
+        self._pool = Pool(self._fetch, self._build, self._limits, self._observer.line)
+        self._announced: Machine | None = None
         self._runner: web.AppRunner | None = None
 
     async def open(self, port: int, address: str = "127.0.0.1") -> str:
@@ -77,49 +80,52 @@ class ProgramServer:
         except OSError as error:
             await self.close()
             raise UsageError(
-                f"port {port} cannot be used: {error.strerror}", hint="Choose another with --port"
+                f"Port {port} cannot be used: {error.strerror}.", hint="Choose another with --port."
             ) from error
         await self._ready()
         return f"http://{address}:{self._runner.addresses[0][1]}"
 
     async def replace(self, spec: ProgramSpec) -> None:
         """Stop what runs, when its requests are answered, and run another program from now on."""
-        async with self._turn:
-            old, self._machine, self._spec = self._machine, None, spec
-            if old:
-                await old.halt()
+        old, self._spec = self._spec, spec
+        stop = self._pool.stop(old.item_hash, "it was replaced")
+        if self._limits.real:  # where requests come before the old one is gone
+            self._stop = asyncio.create_task(stop)
+            return
+        await stop
         await self._ready()
 
     async def close(self) -> None:
         """Stop the program and free the port."""
         if self._runner:
             await self._runner.cleanup()
-        if self._machine:
-            await self._machine.halt()
+        await self._pool.close()
+
+    async def _fetch(self, _item_hash: str) -> ProgramSpec:
+        return self._spec
+
+    def _build(self, spec: ProgramSpec, console: Console, folder: Path | None) -> Machine:
+        return machine_for(
+            spec, self._place, limits=self._limits, console=console, guest_api=self._guest_api, folder=folder
+        )
 
     async def _ready(self) -> Machine | Answer:
-        async with self._turn:
-            if self._machine and self._machine.state is State.running:
-                return self._machine
-            machine = machine_for(
-                self._spec,
-                self._place,
-                limits=self._limits,
-                on_line=self._observer.line,
-                guest_api=self._guest_api,
-            )
-            try:
-                await machine.start()
-            except StartError as error:
-                self._observer.failed(error)
-                return answers.not_started(error.cause)
-            self._machine = machine
+        try:
+            machine = await self._pool.machine(self._spec.item_hash, persistent=self._spec.persistent)
+        except InsufficientCapacityError as error:
+            return answers.no_capacity(str(error))
+        except StartError as error:
+            self._observer.failed(error)
+            return (answers.no_init if isinstance(error, NoInitError) else answers.not_started)(error.cause)
+        if machine is not self._announced:
+            self._announced = machine
             self._observer.started(machine.start_seconds or 0.0)
-            return machine
+        return machine
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         found = await self._ready()
         answer = found if isinstance(found, Answer) else await answer_request(found, request.path, request)
+        self._pool.answered(self._spec.item_hash)
         self._observer.request(request.method, request.raw_path, answer)
         return response_of(answer)
 
@@ -174,7 +180,7 @@ async def smoke(
         StartError: It does not start.
         GuestError: It cannot run on this machine.
     """
-    machine = machine_for(spec, place, limits=limits, on_line=on_line)
+    machine = machine_for(spec, place, limits=limits, console=Console(on_line))
     try:
         await machine.start()
         return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])

@@ -83,6 +83,7 @@ def _settings(content: dict[str, Any]) -> dict[str, Any]:
         "variables": dict(content.get("variables") or {}),
         "seconds": float(resources.get("seconds", 1)),
         "memory": int(resources.get("memory", 128)),
+        "vcpus": int(resources.get("vcpus", 1)),
         "internet": bool((content.get("environment") or {}).get("internet", False)),
         "python": (runtimes.find(content["runtime"]["ref"]) or runtimes.DEFAULT).python,
         "persistent": bool(on.get("persistent", False)),

@@ -1,4 +1,7 @@
-"""Acts on what the node tells: stops amended and ended programs, starts persistent ones, triggers subscribed ones."""
+"""Acts on what the node tells: stops programs that were amended or have ended, triggers subscribed ones.
+
+Source: ``src/aleph/vm/orchestrator/tasks.py`` (check_payment), ``reactor.py`` and ``run.py`` in aleph-im/aleph-vm.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host.message_feed import is_subscribed
-from hatch_aleph.local.host.spec import Answer
+from hatch_aleph.local.host.scheduler import OVER
+from hatch_aleph.local.host.spec import Answer, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from hatch_aleph.local.host.machine import Machine
     from hatch_aleph.local.host.pool import Pool
+    from hatch_aleph.local.host.scheduler import Scheduler
     from hatch_aleph.local.host.source import Source
-
-# Message statuses after which a program is no longer to run.
-_OVER = frozenset({"rejected", "forgotten", "removed"})
 
 
 class Reconciler:
     """Keeps a pool in step with a node.
 
     Args:
-        pool: The machines.
+        pool: The executions.
         source: The node.
         ready: Returns a program's machine, or the answer that says why there is none.
         notice: Gets one line for what was done.
-        schedules: Start persistent programs, as the network's scheduler would on this host.
+        limits: How often it looks whether programs have ended.
+        scheduler: Gets the persistent programs, where the host is the scheduler's only one.
     """
 
     def __init__(
@@ -38,16 +41,18 @@ class Reconciler:
         source: Source,
         ready: Callable[[str], Awaitable[Machine | Answer]],
         notice: Callable[[str], None],
+        limits: Limits,
         *,
-        schedules: bool,
+        scheduler: Scheduler | None = None,
     ) -> None:
         self._pool = pool
         self._source = source
         self._ready = ready
         self._notice = notice
-        self._schedules = schedules
+        self._limits = limits
+        self._scheduler = scheduler
         self._subscribed: dict[str, tuple[dict[str, Any], ...]] = {}
-        self._persistent: set[str] = set()
+        self._confirmations: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on_message(self, message: dict[str, Any]) -> None:
@@ -58,71 +63,75 @@ class Reconciler:
         ref = content.get("ref")
         for item_hash in self._pool.amended(str(ref)):
             self._notice(f"{item_hash[:12]} stops: {ref} was amended")
+            if self._scheduler:
+                self._scheduler.wake()
         if message["type"] == "PROGRAM":
-            self._register(message)
-        if message["type"] == "FORGET":
+            self._subscribe(message)
+            if self._scheduler:
+                self._scheduler.add(message)
+        if message["type"] == "FORGET" and not self._limits.real:
             self._run(self.check_all())
         for item_hash, subscriptions in list(self._subscribed.items()):
             if is_subscribed(subscriptions, message):
                 self._run(self._trigger(item_hash, message))
 
-    def _register(self, message: dict[str, Any]) -> None:
-        on = message["content"].get("on") or {}
-        if on.get("message"):
-            self._subscribed[message["item_hash"]] = tuple(on["message"])
-        if on.get("persistent") and self._schedules:
-            self._persistent.add(message["item_hash"])
-            self._run(self._start(message["item_hash"]))
+    def _subscribe(self, message: dict[str, Any]) -> None:
+        wanted = (message["content"].get("on") or {}).get("message")
+        if wanted:
+            self._subscribed[message["item_hash"]] = tuple(wanted)
 
     async def load(self) -> None:
         """Take up the programs that the node knew before; only a node of this machine is asked for all it has.
 
+        A real host wakes a program at events only if it saw the program's publication: a restarted one never does.
+
         Raises:
             NetworkError: The node does not answer.
         """
-        if self._schedules:
+        if self._scheduler:
             for message in await self._source.programs():
-                self._register(message)
-
-    async def _start(self, item_hash: str) -> None:
-        if not isinstance(await self._ready(item_hash), Answer):
-            self._pool.answered(item_hash)
+                self._scheduler.add(message)
+                if not self._limits.real:
+                    self._subscribe(message)
 
     async def _trigger(self, item_hash: str, message: dict[str, Any]) -> None:
         """Run a subscribed program (run_code_on_event)."""
         machine = await self._ready(item_hash)
         if not isinstance(machine, Answer):
-            told = await machine.event(json.dumps(message))
+            result = await machine.event(json.dumps(message))
             self._pool.answered(item_hash)
-            self._notice(f"{item_hash[:12]} took the message {message['item_hash'][:12]}: {told}")
+            self._notice(f"{item_hash[:12]} took the message {message['item_hash'][:12]}: {result}")
 
     async def check_all(self) -> None:
-        """Stop the programs whose message is over, and start persistent ones that crashed."""
-        for item_hash in [*self._pool.machines, *self._persistent, *self._subscribed]:
+        """Stop the programs whose message has ended, once that was seen often enough."""
+        for item_hash in {*self._pool.executions, *self._subscribed}:
             try:
                 status = await self._source.status(item_hash)
             except NetworkError:
                 continue
-            if status in _OVER:
-                self._persistent.discard(item_hash)
+            if status not in OVER:
+                self._confirmations.pop(item_hash, None)
+                continue
+            count = self._confirmations.get(item_hash, 0) + 1
+            self._confirmations[item_hash] = count
+            if count >= self._limits.confirmations:
+                del self._confirmations[item_hash]
                 self._subscribed.pop(item_hash, None)
-                if await self._pool.stop(item_hash):
+                if await self._pool.stop(item_hash, f"its message is {status}"):
                     self._notice(f"{item_hash[:12]} stops: its message is {status}")
-            elif item_hash in self._persistent and item_hash not in self._pool.machines:
-                await self._start(item_hash)
 
-    async def check_regularly(self, seconds: float) -> None:
+    async def check_regularly(self) -> None:
         """Check for ever."""
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(self._limits.status_check)
             await self.check_all()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._told(work))
+        task = asyncio.create_task(self._reported(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _told(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _reported(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except HatchAlephError as error:

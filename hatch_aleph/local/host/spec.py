@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,6 +52,7 @@ class ProgramSpec:
         variables: Environment variables, set after Python started.
         seconds: Longest time for one request.
         memory: MiB of memory.
+        vcpus: Virtual cores, of which a host has four a core.
         internet: Whether the program may reach the network.
         python: Minor version of the runtime's Python.
         data: Archive that is unpacked to ``/data`` before the start.
@@ -72,6 +74,7 @@ class ProgramSpec:
     variables: dict[str, str] = field(default_factory=dict)
     seconds: float = 30.0
     memory: int = 2048
+    vcpus: int = 1
     internet: bool = True
     python: str = "3.11"
     data: Path | None = None
@@ -93,7 +96,16 @@ class ProgramSpec:
 class Limits:
     """Times and sizes of the network's hosts (``src/aleph/vm/conf.py`` and ``controllers/firecracker`` in aleph-vm).
 
-    Seconds, unless said otherwise; tests shorten them.
+    Seconds, unless said otherwise. The defaults spare a developer what only delays; ``as_real`` has all of it.
+
+    Attributes:
+        real: Stops in steps, with the faults that the network's hosts have meanwhile; nothing is made easier.
+        boot: A VM's way to its init, which takes no time here.
+        linger: Between the answer to ``halt`` and the kill.
+        guest_api_stop: From the deletion of a machine's folder to the end of its stop.
+        schedule: Between two looks of the scheduler at what should run.
+        confirmations: How often the host must see that a message has ended before it stops the program.
+        program_memory: MiB for all programs together.
     """
 
     init: float = 20.0
@@ -106,6 +118,26 @@ class Limits:
     status_check: float = 60.0
     body_bytes: int = 1024**2
     archive_bytes: int = 10_000_000
+    real: bool = False
+    boot: float = 0.0
+    linger: float = 0.0
+    guest_api_stop: float = 0.0
+    schedule: float = 10.0
+    confirmations: int = 1
+    program_memory: int = 8192
+    virtual_cores: int = 4 * (os.cpu_count() or 1)
+
+    @classmethod
+    def as_real(cls, pace: float = 1.0, **changes: Any) -> Limits:
+        """Return the limits of a host that behaves as the network's do.
+
+        Args:
+            pace: Factor on the host's own times; the program's (configuration, lifespan, halt) stay as they are.
+            changes: Fields to set otherwise.
+        """
+        own = {"init": 20.0, "boot": 1.5, "linger": 1.0, "guest_api_stop": 5.0, "schedule": 10.0, "status_check": 60.0}
+        scaled = {name: seconds * pace for name, seconds in own.items()}
+        return cls(**{"real": True, "confirmations": 3, **scaled, **changes})
 
 
 @dataclass(frozen=True)

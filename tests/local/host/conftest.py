@@ -172,6 +172,7 @@ class TinyNode:
             if ("refs" not in query or m["message"]["content"].get("ref") == query["refs"])
             and ("owners" not in query or m["message"]["content"]["address"] == query["owners"])
             and ("msgTypes" not in query or m["message"]["type"] in query["msgTypes"].split(","))
+            and m["message"]["content"]["time"] >= float(query.get("startDate", 0))
         ]
         order = int(query.get("sortOrder", -1))
         return web.json_response({"messages": sorted(found, key=lambda m: order * m["content"]["time"])})

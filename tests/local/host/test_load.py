@@ -101,7 +101,7 @@ def test_two_thousand_requests_beside_rude_clients_and_bad_programs(with_host, i
         still_good = await post(client, url, b"still")
         machine = host.pool.machines[good]
         for item_hash in bad:
-            await host.pool.kill(item_hash)
+            await host.pool.stop(item_hash)
         # The host keeps its few connections to the node for some seconds: a task and two files each.
         await until(lambda: counts()[0] <= before[0] + 8 and counts()[2] <= before[2] + 16)
         return wrong, answers[:10], still_good, before, counts(), machine

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _LOCAL = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[A-Za-z0-9-]+\.)*localhost)(?::\d{1,5})?", re.IGNORECASE)
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|[\\\x00]")
 _OWN_NAME = re.compile(r"(?:127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?", re.IGNORECASE)
-_OWN_PATH = re.compile(r"/(?:$|faucet$|version$|api/|local/)")
+_OWN_PATH = re.compile(r"/(?:$|faucet$|version$|(?:api|local|about|control|status|v2)/)")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
