@@ -18,11 +18,10 @@ from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host import wire
 from hatch_aleph.local.host.console import Console
-from hatch_aleph.local.host.execution import Times
 from hatch_aleph.local.host.failures import CrashedError, NoInitError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi, ProgramApi
 from hatch_aleph.local.host.launch import Launched, launch
-from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
+from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, Times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph import itemhash
@@ -160,3 +161,41 @@ class Answer:
     def header(self, name: str) -> str | None:
         """Return the first value of a header."""
         return next((value for key, value in self.headers if key == name.lower()), None)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass
+class Times:
+    """When an execution reached which state (VmExecutionTimes in ``src/aleph/vm/models.py`` of aleph-im/aleph-vm)."""
+
+    defined_at: datetime = field(default_factory=_now)
+    preparing_at: datetime | None = field(default_factory=_now)
+    prepared_at: datetime | None = None
+    starting_at: datetime | None = None
+    started_at: datetime | None = None
+    stopping_at: datetime | None = None
+    stopped_at: datetime | None = None
+
+    def prepared(self) -> None:
+        """Note that the files are there, and that the machine starts now."""
+        self.prepared_at = self.starting_at = _now()
+
+    def started(self) -> None:
+        """Note that the program answers from now on."""
+        self.started_at = _now()
+
+    def stopping(self) -> None:
+        """Note the beginning of the end."""
+        self.stopping_at = self.stopping_at or _now()
+
+    def stopped(self) -> None:
+        """Note the end."""
+        self.stopping()
+        self.stopped_at = self.stopped_at or _now()
+
+    def as_listed(self) -> dict[str, str | None]:
+        """Return the times as hosts list them."""
+        return {name: None if at is None else str(at) for name, at in asdict(self).items()}
