@@ -1,0 +1,179 @@
+"""Files of wheels reach the image as they are, and odd wheels end in one message that names them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.errors import DependencyError
+from hatch_aleph.squashfs import list_image
+from tests.build.conftest import RUNNING, image_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.build.conftest import Index, Workshop
+
+BINARY = b"\x7fELF" + bytes(60) + b"#!/usr/bin/env python3\nusage: x\n" + bytes(range(256))
+
+
+def built(workshop: Workshop, tmp_path: Path, dependencies: str = '"alpha"', **more: str) -> dict[str, bytes]:
+    root = workshop.project(dependencies, **more)
+    result = workshop.build(root)
+    assert result.image is not None
+    return image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
+
+
+def rewritten(wheel: Path, change: dict[str, bytes | None]) -> None:
+    """Write a wheel again with other content; None leaves a file out."""
+    with zipfile.ZipFile(wheel) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in {**content, **change}.items():
+            if data is not None:
+                archive.writestr(name, data)
+
+
+def test_only_what_the_format_allows_is_rewritten(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    scripts = {
+        "program": BINARY,
+        "placeholder": b"#!python\nprint(1)\n",
+        "windowed": b"#!pythonw -u\nprint(2)\n",
+        "environment": b"#!/usr/bin/env python3\nprint(3)\n",
+        "shell": b"#!/bin/sh\nexec python3 -c '#!python'\n",
+        "late": b"\n#!python\nprint(4)\n",
+    }
+    files: dict[str, str | bytes] = {f"alpha-1.0.data/scripts/{name}": data for name, data in scripts.items()}
+    files |= {"alpha.py": "", "bin/own.py": "#!python\n", "alpha/data.bin": BINARY}
+    index.add("alpha", files=files)
+    found = built(workshop, tmp_path)
+    guest = b"#!/usr/bin/python3\n"
+    changed = {"placeholder": guest + b"print(1)\n", "windowed": guest + b"print(2)\n"}
+    assert {name: found[f"bin/{name}"] for name in scripts} == {**scripts, **changed}
+    assert (found["bin/own.py"], found["alpha/data.bin"]) == (b"#!python\n", BINARY)
+    recorded = dict(line.split(",")[:2] for line in found["alpha-1.0.dist-info/RECORD"].decode().splitlines())
+    for path, data in found.items():
+        if path in recorded and not path.endswith("RECORD"):
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+            assert recorded[path] == f"sha256={digest}", path
+
+
+def test_a_file_that_is_not_as_its_record_says(index: Index, workshop: Workshop) -> None:
+    wheel = index.add("alpha", files={"alpha.py": "x = 1\n", "beta.py": "y = 1\n"})
+    rewritten(wheel, {"alpha.py": b"x = 2\n"})
+    for _ in range(2):  # nothing of it was kept as sound
+        with pytest.raises(DependencyError, match=r"RECORD(.|\n)*alpha 1\.0: alpha\.py") as caught:
+            workshop.build(workshop.project('"alpha"'))
+        assert "beta.py" not in str(caught.value)
+    assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize("row", ["md5=1B2M2Y8AsgTpgAmY7PhCfg", "sha256=", "nonsense"])
+def test_a_hash_that_proves_nothing(index: Index, workshop: Workshop, row: str) -> None:
+    wheel = index.add("alpha", files={"alpha.py": ""})
+    rewritten(wheel, {"alpha-1.0.dist-info/RECORD": f"alpha.py,{row},0\n".encode()})
+    with pytest.raises(DependencyError, match=r"alpha 1\.0: alpha\.py"):
+        workshop.build(workshop.project('"alpha"'))
+
+
+def test_a_record_that_is_missing(index: Index, workshop: Workshop) -> None:
+    rewritten(index.add("alpha"), {"alpha-1.0.dist-info/RECORD": None})
+    with pytest.raises(DependencyError, match="alpha") as caught:
+        workshop.build(workshop.project('"alpha"'))
+    assert "RECORD" in str(caught.value)
+
+
+def test_a_file_that_the_record_does_not_know_is_told(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    rewritten(index.add("alpha"), {"alpha/more.py": b"x = 1\n"})
+    root = workshop.project('"alpha"')
+    result = workshop.build(root)
+    assert result.image is not None
+    assert result.warnings == ("alpha 1.0: its RECORD has no hash of alpha/more.py",)
+    assert image_files(root / "dist" / result.image.file, tmp_path / "unpacked")["alpha/more.py"] == b"x = 1\n"
+
+
+def test_paths_that_lead_elsewhere(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    wheel = index.add("alpha", files={"alpha.py": "", "../../evil.py": "1/0", "/evil.py": "1/0"})
+    record = b"alpha.py,,\n../../evil.py,,\n/evil.py,,\nalpha.py,,\n"
+    rewritten(wheel, {"alpha-1.0.dist-info/RECORD": record})
+    try:
+        found = built(workshop, tmp_path)
+    except DependencyError as error:  # as newer versions of uv have it, or as ours if an older one lets it through
+        assert "alpha" in str(error)  # noqa: PT017 - either is right
+    else:
+        assert not [path for path in found if "evil" in path]
+    assert not list(tmp_path.rglob("evil.py"))
+
+
+def test_files_that_only_an_image_may_have(index: Index, workshop: Workshop) -> None:
+    index.add("alpha", files={".aleph/inputs": "0" * 64})
+    with pytest.raises(DependencyError, match=r"\.aleph/inputs") as caught:
+        workshop.build(workshop.project('"alpha"'))
+    assert caught.value.where == "alpha-1.0"
+
+
+def test_bytecode_of_others_never_runs(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    tag = f"cpython-{RUNNING.replace('.', '')}"
+    caches = {f"alpha/__pycache__/__init__.{tag}{kind}.pyc": "evil" for kind in ("", ".opt-1", ".opt-2")}
+    index.add("alpha", files={"alpha/__init__.py": "x = 1\n", **caches, "alpha/__pycache__/x.opt-2.pyc/y": "evil"})
+    found = built(workshop, tmp_path)
+    assert b"evil" not in b"".join(data for path, data in found.items() if path.endswith(".pyc"))
+    assert f"alpha/__pycache__/__init__.{tag}.opt-2.pyc" in found
+
+
+def test_a_file_where_another_has_a_folder(index: Index, workshop: Workshop) -> None:
+    index.add("alpha", files={"shared": "a file"})
+    index.add("beta", files={"shared/__init__.py": ""})
+    with pytest.raises(Exception, match="shared") as caught:
+        workshop.build(workshop.project('"alpha", "beta"'))
+    assert getattr(caught.value, "exit_code", 0) in (5, 6)
+    assert "Make room" not in str(caught.value)
+
+
+def test_names_that_differ_in_case_alone(index: Index, workshop: Workshop) -> None:
+    index.add("alpha", files={"alpha/A.txt": "1", "alpha/a.txt": "2"})
+    try:
+        warnings = workshop.build(workshop.project('"alpha"')).warnings
+    except DependencyError as error:
+        assert sys.platform != "linux"  # noqa: PT017 - where one of them cannot be kept, the RECORD shows it
+        warnings = (str(error),)
+    assert "alpha 1.0" in warnings[0]
+    assert "alpha/a.txt" in warnings[0]
+
+
+def test_an_address_with_credentials_in_the_metadata(index: Index, workshop: Workshop) -> None:
+    secret = "beta @ https://joe:s3cret@files.example/beta-1.0-py3-none-any.whl; extra == 'more'"
+    index.add("alpha", requires=(secret,), metadata="Provides-Extra: more\n")
+    with pytest.raises(DependencyError, match="Requires-Dist") as caught:
+        workshop.build(workshop.project('"alpha"'))
+    assert "s3cret" not in str(caught.value)
+
+
+def test_files_have_a_time_that_zip_archives_and_entity_tags_take(index: Index, workshop: Workshop) -> None:
+    index.add("alpha", files={"alpha.py": "x = 1\n"})
+    root = workshop.project('"alpha"')
+    times = []
+    for version in ("1.0", "2.0"):
+        index.add("alpha", version, files={"alpha.py": f"x = {version}\n"})
+        result = workshop.build(workshop.project(f'"alpha=={version}"'))
+        assert result.image is not None
+        times.append({member.time for member in list_image(root / "dist" / result.image.file)})
+    assert [len(each) for each in times] == [1, 1]
+    assert min(times[0] | times[1]) > 400_000_000  # after 1980, in all time zones
+    assert times[0] != times[1]  # another content, another entity tag
+
+
+def test_equal_files_of_two_are_no_news_and_others_one_line(index: Index, workshop: Workshop) -> None:
+    same = {f"shared/{number}.py": "x = 1\n" for number in range(20)}
+    index.add("alpha", files={**same, "a.py": "1\n", "b.py": "1\n"})  # type: ignore[arg-type]
+    index.add("beta", files={**same, "a.py": "2\n", "b.py": "2\n"})  # type: ignore[arg-type]
+    index.add("gamma", files={**same})  # type: ignore[arg-type]
+    warnings = workshop.build(workshop.project('"alpha", "beta", "gamma"')).warnings
+    assert warnings == ("alpha and beta both bring 2 files that differ, such as a.py; those of alpha are taken",)
+    again = workshop.build(workshop.project('"alpha", "beta", "gamma"', name="again")).warnings
+    assert again == warnings
