@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.server
 import os
@@ -74,6 +75,9 @@ class Index:
     password: str | None = None
     requests: list[str] = field(default_factory=list)
     lie: bool = False  # announce wrong hashes
+    hashes: bool = True  # announce any
+    prefix: str = ""  # of all paths
+    query: str = ""  # of the addresses of files
 
     def add(self, name: str, version: str = "1.0", files: dict[str, str | bytes] | None = None, **more: object) -> Path:
         return write_wheel(self.files, name, version, files, **more)  # type: ignore[arg-type]
@@ -83,7 +87,8 @@ class Index:
         for file in sorted(self.files.iterdir()):
             if file.name.replace("-", "_").lower().startswith(name.replace("-", "_") + "_"):
                 digest = "0" * 64 if self.lie else hashlib.sha256(file.read_bytes()).hexdigest()
-                links.append(f'<a href="/files/{file.name}#sha256={digest}">{file.name}</a>')
+                tail = (f"?{self.query}" if self.query else "") + (f"#sha256={digest}" if self.hashes else "")
+                links.append(f'<a href="{self.prefix}/files/{file.name}{tail}">{file.name}</a>')
         return "\n".join(links) or None
 
 
@@ -103,12 +108,14 @@ def _handler(index: Index) -> type[http.server.BaseHTTPRequestHandler]:
                 self.send_header("WWW-Authenticate", "Basic")
                 self.end_headers()
                 return
-            kind, _, name = self.path.strip("/").partition("/")
+            path = self.path.partition("?")[0].removeprefix(index.prefix)
+            signed = not index.query or self.path.endswith(f"?{index.query}") or "/simple" in path
+            kind, _, name = path.strip("/").partition("/")
             data = None
             if kind == "simple":
                 page = index.page(name)
                 data = page.encode() if page else None
-            elif kind == "files" and (index.files / name).is_file():
+            elif kind == "files" and signed and (index.files / name).is_file():
                 data = (index.files / name).read_bytes()
             self.send_response(404 if data is None else 200)
             self.send_header("Content-Type", "text/html" if kind == "simple" else "application/octet-stream")
@@ -123,26 +130,35 @@ def _handler(index: Index) -> type[http.server.BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index that uv uses and no other, with caches of its own."""
-    found = Index(tmp_path / "index")
-    found.files.mkdir()
+@contextlib.contextmanager
+def serve(files: Path) -> Iterator[Index]:
+    """Serve an index over a folder."""
+    found = Index(files)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
     found.url = f"http://127.0.0.1:{server.server_address[1]}/simple"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """An index that uv uses and no other, with caches of its own."""
+    (tmp_path / "index").mkdir()
     for name in [each for each in os.environ if each.startswith(("UV_", "PIP_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("UV_DEFAULT_INDEX", found.url)
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HATCH_ALEPH_CACHE", str(tmp_path / "cache"))
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve(tmp_path / "index") as found:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", found.url)
+        yield found
 
 
 @pytest.fixture

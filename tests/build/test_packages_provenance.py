@@ -1,0 +1,176 @@
+"""Where a file came from is not part of what the image is, and no address opens a door."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.artifact import lock_and_sbom_names
+from hatch_aleph.build.packages.lock import write_lock
+from hatch_aleph.project import load_project
+from tests.build.conftest import RUNNING, image_files, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.build.conftest import Index, Workshop
+
+PYTHON = f'python = "{RUNNING}"\n'
+
+
+@pytest.fixture
+def mirror(index: Index, tmp_path: Path) -> Iterator[Index]:
+    """Another index over the same wheels."""
+    with serve(index.files) as other:
+        yield other
+
+
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Forget all that earlier builds left."""
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / f"uv-{name}"))
+    monkeypatch.setenv("HATCH_ALEPH_CACHE", str(tmp_path / f"cache-{name}"))
+
+
+def leaks(*places: Path, words: tuple[str, ...]) -> list[Path]:
+    files = [file for place in places for file in place.rglob("*") if file.is_file()]
+    return [file for file in files if any(word.encode() in file.read_bytes() for word in words)]
+
+
+def test_two_mirrors_one_image(
+    index: Index, mirror: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha", requires=("beta",))
+    index.add("beta")
+    images = []
+    for name, url, hashes in (("one", index.url, True), ("two", mirror.url, True), ("none", mirror.url, False)):
+        fresh(tmp_path, monkeypatch, name)
+        mirror.hashes = hashes
+        monkeypatch.setenv("UV_DEFAULT_INDEX", url)
+        root = workshop.project('"alpha"', name=name, aleph=PYTHON)
+        images.append(workshop.build(root).image)
+        image_files(root / "dist/my_api-1.0-packages.squashfs", tmp_path / f"unpacked-{name}")
+        assert not leaks(root / "dist", tmp_path / f"unpacked-{name}", words=("127.0.0.1",))
+        write_lock(load_project(root), None)
+        assert "127.0.0.1" not in (root / "pylock.toml").read_text()
+        assert workshop.build(root, locked=True).image == images[-1]
+    assert images[0] == images[1]
+    assert images[0] == images[2]
+
+
+def test_a_lock_without_addresses_is_installed_from_any_mirror(
+    index: Index, mirror: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha")
+    root = workshop.project('"alpha"', aleph=PYTHON)
+    write_lock(load_project(root), None)
+    first = workshop.build(root, locked=True)
+    fresh(tmp_path, monkeypatch, "other")
+    index.password = "now it is closed"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", mirror.url)
+    index.add("alpha", "2.0")
+    assert workshop.build(root, locked=True).image == first.image
+
+
+SECRET = "s3cret-t0ken"
+
+
+@pytest.mark.parametrize("place", ["user part", "path", "query"])
+def test_credentials_in_the_address_of_an_index_reach_nothing(
+    index: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    index.add("alpha")
+    url = {
+        "user part": index.url.replace("//", f"//joe:{SECRET}@"),
+        "path": index.url.replace("/simple", f"/{SECRET}/simple"),
+        "query": index.url,
+    }[place]
+    index.prefix = f"/{SECRET}" if place == "path" else ""
+    index.query = f"X-Amz-Signature={SECRET}" if place == "query" else ""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", url)
+    root = workshop.project('"alpha"', aleph=PYTHON)
+    write_lock(load_project(root), None)
+    for locked in (False, True):
+        result = workshop.build(root, locked=locked)
+        assert result.image is not None
+        image_files(root / "dist" / result.image.file, tmp_path / f"unpacked-{locked}")
+    assert not leaks(root, tmp_path / "unpacked-True", words=(SECRET,))
+    assert not [line for line in workshop.notices if SECRET in line]
+    (root / "pylock.toml").unlink()
+    shutil.rmtree(tmp_path / "uv-cache")
+    fresh(tmp_path, monkeypatch, "again")
+    shutil.rmtree(index.files)
+    index.files.mkdir()
+    with pytest.raises(Exception, match="alpha") as caught:
+        workshop.build(root)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_direct_address_leaves_no_trace(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    wheel = index.add("alpha")
+    address = index.url.removesuffix("/simple") + f"/files/{wheel.name}?token={SECRET}"
+    root = workshop.project(f'"alpha @ {address}"', aleph=PYTHON)
+    result = workshop.build(root)
+    assert result.image is not None
+    files = image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
+    assert "alpha-1.0.dist-info/direct_url.json" not in files
+    assert not leaks(root / "dist", tmp_path / "unpacked", words=(SECRET, "127.0.0.1"))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert digest in (root / "dist" / lock_and_sbom_names("my_api-1.0")[0]).read_text()
+    write_lock(load_project(root), None)
+    assert SECRET not in (root / "pylock.toml").read_text()
+
+
+def test_variables_that_change_what_a_build_means_are_left_out(
+    index: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.0", "2.0", "3.0a1"):
+        index.add("alpha", version)
+    expected = workshop.build(workshop.project('"alpha"', name="plain")).image
+    assert expected is not None
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("alpha==1.0\n")
+    hostile = {
+        "UV_RESOLUTION": "lowest", "UV_PRERELEASE": "allow", "UV_NO_GROUP": "main", "UV_REQUIRE_HASHES": "1",
+        "UV_WORKING_DIR": str(tmp_path), "UV_PROJECT": str(tmp_path), "UV_CONSTRAINT": str(constraints),
+        "UV_NO_BINARY": "1", "UV_COMPILE_BYTECODE": "1", "UV_PYTHON": "3.99", "UV_SYSTEM_PYTHON": "1",
+        "UV_NO_INSTALLER_METADATA": "1", "UV_TORCH_BACKEND": "cpu", "UV_LOCKED": "1", "UV_FROZEN": "1",
+        "PIP_NO_INDEX": "1", "PIP_CONSTRAINT": str(constraints), "PIP_REQUIRE_HASHES": "1", "PIP_TARGET": str(tmp_path),
+    }  # fmt: skip
+    for name, value in hostile.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HATCH_ALEPH_CACHE", str(tmp_path / "cold"))
+    assert workshop.build(workshop.project('"alpha"', name="hostile")).image == expected
+
+
+def test_indexes_of_pip_count_where_uv_has_none(
+    index: Index, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha")
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", index.url)
+    assert [each.name for each in workshop.build(workshop.project('"alpha"')).distributions] == ["alpha"]
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+    index.add("beta")
+    assert [each.name for each in workshop.build(workshop.project('"beta"')).distributions] == ["beta"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
+def test_wheels_in_a_folder_that_pip_knows(
+    index: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.build.conftest import write_wheel
+
+    write_wheel(tmp_path / "wheels", "gamma")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    root = workshop.project('"gamma"')
+    result = workshop.build(root)
+    assert [each.name for each in result.distributions] == ["gamma"]
+    assert str(tmp_path) not in (root / "dist/pylock.my_api-1_0.toml").read_text()
+    assert os.environ["PIP_FIND_LINKS"]
