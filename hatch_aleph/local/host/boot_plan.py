@@ -46,6 +46,7 @@ def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> 
         "lifespan_seconds": limits.lifespan,
         "shutdown_seconds": limits.shutdown_event,
         "proxy_seconds": limits.proxy,
+        "reads_once": bool(limits.piece_bytes),
     }
     if place.isolation.sandbox:
         return plan | _sandboxed(spec, place, mounts, preloaded, folder)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _READ = 64 * 1024
 _LARGEST_REPLY = 1_000_000
+_BETWEEN_PIECES = 0.02  # seconds
 # At the head of the log of each start.
 START_MARK = "local host: started at "
 
@@ -206,13 +207,24 @@ class Machine:
     async def _exchange(self, payload: bytes) -> bytes:
         reader, writer = await self._connect()
         try:
-            writer.write(payload)
+            await self._send(writer, payload)
             # Both at once: a guest that stopped reading, because the payload is too large for it, may close first.
             return await reader.read()
         except (ConnectionResetError, BrokenPipeError):
             return b""
         finally:
             await _close(writer)
+
+    async def _send(self, writer: asyncio.StreamWriter, payload: bytes) -> None:
+        """Write a payload, in pieces with a pause between them as a VM's socket may make of it."""
+        size = self.limits.piece_bytes
+        if not size or len(payload) <= size:
+            writer.write(payload)
+            return
+        for start in (0, size):
+            writer.write(payload[start : start + size] if not start else payload[start:])
+            await writer.drain()
+            await asyncio.sleep(_BETWEEN_PIECES)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._launched is None:

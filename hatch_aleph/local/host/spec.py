@@ -104,6 +104,7 @@ class Limits:
         boot: A VM's way to its init, which takes no time here.
         linger: Between the answer to ``halt`` and the kill.
         guest_api_stop: From the deletion of a machine's folder to the end of its stop.
+        piece_bytes: A request that is longer reaches the init in pieces of this size; 0 leaves it whole.
         schedule: Between two looks of the scheduler at what should run.
         confirmations: How often the host must see that a message has ended before it stops the program.
         program_memory: MiB for all programs together.
@@ -123,6 +124,7 @@ class Limits:
     boot: float = 0.0
     linger: float = 0.0
     guest_api_stop: float = 0.0
+    piece_bytes: int = 0
     schedule: float = 10.0
     confirmations: int = 1
     program_memory: int = 8192
@@ -138,7 +140,7 @@ class Limits:
         """
         own = {"init": 20.0, "boot": 1.5, "linger": 1.0, "guest_api_stop": 5.0, "schedule": 10.0, "status_check": 60.0}
         scaled = {name: seconds * pace for name, seconds in own.items()}
-        return cls(**{"real": True, "confirmations": 3, **scaled, **changes})
+        return cls(**{"real": True, "confirmations": 3, "piece_bytes": 3700, **scaled, **changes})
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ INIT_READ = 10_000_000  # bytes that the init asks for in its one read of a requ
 # asyncio reads at most this much at once (`max_size` in asyncio/selector_events.py): what does not fit never arrives,
 # unless the adapter, which replaces the reader's `read`, goes on until the request is complete.
 LARGEST_READ = 256 * 1024
+_LARGEST_INSTRUCTION = 10_000_000
 _INIT_VERSION = "2.0.0"
 _TOLD = 500  # bytes of each instruction stand in the guest's log
 
@@ -58,7 +59,7 @@ async def serve(listener: socket.socket, plan: dict[str, Any]) -> None:
         raise
     connection.sendall(msgpack.dumps({"success": True}))
     connection.close()
-    await _Server(listener, program).run()
+    await _Server(listener, program, reads_once=plan["reads_once"]).run()
 
 
 def _set_environment(plan: dict[str, Any]) -> None:
@@ -84,10 +85,11 @@ async def _start(configuration: dict[str, Any], plan: dict[str, Any]) -> Program
 
 
 class _Server:
-    def __init__(self, listener: socket.socket, program: Program) -> None:
+    def __init__(self, listener: socket.socket, program: Program, *, reads_once: bool) -> None:
         self._listener = listener
         self._program = program
         self._halted = asyncio.Event()
+        self._read = _read_once if reads_once else _read_whole
 
     async def run(self) -> None:
         server = await asyncio.start_server(self._connected, sock=self._listener)
@@ -98,7 +100,7 @@ class _Server:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one instruction. What escapes closes the connection without a byte, which the host sees as a 502."""
         try:
-            instruction = await _read_once(reader)
+            instruction = await self._read(reader)
             log.debug("Received %s", instruction[:_TOLD])
             if instruction == b"halt":
                 await self._halt(writer)
@@ -125,7 +127,14 @@ class _Server:
 
 
 async def _read_once(reader: asyncio.StreamReader) -> bytes:
-    """Read an instruction as one read of the init would give it at best: whole up to the limit, cut beyond it."""
+    """Read an instruction as the init does: what is split on the way is lost (handle_instruction)."""
+    return await reader.read(_LARGEST_INSTRUCTION)
+
+
+async def _read_whole(reader: asyncio.StreamReader) -> bytes:
+    """Read an instruction as one read of the init gives it at best: whole up to the limit, cut beyond it."""
+    if "read" in vars(reader):  # the adapter has completed it
+        return await reader.read(_LARGEST_INSTRUCTION)
     instruction = await reader.read(INIT_READ)
     while len(instruction) < LARGEST_READ and not _is_whole(instruction):
         more = await reader.read(LARGEST_READ - len(instruction))
