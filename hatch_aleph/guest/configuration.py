@@ -29,8 +29,13 @@ class Configuration:
         self.packages = str(constants.get("PACKAGES", ""))
         self.volumes = tuple(constants.get("VOLUMES", ()))
         self.port = int(constants.get("PORT", 8080))
-        self.code_root = os.environ.get("ALEPH_CODE_ROOT") or str(Path(__file__).parent.parent)
+        self.code_root = code_root()
         self.packages_root = os.environ.get("ALEPH_PACKAGES_ROOT", "/opt/packages")
+
+
+def code_root() -> str:
+    """Return the folder of the code image."""
+    return os.environ.get("ALEPH_CODE_ROOT") or str(Path(__file__).parent.parent)
 
 
 def read_configuration() -> Configuration:

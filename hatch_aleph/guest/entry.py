@@ -59,7 +59,11 @@ class Entry:
             await self._event(receive, send)
 
     async def _start(self) -> None:
-        await self._program.start()
+        try:
+            await self._program.start()
+        except Exception as error:
+            _report("start", error.__cause__ or error)
+            raise
         self._started = True
 
     async def _stop(self) -> None:
@@ -68,8 +72,8 @@ class Entry:
             await asyncio.wait(tasks, timeout=FINISH_SECONDS)
         try:
             await self._program.stop()
-        except Exception:  # noqa: BLE001 - at halt nothing may hold up the VM
-            _report("the program's shutdown failed")
+        except Exception as error:  # noqa: BLE001 - at halt nothing may hold up the VM
+            _report("shutdown", error)
         await _run_exit_handlers()
         if self._volumes is not None:
             self._volumes.stop()
@@ -84,8 +88,8 @@ class Entry:
         self._running.add(cycle)
         cycle.task = asyncio.get_running_loop().create_task(self._answer(cycle))
         status, headers, answer = await cycle.answered
-        if self._volumes is not None and (error := await self._volumes.flush()):
-            status, headers, answer = finish(scope["method"], *plain(500, f"{error}\n"))
+        if self._volumes is not None and (unwritten := await self._volumes.flush()):
+            status, headers, answer = finish(scope["method"], *plain(500, f"{unwritten}\n"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer, "more_body": False})
 
@@ -97,13 +101,13 @@ class Entry:
             pass  # the answer was given in the app's place
         except BaseException as error:  # noqa: BLE001
             if not (isinstance(error, asyncio.CancelledError) and cycle.answered.done()):
-                _report("Exception in the app")
+                _report(cycle.event, error)
             cycle.fail()
         else:
             if not cycle.answered.done():
                 await asyncio.sleep(0)  # a thread's last word may still be on its way
                 if not cycle.answered.done():
-                    _logger.error("the app returned without completing its answer")
+                    _report(cycle.event, RuntimeError("the app returned without completing its answer"))
                     cycle.fail()
         finally:
             self._running.discard(cycle)
@@ -115,18 +119,19 @@ class Entry:
         answer = None
         try:
             answer = await self._program.event((await receive())["body"])
-        except (Exception, SystemExit):  # noqa: BLE001 - the app may not know such events
-            _report("Exception in the app, at a message that the program is subscribed to")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the app may not know such events
+            _report("message", error)
         if answer is None:
             answer = {"type": "aleph.message.response", "error": "the program did not take the message"}
-        if self._volumes is not None and (error := await self._volumes.flush()):
-            answer = {"type": "aleph.message.response", "error": error}
+        if self._volumes is not None and (unwritten := await self._volumes.flush()):
+            answer = {"type": "aleph.message.response", "error": unwritten}
         await send(answer)
 
 
-def _report(what: str) -> None:
-    _logger.disabled = False  # a logging configuration of the app may have switched it off
-    _logger.exception(what)  # noqa: LOG004 - called from handlers only
+def _report(event: str, error: BaseException) -> None:
+    from .failure import report  # few requests fail
+
+    report(event, error)
 
 
 async def _run_exit_handlers() -> None:

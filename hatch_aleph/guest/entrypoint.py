@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import importlib
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from .configuration import Configuration, built_with_other_packages, read_configuration
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 # Objects that may be made between two collections while the app is imported; Python's own figure is 700 to 10,000.
 _IMPORT_THRESHOLD = 50_000
+IMPORT_SECONDS = 50.0  # the host waits for 60
+START_MARK = "aleph_entry: the program's log begins: "
 
 
 def start(name: str, init: str) -> Entry:
@@ -44,6 +48,7 @@ def start(name: str, init: str) -> Entry:
     volumes = _volumes(configuration)
     if configuration.interface == "executable":
         reset_logging()
+        _mark_log(name)
         from .executable import Executable  # most programs have none
 
         return Entry(Executable(name, configuration), configuration.seconds, volumes)
@@ -52,7 +57,13 @@ def start(name: str, init: str) -> Entry:
         message = f"module {__package__!r} has no {name!r}; an entrypoint is written module:attribute"
         raise AttributeError(message)
     prepare(configuration.code_root, configuration.packages_root)
+    _mark_log(name)
     return Entry(_program(name, configuration), configuration.seconds, volumes)
+
+
+def _mark_log(name: str) -> None:
+    """Part the log: the host keeps the kernel's lines, the mounts' and the init's in the same one, of every start."""
+    print(f"{START_MARK}{name}", file=sys.stderr, flush=True)  # noqa: T201 - the program's log
 
 
 def _volumes(configuration: Configuration) -> VolumeFlush | None:
@@ -68,7 +79,7 @@ def _volumes(configuration: Configuration) -> VolumeFlush | None:
 def _program(name: str, configuration: Configuration) -> Program:
     from .interfaces import recognise  # after the path is in order
 
-    with _few_collections():
+    with _few_collections(), _failures_told():
         interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface))
     if interface == "wsgi":
         from .wsgi import WsgiProgram  # most programs are ASGI
@@ -83,7 +94,7 @@ def find(name: str) -> Any:
     """Import ``module:attribute``; the attribute may be dotted, and may be called: ``module:make("x", debug=True)``.
 
     Raises:
-        LookupError: When there is no such module or attribute.
+        NoSuchEntrypoint: When there is no such module or attribute.
     """
     module_name, _, attribute = name.partition(":")
     found: Any
@@ -93,14 +104,14 @@ def find(name: str) -> Any:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
         message = f"there is no module {error.name!r} in the code image, which the entrypoint {name!r} names"
-        raise LookupError(message) from error
+        raise NoSuchEntrypoint(message) from error
     path, call, arguments = attribute.partition("(")
     try:
         for step in path.split("."):
             found = getattr(found, step)
     except AttributeError as error:
         message = f"the entrypoint {name!r} names what {module_name!r} does not have: {error}"
-        raise LookupError(message) from error
+        raise NoSuchEntrypoint(message) from error
     return _call(found, arguments, name) if call else found
 
 
@@ -113,7 +124,7 @@ def _call(factory: Any, arguments: str, name: str) -> Any:
         named = {one.arg: ast.literal_eval(one.value) for one in call.keywords}  # type: ignore[attr-defined]
     except (SyntaxError, ValueError, AttributeError) as error:
         message = f"the entrypoint {name!r} may be called with plain values only"
-        raise LookupError(message) from error
+        raise NoSuchEntrypoint(message) from error
     return factory(*positional, **named)
 
 
@@ -129,6 +140,43 @@ def outside_the_loop(work: Callable[[], Any]) -> Any:
         if "no running event loop" not in str(error):
             raise
     return work()
+
+
+class NoSuchEntrypoint(LookupError):  # noqa: N818 - reads as what happened, in the host's log
+    """The entrypoint names what is not there."""
+
+
+class StartFailed(RuntimeError):  # noqa: N818 - reads as what happened, in the host's log
+    """The app could not be imported."""
+
+
+@contextlib.contextmanager
+def _failures_told() -> Iterator[None]:
+    """Log what the app raises while it is imported, and where it hangs; give the host one line.
+
+    Raises:
+        StartFailed: What the app raised, and where.
+    """
+    watch = threading.Timer(IMPORT_SECONDS, _report_hanging_import, (threading.get_ident(),))
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    except BaseException as error:  # SystemExit would end the init without a word
+        from .failure import report  # few programs fail
+
+        failure = report("start", error)
+        if type(error).__module__.startswith(f"{__package__}."):  # our own words about the entrypoint
+            raise
+        raise StartFailed(str(failure)) from error
+    finally:
+        watch.cancel()
+
+
+def _report_hanging_import(thread: int) -> None:
+    from .failure import report_hanging, thread_frames
+
+    report_hanging("start", f"the app is not imported after {IMPORT_SECONDS:g} seconds", thread_frames(thread))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,10 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 _ASGI, _WSGI, _DOUBLE = 3, 2, 1
 
 
+class NotAnApp(TypeError):  # noqa: N818 - reads as what happened, in the host's log
+    """The entrypoint names something that cannot answer requests."""
+
+
 def recognise(target: Any, declared: str) -> tuple[str, Any]:
     """Tell the interface of an app, calling it first if it is a factory.
 
@@ -21,16 +25,16 @@ def recognise(target: Any, declared: str) -> tuple[str, Any]:
         ``asgi``, ``asgi2`` or ``wsgi``, and the app.
 
     Raises:
-        TypeError: When it is neither.
+        NotAnApp: When it is neither.
     """
     if _is_factory(target):
         target = target()
         if inspect.iscoroutine(target):
             target.close()
-            raise TypeError("the factory is a coroutine function; it must return the app itself")
+            raise NotAnApp("the factory is a coroutine function; it must return the app itself")
     if not callable(target):
         message = f"the entrypoint is {type(target).__name__!r} object, not an app that can be called"
-        raise TypeError(message)
+        raise NotAnApp(message)
     return (_guess(target) if declared == "auto" else declared), target
 
 
@@ -52,7 +56,7 @@ def _guess(target: Any) -> str:
         return "asgi2"
     if required == 0 and most < _WSGI:
         message = f"{type(target).__module__}.{type(target).__qualname__} is neither an ASGI nor a WSGI app"
-        raise TypeError(message)
+        raise NotAnApp(message)
     return "asgi"
 
 

@@ -11,6 +11,7 @@ _logger = logging.getLogger("aleph_entry")
 START_SECONDS = 29.0
 # The host kills 5 s after it asked to halt; the init before March 2026 would wait for ever.
 STOP_SECONDS = 2.5
+LAST_WORD_SECONDS = 0.5
 
 
 class LifespanFailed(RuntimeError):  # noqa: N818 - reads as what happened, in the host's log
@@ -29,6 +30,7 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
         self._failure: str | None = None
         self._exit: BaseException | None = None
+        self._error: Exception | None = None
 
     async def start(self) -> None:
         """Enter the lifespan.
@@ -43,14 +45,23 @@ class Lifespan:
         try:
             await asyncio.wait_for(self._replied.wait(), START_SECONDS)
         except asyncio.TimeoutError:
-            self._task.cancel()
             message = f"the app's start-up (lifespan) did not complete within {START_SECONDS:g} seconds"
+            from .failure import hanging_frames, report_hanging
+
+            report_hanging("start", message, hanging_frames(self._task.get_coro(), 0))
+            self._task.cancel()
             raise LifespanFailed(message) from None
-        if self._failure is not None:
-            raise LifespanFailed(self._failure or "the app's start-up (lifespan) failed")
-        if self._exit is not None:
-            message = f"the app's start-up (lifespan) ended the process: {self._exit!r}"
-            raise LifespanFailed(message) from self._exit
+        if self._failure is None and self._exit is None:
+            return
+        await asyncio.wait({self._task}, timeout=LAST_WORD_SECONDS)  # frameworks say it first, then raise
+        cause = self._exit or self._error
+        if cause is not None:
+            from .failure import failure_of
+
+            what = "failed" if self._exit is None else "ended the process"
+            message = f"the app's start-up (lifespan) {what}: {failure_of('start', cause)}"
+            raise LifespanFailed(message) from cause
+        raise LifespanFailed(self._failure or "the app's start-up (lifespan) failed")
 
     async def stop(self) -> None:
         """Leave the lifespan; never raises, never waits longer than STOP_SECONDS."""
@@ -71,7 +82,8 @@ class Lifespan:
             await self._app(scope, self._receive, self._send)
         except (SystemExit, KeyboardInterrupt) as error:  # they would end the init, and with it the VM
             self._exit = error
-        except Exception:  # whatever the app raises means that it has no lifespan
+        except Exception as error:  # whatever the app raises means that it has no lifespan
+            self._error = error
             _logger.info("the app has no lifespan", exc_info=True)
         finally:
             self._replied.set()

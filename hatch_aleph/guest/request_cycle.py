@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import threading
 from typing import TYPE_CHECKING, Any
 
 from .response import Headers, finish, plain
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 # Joining, packing and sending hold up to four copies of an answer at once.
 ANSWER_LIMIT = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
 CANCEL_AFTER = 1.0
+LATE = 0.2  # seconds after which a timer of the event loop is overdue
+# What uvicorn and gunicorn refuse too: such a value could pass for further headers.
+_ILLEGAL_IN_NAME = rb"[^!#$%&'*+\-.^_`|~0-9a-z]"
+_ILLEGAL_IN_VALUE = rb"[\x00-\x08\x0a-\x1f\x7f]"
 
 
 class ClientGone(OSError):  # noqa: N818 - a condition that servers signal, no failure
@@ -31,6 +37,7 @@ class Deadline:
         self.seconds = seconds
         self._due: dict[RequestCycle, float] = {}
         self._is_set = False
+        self._timers = 0
 
     def add(self, cycle: RequestCycle, loop: asyncio.AbstractEventLoop) -> None:
         """Watch a request cycle that begins now."""
@@ -44,7 +51,20 @@ class Deadline:
 
     def _set(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
         self._is_set = True
+        self._timers += 1
         loop.call_at(due, self._check, loop)
+        watch = threading.Timer(due - loop.time() + LATE, self._look, (self._timers, threading.get_ident()))
+        watch.daemon = True
+        watch.start()
+
+    def _look(self, timer: int, thread: int) -> None:
+        """Tell what blocks the event loop, from another thread, when a timer is overdue."""
+        if self._is_set and self._timers == timer:
+            from .failure import report_hanging, thread_frames  # rare
+
+            event = next((cycle.event for cycle in list(self._due)), "a request")
+            message = "the event loop is blocked, so that nothing else can be answered"
+            report_hanging(event, message, thread_frames(thread))
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_set = False
@@ -67,6 +87,7 @@ class RequestCycle:
         body: The request's whole body.
         answered: Resolves to status, headers and body; then the cycle is over.
         task: Runs the program for it.
+        thread: Number of the thread that does so for a WSGI app.
     """
 
     def __init__(self, scope: dict[str, Any], body: bytes, deadline: Deadline) -> None:
@@ -75,6 +96,7 @@ class RequestCycle:
         self.body = body
         self.answered: asyncio.Future[tuple[int, Headers, bytes]] = loop.create_future()
         self.task: asyncio.Task[None] | None = None
+        self.thread = 0
         self._deadline = deadline
         deadline.add(self, loop)
         self._status = 0
@@ -84,15 +106,30 @@ class RequestCycle:
         self._gone = False
 
     @property
+    def event(self) -> str:
+        """What a failure is told to have met."""
+        return f"{self.scope['method']} {self.scope['path']}"
+
+    @property
     def begun(self) -> bool:
         """Whether the app has given status and headers."""
         return self._status > 0
 
     def begin(self, status: int, headers: Iterable[Any]) -> None:
-        """Take status and headers."""
+        """Take status and headers.
+
+        Raises:
+            ClientGone: When the answer was cut off.
+            ValueError: For headers that HTTP does not allow.
+        """
         self.check_open()
         # Django's cookies begin with a space, which HTTP takes away
-        self._headers = [(bytes(name).lower(), bytes(value).strip(b" \t")) for name, value in headers]
+        taken = [(bytes(name).lower(), bytes(value).strip(b" \t")) for name, value in headers]
+        if re.search(_ILLEGAL_IN_NAME, b"".join([name for name, _ in taken])):
+            raise ValueError("invalid HTTP header name")
+        if re.search(_ILLEGAL_IN_VALUE, b"".join([value for _, value in taken])):
+            raise ValueError("invalid HTTP header value")
+        self._headers = taken
         self._status = int(status)
 
     def add(self, chunk: bytes) -> None:
@@ -143,8 +180,15 @@ class RequestCycle:
             self.complete()
         else:
             self.refuse(504, f"The program did not complete its answer within {self._deadline.seconds:g} seconds.\n")
+            self._report_hanging()
         if self.task is not None:
             self.answered.get_loop().call_later(CANCEL_AFTER, self.task.cancel)
+
+    def _report_hanging(self) -> None:
+        from .failure import hanging_frames, report_hanging  # few requests hang
+
+        frames = hanging_frames(self.task.get_coro() if self.task else None, self.thread)
+        report_hanging(self.event, f"no complete answer within {self._deadline.seconds:g} seconds", frames)
 
     def _resolve(self, answer: tuple[int, Headers, bytes]) -> None:
         self._deadline.discard(self)

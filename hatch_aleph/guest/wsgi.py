@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import io
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -44,6 +45,7 @@ class WsgiProgram:
         """Know no events: WSGI has no place for them."""
 
     def _call(self, cycle: RequestCycle, loop: asyncio.AbstractEventLoop) -> None:
+        cycle.thread = threading.get_ident()
         response = _Response(cycle)
         result = self._app(make_environ(cycle.scope, cycle.body), response.start)
         try:

@@ -151,7 +151,8 @@ def kept(volume: Volume) -> dict[str, set[int]]:
     path = volume.folder / "append"
     found["append"] = set()
     if path.exists():
-        found["append"] = {int(one) for one in path.read_bytes().split() if one.isdigit()}
+        # A write that was cut off may have left zeros: its length reached the device, its text did not.
+        found["append"] = {int(one) for one in path.read_bytes().replace(b"\0", b"\n").split()}
     return found
 
 
