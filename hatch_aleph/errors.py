@@ -126,3 +126,9 @@ class PlanError(HatchAlephError):
     """What is to be done is no longer, or not safely, possible."""
 
     exit_code = 13
+
+
+class PluginError(HatchAlephError):
+    """A plugin cannot be loaded, or failed in one of its hooks."""
+
+    exit_code = 14

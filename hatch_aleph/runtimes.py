@@ -8,8 +8,13 @@ facts are assumptions: they go into the manifest, and ``hatch-aleph runtime-chec
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from hatch_aleph.itemhash import ITEM_HASH
+from hatch_aleph.plugins import PLUGINS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,13 @@ KNOWN = {runtime.name: runtime for runtime in (DEBIAN_12, DEBIAN_11, NODE_JS)}
 DEFAULT = DEBIAN_12
 
 
-def register(runtime: Runtime) -> None:
-    """Make a runtime known by its name and item hash."""
-    KNOWN[runtime.name] = runtime
-
-
 def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     """Return the runtime of a name or item hash, or None for a name that nobody knows.
 
     An item hash that is not in the table is taken to be like the default runtime, with the Python that the settings
     state: own runtimes are almost always built from the official recipe.
     """
-    known = KNOWN.get(name_or_hash) or next((r for r in KNOWN.values() if r.item_hash == name_or_hash), None)
+    known = _named(name_or_hash, KNOWN.values()) or _named(name_or_hash, _of_plugins())
     if known is None and not ITEM_HASH.fullmatch(name_or_hash):
         return None
     base = known or Runtime(
@@ -110,8 +110,21 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     return replace(base, python=python)
 
 
+def names() -> tuple[str, ...]:
+    """Return the names that settings may call runtimes by."""
+    return (*KNOWN, *(each.name for each in _of_plugins() if each.name not in KNOWN))
+
+
 def suggest(name: str) -> str | None:
     """Return the known runtime name nearest to a wrong one."""
     import difflib
 
-    return next(iter(difflib.get_close_matches(name, KNOWN, n=1)), None)
+    return next(iter(difflib.get_close_matches(name, names(), n=1)), None)
+
+
+def _named(name_or_hash: str, runtimes: Iterable[Runtime]) -> Runtime | None:
+    return next((each for each in runtimes if name_or_hash in (each.name, each.item_hash)), None)
+
+
+def _of_plugins() -> list[Runtime]:
+    return [each for given in PLUGINS.call("aleph_runtimes") for each in given]

@@ -5,7 +5,8 @@ import pytest
 from hatch_aleph.build.code import build_code
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.packages import PackagesResult
-from hatch_aleph.hookspecs import hookimpl, manager
+from hatch_aleph.hookspecs import hookimpl
+from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.project import load_project
 from hatch_aleph.squashfs import Entry, list_image
 
@@ -19,9 +20,9 @@ class Plugin:
 @pytest.fixture
 def _plugin():
     plugin = Plugin()
-    manager().register(plugin)
+    PLUGINS.manager.register(plugin)
     yield
-    manager().unregister(plugin)
+    PLUGINS.manager.unregister(plugin)
 
 
 @pytest.mark.usefixtures("_plugin")
@@ -38,9 +39,9 @@ def test_an_unknown_hook_is_refused():
             pass
 
     wrong = Wrong()
-    manager().register(wrong)
+    PLUGINS.manager.register(wrong)
     try:
         with pytest.raises(Exception, match="unknown hook 'aleph_nonsense'"):
-            manager().check_pending()
+            PLUGINS.manager.check_pending()
     finally:
-        manager().unregister(wrong)
+        PLUGINS.manager.unregister(wrong)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hatch_aleph import runtimes
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.errors import SettingsError
-from hatch_aleph.hookspecs import hooks
+from hatch_aleph.plugins import PLUGINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,19 +65,16 @@ class BuildContext:
 
     @classmethod
     def of(cls, project: Project, destination: Path, profile: str | None = None, **options: Any) -> BuildContext:
-        """Read the settings of a project and ask the plugins.
+        """Read the settings of a project and ask plugins for further files.
 
         Raises:
             SettingsError: With all mistakes of the settings.
         """
-        for given in hooks().aleph_runtimes():
-            for each in given:
-                runtimes.register(each)
         settings = project.settings(profile)
         runtime = runtimes.find(settings.runtime, settings.python)
         if runtime is None:  # checked with the settings
             raise SettingsError(f"Unknown runtime {settings.runtime}.")
-        given = hooks().aleph_extra_files(project=project, settings=settings)
+        given = PLUGINS.call("aleph_extra_files", project=project, settings=settings)
         extra_files = tuple(entry for entries in given for entry in entries)
         return cls(project, settings, runtime, destination, extra_files, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from hatch_aleph import runtimes
 from hatch_aleph.errors import SettingsError
+from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.settings.entrypoint import EntryPointError, is_command, parse_entrypoint
 from hatch_aleph.settings.model import PUBLIC_FIELDS, Settings
 from hatch_aleph.settings.parse import Path, Problem, dotted, nearest, parse, toml_name
@@ -69,13 +71,16 @@ def read_settings(
     family of deployments needs no edit of pyproject.toml, and yet a misspelled name is an error.
 
     Args:
-        table: The keys of ``[tool.aleph]``.
+        table: The keys of ``[tool.aleph]``; plugins may change them first.
         profile: Name of the profile; None for the common settings alone.
         packages: Whether a build makes a packages image; without one its mount is free for another volume.
 
     Returns:
         The settings, or None and every mistake.
     """
+    if PLUGINS.implementing("aleph_settings"):
+        table = copy.deepcopy(dict(table))
+        PLUGINS.call("aleph_settings", table=table, profile=profile)
     problems: list[Problem] = []
     profiles = table.get("profiles", {})
     if not isinstance(profiles, Mapping) or not all(isinstance(each, Mapping) for each in profiles.values()):
@@ -153,7 +158,7 @@ def _problems(settings: Settings, path: Path, *, packages: bool = True) -> Itera
     if runtimes.find(settings.runtime, settings.python) is None:
         suggestion = runtimes.suggest(settings.runtime)
         hint = f"; did you mean `{suggestion}`?" if suggestion else ""
-        names = ", ".join(runtimes.KNOWN)
+        names = ", ".join(runtimes.names())
         yield Problem((*path, "runtime"), f"expected an item hash or one of {names}, not {settings.runtime!r}{hint}")
     for name in settings.prune:
         if name not in _PRUNINGS:
