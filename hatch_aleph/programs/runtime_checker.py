@@ -199,7 +199,12 @@ def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Diffe
     python = ".".join(str(facts.get("python") or "").split(".")[:2])
     if python != assumed.python:
         found.append(
-            Difference("python", python, assumed.python, f'say python = "{python}" in [tool.aleph], so that wheels fit')
+            Difference(
+                "python",
+                python,
+                assumed.python,
+                f'name it by its item hash and say python = "{python}" in [tool.aleph], so that wheels fit',
+            )
         )
     glibc = str(facts.get("glibc") or "")
     wanted = ".".join(map(str, assumed.glibc))

@@ -1,6 +1,6 @@
 """``[tool.aleph]`` as typed models: profiles, validation that names keys and suggests, JSON schema."""
 
-from hatch_aleph.settings.load import CODE_MOUNT, PACKAGES_MOUNT, load_settings
+from hatch_aleph.settings.load import load_settings
 from hatch_aleph.settings.model import (
     Compression,
     EphemeralVolume,
@@ -13,6 +13,7 @@ from hatch_aleph.settings.model import (
     Settings,
     Volumes,
 )
+from hatch_aleph.settings.rules import CODE_MOUNT, PACKAGES_MOUNT
 
 __all__ = [
     "CODE_MOUNT",

@@ -134,6 +134,7 @@ class Settings:
     compute_units: int | None = key("Compute units: 1 vCPU and 2048 MiB each.", minimum=1, maximum=12)
     vcpus: int | None = key("Virtual CPUs.", minimum=1, maximum=256)
     memory: int | None = key("Memory in MiB.", minimum=128, maximum=1024 * 1024)
+    oversized: bool = key("Allow more memory than hosts keep for programs, 8192 MiB.", default=False)
     timeout_seconds: float = key("Limit of one request, in seconds.", default=30.0, minimum=1, maximum=3600)
     internet: bool = key("Give the program access to the internet (doubles its cost on demand).", default=False)
     aleph_api: bool = key("Give the program access to the network's API.", default=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.build.conftest import Index, Workshop
 
-PYTHON = f'python = "{RUNNING}"\n'  # of the runtime: what `hatch-aleph lock` locks for
+PYTHON = f'python = "{RUNNING}"\nruntime = "{"a" * 64}"\n'  # of the runtime: what `hatch-aleph lock` locks for
 
 
 def versions(workshop: Workshop, root: Path, **options: bool) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from hatch_aleph.settings.model import DEFAULT_CHANNEL
+from hatch_aleph.settings.rules import HOST_MEMORY
 
 HASHES = st.sampled_from(["a" * 64, "0123456789abcdef" * 4, "Qm" + "Z" * 44, "bafy" + "a2" * 27 + "b"])
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12)
@@ -15,7 +16,7 @@ VARIABLES = st.dictionaries(WORDS.filter(lambda name: name and "=" not in name),
 PATHS = st.from_regex(r"/(opt|mnt)/[a-z]{3,9}", fullmatch=True).filter(
     lambda path: path not in ("/opt/code", "/opt/packages")
 )
-FILTERS = st.dictionaries(st.sampled_from(["sender", "channel", "item_type"]), WORDS, max_size=3)
+FILTERS = st.dictionaries(st.sampled_from(["sender", "channel", "chain"]), WORDS, min_size=1, max_size=3)
 ENTRYPOINTS = st.sampled_from(["main:app", "my_api.main:api.app", 'my_api.main:create_app("production", debug=False)'])
 COMMANDS = st.sampled_from(["run.sh", "./serve --port 8080", "node server.js --bind 0.0.0.0:8080", "uvicorn main:app"])
 
@@ -83,6 +84,9 @@ def _complete(parts: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
     table = {**parts[0], **parts[1]}
     if "vcpus" in table or "memory" in table:
         table.pop("compute-units", None)
+    units = table.get("compute-units") or table.get("vcpus", 1)
+    if table.get("memory", units * 2048) > HOST_MEMORY:
+        table["oversized"] = True
     return table
 
 

@@ -119,6 +119,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "compute_units": {"compute_units": 3},
     "vcpus": {"vcpus": 3},
     "memory": {"memory": 512},
+    "oversized": {"oversized": True},
     "timeout_seconds": {"timeout_seconds": 5.0},
     "internet": {"internet": True},
     "aleph_api": {"aleph_api": False},

@@ -93,6 +93,59 @@ def test_compute_units_are_vcpus_and_memory():
         ({"entrypoint": "a:b", "extras": "fast"}, "tool.aleph.extras: expected a list, not 'fast'"),
         ({"entrypoint": "a:b", "compression": {"codec": "gzip", "level": 12}}, "gzip has levels 1 to 9"),
         ({"entrypoint": "a:b", "prune": ["test"]}, "not 'test'; did you mean `tests`?"),
+        ({"entrypoint": "a:b", "python": "3.12"}, "tool.aleph.python: the runtime debian-12 has Python 3.11; if its"),
+        ({"entrypoint": "a:b", "memory": 8193}, "tool.aleph.memory: hosts keep 8192 MiB for all programs together"),
+        ({"entrypoint": "a:b", "compute-units": 5}, "tool.aleph.compute-units: hosts keep 8192 MiB for all"),
+        (
+            {"entrypoint": "a:b", "timeout-seconds": float("nan")},
+            "tool.aleph.timeout-seconds: expected a number that is",
+        ),
+        (
+            {"entrypoint": "a:b", "health": {"timeout-seconds": float("inf")}},
+            "health.timeout-seconds: expected a number",
+        ),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{}]},
+            "tool.aleph.subscriptions[0]: an empty filter starts the program",
+        ),
+        ({"entrypoint": "a:b", "subscriptions": [{"sendr": "0x"}]}, "subscriptions[0].sendr: no message has it; hosts"),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"size": "5"}]},
+            "subscriptions[0].size: no message has it; hosts compare",
+        ),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"sender": ["0x"]}]},
+            "subscriptions[0].sender: expected a string, the",
+        ),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"channel": 5}]},
+            "subscriptions[0].channel: expected a string, the only",
+        ),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"type": "post"}]},
+            "subscriptions[0].type: expected one of POST, AGG",
+        ),
+        ({"entrypoint": "a:b", "subscriptions": [{"content": "x"}]}, "subscriptions[0].content: expected a table, the"),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"content": {"ref": 5}}]},
+            "subscriptions[0].content.ref: expected a string, the only kind",
+        ),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"content": {"content": {"a": "b"}}}]},
+            "subscriptions[0].content.content: hosts do not look into what a POST",
+        ),
+        (
+            {
+                "entrypoint": "a:b",
+                "volumes": {
+                    "persistent": [
+                        {"name": "my.data", "mount": "/opt/a", "size-mib": 1},
+                        {"name": "my_data", "mount": "/opt/b", "size-mib": 1},
+                    ]
+                },
+            },
+            "volumes.persistent[1].name: 'my_data' is the same file on a host as 'my.data'",
+        ),
         ({"entrypoint": "a:b", "profiles": {"x": {"memry": 1}}}, "tool.aleph.profiles.x.memry: unknown key; did you"),
     ],
 )
@@ -101,6 +154,13 @@ def test_a_mistake_names_its_key_what_was_expected_and_the_nearest_name(table, e
         load_settings(table)
     assert expected in str(caught.value)
     assert "1 mistake in" in str(caught.value) or "entrypint" in table
+
+
+def test_what_a_host_could_do_all_the_same():
+    assert load_settings({"entrypoint": "a:b", "memory": 16384, "oversized": True}).resources == (1, 16384)
+    assert load_settings({"entrypoint": "a:b", "python": "3.12", "runtime": HASH}).python == "3.12"
+    filters = [{"type": "POST", "content": {"ref": "x", "type": "amend"}}, {"content": {"code": {"ref": HASH}}}]
+    assert load_settings({"entrypoint": "a:b", "subscriptions": filters}).subscriptions == tuple(filters)
 
 
 def test_all_mistakes_are_told_at_once():

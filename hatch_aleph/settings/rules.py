@@ -1,0 +1,179 @@
+"""What settings may not say: rules of the network, the hosts and the guest, and of keys together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph import runtimes
+from hatch_aleph.settings.entrypoint import EntryPointError, is_command, parse_entrypoint
+from hatch_aleph.settings.parse import Path, Problem, dotted, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hatch_aleph.settings.model import Settings
+
+CODE_MOUNT = "/opt/code"
+PACKAGES_MOUNT = "/opt/packages"
+
+# The network's limits: aleph_message/models/execution/abstract.py and environment.py in aleph-im/aleph-message.
+MAX_VARIABLES = 256
+MAX_VARIABLE_KEY = 128
+MAX_VARIABLE_VALUE = 4096
+MAX_FILTER_ENTRIES = 32
+# What a host keeps for all its programs together, in MiB: src/aleph/vm/conf.py in aleph-im/aleph-vm
+# (PROGRAM_MEMORY_RESERVED_MIB). A program that asks for more is answered 503 by every host that leaves it so.
+HOST_MEMORY = 8192
+# The host attaches at most 25 drives, of which code and packages are two.
+MAX_FURTHER_VOLUMES = 23
+_PRUNINGS = ("tests", "typing")
+
+# What a filter may compare: src/aleph/vm/orchestrator/reactor.py in aleph-im/aleph-vm compares texts alone, raises at
+# anything else and at a field that messages lack, and then watches no message any more for any program.
+_FILTER_FIELDS = (
+    "chain", "channel", "content", "hash_type", "item_content", "item_hash", "item_type", "sender", "signature", "type",
+)  # fmt: skip
+_FILTER_VALUES = {
+    "type": ("POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET"),
+    "item_type": ("inline", "storage", "ipfs"),
+}
+
+
+def problems_of(settings: Settings, path: Path = (), *, packages: bool = True) -> Iterator[Problem]:
+    """Yield what is wrong with keys together, or by rules of the network."""
+    yield from _of_entrypoint(settings, path)
+    yield from _of_resources(settings, path)
+    runtime = runtimes.find(settings.runtime)
+    if runtime is None:
+        suggestion = runtimes.suggest(settings.runtime)
+        hint = f"; did you mean `{suggestion}`?" if suggestion else ""
+        names = ", ".join(runtimes.names())
+        yield Problem((*path, "runtime"), f"expected an item hash or one of {names}, not {settings.runtime!r}{hint}")
+    elif settings.python not in (None, runtime.python) and settings.runtime in runtimes.names():
+        text = f"the runtime {runtime.name} has Python {runtime.python}"
+        yield Problem((*path, "python"), f"{text}; if its image was replaced, name it by its item hash")
+    for name in settings.prune:
+        if name not in _PRUNINGS:
+            text = f"expected names among {', '.join(_PRUNINGS)}, not {name!r}{nearest(name, _PRUNINGS)}"
+            yield Problem((*path, "prune"), text)
+    limit = {"zstd": 22, "gzip": 9, "xz": 9}[settings.compression.codec]
+    if settings.compression.level and settings.compression.level > limit:
+        text = f"{settings.compression.codec} has levels 1 to {limit}"
+        yield Problem((*path, "compression", "level"), text)
+    yield from _of_variables(settings, (*path, "variables"))
+    yield from _of_subscriptions(settings, (*path, "subscriptions"))
+    yield from _of_volumes(settings, (*path, "volumes"), packages=packages)
+
+
+def _of_resources(settings: Settings, path: Path) -> Iterator[Problem]:
+    if settings.compute_units and (settings.vcpus or settings.memory):
+        yield Problem((*path, "compute-units"), "say either compute-units, or vcpus and memory")
+    _, memory = settings.resources
+    if memory > HOST_MEMORY and not settings.oversized:
+        key = "memory" if settings.memory else "compute-units"
+        text = (
+            f"hosts keep {HOST_MEMORY} MiB for all programs together and answer 503 to one of {memory} MiB; where you "
+        )
+        yield Problem((*path, key), text + "know a host that has more, say oversized = true")
+
+
+def _of_entrypoint(settings: Settings, path: Path) -> Iterator[Problem]:
+    said = settings.entrypoint
+    if settings.interface == "executable":
+        if not settings.adapter and not settings.internet:
+            text = "without it the guest's own executable mode is out of reach; set internet = true, or leave the "
+            yield Problem((*path, "internet"), text + "adapter on")
+        return
+    try:
+        plain = parse_entrypoint(said).is_plain
+    except EntryPointError as error:
+        hint = ""
+        if is_command(said):
+            hint = '; for a program of any language that listens on port 8080 add interface = "executable"'
+        yield Problem((*path, "entrypoint"), f"{error}, not {said!r}{hint}")
+        return
+    if not plain and not settings.adapter:
+        text = (
+            f"without the adapter the guest loads `module:attribute` alone: no dotted attribute, no call, not {said!r}"
+        )
+        yield Problem((*path, "entrypoint"), text)
+
+
+def _of_variables(settings: Settings, path: Path) -> Iterator[Problem]:
+    if len(settings.variables) > MAX_VARIABLES:
+        yield Problem(path, f"the network takes at most {MAX_VARIABLES}")
+    for name, value in settings.variables.items():
+        if len(name) > MAX_VARIABLE_KEY or not name or "=" in name or "\0" in name:
+            yield Problem((*path, name), f"a name has 1 to {MAX_VARIABLE_KEY} characters, none of them `=`")
+        if len(value) > MAX_VARIABLE_VALUE or "\0" in value:
+            yield Problem((*path, name), f"a value has at most {MAX_VARIABLE_VALUE} characters")
+
+
+def _of_subscriptions(settings: Settings, path: Path) -> Iterator[Problem]:
+    for number, filter_ in enumerate(settings.subscriptions):
+        where = (*path, number)
+        if not filter_:
+            yield Problem(where, "an empty filter starts the program at every message of the network")
+        if len(filter_) > MAX_FILTER_ENTRIES:
+            yield Problem(where, f"the network takes at most {MAX_FILTER_ENTRIES} entries a filter")
+        for name, value in filter_.items():
+            if name not in _FILTER_FIELDS:
+                text = f"no message has it; hosts compare {', '.join(_FILTER_FIELDS)}{nearest(name, _FILTER_FIELDS)}"
+                yield Problem((*where, name), text)
+            elif name == "content" and isinstance(value, Mapping):
+                yield from _of_content_filter(value, (*where, name))
+            elif not isinstance(value, str) or name == "content":
+                expected = "a table" if name == "content" else "a string"
+                yield Problem((*where, name), f"expected {expected}, the only kind that hosts compare, not {value!r}")
+            elif value not in _FILTER_VALUES.get(name, (value,)):
+                known = _FILTER_VALUES[name]
+                text = f"expected one of {', '.join(known)}, not {value!r}{nearest(value, known)}"
+                yield Problem((*where, name), text)
+
+
+def _of_content_filter(content: Mapping[str, Any], path: Path, users_own: str | None = "content") -> Iterator[Problem]:
+    for name, value in content.items():
+        where = (*path, name)
+        if isinstance(value, Mapping) and name == users_own:
+            yield Problem(where, "hosts do not look into what a POST or an AGGREGATE holds, so nothing would match")
+        elif isinstance(value, Mapping):
+            yield from _of_content_filter(value, where, users_own=None)
+        elif not isinstance(value, str):
+            yield Problem(where, f"expected a string, the only kind that hosts compare, not {value!r}")
+
+
+def _of_volumes(settings: Settings, path: Path, *, packages: bool) -> Iterator[Problem]:
+    taken = {CODE_MOUNT: "the code", **({PACKAGES_MOUNT: "the packages"} if packages else {})}
+    further = [
+        ((*path, kind, number), volume)
+        for kind in ("immutable", "persistent", "ephemeral")
+        for number, volume in enumerate(getattr(settings.volumes, kind))
+    ]
+    if len(further) > MAX_FURTHER_VOLUMES:
+        yield Problem(path, f"a host attaches at most {MAX_FURTHER_VOLUMES} beside code and packages")
+    for where, volume in further:
+        mount = volume.mount.rstrip("/")
+        if mount == "/data":
+            yield Problem((*where, "mount"), "the guest zips all of /data at every request; mount it elsewhere")
+        for other, owner in taken.items():
+            if mount == other or mount.startswith(other + "/") or other.startswith(mount + "/"):
+                yield Problem((*where, "mount"), f"{mount} clashes with {owner} at {other}")
+                break
+        taken[mount] = dotted(where)
+    yield from _of_volume_names(settings, (*path, "persistent"))
+    for number in range(len(settings.volumes.ephemeral)):
+        text = "hosts do not implement ephemeral volumes; write to /tmp instead"
+        yield Problem((*path, "ephemeral", number), text)
+
+
+def _of_volume_names(settings: Settings, path: Path) -> Iterator[Problem]:
+    # A host keeps a volume in a file of its name, in which it replaces what it does not know: src/aleph/vm/storage.py
+    # (get_volume_path) in aleph-im/aleph-vm.
+    files: dict[str, int] = {}
+    for number, volume in enumerate(settings.volumes.persistent):
+        other = files.setdefault(re.sub(r"[^\w-]", "_", volume.name), number)
+        if other != number:
+            same = f"{volume.name!r} is the same file on a host as {settings.volumes.persistent[other].name!r}"
+            yield Problem((*path, number, "name"), f"{same}; give each volume a name of its own")
