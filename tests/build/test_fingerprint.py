@@ -16,7 +16,8 @@ from hatch_aleph.artifact import Artifact
 from hatch_aleph.build import build_artifact
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.fingerprint import fingerprint_of
-from hatch_aleph.hookspecs import hookimpl, manager
+from hatch_aleph.hookspecs import hookimpl
+from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.project import load_project
 from hatch_aleph.runtimes import Runtime
 from hatch_aleph.squashfs import Entry
@@ -157,9 +158,9 @@ class Plugin:
 @pytest.fixture
 def plugin() -> Iterator[Plugin]:
     made = Plugin()
-    manager().register(made)
+    PLUGINS.manager.register(made)
     yield made
-    manager().unregister(made)
+    PLUGINS.manager.unregister(made)
     runtimes.KNOWN.pop("own", None)
 
 
