@@ -97,12 +97,9 @@ class Resolver:
             return self._from_constraints(inputs)
         requirements = inputs.kind == "hashed requirements"
         pins = read_requirements(inputs.file).pins if requirements else read_pins(inputs.file, inputs.content)
-        versions = {name: next(iter(each)) for name, each in pins.versions.items() if len(each) == 1}
-        stale = self._stale(versions)
-        if stale is not None:
-            return Lock(()), stale
         text = self.solver.pinned(inputs.file if requirements else pins.lines, str(inputs.file))
-        return self._read(text, inputs, allowed=pins.hashes), None
+        lock = self._read(text, inputs, allowed=pins.hashes)
+        return lock, self._stale(lock)
 
     def _from_pylock(self, inputs: Inputs) -> tuple[Lock, str | None]:
         text = inputs.content.decode("utf-8", "replace")
@@ -110,7 +107,7 @@ class Resolver:
         wanted = parse(text).get("tool", {}).get(TOOL, {}).get("wanted")
         if wanted == inputs.wanted:
             return lock, None
-        stale = self._stale({each.name: each.version for each in lock.packages})
+        stale = self._stale(lock)
         if wanted and stale is None:
             stale = "the project's requirements, extras, groups, runtime or configuration of uv changed since"
         return lock, stale
@@ -130,11 +127,8 @@ class Resolver:
         file.write_text(pins.constraints, "utf-8")
         try:
             text = self.solver.compile(inputs, [f"--constraints={file}"])
-        except DependencyError:
-            stale = self._stale({name: next(iter(each)) for name, each in pins.versions.items() if len(each) == 1})
-            if stale is None:
-                raise
-            return Lock(()), stale
+        except DependencyError as error:
+            return Lock(()), f"its versions do not meet the project's requirements: {error.message.splitlines()[0]}"
         lock = self._read(text, inputs, allowed=pins.hashes)
         strange = [f"{each.name} {each.version}" for each in lock.packages
                    if not each.local and each.version not in pins.versions.get(each.name, ())]  # fmt: skip
@@ -169,7 +163,8 @@ class Resolver:
         pages.note((each.name for each in self._read(text, inputs).packages), now)
         return {"time": now, "text": text}
 
-    def _stale(self, versions: Mapping[str, str]) -> str | None:
+    def _stale(self, lock: Lock) -> str | None:
+        versions = {each.name: each.version for each in lock.packages}
         return is_stale(versions, self.solver.project, self.solver.settings, self.solver.uv.runtime)
 
     def _without_lock(self, inputs: Inputs, why: str, *, locked: bool) -> Lock:

@@ -1,0 +1,323 @@
+"""Each form of lock: vendored as written, refused, or told; never something else in silence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.build.packages.lock import write_lock
+from hatch_aleph.errors import DependencyError
+from hatch_aleph.project import load_project
+from tests.build.conftest import RUNNING, write_wheel
+from tests.build.test_packages_inputs import lock, uv, versions
+from tests.build.test_packages_sources import library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.build.conftest import Index, Workshop
+
+PYTHON = f'python = "{RUNNING}"\n'
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def wheels(index: Index) -> dict[str, Path]:
+    """alpha wants beta; both have a second version that no lock of these tests names."""
+    old = {"alpha": index.add("alpha", requires=("beta",)), "beta": index.add("beta")}
+    for name in ("alpha", "beta"):
+        index.add(name, "2.0", requires=("beta",) if name == "alpha" else ())
+    index.add("gamma")
+    return old
+
+
+def toml(tables: list[dict[str, Any]], key: str = "package") -> str:
+    lines = []
+    for table in tables:
+        lines += [f"[[{key}]]", *(f"{name} = {value}" for name, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def files(wheel: Path, value: str | None = None) -> str:
+    return f'[{{file = "{wheel.name}", hash = "sha256:{value or digest(wheel)}"}}]'
+
+
+def poetry(wheels: dict[str, Path]) -> str:
+    tables = [{"name": f'"{name}"', "version": '"1.0"', "files": files(wheel)} for name, wheel in wheels.items()]
+    return toml(tables) + '[metadata]\nlock-version = "2.1"\n'
+
+
+def old_poetry(wheels: dict[str, Path]) -> str:
+    tables = [{"name": f'"{name}"', "version": '"1.0"'} for name in wheels]
+    listed = "".join(f"{name} = {files(wheel)}\n" for name, wheel in wheels.items())
+    return toml(tables) + f'[metadata]\nlock-version = "1.1"\n[metadata.files]\n{listed}'
+
+
+def pdm(wheels: dict[str, Path]) -> str:
+    tables = [
+        {"name": f'"{name}"', "version": '"1.0"', "groups": '["default"]', "files": files(wheel)}
+        for name, wheel in wheels.items()
+    ]
+    return toml(tables) + '[metadata]\nlock_version = "4.5"\n'
+
+
+def pipfile(wheels: dict[str, Path]) -> str:
+    default = {name: {"version": "==1.0", "hashes": [f"sha256:{digest(each)}"]} for name, each in wheels.items()}
+    default["gamma"] = {"version": "==1.0", "hashes": [], "markers": "sys_platform == 'win32'"}
+    return json.dumps({"_meta": {}, "default": default, "develop": {}})
+
+
+FORMS: dict[str, tuple[str, Callable[[dict[str, Path]], str]]] = {
+    "Poetry 2": ("poetry.lock", poetry),
+    "Poetry 1": ("poetry.lock", old_poetry),
+    "PDM": ("pdm.lock", pdm),
+    "Pipenv": ("Pipfile.lock", pipfile),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_locks_of_other_tools(index: Index, workshop: Workshop, wheels: dict[str, Path], form: str) -> None:
+    name, write = FORMS[form]
+    root = workshop.project('"alpha"')
+    (root / name).write_text(write(wheels))
+    assert versions(workshop, root, locked=True) == ["alpha 1.0", "beta 1.0"]
+    workshop.project('"alpha", "gamma; sys_platform != \'win32\'"')
+    with pytest.raises(DependencyError, match="The lock is out of date"):
+        workshop.build(root, locked=True)
+    assert versions(workshop, root)[-1] == "gamma 1.0"
+    assert f"{name} is out of date" in workshop.notices[-1]
+    workshop.project('"alpha"')
+    text = (root / name).read_text().replace(digest(wheels["beta"]), "0" * 64)
+    (root / name).write_text(text)
+    with pytest.raises(DependencyError, match=r"[Hh]ash mismatch.*beta"):
+        workshop.build(root)
+    (root / name).write_text("nonsense [")
+    with pytest.raises(DependencyError, match=f"not a {name}"):
+        workshop.build(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("poetry.lock", '[[package]]\nname = "alpha"\nversion = "1"\n[package.source]\ntype = "git"\nurl = "x"\n'),
+        ("pdm.lock", '[[package]]\nname = "alpha"\nversion = "1"\ngit = "https://example.org/x"\n'),
+        ("Pipfile.lock", '{"default": {"alpha": {"git": "https://example.org/x", "ref": "0"}}}'),
+    ],
+)
+def test_what_such_locks_take_from_elsewhere_is_refused(
+    index: Index, workshop: Workshop, wheels: dict[str, Path], name: str, text: str
+) -> None:
+    root = workshop.project('"alpha"')
+    (root / name).write_text(text)
+    with pytest.raises(DependencyError, match=f"alpha comes from a git, which is not read from a {name}"):
+        workshop.build(root)
+
+
+def test_the_first_that_is_there_counts_and_the_others_are_told(
+    index: Index, workshop: Workshop, wheels: dict[str, Path]
+) -> None:
+    root = workshop.project('"alpha"', aleph=PYTHON)
+    (root / "requirements.txt").write_text("alpha==1.0\n")
+    result = workshop.build(root)
+    assert [each.version for each in result.distributions] == ["2.0", "2.0"]
+    assert result.warnings == (
+        "requirements.txt is not read: not everything in it has a hash, and project.dependencies comes first",
+    )
+    (root / "poetry.lock").write_text(poetry(wheels))
+    result = workshop.build(root)
+    assert [each.version for each in result.distributions] == ["1.0", "1.0"]
+    lock(root)
+    result = workshop.build(root)
+    assert "poetry.lock is not read: pylock.toml comes first" in result.warnings
+
+
+def test_requirements_of_a_project_that_declares_none(
+    index: Index, workshop: Workshop, wheels: dict[str, Path]
+) -> None:
+    root = workshop.project("")
+    (root / "constraints").mkdir()
+    (root / "constraints/all.txt").write_text("beta==1.0\n")
+    (root / "more.txt").write_text("gamma ; sys_platform != 'win32'\n")
+    (root / "requirements.txt").write_text("-r more.txt\n-c constraints/all.txt\nalpha  # the newest\n-e .\n")
+    assert versions(workshop, root) == ["alpha 2.0", "beta 1.0", "gamma 1.0"]
+    with pytest.raises(DependencyError, match="There is no lock"):
+        workshop.build(root, locked=True)
+    (root / "constraints/all.txt").write_text("beta==2.0\n")
+    assert versions(workshop, root) == ["alpha 2.0", "beta 2.0", "gamma 1.0"]
+
+
+def test_hashed_requirements_that_include_others(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:
+    root = workshop.project('"alpha"')
+    lines = {name: f"{name}==1.0 --hash=sha256:{digest(wheel)}\n" for name, wheel in wheels.items()}
+    (root / "more.txt").write_text(lines["beta"])
+    (root / "requirements.txt").write_text(f"--index-url {index.url}\n-r more.txt\n{lines['alpha']}")
+    assert versions(workshop, root, locked=True) == ["alpha 1.0", "beta 1.0"]
+    (root / "more.txt").write_text(lines["beta"].replace(digest(wheels["beta"]), "0" * 64))
+    with pytest.raises(DependencyError, match=r"[Hh]ash mismatch.*beta"):
+        workshop.build(root)
+    (root / "more.txt").write_text("beta==1.0\n")  # one line without a hash: it is no lock any more
+    result = workshop.build(root)
+    assert [each.version for each in result.distributions] == ["2.0", "2.0"]
+    assert "requirements.txt is not read" in result.warnings[0]
+    (root / "more.txt").unlink()
+    with pytest.raises(DependencyError, match=r"It includes more\.txt") as caught:
+        workshop.build(root)
+    assert caught.value.where == str(root / "requirements.txt")
+
+
+def test_the_wheel_that_is_hashed_is_taken_and_not_the_best(index: Index, workshop: Workshop) -> None:
+    plain = index.add("alpha")
+    index.add("alpha", tag=f"cp{RUNNING.replace('.', '')}-abi3-manylinux_2_17_x86_64")
+    root = workshop.project('"alpha"')
+    (root / "requirements.txt").write_text(f"alpha==1.0 --hash=sha256:{digest(plain)}\n")
+    assert workshop.build(root).distributions[0].hashes == (f"sha256:{digest(plain)}",)
+
+
+def test_locking_twice_with_a_folder(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add("alpha")
+    library(tmp_path / "library")
+    (tmp_path / "library/library.txt").write_text("x = 1\n")
+    source = '[tool.uv.sources]\nlibrary = { path = "../library" }\n'
+    root = workshop.project('"alpha", "library"', more=source, aleph=PYTHON)
+    first = lock(root)
+    assert 'path = "../library"' in first
+    for _ in range(2):
+        assert lock(root) == first
+        assert versions(workshop, root, locked=True) == ["alpha 1.0", "library 1.0"]
+    write_lock(load_project(root), None, check=True)
+
+
+def test_locking_twice_in_a_workspace(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add("alpha")
+    source = '[tool.uv.sources]\nlibrary = { workspace = true }\n[tool.uv.workspace]\nmembers = ["members/library"]\n'
+    root = workshop.project('"alpha", "library"', more=source, aleph=PYTHON)
+    library(root / "members/library")
+    (root / "members/library/library.txt").write_text("x = 1\n")
+    first = lock(root)
+    assert 'path = "members/library"' in first
+    assert lock(root) == first
+    assert versions(workshop, root, locked=True) == ["alpha 1.0", "library 1.0"]
+
+
+def test_a_replaced_wheel_of_this_machine_is_noticed(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    def wheel(text: str) -> str:
+        return digest(write_wheel(tmp_path / "wheels", "alpha", files={"alpha.py": text}))
+
+    first = wheel("x = 1\n")
+    source = '[tool.uv.sources]\nalpha = { path = "../wheels/alpha-1.0-py3-none-any.whl" }\n'
+    root = workshop.project('"alpha"', more=source, aleph=PYTHON)
+    assert workshop.build(root).distributions[0].hashes == (f"sha256:{first}",)
+    second = wheel("x = 2\n")
+    assert workshop.build(root).distributions[0].hashes == (f"sha256:{second}",)
+    text = lock(root)
+    assert 'path = "../wheels/alpha-1.0-py3-none-any.whl"' in text
+    assert versions(workshop, root, locked=True) == ["alpha 1.0"]
+    wheel("x = 3\n")
+    with pytest.raises(DependencyError, match=r"Hash mismatch: alpha-1\.0-py3-none-any\.whl"):
+        workshop.build(root, locked=True)
+
+
+@pytest.mark.parametrize("change", ["extra", "constraint", "index", "file", "group"])
+def test_a_lock_is_out_of_date_when_what_it_was_made_for_changes(
+    index: Index, workshop: Workshop, wheels: dict[str, Path], change: str
+) -> None:
+    extras = '[project.optional-dependencies]\nmore = ["beta"]\n[dependency-groups]\nmore = ["beta"]\n'
+    root = workshop.project('"alpha"', aleph=PYTHON, more=extras)
+    lock(root)
+    workshop.build(root, locked=True)
+    selected = {"extra": 'extras = ["more"]\n', "group": 'groups = ["more"]\n'}.get(change, "")
+    configured = {
+        "constraint": '[tool.uv]\nconstraint-dependencies = ["beta<2"]\n',
+        "index": f'[[tool.uv.index]]\nname = "other"\nurl = "{index.url}"\n',
+    }.get(change, "")
+    workshop.project('"alpha"', aleph=PYTHON + selected, more=extras + configured)
+    if change == "file":
+        (root / "uv.toml").write_text('exclude-newer = "2030-01-01T00:00:00Z"\n')
+    with pytest.raises(DependencyError, match="The lock is out of date"):
+        workshop.build(root, locked=True)
+
+
+def test_extras_and_groups_of_a_standard_lock(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:
+    base = index.url.removesuffix("/simple") + "/files"
+    markers = {
+        "alpha": "",
+        "beta": "'fast' in extras",
+        "gamma": "'docs' in dependency_groups",
+    }
+    built = {**wheels, "gamma": index.files / "gamma-1.0-py3-none-any.whl"}
+    tables: list[dict[str, Any]] = []
+    for name, marker in markers.items():
+        table = {"name": f'"{name}"', "version": '"1.0"'}
+        if marker:
+            table["marker"] = f'"{marker}"'
+        address = f'url = "{base}/{built[name].name}"'
+        table["wheels"] = f'[{{{address}, hashes = {{sha256 = "{digest(built[name])}"}}}}]'
+        tables.append(table)
+    head = 'lock-version = "1.0"\ncreated-by = "pdm"\nextras = ["fast"]\ndependency-groups = ["docs"]\n'
+    more = '[project.optional-dependencies]\nfast = ["beta"]\n[dependency-groups]\ndocs = ["gamma"]\n'
+    expected = {
+        "": ["alpha 1.0"],
+        'extras = ["fast"]\n': ["alpha 1.0", "beta 1.0"],
+        'groups = ["docs"]\n': ["alpha 1.0", "gamma 1.0"],
+        'extras = ["fast"]\ngroups = ["docs"]\n': ["alpha 1.0", "beta 1.0", "gamma 1.0"],
+    }
+    for selected, found in expected.items():
+        root = workshop.project('"alpha"', more=more, aleph=selected)
+        (root / "pylock.toml").write_text(head + toml(tables, "packages"))
+        assert versions(workshop, root, locked=True) == found
+
+
+def test_sources_of_a_lock_need_permission(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    library(tmp_path / "library")
+    (tmp_path / "library/library.txt").write_text("x = 1\n")
+    table = 'name = "library"\nversion = "1.0"\ndirectory = { path = "../library" }\n'
+    root = workshop.project('"library"')
+    (root / "pylock.toml").write_text(f'lock-version = "1.0"\ncreated-by = "someone"\n[[packages]]\n{table}')
+    with pytest.raises(DependencyError, match="The lock has library built from source") as caught:
+        workshop.build(root)
+    assert "allow-source" in (caught.value.hint or "")
+    root = workshop.project('"library"', aleph='allow-source = ["Library"]\n')
+    assert versions(workshop, root) == ["library 1.0"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'name = "../../evil"\nversion = "1.0"',
+        'name = "alpha"\nversion = "1/../../evil"',
+        'name = "alpha"\nversion = "1.0"\n#',
+    ],
+)
+def test_names_of_a_lock_are_no_paths(index: Index, workshop: Workshop, table: str) -> None:
+    wheel = index.add("alpha")
+    name = "..%2F..%2Fevil.whl" if table.endswith("#") else wheel.name
+    address = index.url.removesuffix("/simple") + f"/files/{name}"
+    root = workshop.project('"alpha"')
+    (root / "pylock.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\n'
+        f'{table}\nwheels = [{{url = "{address}", hashes = {{sha256 = "{digest(wheel)}"}}}}]\n'
+    )
+    with pytest.raises(DependencyError, match="pylock"):
+        workshop.build(root)
+
+
+def test_a_uv_lock_of_a_workspace_above(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add("alpha")
+    top = tmp_path / "top"
+    root = workshop.project(
+        '"alpha", "library"', name="top/app", more="[tool.uv.sources]\nlibrary = {workspace = true}\n"
+    )
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text().replace('version = "1.0"', f'version = "1.0"\nrequires-python = ">={RUNNING}"'))
+    library(top / "library")
+    (top / "library/library.txt").write_text("x = 1\n")
+    (top / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["app", "library"]\n')
+    uv(top, "lock")
+    assert versions(workshop, root, locked=True) == ["alpha 1.0", "library 1.0"]
