@@ -100,6 +100,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def weight(session: nox.Session) -> None:
+    """Tell what an isolated build environment gets with hatch-aleph, and build in one."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "-s", "tests/plugin/test_weight.py", "tests/test_dependencies.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Format, lint and import contracts."""
     session.install("-e", ".[deploy]", "--group", "lint")

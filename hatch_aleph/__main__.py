@@ -9,7 +9,16 @@ def main() -> None:
     # Looking for garbage among what a command imports, and again when it ends, takes a tenth of a small build.
     gc.set_threshold(10_000)
 
-    from hatch_aleph.cli import run
+    try:
+        from hatch_aleph.cli import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == __package__:
+            raise
+        # The base install is what a build of a wheel needs, and no more.
+        sys.exit(
+            f"Error: The command line needs {error.name}, which is not installed.\n"
+            "Install `hatch-aleph[deploy]`, or `hatch-aleph[cli]` to build without a network."
+        )
 
     code = run(sys.argv[1:])
     gc.freeze()

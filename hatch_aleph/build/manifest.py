@@ -62,9 +62,17 @@ def check_program(context: BuildContext) -> None:
 
 
 def _validate(program: dict[str, Any], where: str) -> None:
-    """Check a program by the network's models, once for each form: importing them takes as long as a small build."""
+    """Check a program by the network's models, once for each form: importing them takes as long as a small build.
+
+    A build environment does not have them: there the rules of ``[tool.aleph]`` stand alone, and ``deploy`` asks the
+    models before it sends anything.
+    """
+    import importlib.util
+
     from hatch_aleph.build.cache import Cache
 
+    if importlib.util.find_spec("aleph_message") is None:
+        return
     cache = Cache.default()
     key = _form(program)
     if cache.load("builds", key):

@@ -38,7 +38,7 @@ requires = ["hatch-aleph"]
 PLAIN = """
 [tool.hatch.envs.aleph]
 detached = true
-dependencies = ["hatch-aleph"]
+dependencies = ["hatch-aleph[cli]"]
 [tool.hatch.envs.aleph.scripts]
 build = "hatch-aleph build {args}"
 """

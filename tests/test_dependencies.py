@@ -1,0 +1,71 @@
+"""What is imported is declared, and a build imports nothing but what the base install has."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from hatch_aleph.project import read_pyproject
+
+ROOT = Path(__file__).parents[1]
+PROJECT = read_pyproject(ROOT)["project"]
+# Rooms that no build enters: the command line, and what talks to a node.
+ABOVE = {"cli", "deploy", "local", "network", "programs", "scaffold"}
+# Named elsewhere: Hatch itself when it calls us; Python's own from 3.14 on; what only type checkers import.
+PRESENT = {"hatch", "compression", "typing_extensions"}
+# A build asks the network's models too where they are there.
+OPTIONAL = {("build/manifest.py", "aleph_message"), ("build/manifest.py", "pydantic")}
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {normalized(re.split(r"[\[ <>=;]", line)[0]) for line in requirements}
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@functools.cache
+def imported() -> list[tuple[Path, str]]:
+    found = []
+    for file in sorted((ROOT / "hatch_aleph").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [each.name for each in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or ""]
+            else:
+                continue
+            packages = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
+            found += [(file.relative_to(ROOT / "hatch_aleph"), each) for each in packages - {"hatch_aleph"} - PRESENT]
+    return found
+
+
+BASE = names(PROJECT["dependencies"])
+EXTRAS = names([line for extra in PROJECT["optional-dependencies"].values() for line in extra])
+# Namespaces of several distributions; tomli is not there on newer Pythons.
+DISTRIBUTIONS = packages_distributions() | {
+    "aleph": ["aleph-sdk-python"],
+    "backports": ["backports.zstd"],
+    "tomli": ["tomli"],
+}
+
+
+@pytest.mark.parametrize("package", sorted({package for _, package in imported()}))
+def test_every_package_that_is_imported_is_declared(package: str) -> None:
+    distributions = DISTRIBUTIONS[package]
+    for file in (file for file, name in imported() if name == package):
+        above = file.parts[0] in ABOVE or (file.as_posix(), package) in OPTIONAL
+        declared = BASE | EXTRAS if above else BASE
+        assert {normalized(name) for name in distributions} & declared, f"{file} imports {package}"
+
+
+def test_every_dependency_is_imported() -> None:
+    used = {normalized(name) for _, package in imported() for name in DISTRIBUTIONS[package]}
+    assert used | {"hatch-aleph"} >= BASE | EXTRAS
