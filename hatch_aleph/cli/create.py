@@ -23,7 +23,7 @@ from hatch_aleph.cli.program_options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.programs.create import Created
+    from hatch_aleph.programs.creation import Created
     from hatch_aleph.settings import Settings
 
 
@@ -50,7 +50,7 @@ def create(shared: Common, *, path: Path, entrypoint: str, **options: Any) -> No
     ENTRYPOINT is module:attribute of a Python app, such as main:app, or else the command of an executable that listens
     on port 8080, such as run.sh.
     """
-    from hatch_aleph.programs.create import create as publish
+    from hatch_aleph.programs.creation import create as publish
 
     settings = _settings(shared, path, entrypoint, options)
     chain = shared.chain or settings.payment.chain
@@ -79,7 +79,7 @@ upload = alias(create, "create", "upload")
 
 def _settings(shared: Common, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:
     from hatch_aleph.cli.program_prompts import ask_for_the_rest
-    from hatch_aleph.programs.request import checked, is_executable
+    from hatch_aleph.programs.creation import checked, is_executable
 
     table = table_of(options)
     table.setdefault("name", _name_of(path))

@@ -38,8 +38,8 @@ def delete(
 
     Without ITEM_HASH all that is deployed of the project (and profile) is deleted: programs, code, packages.
     """
-    from hatch_aleph.programs.delete import delete as forget
-    from hatch_aleph.programs.delete import delete_deployment
+    from hatch_aleph.programs.removal import delete as forget
+    from hatch_aleph.programs.removal import delete_deployment
 
     def ask(state: State) -> None:
         names = ", ".join(program.item_hash for program in state.programs) or "no program"

@@ -143,7 +143,7 @@ def deploy(
 def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Path | None, options: Any) -> int:
     """Deploy an artifact and tell what came of it."""
     from hatch_aleph.deploy.apply import Deployer
-    from hatch_aleph.deploy.target import Target
+    from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.network.domains import required_records
 
     steps = Steps(shared.output)
@@ -151,7 +151,7 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
         artifact = choice.artifact(shared, client)
         account = account_of(shared, artifact)
         deployer = Deployer(
-            target=Target.of(artifact.manifest, client, account.address, host),
+            target=Deployment.of(artifact.manifest, client, account.address, host),
             account=account,
             folder=state_folder(shared, folder),
             options=options,

@@ -25,8 +25,8 @@ from hatch_aleph.cli.options import Common, common
 from hatch_aleph.cli.output import confirm
 
 if TYPE_CHECKING:
+    from hatch_aleph.deploy.cleanup import Waste
     from hatch_aleph.deploy.history import Release
-    from hatch_aleph.deploy.prune import Waste
     from hatch_aleph.deploy.status import Status
 
 
@@ -123,7 +123,7 @@ def rollback(shared: Common, *, to: str | None, host_url: str | None, state_fold
 @address_option
 def verify(shared: Common, *, host_url: str | None, address: str | None, **choice: Any) -> int:
     """Build the project anew from its lock, and compare it with what runs, by hash. Ends with 1 when they differ."""
-    from hatch_aleph.deploy.verify import verify as compare
+    from hatch_aleph.deploy.verification import verify as compare
 
     with contextlib.ExitStack() as stack:
         chosen = Choice(**choice)
@@ -153,7 +153,7 @@ def verify(shared: Common, *, host_url: str | None, address: str | None, **choic
 @address_option
 def diff(shared: Common, *, address: str | None, **choice: Any) -> int:
     """Show which files differ between the artifact and what is live. Ends with 1 when any does."""
-    from hatch_aleph.deploy.diff import diff as compare
+    from hatch_aleph.deploy.verification import diff as compare
 
     artifact = Choice(**choice).artifact(shared)
     with shared.client() as client:
@@ -175,8 +175,8 @@ def prune(shared: Common, *, keep: int, host_url: str | None, state_folder: Path
 
     Shows it first, and asks.
     """
+    from hatch_aleph.deploy.cleanup import prune as forget
     from hatch_aleph.deploy.health import Health
-    from hatch_aleph.deploy.prune import prune as forget
 
     def ask(waste: tuple[Waste, ...]) -> bool:
         rows = [(each.role, each.why, _when(each.time), each.item_hash) for each in waste]

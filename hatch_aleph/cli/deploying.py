@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.options import Common
+    from hatch_aleph.deploy.deployment import Deployment, PublishedImages
     from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.plan import Plan
-    from hatch_aleph.deploy.reuse import PublishedImages
     from hatch_aleph.deploy.session import Opener
-    from hatch_aleph.deploy.target import Target
     from hatch_aleph.network.client import NodeClient
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
@@ -106,7 +105,7 @@ class Choice:
 
 
 def _published(shared: Common, client: NodeClient, address: str | None) -> PublishedImages | None:
-    from hatch_aleph.deploy.reuse import PublishedImages
+    from hatch_aleph.deploy.deployment import PublishedImages
 
     try:
         target = project_target(shared, client, address=address)
@@ -117,12 +116,12 @@ def _published(shared: Common, client: NodeClient, address: str | None) -> Publi
 
 def plan_keyless(
     shared: Common, artifact: Artifact, client: NodeClient, *, address: str | None, host: str | None
-) -> tuple[Plan, Target]:
+) -> tuple[Plan, Deployment]:
     """Plan without signing: the owner is ``--address``, the settings' ``address``, or that of a key if there is one.
 
     Without any of these the plan is that of a first deployment.
     """
-    from hatch_aleph.deploy.target import Target
+    from hatch_aleph.deploy.deployment import Deployment
 
     signer = address
     if signer is None and not artifact.manifest.settings.get("address"):
@@ -133,21 +132,20 @@ def plan_keyless(
                 "There is no key and no address, so this is the plan of a first deployment (see --address)."
             )
             signer = NOBODY
-    target = Target.of(artifact.manifest, client, signer, host)
+    target = Deployment.of(artifact.manifest, client, signer, host)
     return target.plan(artifact.manifest), target
 
 
 def project_target(
     shared: Common, client: NodeClient, *, address: str | None = None, host: str | None = None
-) -> Target:
+) -> Deployment:
     """Return the deployment of the project and profile; ``address`` spares the key when nothing is to be signed."""
-    from hatch_aleph.deploy.naming import deployment_tag
-    from hatch_aleph.deploy.target import Target
+    from hatch_aleph.deploy.deployment import Deployment, deployment_tag
 
     project = shared.project()
     settings = project.settings(shared.profile)
     owner = address or settings.address or shared.account(settings.payment.chain).address
-    return Target(client, owner, deployment_tag(project.name, shared.profile), host)
+    return Deployment(client, owner, deployment_tag(project.name, shared.profile), host)
 
 
 def project_health(shared: Common) -> HealthCheck:

@@ -13,8 +13,8 @@ from hatch_aleph.cli.program_options import session_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hatch_aleph.deploy.custom_domains import Domain
     from hatch_aleph.network.domains import Record
-    from hatch_aleph.programs.domains import Domain
 
 
 @click.group()
@@ -28,7 +28,7 @@ def domain() -> None:
 @click.argument("item_hash")
 def attach(shared: Common, *, name: str, item_hash: str) -> None:
     """Point the domain NAME at a program, and show the DNS records to set."""
-    from hatch_aleph.programs.domains import attach as attach_domain
+    from hatch_aleph.deploy.custom_domains import attach as attach_domain
 
     with shared.client() as client:
         done = attach_domain(session_of(shared, client), name, item_hash)
@@ -41,7 +41,7 @@ def attach(shared: Common, *, name: str, item_hash: str) -> None:
 @click.argument("name")
 def detach(shared: Common, *, name: str) -> None:
     """Take the domain NAME away from its program."""
-    from hatch_aleph.programs.domains import detach as detach_domain
+    from hatch_aleph.deploy.custom_domains import detach as detach_domain
 
     with shared.client() as client:
         done = detach_domain(session_of(shared, client), name)
@@ -53,7 +53,7 @@ def detach(shared: Common, *, name: str) -> None:
 @click.argument("address", required=False)
 def list_domains(shared: Common, *, address: str | None) -> None:
     """List the domains of ADDRESS, or of your own account."""
-    from hatch_aleph.programs.domains import domains_of
+    from hatch_aleph.deploy.custom_domains import domains_of
 
     with shared.client() as client:
         found = domains_of(client, address or shared.account().address)
@@ -66,9 +66,9 @@ def list_domains(shared: Common, *, address: str | None) -> None:
 @click.argument("address", required=False)
 def check(shared: Common, *, address: str | None) -> None:
     """Look up in DNS whether the domains of ADDRESS, or of your own account, have their records."""
+    from hatch_aleph.deploy.custom_domains import domains_of
     from hatch_aleph.errors import HealthError
     from hatch_aleph.network.domains import DnsOverHttps
-    from hatch_aleph.programs.domains import domains_of
 
     with shared.client() as client:
         found = domains_of(client, address or shared.account().address, DnsOverHttps())

@@ -11,7 +11,7 @@ from hatch_aleph.cli.options import Common, common
 from hatch_aleph.cli.program_options import debug_option
 
 if TYPE_CHECKING:
-    from hatch_aleph.programs.listing import Listed
+    from hatch_aleph.programs.live_programs import Listed
 
 
 @click.command("list", epilog="Example: hatch-aleph list --address 0x1234... --json")
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @debug_option
 def list_programs(shared: Common, *, address: str | None) -> None:
     """List the programs of an address, with state, cost and URLs; with --address no key is needed."""
-    from hatch_aleph.deploy.unpaid import was_removed
-    from hatch_aleph.programs.listing import list_programs as find
+    from hatch_aleph.deploy.payment import was_removed
+    from hatch_aleph.programs.live_programs import list_programs as find
 
     address = address or shared.account().address
     with shared.client() as client:

@@ -19,7 +19,7 @@ def logs(shared: Common, *, item_hash: str | None, domain: str | None) -> None:
     """Show what a program has printed on one host. Without ITEM_HASH it is the project's program."""
     from hatch_aleph.cli.program_prompts import may_ask
     from hatch_aleph.errors import UsageError
-    from hatch_aleph.programs.logs import read_logs
+    from hatch_aleph.programs.program_logs import read_logs
 
     account = shared.account(chain_of(shared, item_hash))
     with shared.client() as client:

@@ -51,7 +51,7 @@ unpersistent = alias(unpersist, "unpersist", "unpersistent")
 def _change(
     shared: Common, item_hash: str | None, *, persistent: bool, keep_prev: bool, print_message: bool, verbose: bool
 ) -> None:
-    from hatch_aleph.programs.persistence import set_persistent
+    from hatch_aleph.programs.replacement import set_persistent
 
     with shared.client() as client:
         session = session_of(shared, client, chain=chain_of(shared, item_hash))

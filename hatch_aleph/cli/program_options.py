@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hatch_aleph.cli.options import Common
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.network.client import NodeClient
-    from hatch_aleph.programs.session import Session
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -125,7 +125,7 @@ CHANNEL = click.option(
 
 def table_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the options say as a table like ``[tool.aleph]``; what was not given is absent."""
-    from hatch_aleph.programs.request import parse_variables, parse_volume, resources
+    from hatch_aleph.cli.program_values import parse_variables, parse_volume, resources
 
     table: dict[str, Any] = {
         name.replace("_", "-"): options[name]
@@ -174,8 +174,8 @@ def read_subscriptions(text: str) -> list[Any]:
 def session_of(shared: Common, client: NodeClient, *, address: str | None = None, chain: str = "ETH") -> Session:
     """Return the session of the account that the options name."""
     from hatch_aleph.cli.steps import Steps
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.files import state_folder
-    from hatch_aleph.programs.session import Session
 
     account = shared.account(chain)
     return Session(client, account, state_folder(), address, notice=shared.output.notice, observer=Steps(shared.output))

@@ -11,7 +11,7 @@ from hatch_aleph.cli.options import Common, common
 from hatch_aleph.cli.program_options import debug_option, session_of
 
 if TYPE_CHECKING:
-    from hatch_aleph.programs.runtime_checker import Checked
+    from hatch_aleph.programs.runtime_check import Checked
 
 
 @click.command("runtime-checker", epilog="Example: hatch-aleph runtime-checker debian-12")
@@ -31,7 +31,7 @@ def runtime_checker(shared: Common, *, item_hash: str, verbose: bool, host_url: 
     ITEM_HASH is the runtime's, or its name. A tiny program is published on it, asked, and deleted with its code; it
     costs credits for the minute that takes. What differs from what builds assume of the runtime is told.
     """
-    from hatch_aleph.programs.runtime_checker import check_runtime
+    from hatch_aleph.programs.runtime_check import check_runtime
 
     with shared.client() as client:
         checked = check_runtime(session_of(shared, client), item_hash, host=host_url)

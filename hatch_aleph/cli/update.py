@@ -21,7 +21,7 @@ from hatch_aleph.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.programs.update import Updated
+    from hatch_aleph.programs.revision import Updated
 
 
 @click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
@@ -40,7 +40,7 @@ def update(shared: Common, *, item_hash: str, path: Path | None, **options: Any)
     hash; the old program is forgotten once the new one is there. Volumes are replaced as a whole.
     """
     from hatch_aleph.cli.program_prompts import ask_for_the_rest
-    from hatch_aleph.programs.update import update as change
+    from hatch_aleph.programs.revision import update as change
 
     changes = table_of(options)
     if options["entrypoint"]:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from hatch_aleph.deploy.lock import unwritable
 from hatch_aleph.errors import PlanError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.network.messages import SignedMessage
@@ -208,6 +207,16 @@ def intent_of(type_: str, channel: str, content: Mapping[str, Any]) -> str:
     """Return the digest of what a message says, whenever it says it."""
     said = {key: value for key, value in content.items() if key != "time"}
     return hashlib.sha256(json.dumps([type_, channel, said], sort_keys=True).encode()).hexdigest()
+
+
+def unwritable(folder: Path, error: OSError) -> PlanError:
+    """Return the error that says that the journal's folder cannot be written."""
+    return PlanError(
+        f"the journal of the deployment cannot be written: {error.strerror or error}",
+        where=str(folder),
+        hint="Without it a run that is cut off could not be finished. Make room, give the folder write permission, or "
+        "name another with `--state-folder DIR` (also ALEPH_STATE_FOLDER).",
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatch_aleph.artifact import Manifest
+    from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.journal import Journal
     from hatch_aleph.deploy.plan import ImageStep, Plan
     from hatch_aleph.deploy.state import State, Version
-    from hatch_aleph.deploy.target import Target
 
 # A deployment takes minutes: a program that is younger than this may be another machine's that has yet to take over.
 YOUNG = 900.0
@@ -46,7 +46,7 @@ def check_no_rival(plan: Plan, state: State, journal: Journal, *, now: float) ->
             )
 
 
-def check_alone(target: Target, state: State, journal: Journal) -> None:
+def check_alone(target: Deployment, state: State, journal: Journal) -> None:
     """Look once more for the deployment's programs, right before one is signed.
 
     A program that appears later than this leaves two; the next plan tells so.
@@ -65,7 +65,7 @@ def check_alone(target: Target, state: State, journal: Journal) -> None:
             )
 
 
-def check_kept(target: Target, item_hash: str) -> None:
+def check_kept(target: Deployment, item_hash: str) -> None:
     """Look once more for the program that is to stay, right before the others are forgotten: nobody wants none left.
 
     Raises:

@@ -13,7 +13,7 @@ from hatch_aleph.files import write_atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.deploy.content import FieldChange
+    from hatch_aleph.deploy.comparison import FieldChange
 
 SCHEMA = 1
 

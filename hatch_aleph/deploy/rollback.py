@@ -1,20 +1,109 @@
-"""Go back to an earlier content that is still pinned: amends alone, no upload, the same URL."""
+"""Go back to an earlier content that is still pinned, by request or after a failed deployment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.history import Release, find_release, live_volumes, releases
-from hatch_aleph.deploy.revert import amend_to
+from hatch_aleph.deploy.state import NOTES, live_program, refs_of
 from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.network.messages import store_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
+    from hatch_aleph.artifact import Manifest
+    from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.journal import Journal, Run
+    from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Opener
-    from hatch_aleph.deploy.state import Program, State
+    from hatch_aleph.deploy.state import Program, State, Version, Volume
+
+FAILED = "did not answer"
+_INSTEAD = "`--no-rollback` keeps what was published."
+
+
+def revert(target: Deployment, sender: Outbox, journal: Journal, item_hash: str, manifest: Manifest) -> str:
+    """Go back to the program that answered before the deployment began; return in words what was done.
+
+    A new program is forgotten, with the volumes that nothing else uses, and the old one stays. An update in place is
+    undone by amends to the contents before, which need no upload. Without anything before, what was published stays: a
+    deployment of better code amends it under the same URL. So does what another machine has published meanwhile.
+    """
+    run = journal.run
+    state = target.state()
+    live = {program.item_hash: program for program in state.programs}
+    before = live.get(run.program) if run and run.program else None
+    if item_hash not in live:
+        done = "Another machine has taken it away meanwhile, so nothing was put back."
+    elif run is None or before is None:
+        return (
+            "There was nothing before it to go back to, so it stays published. Mend it and deploy again (same URL), or "
+            "`delete` it."
+        )
+    elif before.item_hash != item_hash:
+        _forget_new(target, sender, live[item_hash], state)
+        done = f"The new program was forgotten; the old one ({before.item_hash}) was left as it is. {_INSTEAD}"
+    elif is_overtaken(run, state, journal):
+        done = "Another machine has deployed meanwhile, so nothing was put back: what it published stays."
+    else:
+        changed = list(_changed(state, run))
+        for volume, version in changed:
+            amend_to(target, sender, volume, version, manifest.settings.get("payment"))
+        roles = [str(version.notes.get("role") or "volume") for _, version in changed]
+        done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again. {_INSTEAD}"
+    sender.discard_unsent()
+    journal.end()
+    return done
+
+
+def is_overtaken(run: Run, state: State, journal: Journal) -> bool:
+    """Tell whether another machine has deployed since a run began: its beginning is no place to go back to."""
+    if run.program is None:
+        return bool(state.programs) and not journal.knows(state.programs[0].item_hash)
+    program = next((each for each in state.programs if each.item_hash == run.program), None)
+    if program is None:
+        return True
+    current = [volume.current.item_hash for volume in live_volumes(state, program).values()]
+    return any(item_hash not in run.images.values() and not journal.knows(item_hash) for item_hash in current)
+
+
+def _changed(state: State, run: Run) -> Iterator[tuple[Volume, Version]]:
+    by_hash = {version.item_hash: volume for volume in state.volumes.values() for version in volume.versions}
+    for item_hash in run.images.values():
+        volume = by_hash.get(item_hash)
+        if volume is None:
+            continue
+        version = next(version for version in volume.versions if version.item_hash == item_hash)
+        if volume.current.file_hash != version.file_hash:
+            yield volume, version
+
+
+def amend_to(
+    target: Deployment, sender: Outbox, volume: Volume, version: Version, payment: Mapping[str, Any] | None
+) -> str:
+    """Amend a volume to a content that is still pinned, without upload; return the amend's item hash."""
+    content = store_content(
+        target.owner,
+        version.file_hash,
+        version.engine,  # type: ignore[arg-type] # what the network has accepted before
+        payment=payment,
+        ref=volume.ref,
+        metadata={NOTES: dict(version.notes)},
+        tags=(target.tag,),
+    )
+    return sender.deliver("STORE", content, after=volume.current.time).item_hash
+
+
+def _forget_new(target: Deployment, sender: Outbox, program: Program, state: State) -> None:
+    rest = [other for other in state.programs if other.item_hash != program.item_hash]
+    used = state.used_elsewhere.union(*(refs_of(other.content) for other in rest))
+    orphaned = [ref for ref in refs_of(program.content) if ref in state.volumes and ref not in used]
+    hashes = [version.item_hash for ref in orphaned for version in state.volumes[ref].versions]
+    forget(target.client, sender, target.owner, [([program.item_hash], FAILED), (hashes, FAILED)])
 
 
 @dataclass(frozen=True)
@@ -65,7 +154,7 @@ def roll_back(
             item_hash = amend_to(target, session.sender, volume, version, _payment(program))
             amended.append(role)
             code_ref = item_hash if role == "code" else code_ref
-        session.sender.drop_leftovers()
+        session.sender.discard_unsent()
         session.journal.end()
         try:
             url = health.wait(target.urls(program.item_hash), check, code_ref)
@@ -73,21 +162,6 @@ def roll_back(
             error.hint = f"It has the content of release {release.number} now all the same: `rollback` to another one."
             raise
     return RolledBack(release, program.item_hash, url, tuple(amended))
-
-
-def live_program(state: State) -> Program:
-    """Return the newest live program.
-
-    Raises:
-        PlanError: There is none.
-    """
-    if not state.programs:
-        raise PlanError(
-            "nothing of this deployment is live",
-            where=f"{state.tag} of {state.owner}",
-            hint="Publish it with `deploy`.",
-        )
-    return state.programs[0]
 
 
 def _payment(program: Program) -> dict[str, Any]:

@@ -1,30 +1,96 @@
-"""What everything that changes a deployment begins with: one at a time, a true clock, and the last run seen through."""
+"""What everything that publishes works in: one run at a time, a true clock, and the journal."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatch_aleph.deploy.checks import check_clock
-from hatch_aleph.deploy.journal import Journal
-from hatch_aleph.deploy.lock import deployment_lock
-from hatch_aleph.deploy.observer import Observer, Silent
-from hatch_aleph.deploy.sender import PATIENCE, Sender
+from hatch_aleph.deploy.journal import Journal, unwritable
+from hatch_aleph.deploy.outbox import PATIENCE, Observer, Outbox, Silent
+from hatch_aleph.deploy.preflight import check_clock
+from hatch_aleph.deploy.state import live_among
+from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from hatch_aleph.deploy.target import Target
+    from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.messages import SignedMessage
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # Windows locks are mandatory: a byte far behind the holder's name leaves the name readable.
+    _FAR = 1 << 20
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def deployment_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder.
+
+    Raises:
+        PlanError: Another deployment holds it, or the folder cannot be written.
+    """
+    file = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        if not _try_lock(descriptor):
+            raise PlanError(
+                f"another deployment of this project is running ({_holder(descriptor)})",
+                where=str(file),
+                hint="Wait until it has ended; a lock left by a killed one frees itself.",
+            )
+        with contextlib.suppress(OSError):  # on a full disk the holder stays unknown; the journal tells what to do
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, json.dumps({"pid": os.getpid()}).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        return f"process {json.loads(os.read(descriptor, 200))['pid']}"
+    except (ValueError, KeyError, TypeError):
+        return "process unknown"
+
 
 DEFAULT_CHANNEL = "ALEPH-CLOUDSOLUTIONS"
 
 
 @dataclass(frozen=True)
-class Session:
+class OpenDeployment:
     """An opened deployment.
 
     Attributes:
@@ -33,7 +99,7 @@ class Session:
         resumed: Messages of an earlier run that were seen through.
     """
 
-    sender: Sender
+    sender: Outbox
     journal: Journal
     resumed: int
 
@@ -53,7 +119,7 @@ class Opener:
         journal: Opens the journal.
     """
 
-    target: Target
+    target: Deployment
     account: Account
     folder: Path
     channel: str = DEFAULT_CHANNEL
@@ -63,7 +129,7 @@ class Opener:
     journal: Callable[[Path, str, str], Journal] = Journal
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[Session]:
+    def open(self) -> Iterator[OpenDeployment]:
         """Hold the project's lock, check the clock, and see through what an earlier run sent.
 
         Raises:
@@ -73,7 +139,7 @@ class Opener:
         with deployment_lock(self.folder):
             check_clock(self.target.client)
             journal = self.journal(self.folder, self.target.owner, self.target.tag)
-            sender = Sender(
+            sender = Outbox(
                 self.target.client,
                 self.account,
                 journal,
@@ -82,4 +148,101 @@ class Opener:
                 observer=self.observer,
                 patience=self.patience,
             )
-            yield Session(sender, journal, sender.reconcile())
+            yield OpenDeployment(sender, journal, sender.reconcile())
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every command that changes something works with.
+
+    Attributes:
+        client: The node.
+        account: Who signs.
+        folder: Where journals lie.
+        address: The owner and payer, when it is not the account's own address.
+        notice: Is told in passing, a sentence each.
+        observer: Is told of uploads and waiting.
+        clock: Seconds since 1970.
+        patience: Seconds to wait for a message to be processed.
+    """
+
+    client: NodeClient
+    account: Account
+    folder: Path
+    address: str | None = None
+    notice: Callable[[str], None] = lambda _text: None
+    observer: Observer = field(default_factory=Silent)
+    clock: Callable[[], float] = time.time
+    patience: float = PATIENCE
+
+    @property
+    def owner(self) -> str:
+        """The address that owns and pays what is published."""
+        return self.address or self.account.address
+
+    @contextlib.contextmanager
+    def sending(self, purpose: str, channel: str, *, tidy: bool = True) -> Iterator[Outbox]:
+        """Give what sends messages for one purpose, one run at a time; a run that is cut off is taken up by the next.
+
+        Args:
+            purpose: Names the journal.
+            channel: Of the messages.
+            tidy: Drop at the end what an earlier run signed and nothing wants any more.
+
+        Raises:
+            PlanError: The clock is wrong, or another run has the same purpose.
+        """
+        journal = Journal(self.folder, self.owner, purpose)
+        with deployment_lock(self.folder / "runs" / journal.file.stem):
+            check_clock(self.client)
+            sender = Outbox(
+                self.client,
+                self.account,
+                journal,
+                channel=channel,
+                clock=self.clock,
+                observer=self.observer,
+                patience=self.patience,
+            )
+            yield sender
+            if tidy:
+                sender.discard_unsent()
+
+    def finish(self, purpose: str) -> tuple[SignedMessage, ...]:
+        """Forget what an earlier run for a purpose was about to forget when it was cut off; return the messages.
+
+        Only FORGETs are finished: they are signed when all that comes before them is done. Anything else is taken up by
+        whoever means to say the same again.
+
+        Raises:
+            RejectedError: The network refuses one.
+        """
+        journal = Journal(self.folder, self.owner, purpose)
+        open_ = [entry.message for entry in journal.open if entry.message.type == "FORGET"]
+        if not open_:
+            return ()
+        self.notice("Going on with what an earlier run left")
+        delivered = []
+        with self.sending(purpose, open_[0].channel, tidy=False) as sender:
+            for message in open_:
+                # Of targets that are gone the network would only say, after minutes, that it knows none.
+                if self.client.status(message.item_hash) is not None or live_among(
+                    self.client, message.content["hashes"]
+                ):
+                    content = {key: value for key, value in message.content.items() if key != "time"}
+                    delivered.append(sender.deliver("FORGET", content))
+        return tuple(delivered)
+
+
+def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> None:
+    """Refuse to touch what the account neither owns nor published for its owner.
+
+    Raises:
+        PlanError: It is another's.
+    """
+    if session.account.address not in (owner, sender):
+        raise PlanError(
+            f"the program belongs to {owner}, not to {session.account.address}",
+            where=item_hash,
+            hint="Sign with its owner's key (`--private-key-file FILE`).",
+        )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.naming import NOTES
+from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from hatch_aleph.artifact import Image, Manifest
     from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.network.client import NodeClient
 
+# Key of our notes in a STORE message's metadata.
+NOTES = "hatch-aleph"
 # A message that is being removed for want of credits is still ours: it comes back after a top-up.
 LIVE = ("processed", "removing")
 _REFS_A_QUERY = 80  # 65 characters each, in a request line of at most 8190
@@ -174,6 +177,48 @@ def _owned(messages: Iterable[NetworkMessage], owner: str) -> list[NetworkMessag
     return [message for message in messages if message.owner == owner]
 
 
+def live_program(state: State) -> Program:
+    """Return the newest live program.
+
+    Raises:
+        PlanError: There is none.
+    """
+    if not state.programs:
+        raise PlanError(
+            "nothing of this deployment is live",
+            where=f"{state.tag} of {state.owner}",
+            hint="Publish it with `deploy`.",
+        )
+    return state.programs[0]
+
+
+def find_program(client: NodeClient, item_hash: str) -> NetworkMessage:
+    """Return a live program's message.
+
+    Raises:
+        PlanError: It is unknown, gone, not yet processed, or no program.
+    """
+    message = client.message(item_hash)
+    if message is None:
+        raise PlanError(
+            "the network knows no such program",
+            where=item_hash,
+            hint="`hatch-aleph list` shows yours; `--node URL` asks another node.",
+        )
+    if not message.status.is_live:
+        by = f" by {', '.join(message.forgotten_by)}" if message.forgotten_by else ""
+        raise PlanError(f"the program is {message.status.value}{by}", where=item_hash)
+    if message.type != "PROGRAM":
+        raise PlanError(f"this is a {message.type}, not a program", where=item_hash)
+    return message
+
+
+def live_among(client: NodeClient, hashes: Sequence[str]) -> list[str]:
+    """Return those item hashes whose messages are still there."""
+    statuses = {item_hash: client.status(item_hash) for item_hash in hashes}
+    return [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
+
+
 def program_of(message: NetworkMessage) -> Program:
     """Return a PROGRAM message as a live program."""
     return Program(message.item_hash, message.content, message.content_time, str(message.status.value))
@@ -205,3 +250,19 @@ def _version(message: NetworkMessage) -> Version:
         notes=notes if isinstance(notes, dict) else {},
         status=str(message.status.value),
     )
+
+
+def image_notes(image: Image, manifest: Manifest) -> dict[str, Any]:
+    """Return what the STORE message of an image says about it: enough to know it without its bytes."""
+    return {
+        NOTES: {
+            "role": image.role,
+            "sha256": image.sha256,
+            "cid": image.cid,
+            "size": image.size,
+            "inputs": image.inputs,
+            "mount": image.mount,
+            "encoding": image.encoding,
+            "version": manifest.project["version"],
+        }
+    }

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.domains import names_of
+from hatch_aleph.deploy.custom_domains import names_of
 from hatch_aleph.deploy.history import live_volumes
-from hatch_aleph.deploy.unpaid import being_removed, was_removed
+from hatch_aleph.deploy.payment import being_removed, was_removed
 from hatch_aleph.errors import NetworkError, RejectedError
 
 if TYPE_CHECKING:
+    from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health, HealthCheck
     from hatch_aleph.deploy.state import State, Version
-    from hatch_aleph.deploy.target import Target
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Status:
         return {**asdict(self), "days": self.days}
 
 
-def read_status(target: Target, health: Health | None, check: HealthCheck) -> Status:
+def read_status(target: Deployment, health: Health | None, check: HealthCheck) -> Status:
     """Ask the network, and the program itself, how a deployment is.
 
     Args:
@@ -111,7 +111,7 @@ def read_status(target: Target, health: Health | None, check: HealthCheck) -> St
     )
 
 
-def _costs(target: Target, state: State) -> tuple[str | None, float | None, float | None]:
+def _costs(target: Deployment, state: State) -> tuple[str | None, float | None, float | None]:
     hashes = [program.item_hash for program in state.programs]
     hashes += [version.item_hash for volume in state.volumes.values() for version in volume.versions]
     try:

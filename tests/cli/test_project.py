@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hatch_aleph.deploy.apply import Deployer
-from hatch_aleph.deploy.target import Target
+from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.network import NodeClient
 from hatch_aleph.squashfs import scan, write_image
 from tests.deploy.rig import make_artifact
@@ -24,7 +24,7 @@ def project(cli, network, tmp_path):
     write_image(scan(write_app(tmp_path / "deployed", "deployed", source=BARE_APP)), image)
     artifact = make_artifact(tmp_path / "dist", code=image.read_bytes(), packages=None, allow_amend=True)
     with NodeClient([network.url]) as client:
-        Deployer(Target.of(artifact.manifest, client, cli.account.address), cli.account, tmp_path / "state").deploy(
+        Deployer(Deployment.of(artifact.manifest, client, cli.account.address), cli.account, tmp_path / "state").deploy(
             artifact
         )
     return folder

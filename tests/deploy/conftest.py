@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.apply import Deployer, Options, Outcome
+from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.health import Health
-from hatch_aleph.deploy.target import Target
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
@@ -57,8 +57,8 @@ class Rig:
     def artifact(self, **parts: Any) -> Artifact:
         return make_artifact(self.folder / "dist", **parts)
 
-    def target(self, artifact: Artifact) -> Target:
-        return Target.of(artifact.manifest, self.client, self.account.address)
+    def target(self, artifact: Artifact) -> Deployment:
+        return Deployment.of(artifact.manifest, self.client, self.account.address)
 
     def deployer(self, artifact: Artifact, *, state: str = ".aleph", **options: Any) -> Deployer:
         return Deployer(

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hatch_aleph.deploy.diff import diff
+from hatch_aleph.deploy.cleanup import find_waste, prune
 from hatch_aleph.deploy.health import Answer, Health, HealthCheck
 from hatch_aleph.deploy.history import find_release, releases
-from hatch_aleph.deploy.prune import find_waste, prune
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.session import Opener
 from hatch_aleph.deploy.status import read_status
-from hatch_aleph.deploy.verify import verify
+from hatch_aleph.deploy.verification import diff, verify
 from hatch_aleph.errors import PlanError
 from hatch_aleph.squashfs import scan, write_image
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.journal import Journal
-from hatch_aleph.deploy.target import Target
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
@@ -115,9 +115,9 @@ class Case:
         return self.tool.run({**self._job(self.artifact), **job}, spoiling)
 
     @contextmanager
-    def target(self) -> Iterator[Target]:
+    def target(self) -> Iterator[Deployment]:
         with NodeClient([self.node.url]) as client:
-            yield Target.of(self.artifact.manifest, client, self.account.address)
+            yield Deployment.of(self.artifact.manifest, client, self.account.address)
 
     def summary(self) -> dict[str, Any]:
         """Return all that must not depend on where the deployment was cut."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.deploy.cleanup import find_waste, prune
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.overlap import YOUNG
-from hatch_aleph.deploy.prune import find_waste, prune
 from hatch_aleph.deploy.session import Opener
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import HealthError, PlanError, RejectedError

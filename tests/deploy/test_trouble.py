@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.journal import Journal
-from hatch_aleph.deploy.lock import deployment_lock
 from hatch_aleph.deploy.plan import reviewed_checksum
+from hatch_aleph.deploy.session import deployment_lock
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, NetworkError, PlanError, RejectedError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.network import NodeClient
@@ -241,7 +241,7 @@ def test_a_profile_is_a_deployment_of_its_own(rig: Rig) -> None:
 
 
 def test_without_key_and_address_it_is_told_what_to_give(rig: Rig) -> None:
-    from hatch_aleph.deploy.target import Target
+    from hatch_aleph.deploy.deployment import Deployment
 
     with pytest.raises(AccountError, match="whose deployment"):
-        Target.of(rig.artifact().manifest, rig.client)
+        Deployment.of(rig.artifact().manifest, rig.client)

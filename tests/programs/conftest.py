@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.deploy.session import Session
 from hatch_aleph.network import NodeClient
-from hatch_aleph.programs.session import Session
 from tests.programs.rig import RunningNetwork, write_app
 
 if TYPE_CHECKING:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network import NodeClient
-from hatch_aleph.programs.create import create
-from hatch_aleph.programs.delete import delete
-from hatch_aleph.programs.persistence import set_persistent
-from hatch_aleph.programs.request import checked
-from hatch_aleph.programs.session import Session
-from hatch_aleph.programs.update import update
+from hatch_aleph.programs.creation import checked, create
+from hatch_aleph.programs.removal import delete
+from hatch_aleph.programs.replacement import set_persistent
+from hatch_aleph.programs.revision import update
 from tests.deploy.conftest import new_account
 from tests.deploy.rig import RunningNode
 from tests.programs.rig import write_app

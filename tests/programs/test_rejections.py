@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network import NodeClient
-from hatch_aleph.programs.create import create
-from hatch_aleph.programs.delete import delete
-from hatch_aleph.programs.request import checked
-from hatch_aleph.programs.session import Session
-from hatch_aleph.programs.update import update
-from tests.programs.test_update import created, kinds
+from hatch_aleph.programs.creation import checked, create
+from hatch_aleph.programs.removal import delete
+from hatch_aleph.programs.revision import update
+from tests.programs.test_revision import created, kinds
 
 
 class Meanwhile(NodeClient):

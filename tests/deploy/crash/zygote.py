@@ -16,9 +16,9 @@ import httpx
 
 from hatch_aleph.artifact import Artifact
 from hatch_aleph.deploy.apply import Deployer, Options
+from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
-from hatch_aleph.deploy.target import Target
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.network.accounts import account_from_key
@@ -64,7 +64,7 @@ def deploy(job: dict[str, Any]) -> dict[str, Any]:
     try:
         with NodeClient([job["node"]], client_factory=client_factory, sleep=quick) as client:
             deployer = Deployer(
-                target=Target.of(artifact.manifest, client, account.address),
+                target=Deployment.of(artifact.manifest, client, account.address),
                 account=account,
                 folder=Path(job["folder"]),
                 options=Options(patience=20),

@@ -1,0 +1,71 @@
+"""What options of programs say: volumes, variables, resources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_INTEGERS = ("size-mib",)
+_FLAGS = ("use-latest",)
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def parse_volume(text: str, option: str) -> dict[str, Any]:
+    """Read ``name=data,mount=/opt/data,size_mib=1000``.
+
+    Raises:
+        UsageError: A part is no ``key=value``, or a value is not of its kind. Which keys there must be is checked with
+            the settings.
+    """
+    volume: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = part.partition("=")
+        key = name.strip().replace("_", "-")
+        if not equals or not key:
+            raise UsageError(
+                f"{option}: expected key=value, not {part!r}", hint=f"Such as {option} mount=/opt/data,size_mib=100"
+            )
+        volume[key] = _typed(key, value.strip(), option)
+    return volume
+
+
+def _typed(key: str, value: str, option: str) -> Any:
+    if key in _INTEGERS:
+        if not value.isdecimal():
+            raise UsageError(f"{option}: {key.replace('-', '_')} is a number of MiB, not {value!r}")
+        return int(value)
+    if key in _FLAGS:
+        if value.lower() not in _TRUTH:
+            raise UsageError(f"{option}: {key.replace('-', '_')} is true or false, not {value!r}")
+        return _TRUTH[value.lower()]
+    return value
+
+
+def parse_variables(texts: Iterable[str]) -> dict[str, str]:
+    """Read ``KEY=value,KEY=value``; the option may be repeated.
+
+    Raises:
+        UsageError: A part has no ``=``: values with commas cannot be told apart in a comma separated list.
+    """
+    variables: dict[str, str] = {}
+    for part in (part for text in texts for part in text.split(",") if part.strip()):
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(
+                f"--env-vars: expected KEY=value, not {part.strip()!r}",
+                hint="Commas separate the list, so values cannot hold any: use [tool.aleph.variables] for those.",
+            )
+        variables[name.strip()] = value.strip()
+    return variables
+
+
+def resources(compute_units: int | None, vcpus: int | None, memory: int | None) -> dict[str, int]:
+    """Return the keys of the resources; what is said of vcpus and memory wins over the units', as in the manual."""
+    if compute_units is None or (vcpus is None and memory is None):
+        said = {"compute-units": compute_units, "vcpus": vcpus, "memory": memory}
+        return {key: value for key, value in said.items() if value is not None}
+    return {"vcpus": vcpus or compute_units, "memory": memory or compute_units * 2048}

@@ -1,0 +1,173 @@
+"""Forget messages: those that nothing needs, and those that are named."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.custom_domains import attach_domains, names_of
+from hatch_aleph.deploy.history import live_volumes
+from hatch_aleph.deploy.overlap import check_kept
+from hatch_aleph.deploy.state import live_among
+from hatch_aleph.errors import PlanError, RejectedError
+from hatch_aleph.network.messages import forget_content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hatch_aleph.deploy.deployment import Deployment
+    from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.outbox import Outbox
+    from hatch_aleph.deploy.session import Opener
+    from hatch_aleph.deploy.state import State, Version
+    from hatch_aleph.network.client import NodeClient
+
+_UNKNOWN_TARGET = 501
+_STILL_USED = 503
+
+
+def forget(
+    client: NodeClient, sender: Outbox, owner: str, groups: Sequence[tuple[Sequence[str], str]]
+) -> tuple[str, ...]:
+    """Forget groups of messages one after the other, each awaited before the next.
+
+    All are signed before the first is sent, so a run that is cut off between them is finished by the next one: what a
+    forgotten program was made of is known to nobody else.
+
+    Args:
+        client: The node.
+        sender: Sends.
+        owner: Whose messages they are.
+        groups: Item hashes with the reason that is told; programs before the files they use.
+
+    Returns:
+        The item hashes of the FORGET messages.
+
+    Raises:
+        RejectedError: The network refuses one, after what it does not refuse has taken effect.
+    """
+    contents = []
+    for hashes, reason in groups:
+        live = live_among(client, sorted(hashes))
+        if live:
+            contents.append(forget_content(owner, live, reason=reason))
+    for content in contents[1:]:
+        sender.sign_for_later("FORGET", content)
+    return tuple(item_hash for content in contents for item_hash in _deliver(client, sender, content))
+
+
+def _deliver(client: NodeClient, sender: Outbox, content: Mapping[str, Any]) -> list[str]:
+    owner, hashes, reason = content["address"], content["hashes"], content.get("reason")
+    try:
+        return [sender.deliver("FORGET", content).item_hash]
+    except RejectedError as error:
+        refused = error
+    left = live_among(client, hashes)
+    if refused.code == _UNKNOWN_TARGET and left != hashes:
+        # Somebody else forgot some of them meanwhile.
+        return _deliver(client, sender, forget_content(owner, left, reason=reason)) if left else []
+    if refused.code != _STILL_USED or len(hashes) == 1:
+        raise refused
+    sent = []
+    for item_hash in hashes:
+        with contextlib.suppress(RejectedError):
+            sent += _deliver(client, sender, forget_content(owner, [item_hash], reason=reason))
+    if live_among(client, hashes):
+        raise refused
+    return sent
+
+
+PRUNED = "no longer used"
+PROGRAM = "program"
+# A FORGET names each hash with its 64 digits; nodes take 200,000 characters inline.
+_HASHES_A_MESSAGE = 500
+
+
+@dataclass(frozen=True)
+class Waste:
+    """What could go: why, its role (a volume's, or ``program``), item hash and signed time of the message."""
+
+    why: str
+    role: str
+    item_hash: str
+    time: float
+
+
+def find_waste(state: State, *, keep: int = 0, superseded: bool = True) -> tuple[Waste, ...]:
+    """Return what no program of the owner needs.
+
+    An original is needed as long as a program names it, even when amends hide its content: without it no later amend
+    would be accepted.
+
+    Args:
+        state: What is live.
+        keep: Earlier contents of each volume in use to keep for ``rollback``.
+        superseded: Count the programs that are older than the newest, and what only they use.
+    """
+    older = state.programs[1:] if superseded else ()
+    found = [Waste("a newer one is live", PROGRAM, program.item_hash, program.time) for program in older]
+    found += [_content("its original is gone", version) for version in state.orphans]
+    used = replace(state, programs=state.programs[: len(state.programs) - len(older)]).used
+    for volume in state.volumes.values():
+        if volume.ref not in used:
+            found += [_content("no program uses it", version) for version in volume.versions]
+            continue
+        earlier = [version for version in volume.versions[1 + keep :] if version.item_hash != volume.ref]
+        found += [_content("an earlier content", version) for version in earlier]
+    return tuple(sorted(found, key=lambda waste: waste.time))
+
+
+def prune(
+    opener: Opener,
+    health: Health,
+    check: HealthCheck,
+    *,
+    keep: int = 0,
+    confirm: Callable[[tuple[Waste, ...]], bool] = lambda _waste: True,
+) -> tuple[Waste, ...]:
+    """Forget what no program needs, after showing it; return what was forgotten.
+
+    Of several live programs (two machines created it at once, or a run was cut off) the newest is kept; the others go
+    only if it answers, and their domains move to it.
+
+    Args:
+        opener: The deployment.
+        health: Asks the newest program.
+        check: What counts as an answer.
+        keep: Earlier contents of each volume in use to keep for ``rollback``.
+        confirm: Is shown what would go; False ends it before anything is sent.
+
+    Raises:
+        PlanError: It was not confirmed, or what is to stay has gone meanwhile.
+    """
+    target = opener.target
+    with opener.open() as session:
+        state = target.state()
+        waste = find_waste(state, keep=keep, superseded=_newest_answers(target, state, health, check))
+        if waste and not confirm(waste):
+            raise PlanError("it was not confirmed; nothing was sent", where=target.tag)
+        programs = [each.item_hash for each in waste if each.role == PROGRAM]
+        volumes = [each.item_hash for each in waste if each.role != PROGRAM]
+        if programs:
+            check_kept(target, state.programs[0].item_hash)
+        domains = names_of(target.client, target.owner, programs) if programs else []
+        if domains:
+            attach_domains(target.client, session.sender, target.owner, domains, state.programs[0].item_hash)
+        groups = [(programs, PRUNED)]
+        groups += [(volumes[i : i + _HASHES_A_MESSAGE], PRUNED) for i in range(0, len(volumes), _HASHES_A_MESSAGE)]
+        forget(target.client, session.sender, target.owner, groups)
+        session.sender.discard_unsent()
+    return waste
+
+
+def _newest_answers(target: Deployment, state: State, health: Health, check: HealthCheck) -> bool:
+    if len(state.programs) <= 1:
+        return False
+    newest = state.programs[0]
+    code = live_volumes(state, newest).get("code")
+    return health.once(target.urls(newest.item_hash), check, code.current.item_hash if code else None) is None
+
+
+def _content(why: str, version: Version) -> Waste:
+    return Waste(why, str(version.notes.get("role") or "volume"), version.item_hash, version.time)

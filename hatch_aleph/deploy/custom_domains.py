@@ -1,0 +1,110 @@
+"""Custom domains of programs: attach, detach, list them with the DNS records that they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.session import require_owner
+from hatch_aleph.deploy.state import find_program
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network.domains import KEY, attached, changes, check_records, host_name, required_records
+from hatch_aleph.network.messages import aggregate_content
+from hatch_aleph.settings.model import DEFAULT_CHANNEL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from hatch_aleph.deploy.outbox import Outbox
+    from hatch_aleph.deploy.session import Session
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.domains import Lookup, Record
+
+
+def unattached(client: NodeClient, owner: str, domains: Iterable[str], item_hash: str | None) -> tuple[str, ...]:
+    """Return the domains that do not point at a program yet; all of them for a program that is yet to be published."""
+    return tuple(changes(_known(client, owner), dict.fromkeys(domains, item_hash or "")))
+
+
+def attach_domains(
+    client: NodeClient, sender: Outbox, owner: str, domains: Iterable[str], item_hash: str
+) -> str | None:
+    """Point domains at a program; return the item hash of the message, or None when all point there already."""
+    return _say(sender, owner, changes(_known(client, owner), dict.fromkeys(domains, item_hash)))
+
+
+def detach_domains(client: NodeClient, sender: Outbox, owner: str, domains: Iterable[str]) -> str | None:
+    """Take domains away; return the message's item hash, or None when none of them is attached."""
+    return _say(sender, owner, changes(_known(client, owner), {}, domains))
+
+
+def names_of(client: NodeClient, owner: str, item_hashes: Collection[str]) -> list[str]:
+    """Return the domains of an owner that point at any of some programs."""
+    return sorted(name for name, target in attached(_known(client, owner)).items() if target in item_hashes)
+
+
+def _known(client: NodeClient, owner: str) -> Any:
+    return client.aggregate(owner, (KEY,)).get(KEY)
+
+
+def _say(sender: Outbox, owner: str, content: dict[str, Any]) -> str | None:
+    if not content:
+        return None
+    return sender.deliver("AGGREGATE", aggregate_content(owner, KEY, content)).item_hash
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A domain and what it needs.
+
+    Attributes:
+        name: Its host name.
+        item_hash: Program that it points at; None when detached.
+        records: What DNS must say.
+        message: Item hash of the message that has just been sent; None when nothing had to be said.
+    """
+
+    name: str
+    item_hash: str | None
+    records: tuple[Record, ...]
+    message: str | None = None
+
+
+def attach(session: Session, domain: str, item_hash: str) -> Domain:
+    """Point a domain at a live program of the owner.
+
+    Raises:
+        PlanError: There is no such program, or it is another's.
+        RejectedError: The network refuses the message.
+    """
+    name = host_name(domain)
+    program = find_program(session.client, item_hash)
+    require_owner(session, program.owner, program.sender, item_hash)
+    with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as sender:
+        message = attach_domains(session.client, sender, program.owner, [name], item_hash)
+    return Domain(name, item_hash, required_records(name, program.owner), message)
+
+
+def detach(session: Session, domain: str) -> Domain:
+    """Take a domain away from whichever program it points at.
+
+    Raises:
+        PlanError: It is not attached.
+        RejectedError: The network refuses the message.
+    """
+    name = host_name(domain)
+    with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as sender:
+        message = detach_domains(session.client, sender, session.owner, [name])
+    if message is None:
+        raise PlanError(f"{name} is attached to no program of {session.owner}")
+    return Domain(name, None, (), message)
+
+
+def domains_of(client: NodeClient, owner: str, lookup: Lookup | None = None) -> tuple[Domain, ...]:
+    """Return the domains of an owner with their records, looked up in DNS when ``lookup`` is given."""
+    aggregate = client.aggregate(owner, (KEY,)).get(KEY)
+    found = []
+    for name, item_hash in sorted(attached(aggregate).items()):
+        records = required_records(name, owner)
+        found.append(Domain(name, item_hash, check_records(records, lookup) if lookup else records))
+    return tuple(found)

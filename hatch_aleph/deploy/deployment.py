@@ -1,0 +1,154 @@
+"""One deployment on one network: its node, owner and tag, and what can be learned of it without a key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hatch_aleph.artifact import FileHashes
+from hatch_aleph.deploy.comparison import Planner
+from hatch_aleph.deploy.custom_domains import unattached
+from hatch_aleph.deploy.payment import cost_of
+from hatch_aleph.deploy.preflight import warnings_of
+from hatch_aleph.deploy.state import State, read_state
+from hatch_aleph.errors import AccountError, NetworkError, PlanError
+from hatch_aleph.network.urls import program_urls
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_aleph.artifact import Manifest
+    from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.network.client import NodeClient
+
+PREFIX = "hatch-aleph"
+# The network indexes tags of at most 256 characters: aleph-im/pyaleph, src/aleph/schemas/message_content.py.
+MAX_TAG = 256
+
+
+def deployment_tag(project: str, profile: str | None) -> str:
+    """Return the one tag of a project and profile.
+
+    A query for several tags means *any of them* and splits at commas, so project and profile stand in one without any.
+    """
+    name = re.sub(r"[-_.]+", "-", project).lower()
+    tag = f"{PREFIX}:{name}" if profile is None else f"{PREFIX}:{name}:{profile}"
+    if "," in tag or len(tag) > MAX_TAG:
+        raise PlanError(
+            "project and profile together make no tag of the network",
+            where=tag,
+            hint=f"Shorten them: {MAX_TAG} characters at most, and no comma.",
+        )
+    return tag
+
+
+def tag_of(manifest: Manifest) -> str:
+    """Return the tag of the deployment that an artifact belongs to."""
+    return deployment_tag(manifest.project["name"], manifest.profile)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment on one network.
+
+    Attributes:
+        client: The node that is asked.
+        owner: Address that owns the deployment and pays for it.
+        tag: The deployment's tag.
+        host: URL of a host to use in place of the network's own.
+    """
+
+    client: NodeClient
+    owner: str
+    tag: str
+    host: str | None = None
+
+    @classmethod
+    def of(
+        cls, manifest: Manifest, client: NodeClient, signer: str | None = None, host: str | None = None
+    ) -> Deployment:
+        """Return the target of an artifact: the owner is the settings' ``address``, else the signer.
+
+        Raises:
+            AccountError: Neither is there.
+        """
+        owner = manifest.settings.get("address") or signer
+        if not owner:
+            raise AccountError(
+                "it is not said whose deployment this is",
+                hint="Give a key (`--private-key-file FILE`), or `address` in [tool.aleph] to look without one.",
+            )
+        return cls(client, str(owner), tag_of(manifest), host)
+
+    @property
+    def node(self) -> str:
+        """URL of the node."""
+        return self.client.nodes[0]
+
+    def state(self) -> State:
+        """Ask what is live."""
+        return read_state(self.client, self.owner, self.tag)
+
+    def urls(self, item_hash: str) -> tuple[str, ...]:
+        """Return where a program answers."""
+        return program_urls(item_hash, node=self.node, host=self.host)
+
+    def plan(self, manifest: Manifest, state: State | None = None) -> Plan:
+        """Return what deploying an artifact would change, with cost and warnings. Sends nothing, needs no key.
+
+        Raises:
+            RejectedError: An image is larger than the node takes.
+            NetworkError: The node cannot be asked.
+        """
+        state = state or self.state()
+        return self.with_costs_and_warnings(self.diff(manifest, state), manifest, state)
+
+    def diff(self, manifest: Manifest, state: State) -> Plan:
+        """Return the plan without cost and warnings, which take a request a message."""
+        planner = Planner(state, limits=self.client.limits(), has_file=self.client.has_file, node=self.node)
+        plan = planner.plan(manifest)
+        domains = [str(domain) for domain in manifest.settings.get("domains") or ()]
+        if not domains:
+            return plan
+        lasting = plan.program.item_hash if plan.program.action == "unchanged" else None
+        return replace(plan, domains=unattached(self.client, self.owner, domains, lasting))
+
+    def with_costs_and_warnings(self, plan: Plan, manifest: Manifest, state: State) -> Plan:
+        """Return a plan with its cost and warnings."""
+        plan = replace(plan, cost=cost_of(self.client, plan, manifest, state))
+        return replace(plan, warnings=warnings_of(self.client, plan, manifest, state))
+
+
+class PublishedImages:
+    """Finds packages images of a deployment by the digest of their inputs, which stands in the STORE message.
+
+    Args:
+        client: The node.
+        owner: Only the owner's word counts: anybody can write any digest.
+        tag: The deployment's tag.
+    """
+
+    def __init__(self, client: NodeClient, owner: str, tag: str) -> None:
+        self._client = client
+        self._owner = owner
+        self._tag = tag
+
+    def __call__(self, inputs: str, destination: Path) -> FileHashes | None:
+        """Fetch the image of these inputs; None when there is none or the node is of no help."""
+        try:
+            state = read_state(self._client, self._owner, self._tag)
+            versions = [version for volume in state.volumes.values() for version in volume.versions]
+            for version in versions:
+                notes = version.notes
+                if version.inputs == inputs and notes.get("role") == "packages" and version.file_hash in _names(notes):
+                    self._client.download(version.file_hash, destination)  # checks the bytes against the hash
+                    return FileHashes(str(notes["sha256"]), str(notes["cid"]), destination.stat().st_size)
+        except NetworkError:
+            # Building it is always possible; what is wrong with the node is told by whoever needs it.
+            return None
+        return None
+
+
+def _names(notes: object) -> tuple[object, ...]:
+    return (notes.get("sha256"), notes.get("cid")) if isinstance(notes, dict) else ()

@@ -1,0 +1,194 @@
+"""Send messages so that each is sent once, whatever is cut off: sign, keep, send, await."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hatch_aleph.deploy.journal import intent_of
+from hatch_aleph.errors import RejectedError
+from hatch_aleph.network.messages import sign_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from hatch_aleph.deploy.journal import Entry, Journal
+    from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.messages import MessageType, SignedMessage
+
+
+class Observer(Protocol):
+    """Is told of a deployment's steps: a progress bar, plain lines, JSON events."""
+
+    def step(self, name: str, **facts: object) -> None:
+        """A step begins, such as ``resume``, ``scan``, ``smoke``, ``upload``, ``publish``, ``wait``, ``health``."""
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """So many of a step's bytes went up."""
+
+    def done(self, name: str, **facts: object) -> None:
+        """A step has ended well."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def step(self, name: str, **facts: object) -> None:
+        """Say nothing."""
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def done(self, name: str, **facts: object) -> None:
+        """Say nothing."""
+
+
+# A program whose volumes a node has not seen yet is retried for about seven minutes before it is refused.
+PATIENCE = 600.0
+# Between the times of two messages of which the later is to win: well above a float's grain at today's dates.
+_TICK = 0.001
+
+
+class Outbox:
+    """Delivers messages of one deployment through its journal.
+
+    Args:
+        client: The node.
+        account: Who signs.
+        journal: Where signed messages are kept until they are seen through.
+        channel: Of the messages.
+        clock: Seconds since 1970.
+        observer: Is told about uploads and waiting.
+        patience: Seconds to wait for a message to be processed.
+    """
+
+    def __init__(
+        self,
+        client: NodeClient,
+        account: Account,
+        journal: Journal,
+        *,
+        channel: str,
+        clock: Callable[[], float],
+        observer: Observer | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._client = client
+        self._account = account
+        self._journal = journal
+        self._channel = channel
+        self._clock = clock
+        self._observer = observer or Silent()
+        self._patience = patience
+        self._last = 0.0
+
+    @property
+    def _node(self) -> str:
+        return self._client.nodes[0]
+
+    def reconcile(self) -> int:
+        """See through what an earlier run sent, and return how many messages that were.
+
+        A message that the node does not know stays open: whoever means to say the same takes it up again.
+
+        Raises:
+            NetworkError: One is still pending after all patience; the next run goes on waiting.
+        """
+        seen = 0
+        for entry in self._journal.open:
+            status = self._client.status(entry.message.item_hash)
+            if status is None:
+                continue
+            self._observer.step("resume", type=entry.message.type, item_hash=entry.message.item_hash)
+            try:
+                self._await_processed(entry)
+            except RejectedError as error:
+                # Its time is past; the plan that comes now knows whether it is still wanted, and signs it anew.
+                self._observer.done("resume", item_hash=entry.message.item_hash, rejected=str(error))
+            seen += 1
+        return seen
+
+    def deliver(
+        self, type_: MessageType, content: Mapping[str, Any], *, after: float = 0.0, file: Path | None = None
+    ) -> SignedMessage:
+        """Sign a message, or take up the one that says the same, and return once the network has processed it.
+
+        Args:
+            type_: Its type.
+            content: Its content without ``time``.
+            after: The time that it must be later than.
+            file: Bytes to send along with a STORE that the node does not have.
+
+        Raises:
+            RejectedError: The network refuses it.
+            NetworkError: It could not be sent, or is not processed yet; the journal has it for the next run.
+        """
+        intent = intent_of(type_, self._channel, content)
+        entry = self._journal.find(intent, after=after)
+        if entry is None:
+            entry = self._sign(type_, content, intent, after)
+        elif self._client.status(entry.message.item_hash) is not None:
+            return self._await_processed(entry)
+        self._send(entry, file)
+        return self._await_processed(entry)
+
+    def sign_for_later(self, type_: MessageType, content: Mapping[str, Any]) -> None:
+        """Sign a message that is to be delivered after others, so that a run that is cut off between them is finished.
+
+        Args:
+            type_: Its type.
+            content: Its content without ``time``; :meth:`deliver` takes the message up by it.
+        """
+        intent = intent_of(type_, self._channel, content)
+        if self._journal.find(intent, after=0.0) is None:
+            self._sign(type_, content, intent, 0.0)
+
+    def discard_unsent(self) -> None:
+        """Give up messages that were never taken by this node and that nothing wants any more."""
+        for entry in self._journal.open:
+            # What was meant for another node may be wanted there: it is left for the next deployment to it.
+            if entry.node == self._node:
+                self._journal.close(entry.message.item_hash, "dropped")
+
+    def _sign(self, type_: MessageType, content: Mapping[str, Any], intent: str, after: float) -> Entry:
+        time = max(self._clock(), after + _TICK, self._last + _TICK)
+        self._last = time
+        message = sign_message(self._account, type_, {**content, "time": time}, channel=self._channel, time=time)
+        return self._journal.add(message, intent, self._node)
+
+    def _send(self, entry: Entry, file: Path | None) -> None:
+        message = entry.message
+        self._journal.sending(message.item_hash, self._node)
+        try:
+            self._put(message, file)
+        except RejectedError:
+            # Refused at the door: no node keeps it, and the next run signs anew, by then perhaps with another key.
+            self._journal.close(message.item_hash, "rejected")
+            raise
+
+    def _put(self, message: SignedMessage, file: Path | None) -> None:
+        if file is None:
+            self._observer.step("publish", type=message.type, item_hash=message.item_hash)
+            self._client.publish(message)
+            return
+        size = file.stat().st_size
+        self._observer.step("upload", file=file.name, size=size, item_hash=message.item_hash)
+        self._client.upload(
+            message, file, progress=lambda done: self._observer.progress("upload", min(done, size), size)
+        )
+        self._observer.done("upload", file=file.name, size=size)
+
+    def _await_processed(self, entry: Entry) -> SignedMessage:
+        item_hash = entry.message.item_hash
+        self._observer.step("wait", type=entry.message.type, item_hash=item_hash)
+        try:
+            self._client.wait(item_hash, deadline=self._patience)
+        except RejectedError as error:
+            status = self._client.status(item_hash)
+            self._journal.close(item_hash, "rejected" if status and status.value == "rejected" else "forgotten")
+            error.item_hash = item_hash
+            raise
+        self._journal.close(item_hash, "processed")
+        self._observer.done("wait", type=entry.message.type, item_hash=item_hash)
+        return entry.message

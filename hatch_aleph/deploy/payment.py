@@ -1,0 +1,197 @@
+"""What a deployment costs, whether it can be paid, and what the network takes away for want of payment."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.comparison import program_content
+from hatch_aleph.deploy.plan import Cost
+from hatch_aleph.errors import NetworkError, PlanError, RejectedError
+from hatch_aleph.network.messages import store_content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hatch_aleph.artifact import FileHashes, Manifest
+    from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.state import State
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.money import Price
+# aleph-im/pyaleph, src/aleph/services/cost.py: from this moment on only credits pay.
+CREDIT_ONLY_SINCE = dt.datetime(2027, 1, 1, tzinfo=dt.timezone.utc).timestamp()
+# Stands for the item hash of code that is yet to be signed.
+NO_REF = "0" * 64
+
+
+def cost_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> Cost | None:
+    """Return the cost before and after a plan, or None when the node tells no prices.
+
+    Everything under the tag is counted, also earlier contents that are kept for ``rollback``.
+    """
+    try:
+        return _cost(client, plan, manifest, state)
+    except (NetworkError, RejectedError):
+        # A plan without prices is still a plan; the network itself checks balances when it matters.
+        return None
+
+
+def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> Cost:
+    programs = {program.item_hash: client.price(program.item_hash) for program in state.programs}
+    stores = {
+        version.item_hash: client.price(version.item_hash)
+        for volume in state.volumes.values()
+        for version in volume.versions
+    }
+    added = _added(client, plan, manifest)
+    leaving = {item_hash for item_hash in plan.forget if item_hash in programs}
+    staying = [price for item_hash, price in programs.items() if item_hash not in leaving] + [*stores.values(), *added]
+    kept = [price for item_hash, price in stores.items() if item_hash not in _needed(plan, state)]
+    payment_type = str(dict(manifest.settings.get("payment") or {}).get("type") or "credit")
+    balance = client.balance(plan.owner)
+    has = balance.credits if payment_type == "credit" else balance.free
+    after = _daily(staying)
+    return Cost(
+        payment_type=payment_type,
+        now=float(_daily([*programs.values(), *stores.values()])),
+        after=float(after),
+        held_now=float(sum((price.held for price in [*programs.values(), *stores.values()]), Decimal(0))),
+        held_after=float(sum((price.held for price in staying), Decimal(0))),
+        kept=float(_daily(kept)),
+        balance=float(has),
+        days=float(has / after) if after else None,
+    )
+
+
+def _added(client: NodeClient, plan: Plan, manifest: Manifest) -> list[Price]:
+    payment = manifest.settings.get("payment")
+    added = []
+    for step in plan.images:
+        if step.sends:
+            content = store_content(plan.owner, step.file_hash, step.engine, time=0.0, payment=payment)
+            added.append(client.estimate(content, "STORE", {step.file_hash: step.size}))
+    if plan.program.action != "unchanged":
+        # The network does not know the new volumes yet: each stands in by its role, with its size told beside.
+        refs = {step.role: step.ref or step.sha256 for step in plan.images}
+        content = program_content(manifest, refs, owner=plan.owner, tag=plan.tag, time=0.0)
+        sizes = {refs[step.role]: step.size for step in plan.images}
+        added.append(client.estimate(content, "PROGRAM", sizes))
+    return added
+
+
+def _needed(plan: Plan, state: State) -> frozenset[str]:
+    # Originals stay as long as a program names them; of the amends only the newest is what runs.
+    needed = set()
+    for step in plan.images:
+        volume = state.volumes.get(step.ref or "")
+        if volume:
+            needed |= {volume.ref, *([] if step.sends else [volume.current.item_hash])}
+    return frozenset(needed)
+
+
+def _daily(prices: Iterable[Price]) -> Decimal:
+    return sum((price.per_day for price in prices), Decimal(0))
+
+
+def being_removed(state: State) -> str | None:
+    """Tell which parts of a deployment are about to be taken away; None when all of it is paid for."""
+    parts = [f"the program {program.item_hash}" for program in state.programs if program.status == "removing"]
+    parts += [
+        f"the {volume.role or 'other'} volume {volume.ref}"
+        for volume in state.volumes.values()
+        if volume.current.status == "removing"
+    ]
+    if not parts:
+        return None
+    return (
+        f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} being removed: {state.owner} has less than a day "
+        "costs of all that it pays for. Top up, and it comes back by itself; about a day later it is gone for good"
+    )
+
+
+def was_removed(client: NodeClient, owner: str) -> str | None:
+    """Tell that programs of an owner were taken away; None when none was, or the node keeps no such list.
+
+    What is left of a removed message carries no tags, so these may be programs of other projects.
+    """
+    removed = []
+    with contextlib.suppress(NetworkError):  # only a remark: no reason to fail
+        removed = list(client.messages(types=("PROGRAM",), owners=(owner,), statuses=("removed",)))
+    if not removed:
+        return None
+    last = removed[0]
+    published = dt.datetime.fromtimestamp(last.time, dt.timezone.utc)
+    return (
+        f"of {owner}'s programs {len(removed)} had to go for want of payment, the last of them {last.item_hash}, "
+        f"published on {published:%Y-%m-%d}. What is to run again needs a top-up and another deployment, and gets a "
+        "new item hash"
+    )
+
+
+def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
+    """Refuse what the network is known to refuse, before anything is uploaded.
+
+    Raises:
+        PlanError: A way of paying that is no longer accepted, or a balance that does not do.
+    """
+    if not plan.has_changes:
+        return
+    payment: dict[str, Any] = dict(manifest.settings.get("payment") or {})
+    kind = payment.get("type") or "hold"
+    persistent = bool(dict(manifest.program.get("on") or {}).get("persistent"))
+    if kind != "credit" and (persistent or now >= CREDIT_ONLY_SINCE):
+        what = "persistent programs" if now < CREDIT_ONLY_SINCE else "programs and files"
+        raise PlanError(
+            f"the network takes no payment by `{kind}` for {what} any more (code 202)",
+            where="tool.aleph.payment.type",
+            hint='Say `payment = { type = "credit" }` and buy credits for the paying address.',
+        )
+    if plan.cost and plan.publishes and not plan.cost.affordable:
+        cost = plan.cost
+        needed = cost.held_after - cost.held_now if kind == "hold" else cost.after
+        unit = "credits for a day of it" if kind == "credit" else "ALEPH"
+        raise PlanError(
+            f"the balance does not do: {needed:.2f} {unit} are needed, {cost.balance or 0:.2f} are there "
+            f"(code {6 if kind == 'credit' else 5})",
+            where=plan.owner,
+            hint=f"Top up {plan.owner}, or ask for less (compute-units, internet, prune).",
+        )
+
+
+def check_paid(state: State) -> None:
+    """Refuse to call a deployment unchanged and done while it is being taken away.
+
+    Raises:
+        PlanError: It is.
+    """
+    text = being_removed(state)
+    if text:
+        raise PlanError(text, where=state.tag, hint="Nothing was sent, since nothing has changed.")
+
+
+def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileHashes | None = None) -> Decimal:
+    """Return what a program and the code that is yet to be published cost in a day, in credits.
+
+    The network wants a day of *everything* that the account pays for: what it has live already is judged there.
+
+    Raises:
+        RejectedError: There is not even enough for this program.
+    """
+    sizes = {} if code is None else {NO_REF: code.size}
+    priced = {**content, "code": {**content["code"], "ref": content["code"].get("ref") or NO_REF}, "time": 0.0}
+    needed = client.estimate(priced, "PROGRAM", sizes).per_day
+    payer = str(content["address"])
+    if code is not None:
+        store = store_content(payer, code.sha256, "storage", time=0.0, payment=content.get("payment"))
+        needed += client.estimate(store, "STORE", {code.sha256: code.size}).per_day
+    credits = client.balance(payer).credits  # noqa: A001 - the network's word
+    if credits < needed:
+        raise RejectedError(
+            f"the account does not have enough credits: a day costs {needed:,.0f}, there are {credits:,.0f}",
+            where=payer,
+            hint="Top up credits; on a local node: hatch-aleph faucet " + payer,
+            code=6,
+        )
+    return needed

@@ -1,0 +1,148 @@
+"""What can be known before anything is sent: what the network would refuse, and what the user should know."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.payment import NO_REF, being_removed, was_removed
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network.messages import check_content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from hatch_aleph.artifact import Artifact, Manifest
+    from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.state import State
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.settings import Settings
+
+# The largest difference of clocks that is let pass, in seconds: a signed time decides which amend is the newest and
+# which rules of payment hold, and no node checks it.
+MAX_CLOCK_OFFSET = 120.0
+
+
+def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> tuple[str, ...]:
+    """Return every warning of a plan; the manifest's own come first."""
+    unpaid = being_removed(state) if state.programs else was_removed(client, plan.owner)
+    told = (*_of_plan(plan, manifest, state), *_of_runtime(client, manifest, state))
+    return (*manifest.warnings, *told, *([unpaid] if unpaid else []))
+
+
+def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
+    variables = manifest.program.get("variables")
+    if variables and (plan.program.action != "unchanged"):
+        yield f"environment variables are public for ever: {', '.join(sorted(variables))}"
+    if plan.in_place:
+        yield (
+            "the update is in place: for a few seconds the host may meet new code with old packages (it answers 503), "
+            "and a running program is stopped once"
+        )
+    if plan.program.action == "replace":
+        yield "the program gets a new item hash, and so a new URL; the old one is gone once the new one answers"
+    for step in plan.images:
+        if step.action == "amend" and step.ref in state.used_elsewhere:
+            yield f"another program of {plan.owner} also uses this {step.role} volume ({step.ref}) and changes with it"
+    if len(state.programs) > 1:
+        kept = plan.program.item_hash if plan.program.action == "unchanged" else "the new one"
+        yield (
+            f"{len(state.programs)} programs carry this tag (two machines deployed at once, or a run was cut off): "
+            f"{kept} is kept, and once it answers {', '.join(plan.forget)} is forgotten, and `prune` frees the rest"
+        )
+    if plan.cost and plan.cost.kept:
+        yield (
+            f"{plan.cost.kept:.2f} of the cost a day is for earlier contents, kept for `rollback`; `prune` forgets them"
+        )
+
+
+def _of_runtime(client: NodeClient, manifest: Manifest, state: State) -> Iterator[str]:
+    ref = dict(manifest.program.get("runtime") or {}).get("ref")
+    if not ref or not state.programs:
+        return
+    since = state.programs[0].time
+    for amend in client.messages(types=("STORE",), refs=(ref,)):
+        if amend.content_time > since:
+            when = dt.datetime.fromtimestamp(amend.content_time, dt.timezone.utc)
+            yield f"the runtime {ref} was replaced on {when:%Y-%m-%d}, after this program was published"
+            return
+
+
+def check_by_hooks(hooks: Any, artifact: Artifact, plan: Plan) -> None:
+    """Let plugins look at a plan.
+
+    Raises:
+        PlanError: With every reason that they give.
+    """
+    given = hooks.aleph_check_plan(artifact=artifact, changes=plan.to_json())
+    reasons = [str(reason) for lines in given for reason in lines or ()]
+    if reasons:
+        raise PlanError(
+            "\n".join(reasons), where=plan.tag, hint="A plugin of this environment refuses the plan; nothing was sent."
+        )
+
+
+def check_clock(client: NodeClient) -> None:
+    """Refuse to sign with a clock that differs from the node's.
+
+    Raises:
+        PlanError: By more than two minutes.
+    """
+    offset = client.clock_offset()
+    if abs(offset) > MAX_CLOCK_OFFSET:
+        direction = "behind" if offset > 0 else "ahead of"
+        raise PlanError(
+            f"this machine's clock is {abs(offset):.0f} s {direction} the node's",
+            where=client.nodes[0],
+            hint="The signed time decides which content is the newest and which rules apply. Set the clock, run again.",
+        )
+
+
+def check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
+    """Check that runtime and volumes are there: without them the network retries for minutes, then refuses.
+
+    Raises:
+        PlanError: One is unknown, gone, no STORE message, or an amend where an original is needed.
+    """
+    parts = [("runtime", content["runtime"]), *(("volume", each) for each in content.get("volumes") or ())]
+    for role, part in parts:
+        ref = part.get("ref")
+        if ref is None:
+            continue
+        message = client.message(ref)
+        if message is None or not message.status.is_live:
+            state = "unknown to the network" if message is None else message.status.value
+            raise PlanError(f"the {role} is {state}", where=ref, hint="Check its item hash, and `--node`.")
+        if message.type != "STORE":
+            raise PlanError(f"the {role} is a {message.type}, not a STORE message", where=ref)
+        original = message.content.get("ref")
+        if part.get("use_latest", True) and original is not None:
+            raise PlanError(f"the {role} is an amend", where=ref, hint=f"Name its original: {original}")
+
+
+def check_program(content: Mapping[str, Any]) -> None:
+    """Check a program's content by the network's own model, before its code is published.
+
+    Raises:
+        RejectedError: The network would not understand it.
+    """
+    code = {**content["code"], "ref": content["code"].get("ref") or NO_REF}
+    check_content("PROGRAM", {**content, "code": code, "time": 0.0})
+
+
+def check_secrets(file: Path | None, encoding: str, settings: Settings, *, where: str) -> None:
+    """Refuse code and variables in which something looks like a secret.
+
+    Raises:
+        PlanError: With each finding's file and line.
+    """
+    from hatch_aleph.deploy.secrets import find_in_program, refuse
+
+    refuse(
+        find_in_program(file, encoding, settings.variables),
+        settings.secrets.allow,
+        where=where,
+        hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret); "
+        "--no-secret-scan does not look.",
+    )

@@ -1,0 +1,185 @@
+"""Create a program from a folder, an image or an archive, without a project."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph import runtimes
+from hatch_aleph.build.manifest import program_content
+from hatch_aleph.deploy.payment import check_affordable
+from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
+from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
+from hatch_aleph.errors import SettingsError, UsageError
+from hatch_aleph.network.transfer import choose_engine
+from hatch_aleph.network.messages import store_content
+from hatch_aleph.network.urls import program_urls
+from hatch_aleph.programs.program_code import Code, prepare_code
+from hatch_aleph.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from hatch_aleph.deploy.outbox import Outbox
+    from hatch_aleph.deploy.session import Session
+    from hatch_aleph.programs.program_code import Code
+    from hatch_aleph.settings import Settings
+
+
+@dataclass(frozen=True)
+class Created:
+    """A program that was published.
+
+    Attributes:
+        item_hash: Of the program.
+        code: Item hash of its code's STORE message.
+        urls: Where it answers, the one to show first.
+        per_day: What it costs in a day, in credits.
+    """
+
+    item_hash: str
+    code: str
+    urls: tuple[str, ...]
+    per_day: Decimal
+
+
+def create(session: Session, path: Path, settings: Settings, *, scan: bool = True) -> Created:
+    """Check everything, publish the code, wait for it, publish the program, wait for it.
+
+    Args:
+        session: Who and where.
+        path: A folder, a ``.squashfs`` image or a ``.zip`` archive.
+        settings: What it is to be; with a name.
+        scan: Look for secrets in it.
+
+    Raises:
+        ProjectError: There is nothing that could run.
+        ImageError: The code cannot be read, packed or is too large.
+        PlanError: The runtime or a volume is not there, or something looks like a secret.
+        RejectedError: The network refuses it, or would: nothing was sent if so.
+    """
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
+        code = prepare_code(path, settings, Path(folder), notice=session.notice)
+        content = content_of(session, settings, code)
+        check_program(content)
+        if scan:
+            check_secrets(code.file, code.encoding, settings, where=str(path))
+        if settings.variables:
+            session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
+        check_refs(session.client, content)
+        per_day = check_affordable(session.client, content, code.hashes)
+        with session.sending(f"create:{settings.name}", settings.channel) as sender:
+            ref = publish_code(session, sender, code, content["payment"], owner=session.owner)
+            content["code"] = {**content["code"], "ref": ref}
+            item_hash = sender.deliver("PROGRAM", content).item_hash
+    return Created(item_hash, ref, program_urls(item_hash, node=session.client.nodes[0]), per_day)
+
+
+def content_of(session: Session, settings: Settings, code: Code) -> dict[str, Any]:
+    """Return the content of the PROGRAM message, without the code's ref."""
+    runtime = runtimes.find(settings.runtime, settings.python)
+    if runtime is None or settings.name is None:  # both were checked with the settings
+        raise UsageError("runtime and name are needed")
+    import dataclasses
+
+    # An image or archive comes as it is: the adapter goes only into what is packed here.
+    bare = dataclasses.replace(settings, adapter=code.adapter)
+    content = program_content(bare, runtime, name=settings.name, encoding=code.encoding)
+    return {**content, "address": session.owner}
+
+
+_TAG = "hatch-aleph-code"
+
+
+def publish_code(
+    session: Session,
+    sender: Outbox,
+    code: Code,
+    payment: Mapping[str, Any],
+    *,
+    owner: str,
+    ref: str | None = None,
+    after: float = 0.0,
+) -> str:
+    """Publish code, or take what an earlier run left, and return the item hash of its STORE message.
+
+    Args:
+        session: Who and where.
+        sender: Sends.
+        code: The file.
+        payment: How it is paid.
+        owner: Whose it is.
+        ref: Item hash of the original that it amends.
+        after: Time that an amend must be later than.
+    """
+    waiting = None if ref else _waiting(session, code, owner)
+    if waiting:
+        session.notice(f"The code is there already, and no program uses it: {waiting}")
+        return waiting
+    engine = choose_engine(code.hashes.size, session.client.limits())
+    file_hash = code.hashes.name_on(engine)
+    notes = {
+        "role": "code",
+        "sha256": code.hashes.sha256,
+        "cid": code.hashes.cid,
+        "size": code.hashes.size,
+        "encoding": code.encoding,
+    }
+    content = store_content(owner, file_hash, engine, payment=payment, ref=ref, metadata={NOTES: notes}, tags=(_TAG,))
+    upload = not session.client.has_file(file_hash)
+    return sender.deliver("STORE", content, after=after, file=code.file if upload else None).item_hash
+
+
+def _waiting(session: Session, code: Code, owner: str) -> str | None:
+    """Return code with these bytes that no program uses: left by a run that was cut off or refused half-way."""
+    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(_TAG,))
+    fitting = [
+        message.item_hash
+        for message in stores
+        if message.owner == owner
+        and message.content.get("ref") is None
+        and message.content.get("item_hash") in (code.hashes.sha256, code.hashes.cid)
+    ]
+    if not fitting:
+        return None
+    machines = session.client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
+    used = frozenset().union(*(refs_of(message.content) for message in machines))
+    amended = {str(message.content.get("ref")) for message in session.client.messages(types=("STORE",), refs=fitting)}
+    return next((each for each in fitting if each not in used | amended), None)
+
+
+_ENTRYPOINT = re.compile(r"[\w.]+:[\w.]+(\(.*\))?")
+
+
+def is_executable(entrypoint: str) -> bool:
+    """Tell whether an entrypoint is a command: all that is not written ``module:attribute``."""
+    return not _ENTRYPOINT.fullmatch(entrypoint)
+
+
+def checked(table: Mapping[str, Any]) -> Settings:
+    """Check a table of settings that the command line gave.
+
+    Raises:
+        UsageError: With all mistakes at once, each under the name of its option.
+    """
+    try:
+        return load_settings(table, file="", packages=False)
+    except SettingsError as error:
+        first, *problems = error.message.splitlines()
+        told = "\n".join(_as_options(problem) for problem in problems)
+        title = first.replace("in [tool.aleph]", "on the command line")
+        raise UsageError(f"{title}\n{told}") from error
+
+
+def _as_options(problem: str) -> str:
+    problem = problem.replace("tool.aleph.volumes.ephemeral", "--ephemeral-volume")
+    problem = re.sub(r"tool\.aleph\.volumes\.(\w+)\[", r"--\1-volume[", problem)
+    problem = problem.replace("tool.aleph.variables", "--env-vars").replace(
+        "tool.aleph.payment.chain", "--payment-chain"
+    )
+    problem = problem.replace("tool.aleph.entrypoint", "ENTRYPOINT")
+    return re.sub(r"tool\.aleph\.([\w-]+)", r"--\1", problem)

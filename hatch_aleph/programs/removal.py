@@ -1,0 +1,134 @@
+"""Delete a program: first the program, and when it is gone the files that nothing else of the owner needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.deploy.custom_domains import detach_domains, names_of
+from hatch_aleph.deploy.session import require_owner
+from hatch_aleph.errors import PlanError
+from hatch_aleph.programs.live_programs import look_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hatch_aleph.deploy.session import Opener, Session
+    from hatch_aleph.deploy.state import State, Volume
+    from hatch_aleph.programs.live_programs import LiveProgram
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What is gone.
+
+    Attributes:
+        program: Item hash of the program; of a deployment all of its, with commas.
+        volumes: Item hashes of the files' originals that went with it.
+        kept: Item hashes of files that another program of the owner uses.
+        messages: Item hashes of the FORGET messages.
+    """
+
+    program: str
+    volumes: tuple[str, ...]
+    kept: tuple[str, ...]
+    messages: tuple[str, ...]
+
+
+def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason: str = "User deletion") -> Deleted:
+    """Forget a program, wait until it is gone, then forget its code and the packages that were built for it.
+
+    Custom domains that point at it are detached first.
+
+    Amends are forgotten with their original: each is a pinned file that goes on costing. Files that another live
+    program of the owner uses are kept, and so is every volume that this tool has not made for the program.
+
+    Args:
+        session: Who and where.
+        item_hash: Of the program.
+        keep_code: Keep the files.
+        reason: Said to everybody.
+
+    Raises:
+        PlanError: There is no such live program, or it is another's.
+        RejectedError: The network refuses it.
+    """
+    purpose = f"delete:{item_hash}"
+    try:
+        existing = look_up(session.client, item_hash)
+    except PlanError:
+        finished = session.finish(purpose)
+        if not finished:
+            raise
+        gone = (target for message in finished for target in message.content["hashes"])
+        return Deleted(item_hash, tuple(gone), (), tuple(message.item_hash for message in finished))
+    require_owner(session, existing.owner, existing.sender, item_hash)
+    made = [] if keep_code else list(_made_for(existing))
+    kept = tuple(volume.ref for volume in made if volume.ref in existing.used_elsewhere)
+    doomed = [volume for volume in made if volume.ref not in kept]
+    groups = [([item_hash], reason)]
+    if doomed:
+        hashes = [version.item_hash for volume in doomed for version in volume.versions]
+        groups.append((hashes, f"Deletion of program {item_hash}"))
+    domains = names_of(session.client, existing.owner, [item_hash])
+    with session.sending(purpose, existing.channel) as sender:
+        if domains:
+            detach_domains(session.client, sender, existing.owner, domains)
+        messages = forget(session.client, sender, existing.owner, groups)
+    return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
+
+
+def delete_deployment(
+    opener: Opener,
+    *,
+    confirm: Callable[[State], None] = lambda _state: None,
+    keep_code: bool = False,
+    reason: str = "User deletion",
+) -> Deleted:
+    """Forget all that is live of a deployment: programs, and then the files that nothing else of the owner uses.
+
+    Custom domains that point at its programs are detached first.
+
+    Args:
+        opener: Opens the deployment.
+        confirm: Is shown what is live; raises if it is to stay.
+        keep_code: Keep the files.
+        reason: Said to everybody.
+
+    Raises:
+        PlanError: Nothing of it is live.
+        RejectedError: The network refuses it.
+    """
+    target = opener.target
+    with opener.open() as opened:
+        state = target.state()
+        if not (state.programs or state.volumes or state.orphans):
+            raise PlanError(
+                "nothing of this project is live",
+                where=f"{target.owner}, {target.tag}",
+                hint="Check --profile and --node.",
+            )
+        confirm(state)
+        programs = [program.item_hash for program in state.programs]
+        volumes = [] if keep_code else list(state.volumes.values())
+        kept = tuple(volume.ref for volume in volumes if volume.ref in state.used_elsewhere)
+        doomed = [volume for volume in volumes if volume.ref not in kept]
+        hashes = [version.item_hash for volume in doomed for version in volume.versions]
+        hashes += [] if keep_code else [version.item_hash for version in state.orphans]
+        domains = names_of(target.client, target.owner, programs)
+        if domains:
+            detach_domains(target.client, opened.sender, target.owner, domains)
+        messages = forget(target.client, opened.sender, target.owner, [(programs, reason), (hashes, reason)])
+        opened.sender.discard_unsent()
+        opened.journal.end()
+    return Deleted(", ".join(programs), tuple(volume.ref for volume in doomed), kept, messages)
+
+
+def _made_for(existing: LiveProgram) -> Iterable[Volume]:
+    code = existing.code
+    if code is not None:
+        yield code
+    for volume in existing.volumes.values():
+        if volume is not code and volume.role == "packages":
+            yield volume

@@ -1,0 +1,212 @@
+"""Replace a program by one whose message says something else: the new one takes over, then the old one goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.deploy.comparison import differences
+from hatch_aleph.deploy.custom_domains import attach_domains, names_of
+from hatch_aleph.deploy.payment import check_affordable
+from hatch_aleph.deploy.preflight import check_program, check_refs
+from hatch_aleph.deploy.session import require_owner
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network.urls import program_urls
+from hatch_aleph.programs.live_programs import look_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_aleph.deploy.outbox import Outbox
+    from hatch_aleph.deploy.session import Session
+    from hatch_aleph.deploy.state import Volume
+    from hatch_aleph.programs.live_programs import LiveProgram
+
+
+@dataclass(frozen=True)
+class Recreated:
+    """What came of it.
+
+    Attributes:
+        item_hash: Of the program that says what was asked for.
+        previous: Item hash of the old one; the same when nothing was to be done.
+        forgotten: Whether the old one is gone.
+        urls: Where the program answers.
+        messages: Item hashes of the messages that say so: PROGRAM, then FORGET.
+    """
+
+    item_hash: str
+    previous: str
+    forgotten: bool
+    urls: tuple[str, ...]
+    messages: tuple[str, ...] = ()
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the program said so already."""
+        return self.item_hash == self.previous
+
+
+def persistence_change(content: Mapping[str, Any], *, persistent: bool) -> dict[str, Any]:
+    """Return a program's content with another persistence, paid by credits.
+
+    The old payment is not copied: the network takes no ``hold`` for persistent programs any more (code 202).
+    """
+    changed = without_time(content)
+    changed["on"] = {**content["on"], "persistent": persistent}
+    changed["payment"] = credit_payment(content)
+    return changed
+
+
+def credit_payment(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return payment by credits on the chain that a program is paid on."""
+    chain = dict(content.get("payment") or {}).get("chain") or "ETH"
+    return {"type": "credit", "chain": chain}
+
+
+def without_time(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content to be signed anew: without its time, what it replaced once, and what nodes fill in as null."""
+    said: dict[str, Any] = _said(content)
+    return {key: value for key, value in said.items() if key not in ("time", "replaces")}
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _said(item) for key, item in value.items() if item is not None}
+    return [_said(item) for item in value] if isinstance(value, list) else value
+
+
+def lost_volumes(content: Mapping[str, Any]) -> list[str]:
+    """Return the persistent volumes, which live per host and item hash: a new program begins with empty ones."""
+    return [
+        str(volume.get("name") or volume.get("mount"))
+        for volume in content.get("volumes") or ()
+        if volume.get("ref") is None and not volume.get("ephemeral")
+    ]
+
+
+def check_recreatable(existing: LiveProgram, *, allow_data_loss: bool, keep_prev: bool) -> None:
+    """Refuse to replace what its publisher declared fixed, and to lose data unasked.
+
+    Raises:
+        PlanError: It is not updatable, or has persistent volumes.
+    """
+    item_hash = existing.program.item_hash
+    if not existing.content.get("allow_amend"):
+        raise PlanError(
+            "the program is not updatable: only its code can change",
+            where=item_hash,
+            hint="Create it anew with --updatable, or change [tool.aleph] and deploy if it is a project's.",
+        )
+    lost = lost_volumes(existing.content)
+    if lost and not keep_prev and not allow_data_loss:
+        raise PlanError(
+            f"data would be lost: a new program begins with empty persistent volumes ({', '.join(lost)})",
+            where=item_hash,
+            hint="Say --yes if that is meant, or --keep-prev to copy the data over before you delete the old one.",
+        )
+
+
+def recreating(item_hash: str) -> str:
+    """Return the purpose under which messages are sent that replace a program."""
+    return f"recreate:{item_hash}"
+
+
+def look_up_for_replacement(session: Session, item_hash: str) -> LiveProgram:
+    """Return a program that is to be replaced.
+
+    Raises:
+        PlanError: There is no such live program. If an earlier run was cut off when it had replaced it, what that one
+            left to be forgotten is forgotten first.
+    """
+    try:
+        return look_up(session.client, item_hash)
+    except PlanError:
+        session.finish(recreating(item_hash))
+        raise
+
+
+def recreate(
+    session: Session, existing: LiveProgram, content: Mapping[str, Any], *, keep_prev: bool, reason: str
+) -> Recreated:
+    """Publish a program that says something else, wait for it, and only then forget the old one.
+
+    Args:
+        session: Who and where.
+        existing: The old one; :func:`check_recreatable` has passed.
+        content: What the new one says, without time.
+        keep_prev: Keep the old one.
+        reason: Why the old one is forgotten.
+
+    Raises:
+        PlanError: The runtime or a volume is gone.
+        RejectedError: The network refuses the new one; the old one is as it was.
+    """
+    check_program(content)
+    check_refs(session.client, content)
+    check_affordable(session.client, content)
+    with session.sending(recreating(existing.program.item_hash), existing.channel) as sender:
+        return replace_program(session, sender, existing, content, keep_prev=keep_prev, reason=reason)
+
+
+def replace_program(
+    session: Session,
+    sender: Outbox,
+    existing: LiveProgram,
+    content: Mapping[str, Any],
+    *,
+    keep_prev: bool,
+    reason: str,
+    replaced_code: Volume | None = None,
+) -> Recreated:
+    """Do what :func:`recreate` promises, when all has been checked.
+
+    ``replaced_code`` is the old program's code that nothing uses once it is gone; it is forgotten with it.
+    """
+    old = existing.program
+    # A run that was cut off may have published it already.
+    newer = (other for other in existing.others if other.time > old.time)
+    item_hash = next((other.item_hash for other in newer if same_program(other.content, content)), None)
+    item_hash = item_hash or sender.deliver("PROGRAM", content, after=old.time).item_hash
+    if not keep_prev:
+        _move_domains(session, sender, existing, item_hash)
+    doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]
+    if doomed and replaced_code is not None:
+        doomed.append(([version.item_hash for version in replaced_code.versions], reason))
+    forgets = forget(session.client, sender, existing.owner, doomed)
+    urls = program_urls(item_hash, node=session.client.nodes[0])
+    return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
+
+
+def _move_domains(session: Session, sender: Outbox, existing: LiveProgram, item_hash: str) -> None:
+    names = names_of(session.client, existing.owner, [existing.program.item_hash])
+    if names:
+        attach_domains(session.client, sender, existing.owner, names, item_hash)
+        session.notice(f"Custom domains point at the new program: {', '.join(names)}")
+
+
+def same_program(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a live program says what a new one would, its name included."""
+    return not differences(live, wanted) and live.get("metadata") == wanted.get("metadata")
+
+
+def set_persistent(
+    session: Session, item_hash: str, *, persistent: bool, keep_prev: bool = False, allow_data_loss: bool = False
+) -> Recreated:
+    """Replace a program by one that is the same but for its persistence; the item hash changes.
+
+    Raises:
+        PlanError: It is not there, another's, not updatable, or data would be lost.
+        RejectedError: The network refuses the new one; the old one is as it was.
+    """
+    existing = look_up_for_replacement(session, item_hash)
+    require_owner(session, existing.owner, existing.sender, item_hash)
+    if bool(existing.content["on"].get("persistent")) is persistent:
+        return Recreated(
+            item_hash, item_hash, forgotten=False, urls=program_urls(item_hash, node=session.client.nodes[0])
+        )
+    check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
+    content = persistence_change(existing.content, persistent=persistent)
+    reason = "Program persisted" if persistent else "Program unpersisted"
+    return recreate(session, existing, content, keep_prev=keep_prev, reason=reason)

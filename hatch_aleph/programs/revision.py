@@ -1,0 +1,239 @@
+"""Update a program: new code in place, under the same item hash and URL; anything else by a program that takes over."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph import runtimes
+from hatch_aleph.build.code_image import ADAPTER
+from hatch_aleph.build.manifest import program_content
+from hatch_aleph.deploy.payment import check_affordable
+from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
+from hatch_aleph.deploy.session import require_owner
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network.urls import program_urls
+from hatch_aleph.programs.creation import checked, is_executable, publish_code
+from hatch_aleph.programs.program_code import Code, prepare_code
+from hatch_aleph.programs.replacement import (
+    Recreated,
+    check_recreatable,
+    credit_payment,
+    look_up_for_replacement,
+    recreate,
+    recreating,
+    replace_program,
+    same_program,
+    without_time,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_aleph.deploy.session import Session
+    from hatch_aleph.programs.live_programs import LiveProgram
+    from hatch_aleph.settings import Settings
+
+# Where in the message an option's key stands: (part, field), or a whole part.
+_PLACES: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "name": (("metadata", "name"),),
+    "entrypoint": (("code", "entrypoint"), ("code", "interface")),
+    "runtime": (("runtime", None),),
+    "compute-units": (("resources", "vcpus"), ("resources", "memory")),
+    "vcpus": (("resources", "vcpus"),),
+    "memory": (("resources", "memory"),),
+    "timeout-seconds": (("resources", "seconds"),),
+    "internet": (("environment", "internet"),),
+    "updatable": (("allow_amend", None),),
+    "persistent": (("on", "persistent"),),
+    "subscriptions": (("on", "message"),),
+    "variables": (("variables", None),),
+    "volumes": (("volumes", None),),
+    "payment": (("payment", None),),
+}
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update has come to.
+
+    Attributes:
+        item_hash: Of the program; another than before when fields were changed.
+        previous: Item hash before.
+        code: Item hash of the STORE message that holds the new code; None when the code is as it was.
+        forgotten: Whether the program before is gone.
+        urls: Where the program answers.
+    """
+
+    item_hash: str
+    previous: str
+    code: str | None
+    forgotten: bool
+    urls: tuple[str, ...]
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nothing was to be done."""
+        return self.code is None and self.item_hash == self.previous
+
+
+def update(
+    session: Session,
+    item_hash: str,
+    path: Path | None,
+    changes: Mapping[str, Any],
+    *,
+    keep_prev: bool = False,
+    allow_data_loss: bool = False,
+    scan: bool = True,
+) -> Updated:
+    """Give a program new code, and say other things of it.
+
+    Args:
+        session: Who and where.
+        item_hash: Of the program.
+        path: The new code; None keeps the old.
+        changes: Keys of ``[tool.aleph]`` with their new values.
+        keep_prev: Keep a program that another one takes over from.
+        allow_data_loss: Let go of persistent volumes.
+        scan: Look for secrets in what is new.
+
+    Raises:
+        PlanError: It is not there, another's, its code cannot be amended, or fields change that may not.
+        ProjectError: There is nothing that could run.
+        RejectedError: The network refuses it; the program is as it was.
+    """
+    existing = look_up_for_replacement(session, item_hash)
+    require_owner(session, existing.owner, existing.sender, item_hash)
+    settings, adapter = _settings(existing.content, changes)
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
+        code = prepare_code(path, settings, Path(folder), notice=session.notice) if path else None
+        if scan:
+            file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
+            check_secrets(file, encoding, settings, where=str(path or item_hash))
+        content = _changed(existing.content, settings, changes, code, adapter=adapter)
+        if content == without_time(existing.content):
+            return _amend(session, existing, code)
+        check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
+        content["payment"] = content["payment"] if "payment" in changes else credit_payment(content)
+        if code is None:
+            done = recreate(session, existing, content, keep_prev=keep_prev, reason="Program updated")
+            return _updated(done, None)
+        return _renew(session, existing, content, code, keep_prev=keep_prev)
+
+
+def _settings(content: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Settings, bool]:
+    """Return the settings that the new code is packed by: the program's own under what is changed."""
+    entrypoint = str(content["code"].get("entrypoint"))
+    adapter = entrypoint.startswith(f"{ADAPTER}:")
+    entrypoint = str(changes.get("entrypoint") or entrypoint.removeprefix(f"{ADAPTER}:"))
+    resources = dict(content.get("resources") or {})
+    table = {
+        "name": "program",
+        "timeout-seconds": float(resources.get("seconds") or 30),
+        "adapter": adapter,
+        **changes,
+        "entrypoint": entrypoint,
+        "interface": "executable" if is_executable(entrypoint) else "auto",
+    }
+    return checked(table), adapter
+
+
+def _changed(
+    content: Mapping[str, Any], settings: Settings, changes: Mapping[str, Any], code: Code | None, *, adapter: bool
+) -> dict[str, Any]:
+    """Return the program's content with what the changes say, and no more."""
+    runtime = runtimes.find(settings.runtime, settings.python) or runtimes.DEFAULT
+    bare = dataclasses.replace(settings, adapter=code.adapter if code else adapter)
+    encoding = code.encoding if code else str(content["code"]["encoding"])
+    said = program_content(bare, runtime, name=settings.name or "", encoding=encoding)
+    changed = without_time(content)
+    places = [place for key in changes for place in _PLACES.get(key, ())]
+    if code and code.encoding != content["code"]["encoding"]:
+        places.append(("code", "encoding"))
+    if code and code.adapter is not adapter:
+        places.append(("code", "entrypoint"))
+    for part, field in places:
+        if field is None:
+            changed[part] = said[part]
+        elif field in said[part]:
+            changed[part] = {**(changed.get(part) or {}), field: said[part][field]}
+    if code and not content["code"].get("use_latest"):
+        # Code that follows no amends cannot change in place.
+        changed["code"] = {**changed["code"], "use_latest": True}
+    return changed
+
+
+def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Updated:
+    """Give the code's volume a new content: item hash and URL stay."""
+    item_hash = existing.program.item_hash
+    urls = program_urls(item_hash, node=session.client.nodes[0])
+    volume = existing.code
+    if code is None:
+        return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
+    if volume is None:
+        raise PlanError(
+            "its code cannot be amended: the original is gone, or another's",
+            where=str(existing.content["code"].get("ref")),
+            hint="Create the program anew, then delete this one.",
+        )
+    if volume.current.holds(code.hashes.sha256, code.hashes.cid):
+        return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
+    sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
+    if sharing:
+        session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
+    with session.sending(f"update:{item_hash}", existing.channel) as sender:
+        payment = credit_payment(existing.content)
+        store = publish_code(
+            session, sender, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current.time
+        )
+    return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
+
+
+def _code_ref(content: Mapping[str, Any]) -> tuple[str, ...]:
+    code = content.get("code")
+    return (str(code.get("ref")),) if isinstance(code, dict) else ()
+
+
+def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], code: Code, *, keep_prev: bool) -> Updated:
+    """Publish code and program anew; the old program runs its own code until it is forgotten."""
+    content["code"] = {**content["code"], "ref": None}
+    check_program(content)
+    check_refs(session.client, content)
+    check_affordable(session.client, content, code.hashes)
+    with session.sending(recreating(existing.program.item_hash), existing.channel) as sender:
+        ref = _published_before(session, existing, content, code) or publish_code(
+            session, sender, code, content["payment"], owner=existing.owner
+        )
+        content["code"] = {**content["code"], "ref": ref}
+        old = existing.code
+        done = replace_program(
+            session,
+            sender,
+            existing,
+            content,
+            keep_prev=keep_prev,
+            reason="Program updated",
+            replaced_code=None if old is None or old.ref in existing.used_elsewhere else old,
+        )
+    return _updated(done, ref)
+
+
+def _published_before(session: Session, existing: LiveProgram, content: Mapping[str, Any], code: Code) -> str | None:
+    """Return the code of a program that a run which was cut off has already published to take over."""
+    for other in existing.others:
+        ref = other.ref("code", "")
+        there = {**content, "code": {**content["code"], "ref": ref}}
+        if ref is None or other.time <= existing.program.time or not same_program(other.content, there):
+            continue
+        stored = session.client.stored_file(ref)
+        if stored is not None and stored.file_hash in (code.hashes.sha256, code.hashes.cid):
+            return ref
+    return None
+
+
+def _updated(done: Recreated, code: str | None) -> Updated:
+    return Updated(done.item_hash, done.previous, code, done.forgotten, done.urls)

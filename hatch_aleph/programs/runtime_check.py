@@ -1,0 +1,238 @@
+"""Read what a runtime really holds: publish a tiny program on it, ask, and take the program away again."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hatch_aleph import runtimes
+from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.deploy.payment import check_affordable
+from hatch_aleph.deploy.preflight import check_program, check_refs
+from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.network.urls import program_urls
+from hatch_aleph.programs.creation import checked, content_of, publish_code
+from hatch_aleph.programs.program_code import prepare_code
+from hatch_aleph.waiting import Backoff, Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hatch_aleph.deploy.session import Session
+
+MODULE = "runtime_report"
+REASON = "End of a runtime check"
+_SECONDS = 60
+DEADLINE = 180.0
+_BACKOFF = Backoff(first=0.5, longest=0.5)
+_OK = 200
+
+
+class Fetch(Protocol):
+    """Gets a URL: HTTP status and body. An OSError with its reason when nothing answers."""
+
+    def __call__(self, url: str, *, timeout: float) -> tuple[int, bytes]: ...  # noqa: D102 - the class says it
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A fact that is other than this tool assumes.
+
+    Attributes:
+        fact: Its name.
+        found: What the runtime holds.
+        assumed: What ``hatch_aleph.runtimes`` says.
+        advice: What follows from it.
+    """
+
+    fact: str
+    found: str
+    assumed: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a runtime holds.
+
+    Attributes:
+        runtime: Its item hash.
+        facts: As :mod:`.runtime_report` gives them.
+        differences: From what this tool assumes of it.
+        program: Item hash of the program that was asked; it is forgotten.
+    """
+
+    runtime: str
+    facts: dict[str, Any]
+    differences: tuple[Difference, ...]
+    program: str
+
+
+def check_runtime(
+    session: Session,
+    runtime: str,
+    *,
+    host: str | None = None,
+    fetch: Fetch | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+    deadline: float = DEADLINE,
+) -> Checked:
+    """Publish the checker on a runtime, ask it, and forget it whatever it answered.
+
+    Args:
+        session: Who and where.
+        runtime: Item hash of the runtime, or its short name.
+        host: URL of a host to ask in place of the network's own.
+        fetch: Gets URLs.
+        sleep: Pauses between questions.
+        monotonic: Clock for the deadline.
+        deadline: Seconds to wait for the answer.
+
+    Raises:
+        PlanError: There is no such runtime.
+        RejectedError: The network refuses the checker.
+        HealthError: It does not answer.
+    """
+    settings = checked(
+        {
+            "entrypoint": f"{MODULE}:app",
+            "name": "runtime-checker",
+            "runtime": runtime,
+            "adapter": False,
+            "timeout-seconds": float(_SECONDS),
+        }
+    )
+    found = runtimes.find(settings.runtime)
+    if found is None:
+        raise PlanError("there is no such runtime", where=runtime)
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
+        source = Path(folder) / "checker"
+        source.mkdir()
+        module = importlib.resources.files(__package__) / f"{MODULE}.py"
+        (source / f"{MODULE}.py").write_bytes(module.read_bytes())
+        code = prepare_code(source, settings, Path(folder), notice=session.notice)
+        content = content_of(session, settings, code)
+        check_program(content)
+        check_refs(session.client, content)
+        check_affordable(session.client, content, code.hashes)
+        purpose = f"check-runtime:{found.item_hash}"
+        session.finish(purpose)
+        with session.sending(purpose, settings.channel) as sender:
+            ref = publish_code(session, sender, code, content["payment"], owner=session.owner)
+            program = None
+            try:
+                program = sender.deliver("PROGRAM", {**content, "code": {**content["code"], "ref": ref}}).item_hash
+                urls = program_urls(program, node=session.client.nodes[0], host=host)
+                session.notice(f"Asking {urls[0]}")
+                facts = _ask(urls, fetch or http_fetch, sleep, monotonic, deadline)
+            finally:
+                # Program first: the network does not let go of code that a program uses.
+                doomed = [([item_hash], REASON) for item_hash in (program, ref) if item_hash]
+                forget(session.client, sender, session.owner, doomed)
+    return Checked(found.item_hash, facts, differences(facts, found), program)
+
+
+def _ask(
+    urls: Sequence[str],
+    fetch: Fetch,
+    sleep: Callable[[float], None],
+    monotonic: Callable[[], float],
+    deadline: float,
+) -> dict[str, Any]:
+    reason = ""
+
+    def look(left: float) -> dict[str, Any] | None:
+        nonlocal reason
+        for url in urls:
+            facts, reason = _ask_once(url, fetch, max(1.0, min(_SECONDS + 10, left)))
+            if facts is not None:
+                return facts
+        return None
+
+    facts = Waiter(sleep, monotonic).poll(look, deadline, _BACKOFF)
+    if facts is None:
+        raise HealthError(
+            f"the checker does not answer within {deadline:.0f} s: {reason}",
+            where=urls[0],
+            hint="The runtime has no init that runs Python, or no host runs it. The checker was forgotten again.",
+        )
+    return facts
+
+
+def _ask_once(url: str, fetch: Fetch, timeout: float) -> tuple[dict[str, Any] | None, str]:
+    """Return the facts, or why there are none."""
+    try:
+        status, body = fetch(url, timeout=timeout)
+        facts = json.loads(body) if status == _OK else None
+    except (OSError, ValueError) as error:
+        return None, str(error)
+    if isinstance(facts, dict):
+        return facts, ""
+    return None, f"HTTP {status} {body[:300].decode('utf-8', 'replace')}"
+
+
+def http_fetch(url: str, *, timeout: float) -> tuple[int, bytes]:
+    """Get a URL.
+
+    Raises:
+        OSError: Nothing answers.
+    """
+    from hatch_aleph.network.http import Connections, NoAnswerError, timeouts
+
+    try:
+        reply = Connections().send("GET", url, timeout=timeouts(read=timeout, connect=timeout))
+    except NoAnswerError as error:
+        raise OSError(error.reason) from error
+    return reply.status, reply.body
+
+
+def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Difference, ...]:
+    """Return where a runtime is other than what builds assume of it."""
+    found = []
+    python = ".".join(str(facts.get("python") or "").split(".")[:2])
+    if python != assumed.python:
+        found.append(
+            Difference(
+                "python",
+                python,
+                assumed.python,
+                f'name it by its item hash and say python = "{python}" in [tool.aleph], so that wheels fit',
+            )
+        )
+    glibc = str(facts.get("glibc") or "")
+    wanted = ".".join(map(str, assumed.glibc))
+    if glibc and _numbers(glibc) < assumed.glibc:
+        found.append(Difference("glibc", glibc, wanted, "wheels for the assumed one may not load"))
+    elif glibc != wanted:
+        found.append(Difference("glibc", glibc, wanted, "newer: wheels fit"))
+    if facts.get("machine") != assumed.architecture:
+        found.append(
+            Difference("machine", str(facts.get("machine")), assumed.architecture, "compiled wheels do not load")
+        )
+    distribution = str(facts.get("distribution") or "")
+    if assumed.distribution and not _is_release(distribution, assumed.distribution):
+        found.append(Difference("distribution", distribution, assumed.distribution, "the image was replaced"))
+    preloaded = {name for name in facts.get("preloaded") or {} if not name.startswith("_")}
+    more, less = sorted(preloaded - set(assumed.preloaded)), sorted(set(assumed.preloaded) - preloaded)
+    if more:
+        advice = "vendored copies of these are ignored without the adapter"
+        found.append(Difference("preloaded", f"with {', '.join(more)}", "without", advice))
+    if less:
+        found.append(Difference("preloaded", f"without {', '.join(less)}", "with", "vendored copies of these are used"))
+    return tuple(found)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
+
+
+def _is_release(found: str, assumed: str) -> bool:
+    """Tell whether ``Debian GNU/Linux 12 (bookworm)`` is ``Debian 12``."""
+    words = found.replace("GNU/Linux", " ").split()
+    return words[: len(assumed.split())] == assumed.split()

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from hatch_aleph.deploy.deployment import deployment_tag
+from hatch_aleph.errors import PlanError
+from hatch_aleph.network.urls import base32_name, program_urls
+
+HASH = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
+
+
+def test_project_and_profile_make_one_tag_and_no_two_the_same() -> None:
+    assert deployment_tag("My.Shop_api", None) == "hatch-aleph:my-shop-api"
+    assert deployment_tag("shop", "pr-12") == "hatch-aleph:shop:pr-12"
+    assert deployment_tag("shop", "default") != deployment_tag("shop", None)
+
+
+@pytest.mark.parametrize(("project", "profile"), [("a,b", None), ("x" * 250, "staging")])
+def test_what_the_network_cannot_find_is_refused(project: str, profile: str | None) -> None:
+    with pytest.raises(PlanError):
+        deployment_tag(project, profile)
+
+
+def test_urls_of_the_network_of_this_machine_and_of_a_host() -> None:
+    # The name is what `base32` of coreutils gives for the bytes, in lower case without padding.
+    name = "mpyhde7g52osa635d7hyfbxzv3ru43ys6ea5f3dxyerj7euwi2la"
+    assert base32_name(HASH) == name
+    assert program_urls(HASH, node="https://api2.aleph.im") == (
+        f"https://{name}.aleph.sh",
+        f"https://aleph.sh/vm/{HASH}",
+    )
+    assert program_urls(HASH, node="http://127.0.0.1:4021") == (f"http://127.0.0.1:4021/vm/{HASH}",)
+    assert program_urls(HASH, node="https://api2.aleph.im", host="https://my.host/") == (f"https://my.host/vm/{HASH}",)

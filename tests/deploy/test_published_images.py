@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hatch_aleph.deploy.deployment import PublishedImages
+from hatch_aleph.network import NodeClient
+from tests.deploy.conftest import new_account
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.deploy.conftest import Rig
+
+
+def test_an_image_of_the_same_inputs_is_fetched_and_only_the_owners(rig: Rig, tmp_path: Path) -> None:
+    artifact = rig.artifact(packages=b"the packages")
+    image = artifact.manifest.images[1]
+    rig.deploy(artifact)
+    target, destination = rig.target(artifact), tmp_path / "fetched"
+    found = PublishedImages(rig.client, target.owner, target.tag)(image.inputs, destination)
+    assert found is not None
+    assert (found.sha256, found.cid, found.size) == (image.sha256, image.cid, image.size)
+    assert destination.read_bytes() == b"the packages"
+    assert PublishedImages(rig.client, target.owner, target.tag)("other inputs", destination) is None
+    assert PublishedImages(rig.client, new_account(rig.node, 0).address, target.tag)(image.inputs, destination) is None
+
+
+def test_a_node_that_is_down_means_building(rig: Rig, tmp_path: Path) -> None:
+    with NodeClient(["http://127.0.0.1:9"], sleep=lambda _seconds: None) as client:
+        assert PublishedImages(client, rig.account.address, "tag")("inputs", tmp_path / "fetched") is None

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import time
+import zipfile
+
+import pytest
+
+from hatch_aleph.deploy.session import Session
+from hatch_aleph.errors import HatchAlephError, NetworkError, PlanError, RejectedError
+from hatch_aleph.network import NodeClient, aggregate_content, sign_message
+from hatch_aleph.programs.creation import checked, create
+from hatch_aleph.programs.removal import delete
+from hatch_aleph.squashfs import scan, write_image
+from tests.programs.rig import BARE_APP, ask
+
+PINNED_NOWHERE = "ab" * 32
+
+
+def settings(**table):
+    return checked({"entrypoint": "main:app", "name": "app", **table})
+
+
+def test_a_folder_becomes_a_program_that_answers(network, session, account, app):
+    made = create(session, app("hello"), settings(memory=512, vcpus=1, variables={"A": "1"}))
+    assert ask(made.urls[0] + "/x") == (200, "hello")
+    content = network.content(made.item_hash)
+    assert content["code"] == {
+        "encoding": "squashfs",
+        "entrypoint": "aleph_entry:main:app",
+        "interface": "asgi",
+        "use_latest": True,
+        "ref": made.code,
+    }
+    assert (content["address"], content["metadata"]) == (account.address, {"name": "app"})
+    assert content["payment"] == {"type": "credit", "chain": "ETH"}
+    assert (content["resources"], content["variables"]) == ({"vcpus": 1, "memory": 512, "seconds": 30}, {"A": "1"})
+    assert [kind for kind, _ in network.sent(account.address)] == ["STORE", "PROGRAM"]
+    assert made.per_day > 0
+
+
+@pytest.mark.parametrize("encoding", ["squashfs", "zip"])
+def test_an_image_and_an_archive_become_programs_as_they_are(network, session, app, tmp_path, encoding):
+    path = tmp_path / f"app.{encoding}"
+    folder = app(f"as {encoding}", source=BARE_APP)
+    if encoding == "squashfs":
+        write_image(scan(folder), path)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(folder / "main.py", "main.py")
+    made = create(session, path, settings())
+    assert network.content(made.item_hash)["code"]["entrypoint"] == "main:app"
+    assert ask(made.urls[0]) == (200, f"as {encoding}")
+
+
+def test_an_executable_answers_through_the_adapter(session, app):
+    server = (
+        "#!/usr/bin/env python3\n"
+        "import http.server\n"
+        "class Handler(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n"
+        "        self.send_response(200); self.send_header('Content-Length', '4'); self.end_headers()\n"
+        "        self.wfile.write(b'bare')\n"
+        "http.server.HTTPServer(('127.0.0.1', 8080), Handler).serve_forever()\n"
+    )
+    folder = app(**{"run.py": server})
+    (folder / "run.py").chmod(0o755)
+    made = create(session, folder, settings(entrypoint="run.py", interface="executable"))
+    assert ask(made.urls[0]) == (200, "bare")
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "told"),
+    [
+        ({"runtime": PINNED_NOWHERE}, PlanError, "the runtime is unknown to the network"),
+        (
+            {"volumes": {"immutable": [{"mount": "/opt/packages", "ref": PINNED_NOWHERE}]}},
+            PlanError,
+            "the volume is unknown to the network",
+        ),
+        ({"entrypoint": "other:app"}, HatchAlephError, "no module 'other'"),
+    ],
+)
+def test_what_would_fail_is_told_before_anything_is_sent(network, session, account, app, table, kind, told):
+    with pytest.raises(kind, match=told):
+        create(session, app(), settings(**table))
+    assert network.sent(account.address) == []
+
+
+def test_an_amend_is_no_volume_to_follow(network, session, app):
+    first = create(session, app("one"), settings())
+    with session.sending("amend", "TEST") as sender:
+        stored = network.content(first.code)
+        amend = sender.deliver(
+            "STORE", {key: value for key, value in stored.items() if key != "time"} | {"ref": first.code}
+        )
+    with pytest.raises(PlanError, match="the volume is an amend") as caught:
+        create(
+            session,
+            app(),
+            settings(volumes={"immutable": [{"mount": "/opt/x", "ref": amend.item_hash}]}),
+        )
+    assert first.code in str(caught.value.hint)
+
+
+def test_without_credits_nothing_is_sent(network, client, app, tmp_path):
+    poor = network.new_account(0)
+    with pytest.raises(RejectedError, match=r"a day costs .*, there are 0") as caught:
+        create(Session(client, poor, tmp_path / "state"), app(), settings())
+    assert (caught.value.code, network.sent(poor.address)) == (6, [])
+
+
+class Cut(NodeClient):
+    """A client whose line is cut at some messages."""
+
+    at: tuple[str, ...] = ("PROGRAM",)
+
+    def publish(self, message):
+        if message.type in self.at:
+            raise NetworkError("cut off")
+        return super().publish(message)
+
+
+def test_a_run_that_was_cut_off_is_finished_without_a_second_copy(network, session, account, app, notices, tmp_path):
+    with Cut([network.url]) as client, pytest.raises(NetworkError, match="cut off"):
+        create(Session(client, account, tmp_path / "state"), app("again"), settings())
+    assert [kind for kind, _ in network.sent(account.address)] == ["STORE"]
+    made = create(session, app("again"), settings())
+    assert [kind for kind, _ in network.sent(account.address)] == ["STORE", "PROGRAM"]
+    assert any(made.code in notice for notice in notices)
+    assert ask(made.urls[0]) == (200, "again")
+
+
+def test_two_programs_of_one_code_each_have_their_own(session, app):
+    first = create(session, app(), settings())
+    second = create(session, app(), settings())
+    assert first.code != second.code
+    assert first.item_hash != second.item_hash
+
+
+def test_public_variables_are_told(session, app, notices):
+    create(session, app(), settings(variables={"TOKEN": "x"}))
+    assert any("public for ever: TOKEN" in notice for notice in notices)
+
+
+@pytest.mark.parametrize(
+    ("files", "table", "told"),
+    [
+        ({"config.py": 'aws_secret = "AKIAIOSFODNN7REALKEY"\n'}, {}, "config.py:1"),
+        ({}, {"variables": {"DB_PASSWORD": "9s8d7f6g5h4j3k2l"}}, "DB_PASSWORD"),
+    ],
+    ids=["file", "variable"],
+)
+def test_secrets_stop_it_before_anything_is_sent(network, session, account, app, files, table, told):
+    folder = app(**files)
+    with pytest.raises(PlanError, match="public for ever") as caught:
+        create(session, folder, settings(**table))
+    assert told in caught.value.message
+    assert network.sent(account.address) == []
+    allowed = settings(**table, secrets={"allow": ["config.py", "DB_PASSWORD"]})
+    create(session, folder, allowed)
+    create(session, folder, settings(**table), scan=False)
+
+
+def test_acting_for_another_needs_its_permission(network, client, account, app, tmp_path):
+    payer = network.new_account()
+    session = Session(client, account, tmp_path / "state", payer.address, patience=30)
+    with pytest.raises(RejectedError) as caught:
+        create(session, app(), settings())
+    assert caught.value.code in (1, 2)
+    assert network.sent(account.address) in ([], [("STORE", caught.value.item_hash)])
+    permit = aggregate_content(
+        payer.address, "security", {"authorizations": [{"address": account.address}]}, time=time.time()
+    )
+    message = sign_message(payer, "AGGREGATE", permit, channel="TEST", time=time.time())
+    client.publish(message)
+    client.wait(message.item_hash)
+    made = create(session, app("theirs"), settings())
+    assert network.content(made.item_hash)["address"] == payer.address
+    assert ask(made.urls[0]) == (200, "theirs")
+    # Who published it for the owner may take it away again.
+    assert delete(session, made.item_hash).volumes == (made.code,)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from hatch_aleph.network.messages import sign_message
+from hatch_aleph.programs.live_programs import list_programs
+from tests.programs.test_revision import created
+
+
+def replacing(network, client, account, original):
+    """Publish a program that says to replace another, as the official command line does."""
+    content = network.content(original.item_hash)
+    content |= {"replaces": original.item_hash, "address": account.address, "time": content["time"] + 1}
+    message = sign_message(account, "PROGRAM", content, channel="TEST", time=content["time"])
+    client.publish(message)
+    client.wait(message.item_hash)
+    return message.item_hash
+
+
+def test_programs_newest_first_with_cost_and_urls(session, client, account, app):
+    first = created(session, app("one"), name="first")
+    second = created(session, app("two"), name="second")
+    listed = list_programs(client, account.address)
+    assert [(each.name, each.message.item_hash) for each in listed] == [
+        ("second", second.item_hash),
+        ("first", first.item_hash),
+    ]
+    assert all(each.price and each.price.per_day > 0 for each in listed)
+    assert listed[0].urls == second.urls
+    assert listed[0].to_json()["content"]["code"]["ref"] == second.code
+
+
+def test_what_took_over_counts_only_if_it_is_the_owners(network, session, client, account, app):
+    made = created(session, app(), updatable=True)
+    stranger = network.new_account()
+    replacing(network, client, stranger, made)
+    assert [each.superseded_by for each in list_programs(client, account.address)] == [None]
+    newer = replacing(network, client, account, made)
+    assert [each.superseded_by for each in list_programs(client, account.address)] == [None, newer]
+
+
+def test_nobody_has_nothing(client):
+    assert list_programs(client, "0x" + "12" * 20) == ()

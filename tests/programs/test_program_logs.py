@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from hatch_aleph.errors import NetworkError, UsageError
+from hatch_aleph.network import NodeClient
+from hatch_aleph.programs import program_logs as room
+from hatch_aleph.programs.program_logs import read_logs
+from tests.programs.rig import ask
+from tests.programs.test_revision import created
+
+
+def test_a_local_node_has_the_host_beside_it(session, client, account, app):
+    made = created(session, app())
+    with pytest.raises(NetworkError, match="no execution"):
+        read_logs(client, account, made.item_hash)
+    ask(made.urls[0] + "/some/path")
+    lines = read_logs(client, account, made.item_hash)
+    assert any("was asked for /some/path" in line.text for line in lines)
+    assert all(line.time and line.source == "stdout" for line in lines)
+
+
+def test_a_program_of_the_network_needs_a_host_named_or_scheduled(network, session, account, app, monkeypatch):
+    on_demand = created(session, app())
+    persistent = created(session, app("other"), persistent=True)
+    ask(persistent.urls[0])
+    # A node that is reached by another name than this machine's own has no host beside it.
+    monkeypatch.setattr(room, "program_urls", lambda item_hash, **_: (f"https://aleph.sh/vm/{item_hash}",))
+    with NodeClient([network.url]) as client:
+        with pytest.raises(UsageError, match="which host") as caught:
+            read_logs(client, account, on_demand.item_hash, allocated=lambda _: network.url)
+        assert "--domain" in str(caught.value.hint)
+        with pytest.raises(UsageError, match="scheduler has no host"):
+            read_logs(client, account, persistent.item_hash, allocated=lambda _: None)
+        assert read_logs(client, account, persistent.item_hash, allocated=lambda _: network.url)
+        assert read_logs(client, account, persistent.item_hash, network.url)
+
+
+def test_a_host_that_is_not_there(client, account):
+    with pytest.raises(NetworkError, match="cannot be reached"):
+        read_logs(client, account, "ab" * 32, "http://127.0.0.1:9")

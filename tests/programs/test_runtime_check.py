@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hatch_aleph import runtimes
+from hatch_aleph.errors import HealthError, PlanError, UsageError
+from hatch_aleph.programs import runtime_report
+from hatch_aleph.programs.runtime_check import check_runtime, differences
+
+FACTS = {
+    "distribution": "Debian GNU/Linux 12 (bookworm)",
+    "python": "3.11.2",
+    "glibc": "2.36",
+    "machine": "x86_64",
+    "preloaded": dict.fromkeys(runtimes.DEBIAN_12.preloaded, "1"),
+}
+
+
+def test_it_tells_what_the_runtime_holds_and_leaves_nothing_behind(network, session, account):
+    checked = check_runtime(session, "debian-12")
+    asked = [
+        "-c",
+        "import json, os, platform; print(json.dumps([platform.python_version(), os.confstr('CS_GNU_LIBC_VERSION')]))",
+    ]
+    # The local host runs the runtime's Python as it is on this machine: that Python is asked directly.
+    from hatch_aleph.local.host.places import find_python
+
+    python = find_python("3.11")
+    version, glibc = json.loads(subprocess.run([python, *asked], check=True, capture_output=True, text=True).stdout)
+    assert checked.facts["python"] == version
+    assert f"glibc {checked.facts['glibc']}" == glibc
+    assert checked.facts["optimize"] == 2
+    assert set(checked.facts["preloaded"]) >= {"aiohttp", "msgpack", "yarl", "attr"}
+    assert checked.facts["preloaded"]["aiohttp"]
+    statuses = {kind: network.status(item) for kind, item in network.sent(account.address) if kind != "FORGET"}
+    assert statuses == {"STORE": "forgotten", "PROGRAM": "forgotten"}
+
+
+def test_nothing_is_left_behind_by_a_checker_that_never_answers(network, session, account):
+    def fail(url, *, timeout):
+        raise OSError("nobody there")
+
+    with pytest.raises(HealthError, match="nobody there"):
+        check_runtime(session, "debian-12", fetch=fail, deadline=0.1)
+    statuses = {kind: network.status(item) for kind, item in network.sent(account.address) if kind != "FORGET"}
+    assert statuses == {"STORE": "forgotten", "PROGRAM": "forgotten"}
+
+
+def test_an_answer_of_a_host_that_is_not_ready_is_asked_for_again(session):
+    answers = iter([(500, b"starting"), (200, b"not json"), (200, json.dumps(FACTS).encode())])
+    checked = check_runtime(session, "debian-12", fetch=lambda _url, **_: next(answers), sleep=lambda _: None)
+    assert (checked.facts, checked.differences) == (FACTS, ())
+
+
+def test_runtimes_that_are_not_there(network, session, account):
+    with pytest.raises(UsageError, match="--runtime"):
+        check_runtime(session, "debian-13")
+    with pytest.raises(PlanError, match="unknown to the network"):
+        check_runtime(session, "ab" * 32)
+    assert network.sent(account.address) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact", "told"),
+    [
+        ({"python": "3.12.4"}, "python", 'python = "3.12"'),
+        ({"glibc": "2.31"}, "glibc", "may not load"),
+        ({"glibc": "2.41"}, "glibc", "wheels fit"),
+        ({"machine": "aarch64"}, "machine", "do not load"),
+        ({"distribution": "Debian GNU/Linux 13 (trixie)"}, "distribution", "replaced"),
+        ({"preloaded": {**FACTS["preloaded"], "requests": "2"}}, "preloaded", "ignored without the adapter"),
+        ({"preloaded": {"aiohttp": "3"}}, "preloaded", "vendored copies of these are used"),
+    ],
+)
+def test_each_difference_from_what_builds_assume(changes, fact, told):
+    found = differences({**FACTS, **changes}, runtimes.DEBIAN_12)
+    assert [each.fact for each in found] == [fact]
+    assert told in found[0].advice
+
+
+def test_the_report_runs_alone_on_the_oldest_python_of_a_guest():
+    """Nothing but the standard library, and no syntax newer than Python 3.9."""
+    import ast
+    from pathlib import Path
+
+    source = Path(runtime_report.__file__).read_text("utf-8")
+    tree = ast.parse(source, feature_version=(3, 9))
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def test_the_report_completes_both_lifespan_events():
+    sent = []
+
+    async def play(kind):
+        async def receive():
+            return {"type": kind}
+
+        async def send(event):
+            sent.append(event["type"])
+
+        await runtime_report.app({"type": "lifespan"}, receive, send)
+
+    for kind in ("lifespan.startup", "lifespan.shutdown"):
+        asyncio.run(play(kind))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
