@@ -91,6 +91,12 @@ class Manifest:
         """Return the image of a role, or None when the program has none."""
         return next((image for image in self.images if image.role == role), None)
 
+    @property
+    def label(self) -> str:
+        """What it was built of, for people: project, version, profile."""
+        profile = f", profile {self.profile}" if self.profile else ""
+        return f"{self.project['name']} {self.project['version']}{profile}"
+
     def to_json(self) -> str:
         """Return the text of the manifest: the same manifest is the same text."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -143,20 +149,29 @@ class Artifact:
 
     @classmethod
     def find(cls, folder: Path, profile: str | None = None) -> Artifact:
-        """Return the artifact of a profile in a folder, the newest when builds of several versions left theirs.
+        """Return the one artifact of a profile in a folder.
 
         Raises:
-            ArtifactError: When there is none.
+            ArtifactError: There is none, or there are several: which one is meant only a user can say.
         """
-        paths = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
-        found = next((each for each in map(cls.load, paths) if each.manifest.profile == profile), None)
-        if found is None:
-            of_profile = f" of profile {profile}" if profile else ""
-            target = f"aleph:{profile}" if profile else "aleph"
+        lying = [cls.load(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+        found = [each for each in lying if each.manifest.profile == profile]
+        if len(found) == 1:
+            return found[0]
+        of_profile = f" of profile {profile}" if profile else " without a profile" if lying else ""
+        target = f"aleph:{profile}" if profile else "aleph"
+        listed = "".join(f"\n  {each.path.name} ({each.manifest.label})" for each in lying)
+        if found:
             raise ArtifactError(
-                f"there is no artifact{of_profile} here", where=str(folder), hint=f"Build it: hatch build -t {target}"
+                f"There are several artifacts{of_profile} here:{listed}",
+                where=str(folder),
+                hint="Name the one you mean.",
             )
-        return found
+        raise ArtifactError(
+            f"There is no artifact{of_profile} here" + (f", but these:{listed}" if listed else "."),
+            where=str(folder),
+            hint=f"Build it: hatch build -t {target}",
+        )
 
     def file(self, image: Image) -> Path:
         """Return where an image lies."""

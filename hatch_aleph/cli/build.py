@@ -7,33 +7,33 @@ from typing import Any
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 
 
 @click.command(epilog="Example: hatch-aleph build --profile staging --out dist")
-@common(project=True)
+@with_context("project")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the files. [default: dist]")
 @click.option("--locked", is_flag=True, help="Fail when the lock does not fit the project any more.")
 @click.option("--offline", is_flag=True, help="Use what is cached, ask no index.")
-def build(shared: Common, *, out: Path | None, locked: bool, offline: bool) -> None:
+def build(context: Context, *, out: Path | None, locked: bool, offline: bool) -> None:
     """Build the code image, the packages image and the manifest.
 
     Needs no account and no network but the package index.
     """
     from hatch_aleph.build import build_artifact
 
-    project = shared.project()
+    project = context.project
     artifact = build_artifact(
         project,
         out or project.root / "dist",
-        profile=shared.profile,
-        notice=shared.output.notice,
+        profile=context.profile,
+        notice=context.output.notice,
         locked=locked,
         offline=offline,
     )
     manifest = artifact.manifest
     for warning in manifest.warnings:
-        shared.output.notice(warning)
+        context.output.notice(warning)
     fields: dict[str, Any] = {
         "manifest": str(artifact.path),
         "images": [
@@ -42,4 +42,4 @@ def build(shared: Common, *, out: Path | None, locked: bool, offline: bool) -> N
         "warnings": list(manifest.warnings),
     }
     lines = [f"{artifact.file(each)}  {each.size / 1e6:.1f} MB" for each in manifest.images]
-    shared.output.result(fields, "\n".join([*lines, str(artifact.path)]))
+    context.output.result(fields, "\n".join([*lines, str(artifact.path)]))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 
 DAYS = 30.0
 
@@ -17,35 +17,35 @@ def cache() -> None:
 
 
 @cache.command(epilog="Example: hatch-aleph cache show")
-@common()
-def show(shared: Common) -> None:
+@with_context()
+def show(context: Context) -> None:
     """Tell where the cache is and what it takes."""
     from hatch_aleph.build.cache import Cache
 
     found = Cache.default()
     usages = found.usage()
     lines = [f"{each.kind:12} {each.entries:6} files {each.size / 1e6:9.1f} MB" for each in usages]
-    shared.output.result(
+    context.output.result(
         {"folder": str(found.root), "kinds": [asdict(each) for each in usages]}, "\n".join([str(found.root), *lines])
     )
 
 
 @cache.command(epilog="Example: hatch-aleph cache prune --days 7")
-@common()
+@with_context()
 @click.option("--days", type=click.FloatRange(min=0), default=DAYS, show_default=True, help="Age since the last use.")
-def prune(shared: Common, *, days: float) -> None:
+def prune(context: Context, *, days: float) -> None:
     """Remove what was not used for some time, and what killed builds left."""
     from hatch_aleph.build.cache import Cache
 
     freed = Cache.default().prune(days)
-    shared.output.result({"freed": freed}, f"{freed / 1e6:.1f} MB freed")
+    context.output.result({"freed": freed}, f"{freed / 1e6:.1f} MB freed")
 
 
 @cache.command(epilog="Example: hatch-aleph cache clear")
-@common()
-def clear(shared: Common) -> None:
+@with_context()
+def clear(context: Context) -> None:
     """Remove all of it; the next build makes it anew."""
     from hatch_aleph.build.cache import Cache
 
     freed = Cache.default().clear()
-    shared.output.result({"freed": freed}, f"{freed / 1e6:.1f} MB freed")
+    context.output.result({"freed": freed}, f"{freed / 1e6:.1f} MB freed")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import (
     CHANNEL,
     PATH,
@@ -16,7 +16,6 @@ from hatch_aleph.cli.program_options import (
     life_options,
     messages_of,
     program_fields,
-    session_of,
     table_of,
 )
 
@@ -28,12 +27,11 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: hatch-aleph create ./my_app main:app --name my-app --memory 512")
-@common(node=True, account=True, yes=True)
+@with_context("node", "account", "owner", "yes")
 @click.argument("path", type=PATH)
 @click.argument("entrypoint")
 @program_fields
 @click.option("--adapter/--no-adapter", default=True, help="Pack the entry adapter into a folder's image.")
-@click.option("--address", help="Address that owns and pays; it must have permitted the account.")
 @click.option(
     "--payment-chain",
     type=click.Choice(["AVAX", "BASE", "ETH", "SOL"], case_sensitive=False),
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--print-code-message/--no-print-code-message", default=False, help="Print the code's message.")
 @click.option("--print-program-message/--no-print-program-message", default=False, help="Print the program's message.")
 @life_options(message=False)
-def create(shared: Common, *, path: Path, entrypoint: str, **options: Any) -> None:
+def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> None:
     """Publish a program: PATH is a folder, a .squashfs image or a .zip archive.
 
     ENTRYPOINT is module:attribute of a Python app, such as main:app, or else the command of an executable that listens
@@ -52,10 +50,10 @@ def create(shared: Common, *, path: Path, entrypoint: str, **options: Any) -> No
     """
     from hatch_aleph.programs.creation import create as publish
 
-    settings = _settings(shared, path, entrypoint, options)
-    chain = shared.chain or settings.payment.chain
-    with shared.client() as client:
-        session = session_of(shared, client, address=settings.address, chain=chain)
+    settings = _settings(context, path, entrypoint, options)
+    chain = context.chain or settings.payment.chain
+    with context.client() as client:
+        session = context.program_session(client, chain=chain)
         made = publish(session, path, settings, scan=options["secret_scan"])
         wanted = _printed(made, options)
         messages = list(messages_of(client, wanted))
@@ -71,20 +69,20 @@ def create(shared: Common, *, path: Path, entrypoint: str, **options: Any) -> No
     if options["verbose"]:
         lines = [f"Program {made.item_hash} ({settings.name}) answers at", *(f"  {url}" for url in made.urls)]
         lines.append(f"It costs {made.per_day:,.0f} credits a day, its code ({made.code}) included.")
-    shared.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages))
 
 
 upload = alias(create, "create", "upload")
 
 
-def _settings(shared: Common, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:
+def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:
     from hatch_aleph.cli.program_prompts import ask_for_the_rest
     from hatch_aleph.programs.creation import checked, is_executable
 
     table = table_of(options)
     table.setdefault("name", _name_of(path))
     ask_for_the_rest(
-        shared,
+        context,
         table,
         volumes=not options["skip_volume"],
         variables=not options["skip_env_var"],
@@ -95,10 +93,10 @@ def _settings(shared: Common, path: Path, entrypoint: str, options: dict[str, An
         "interface": "executable" if is_executable(entrypoint) else "auto",
         "adapter": options["adapter"],
         "channel": options["channel"],
-        "payment": {"type": "credit", "chain": options["payment_chain"] or shared.chain or "ETH"},
+        "payment": {"type": "credit", "chain": options["payment_chain"] or context.chain or "ETH"},
     }
-    if options["address"]:
-        table["address"] = options["address"]
+    if context.address:
+        table["address"] = context.address
     return checked(table)
 
 

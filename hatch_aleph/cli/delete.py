@@ -6,31 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.deploying import opener_of, state_option
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import confirm
-from hatch_aleph.cli.program_options import as_text, life_options, messages_of, session_of
+from hatch_aleph.cli.program_options import as_text, life_options, messages_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hatch_aleph.deploy.state import State
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
-@common(project=True, node=True, account=True, yes=True)
+@with_context("project", "node", "account", "owner", "state", "yes")
 @click.argument("item_hash", required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
-@state_option
 @life_options()
 def delete(
-    shared: Common,
+    context: Context,
     *,
     item_hash: str | None,
     reason: str,
     keep_code: bool,
-    state_folder: Path | None,
     print_message: bool,
     verbose: bool,
 ) -> None:
@@ -43,14 +38,15 @@ def delete(
 
     def ask(state: State) -> None:
         names = ", ".join(program.item_hash for program in state.programs) or "no program"
-        confirm(f"Delete all of {state.tag}: {names}, {len(state.volumes)} volume(s)?", yes=shared.yes)
+        confirm(f"Delete all of {state.tag}: {names}, {len(state.volumes)} volume(s)?", yes=context.yes)
 
-    with shared.client() as client:
+    with context.client() as client:
         if item_hash is None:
-            opener = opener_of(shared, client, state_folder, None)
-            done = delete_deployment(opener, confirm=ask, keep_code=keep_code, reason=reason)
+            deployment = context.deployment(client)
+            session = context.session(client, deployment)
+            done = delete_deployment(deployment, session, confirm=ask, keep_code=keep_code, reason=reason)
         else:
-            done = forget(session_of(shared, client), item_hash, keep_code=keep_code, reason=reason)
+            done = forget(context.program_session(client), item_hash, keep_code=keep_code, reason=reason)
         messages = list(messages_of(client, done.messages)) if print_message else []
     fields = {
         "item_hash": done.program,
@@ -63,4 +59,4 @@ def delete(
         lines = [f"Program {done.program} is deleted."]
         lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
         lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)
-    shared.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages))

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.deploying import (
-    Choice,
-    account_of,
-    address_option,
-    artifact_options,
-    host_option,
-    plan_keyless,
-    state_folder,
-    state_option,
-    write_summary,
-)
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import confirm
 from hatch_aleph.cli.plan_text import plan_markdown, show_plan
-from hatch_aleph.cli.steps import Steps
 from hatch_aleph.errors import HatchAlephError
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.deploy.apply import Options
     from hatch_aleph.deploy.plan import Plan
 
 # As Terraform users know it; an error is 1 whatever its kind.
@@ -40,43 +30,33 @@ _DETAILED = click.option(
 
 
 @click.command(epilog="Example: hatch-aleph plan --profile staging --out plan.json --detailed-exitcode")
-@common(project=True, node=True, account=True)
-@artifact_options
-@host_option
-@address_option
+@with_context("named", "project", "artifact", "node", "account", "host", "owner")
 @_DETAILED
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for `deploy --plan FILE`.")
-def plan(
-    shared: Common,
-    *,
-    host_url: str | None,
-    address: str | None,
-    detailed_exitcode: bool,
-    out: Path | None,
-    **choice: Any,
-) -> int:
-    """Show what a deployment would change and cost. Sends nothing, needs no key."""
-    return _plan(shared, Choice(**choice), host_url, address, detailed=detailed_exitcode, out=out)
+def plan(context: Context, *, detailed_exitcode: bool, out: Path | None) -> int:
+    """Show what a deployment would change and cost. Sends nothing, needs no key.
+
+    MANIFEST is the artifact of a build, such as dist/my_api-1.0.aleph.json; without it the project is built.
+    """
+    return _plan(context, detailed=detailed_exitcode, out=out)
 
 
-def _plan(
-    shared: Common, choice: Choice, host: str | None, address: str | None, *, detailed: bool, out: Path | None = None
-) -> int:
+def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
     try:
-        with shared.client() as client:
-            artifact = choice.artifact(shared, client, address=address)
-            planned, _ = plan_keyless(shared, artifact, client, address=address, host=host)
-        show_plan(shared.output, planned)
+        with context.client() as client:
+            artifact = context.artifact(client)
+            planned = context.deployment(client, artifact, keyless=True).plan(artifact.manifest)
+        show_plan(context.output, planned)
         write_summary(plan_markdown(planned))
         if out is not None:
             planned.save(out)
     except HatchAlephError as error:
         if not detailed:
             raise
-        shared.output.failure(error)
+        context.output.failure(error)
         return 1
     text = _summary_line(planned)
-    shared.output.result({"plan": planned.to_json(), "changes": planned.has_changes}, text)
+    context.output.result({"plan": planned.to_json(), "changes": planned.has_changes}, text)
     return EXIT_CHANGES if detailed and planned.has_changes else 0
 
 
@@ -87,11 +67,7 @@ def _summary_line(plan: Plan) -> str:
 
 
 @click.command(epilog="Example: hatch-aleph deploy --profile production --yes")
-@common(project=True, node=True, account=True, yes=True)
-@artifact_options
-@host_option
-@state_option
-@address_option
+@with_context("named", "project", "artifact", "node", "account", "host", "owner", "state", "yes")
 @_DETAILED
 @click.option(
     "--plan",
@@ -105,11 +81,8 @@ def _summary_line(plan: Plan) -> str:
 @click.option("--no-secret-scan", is_flag=True, help="Publish without looking for secrets in it.")
 @click.option("--allow-data-loss", is_flag=True, help="Replace a program whose persistent volumes are lost by it.")
 def deploy(
-    shared: Common,
+    context: Context,
     *,
-    host_url: str | None,
-    state_folder: Path | None,
-    address: str | None,
     detailed_exitcode: bool,
     reviewed: Path | None,
     dry_run: bool,
@@ -117,50 +90,42 @@ def deploy(
     no_rollback: bool,
     no_secret_scan: bool,
     allow_data_loss: bool,
-    **choice: Any,
 ) -> int:
     """Build what changed, publish it, wait until the program answers.
 
     Shows the plan and its cost first, and asks. A second run with nothing changed sends nothing; a run that was cut off
-    is finished by the next one.
+    is finished by the next one. MANIFEST is the artifact of a build, such as dist/my_api-1.0.aleph.json; without it the
+    project is built.
     """
     if dry_run:
-        return _plan(shared, Choice(**choice), host_url, address, detailed=detailed_exitcode)
+        return _plan(context, detailed=detailed_exitcode)
     from hatch_aleph.deploy.apply import Options
     from hatch_aleph.deploy.plan import reviewed_checksum
 
     options = Options(
-        confirm=lambda plan: _confirmed(shared, plan, reviewed=reviewed is not None),
+        confirm=lambda plan: _confirmed(context, plan, reviewed=reviewed is not None),
         inspect=None if no_secret_scan else _scan,
-        smoke=None if no_smoke else partial(_smoke, shared),
+        smoke=None if no_smoke else partial(_smoke, context),
         reviewed=reviewed_checksum(reviewed) if reviewed else None,
         rollback=not no_rollback,
         allow_data_loss=allow_data_loss,
     )
-    return run_deployment(shared, Choice(**choice), host_url, state_folder, options)
+    return run_deployment(context, options)
 
 
-def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Path | None, options: Any) -> int:
+def run_deployment(context: Context, options: Options) -> int:
     """Deploy an artifact and tell what came of it."""
     from hatch_aleph.deploy.apply import Deployer
-    from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.network.domains import required_records
 
-    steps = Steps(shared.output)
-    with shared.client() as client, contextlib.closing(steps):
-        artifact = choice.artifact(shared, client)
-        account = account_of(shared, artifact)
-        deployer = Deployer(
-            target=Deployment.of(artifact.manifest, client, account.address, host),
-            account=account,
-            folder=state_folder(shared, folder),
-            options=options,
-            observer=steps,
-        )
+    with context.client() as client, contextlib.closing(context.steps):
+        artifact = context.artifact(client)
+        deployment = context.deployment(client, artifact)
+        session = context.session(client, deployment, artifact)
         try:
-            outcome = deployer.deploy(artifact)
+            outcome = Deployer(deployment, session, options).deploy(artifact)
         except KeyboardInterrupt:
-            shared.output.notice("What was sent is kept in the journal: the same command goes on from there.")
+            context.output.notice("What was sent is kept in the journal: the same command goes on from there.")
             raise
     changed = bool(outcome.sent)
     lines = [*outcome.urls, "" if changed else "Nothing has changed, so nothing was sent."]
@@ -169,7 +134,7 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
         lines.append("DNS records that the domains need (`domain check` looks for them):")
         lines += [f"  {record.name} {record.type} {record.value}" for record in records]
     write_summary("".join(f"\n**{url}**\n" for url in outcome.urls[:1]))
-    shared.output.result(
+    context.output.result(
         {
             "item_hash": outcome.item_hash,
             "urls": list(outcome.urls),
@@ -183,12 +148,12 @@ def run_deployment(shared: Common, choice: Choice, host: str | None, folder: Pat
     return 0
 
 
-def _confirmed(shared: Common, plan: Plan, *, reviewed: bool) -> bool:
-    if shared.output.as_json:
-        shared.output.event("plan", **plan.to_json())
-    show_plan(shared.output, plan)
+def _confirmed(context: Context, plan: Plan, *, reviewed: bool) -> bool:
+    if context.output.as_json:
+        context.output.event("plan", **plan.to_json())
+    show_plan(context.output, plan)
     write_summary(plan_markdown(plan))
-    confirm("Publish this?", yes=shared.yes or reviewed)
+    confirm("Publish this?", yes=context.yes or reviewed)
     return True
 
 
@@ -198,7 +163,15 @@ def _scan(artifact: Artifact) -> None:
     check_secrets(artifact)
 
 
-def _smoke(shared: Common, artifact: Artifact) -> None:
+def _smoke(context: Context, artifact: Artifact) -> None:
     from hatch_aleph.cli.smoke import smoke_test
 
-    smoke_test(artifact, notice=shared.output.notice)
+    smoke_test(artifact, notice=context.output.notice)
+
+
+def write_summary(text: str) -> None:
+    """Add to the page of a CI job, where there is one (GITHUB_STEP_SUMMARY, as GitHub, Gitea and Forgejo have it)."""
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if file:
+        with Path(file).open("a", encoding="utf-8") as stream:
+            stream.write(text)

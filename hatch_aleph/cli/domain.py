@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.options import Common, common
-from hatch_aleph.cli.program_options import session_of
+from hatch_aleph.cli.context import Context, with_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,58 +22,58 @@ def domain() -> None:
 
 
 @domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
-@common(node=True, account=True)
+@with_context("node", "account")
 @click.argument("name")
 @click.argument("item_hash")
-def attach(shared: Common, *, name: str, item_hash: str) -> None:
+def attach(context: Context, *, name: str, item_hash: str) -> None:
     """Point the domain NAME at a program, and show the DNS records to set."""
     from hatch_aleph.deploy.custom_domains import attach as attach_domain
 
-    with shared.client() as client:
-        done = attach_domain(session_of(shared, client), name, item_hash)
+    with context.client() as client:
+        done = attach_domain(context.program_session(client), name, item_hash)
     lines = [f"{done.name} points at {item_hash}. Set at your DNS provider:", *_lines(done.records)]
-    shared.output.result(_fields(done), "\n".join(lines))
+    context.output.result(_fields(done), "\n".join(lines))
 
 
 @domain.command(epilog="Example: hatch-aleph domain detach api.example.org")
-@common(node=True, account=True)
+@with_context("node", "account")
 @click.argument("name")
-def detach(shared: Common, *, name: str) -> None:
+def detach(context: Context, *, name: str) -> None:
     """Take the domain NAME away from its program."""
     from hatch_aleph.deploy.custom_domains import detach as detach_domain
 
-    with shared.client() as client:
-        done = detach_domain(session_of(shared, client), name)
-    shared.output.result(_fields(done), f"{done.name} points at no program any more; its DNS records can go.")
+    with context.client() as client:
+        done = detach_domain(context.program_session(client), name)
+    context.output.result(_fields(done), f"{done.name} points at no program any more; its DNS records can go.")
 
 
 @domain.command("list", epilog="Example: hatch-aleph domain list 0x1234...")
-@common(node=True, account=True)
+@with_context("node", "account")
 @click.argument("address", required=False)
-def list_domains(shared: Common, *, address: str | None) -> None:
+def list_domains(context: Context, *, address: str | None) -> None:
     """List the domains of ADDRESS, or of your own account."""
     from hatch_aleph.deploy.custom_domains import domains_of
 
-    with shared.client() as client:
-        found = domains_of(client, address or shared.account().address)
+    with context.client() as client:
+        found = domains_of(client, address or context.account().address)
     lines = [f"{each.name}  {each.item_hash}" for each in found] or ["No domains."]
-    shared.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines))
+    context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines))
 
 
 @domain.command(epilog="Example: hatch-aleph domain check 0x1234... --json")
-@common(node=True, account=True)
+@with_context("node", "account")
 @click.argument("address", required=False)
-def check(shared: Common, *, address: str | None) -> None:
+def check(context: Context, *, address: str | None) -> None:
     """Look up in DNS whether the domains of ADDRESS, or of your own account, have their records."""
     from hatch_aleph.deploy.custom_domains import domains_of
     from hatch_aleph.errors import HealthError
     from hatch_aleph.network.domains import DnsOverHttps
 
-    with shared.client() as client:
-        found = domains_of(client, address or shared.account().address, DnsOverHttps())
+    with context.client() as client:
+        found = domains_of(client, address or context.account().address, DnsOverHttps())
     records = [record for each in found for record in each.records]
     missing = [record for record in records if not record.found]
-    shared.output.result({"domains": [_fields(each) for each in found]}, "\n".join(_lines(records)) or "No domains.")
+    context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(_lines(records)) or "No domains.")
     if missing:
         raise HealthError(
             f"{len(missing)} of {len(records)} DNS records are not as they must be",

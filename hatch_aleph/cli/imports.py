@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
-    from hatch_aleph.cli.options import Common
+    from hatch_aleph.cli.context import Context
 
 
-def show_imports(shared: Common, artifact: Artifact, rows: int | None) -> None:
+def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None:
     """Import the entry point in the local guest and tell which packages and modules took how long."""
     from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import built, by_package, measure_imports, place_here
@@ -21,18 +21,18 @@ def show_imports(shared: Common, artifact: Artifact, rows: int | None) -> None:
     spec = asyncio.run(built(artifact))
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-imports-") as volumes:
         place = place_here(
-            spec.python, cache=cache_folder() / "host", volumes=Path(volumes), notice=shared.output.notice
+            spec.python, cache=cache_folder() / "host", volumes=Path(volumes), notice=context.output.notice
         )
         costs = measure_imports(spec, place)
     total = max((each.cumulative_ms for each in costs), default=0.0)
     packages = by_package(costs)
-    if not shared.output.as_json:
-        shared.output.table(
+    if not context.output.as_json:
+        context.output.table(
             f"{spec.entrypoint}: {total:.0f} ms\n\nBy package",
             ("", "ms"),
             [(name, f"{spent:.1f}") for name, spent in packages[:rows]],
         )
-        shared.output.table(
+        context.output.table(
             "By module, with what it imports first",
             ("", "ms", "of it alone"),
             [
@@ -41,4 +41,4 @@ def show_imports(shared: Common, artifact: Artifact, rows: int | None) -> None:
             ],
         )
     fields = {"total_ms": total, "packages": dict(packages), "modules": [asdict(each) for each in costs]}
-    shared.output.result(fields, None)
+    context.output.result(fields, None)

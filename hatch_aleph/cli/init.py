@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, UsageError
 from hatch_aleph.scaffold.workflows import Service
@@ -22,7 +22,7 @@ _SHOWN = 9  # a choice is one digit
 
 
 @click.command(epilog="Example: hatch-aleph init --entrypoint my_api.main:app --ci github")
-@common(yes=True)
+@with_context("yes")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
 @click.option("--entrypoint", metavar="ENTRYPOINT", help="What runs, when it is not to be looked for in the source.")
 @click.option("--name", metavar="NAME", help="Name of a project that has none yet. [default: the folder's]")
@@ -39,7 +39,7 @@ _SHOWN = 9  # a choice is one digit
 )
 @click.option("--try", "try_it", is_flag=True, help="Then deploy to a network on this machine, and leave it running.")
 def init(
-    shared: Common,
+    context: Context,
     *,
     folder: Path,
     entrypoint: str | None,
@@ -59,7 +59,7 @@ def init(
 
     root = folder.resolve()
     edit = open_pyproject(root)
-    application = _application(shared, root, edit.entrypoint, entrypoint)
+    application = _application(context, root, edit.entrypoint, entrypoint)
     add_tables(edit, application, name=name, hatch=hatch)
     if services:
         add_preview_profile(edit)
@@ -80,11 +80,11 @@ def init(
         "notes": notes,
         "written": [str(file) for file in files],
     }
-    shared.output.result(fields, _told(application, edit.done, notes, try_it=try_it))
+    context.output.result(fields, _told(application, edit.done, notes, try_it=try_it))
     if try_it:
         from hatch_aleph.cli.trial import run_trial
 
-        return run_trial(shared, root)
+        return run_trial(context, root)
     return 0
 
 
@@ -103,7 +103,7 @@ def _told(application: Application, done: Sequence[str], notes: Sequence[str], *
     return "\n".join(lines)
 
 
-def _application(shared: Common, root: Path, written: str | None, named: str | None) -> Application:
+def _application(context: Context, root: Path, written: str | None, named: str | None) -> Application:
     """Return what runs: as it is named, as it is written already, else as it is found.
 
     Raises:
@@ -133,7 +133,7 @@ def _application(shared: Common, root: Path, written: str | None, named: str | N
         f"  {number}  {each.entrypoint}  ({each.framework}, {each.file}:{each.line})"
         for number, each in enumerate(found[:_SHOWN], 1)
     ]
-    if shared.yes or shared.output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if context.yes or context.output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             "\n".join(["Several applications may be meant:", *listed]), hint="Name one: --entrypoint MODULE:ATTRIBUTE."
         )

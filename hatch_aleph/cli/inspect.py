@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.artifact import SUFFIX
+from hatch_aleph.cli.context import Context, with_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,37 +20,33 @@ _ROWS = 15
 
 
 @click.command(epilog="Example: hatch-aleph inspect dist --html sizes.html")
-@common(project=True)
-@click.argument("artifact", type=click.Path(path_type=Path), required=False)
+@with_context("named", "project")
 @click.option("--html", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture here.")
 @click.option("--depth", type=click.IntRange(min=1), default=2, show_default=True, help="Depth of the folders.")
 @click.option("--all", "everything", is_flag=True, help="List everything, not the heaviest alone.")
 @click.option("--imports", is_flag=True, help="Tell what the entry point's import costs in the local guest instead.")
-def inspect(
-    shared: Common, *, artifact: Path | None, picture: Path | None, depth: int, everything: bool, imports: bool
-) -> None:
+def inspect(context: Context, *, picture: Path | None, depth: int, everything: bool, imports: bool) -> None:
     """Tell what weighs what: by distribution, folder and kind; installed, compressed, bytecode.
 
-    ARTIFACT is a manifest, an image, or a folder with one artifact. [default: dist]
+    MANIFEST is the artifact of a build; an image, or a folder with one artifact, will do as well. [default: dist]
     """
     from hatch_aleph.build.sizes import images_of, measured
     from hatch_aleph.errors import ImageError
 
     rows = None if everything else _ROWS
+    lying = replace(context, no_build=True)
     if imports:
-        from hatch_aleph.artifact import Artifact
         from hatch_aleph.cli.imports import show_imports
 
-        path = artifact or shared.project_folder / "dist"
-        show_imports(shared, Artifact.load(path) if path.is_file() else Artifact.find(path), rows)
+        show_imports(context, lying.artifact(), rows)
         return
     results: list[dict[str, Any]] = []
     measures: list[tuple[str, Sizes]] = []
-    for image in images_of(artifact or shared.project_folder / "dist"):
+    for image in images_of(_chosen(lying)):
         sizes = measured(image)
         results.append(_fields(image, sizes, depth))
-        if not shared.output.as_json:
-            _show(shared, image, sizes, depth, rows)
+        if not context.output.as_json:
+            _show(context, image, sizes, depth, rows)
         measures.append((image.name, sizes))
     if picture is not None:
         from hatch_aleph.build.treemap import render
@@ -59,7 +56,13 @@ def inspect(
             write_atomic(picture, render(measures))
         except OSError as error:
             raise ImageError(error.strerror or "cannot be written", where=str(picture)) from error
-    shared.output.result({"images": results}, str(picture) if picture else None)
+    context.output.result({"images": results}, str(picture) if picture else None)
+
+
+def _chosen(context: Context) -> Path:
+    named = context.manifest
+    is_image = named is not None and named.is_file() and not named.name.endswith(SUFFIX)
+    return named if named is not None and is_image else context.artifact().path
 
 
 def _fields(image: Path, sizes: Sizes, depth: int) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def _fields(image: Path, sizes: Sizes, depth: int) -> dict[str, Any]:
     }
 
 
-def _show(shared: Common, image: Path, sizes: Sizes, depth: int, rows: int | None) -> None:
+def _show(context: Context, image: Path, sizes: Sizes, depth: int, rows: int | None) -> None:
     installed = sum(file.installed for file in sizes.files)
     title = f"{image.name}: {sizes.image / 1e6:.1f} MB, {installed / 1e6:.1f} MB installed, {len(sizes.files)} files"
     for heading, weights in (
@@ -88,7 +91,7 @@ def _show(shared: Common, image: Path, sizes: Sizes, depth: int, rows: int | Non
         ("By folder", sizes.by_folder(depth)),
         ("By kind", sizes.by_kind()),
     ):
-        shared.output.table(
+        context.output.table(
             heading,
             ("", "files", "installed MB", "compressed MB", "of it bytecode"),
             [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import debug_option
 
 if TYPE_CHECKING:
@@ -15,29 +15,28 @@ if TYPE_CHECKING:
 
 
 @click.command("list", epilog="Example: hatch-aleph list --address 0x1234... --json")
-@common(node=True, account=True)
-@click.option("--address", help="Owner of the programs. [default: your account's address]")
+@with_context("node", "account", "owner")
 @debug_option
-def list_programs(shared: Common, *, address: str | None) -> None:
+def list_programs(context: Context) -> None:
     """List the programs of an address, with state, cost and URLs; with --address no key is needed."""
     from hatch_aleph.deploy.payment import was_removed
     from hatch_aleph.programs.live_programs import list_programs as find
 
-    address = address or shared.account().address
-    with shared.client() as client:
+    address = context.address or context.account().address
+    with context.client() as client:
         programs = find(client, address)
         removed = was_removed(client, address)
     if removed:
-        shared.output.notice(f"{removed}.")
+        context.output.notice(f"{removed}.")
     if not programs:
-        shared.output.result({"address": address, "programs": []}, f"{address} has no program.")
+        context.output.result({"address": address, "programs": []}, f"{address} has no program.")
         return
-    shared.output.table(
+    context.output.table(
         f"{len(programs)} program{'s' if len(programs) > 1 else ''} of {address}",
         ("Program", "Specifications", "Configuration"),
         ((_program(each), _specifications(each), _configuration(each)) for each in programs),
     )
-    shared.output.result({"address": address, "programs": [each.to_json() for each in programs]})
+    context.output.result({"address": address, "programs": [each.to_json() for each in programs]})
 
 
 def _program(each: Listed) -> str:

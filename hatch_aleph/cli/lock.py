@@ -6,16 +6,16 @@ from dataclasses import asdict
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 
 
 @click.command(epilog="Example: hatch-aleph lock --upgrade-package fastapi")
-@common(project=True)
+@with_context("project")
 @click.option("--upgrade", is_flag=True, help="Take the newest versions of everything.")
 @click.option("--upgrade-package", "packages", metavar="NAME", multiple=True, help="Take the newest version of one.")
 @click.option("--check", is_flag=True, help="Write nothing; fail when the lock would change.")
 @click.option("--offline", is_flag=True, help="Use what is cached, ask no index.")
-def lock(shared: Common, *, upgrade: bool, packages: tuple[str, ...], check: bool, offline: bool) -> None:
+def lock(context: Context, *, upgrade: bool, packages: tuple[str, ...], check: bool, offline: bool) -> None:
     """Write or refresh pylock.toml: every dependency, pinned for the runtime.
 
     Later builds take exactly these files. Versions that still fit are kept.
@@ -23,16 +23,16 @@ def lock(shared: Common, *, upgrade: bool, packages: tuple[str, ...], check: boo
     from hatch_aleph.build.packages.lock import write_lock
 
     change = write_lock(
-        shared.project(),
-        shared.profile,
+        context.project,
+        context.profile,
         upgrade=upgrade or packages,
         check=check,
         offline=offline,
-        notice=shared.output.notice,
+        notice=context.output.notice,
     )
     lines = [
         *(f"+ {each}" for each in change.added),
         *(f"- {each}" for each in change.removed),
         *(f"~ {each}" for each in change.changed),
     ]
-    shared.output.result({**asdict(change), "file": str(change.file)}, "\n".join([*lines, str(change.file)]))
+    context.output.result({**asdict(change), "file": str(change.file)}, "\n".join([*lines, str(change.file)]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.errors import NetworkError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DEFAULT_FOLDER = Path(".aleph") / "network"
 
 
 @click.command(epilog="Example: hatch-aleph node --port 4021 --folder .aleph/network")
-@common()
+@with_context()
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes a free one."
 )
@@ -37,7 +37,7 @@ DEFAULT_FOLDER = Path(".aleph") / "network"
     help="Let the host stop programs as slowly as the network's do, with what fails meanwhile.",
 )
 @click.option("--pace", type=float, default=1.0, hidden=True, help="Factor on the times of --as-real.")
-def node(shared: Common, *, port: int, folder: Path, source: str | None, as_real: bool, pace: float) -> None:
+def node(context: Context, *, port: int, folder: Path, source: str | None, as_real: bool, pace: float) -> None:
     """Run the network on this machine, on 127.0.0.1: a node that stores and checks, and a host that runs programs.
 
     Programs answer at /vm/ITEM_HASH/ and at BASE32.localhost:PORT. The page at / shows what is there.
@@ -53,8 +53,8 @@ def node(shared: Common, *, port: int, folder: Path, source: str | None, as_real
                 port,
                 source=source,
                 limits=limits,
-                notice=shared.output.notice,
-                ready=lambda url: _ready(shared.output, url),
+                notice=context.output.notice,
+                ready=lambda url: _ready(context.output, url),
             )
         )
     except OSError as error:
@@ -70,14 +70,14 @@ def _ready(output: Output, url: str) -> None:
 
 
 @click.command(epilog="Example: hatch-aleph faucet 0x1234... --node http://127.0.0.1:4021")
-@common(node=True, account=True)
+@with_context("node", "account")
 @click.argument("address", required=False)
 @click.option("--credits", "credit", type=click.IntRange(0), default=1_000_000_000, show_default=True)
 @click.option("--tokens", type=click.FloatRange(0), default=0, show_default=True)
-def faucet(shared: Common, *, address: str | None, credit: int, tokens: float) -> None:
+def faucet(context: Context, *, address: str | None, credit: int, tokens: float) -> None:
     """Give credits and tokens of a local node to ADDRESS, or to your own account."""
-    address = address or shared.account().address
-    balance = shared.client().faucet(address, credit=credit, tokens=tokens)
-    shared.output.result(
+    address = address or context.account().address
+    balance = context.client().faucet(address, credit=credit, tokens=tokens)
+    context.output.result(
         balance, f"{address} has {balance.get('credit_balance')} credits and {balance.get('balance')} tokens"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from contextlib import contextmanager
@@ -103,6 +104,11 @@ class Output:
     @staticmethod
     def _line(fields: dict[str, Any]) -> None:
         click.echo(json.dumps(fields, ensure_ascii=False, default=str))
+
+
+def moment(time: float) -> str:
+    """Return a time in seconds since 1970 as people read it."""
+    return f"{dt.datetime.fromtimestamp(time, dt.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:

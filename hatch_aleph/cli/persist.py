@@ -4,44 +4,41 @@ from __future__ import annotations
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import (
     alias,
     as_text,
-    chain_of,
     life_options,
     messages_of,
-    named_or_deployed,
-    session_of,
 )
 
 _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the program before; it goes on costing.")
 
 
 @click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
-@common(project=True, node=True, account=True, yes=True)
+@with_context("project", "node", "account", "yes")
 @click.argument("item_hash", required=False)
 @_KEEP
 @life_options()
-def persist(shared: Common, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+def persist(context: Context, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
     """Make a program persistent: it runs always. It gets a new item hash, is paid by credits, and must be updatable.
 
     The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's.
     """
-    _change(shared, item_hash, persistent=True, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
+    _change(context, item_hash, persistent=True, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
 
 
 @click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
-@common(project=True, node=True, account=True, yes=True)
+@with_context("project", "node", "account", "yes")
 @click.argument("item_hash", required=False)
 @_KEEP
 @life_options()
-def unpersist(shared: Common, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+def unpersist(context: Context, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
     """Make a persistent program run on demand again. It gets a new item hash, and must be updatable.
 
     The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's.
     """
-    _change(shared, item_hash, persistent=False, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
+    _change(context, item_hash, persistent=False, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
 
 
 persistent = alias(persist, "persist", "persistent")
@@ -49,15 +46,15 @@ unpersistent = alias(unpersist, "unpersist", "unpersistent")
 
 
 def _change(
-    shared: Common, item_hash: str | None, *, persistent: bool, keep_prev: bool, print_message: bool, verbose: bool
+    context: Context, item_hash: str | None, *, persistent: bool, keep_prev: bool, print_message: bool, verbose: bool
 ) -> None:
     from hatch_aleph.programs.replacement import set_persistent
 
-    with shared.client() as client:
-        session = session_of(shared, client, chain=chain_of(shared, item_hash))
-        item_hash = named_or_deployed(shared, client, item_hash)
+    with context.client() as client:
+        session = context.program_session(client, chain=context.chain_for(item_hash))
+        item_hash = context.program(client, item_hash)
         done = set_persistent(
-            session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=shared.yes
+            session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=context.yes
         )
         messages = list(messages_of(client, done.messages)) if print_message else []
     fields = {
@@ -76,4 +73,4 @@ def _change(
         gone = "deleted" if done.forgotten else "kept"
         lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone}).", "It answers at"]
         lines.extend(f"  {url}" for url in done.urls)
-    shared.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages))

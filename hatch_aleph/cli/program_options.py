@@ -14,8 +14,6 @@ from hatch_aleph.settings.model import DEFAULT_CHANNEL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from hatch_aleph.cli.options import Common
-    from hatch_aleph.deploy.session import Session
     from hatch_aleph.network.client import NodeClient
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
@@ -169,43 +167,6 @@ def read_subscriptions(text: str) -> list[Any]:
     if not isinstance(read, list) or not all(isinstance(each, dict) for each in read):
         raise UsageError("--subscriptions: expected a JSON list of objects", hint=hint)
     return read
-
-
-def session_of(shared: Common, client: NodeClient, *, address: str | None = None, chain: str = "ETH") -> Session:
-    """Return the session of the account that the options name."""
-    from hatch_aleph.cli.steps import Steps
-    from hatch_aleph.deploy.session import Session
-    from hatch_aleph.files import state_folder
-
-    account = shared.account(chain)
-    return Session(client, account, state_folder(), address, notice=shared.output.notice, observer=Steps(shared.output))
-
-
-def named_or_deployed(shared: Common, client: NodeClient, item_hash: str | None) -> str:
-    """Return the item hash that was given, else that of the project's program.
-
-    Raises:
-        PlanError: The project is not deployed.
-    """
-    if item_hash is not None:
-        return item_hash
-    from hatch_aleph.cli.deploying import project_target
-    from hatch_aleph.errors import PlanError
-
-    target = project_target(shared, client)
-    programs = target.state().programs
-    if not programs:
-        raise PlanError(
-            "this project is not deployed here",
-            where=f"{target.owner}, {target.tag}",
-            hint="Deploy it: hatch-aleph deploy; or name a program: hatch-aleph list",
-        )
-    return programs[0].item_hash
-
-
-def chain_of(shared: Common, item_hash: str | None) -> str:
-    """Return the chain of the account: the project's when the project's program is meant."""
-    return "ETH" if item_hash is not None else shared.project().settings(shared.profile).payment.chain
 
 
 def messages_of(client: NodeClient, hashes: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -13,19 +13,19 @@ import click
 from hatch_aleph.errors import UsageError
 
 if TYPE_CHECKING:
-    from hatch_aleph.cli.options import Common
+    from hatch_aleph.cli.context import Context
 
 
-def may_ask(shared: Common) -> bool:
+def may_ask(context: Context) -> bool:
     """Tell whether there is somebody to ask."""
-    return not (shared.output.as_json or shared.yes) and sys.stdin.isatty() and sys.stderr.isatty()
+    return not (context.output.as_json or context.yes) and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def ask_for_the_rest(shared: Common, table: dict[str, Any], *, volumes: bool, variables: bool, beta: bool) -> None:
+def ask_for_the_rest(context: Context, table: dict[str, Any], *, volumes: bool, variables: bool, beta: bool) -> None:
     """Complete a table of settings by asking.
 
     Args:
-        shared: Whether questions may be asked.
+        context: Whether questions may be asked.
         table: What the options said; receives the answers.
         volumes: Whether to ask for volumes.
         variables: Whether to ask for environment variables.
@@ -34,7 +34,7 @@ def ask_for_the_rest(shared: Common, table: dict[str, Any], *, volumes: bool, va
     Raises:
         UsageError: Subscriptions are wanted, but there is nobody to ask.
     """
-    asking = may_ask(shared)
+    asking = may_ask(context)
     if volumes and asking and "volumes" not in table:
         found = _volumes()
         if found:

@@ -7,25 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.options import Common, common
-from hatch_aleph.cli.program_options import debug_option, session_of
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.program_options import debug_option
 
 if TYPE_CHECKING:
     from hatch_aleph.programs.runtime_check import Checked
 
 
 @click.command("runtime-checker", epilog="Example: hatch-aleph runtime-checker debian-12")
-@common(node=True, account=True)
+@with_context("node", "account", "host")
 @click.argument("item_hash")
 @click.option("--verbose/--no-verbose", default=False, help="Show installed distributions and paths as well.")
-@click.option(
-    "--host-url",
-    metavar="URL",
-    envvar="ALEPH_HOST_URL",
-    help="Host to run it on, in place of the network's own. Also ALEPH_HOST_URL.",
-)
 @debug_option
-def runtime_checker(shared: Common, *, item_hash: str, verbose: bool, host_url: str | None) -> None:
+def runtime_checker(context: Context, *, item_hash: str, verbose: bool) -> None:
     """Show what a runtime holds: distribution, Python, C library, preloaded modules, Node.js ...
 
     ITEM_HASH is the runtime's, or its name. A tiny program is published on it, asked, and deleted with its code; it
@@ -33,14 +27,14 @@ def runtime_checker(shared: Common, *, item_hash: str, verbose: bool, host_url: 
     """
     from hatch_aleph.programs.runtime_check import check_runtime
 
-    with shared.client() as client:
-        checked = check_runtime(session_of(shared, client), item_hash, host=host_url)
+    with context.client() as client:
+        checked = check_runtime(context.program_session(client), item_hash, host=context.host_url)
     fields = {
         "runtime": checked.runtime,
         "facts": checked.facts,
         "differences": [asdict(each) for each in checked.differences],
     }
-    shared.output.result(fields, lambda: _words(checked, verbose=verbose))
+    context.output.result(fields, lambda: _words(checked, verbose=verbose))
 
 
 def _words(checked: Checked, *, verbose: bool) -> str:

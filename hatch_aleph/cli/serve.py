@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.errors import HatchAlephError
 
 if TYPE_CHECKING:
@@ -35,76 +35,67 @@ _PYTHON = click.option(
 
 
 @click.command(epilog="Example: hatch-aleph serve --port 8000 --reload")
-@common(project=True)
+@with_context("named", "project", "artifact")
 @_PORT
 @_PYTHON
 @click.option("--reload", "watch", is_flag=True, help="Build and start again when a file of the project changes.")
 @_AS_REAL
 @click.option("--bare", is_flag=True, help="Without the entry adapter, to see what it cures.")
-@click.option("--no-build", is_flag=True, help="Serve what is in dist/ without building it.")
 @click.option(
     "--runtime-image",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Run it in this image of the runtime, under its own init (Linux, root).",
 )
 def serve(
-    shared: Common,
+    context: Context,
     *,
     port: int,
     python: Path | None,
     watch: bool,
     as_real: bool,
     bare: bool,
-    no_build: bool,
     runtime_image: Path | None,
 ) -> None:
-    """Build the project and run it here, as the VM would: same Python, same paths, same quirks."""
-    from hatch_aleph.artifact import Artifact
-    from hatch_aleph.build import build_artifact
+    """Build the project and run it here, as the VM would: same Python, same paths, same quirks.
 
-    project = shared.project()
-    dist = project.root / "dist"
-
-    def build() -> Artifact:
-        if no_build:
-            return Artifact.find(dist, shared.profile)
-        return build_artifact(project, dist, profile=shared.profile, notice=shared.output.notice)
+    MANIFEST is the artifact of a build; without it the project is built.
+    """
 
     async def spec() -> ProgramSpec:
         from hatch_aleph.local.host import built
 
-        artifact = build()
+        artifact = context.artifact()
         program = await built(artifact, runtime=runtime_image)
         return _bare(program, artifact) if bare else program
 
     async def changed() -> ProgramSpec:
         while True:
-            await _next_change(project)
+            await _next_change(context.project)
             try:
                 return await spec()
             except HatchAlephError as error:  # the old one runs on until the mistake is mended
-                shared.output.failure(error)
+                context.output.failure(error)
 
     _serve(
-        shared,
+        context,
         spec,
         port=port,
         python=python,
         changed=changed if watch else None,
-        volumes=project.root / ".aleph",
+        volumes=context.project_folder.resolve() / ".aleph",
         as_real=as_real,
     )
 
 
 @click.command(epilog="Example: hatch-aleph run 3a1f... --node https://api2.aleph.im")
-@common(node=True)
+@with_context("node")
 @click.argument("item_hash")
 @_PORT
 @_PYTHON
 @click.option(
     "--inside-runtime", is_flag=True, help="Run it in the runtime's own image, under its own init (Linux, root)."
 )
-def run(shared: Common, *, item_hash: str, port: int, python: Path | None, inside_runtime: bool) -> None:
+def run(context: Context, *, item_hash: str, port: int, python: Path | None, inside_runtime: bool) -> None:
     """Fetch a live program from a node and run it here."""
     import aiohttp
 
@@ -113,14 +104,14 @@ def run(shared: Common, *, item_hash: str, port: int, python: Path | None, insid
 
     async def spec() -> ProgramSpec:
         async with aiohttp.ClientSession() as session:
-            source = Source(shared.nodes[0], cache_folder() / "host", session)
+            source = Source(context.nodes[0], cache_folder() / "host", session)
             return await published(source, item_hash, runtime_image=inside_runtime)
 
-    _serve(shared, spec, port=port, python=python, changed=None, volumes=Path(".aleph"))
+    _serve(context, spec, port=port, python=python, changed=None, volumes=Path(".aleph"))
 
 
 def _serve(
-    shared: Common,
+    context: Context,
     spec: Any,
     *,
     port: int,
@@ -139,35 +130,35 @@ def _serve(
             cache=cache_folder() / "host",
             volumes=volumes / "volumes",
             python=python,
-            notice=shared.output.notice,
+            notice=context.output.notice,
         )
         await serve_images(
             program,
             place,
             port,
-            observer=_observer(shared),
+            observer=_observer(context),
             limits=Limits.as_real() if as_real else Limits(),
-            opened=_opened(shared),
+            opened=_opened(context),
             changed=changed,
-            guest_api=GuestApi(shared.nodes[0]),
+            guest_api=GuestApi(context.nodes[0]),
         )
 
     asyncio.run(main())
 
 
-def _opened(shared: Common) -> Callable[[str], None]:
+def _opened(context: Context) -> Callable[[str], None]:
     def opened(url: str) -> None:
-        shared.output.event("ready", url=url)
-        if not shared.output.as_json:
+        context.output.event("ready", url=url)
+        if not context.output.as_json:
             click.echo(f"Serving at {url} (Ctrl-C ends it)", err=True)
 
     return opened
 
 
-def _observer(shared: Common) -> Observer:
+def _observer(context: Context) -> Observer:
     from hatch_aleph.local.host import Observer
 
-    output = shared.output
+    output = context.output
 
     def request(method: str, target: str, answer: Answer) -> None:
         output.event("request", method=method, target=target, status=answer.status, seconds=answer.seconds)

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.deploy.deployment import publishing_of
 from hatch_aleph.deploy.health import Answer, HealthCheck
 from hatch_aleph.errors import GuestError, HealthError
 
@@ -37,7 +38,7 @@ def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
     if remote:
         notice(f"The program is not tried here: it needs volumes of the network ({', '.join(remote)}).")
         return
-    check = HealthCheck.from_settings(dict(manifest.settings.get("health") or {}))
+    check = HealthCheck.of(publishing_of(manifest).health)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-smoke-") as folder:
         answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), notice))
     reason = check.judge(answer, None) if answer is not None else None

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hatch_aleph.cli.options import Common
+    from hatch_aleph.cli.context import Context
 
 _ENDED = 20  # seconds that the network gets to end its programs
 
 
-def run_trial(shared: Common, root: Path) -> int:
+def run_trial(context: Context, root: Path) -> int:
     """Start a network, deploy the project to it, and leave it running until Ctrl-C.
 
     Args:
-        shared: Where to say what happens.
+        context: Where to say what happens.
         root: The project.
 
     Raises:
@@ -50,13 +50,13 @@ def run_trial(shared: Common, root: Path) -> int:
         if not (folder / "account.key").exists():
             _run(root, environment, "account", "create")
         for step in (("faucet", "--node", url), ("deploy", "--node", url, "--yes", "--state-folder", str(folder))):
-            shared.output.notice(f"$ hatch-aleph {' '.join(step[:3])}")
+            context.output.notice(f"$ hatch-aleph {' '.join(step[:3])}")
             if _run(root, environment, *step, shown=step[0] == "deploy"):
                 raise HealthError(
                     "The trial deployment failed", where=str(root), hint=f"Mend it, then: {typed('init --try')}"
                 )
-        if shared.output.as_json or not sys.stdin.isatty():
-            shared.output.notice("It answered. Without a terminal the network ends here.")
+        if context.output.as_json or not sys.stdin.isatty():
+            context.output.notice("It answered. Without a terminal the network ends here.")
             return 0
         click.echo("The network runs until Ctrl-C. Its page shows requests and logs: " + url, err=True)
         network.wait()

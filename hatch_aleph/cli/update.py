@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.options import Common, common
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import (
     PATH,
     as_text,
     life_options,
     messages_of,
     program_fields,
-    session_of,
     table_of,
 )
 from hatch_aleph.errors import UsageError
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
-@common(node=True, account=True, yes=True)
+@with_context("node", "account", "owner", "yes")
 @click.argument("item_hash")
 @click.argument("path", type=PATH, required=False)
 @program_fields
 @click.option("--entrypoint", help="What runs, in the new code.")
 @click.option("--keep-prev/--no-keep-prev", default=False, help="Keep a program that another one takes over from.")
-@click.option("--address", help="Address that owns the program, when it is not the account's own.")
 @life_options()
-def update(shared: Common, *, item_hash: str, path: Path | None, **options: Any) -> None:
+def update(context: Context, *, item_hash: str, path: Path | None, **options: Any) -> None:
     """Give a program the code in PATH: item hash and URL stay.
 
     Any other option changes what the program's message says. That needs an updatable program, and gives it a new item
@@ -45,18 +43,18 @@ def update(shared: Common, *, item_hash: str, path: Path | None, **options: Any)
     changes = table_of(options)
     if options["entrypoint"]:
         changes["entrypoint"] = options["entrypoint"]
-    ask_for_the_rest(shared, changes, volumes=False, variables=False, beta=options["beta"])
+    ask_for_the_rest(context, changes, volumes=False, variables=False, beta=options["beta"])
     if path is None and not set(changes) - {"secrets"}:
         raise UsageError("there is nothing to update", hint="Name the new code: hatch-aleph update ITEM_HASH PATH")
-    with shared.client() as client:
-        session = session_of(shared, client, address=options["address"])
+    with context.client() as client:
+        session = context.program_session(client)
         done = change(
             session,
             item_hash,
             path,
             changes,
             keep_prev=options["keep_prev"],
-            allow_data_loss=shared.yes,
+            allow_data_loss=context.yes,
             scan=options["secret_scan"],
         )
         wanted = [*([done.code] if done.code else []), *([done.item_hash] if done.item_hash != item_hash else [])]
@@ -70,7 +68,7 @@ def update(shared: Common, *, item_hash: str, path: Path | None, **options: Any)
         **({"messages": messages} if options["print_message"] else {}),
     }
     lines = _words(done) if options["verbose"] else [done.item_hash]
-    shared.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages))
 
 
 def _words(done: Updated) -> list[str]:

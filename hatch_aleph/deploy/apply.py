@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.custom_domains import attach_domains
+from hatch_aleph.deploy.deployment import publishing_of
 from hatch_aleph.deploy.health import Health, HealthCheck
-from hatch_aleph.deploy.journal import Journal, Run
-from hatch_aleph.deploy.outbox import PATIENCE, Observer, Silent
+from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, displaced
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_hooks
-from hatch_aleph.deploy.rollback import is_overtaken, revert
-from hatch_aleph.deploy.session import DEFAULT_CHANNEL, Opener
+from hatch_aleph.deploy.rollback import is_overtaken, put_back
 from hatch_aleph.deploy.state import image_notes, newest_amends
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.hookspecs import hooks
@@ -29,10 +27,10 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact, Image
     from hatch_aleph.deploy.deployment import Deployment
+    from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.plan import ImageStep, Plan
-    from hatch_aleph.deploy.session import OpenDeployment
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State
-    from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.messages import MessageType
 
 
@@ -47,7 +45,6 @@ class Options:
         reviewed: Checksum of the plan that was reviewed.
         rollback: Put back what was there when the program does not answer.
         allow_data_loss: Replace a program though its persistent volumes are lost.
-        patience: Seconds to wait for a message to be processed.
     """
 
     confirm: Callable[[Plan], bool] = lambda _plan: True
@@ -56,33 +53,24 @@ class Options:
     reviewed: str | None = None
     rollback: bool = True
     allow_data_loss: bool = False
-    patience: float = PATIENCE
 
 
 @dataclass
 class Deployer:
-    """Deploys artifacts to a target.
+    """Deploys artifacts.
 
     Attributes:
-        target: Where.
-        account: Who signs.
-        folder: Where the journal lies, usually ``.aleph`` in the project.
+        deployment: Where.
+        session: Who signs.
         options: How.
         health: Polls the program.
-        observer: Is told of each step.
-        clock: Seconds since 1970.
-        journal: Opens the journal.
         hooks: Plugins that look at the plan and are told of publishing.
     """
 
-    target: Deployment
-    account: Account
-    folder: Path
+    deployment: Deployment
+    session: Session
     options: Options = field(default_factory=Options)
     health: Health = field(default_factory=Health)
-    observer: Observer = field(default_factory=Silent)
-    clock: Callable[[], float] = time.time
-    journal: Callable[[Path, str, str], Journal] = Journal
     hooks: Any = field(default_factory=hooks)
 
     def deploy(self, artifact: Artifact) -> Outcome:
@@ -94,47 +82,37 @@ class Deployer:
             NetworkError: The node is out of reach; the journal has what is open, the next run goes on.
             HealthError: The program does not answer; what was there before has been put back, if there was something.
         """
-        manifest = artifact.manifest
-        opener = Opener(
-            self.target,
-            self.account,
-            self.folder,
-            channel=str(manifest.settings.get("channel") or DEFAULT_CHANNEL),
-            observer=self.observer,
-            clock=self.clock,
-            patience=self.options.patience,
-            journal=self.journal,
-        )
-        with opener.open() as session:
-            state = self.target.state()
-            plan = self.target.diff(manifest, state)
-            if not plan.has_changes and session.journal.run is None:
+        manifest, deployment = artifact.manifest, self.deployment
+        with self.session.deploying(deployment.tag, deployment.channel) as outbox:
+            state = deployment.state()
+            plan = deployment.diff(manifest, state)
+            if not plan.has_changes and outbox.journal.run is None:
                 check_paid(state)
-                session.sender.discard_unsent()
+                outbox.discard_unsent()
                 item_hash = plan.program.item_hash or ""
-                return Outcome(plan, item_hash, self.target.urls(item_hash), session.resumed)
-            check_no_rival(plan, state, session.journal, now=self.clock())
-            plan = self.target.with_costs_and_warnings(plan, manifest, state)
+                return Outcome(plan, item_hash, deployment.urls(item_hash), outbox.resumed)
+            check_no_rival(plan, state, outbox.journal, now=self.session.clock())
+            plan = deployment.with_costs_and_warnings(plan, manifest, state)
             self._check(artifact, plan)
-            return Applying(self, artifact, plan, state, session)()
+            return Application(self, artifact, plan, state, outbox)()
 
     def _check(self, artifact: Artifact, plan: Plan) -> None:
         """Do everything that can fail before anything is sent."""
         if self.options.reviewed is not None:
             check_reviewed(plan, self.options.reviewed, where=plan.tag)
         plan.check_safe(allow_data_loss=self.options.allow_data_loss)
-        check_acceptable(plan, artifact.manifest, now=self.clock())
+        check_acceptable(plan, artifact.manifest, now=self.session.clock())
         check_by_hooks(self.hooks, artifact, plan)
         verify_images(artifact, plan)
         if plan.publishes and self.options.inspect:
-            self.observer.step("scan")
+            self.session.observer.step("scan")
             self.options.inspect(artifact)
         if not self.options.confirm(plan):
             raise PlanError("the plan was not confirmed; nothing was sent", where=plan.tag)
         if plan.publishes and self.options.smoke:
-            self.observer.step("smoke")
+            self.session.observer.step("smoke")
             self.options.smoke(artifact)
-            self.observer.done("smoke")
+            self.session.observer.done("smoke")
         self.hooks.aleph_before_publish(artifact=artifact)
 
 
@@ -158,7 +136,7 @@ class Outcome:
         plan: What was carried out.
         item_hash: Of the program.
         urls: Where it answers, the one that was asked first.
-        resumed: Messages of an earlier run that were seen through.
+        resumed: Messages of an earlier run that were awaited.
         sent: Type and item hash of each message that was delivered.
     """
 
@@ -169,24 +147,21 @@ class Outcome:
     sent: tuple[tuple[str, str], ...] = ()
 
 
-class Applying:
+class Application:
     """Carries out one plan."""
 
-    def __init__(
-        self, deployer: Deployer, artifact: Artifact, plan: Plan, state: State, session: OpenDeployment
-    ) -> None:
-        self._target = deployer.target
+    def __init__(self, deployer: Deployer, artifact: Artifact, plan: Plan, state: State, outbox: Outbox) -> None:
+        self._deployment = deployer.deployment
         self._options = deployer.options
         self._health = deployer.health
-        self._observer = deployer.observer
+        self._observer = deployer.session.observer
         self._hooks = deployer.hooks
         self._artifact = artifact
         self._manifest = artifact.manifest
         self._plan = plan
         self._state = state
-        self._journal = session.journal
-        self._sender = session.sender
-        self._resumed = session.resumed
+        self._outbox = outbox
+        self._journal = outbox.journal
         self._sent: list[tuple[str, str]] = []
 
     def __call__(self) -> Outcome:
@@ -199,17 +174,19 @@ class Applying:
         urls = self._answer(item_hash, code_ref)
         self._hooks.aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=urls[0])
         if self._plan.domains:
-            sent = attach_domains(self._target.client, self._sender, self._plan.owner, self._plan.domains, item_hash)
+            sent = attach_domains(
+                self._deployment.client, self._outbox, self._plan.owner, self._plan.domains, item_hash
+            )
             self._note(sent, "AGGREGATE")
         if self._plan.forget:
             self._observer.step("forget", hashes=list(self._plan.forget))
-            check_kept(self._target, item_hash)
+            check_kept(self._deployment, item_hash)
             groups = [(self._plan.forget, SUPERSEDED)]
-            for forgotten in forget(self._target.client, self._sender, self._plan.owner, groups):
+            for forgotten in forget(self._deployment.client, self._outbox, self._plan.owner, groups):
                 self._note(forgotten, "FORGET")
-        self._sender.discard_unsent()
+        self._outbox.discard_unsent()
         self._journal.end()
-        return Outcome(self._plan, item_hash, urls, self._resumed, tuple(self._sent))
+        return Outcome(self._plan, item_hash, urls, self._outbox.resumed, tuple(self._sent))
 
     def _baseline(self) -> Run:
         """Return what was live before: the program that answers now, with the contents that it has."""
@@ -222,7 +199,7 @@ class Applying:
             volume = self._state.volume_of(program, image.role, image.mount)  # type: ignore[arg-type] # not None here
             if volume:
                 images[image.role] = volume.current.item_hash
-        return Run(self._target.node, program.item_hash if program else None, images)
+        return Run(self._deployment.node, program.item_hash if program else None, images)
 
     def _volumes(self) -> tuple[dict[str, str], str]:
         """Publish what has to be published; return the refs by role, and the STORE whose code is to run."""
@@ -236,7 +213,7 @@ class Applying:
             if step.role == "code":
                 code_ref = newest
         if self._plan.in_place:
-            amends = newest_amends(self._target.client, self._plan.owner, list(refs.values()))
+            amends = newest_amends(self._deployment.client, self._plan.owner, list(refs.values()))
             for step, version in displaced(self._plan, self._manifest, amends):
                 self._publish(replace(step, upload=False), after=version.time)
             code_ref = amends[refs["code"]].item_hash if refs["code"] in amends else code_ref
@@ -261,14 +238,14 @@ class Applying:
     def _program(self, refs: Mapping[str, str]) -> str:
         if self._plan.program.action == "unchanged":
             return str(self._plan.program.item_hash)
-        check_alone(self._target, self._state, self._journal)
+        check_alone(self._deployment, self._state, self._journal)
         content = program_content(self._manifest, refs, owner=self._plan.owner, tag=self._plan.tag)
         newest = max((program.time for program in self._state.programs), default=0.0)
         return self._deliver("PROGRAM", content, after=newest)
 
     def _answer(self, item_hash: str, code_ref: str) -> tuple[str, ...]:
-        urls = self._target.urls(item_hash)
-        check = HealthCheck.from_settings(dict(self._manifest.settings.get("health") or {}))
+        urls = self._deployment.urls(item_hash)
+        check = HealthCheck.of(publishing_of(self._manifest).health)
         self._observer.step("health", url=urls[0] + check.path)
         try:
             answered = self._health.wait(urls, check, code_ref or None)
@@ -276,7 +253,7 @@ class Applying:
             if not self._options.rollback:
                 error.hint = "It was kept as asked; deploy again to try once more, or `rollback`."
                 raise
-            error.hint = revert(self._target, self._sender, self._journal, item_hash, self._manifest)
+            error.hint = put_back(self._deployment, self._outbox, item_hash, self._manifest)
             raise
         self._observer.done("health", url=answered)
         return (answered, *(url for url in urls if url != answered))
@@ -284,7 +261,7 @@ class Applying:
     def _deliver(
         self, type_: MessageType, content: Mapping[str, Any], *, after: float = 0.0, file: Path | None = None
     ) -> str:
-        message = self._sender.deliver(type_, content, after=after, file=file)
+        message = self._outbox.deliver(type_, content, after=after, file=file)
         self._note(message.item_hash, type_)
         return message.item_hash
 

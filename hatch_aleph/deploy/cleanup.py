@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health, HealthCheck
     from hatch_aleph.deploy.outbox import Outbox
-    from hatch_aleph.deploy.session import Opener
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State, Version
     from hatch_aleph.network.client import NodeClient
 
@@ -28,7 +28,7 @@ _STILL_USED = 503
 
 
 def forget(
-    client: NodeClient, sender: Outbox, owner: str, groups: Sequence[tuple[Sequence[str], str]]
+    client: NodeClient, outbox: Outbox, owner: str, groups: Sequence[tuple[Sequence[str], str]]
 ) -> tuple[str, ...]:
     """Forget groups of messages one after the other, each awaited before the next.
 
@@ -37,7 +37,7 @@ def forget(
 
     Args:
         client: The node.
-        sender: Sends.
+        outbox: Sends.
         owner: Whose messages they are.
         groups: Item hashes with the reason that is told; programs before the files they use.
 
@@ -53,26 +53,26 @@ def forget(
         if live:
             contents.append(forget_content(owner, live, reason=reason))
     for content in contents[1:]:
-        sender.sign_for_later("FORGET", content)
-    return tuple(item_hash for content in contents for item_hash in _deliver(client, sender, content))
+        outbox.sign_for_later("FORGET", content)
+    return tuple(item_hash for content in contents for item_hash in _deliver(client, outbox, content))
 
 
-def _deliver(client: NodeClient, sender: Outbox, content: Mapping[str, Any]) -> list[str]:
+def _deliver(client: NodeClient, outbox: Outbox, content: Mapping[str, Any]) -> list[str]:
     owner, hashes, reason = content["address"], content["hashes"], content.get("reason")
     try:
-        return [sender.deliver("FORGET", content).item_hash]
+        return [outbox.deliver("FORGET", content).item_hash]
     except RejectedError as error:
         refused = error
     left = live_among(client, hashes)
     if refused.code == _UNKNOWN_TARGET and left != hashes:
         # Somebody else forgot some of them meanwhile.
-        return _deliver(client, sender, forget_content(owner, left, reason=reason)) if left else []
+        return _deliver(client, outbox, forget_content(owner, left, reason=reason)) if left else []
     if refused.code != _STILL_USED or len(hashes) == 1:
         raise refused
     sent = []
     for item_hash in hashes:
         with contextlib.suppress(RejectedError):
-            sent += _deliver(client, sender, forget_content(owner, [item_hash], reason=reason))
+            sent += _deliver(client, outbox, forget_content(owner, [item_hash], reason=reason))
     if live_among(client, hashes):
         raise refused
     return sent
@@ -119,7 +119,8 @@ def find_waste(state: State, *, keep: int = 0, superseded: bool = True) -> tuple
 
 
 def prune(
-    opener: Opener,
+    target: Deployment,
+    session: Session,
     health: Health,
     check: HealthCheck,
     *,
@@ -132,7 +133,8 @@ def prune(
     only if it answers, and their domains move to it.
 
     Args:
-        opener: The deployment.
+        target: The deployment.
+        session: Who signs.
         health: Asks the newest program.
         check: What counts as an answer.
         keep: Earlier contents of each volume in use to keep for ``rollback``.
@@ -141,8 +143,7 @@ def prune(
     Raises:
         PlanError: It was not confirmed, or what is to stay has gone meanwhile.
     """
-    target = opener.target
-    with opener.open() as session:
+    with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
         waste = find_waste(state, keep=keep, superseded=_newest_answers(target, state, health, check))
         if waste and not confirm(waste):
@@ -153,11 +154,11 @@ def prune(
             check_kept(target, state.programs[0].item_hash)
         domains = names_of(target.client, target.owner, programs) if programs else []
         if domains:
-            attach_domains(target.client, session.sender, target.owner, domains, state.programs[0].item_hash)
+            attach_domains(target.client, outbox, target.owner, domains, state.programs[0].item_hash)
         groups = [(programs, PRUNED)]
         groups += [(volumes[i : i + _HASHES_A_MESSAGE], PRUNED) for i in range(0, len(volumes), _HASHES_A_MESSAGE)]
-        forget(target.client, session.sender, target.owner, groups)
-        session.sender.discard_unsent()
+        forget(target.client, outbox, target.owner, groups)
+        outbox.discard_unsent()
     return waste
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.plan import ImageAction, ImageStep, Plan, ProgramStep
+from hatch_aleph.deploy.plan import FieldChange, ImageAction, ImageStep, Plan, ProgramStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
 _COSMETIC = ("time", "metadata", "runtime.comment", "code.comment", "data.comment")
 # What the network assumes of a field that is absent or null (aleph-im/aleph-message, models/execution).
 _ABSENT = {"volumes": [], "variables": {}, "allow_amend": False, "on.persistent": False}
-
-
-@dataclass(frozen=True)
-class FieldChange:
-    """A field of the program that is to change: its dotted path, and both values (None when absent)."""
-
-    path: str
-    before: Any
-    after: Any
 
 
 def program_content(

@@ -27,15 +27,15 @@ def unattached(client: NodeClient, owner: str, domains: Iterable[str], item_hash
 
 
 def attach_domains(
-    client: NodeClient, sender: Outbox, owner: str, domains: Iterable[str], item_hash: str
+    client: NodeClient, outbox: Outbox, owner: str, domains: Iterable[str], item_hash: str
 ) -> str | None:
     """Point domains at a program; return the item hash of the message, or None when all point there already."""
-    return _say(sender, owner, changes(_known(client, owner), dict.fromkeys(domains, item_hash)))
+    return _say(outbox, owner, changes(_known(client, owner), dict.fromkeys(domains, item_hash)))
 
 
-def detach_domains(client: NodeClient, sender: Outbox, owner: str, domains: Iterable[str]) -> str | None:
+def detach_domains(client: NodeClient, outbox: Outbox, owner: str, domains: Iterable[str]) -> str | None:
     """Take domains away; return the message's item hash, or None when none of them is attached."""
-    return _say(sender, owner, changes(_known(client, owner), {}, domains))
+    return _say(outbox, owner, changes(_known(client, owner), {}, domains))
 
 
 def names_of(client: NodeClient, owner: str, item_hashes: Collection[str]) -> list[str]:
@@ -47,10 +47,10 @@ def _known(client: NodeClient, owner: str) -> Any:
     return client.aggregate(owner, (KEY,)).get(KEY)
 
 
-def _say(sender: Outbox, owner: str, content: dict[str, Any]) -> str | None:
+def _say(outbox: Outbox, owner: str, content: dict[str, Any]) -> str | None:
     if not content:
         return None
-    return sender.deliver("AGGREGATE", aggregate_content(owner, KEY, content)).item_hash
+    return outbox.deliver("AGGREGATE", aggregate_content(owner, KEY, content)).item_hash
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def attach(session: Session, domain: str, item_hash: str) -> Domain:
     name = host_name(domain)
     program = find_program(session.client, item_hash)
     require_owner(session, program.owner, program.sender, item_hash)
-    with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as sender:
-        message = attach_domains(session.client, sender, program.owner, [name], item_hash)
+    with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
+        message = attach_domains(session.client, outbox, program.owner, [name], item_hash)
     return Domain(name, item_hash, required_records(name, program.owner), message)
 
 
@@ -93,8 +93,8 @@ def detach(session: Session, domain: str) -> Domain:
         RejectedError: The network refuses the message.
     """
     name = host_name(domain)
-    with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as sender:
-        message = detach_domains(session.client, sender, session.owner, [name])
+    with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
+        message = detach_domains(session.client, outbox, session.owner, [name])
     if message is None:
         raise PlanError(f"{name} is attached to no program of {session.owner}")
     return Domain(name, None, (), message)

@@ -14,6 +14,7 @@ from hatch_aleph.deploy.preflight import warnings_of
 from hatch_aleph.deploy.state import State, read_state
 from hatch_aleph.errors import AccountError, NetworkError, PlanError
 from hatch_aleph.network.urls import program_urls
+from hatch_aleph.settings.model import DEFAULT_CHANNEL, Health, Payment, PublishSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,20 @@ def deployment_tag(project: str, profile: str | None) -> str:
     return tag
 
 
+def publishing_of(manifest: Manifest) -> PublishSettings:
+    """Return what publishing an artifact needs beside its message."""
+    said = manifest.settings
+    payment = dict(said.get("payment") or {})
+    health = {name.replace("-", "_"): value for name, value in dict(said.get("health") or {}).items()}
+    return PublishSettings(
+        channel=str(said.get("channel") or DEFAULT_CHANNEL),
+        payment=Payment(payment.get("type") or "credit", payment.get("chain") or "ETH"),
+        address=said.get("address"),
+        health=Health(**health),
+        domains=tuple(said.get("domains") or ()),
+    )
+
+
 def tag_of(manifest: Manifest) -> str:
     """Return the tag of the deployment that an artifact belongs to."""
     return deployment_tag(manifest.project["name"], manifest.profile)
@@ -57,12 +72,14 @@ class Deployment:
         owner: Address that owns the deployment and pays for it.
         tag: The deployment's tag.
         host: URL of a host to use in place of the network's own.
+        channel: Of its messages.
     """
 
     client: NodeClient
     owner: str
     tag: str
     host: str | None = None
+    channel: str = DEFAULT_CHANNEL
 
     @classmethod
     def of(
@@ -73,13 +90,33 @@ class Deployment:
         Raises:
             AccountError: Neither is there.
         """
-        owner = manifest.settings.get("address") or signer
+        return cls.named(
+            manifest.project["name"], manifest.profile, publishing_of(manifest), client, signer=signer, host=host
+        )
+
+    @classmethod
+    def named(
+        cls,
+        name: str,
+        profile: str | None,
+        publishing: PublishSettings,
+        client: NodeClient,
+        *,
+        signer: str | None = None,
+        host: str | None = None,
+    ) -> Deployment:
+        """Return the deployment of a project and profile: the owner is the settings' ``address``, else the signer.
+
+        Raises:
+            AccountError: Neither is there.
+        """
+        owner = publishing.address or signer
         if not owner:
             raise AccountError(
-                "it is not said whose deployment this is",
+                "The owner of the deployment is unknown.",
                 hint="Give a key (`--private-key-file FILE`), or `address` in [tool.aleph] to look without one.",
             )
-        return cls(client, str(owner), tag_of(manifest), host)
+        return cls(client, owner, deployment_tag(name, profile), host, publishing.channel)
 
     @property
     def node(self) -> str:

@@ -17,6 +17,8 @@ from hatch_aleph.waiting import Backoff, Waiter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from hatch_aleph.settings import Health as HealthSettings
+
 CODE_REF = "aleph-program-code-ref"
 DEFAULT_TIMEOUT = 120.0
 _BACKOFF = Backoff(first=0.25, longest=5.0)
@@ -56,14 +58,9 @@ class HealthCheck:
     timeout: float = DEFAULT_TIMEOUT
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, object]) -> HealthCheck:
-        """Read the ``health`` table of a manifest's settings."""
-        status = settings.get("status")
-        return cls(
-            path=str(settings.get("path") or "/"),
-            status=int(str(status)) if status is not None else None,
-            timeout=float(str(settings.get("timeout-seconds") or DEFAULT_TIMEOUT)),
-        )
+    def of(cls, settings: HealthSettings) -> HealthCheck:
+        """Return what the ``health`` table of the settings says."""
+        return cls(settings.path, settings.status, settings.timeout_seconds)
 
     def judge(self, answer: Answer, code_ref: str | None) -> str | None:
         """Return why an answer is not the one that is waited for, or None if it is."""

@@ -51,12 +51,16 @@ _TICK = 0.001
 
 
 class Outbox:
-    """Delivers messages of one deployment through its journal.
+    """Delivers messages for one purpose through its journal.
+
+    Attributes:
+        journal: Keeps signed messages until they are processed.
+        resumed: Messages of an earlier run that were awaited.
 
     Args:
         client: The node.
         account: Who signs.
-        journal: Where signed messages are kept until they are seen through.
+        journal: The journal.
         channel: Of the messages.
         clock: Seconds since 1970.
         observer: Is told about uploads and waiting.
@@ -76,7 +80,8 @@ class Outbox:
     ) -> None:
         self._client = client
         self._account = account
-        self._journal = journal
+        self.journal = journal
+        self.resumed = 0
         self._channel = channel
         self._clock = clock
         self._observer = observer or Silent()
@@ -87,16 +92,15 @@ class Outbox:
     def _node(self) -> str:
         return self._client.nodes[0]
 
-    def reconcile(self) -> int:
-        """See through what an earlier run sent, and return how many messages that were.
+    def reconcile(self) -> None:
+        """Await what an earlier run sent, and count these messages as ``resumed``.
 
         A message that the node does not know stays open: whoever means to say the same takes it up again.
 
         Raises:
             NetworkError: One is still pending after all patience; the next run goes on waiting.
         """
-        seen = 0
-        for entry in self._journal.open:
+        for entry in self.journal.open:
             status = self._client.status(entry.message.item_hash)
             if status is None:
                 continue
@@ -106,8 +110,7 @@ class Outbox:
             except RejectedError as error:
                 # Its time is past; the plan that comes now knows whether it is still wanted, and signs it anew.
                 self._observer.done("resume", item_hash=entry.message.item_hash, rejected=str(error))
-            seen += 1
-        return seen
+            self.resumed += 1
 
     def deliver(
         self, type_: MessageType, content: Mapping[str, Any], *, after: float = 0.0, file: Path | None = None
@@ -125,7 +128,7 @@ class Outbox:
             NetworkError: It could not be sent, or is not processed yet; the journal has it for the next run.
         """
         intent = intent_of(type_, self._channel, content)
-        entry = self._journal.find(intent, after=after)
+        entry = self.journal.find(intent, after=after)
         if entry is None:
             entry = self._sign(type_, content, intent, after)
         elif self._client.status(entry.message.item_hash) is not None:
@@ -141,30 +144,30 @@ class Outbox:
             content: Its content without ``time``; :meth:`deliver` takes the message up by it.
         """
         intent = intent_of(type_, self._channel, content)
-        if self._journal.find(intent, after=0.0) is None:
+        if self.journal.find(intent, after=0.0) is None:
             self._sign(type_, content, intent, 0.0)
 
     def discard_unsent(self) -> None:
         """Give up messages that were never taken by this node and that nothing wants any more."""
-        for entry in self._journal.open:
+        for entry in self.journal.open:
             # What was meant for another node may be wanted there: it is left for the next deployment to it.
             if entry.node == self._node:
-                self._journal.close(entry.message.item_hash, "dropped")
+                self.journal.close(entry.message.item_hash, "dropped")
 
     def _sign(self, type_: MessageType, content: Mapping[str, Any], intent: str, after: float) -> Entry:
         time = max(self._clock(), after + _TICK, self._last + _TICK)
         self._last = time
         message = sign_message(self._account, type_, {**content, "time": time}, channel=self._channel, time=time)
-        return self._journal.add(message, intent, self._node)
+        return self.journal.add(message, intent, self._node)
 
     def _send(self, entry: Entry, file: Path | None) -> None:
         message = entry.message
-        self._journal.sending(message.item_hash, self._node)
+        self.journal.sending(message.item_hash, self._node)
         try:
             self._put(message, file)
         except RejectedError:
             # Refused at the door: no node keeps it, and the next run signs anew, by then perhaps with another key.
-            self._journal.close(message.item_hash, "rejected")
+            self.journal.close(message.item_hash, "rejected")
             raise
 
     def _put(self, message: SignedMessage, file: Path | None) -> None:
@@ -186,9 +189,9 @@ class Outbox:
             self._client.wait(item_hash, deadline=self._patience)
         except RejectedError as error:
             status = self._client.status(item_hash)
-            self._journal.close(item_hash, "rejected" if status and status.value == "rejected" else "forgotten")
+            self.journal.close(item_hash, "rejected" if status and status.value == "rejected" else "forgotten")
             error.item_hash = item_hash
             raise
-        self._journal.close(item_hash, "processed")
+        self.journal.close(item_hash, "processed")
         self._observer.done("wait", type=entry.message.type, item_hash=item_hash)
         return entry.message

@@ -13,7 +13,6 @@ from hatch_aleph.files import write_atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.deploy.comparison import FieldChange
 
 SCHEMA = 1
 
@@ -52,6 +51,15 @@ class ImageStep:
     def sends(self) -> bool:
         """Whether a message is sent for it."""
         return self.action in ("pin", "amend")
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field of the program that is to change: its dotted path, and both values (None when absent)."""
+
+    path: str
+    before: Any
+    after: Any
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,21 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.health import Health, HealthCheck
     from hatch_aleph.deploy.journal import Journal, Run
     from hatch_aleph.deploy.outbox import Outbox
-    from hatch_aleph.deploy.session import Opener
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import Program, State, Version, Volume
 
 FAILED = "did not answer"
 _INSTEAD = "`--no-rollback` keeps what was published."
 
 
-def revert(target: Deployment, sender: Outbox, journal: Journal, item_hash: str, manifest: Manifest) -> str:
+def put_back(target: Deployment, outbox: Outbox, item_hash: str, manifest: Manifest) -> str:
     """Go back to the program that answered before the deployment began; return in words what was done.
 
     A new program is forgotten, with the volumes that nothing else uses, and the old one stays. An update in place is
     undone by amends to the contents before, which need no upload. Without anything before, what was published stays: a
     deployment of better code amends it under the same URL. So does what another machine has published meanwhile.
     """
+    journal = outbox.journal
     run = journal.run
     state = target.state()
     live = {program.item_hash: program for program in state.programs}
@@ -45,17 +46,17 @@ def revert(target: Deployment, sender: Outbox, journal: Journal, item_hash: str,
             "`delete` it."
         )
     elif before.item_hash != item_hash:
-        _forget_new(target, sender, live[item_hash], state)
+        _forget_new(target, outbox, live[item_hash], state)
         done = f"The new program was forgotten; the old one ({before.item_hash}) was left as it is. {_INSTEAD}"
     elif is_overtaken(run, state, journal):
         done = "Another machine has deployed meanwhile, so nothing was put back: what it published stays."
     else:
         changed = list(_changed(state, run))
         for volume, version in changed:
-            amend_to(target, sender, volume, version, manifest.settings.get("payment"))
+            amend_to(target, outbox, volume, version, manifest.settings.get("payment"))
         roles = [str(version.notes.get("role") or "volume") for _, version in changed]
         done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again. {_INSTEAD}"
-    sender.discard_unsent()
+    outbox.discard_unsent()
     journal.end()
     return done
 
@@ -83,7 +84,7 @@ def _changed(state: State, run: Run) -> Iterator[tuple[Volume, Version]]:
 
 
 def amend_to(
-    target: Deployment, sender: Outbox, volume: Volume, version: Version, payment: Mapping[str, Any] | None
+    target: Deployment, outbox: Outbox, volume: Volume, version: Version, payment: Mapping[str, Any] | None
 ) -> str:
     """Amend a volume to a content that is still pinned, without upload; return the amend's item hash."""
     content = store_content(
@@ -95,15 +96,15 @@ def amend_to(
         metadata={NOTES: dict(version.notes)},
         tags=(target.tag,),
     )
-    return sender.deliver("STORE", content, after=volume.current.time).item_hash
+    return outbox.deliver("STORE", content, after=volume.current.time).item_hash
 
 
-def _forget_new(target: Deployment, sender: Outbox, program: Program, state: State) -> None:
+def _forget_new(target: Deployment, outbox: Outbox, program: Program, state: State) -> None:
     rest = [other for other in state.programs if other.item_hash != program.item_hash]
     used = state.used_elsewhere.union(*(refs_of(other.content) for other in rest))
     orphaned = [ref for ref in refs_of(program.content) if ref in state.volumes and ref not in used]
     hashes = [version.item_hash for ref in orphaned for version in state.volumes[ref].versions]
-    forget(target.client, sender, target.owner, [([program.item_hash], FAILED), (hashes, FAILED)])
+    forget(target.client, outbox, target.owner, [([program.item_hash], FAILED), (hashes, FAILED)])
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class RolledBack:
 
 
 def roll_back(
-    opener: Opener,
+    target: Deployment,
+    session: Session,
     health: Health,
     check: HealthCheck,
     *,
@@ -127,7 +129,8 @@ def roll_back(
     """Amend the live program's volumes to what they held in an earlier release, and wait until it answers.
 
     Args:
-        opener: The deployment.
+        target: The deployment.
+        session: Who signs.
         health: Polls the program.
         check: What counts as an answer.
         to: Number, project version or beginning of a hash; the release before the present one when absent.
@@ -137,8 +140,7 @@ def roll_back(
         PlanError: There is no such release, or nothing live.
         HealthError: The program does not answer with that content either.
     """
-    target = opener.target
-    with opener.open() as session:
+    with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
         program = live_program(state)
         release = find_release(releases(state), to)
@@ -151,11 +153,11 @@ def roll_back(
             volume, version = volumes.get(role), release.contents[role]
             if volume is None or volume.current.file_hash == version.file_hash:
                 continue
-            item_hash = amend_to(target, session.sender, volume, version, _payment(program))
+            item_hash = amend_to(target, outbox, volume, version, _payment(program))
             amended.append(role)
             code_ref = item_hash if role == "code" else code_ref
-        session.sender.discard_unsent()
-        session.journal.end()
+        outbox.discard_unsent()
+        outbox.journal.end()
         try:
             url = health.wait(target.urls(program.item_hash), check, code_ref)
         except HealthError as error:

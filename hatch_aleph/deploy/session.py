@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import SignedMessage
@@ -86,84 +85,20 @@ def _holder(descriptor: int) -> str:
         return "process unknown"
 
 
-DEFAULT_CHANNEL = "ALEPH-CLOUDSOLUTIONS"
-
-
-@dataclass(frozen=True)
-class OpenDeployment:
-    """An opened deployment.
-
-    Attributes:
-        sender: Delivers messages through the journal.
-        journal: What is open.
-        resumed: Messages of an earlier run that were seen through.
-    """
-
-    sender: Outbox
-    journal: Journal
-    resumed: int
-
-
-@dataclass(frozen=True)
-class Opener:
-    """Opens a target for changes.
-
-    Attributes:
-        target: Where.
-        account: Who signs.
-        folder: Where the journal lies, usually ``.aleph`` in the project.
-        channel: Of the messages.
-        observer: Is told of each step.
-        clock: Seconds since 1970.
-        patience: Seconds to wait for a message to be processed.
-        journal: Opens the journal.
-    """
-
-    target: Deployment
-    account: Account
-    folder: Path
-    channel: str = DEFAULT_CHANNEL
-    observer: Observer = field(default_factory=Silent)
-    clock: Callable[[], float] = time.time
-    patience: float = PATIENCE
-    journal: Callable[[Path, str, str], Journal] = Journal
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[OpenDeployment]:
-        """Hold the project's lock, check the clock, and see through what an earlier run sent.
-
-        Raises:
-            PlanError: Another deployment runs, the clock is wrong, or the journal cannot be kept.
-            NetworkError: The node is out of reach, or a message of the earlier run is still pending.
-        """
-        with deployment_lock(self.folder):
-            check_clock(self.target.client)
-            journal = self.journal(self.folder, self.target.owner, self.target.tag)
-            sender = Outbox(
-                self.target.client,
-                self.account,
-                journal,
-                channel=self.channel,
-                clock=self.clock,
-                observer=self.observer,
-                patience=self.patience,
-            )
-            yield OpenDeployment(sender, journal, sender.reconcile())
-
-
 @dataclass(frozen=True)
 class Session:
-    """What every command that changes something works with.
+    """What everything that publishes works in.
 
     Attributes:
         client: The node.
         account: Who signs.
-        folder: Where journals lie.
+        folder: Where journals lie: ``.aleph`` in a project, else the user's state folder.
         address: The owner and payer, when it is not the account's own address.
-        notice: Is told in passing, a sentence each.
-        observer: Is told of uploads and waiting.
+        notice: Receives remarks, a sentence each.
+        observer: Receives uploads and waiting.
         clock: Seconds since 1970.
         patience: Seconds to wait for a message to be processed.
+        journal: Opens a journal.
     """
 
     client: NodeClient
@@ -174,11 +109,29 @@ class Session:
     observer: Observer = field(default_factory=Silent)
     clock: Callable[[], float] = time.time
     patience: float = PATIENCE
+    journal: Callable[[Path, str, str], Journal] = Journal
 
     @property
     def owner(self) -> str:
         """The address that owns and pays what is published."""
         return self.address or self.account.address
+
+    @contextlib.contextmanager
+    def deploying(self, tag: str, channel: str) -> Iterator[Outbox]:
+        """Hold the project's lock, check the clock, and await what an earlier run of the deployment sent.
+
+        Args:
+            tag: The deployment's.
+            channel: Of the messages.
+
+        Raises:
+            PlanError: Another deployment runs, the clock is wrong, or the journal cannot be kept.
+            NetworkError: The node is out of reach, or a message of the earlier run is still pending.
+        """
+        with deployment_lock(self.folder):
+            outbox = self._outbox(self.journal(self.folder, self.owner, tag), channel)
+            outbox.reconcile()
+            yield outbox
 
     @contextlib.contextmanager
     def sending(self, purpose: str, channel: str, *, tidy: bool = True) -> Iterator[Outbox]:
@@ -192,21 +145,24 @@ class Session:
         Raises:
             PlanError: The clock is wrong, or another run has the same purpose.
         """
-        journal = Journal(self.folder, self.owner, purpose)
+        journal = self.journal(self.folder, self.owner, purpose)
         with deployment_lock(self.folder / "runs" / journal.file.stem):
-            check_clock(self.client)
-            sender = Outbox(
-                self.client,
-                self.account,
-                journal,
-                channel=channel,
-                clock=self.clock,
-                observer=self.observer,
-                patience=self.patience,
-            )
-            yield sender
+            outbox = self._outbox(journal, channel)
+            yield outbox
             if tidy:
-                sender.discard_unsent()
+                outbox.discard_unsent()
+
+    def _outbox(self, journal: Journal, channel: str) -> Outbox:
+        check_clock(self.client)
+        return Outbox(
+            self.client,
+            self.account,
+            journal,
+            channel=channel,
+            clock=self.clock,
+            observer=self.observer,
+            patience=self.patience,
+        )
 
     def finish(self, purpose: str) -> tuple[SignedMessage, ...]:
         """Forget what an earlier run for a purpose was about to forget when it was cut off; return the messages.
@@ -217,20 +173,20 @@ class Session:
         Raises:
             RejectedError: The network refuses one.
         """
-        journal = Journal(self.folder, self.owner, purpose)
+        journal = self.journal(self.folder, self.owner, purpose)
         open_ = [entry.message for entry in journal.open if entry.message.type == "FORGET"]
         if not open_:
             return ()
         self.notice("Going on with what an earlier run left")
         delivered = []
-        with self.sending(purpose, open_[0].channel, tidy=False) as sender:
+        with self.sending(purpose, open_[0].channel, tidy=False) as outbox:
             for message in open_:
                 # Of targets that are gone the network would only say, after minutes, that it knows none.
                 if self.client.status(message.item_hash) is not None or live_among(
                     self.client, message.content["hashes"]
                 ):
                     content = {key: value for key, value in message.content.items() if key != "time"}
-                    delivered.append(sender.deliver("FORGET", content))
+                    delivered.append(outbox.deliver("FORGET", content))
         return tuple(delivered)
 
 

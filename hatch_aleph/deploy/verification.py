@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hatch_aleph.deploy.comparison import FieldChange, differences, program_content
+from hatch_aleph.deploy.comparison import differences, program_content
 from hatch_aleph.deploy.health import CODE_REF, Answer, http_get
 from hatch_aleph.deploy.state import live_program
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact, Image, Manifest
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Get
+    from hatch_aleph.deploy.plan import FieldChange
     from hatch_aleph.deploy.state import Program, State
 
 

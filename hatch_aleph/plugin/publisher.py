@@ -11,6 +11,8 @@ from hatch.publish.plugin.interface import PublisherInterface
 
 from hatch_aleph.artifact import SUFFIX
 
+_USAGE = 64
+
 
 class AlephPublisher(PublisherInterface):
     """Hands over to ``hatch-aleph deploy --no-build``: an option ``-o NAME=VALUE`` is its ``--NAME VALUE``."""
@@ -18,22 +20,23 @@ class AlephPublisher(PublisherInterface):
     PLUGIN_NAME = "aleph"
 
     def publish(self, artifacts: list[str], options: dict[str, Any]) -> None:
-        """Publish the artifact that lies in dist/, or the one that is named.
+        """Publish the artifact that lies in dist/, or those that are named.
 
         Args:
-            artifacts: Manifests or their folders; none stands for dist/ (Hatch passes nothing by default).
+            artifacts: Manifests, or folders with one; none stands for dist/ (Hatch passes nothing by default).
             options: Of ``[tool.hatch.publish.aleph]`` and ``-o``.
         """
-        command = [sys.executable, "-m", "hatch_aleph", "deploy", "--no-build", "--project", str(self.root)]
-        named = [Path(each) for each in artifacts if each.endswith(SUFFIX) or Path(each).is_dir()]
-        if named:
-            command += ["--dist", str(named[0] if named[0].is_dir() else named[0].parent)]
+        manifests = [each for each in artifacts if each.endswith(SUFFIX) or Path(each).is_dir()]
+        if artifacts and not manifests:
+            self.app.abort(f"None of these is an artifact (*{SUFFIX}): {', '.join(artifacts)}", _USAGE)
         given = {name: value for name, value in self.project_config.items() if name != "disable"} | options
-        for name, value in given.items():
-            command += _option(name, value)
-        done = subprocess.run(command, check=False)
-        if done.returncode:
-            self.app.abort("", done.returncode)
+        for manifest in manifests or [""]:
+            command = [sys.executable, "-m", "hatch_aleph", "deploy", "--no-build", "--project", str(self.root)]
+            for name, value in given.items():
+                command += _option(name, value)
+            done = subprocess.run([*command, *([manifest] if manifest else [])], check=False)
+            if done.returncode:
+                self.app.abort("", done.returncode)
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -72,10 +72,10 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
-        with session.sending(f"create:{settings.name}", settings.channel) as sender:
-            ref = publish_code(session, sender, code, content["payment"], owner=session.owner)
+        with session.sending(f"create:{settings.name}", settings.channel) as outbox:
+            ref = publish_code(session, outbox, code, content["payment"], owner=session.owner)
             content["code"] = {**content["code"], "ref": ref}
-            item_hash = sender.deliver("PROGRAM", content).item_hash
+            item_hash = outbox.deliver("PROGRAM", content).item_hash
     return Created(item_hash, ref, program_urls(item_hash, node=session.client.nodes[0]), per_day)
 
 
@@ -97,7 +97,7 @@ _TAG = "hatch-aleph-code"
 
 def publish_code(
     session: Session,
-    sender: Outbox,
+    outbox: Outbox,
     code: Code,
     payment: Mapping[str, Any],
     *,
@@ -109,7 +109,7 @@ def publish_code(
 
     Args:
         session: Who and where.
-        sender: Sends.
+        outbox: Sends.
         code: The file.
         payment: How it is paid.
         owner: Whose it is.
@@ -131,7 +131,7 @@ def publish_code(
     }
     content = store_content(owner, file_hash, engine, payment=payment, ref=ref, metadata={NOTES: notes}, tags=(_TAG,))
     upload = not session.client.has_file(file_hash)
-    return sender.deliver("STORE", content, after=after, file=code.file if upload else None).item_hash
+    return outbox.deliver("STORE", content, after=after, file=code.file if upload else None).item_hash
 
 
 def _waiting(session: Session, code: Code, owner: str) -> str | None:

@@ -14,7 +14,8 @@ from hatch_aleph.programs.live_programs import look_up
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hatch_aleph.deploy.session import Opener, Session
+    from hatch_aleph.deploy.deployment import Deployment
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State, Volume
     from hatch_aleph.programs.live_programs import LiveProgram
 
@@ -72,15 +73,16 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         groups.append((hashes, f"Deletion of program {item_hash}"))
     domains = names_of(session.client, existing.owner, [item_hash])
-    with session.sending(purpose, existing.channel) as sender:
+    with session.sending(purpose, existing.channel) as outbox:
         if domains:
-            detach_domains(session.client, sender, existing.owner, domains)
-        messages = forget(session.client, sender, existing.owner, groups)
+            detach_domains(session.client, outbox, existing.owner, domains)
+        messages = forget(session.client, outbox, existing.owner, groups)
     return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
 
 
 def delete_deployment(
-    opener: Opener,
+    target: Deployment,
+    session: Session,
     *,
     confirm: Callable[[State], None] = lambda _state: None,
     keep_code: bool = False,
@@ -91,7 +93,8 @@ def delete_deployment(
     Custom domains that point at its programs are detached first.
 
     Args:
-        opener: Opens the deployment.
+        target: The deployment.
+        session: Who signs.
         confirm: Is shown what is live; raises if it is to stay.
         keep_code: Keep the files.
         reason: Said to everybody.
@@ -100,8 +103,7 @@ def delete_deployment(
         PlanError: Nothing of it is live.
         RejectedError: The network refuses it.
     """
-    target = opener.target
-    with opener.open() as opened:
+    with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
         if not (state.programs or state.volumes or state.orphans):
             raise PlanError(
@@ -118,10 +120,10 @@ def delete_deployment(
         hashes += [] if keep_code else [version.item_hash for version in state.orphans]
         domains = names_of(target.client, target.owner, programs)
         if domains:
-            detach_domains(target.client, opened.sender, target.owner, domains)
-        messages = forget(target.client, opened.sender, target.owner, [(programs, reason), (hashes, reason)])
-        opened.sender.discard_unsent()
-        opened.journal.end()
+            detach_domains(target.client, outbox, target.owner, domains)
+        messages = forget(target.client, outbox, target.owner, [(programs, reason), (hashes, reason)])
+        outbox.discard_unsent()
+        outbox.journal.end()
     return Deleted(", ".join(programs), tuple(volume.ref for volume in doomed), kept, messages)
 
 

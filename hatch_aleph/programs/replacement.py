@@ -146,13 +146,13 @@ def recreate(
     check_program(content)
     check_refs(session.client, content)
     check_affordable(session.client, content)
-    with session.sending(recreating(existing.program.item_hash), existing.channel) as sender:
-        return replace_program(session, sender, existing, content, keep_prev=keep_prev, reason=reason)
+    with session.sending(recreating(existing.program.item_hash), existing.channel) as outbox:
+        return replace_program(session, outbox, existing, content, keep_prev=keep_prev, reason=reason)
 
 
 def replace_program(
     session: Session,
-    sender: Outbox,
+    outbox: Outbox,
     existing: LiveProgram,
     content: Mapping[str, Any],
     *,
@@ -168,21 +168,21 @@ def replace_program(
     # A run that was cut off may have published it already.
     newer = (other for other in existing.others if other.time > old.time)
     item_hash = next((other.item_hash for other in newer if same_program(other.content, content)), None)
-    item_hash = item_hash or sender.deliver("PROGRAM", content, after=old.time).item_hash
+    item_hash = item_hash or outbox.deliver("PROGRAM", content, after=old.time).item_hash
     if not keep_prev:
-        _move_domains(session, sender, existing, item_hash)
+        _move_domains(session, outbox, existing, item_hash)
     doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]
     if doomed and replaced_code is not None:
         doomed.append(([version.item_hash for version in replaced_code.versions], reason))
-    forgets = forget(session.client, sender, existing.owner, doomed)
+    forgets = forget(session.client, outbox, existing.owner, doomed)
     urls = program_urls(item_hash, node=session.client.nodes[0])
     return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
 
 
-def _move_domains(session: Session, sender: Outbox, existing: LiveProgram, item_hash: str) -> None:
+def _move_domains(session: Session, outbox: Outbox, existing: LiveProgram, item_hash: str) -> None:
     names = names_of(session.client, existing.owner, [existing.program.item_hash])
     if names:
-        attach_domains(session.client, sender, existing.owner, names, item_hash)
+        attach_domains(session.client, outbox, existing.owner, names, item_hash)
         session.notice(f"Custom domains point at the new program: {', '.join(names)}")
 
 

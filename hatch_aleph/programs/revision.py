@@ -185,10 +185,10 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
-    with session.sending(f"update:{item_hash}", existing.channel) as sender:
+    with session.sending(f"update:{item_hash}", existing.channel) as outbox:
         payment = credit_payment(existing.content)
         store = publish_code(
-            session, sender, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current.time
+            session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current.time
         )
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
 
@@ -204,15 +204,15 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
     check_program(content)
     check_refs(session.client, content)
     check_affordable(session.client, content, code.hashes)
-    with session.sending(recreating(existing.program.item_hash), existing.channel) as sender:
+    with session.sending(recreating(existing.program.item_hash), existing.channel) as outbox:
         ref = _published_before(session, existing, content, code) or publish_code(
-            session, sender, code, content["payment"], owner=existing.owner
+            session, outbox, code, content["payment"], owner=existing.owner
         )
         content["code"] = {**content["code"], "ref": ref}
         old = existing.code
         done = replace_program(
             session,
-            sender,
+            outbox,
             existing,
             content,
             keep_prev=keep_prev,

@@ -123,18 +123,18 @@ def check_runtime(
         check_affordable(session.client, content, code.hashes)
         purpose = f"check-runtime:{found.item_hash}"
         session.finish(purpose)
-        with session.sending(purpose, settings.channel) as sender:
-            ref = publish_code(session, sender, code, content["payment"], owner=session.owner)
+        with session.sending(purpose, settings.channel) as outbox:
+            ref = publish_code(session, outbox, code, content["payment"], owner=session.owner)
             program = None
             try:
-                program = sender.deliver("PROGRAM", {**content, "code": {**content["code"], "ref": ref}}).item_hash
+                program = outbox.deliver("PROGRAM", {**content, "code": {**content["code"], "ref": ref}}).item_hash
                 urls = program_urls(program, node=session.client.nodes[0], host=host)
                 session.notice(f"Asking {urls[0]}")
                 facts = _ask(urls, fetch or http_fetch, sleep, monotonic, deadline)
             finally:
                 # Program first: the network does not let go of code that a program uses.
                 doomed = [([item_hash], REASON) for item_hash in (program, ref) if item_hash]
-                forget(session.client, sender, session.owner, doomed)
+                forget(session.client, outbox, session.owner, doomed)
     return Checked(found.item_hash, facts, differences(facts, found), program)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from hatch_aleph.deploy.apply import Deployer
 from hatch_aleph.deploy.deployment import Deployment
+from hatch_aleph.deploy.session import Session
 from hatch_aleph.network import NodeClient
 from hatch_aleph.squashfs import scan, write_image
 from tests.deploy.rig import make_artifact
@@ -24,9 +25,8 @@ def project(cli, network, tmp_path):
     write_image(scan(write_app(tmp_path / "deployed", "deployed", source=BARE_APP)), image)
     artifact = make_artifact(tmp_path / "dist", code=image.read_bytes(), packages=None, allow_amend=True)
     with NodeClient([network.url]) as client:
-        Deployer(Deployment.of(artifact.manifest, client, cli.account.address), cli.account, tmp_path / "state").deploy(
-            artifact
-        )
+        session = Session(client, cli.account, tmp_path / "state")
+        Deployer(Deployment.of(artifact.manifest, client, cli.account.address), session).deploy(artifact)
     return folder
 
 

@@ -9,13 +9,14 @@ import pytest
 from hatch_aleph.deploy.apply import Deployer, Options, Outcome
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.health import Health
+from hatch_aleph.deploy.session import Session
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
@@ -52,7 +53,7 @@ class Rig:
     folder: Path
     client: NodeClient
     host: NodeHost
-    options: Options = field(default_factory=lambda: Options(patience=20))
+    options: Options = field(default_factory=Options)
 
     def artifact(self, **parts: Any) -> Artifact:
         return make_artifact(self.folder / "dist", **parts)
@@ -61,13 +62,14 @@ class Rig:
         return Deployment.of(artifact.manifest, self.client, self.account.address)
 
     def deployer(self, artifact: Artifact, *, state: str = ".aleph", **options: Any) -> Deployer:
-        return Deployer(
-            target=self.target(artifact),
-            account=self.account,
-            folder=self.folder / state,
-            options=replace(self.options, **options),
-            health=Health(self.host),
-        )
+        return Deployer(self.target(artifact), self.session(state), replace(self.options, **options), Health(self.host))
+
+    def session(self, state: str = ".aleph") -> Session:
+        return Session(self.client, self.account, self.folder / state, patience=20)
+
+    def opened(self, artifact: Artifact, state: str = ".aleph") -> tuple[Deployment, Session]:
+        """Return what commands on what is deployed work with."""
+        return replace(self.target(artifact), channel="TEST"), self.session(state)
 
     def deploy(self, artifact: Artifact, **options: Any) -> Outcome:
         return self.deployer(artifact, **options).deploy(artifact)
@@ -84,3 +86,17 @@ class Rig:
 def rig(node: RunningNode, account: Account, tmp_path: Path) -> Iterator[Rig]:
     with NodeClient([node.url]) as client:
         yield Rig(node, account, tmp_path, client, NodeHost(node))
+
+
+def through(deployer: Deployer, client: NodeClient) -> Deployer:
+    """Return a deployer that talks through another client."""
+    return replace(
+        deployer,
+        deployment=replace(deployer.deployment, client=client),
+        session=replace(deployer.session, client=client),
+    )
+
+
+def with_clock(deployer: Deployer, clock: Callable[[], float]) -> Deployer:
+    """Return a deployer with another clock."""
+    return replace(deployer, session=replace(deployer.session, clock=clock))

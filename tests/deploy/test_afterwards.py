@@ -11,7 +11,6 @@ from hatch_aleph.deploy.cleanup import find_waste, prune
 from hatch_aleph.deploy.health import Answer, Health, HealthCheck
 from hatch_aleph.deploy.history import find_release, releases
 from hatch_aleph.deploy.rollback import roll_back
-from hatch_aleph.deploy.session import Opener
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.deploy.verification import diff, verify
 from hatch_aleph.errors import PlanError
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact
     from tests.deploy.conftest import Rig
-
-
-def opener(rig: Rig, artifact: Artifact) -> Opener:
-    return Opener(rig.target(artifact), rig.account, rig.folder / ".aleph", channel="TEST", patience=20)
 
 
 def health(rig: Rig) -> tuple[Health, HealthCheck]:
@@ -52,11 +47,11 @@ def test_roll_back_amends_to_any_earlier_release_without_upload(rig: Rig) -> Non
     hashes = [artifact.manifest.images[0].sha256 for artifact in (third, second, first)]
     assert codes(rig, third) == [(0, "3.0", hashes[0]), (1, "2.0", hashes[1]), (2, "1.0", hashes[2])]
     before = rig.count()
-    done = roll_back(opener(rig, third), Health(rig.host), HealthCheck(timeout=10), to="1.0")
+    done = roll_back(*rig.opened(third), Health(rig.host), HealthCheck(timeout=10), to="1.0")
     assert done.amended == ("packages", "code")
     assert not rig.target(first).plan(first.manifest).has_changes
     assert rig.count()["STORE"] == before["STORE"] + 2
-    back = roll_back(opener(rig, third), Health(rig.host), HealthCheck(timeout=10))
+    back = roll_back(*rig.opened(third), Health(rig.host), HealthCheck(timeout=10))
     assert (back.release.version, back.item_hash) == ("3.0", done.item_hash)
     assert not rig.target(third).plan(third.manifest).has_changes
 
@@ -80,9 +75,9 @@ def test_prune_shows_and_forgets_what_no_program_needs(rig: Rig) -> None:
         shown.append(len(waste))
         return True
 
-    prune(opener(rig, third), *health(rig), keep=1, confirm=ask)
+    prune(*rig.opened(third), *health(rig), keep=1, confirm=ask)
     assert shown == []
-    assert len(prune(opener(rig, third), *health(rig), confirm=ask)) == 1
+    assert len(prune(*rig.opened(third), *health(rig), confirm=ask)) == 1
     assert shown == [1]
     # The originals are named by the program and stay, so version 1 can still be gone back to.
     assert [version for _, version, _ in codes(rig, third)] == ["3.0", "1.0"]

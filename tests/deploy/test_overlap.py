@@ -15,11 +15,10 @@ import pytest
 from hatch_aleph.deploy.cleanup import find_waste, prune
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.overlap import YOUNG
-from hatch_aleph.deploy.session import Opener
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
-from tests.deploy.conftest import new_account
+from tests.deploy.conftest import new_account, through, with_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +52,7 @@ def slow(rig: Rig) -> Iterator[Callable[..., Deployer]]:
         def make(artifact: Artifact, method: str, number: int, then: Callable[[], Any]) -> Deployer:
             client = stack.enter_context(Paused(rig.node.url, method, number, then))
             deployer = rig.deployer(artifact, state="slow-machine")
-            return replace(deployer, target=replace(deployer.target, client=client))
+            return through(deployer, client)
 
         yield make
 
@@ -79,10 +78,6 @@ def release(rig: Rig, number: int, **parts: Any) -> Artifact:
     return rig.artifact(version=f"{number}.0", code=b"code " + of, packages=b"packages " + of, **parts)
 
 
-def opener(rig: Rig, artifact: Artifact) -> Opener:
-    return Opener(rig.target(artifact), rig.account, rig.folder / ".aleph", channel="TEST", patience=20)
-
-
 def test_the_second_to_create_sees_the_first_one_and_updates_it_on_its_next_run(rig: Rig, slow: Any) -> None:
     ours, theirs = release(rig, 1), release(rig, 2)
     with pytest.raises(PlanError, match="another machine has published this project") as raised:
@@ -93,7 +88,7 @@ def test_the_second_to_create_sees_the_first_one_and_updates_it_on_its_next_run(
     assert again.item_hash == program.item_hash
     assert live(rig, ours) == files(ours)
     # The volumes of the run that gave way are waste.
-    prune(opener(rig, ours), Health(rig.host), HealthCheck())
+    prune(*rig.opened(ours), Health(rig.host), HealthCheck())
     assert len(rig.target(ours).state().volumes) == 2
 
 
@@ -131,9 +126,9 @@ def test_prune_leaves_the_newest_of_two_programs_if_it_answers(rig: Rig, slow: A
     code = target.state().volume_of(newest, "code", "/opt/code")
     assert code is not None
     rig.host.broken.add(code.current.file_hash)
-    assert prune(opener(rig, ours), Health(rig.host), HealthCheck()) == ()
+    assert prune(*rig.opened(ours), Health(rig.host), HealthCheck()) == ()
     rig.host.broken.clear()
-    gone = prune(opener(rig, ours), Health(rig.host), HealthCheck())
+    gone = prune(*rig.opened(ours), Health(rig.host), HealthCheck())
     assert sorted(waste.role for waste in gone) == ["code", "packages", "program"]
     assert older.item_hash in [waste.item_hash for waste in gone]
     state = target.state()
@@ -258,7 +253,7 @@ def test_wherever_another_machine_deploys_in_between_the_next_run_ends_as_ever(
         with Overtaken(rig.node.url, at, between) as client:
             deployer = rig.deployer(ours, state="slow-machine")
             try:
-                replace(deployer, target=replace(deployer.target, client=client)).deploy(ours)
+                through(deployer, client).deploy(ours)
                 end = "done"
             except (PlanError, HealthError, RejectedError) as error:
                 end = error.message.split(":")[0].split(" by ")[0]
@@ -270,7 +265,7 @@ def test_wherever_another_machine_deploys_in_between_the_next_run_ends_as_ever(
         for program in state.programs:
             assert rig.host(f"{rig.node.url}/vm/{program.item_hash}/", timeout=10).status == 200
         later = time.time() + YOUNG
-        replace(rig.deployer(ours, state="slow-machine"), clock=lambda: later).deploy(ours)  # noqa: B023 - as above
+        with_clock(rig.deployer(ours, state="slow-machine"), lambda: later).deploy(ours)  # noqa: B023 - as above
         assert live(rig, ours) == files(ours), f"overtaken before request {at} of {requests}"
         assert not rig.target(ours).plan(ours.manifest).has_changes
         at += step

@@ -13,13 +13,12 @@ import pytest
 from hatch_aleph.deploy.cleanup import find_waste, forget, prune
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.journal import Journal
-from hatch_aleph.deploy.session import Opener
 from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.messages import aggregate_content, forget_content, sign_message
 from hatch_aleph.network.rejections import MEANINGS
 from hatch_aleph.programs.removal import delete_deployment
-from tests.deploy.conftest import Rig, new_account
+from tests.deploy.conftest import Rig, new_account, with_clock
 from tests.deploy.rig import NodeHost, RunningNode
 
 if TYPE_CHECKING:
@@ -78,10 +77,6 @@ def mended(rig: Rig, artifact: Artifact) -> None:
 def journal_of(rig: Rig, artifact: Artifact) -> Journal:
     target = rig.target(artifact)
     return Journal(rig.folder / ".aleph", target.owner, target.tag)
-
-
-def opener(rig: Rig, artifact: Artifact, state: str = ".aleph") -> Opener:
-    return Opener(rig.target(artifact), rig.account, rig.folder / state, channel="TEST", patience=20)
 
 
 def test_minus_1_the_node_is_broken_inside(rig: Rig) -> None:
@@ -192,7 +187,7 @@ def test_5_and_6_the_balance_is_spent_meanwhile(rig: Rig, code: int, uploads: bo
 def test_200_the_original_is_deleted_by_another_machine_meanwhile(rig: Rig) -> None:
     rig.deploy(rig.artifact())
     artifact = rig.artifact(code=b"code 2")
-    refused(rig, 200, artifact, lambda: delete_deployment(opener(rig, artifact, "another-machine")))
+    refused(rig, 200, artifact, lambda: delete_deployment(*rig.opened(artifact, "another-machine")))
     mended(rig, artifact)
 
 
@@ -214,7 +209,7 @@ def test_202_the_year_ends_between_plan_and_signature(rig: Rig) -> None:
         now[0] += 2
         return True
 
-    deployer = replace(rig.deployer(artifact, confirm=wait), clock=lambda: now[0])
+    deployer = with_clock(rig.deployer(artifact, confirm=wait), lambda: now[0])
     with pytest.raises(RejectedError) as raised:
         deployer.deploy(artifact)
     check_told(raised.value, 202)
@@ -243,7 +238,7 @@ def test_a_deployment_paid_by_hold_lives_on_in_2027_by_credits(tmp_path: Path) -
         rig = Rig(node, account, tmp_path, client, NodeHost(node))
 
         def deploy(artifact: Artifact) -> Any:
-            return replace(rig.deployer(artifact), clock=lambda: now[0]).deploy(artifact)
+            return with_clock(rig.deployer(artifact), lambda: now[0]).deploy(artifact)
 
         first = deploy(rig.artifact(**BY_HOLD))
         now[0] += 7200
@@ -287,8 +282,8 @@ def forgetting(rig: Rig, hashes: list[str]) -> RejectedError:
     """Send a FORGET that the tool would not send by itself."""
     artifact = rig.artifact()
     content = forget_content(rig.account.address, hashes)
-    with opener(rig, artifact).open() as session, pytest.raises(RejectedError) as raised:
-        session.sender.deliver("FORGET", content)
+    with rig.session().deploying(rig.target(artifact).tag, "TEST") as outbox, pytest.raises(RejectedError) as raised:
+        outbox.deliver("FORGET", content)
     assert journal_of(rig, artifact).open == ()
     return raised.value
 
@@ -298,7 +293,7 @@ def test_500_501_502_nothing_something_unknown_or_a_forget_is_to_be_forgotten(ri
     rig.deploy(artifact)
     check_told(forgetting(rig, []), 500)
     check_told(forgetting(rig, ["ab" * 32]), 501)
-    deleted = delete_deployment(opener(rig, artifact))
+    deleted = delete_deployment(*rig.opened(artifact))
     check_told(forgetting(rig, [deleted.messages[0]]), 502)
     mended(rig, artifact)
 
@@ -306,7 +301,7 @@ def test_500_501_502_nothing_something_unknown_or_a_forget_is_to_be_forgotten(ri
 def test_501_two_machines_prune_at_once(rig: Rig) -> None:
     for number in (1, 2, 3, 4):
         rig.deploy(rig.artifact(code=b"code %d" % number))
-    here, there = (opener(rig, rig.artifact(code=b"code 4"), state) for state in (".aleph", "another-machine"))
+    here, there = (rig.opened(rig.artifact(code=b"code 4"), state) for state in (".aleph", "another-machine"))
     health = Health(rig.host), HealthCheck()
 
     class Slow(NodeClient):
@@ -314,29 +309,29 @@ def test_501_two_machines_prune_at_once(rig: Rig) -> None:
 
         def publish(self, message: Any) -> Any:
             if message.type == "FORGET" and not done:
-                done.append(prune(there, *health, keep=1))
+                done.append(prune(*there, *health, keep=1))
             return super().publish(message)
 
     done: list[Any] = []
     with Slow([rig.node.url]) as client:
-        prune(replace(here, target=replace(here.target, client=client)), *health)
+        prune(replace(here[0], client=client), replace(here[1], client=client), *health)
     assert len(done[0]) == 1
-    assert find_waste(here.target.state()) == ()
+    assert find_waste(here[0].state()) == ()
 
 
 def test_503_a_file_that_somebody_else_uses_stays_and_the_rest_goes(rig: Rig) -> None:
     for number in (1, 2, 3, 4):
         rig.deploy(rig.artifact(code=b"code %d" % number))
-    mine = opener(rig, rig.artifact(code=b"code 4"))
-    used = find_waste(mine.target.state())[0].item_hash
+    mine = rig.opened(rig.artifact(code=b"code 4"))
+    used = find_waste(mine[0].state())[0].item_hash
     rig.account = new_account(rig.node)
     volume = {"ref": used, "mount": "/opt/theirs", "use_latest": False}
     rig.deploy(rig.artifact(name="theirs", volumes=[volume]), rollback=True)
     with pytest.raises(RejectedError) as raised:
-        prune(mine, Health(rig.host), HealthCheck())
+        prune(*mine, Health(rig.host), HealthCheck())
     check_told(raised.value, 503)
     assert used in str(raised.value)
-    assert [waste.item_hash for waste in find_waste(mine.target.state())] == [used]
+    assert [waste.item_hash for waste in find_waste(mine[0].state())] == [used]
 
 
 @pytest.mark.parametrize("code", [100, 101, 102, 303, 504, 999])
@@ -362,12 +357,12 @@ def test_codes_that_deployments_do_not_meet_today(rig: Rig, code: int) -> None:
 def test_forgetting_what_is_gone_sends_nothing(rig: Rig) -> None:
     artifact = rig.artifact()
     rig.deploy(artifact)
-    delete_deployment(opener(rig, artifact))
+    delete_deployment(*rig.opened(artifact))
     before = rig.count()
-    with opener(rig, artifact).open() as session:
+    with rig.session().deploying(rig.target(artifact).tag, "TEST") as outbox:
         gone = [message["item_hash"] for message in rig.node.messages(rig.account.address)]
         assert gone
         owner = rig.account.address
         stores = [each["item_hash"] for each in rig.node.messages(owner) if each["type"] == "STORE"]
-        assert forget(rig.client, session.sender, owner, [(stores, "again")]) == ()
+        assert forget(rig.client, outbox, owner, [(stores, "again")]) == ()
     assert rig.count() == before

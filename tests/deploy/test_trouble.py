@@ -17,7 +17,7 @@ from hatch_aleph.deploy.session import deployment_lock
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, NetworkError, PlanError, RejectedError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.network import NodeClient
-from tests.deploy.conftest import new_account
+from tests.deploy.conftest import new_account, through, with_clock
 from tests.deploy.rig import RunningNode
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_what_was_signed_for_one_node_is_sent_as_it_is_to_the_next(rig: Rig) -> 
             raise NetworkError("The node breaks off", hint="Check your connection.")
 
     with Unplugged([rig.node.url.replace("127.0.0.1", "localhost")]) as client:
-        deployer = replace(rig.deployer(artifact), target=replace(target, client=client))
+        deployer = through(rig.deployer(artifact), client)
         with pytest.raises(NetworkError):
             deployer.deploy(artifact)
     journal = Journal(rig.folder / ".aleph", rig.account.address, target.tag)
@@ -104,8 +104,9 @@ def test_a_full_disk_stops_before_anything_is_sent(rig: Rig) -> None:
         room[0] -= 1
         write_atomic(file, text)
 
-    deployer = replace(
-        rig.deployer(artifact), journal=lambda folder, owner, tag: Journal(folder, owner, tag, write=write)
+    deployer = rig.deployer(artifact)
+    deployer.session = replace(
+        deployer.session, journal=lambda folder, owner, tag: Journal(folder, owner, tag, write=write)
     )
     with pytest.raises(PlanError) as raised:
         deployer.deploy(artifact)
@@ -139,7 +140,7 @@ def test_a_wrong_clock(rig: Rig, seconds: int) -> None:
 
 def test_an_amend_is_later_than_the_last_one_whatever_the_clocks(rig: Rig) -> None:
     artifact = rig.artifact()
-    replace(rig.deployer(artifact), clock=lambda: time.time() + 90).deploy(artifact)
+    with_clock(rig.deployer(artifact), lambda: time.time() + 90).deploy(artifact)
     second = rig.artifact(code=b"code 2")
     rig.deploy(second)
     assert not rig.target(second).plan(second.manifest).has_changes
@@ -215,7 +216,7 @@ def test_an_interrupt_leaves_what_the_next_run_goes_on_from(rig: Rig) -> None:
             raise KeyboardInterrupt
 
     with Interrupted([rig.node.url]) as client:
-        deployer = replace(rig.deployer(artifact), target=replace(rig.target(artifact), client=client))
+        deployer = through(rig.deployer(artifact), client)
         with pytest.raises(KeyboardInterrupt):
             deployer.deploy(artifact)
     outcome = rig.deploy(artifact)

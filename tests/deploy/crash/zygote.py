@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 
 from hatch_aleph.artifact import Artifact
-from hatch_aleph.deploy.apply import Deployer, Options
+from hatch_aleph.deploy.apply import Deployer
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
+from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.network.accounts import account_from_key
@@ -64,12 +65,15 @@ def deploy(job: dict[str, Any]) -> dict[str, Any]:
     try:
         with NodeClient([job["node"]], client_factory=client_factory, sleep=quick) as client:
             deployer = Deployer(
-                target=Deployment.of(artifact.manifest, client, account.address),
-                account=account,
-                folder=Path(job["folder"]),
-                options=Options(patience=20),
+                Deployment.of(artifact.manifest, client, account.address),
+                Session(
+                    client,
+                    account,
+                    Path(job["folder"]),
+                    patience=20,
+                    journal=lambda folder, owner, tag: Journal(folder, owner, tag, write=writer),
+                ),
                 health=Health(sleep=quick),
-                journal=lambda folder, owner, tag: Journal(folder, owner, tag, write=writer),
             )
             deployer.deploy(artifact)
     except HatchAlephError as error:

@@ -1,0 +1,374 @@
+"""The one answer to "which artifact, which deployment, who signs", and the options by which users give it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hatch_aleph.cli.output import Output
+from hatch_aleph.commands import typed
+from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
+from hatch_aleph.network.nodes import DEFAULT_NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.cli.steps import Steps
+    from hatch_aleph.deploy.deployment import Deployment
+    from hatch_aleph.deploy.health import HealthCheck
+    from hatch_aleph.deploy.session import Session
+    from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.project import Project
+    from hatch_aleph.settings import PublishSettings, Settings
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+# Owns nothing and never will: the address of no key.
+NOBODY = "0x" + "0" * 40
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the shared options say; loads what they name, and each of it once.
+
+    Attributes:
+        output: Where the command's words go.
+        project_folder: Folder of pyproject.toml.
+        profile: The profile that is meant, or None.
+        nodes: Nodes to talk to, the first one first.
+        private_key: The key itself.
+        private_key_file: Its file.
+        chain: Of the account.
+        ledger: Sign on a Ledger.
+        yes: Answer yes to every question.
+        manifest: The artifact that is meant, when it was named.
+        dist: Folder of the artifact, when it is not the project's ``dist``.
+        no_build: Take the artifact as it lies there.
+        locked: Fail when the lock is out of date.
+        offline: Ask no index.
+        address: Owner of what is meant, in place of the settings' and the account's.
+        host_url: Host to ask, in place of the network's own.
+        state_folder: Folder of the journals, when it is not ``.aleph`` in the project.
+    """
+
+    output: Output
+    project_folder: Path = Path()
+    profile: str | None = None
+    nodes: tuple[str, ...] = DEFAULT_NODES
+    private_key: str | None = None
+    private_key_file: Path | None = None
+    chain: str | None = None
+    ledger: bool = False
+    yes: bool = False
+    manifest: Path | None = None
+    dist: Path | None = None
+    no_build: bool = False
+    locked: bool = False
+    offline: bool = False
+    address: str | None = None
+    host_url: str | None = None
+    state_folder: Path | None = None
+    _accounts: dict[str, Account] = field(default_factory=dict)
+
+    @functools.cached_property
+    def project(self) -> Project:
+        """The project, whose metadata may take a build to learn."""
+        from hatch_aleph.project import load_project
+
+        return load_project(self.project_folder)
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """The project's settings under the profile."""
+        return self.project.settings(self.profile)
+
+    @property
+    def dist_folder(self) -> Path:
+        """The folder of the artifact."""
+        return self.dist or self.project_folder / "dist"
+
+    def account(self, chain: str = "ETH") -> Account:
+        """Load the account that signs; ``chain`` is the one of the payment, unless another is named."""
+        from hatch_aleph.network.accounts import load_account
+
+        if self.private_key and self.private_key_file:
+            raise UsageError("--private-key and --private-key-file exclude each other")
+        chain = self.chain or chain
+        if chain not in self._accounts:  # a key on standard input can be read once
+            self._accounts[chain] = load_account(
+                private_key=self.private_key, private_key_file=self.private_key_file, chain=chain, ledger=self.ledger
+            )
+        return self._accounts[chain]
+
+    def client(self) -> NodeClient:
+        """Make a client of the chosen nodes."""
+        from hatch_aleph.network.client import NodeClient
+
+        return NodeClient(self.nodes, notice=self.output.notice)
+
+    def built(self) -> Artifact | None:
+        """Return the artifact that is to be taken as it is; None when it is to be built.
+
+        Raises:
+            ArtifactError: It is not there, is of another profile, or several could be meant.
+        """
+        from hatch_aleph.artifact import SUFFIX, Artifact
+
+        if self.manifest is None:
+            return Artifact.find(self.dist_folder, self.profile) if self.no_build else None
+        if self.manifest.is_dir():
+            return Artifact.find(self.manifest, self.profile)
+        artifact = Artifact.load(self.manifest)
+        if self.profile is not None and artifact.manifest.profile != self.profile:
+            raise ArtifactError(
+                f"This is the artifact of {_of(artifact.manifest.profile)}, not of {_of(self.profile)}.",
+                where=str(self.manifest),
+                hint=f"Leave --profile out, or name another manifest (*{SUFFIX}).",
+            )
+        return artifact
+
+    def artifact(self, client: NodeClient | None = None, *, folder: Path | None = None) -> Artifact:
+        """Return the artifact that is meant: named, as it lies in its folder, or built from the project.
+
+        Args:
+            client: Spares building what is published already.
+            folder: Receives what is built, in place of the artifact's folder.
+        """
+        taken = self.built()
+        if taken is not None:
+            return taken
+        from hatch_aleph.build import build_artifact
+
+        return build_artifact(
+            self.project,
+            folder or self.dist or self.project.root / "dist",
+            profile=self.profile,
+            notice=self.output.notice,
+            locked=self.locked,
+            offline=self.offline,
+            published=self._published_images(client) if client else None,
+        )
+
+    def _published_images(self, client: NodeClient) -> Any:
+        from hatch_aleph.deploy.deployment import PublishedImages
+
+        try:
+            deployment = self.deployment(client)
+        except AccountError:
+            return None
+        return PublishedImages(client, deployment.owner, deployment.tag)
+
+    def deployment(self, client: NodeClient, artifact: Artifact | None = None, *, keyless: bool = False) -> Deployment:
+        """Return the deployment that is meant: an artifact's, else that of the project and profile.
+
+        Its owner is ``--address``, else the settings' ``address``, else the account's, which is loaded only then.
+
+        Args:
+            client: The node.
+            artifact: What is to be published.
+            keyless: Without any address take nobody's, who has deployed nothing yet.
+
+        Raises:
+            AccountError: None of these is there.
+        """
+        from hatch_aleph.deploy.deployment import Deployment
+
+        said = self._publishing(artifact)
+        said = replace(said, address=self.address or said.address)
+        signer = None
+        if said.address is None:
+            try:
+                signer = self.account(said.payment.chain).address
+            except AccountError:
+                if not keyless:
+                    raise
+                self.output.notice(
+                    "There is no key and no address, so this is the plan of a first deployment (see --address)."
+                )
+                signer = NOBODY
+        name, profile = (self.project.name, self.profile)
+        if artifact is not None:
+            name, profile = artifact.manifest.project["name"], artifact.manifest.profile
+        return Deployment.named(name, profile, said, client, signer=signer, host=self.host_url)
+
+    def health(self, artifact: Artifact | None = None) -> HealthCheck:
+        """Return what counts as an answer of the program."""
+        from hatch_aleph.deploy.health import HealthCheck
+
+        return HealthCheck.of(self._publishing(artifact).health)
+
+    def program(self, client: NodeClient, item_hash: str | None) -> str:
+        """Return the item hash that was given, else that of the project's program.
+
+        Raises:
+            PlanError: The project is not deployed.
+        """
+        if item_hash is not None:
+            return item_hash
+        deployment = self.deployment(client)
+        programs = deployment.state().programs
+        if not programs:
+            raise PlanError(
+                "This project is not deployed here.",
+                where=f"{deployment.owner}, {deployment.tag}",
+                hint=f"Deploy it: {typed('deploy')}; or name a program: {typed('list')}",
+            )
+        return programs[0].item_hash
+
+    def chain_for(self, item_hash: str | None) -> str:
+        """Return the chain of the account: the project's when the project's program is meant."""
+        return "ETH" if item_hash is not None else self.settings.payment.chain
+
+    def _publishing(self, artifact: Artifact | None) -> PublishSettings:
+        from hatch_aleph.deploy.deployment import publishing_of
+
+        return publishing_of(artifact.manifest) if artifact else self.settings.publishing
+
+    @functools.cached_property
+    def steps(self) -> Steps:
+        """What shows the steps of a session."""
+        from hatch_aleph.cli.steps import Steps
+
+        return Steps(self.output)
+
+    def session(self, client: NodeClient, deployment: Deployment, artifact: Artifact | None = None) -> Session:
+        """Return the session in which a deployment is changed; its journal lies in the project."""
+        from hatch_aleph.deploy.session import Session
+
+        return Session(
+            client,
+            self.account(self._publishing(artifact).payment.chain),
+            self.state_folder or self.project_folder / ".aleph",
+            deployment.owner,
+            notice=self.output.notice,
+            observer=self.steps,
+        )
+
+    def program_session(self, client: NodeClient, *, chain: str = "ETH") -> Session:
+        """Return the session in which a single program is changed; its journal lies in the user's state folder."""
+        from hatch_aleph.deploy.session import Session
+        from hatch_aleph.files import state_folder
+
+        return Session(
+            client,
+            self.account(chain),
+            self.state_folder or state_folder(),
+            self.address,
+            notice=self.output.notice,
+            observer=self.steps,
+        )
+
+
+def _of(profile: str | None) -> str:
+    return f"profile {profile}" if profile else "no profile"
+
+
+_JSON = click.option("--json/--no-json", "as_json", default=False, help="Print one JSON object a line, for machines.")
+_ARTIFACT = (
+    click.option(
+        "--dist", type=click.Path(path_type=Path, file_okay=False), help="Folder of the artifact. [default: dist]"
+    ),
+    click.option("--no-build", is_flag=True, help="Take the artifact as it lies in the folder."),
+    click.option("--locked", is_flag=True, help="Fail when the lock is out of date."),
+    click.option("--offline", is_flag=True, help="Build from what is cached, ask no index."),
+)
+_GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "project": (
+        click.option(
+            "--project",
+            "project_folder",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path(),
+            help="Folder of pyproject.toml. [default: .]",
+        ),
+        click.option(
+            "--profile",
+            metavar="NAME",
+            envvar="HATCH_ALEPH_PROFILE",
+            help="Named variation of the settings: staging, pr-12 ... Also HATCH_ALEPH_PROFILE.",
+        ),
+    ),
+    "named": (click.argument("manifest", metavar="[MANIFEST]", type=click.Path(path_type=Path), required=False),),
+    "artifact": _ARTIFACT,
+    "node": (
+        click.option(
+            "--node",
+            "nodes",
+            metavar="URL",
+            multiple=True,
+            envvar="ALEPH_API_HOST",
+            default=DEFAULT_NODES,
+            show_default=True,
+            help="Node to talk to; several are tried in turn. Also ALEPH_API_HOST.",
+        ),
+    ),
+    "account": (
+        click.option(
+            "--private-key",
+            metavar="KEY",
+            help="Private key itself; visible to other users of this machine, prefer a file or `-` for standard input.",
+        ),
+        click.option(
+            "--private-key-file",
+            type=click.Path(path_type=Path),
+            help="File of the private key. Also ALEPH_PRIVATE_KEY_FILE.",
+        ),
+        click.option(
+            "--ledger", is_flag=True, help="Sign on the first Ethereum account of a Ledger that is plugged in."
+        ),
+        click.option(
+            "--chain",
+            type=click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False),
+            help="Chain of the account. [default: ETH]",
+        ),
+    ),
+    "host": (
+        click.option(
+            "--host-url",
+            metavar="URL",
+            envvar="ALEPH_HOST_URL",
+            help="Host to ask for answers, in place of the network's own. Also ALEPH_HOST_URL.",
+        ),
+    ),
+    "owner": (
+        click.option(
+            "--address",
+            metavar="ADDRESS",
+            help="Owner, when it is not the account; to sign for it, it must have permitted the account.",
+        ),
+    ),
+    "state": (
+        click.option(
+            "--state-folder",
+            type=click.Path(path_type=Path, file_okay=False),
+            envvar="ALEPH_STATE_FOLDER",
+            help="Folder of the journal. Also ALEPH_STATE_FOLDER. [default: .aleph in the project]",
+        ),
+    ),
+    "yes": (click.option("--yes", "-y", is_flag=True, help="Answer yes to every question."),),
+}
+_FIELDS = frozenset(Context.__dataclass_fields__)
+
+
+def with_context(*groups: str) -> Callable[[Function], Function]:
+    """Add groups of shared options to a command; its first argument is then the :class:`Context` that they make."""
+    options = [*(option for group in groups for option in _GROUPS[group]), _JSON]
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapper(*, as_json: bool, **values: Any) -> Any:
+            shared = {name: values.pop(name) for name in list(values) if name in _FIELDS}
+            return function(Context(output=Output(as_json=as_json), **shared), **values)
+
+        decorated: Any = wrapper
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate

@@ -1,0 +1,38 @@
+"""``hatch-aleph prune``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.output import confirm, moment
+
+if TYPE_CHECKING:
+    from hatch_aleph.deploy.cleanup import Waste
+
+
+@click.command(epilog="Example: hatch-aleph prune --keep 2")
+@with_context("project", "node", "account", "host", "owner", "state", "yes")
+@click.option("--keep", type=click.IntRange(min=0), default=0, help="Earlier contents to keep for `rollback`.")
+def prune(context: Context, *, keep: int) -> None:
+    """Forget what no program needs: earlier contents, volumes without a program, programs that a newer one supersedes.
+
+    Shows it first, and asks.
+    """
+    from hatch_aleph.deploy.cleanup import prune as forget
+    from hatch_aleph.deploy.health import Health
+
+    def ask(waste: tuple[Waste, ...]) -> bool:
+        rows = [(each.role, each.why, moment(each.time), each.item_hash) for each in waste]
+        context.output.table("No longer needed", ("role", "why", "since", "message"), rows)
+        confirm(f"Forget these {len(waste)} for ever?", yes=context.yes)
+        return True
+
+    with context.client() as client:
+        deployment = context.deployment(client)
+        session = context.session(client, deployment)
+        done = forget(deployment, session, Health(), context.health(), keep=keep, confirm=ask)
+    hashes = [each.item_hash for each in done]
+    context.output.result({"forgotten": hashes}, f"{len(done)} forgotten." if done else "Nothing to forget.")

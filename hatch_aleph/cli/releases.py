@@ -1,0 +1,73 @@
+"""``hatch-aleph history`` and ``rollback``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.output import confirm, moment
+
+if TYPE_CHECKING:
+    from hatch_aleph.deploy.history import Release
+
+
+@click.command(epilog="Example: hatch-aleph history --json")
+@with_context("project", "node", "account", "owner")
+def history(context: Context) -> None:
+    """List the releases that `rollback` can go back to, the present one first."""
+    from hatch_aleph.deploy.history import releases
+
+    with context.client() as client:
+        found = releases(context.deployment(client).state())
+    rows = [(str(each.number), moment(each.time), each.version or "", _contents(each)) for each in found]
+    context.output.table("", ("number", "since", "version", "contents"), rows)
+    context.output.result({"releases": [_release_json(each) for each in found]})
+
+
+@click.command(epilog="Example: hatch-aleph rollback 1.4.2")
+@with_context("project", "node", "account", "host", "owner", "state", "yes")
+@click.argument("to", required=False)
+def rollback(context: Context, *, to: str | None) -> None:
+    """Go back to an earlier release, without upload and under the same URL.
+
+    TO is a number of `history`, a version of the project, or the beginning of a hash; without it, the release before
+    the present one.
+    """
+    from hatch_aleph.deploy.health import Health
+    from hatch_aleph.deploy.rollback import roll_back
+
+    def ask(release: Release) -> bool:
+        what = f"release {release.number} ({release.version or 'no version'}, {moment(release.time)})"
+        confirm(f"Go back to {what}?", yes=context.yes)
+        return True
+
+    with context.client() as client:
+        deployment = context.deployment(client)
+        session = context.session(client, deployment)
+        done = roll_back(deployment, session, Health(), context.health(), to=to, confirm=ask)
+    text = f"{done.url}\nback at {done.release.version or 'release'} of {moment(done.release.time)}"
+    text += f" ({', '.join(done.amended)} amended)" if done.amended else ": nothing had to be amended"
+    context.output.result(
+        {
+            "item_hash": done.item_hash,
+            "url": done.url,
+            "release": _release_json(done.release),
+            "amended": list(done.amended),
+        },
+        text,
+    )
+
+
+def _contents(release: Release) -> str:
+    return ", ".join(
+        f"{role} {str(version.notes.get('sha256') or version.file_hash)[:12]}…"
+        for role, version in sorted(release.contents.items())
+    )
+
+
+def _release_json(release: Release) -> dict[str, Any]:
+    contents = {role: asdict(version) for role, version in release.contents.items()}
+    return {"number": release.number, "time": release.time, "version": release.version, "contents": contents}

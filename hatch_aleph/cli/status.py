@@ -1,0 +1,47 @@
+"""``hatch-aleph status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.output import moment
+
+if TYPE_CHECKING:
+    from hatch_aleph.deploy.status import Status
+
+
+@click.command(epilog="Example: hatch-aleph status --profile production")
+@with_context("project", "node", "account", "host", "owner")
+@click.option("--no-health", is_flag=True, help="Do not ask the program itself.")
+def status(context: Context, *, no_health: bool) -> int:
+    """Show what runs, since when, what it costs, and whether it answers.
+
+    Ends with 1 when something is wrong with it, or nothing is live.
+    """
+    from hatch_aleph.deploy.health import Health
+    from hatch_aleph.deploy.status import read_status
+
+    with context.client() as client:
+        found = read_status(context.deployment(client), None if no_health else Health(), context.health())
+    context.output.result({"status": found.to_json()}, lambda: _status_text(found))
+    return 0 if found.item_hash and not found.trouble else 1
+
+
+def _status_text(found: Status) -> str:
+    if found.item_hash is None:
+        return "\n".join([f"Nothing of {found.tag} is live.", *found.trouble])
+    lines = [f"{found.tag}: program {found.item_hash}, since {moment(found.since or 0)}"]
+    lines += [f"  {url}" for url in (*(f"https://{domain}" for domain in found.domains), *found.urls)]
+    for each in found.contents:
+        earlier = f", {each.earlier} earlier kept" if each.earlier else ""
+        lines.append(f"  {each.role} {each.version or ''} {each.sha256[:12]}… since {moment(each.since)}{earlier}")
+    if found.daily is not None:
+        unit = "credits" if found.payment_type == "credit" else "ALEPH"
+        lasts = f"; {found.balance:,.2f} last {found.days:,.0f} days" if found.days is not None else ""
+        lines.append(f"  costs {found.daily:,.2f} {unit} a day{lasts}")
+    lines += [f"  older, still live: {item_hash}" for item_hash in found.superseded]
+    lines += [f"Trouble: {text}" for text in found.trouble]
+    return "\n".join(lines)
