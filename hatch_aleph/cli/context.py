@@ -192,9 +192,10 @@ class Context:
                     "There is no key and no address, so this is the plan of a first deployment (see --address)."
                 )
                 signer = NOBODY
-        name, profile = (self.project.name, self.profile)
         if artifact is not None:
             name, profile = artifact.manifest.project["name"], artifact.manifest.profile
+        else:
+            name, profile = self.project.name, self.profile
         return Deployment.named(name, profile, said, client, signer=signer, host=self.host_url)
 
     def health(self, artifact: Artifact | None = None) -> HealthCheck:
@@ -353,17 +354,22 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     ),
     "yes": (click.option("--yes", "-y", is_flag=True, help="Answer yes to every question."),),
 }
-_FIELDS = frozenset(Context.__dataclass_fields__)
+
+
+def _name(option: Callable[[Any], Any]) -> str:
+    parameters: list[click.Parameter] = option(lambda: None).__click_params__
+    return str(parameters[0].name)
 
 
 def with_context(*groups: str) -> Callable[[Function], Function]:
     """Add groups of shared options to a command; its first argument is then the :class:`Context` that they make."""
     options = [*(option for group in groups for option in _GROUPS[group]), _JSON]
+    fields = {_name(option) for option in options}
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def wrapper(*, as_json: bool, **values: Any) -> Any:
-            shared = {name: values.pop(name) for name in list(values) if name in _FIELDS}
+            shared = {name: values.pop(name) for name in list(values) if name in fields}
             return function(Context(output=Output(as_json=as_json), **shared), **values)
 
         decorated: Any = wrapper

@@ -113,7 +113,7 @@ class Deployment:
         owner = publishing.address or signer
         if not owner:
             raise AccountError(
-                "The owner of the deployment is unknown.",
+                "It is unknown whose deployment this is.",
                 hint="Give a key (`--private-key-file FILE`), or `address` in [tool.aleph] to look without one.",
             )
         return cls(client, owner, deployment_tag(name, profile), host, publishing.channel)
