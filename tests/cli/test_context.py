@@ -16,25 +16,22 @@ if TYPE_CHECKING:
 
 OWNER = "0x" + "ab" * 20
 SETTINGS_OWNER = "0x" + "cd" * 20
-PROJECT = (
-    """
+PROJECT = """
 [project]
 name = "shop"
 {version}
 [tool.aleph]
 entrypoint = "main:app"
-address = "%s"
+address = "{owner}"
 [tool.aleph.profiles.staging]
 """
-    % SETTINGS_OWNER
-)  # noqa: UP031 - braces are for the version
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     root.mkdir()
-    (root / "pyproject.toml").write_text(PROJECT.format(version='version = "1.0"'))
+    (root / "pyproject.toml").write_text(PROJECT.format(owner=SETTINGS_OWNER, version='version = "1.0"'))
     (root / "main.py").write_text("async def app(scope, receive, send): ...\n")
     return root
 
@@ -162,7 +159,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 def test_a_backend_is_asked_for_metadata_once_a_command(cli, project, tmp_path, command):
     log = tmp_path / "log"
     artifact(project)
-    text = PROJECT.format(version='dynamic = ["version"]')
+    text = PROJECT.format(owner=SETTINGS_OWNER, version='dynamic = ["version"]')
     text += '[build-system]\nrequires = []\nbuild-backend = "counting"\nbackend-path = ["."]\n'
     (project / "pyproject.toml").write_text(text)
     (project / "counting.py").write_text(BACKEND.format(log=str(log)))
