@@ -14,8 +14,8 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
 from hatch_aleph.errors import SettingsError, UsageError
-from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.network.urls import program_urls
 from hatch_aleph.programs.program_code import Code, prepare_code
 from hatch_aleph.settings import load_settings
