@@ -2,7 +2,8 @@
 
 The guest runs Python with ``-OO`` on read-only volumes (``runtimes/aleph-debian-12-python/init1.py`` in
 aleph-im/aleph-vm), so it reads no other bytecode and can write none: without these files every cold start compiles
-everything again.
+everything again. What is *in* such a file is the builder's choice: code compiled without optimization keeps docstrings
+and asserts under ``-OO``, and imports as fast.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ TEST_FOLDERS = frozenset(("test", "tests"))
 
 
 def compile_entries(
-    entries: Sequence[Entry], mount: str, runtime: Runtime, interpreter: Interpreter | None
+    entries: Sequence[Entry],
+    mount: str,
+    runtime: Runtime,
+    interpreter: Interpreter | None,
+    level: Callable[[str], int] = lambda _: 0,
 ) -> list[Entry]:
     """Return the bytecode of an image's sources, as entries to be added.
 
@@ -34,6 +39,7 @@ def compile_entries(
         mount: Where the guest mounts it: tracebacks show these paths.
         runtime: Whose minor version of Python it is for.
         interpreter: Of that version; None for no bytecode.
+        level: Gives the optimization of a path, 0 or 2.
 
     Raises:
         HatchAlephError: When the interpreter breaks down.
@@ -43,7 +49,7 @@ def compile_entries(
     from hatch_aleph.build.compiler import Compiler
 
     with Compiler(interpreter) as compiler:
-        return collect(entries, submit(compiler, entries, mount), runtime)
+        return collect(entries, submit(compiler, entries, mount, level), runtime)
 
 
 def find_interpreter(
@@ -80,11 +86,13 @@ def sources_of(entries: Iterable[Entry]) -> Iterable[Entry]:
             yield entry
 
 
-def submit(compiler: Compiler, entries: Iterable[Entry], mount: str) -> Batch:
+def submit(compiler: Compiler, entries: Iterable[Entry], mount: str, level: Callable[[str], int]) -> Batch:
     """Queue the sources among some entries."""
     sources = list(sources_of(entries))
     return compiler.submit(
-        [f"{mount}/{entry.path}" for entry in sources], [entry.source for entry in sources if entry.source is not None]
+        [f"{mount}/{entry.path}" for entry in sources],
+        [entry.source for entry in sources if entry.source is not None],
+        [level(entry.path) for entry in sources],
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib.resources
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.build.bytecode import compile_entries
@@ -77,7 +78,7 @@ def pack_code(
     files = _unique(files, where)
     bare_executable = settings.interface == "executable" and not settings.adapter
     if not bare_executable:  # whose interpreter, if it has one, is not the init's
-        files += compile_entries(files, CODE_MOUNT, runtime, interpreter)
+        files += compile_entries(files, CODE_MOUNT, runtime, interpreter, partial(_level, settings))
     inputs = packages_inputs()
     if settings.adapter:
         files.append(_adapter_settings(settings, inputs))
@@ -113,6 +114,11 @@ def check_zip_size(archive: Path) -> None:
             where=str(archive),
             hint="Leave the adapter on and give a folder: it is packed as an image, which may be larger.",
         )
+
+
+def _level(settings: Settings, path: str) -> int:
+    """Return the optimization of a file; nobody asks for the adapter's docstrings."""
+    return 2 if settings.optimize or path.startswith(f"{ADAPTER}/") else 0
 
 
 def _adapter() -> list[Entry]:

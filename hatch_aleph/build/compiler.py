@@ -30,17 +30,17 @@ number = int.from_bytes
 key = number(magic[:2], "little")
 gc.disable()  # compiling makes no cycles
 while True:
-    head = read(12)
-    if len(head) < 12:
+    head = read(13)
+    if len(head) < 13:
         break
     name = read(number(head[:4], "little")).decode("utf-8", "surrogateescape")
     path = read(number(head[4:8], "little")).decode("utf-8", "surrogateescape")
-    source = read(number(head[8:], "little"))
+    source = read(number(head[8:12], "little"))
     try:
         if path:
             with open(path, "rb") as file:
                 source = file.read()
-        code = compile(source, name, "exec", dont_inherit=True, optimize=2)
+        code = compile(source, name, "exec", dont_inherit=True, optimize=head[12])
         pyc = magic + b"\\1\\0\\0\\0" + _imp.source_hash(key, source) + marshal.dumps(code, 2)
     except Exception:
         pyc = b""
@@ -58,11 +58,13 @@ class Batch:
     Attributes:
         names: What each is called in the guest.
         sources: A path, or the bytes themselves.
+        levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out.
         results: The content of each ``.pyc``; empty for what cannot be compiled.
     """
 
     names: Sequence[str]
     sources: Sequence[Path | bytes]
+    levels: Sequence[int]
     results: list[bytes] = field(default_factory=list)
     left: int = 0
     done: threading.Event = field(default_factory=threading.Event)
@@ -117,9 +119,9 @@ class Compiler:
         for thread in self._threads:
             thread.join()
 
-    def submit(self, names: Sequence[str], sources: Sequence[Path | bytes]) -> Batch:
-        """Queue sources; workers start as they are needed."""
-        batch = Batch(names, sources, [b""] * len(names))
+    def submit(self, names: Sequence[str], sources: Sequence[Path | bytes], levels: Sequence[int] = ()) -> Batch:
+        """Queue sources, at optimization 0 unless levels say otherwise; workers start as they are needed."""
+        batch = Batch(names, sources, levels or [0] * len(names), [b""] * len(names))
         pieces = list(_pieces(sources))
         batch.left = len(pieces)
         if not pieces:
@@ -168,7 +170,7 @@ class Compiler:
         if request is None or answer is None:
             raise EOFError("no pipe")
         for index in piece:
-            request.write(_request(batch.names[index], batch.sources[index]))
+            request.write(_request(batch.names[index], batch.sources[index], batch.levels[index]))
         request.flush()
         for index in piece:
             head = answer.read(4)
@@ -184,11 +186,11 @@ def _stop(process: subprocess.Popen[bytes] | None) -> None:
         process.communicate()
 
 
-def _request(name: str, source: Path | bytes) -> bytes:
+def _request(name: str, source: Path | bytes, level: int) -> bytes:
     text = name.encode("utf-8", "surrogateescape")
     path, content = (b"", source) if isinstance(source, bytes) else (os.fsencode(source), b"")
     head = b"".join(len(part).to_bytes(4, "little") for part in (text, path, content))
-    return head + text + path + content
+    return head + bytes([level]) + text + path + content
 
 
 def _pieces(sources: Sequence[Path | bytes]) -> list[list[int]]:

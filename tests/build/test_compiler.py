@@ -54,22 +54,27 @@ def test_paths_and_bytes_and_what_does_not_compile(tmp_path: Path) -> None:
     assert (missing, empty) == ([b""], [])
 
 
+@pytest.mark.parametrize(("level", "printed"), [(0, "asserted doc\n"), (2, "ran None\n")])
 @pytest.mark.parametrize("minor", ["3.9", "3.11"])
-def test_another_minor_version_reads_it(minor: str, tmp_path: Path) -> None:
+def test_another_minor_version_reads_it(minor: str, level: int, printed: str, tmp_path: Path) -> None:
+    """Under ``-OO``, which says where bytecode is looked for, docstrings and asserts are there or not as compiled."""
     found = interpreters.find(minor)
     if found is None:
         pytest.skip(f"there is no CPython {minor} here")
     tag = f"cpython-{minor.replace('.', '')}.opt-2"
     (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "mod.py").write_text("'doc'\nassert False\nprint('ran', __doc__)\n")
+    (tmp_path / "mod.py").write_text(
+        "'doc'\ntry:\n    assert False\n    print('ran', __doc__)\n"
+        "except AssertionError:\n    print('asserted', __doc__)\n"
+    )
     with Compiler(found) as compiler:
-        pyc = compiler.submit(["/opt/mod.py"], [tmp_path / "mod.py"]).wait()[0]
+        pyc = compiler.submit(["/opt/mod.py"], [tmp_path / "mod.py"], [level]).wait()[0]
     (tmp_path / f"__pycache__/mod.{tag}.pyc").write_bytes(pyc)
     (tmp_path / "mod.py").write_text("1/0\n")
     done = subprocess.run(
         [str(found.path), "-OO", "-c", "import mod"], check=True, capture_output=True, text=True, cwd=tmp_path
     )
-    assert done.stdout == "ran None\n"
+    assert done.stdout == printed
 
 
 def test_an_interpreter_that_dies_is_an_error_not_a_hang() -> None:

@@ -83,11 +83,13 @@ def test_an_image_holds_wheels_bytecode_lock_and_bill_of_materials(
     assert not PackagesResult(None, file=image).holds("alpha.gamma")
 
 
-def test_the_bytecode_is_what_the_guest_takes(index: Index, workshop: Workshop, tmp_path: Path) -> None:
-    index.add(
-        "alpha", files={"alpha.py": '"""Doc."""\nimport sys\nassert sys.argv is None\nprint(__doc__, __cached__)\n'}
-    )
-    root = workshop.project('"alpha"')
+@pytest.mark.parametrize(("optimize", "doc"), [("false", "Doc."), ("true", "None")])
+def test_the_bytecode_is_what_the_guest_takes(
+    index: Index, workshop: Workshop, tmp_path: Path, optimize: str, doc: str
+) -> None:
+    source = '"""Doc."""\nimport sys\nprint(__doc__, __cached__)\nassert sys.argv is None, "asserted"\n'
+    index.add("alpha", files={"alpha.py": source})
+    root = workshop.project('"alpha"', aleph=f"optimize = {optimize}\n")
     result = workshop.build(root)
     assert result.image is not None
     files = image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
@@ -98,8 +100,9 @@ def test_the_bytecode_is_what_the_guest_takes(index: Index, workshop: Workshop, 
     (tmp_path / "unpacked/alpha.py").write_text("1/0\n")
     command = [sys.executable, "-OO", "-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import alpha"]
     told = subprocess.run([*command, str(tmp_path / "unpacked")], check=False, capture_output=True, text=True)
-    assert "TypeError" not in told.stderr
-    assert told.stdout.split() == ["None", str(tmp_path / f"unpacked/__pycache__/alpha.{TAG}.pyc")]
+    assert "ZeroDivisionError" not in told.stderr
+    assert ("asserted" in told.stderr) == (optimize == "false")
+    assert told.stdout.split() == [doc, str(tmp_path / f"unpacked/__pycache__/alpha.{TAG}.pyc")]
 
 
 def test_the_same_bytes_from_other_folders_and_caches(

@@ -41,7 +41,8 @@ class Recipe:
         """What decides how the files of a wheel are stored, for the names of cache entries."""
         return [
             self.options.look, library_version(self.options.codec),
-            self.interpreter.version if self.interpreter else "", self.runtime.python, self.runtime.platform,
+            self.interpreter.version if self.interpreter else "", self.settings.optimize,
+            self.runtime.python, self.runtime.platform,
         ]  # fmt: skip
 
     @property

@@ -85,7 +85,8 @@ class WheelPacker:
         with ExitStack() as stack:
             compiler = self._compiler(stack)
             sources = [self._sources(entries) for _, _, entries in work] if compiler else []
-            batches = [submit(compiler, each, PACKAGES_MOUNT) for each in sources] if compiler else []
+            level = 2 if settings.optimize else 0
+            batches = [submit(compiler, each, PACKAGES_MOUNT, lambda _: level) for each in sources] if compiler else []
             facts = self._facts(work)  # while it compiles; an error comes before anything is kept as sound
             for number, (locked, wheel, entries) in enumerate(work):
                 if cancelled():
