@@ -1,13 +1,32 @@
-"""Which calling convention an app has, found by looking at it."""
+"""Which calling convention an app has, found by looking at it and, where that does not tell, by trying."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import re
 from typing import Any
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _ASGI, _WSGI, _DOUBLE = 3, 2, 1
+_SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
+_SERVER = 'serves itself: interface = "executable" and a command that listens on $PORT'
+# Classes whose objects can be called, or pass for factories, and answer no requests; and what does.
+NOT_APPS = {
+    "aiohttp.web_app.Application": _SERVER,
+    "celery.app.base.Celery": 'is a worker: interface = "executable" with persistent = true',
+    "click.core.Command": 'is a command line: interface = "executable", or name the app that it serves',
+    "fastmcp.server.server.FastMCP": "has an app: name what its http_app() returns",
+    "flask_socketio.SocketIO": "has an app: name the Flask object (over HTTP polling; hosts pass no websockets)",
+    "gradio.blocks.Blocks": "has an app: name what gradio.mount_gradio_app(fastapi.FastAPI(), blocks, '/') returns",
+    "mcp.server.fastmcp.server.FastMCP": "has an app: name what its streamable_http_app() returns",
+    "robyn.BaseRobyn": _SERVER,
+    "robyn.Robyn": _SERVER,
+    "socketio.async_server.AsyncServer": "has an app: name socketio.ASGIApp(server)",
+    "socketio.server.Server": "has an app: name socketio.WSGIApp(server)",
+    "tornado.web.Application": _SERVER,
+    "typer.main.Typer": 'is a command line: interface = "executable", or name the app that it serves',
+}
 
 
 class NotAnApp(TypeError):  # noqa: N818 - reads as what happened, in the host's log
@@ -27,19 +46,29 @@ def recognise(target: Any, declared: str) -> tuple[str, Any]:
     Raises:
         NotAnApp: When it is neither.
     """
+    _refuse_known(target)
     if _is_factory(target):
         target = target()
         if inspect.iscoroutine(target):
             target.close()
             raise NotAnApp("the factory is a coroutine function; it must return the app itself")
+        _refuse_known(target)
     if not callable(target):
         message = f"the entrypoint is {type(target).__name__!r} object, not an app that can be called"
         raise NotAnApp(message)
     return (_guess(target) if declared == "auto" else declared), target
 
 
+def _refuse_known(target: Any) -> None:
+    for each in type(target).__mro__:
+        name = f"{each.__module__}.{each.__qualname__}"
+        if name in NOT_APPS:
+            message = f"the entrypoint is a {name}, which is neither an ASGI nor a WSGI app; it {NOT_APPS[name]}"
+            raise NotAnApp(message)
+
+
 def _is_factory(target: Any) -> bool:
-    required, most = _arguments(target)
+    required, most, _ = _arguments(target)
     return required == 0 and most < _WSGI
 
 
@@ -49,15 +78,47 @@ def _guess(target: Any) -> str:
             return "asgi"
     elif _is_async(target):
         return "asgi"
-    required, most = _arguments(target)
+    required, most, open_ended = _arguments(target)
+    if open_ended:
+        return _try(target)
     if required == _WSGI and most < _ASGI:
         return "wsgi"
-    if required == _DOUBLE and most < _WSGI:
+    if required == _DOUBLE and most < _WSGI and _gives_an_app(target):
         return "asgi2"
-    if required == 0 and most < _WSGI:
-        message = f"{type(target).__module__}.{type(target).__qualname__} is neither an ASGI nor a WSGI app"
+    if required <= _ASGI <= most:
+        return "asgi"
+    message = f"{type(target).__module__}.{type(target).__qualname__} is neither an ASGI nor a WSGI app"
+    raise NotAnApp(message)
+
+
+def _try(target: Any) -> str:
+    """Call what takes any arguments as ASGI has it: what a WSGI app behind it says of their number tells the rest."""
+    try:
+        result = target(dict(_SCOPE), None, None)
+    except TypeError as error:
+        match = re.search(
+            r"takes (\d+) positional arguments? but (\d+) were given|expected (\d+) arguments?, got (\d+)", f"{error}"
+        )
+        surplus = int(match[2] or match[4]) - int(match[1] or match[3]) if match else 0
+        return {_ASGI - _WSGI: "wsgi", _ASGI - _DOUBLE: "asgi2"}.get(surplus, "asgi")
+    except Exception:  # noqa: BLE001 - an app that dislikes the scope; it is asked again at start-up
+        return "asgi"
+    if not inspect.isawaitable(result):
+        message = f"{target!r} is neither an ASGI nor a WSGI app: called as one it returns {type(result).__name__}"
         raise NotAnApp(message)
+    if inspect.iscoroutine(result):
+        result.close()  # not a line of it has run
     return "asgi"
+
+
+def _gives_an_app(target: Any) -> bool:
+    """Tell whether a call with a scope gives something to be called with receive and send."""
+    if inspect.isclass(target):
+        return any("__call__" in vars(each) for each in target.__mro__)
+    try:
+        return callable(target(dict(_SCOPE)))
+    except Exception:  # noqa: BLE001 - an app that dislikes the scope
+        return True
 
 
 def _is_async(target: Any) -> bool:
@@ -66,13 +127,13 @@ def _is_async(target: Any) -> bool:
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004 - the method is looked at, not asked for
 
 
-def _arguments(target: Any) -> tuple[int, int]:
-    """Count the positional arguments that a call needs and those that it takes."""
+def _arguments(target: Any) -> tuple[int, int, bool]:
+    """Count the positional arguments that a call needs and those that it takes; tell whether it takes any number."""
     try:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):  # written in C, without a signature
-        return 0, _ASGI
+        return 0, _ASGI, True
     positional = [one for one in parameters if one.kind in _POSITIONAL]
     required = sum(one.default is one.empty for one in positional)
     open_ended = any(one.kind is one.VAR_POSITIONAL for one in parameters)
-    return required, _ASGI if open_ended else len(positional)
+    return required, _ASGI if open_ended else len(positional), open_ended

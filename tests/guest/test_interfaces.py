@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from hatch_aleph.guest.interfaces import recognise
+from hatch_aleph.guest.interfaces import NOT_APPS, NotAnApp, recognise
 
 
 async def asgi(scope, receive, send): ...
@@ -16,10 +16,20 @@ def asgi_plain(scope, receive, send): ...
 def wsgi(environ, start_response): ...
 
 
-def asgi2(scope): ...
+def asgi2(scope):
+    return asgi
 
 
-def wrapper(*args, **kwargs): ...
+def wrapper(*args, **kwargs):
+    return asgi(*args[-3:], **kwargs)
+
+
+def wsgi_wrapper(*args, **kwargs):
+    return wsgi(*args, **kwargs)
+
+
+def asgi2_wrapper(*args):
+    return asgi2(*args)
 
 
 async def async_wrapper(*args, **kwargs): ...
@@ -55,6 +65,20 @@ class AsgiPerRequest:
     def __await__(self): ...
 
 
+class WsgiBehind:
+    """As Dash has it."""
+
+    def __call__(self, *args, **kwargs):
+        return Wsgi()(*args, **kwargs)
+
+
+class AsgiBehind:
+    """Not called in vain: what it does not like is a scope."""
+
+    def __call__(self, *args):
+        assert args[0]["type"] == "http"
+
+
 class SelfCalling:
     def __call__(self):
         return self
@@ -73,6 +97,10 @@ def wrapped(*args): ...
         (asgi2, "asgi2"),
         (wrapper, "asgi"),
         (async_wrapper, "asgi"),
+        (wsgi_wrapper, "wsgi"),
+        (asgi2_wrapper, "asgi2"),
+        (WsgiBehind(), "wsgi"),
+        (AsgiBehind(), "asgi"),
         (wrapped, "wsgi"),
         (Asgi(), "asgi"),
         (AsgiOptional(), "asgi"),
@@ -104,7 +132,33 @@ def test_what_is_said_is_not_guessed():
 async def async_factory(): ...
 
 
-@pytest.mark.parametrize("target", [async_factory, 3, SelfCalling()])
+def plain(): ...
+
+
+def handler(event):
+    return {"got": event}
+
+
+def five(a, b, c, d, e): ...
+
+
+def anything(*args):
+    return 42
+
+
+@pytest.mark.parametrize("target", [async_factory, 3, SelfCalling(), plain, handler, five, anything, print])
 def test_neither_is_refused(target):
-    with pytest.raises(TypeError):
+    with pytest.raises(NotAnApp):
         recognise(target, "auto")
+
+
+@pytest.mark.parametrize("name", NOT_APPS)
+def test_what_is_known_to_be_no_app_is_refused_with_the_way_out(name):
+    module, _, qualname = name.rpartition(".")
+    made = type(qualname, (), {"__module__": module, "__call__": lambda self, *_, **__: self})
+    heir = type("App", (made,), {"__module__": "main"})
+    for target in (heir(), heir):
+        for declared in ("auto", "asgi", "wsgi"):
+            with pytest.raises(NotAnApp) as caught:
+                recognise(target, declared)
+            assert NOT_APPS[name] in str(caught.value)
