@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.build.sizes import kind_of, measure
-from hatch_aleph.build.treemap import Box, render, squarify
+from hatch_aleph.report.page import Report, render
+from hatch_aleph.report.treemap import Box, squarify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +83,7 @@ def test_boxes_fill_their_area_in_proportion() -> None:
 
 
 def test_the_picture_needs_nothing_else(image: Path) -> None:
-    page = render([("<image>", measure(image)), ("other", measure(image))])
+    page = render(Report("sizes", (), images=[("<image>", measure(image)), ("other", measure(image))]))
     found: list[tuple[str, dict[str, str | None]]] = []
 
     class Parser(HTMLParser):
