@@ -147,9 +147,8 @@ def _cold_start(costs: Sequence[Cost]) -> str:
 
 
 def _sizes(images: Sequence[tuple[str, Sizes]]) -> str:
-    keys = "".join(f'<span class="key" style="background:{colour}"></span>{kind}' for kind, colour in KEYS.items())
     parts = []
-    for name, sizes in images:
+    for name, sizes in sorted(images, key=lambda image: -image[1].image):
         limit, words = next(((limit, words) for limit, words in _LIMITS if sizes.image <= limit), _LIMITS[-1])
         savings = ", ".join(
             f"<code>{html.escape(rule)}</code> {saved / 1e6:.1f} MB" for rule, saved in sizes.savings().items() if saved
@@ -167,12 +166,20 @@ def _sizes(images: Sequence[tuple[str, Sizes]]) -> str:
         parts.append(
             f"<h3>{html.escape(name)}</h3><p>{sizes.image / 1e6:.1f} MB, {len(sizes.files)} files; limit {words}."
             f"{f' Pruning would save: {savings}.' if savings else ''}</p>{_bar(sizes.image / limit)}"
-            f'<p>{keys}</p><div class="map">{boxes(sizes)}</div>'
+            f"{_map(sizes)}"
             + _table(
                 ("distribution", "files", "installed MB", "compressed MB", "bytecode MB"), rows, frozenset({1, 2, 3, 4})
             )
         )
     return "".join(parts)
+
+
+def _map(sizes: Sizes) -> str:
+    """Draw an image that is large enough to be worth it."""
+    if sizes.image < _MIB:
+        return ""
+    keys = "".join(f'<span class="key" style="background:{colour}"></span>{kind}' for kind, colour in KEYS.items())
+    return f'<p>{keys}</p><div class="map">{boxes(sizes)}</div>'
 
 
 def _components(components: Sequence[Component]) -> str:
