@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -94,9 +95,10 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
-        raise ProjectError(
-            error.strerror or "cannot be read", where=str(file), hint="Name the project's folder: --project DIR"
-        ) from error
+        hint = "Name the project's folder: --project DIR"
+        if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
+            hint += f", or make a project of this one, with its requirements.txt if there is one: {typed('init')}"
+        raise ProjectError(error.strerror or "cannot be read", where=str(file), hint=hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"not TOML: {error}", where=str(file)) from error
 
