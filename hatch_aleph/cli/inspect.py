@@ -50,7 +50,7 @@ def inspect(context: Context, *, picture: Path | None, depth: int, everything: b
         measures.append((image.name, sizes))
     if picture is not None:
         from hatch_aleph.files import write_atomic
-        from hatch_aleph.report.page import Report, render
+        from hatch_aleph.report.document import Report, render
 
         try:
             write_atomic(picture, render(Report(", ".join(name for name, _ in measures), (), images=measures)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.local.host import ImportCost
-    from hatch_aleph.report.page import Component, Money, Row
+    from hatch_aleph.report.document import Component, Money, Row
 
 _CREDITS_A_DOLLAR = 1_000_000  # aleph-im/pyaleph, src/aleph/toolkit/constants.py
 _BAR = 30  # characters
@@ -37,7 +37,7 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
     """
     from hatch_aleph.build.sizes import images_of, measured
     from hatch_aleph.files import write_atomic
-    from hatch_aleph.report.page import Report, render
+    from hatch_aleph.report.document import Report, render
 
     artifact = context.built() or _found(context)
     manifest = artifact.manifest
@@ -97,7 +97,7 @@ def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Mo
     from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.history import releases
     from hatch_aleph.deploy.status import read_status
-    from hatch_aleph.report.page import Money, Row
+    from hatch_aleph.report.document import Money, Row
 
     try:
         with context.client() as client:
@@ -123,7 +123,7 @@ def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Mo
 def _components(artifact: Artifact) -> list[Component]:
     """Read the bill of materials beside the packages image; without it what the manifest says."""
     from hatch_aleph.artifact import SUFFIX, lock_and_sbom_names
-    from hatch_aleph.report.page import Component
+    from hatch_aleph.report.document import Component
 
     _, name = lock_and_sbom_names(artifact.path.name.removesuffix(SUFFIX))
     try:

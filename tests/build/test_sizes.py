@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.build.sizes import kind_of, measure
-from hatch_aleph.report.page import Report, render
+from hatch_aleph.report.document import Report, render
 from hatch_aleph.report.treemap import Box, boxes, squarify
 
 if TYPE_CHECKING:
