@@ -3,8 +3,8 @@
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
-from hatch_aleph.report.icicle import icicle, tree
 from hatch_aleph.report.document import Component, Money, Report, Row, render
+from hatch_aleph.report.icicle import icicle, tree
 
 # In the order in which imports end, as Python tells them.
 COSTS = [
