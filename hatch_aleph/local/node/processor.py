@@ -18,7 +18,7 @@ from hatch_aleph.local.node.rules.data import AggregateRules, PostRules
 from hatch_aleph.local.node.rules.forget import ForgetRules
 from hatch_aleph.local.node.rules.store import StoreRules
 from hatch_aleph.local.node.rules.vm import MachineRules
-from hatch_aleph.local.node.signatures import is_signed
+from hatch_aleph.network.signatures import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from hatch_aleph.local.node.limits import JSON_BODY_LIMIT
 from hatch_aleph.local.node.message import load_json, read_message
 from hatch_aleph.local.node.rejection import MalformedMessageError, RejectedMessageError
 from hatch_aleph.local.node.rules.store import upload_cost_mib
-from hatch_aleph.local.node.signatures import is_signed
+from hatch_aleph.network.signatures import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
