@@ -150,7 +150,7 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
         stores |= {message.item_hash: message for message in _owned(amends, owner)}
     volumes, orphans = volumes_of(stores.values())
     ours = {program.item_hash for program in programs}
-    others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
+    others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
     used = (refs_of(message.content) for message in others if message.item_hash not in ours)
     return State(
         owner=owner,

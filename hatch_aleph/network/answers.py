@@ -60,6 +60,7 @@ class NetworkMessage:
         details: The network's own words and figures on the rejection.
         forgotten_by: Hashes of the FORGET messages.
         reason: Why it is being removed: ``credit_insufficient`` or ``balance_insufficient``.
+        envelope: All that the node said of it, in its form.
     """
 
     item_hash: str
@@ -76,6 +77,7 @@ class NetworkMessage:
     details: Any = field(default=None, hash=False)
     forgotten_by: tuple[str, ...] = ()
     reason: str | None = None
+    envelope: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def owner(self) -> str:
@@ -154,6 +156,7 @@ class NetworkMessage:
             time=as_time(envelope.get("time")),
             content=_content(envelope, known["item_hash"], status),
             reason=str(reason) if reason is not None else None,
+            envelope=envelope,
             **known,
         )
 

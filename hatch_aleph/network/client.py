@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
+from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.text import without_user_parts
 from hatch_aleph.waiting import Backoff, Waiter
 
@@ -139,7 +140,9 @@ class NodeClient:
             raise self._unpaid(message, file.stat().st_size, error) from None
 
     def status(self, item_hash: str) -> MessageStatus | None:
-        """Return where a message stands, or None if the node does not know it."""
+        """Return where a message stands, or None if the node does not know it, as with what is no item hash."""
+        if not ITEM_HASH.fullmatch(item_hash):
+            return None
 
         def read(reply: Reply) -> MessageStatus | None:
             if reply.is_not_found:
@@ -149,7 +152,9 @@ class NodeClient:
         return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
 
     def message(self, item_hash: str) -> NetworkMessage | None:
-        """Return a message with its status and verified content, or None if the node does not know it."""
+        """Return a message with its status and verified content, or None as for :meth:`status`."""
+        if not ITEM_HASH.fullmatch(item_hash):
+            return None
 
         def read(reply: Reply) -> NetworkMessage | None:
             if reply.is_not_found:
@@ -314,7 +319,7 @@ class NodeClient:
         return self._nodes.ask("HEAD", f"/api/v0/storage/raw/{file_hash}", read)
 
     def stored_file(self, item_hash: str, *, newest: bool = True) -> StoredFile | None:
-        """Return what a STORE message holds, or None if the node does not know it.
+        """Return what the node says that a STORE message holds, or None if it does not know it.
 
         Args:
             item_hash: Of the original STORE; with ``newest=False`` of any.

@@ -146,7 +146,7 @@ def _waiting(session: Session, code: Code, owner: str) -> str | None:
     ]
     if not fitting:
         return None
-    machines = session.client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
+    machines = session.client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
     used = frozenset().union(*(refs_of(message.content) for message in machines))
     amended = {str(message.content.get("ref")) for message in session.client.messages(types=("STORE",), refs=fitting)}
     return next((each for each in fitting if each not in used | amended), None)
