@@ -151,15 +151,21 @@ class NodeClient:
 
         return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
 
-    def message(self, item_hash: str) -> NetworkMessage | None:
-        """Return a message with its status and verified content, or None as for :meth:`status`."""
+    def message(self, item_hash: str, *, verify: bool = True) -> NetworkMessage | None:
+        """Return a message with its status and verified content, or None as for :meth:`status`.
+
+        Args:
+            item_hash: Of the message.
+            verify: As for :meth:`messages`.
+        """
         if not ITEM_HASH.fullmatch(item_hash):
             return None
 
         def read(reply: Reply) -> NetworkMessage | None:
             if reply.is_not_found:
                 return None
-            return self._verifier.verified(NetworkMessage.from_json(reply.expected_json(), item_hash))
+            message = NetworkMessage.from_json(reply.expected_json(), item_hash)
+            return self._verifier.verified(message) if verify else message
 
         return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}", read)
 

@@ -63,7 +63,7 @@ def look_up(client: NodeClient, item_hash: str) -> LiveProgram:
     owner = message.owner
     stores = list(_stores(client, owner, refs_of(message.content)))
     volumes, _ = volumes_of(stores)
-    machines = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
+    machines = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
     others = (program_of(each) for each in machines if each.item_hash != item_hash and each.owner == owner)
     return LiveProgram(
         program=program_of(message),

@@ -216,7 +216,7 @@ class Overtaken(NodeClient):
     def __init__(self, url: str, at: int, then: Callable[[], Any]) -> None:
         super().__init__([url])
         self.count = 0
-        ask = self._http.ask
+        ask = self._nodes.ask
 
         def asking(*arguments: Any, **options: Any) -> Any:
             self.count += 1
@@ -224,7 +224,7 @@ class Overtaken(NodeClient):
                 then()
             return ask(*arguments, **options)
 
-        self._http.ask = asking  # type: ignore[method-assign]
+        self._nodes.ask = asking  # type: ignore[method-assign]
 
 
 # A few points by default, every one by `nox -s crash`.
