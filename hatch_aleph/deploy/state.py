@@ -89,6 +89,11 @@ class Program:
     time: float
     status: str = "processed"
 
+    @property
+    def persistent(self) -> bool:
+        """Whether the scheduler runs it, rather than any host on demand."""
+        return bool(dict(self.content.get("on") or {}).get("persistent"))
+
     def ref(self, role: str, mount: str) -> str | None:
         """Return what the program names as its code, or as the volume at a mount."""
         if role == "code":

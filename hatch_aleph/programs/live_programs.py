@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.state import LIVE, Program, Volume, find_program, program_of, refs_of, volumes_of
 from hatch_aleph.errors import RejectedError
-from hatch_aleph.network.urls import program_urls
+from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,12 +140,13 @@ def list_programs(client: NodeClient, address: str) -> tuple[Listed, ...]:
     # Anybody's message may say to replace this one; only the owner's counts.
     replaced = {message.content.get("replaces"): message.item_hash for message in reversed(found)}
     found.sort(key=lambda message: message.content_time, reverse=True)
+    hosts = Hosts(client.nodes[0])
     return tuple(
         Listed(
             message,
             _price(client, message.item_hash),
             replaced.get(message.item_hash),
-            program_urls(message.item_hash, node=client.nodes[0]),
+            hosts.urls(message.item_hash),
         )
         for message in found
     )
