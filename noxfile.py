@@ -72,6 +72,13 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def backends(session: nox.Session) -> None:
+    """Compare the code image with `uv build --wheel`, 18 backends in nine layouts; needs a C compiler, Cargo, CMake."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "-m", "slow", "tests/backends", *(session.posargs or ["-n", "2"]))
+
+
+@nox.session
 def large(session: nox.Session) -> None:
     """Deploy large artifacts: how many bytes go up, how much memory it takes; takes about two minutes."""
     session.install("-e", ".[deploy]", "--group", "test")
@@ -209,10 +216,3 @@ def floors(session: nox.Session) -> None:
     session.install("-e", ".[deploy]", "--group", "test")
     session.install("--resolution", "lowest-direct", "-e", ".[deploy]")
     session.run("pytest", *(session.posargs or ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]))
-
-
-@nox.session
-def audit(session: nox.Session) -> None:
-    """Compare images of 200 distributions with what uv installs, file by file; downloads 3 GB."""
-    session.install("-e", ".")
-    session.run("python", "benchmarks/audit.py", *session.posargs)

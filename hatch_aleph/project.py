@@ -6,17 +6,19 @@ files, from tags or from code work alike.
 
 from __future__ import annotations
 
+import codecs
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.commands import typed
-from hatch_aleph.errors import ProjectError
+from hatch_aleph import interpreters
+from hatch_aleph.backend import HATCHLING, BuiltWheel, backend_of, build_isolated, has_backend
+from hatch_aleph.errors import ProjectError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from hatch_aleph.settings import Settings
 
@@ -25,8 +27,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# Never copied for a build elsewhere: large, and no backend reads them.
-_NOT_COPIED = (".venv", "venv", "node_modules", ".nox", ".tox", "dist", "build", ".aleph", "__pycache__", ".mypy_cache")
+_REQUIREMENTS = "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Project:
         dependencies: Requirements, as written.
         extras: Optional dependencies by extra.
         requires_python: As written, or None.
+        wheel: Built already, when only the build backend knew the metadata.
     """
 
     root: Path
@@ -50,6 +52,7 @@ class Project:
     dependencies: tuple[str, ...] = ()
     extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requires_python: str | None = None
+    wheel: BuiltWheel | None = field(default=None, compare=False, repr=False)
 
     @property
     def normalized_name(self) -> str:
@@ -64,7 +67,7 @@ class Project:
     @property
     def backend(self) -> str:
         """The build backend's import name."""
-        return str(self.pyproject.get("build-system", {}).get("build-backend", "setuptools.build_meta:__legacy__"))
+        return backend_of(self.pyproject)
 
     @property
     def groups(self) -> Mapping[str, Any]:
@@ -96,38 +99,61 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         hint = "Name the project's folder: --project DIR"
-        if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
-            hint += f", or make a project of this one, with its requirements.txt if there is one: {typed('init')}"
+        if isinstance(error, FileNotFoundError) and (root / _REQUIREMENTS).is_file():
+            hint = f"Write it, and name the application:\n\n{_table_for(root).removeprefix('Add:').strip()}\n\n"
+            hint += '[tool.aleph]\nentrypoint = "main:app"'
         raise ProjectError(error.strerror or "cannot be read", where=str(file), hint=hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProjectError(f"not TOML: {error}", where=str(file)) from error
+        mark = "Save it as UTF-8 without a byte order mark." if file.read_bytes().startswith(codecs.BOM_UTF8) else None
+        raise ProjectError(f"not TOML: {error}", where=str(file), hint=mark) from error
 
 
 def load_project(root: Path) -> Project:
-    """Read a project.
+    """Read a project: its [project] table when it says everything, else ask its build backend.
 
     Raises:
         ProjectError: When it has no metadata, or its backend fails.
     """
     root = root.resolve()
     pyproject = read_pyproject(root)
-    table = pyproject.get("project")
-    if not isinstance(table, dict) or not isinstance(table.get("name"), str):
-        raise ProjectError(
-            "there is no [project] table with a name",
-            where=str(root / "pyproject.toml"),
-            hint='Add:\n\n[project]\nname = "my-api"\nversion = "0.1.0"\ndependencies = ["fastapi"]',
-        )
-    if not set(table.get("dynamic", ())) & {"version", "dependencies", "optional-dependencies"}:
+    table = pyproject.get("project", {})
+    named = isinstance(table, dict) and isinstance(table.get("name"), str)
+    if named and not {"version", "dependencies", "optional-dependencies"}.intersection(table.get("dynamic", ())):
         return _from_table(root, pyproject, table)
-    if pyproject.get("build-system", {}).get("build-backend") == "hatchling.build":
+    if named and backend_of(pyproject) == HATCHLING:
         project = _from_hatchling(root, pyproject)
         if project is not None:
             return project
-    import tempfile
+    if not named and not has_backend(root, pyproject):
+        raise ProjectError(
+            "There is no [project] table with a name.", where=str(root / "pyproject.toml"), hint=_table_for(root)
+        )
+    minor = _python_of(pyproject)
+    found = interpreters.find(minor) if minor else None
+    return _from_wheel(root, pyproject, build_isolated(root, pyproject, found.path if found else minor, minor))
 
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
-        return _from_wheel(root, pyproject, build_isolated(root, Path(folder)))
+
+def _table_for(root: Path) -> str:
+    """Return the [project] table that a folder without one needs."""
+    name = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "my-api"
+    if (root / _REQUIREMENTS).is_file():
+        dependencies = f"# {_REQUIREMENTS} is read as it is"
+    else:
+        dependencies = 'dependencies = ["fastapi"]'
+    return f'Add:\n\n[project]\nname = "{name}"\nversion = "0.1.0"\n{dependencies}'
+
+
+def _python_of(pyproject: Mapping[str, Any]) -> str:
+    """Return the minor version of the runtime's Python, "" when the settings do not tell it."""
+    from hatch_aleph import runtimes
+    from hatch_aleph.settings import load_settings
+
+    try:
+        settings = load_settings(pyproject.get("tool", {}).get("aleph"))
+    except SettingsError:
+        return ""  # told when they are used
+    runtime = runtimes.find(settings.runtime, settings.python)
+    return runtime.python if runtime else ""
 
 
 def _from_table(root: Path, pyproject: Mapping[str, Any], table: Mapping[str, Any]) -> Project:
@@ -152,9 +178,11 @@ def _from_hatchling(root: Path, pyproject: Mapping[str, Any]) -> Project | None:
 
     metadata: Any = ProjectMetadata(str(root), PluginManager())
     try:
-        return from_hatchling_metadata(root, pyproject, metadata)
+        return _from_metadata(root, pyproject, metadata)
     except (UnknownPluginError, ImportError):
         return None
+    except (ValueError, TypeError, OSError) as error:
+        raise ProjectError(str(error), where=str(root / "pyproject.toml")) from error
 
 
 def from_hatchling_metadata(root: Path, pyproject: Mapping[str, Any], metadata: Any) -> Project:
@@ -164,24 +192,28 @@ def from_hatchling_metadata(root: Path, pyproject: Mapping[str, Any], metadata: 
         ProjectError: When hatchling finds the metadata wrong.
     """
     try:
-        return Project(
-            root=root.resolve(),
-            pyproject=pyproject,
-            name=metadata.core.raw_name,
-            version=metadata.version,
-            dependencies=tuple(metadata.core.dependencies),
-            extras={name: tuple(each) for name, each in metadata.core.optional_dependencies.items()},
-            requires_python=metadata.core.requires_python or None,
-        )
+        return _from_metadata(root.resolve(), pyproject, metadata)
     except (ValueError, TypeError, OSError) as error:
         raise ProjectError(str(error), where=str(root / "pyproject.toml")) from error
 
 
-def _from_wheel(root: Path, pyproject: Mapping[str, Any], wheel: Path) -> Project:
+def _from_metadata(root: Path, pyproject: Mapping[str, Any], metadata: Any) -> Project:
+    return Project(
+        root=root,
+        pyproject=pyproject,
+        name=metadata.core.raw_name,
+        version=metadata.version,
+        dependencies=tuple(metadata.core.dependencies),
+        extras={name: tuple(each) for name, each in metadata.core.optional_dependencies.items()},
+        requires_python=metadata.core.requires_python or None,
+    )
+
+
+def _from_wheel(root: Path, pyproject: Mapping[str, Any], wheel: BuiltWheel) -> Project:
     import email.parser
     import zipfile
 
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(wheel.path) as archive:
         name = next(each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
         metadata = email.parser.BytesParser().parsebytes(archive.read(name), headersonly=True)
     extras: dict[str, list[str]] = {each: [] for each in metadata.get_all("Provides-Extra", [])}
@@ -201,34 +233,5 @@ def _from_wheel(root: Path, pyproject: Mapping[str, Any], wheel: Path) -> Projec
         dependencies=tuple(dependencies),
         extras={name: tuple(each) for name, each in extras.items()},
         requires_python=metadata["Requires-Python"],
+        wheel=wheel,
     )
-
-
-def build_isolated(root: Path, folder: Path) -> Path:
-    """Build a project's wheel with its own backend in an isolated environment.
-
-    A copy of the tree is built, for some backends leave files in it.
-
-    Raises:
-        ProjectError: With what the backend said.
-    """
-    import shutil
-    import subprocess
-
-    from uv import find_uv_bin
-
-    copy = folder / "source"
-    shutil.copytree(root, copy, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
-    command = [find_uv_bin(), "build", "--wheel", "--quiet", "--out-dir", str(folder / "wheel"), str(copy)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, encoding="utf-8", errors="replace")
-    wheels: Iterable[Path] = (folder / "wheel").glob("*.whl")
-    wheel = next(iter(wheels), None)
-    if done.returncode or wheel is None:
-        raise ProjectError(
-            "its build backend failed:\n" + _last_lines(done.stderr or done.stdout), where=str(root / "pyproject.toml")
-        )
-    return wheel
-
-
-def _last_lines(text: str, count: int = 12) -> str:
-    return "\n".join("  " + line for line in text.strip().splitlines()[-count:])

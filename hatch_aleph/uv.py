@@ -99,6 +99,7 @@ class Uv:
         arguments: Sequence[str],
         *,
         offline: bool = False,
+        quiet: bool = True,
         text: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Outcome:
@@ -107,13 +108,16 @@ class Uv:
         Args:
             arguments: Command and options.
             offline: Ask no index this time.
+            quiet: Keep to errors; else what build backends say is there as well.
             text: Its standard input.
             environ: The caller's variables; those withheld are left out.
 
         Raises:
             DependencyError: When there is no uv.
         """
-        command = [_binary(), *arguments, "--no-progress", "--color=never", "--verbose" if self.verbose else "--quiet"]
+        command = [_binary(), *arguments, "--no-progress", "--color=never"]
+        if self.verbose or quiet:
+            command.append("--verbose" if self.verbose else "--quiet")
         if self.offline or offline:
             command.append("--offline")
         others = {

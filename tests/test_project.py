@@ -76,7 +76,7 @@ def test_a_version_that_another_backend_finds(make_project):
     ("text", "expected"),
     [
         ("not toml", "not TOML"),
-        ("[tool.aleph]", r"there is no \[project\] table with a name"),
+        ("[tool.aleph]", r"There is no \[project\] table with a name"),
         ('[project]\nname = "x"', "project.version is missing"),
         (
             """

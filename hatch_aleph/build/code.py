@@ -12,7 +12,7 @@ from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint import holds_module, missing_attribute, nearest_module
 from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.build.selection import command_file, plain_modules, selected
-from hatch_aleph.build.wheel import build_wheel, wheel_entries
+from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.settings import CODE_MOUNT
 
@@ -41,9 +41,18 @@ def build_code(
         SettingsError: When the entrypoint names no module of it.
         ImageError: When the image cannot be written.
     """
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as scratch:  # holds the wheel's files until they are read
+        return _write(context, _entries(context, Path(scratch)), folder, interpreter, packages)
+
+
+def _write(
+    context: BuildContext,
+    entries: list[Entry],
+    folder: Path,
+    interpreter: Interpreter | None,
+    packages: Callable[[], PackagesResult],
+) -> Image:
     settings, where = context.settings, str(context.project.root)
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as scratch:
-        entries = _entries(context, Path(scratch))
     refuse_secret_files(entries, settings.secrets.allow, where=where)
     _check_entrypoint(context, entries, packages)
     context.warn(*incompatibilities(settings, entries, context.runtime))
@@ -71,8 +80,7 @@ def build_code(
 
 def _entries(context: BuildContext, folder: Path) -> list[Entry]:
     project, settings = context.project, context.settings
-    wheel = build_wheel(project, folder, metadata=context.metadata)
-    entries = [*(wheel_entries(wheel) if wheel else ()), *selected(project), *context.extra_files]
+    entries = [*project_entries(context, folder), *selected(project), *context.extra_files]
     if settings.interface == "executable":
         entries.extend(command_file(project, settings.entrypoint))
     else:

@@ -2,109 +2,127 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import os
+import csv
+import io
+import shutil
 import stat
 import zipfile
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
+from hatch_aleph import interpreters
+from hatch_aleph.backend import HATCHLING, BuiltWheel, build_here, build_isolated, has_backend
 from hatch_aleph.errors import ProjectError
-from hatch_aleph.project import Project, build_isolated
 from hatch_aleph.squashfs import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-# Set while our target builds the wheel: the project's build hooks run again then, ours among them.
-BUILDING = "HATCH_ALEPH_BUILDING"
+    from hatch_aleph.build.context import BuildContext
+    from hatch_aleph.project import Project
+    from hatch_aleph.runtimes import Runtime
+
+# What is signed or hashed elsewhere: RECORD names these without a hash.
+_UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
-def build_wheel(project: Project, folder: Path, *, metadata: Any = None) -> Path | None:
-    """Build the wheel of a project, or return None when it names no build backend.
+def project_entries(context: BuildContext, folder: Path) -> list[Entry]:
+    """Return the files that installing the project would put into site-packages; scripts go to ``bin/``.
+
+    A project without a build backend has its metadata alone.
 
     Args:
-        project: What to build.
-        folder: Receives the wheel.
-        metadata: hatchling's metadata, when hatchling itself is calling: the environment then has all that the build
-            needs, and no other one is made.
+        context: The build.
+        folder: An empty one, where the files may lie until the image is written.
 
     Raises:
-        ProjectError: With what the backend said.
+        ProjectError: When the wheel cannot be built, is not for the runtime, or is not what its RECORD says.
     """
-    if project.backend == "hatchling.build":
-        from hatchling.plugin.exceptions import UnknownPluginError
-
-        try:
-            return _build_in_process(project, folder, metadata)
-        except (UnknownPluginError, ImportError) as error:
-            if metadata is not None:
-                raise ProjectError(str(error), where=str(project.root / "pyproject.toml")) from error
-        except (ValueError, TypeError, OSError) as error:
-            raise ProjectError(f"its wheel cannot be built: {error}", where=str(project.root)) from error
-    if "build-system" not in project.pyproject:
-        return None
-    return build_isolated(project.root, folder)
-
-
-def _build_in_process(project: Project, folder: Path, metadata: Any) -> Path:
-    from hatchling.builders.wheel import WheelBuilder
-    from hatchling.metadata.core import ProjectMetadata
-
-    builder = WheelBuilder(str(project.root), metadata=metadata)
-    if not _has_package(builder):
-        # A plain main.py: the wheel then holds metadata alone, and the code is found beside pyproject.toml.
-        config = copy.deepcopy(dict(project.pyproject))
-        targets = (
-            config.setdefault("tool", {}).setdefault("hatch", {}).setdefault("build", {}).setdefault("targets", {})
+    wheel = _wheel(context)
+    if wheel is None:
+        return [_metadata(context.project)]
+    if not _fits(wheel, context.runtime):
+        tag = "-".join(wheel.path.stem.split("-")[-3:])
+        raise ProjectError(
+            f"The project's wheel is for {tag}, and the runtime {context.runtime.name} has CPython "
+            f"{context.runtime.python} on {context.runtime.platform}.",
+            where=str(context.project.root / "pyproject.toml"),
+            hint="Build its extension modules on such a machine, or in a container of the runtime's distribution.",
         )
-        targets.setdefault("wheel", {})["bypass-selection"] = True
-        plugins = builder.plugin_manager
-        builder = WheelBuilder(str(project.root), plugins, config, ProjectMetadata(str(project.root), plugins, config))
-    with _guard():
-        return Path(next(iter(builder.build(directory=str(folder), versions=["standard"]))))
+    context.warn(*_undeclared(context.project, wheel.path))
+    return list(_unpacked(wheel.path, folder))
 
 
-def _has_package(builder: Any) -> bool:
-    """Tell whether hatchling knows which files to ship; it raises when it would have to guess."""
-    try:
-        _ = builder.config.default_file_selection_options
-    except ValueError:
-        return False
-    return True
+def _wheel(context: BuildContext) -> BuiltWheel | None:
+    """Return the wheel, built by the runtime's Python if it matters which one does; None without a backend."""
+    project, minor = context.project, context.runtime.python
+    known = project.wheel
+    if known is not None and (known.pure or known.python == minor):
+        return known
+    if project.backend == HATCHLING:
+        made = build_here(project.root, context.metadata)
+        if made is not None and _fits(made, context.runtime):
+            return made
+    elif not has_backend(project.root, project.pyproject):
+        return None
+    found = interpreters.find(minor, memory=context.cache.interpreters)
+    return build_isolated(project.root, project.pyproject, found.path if found else minor, minor)
 
 
-@contextlib.contextmanager
-def _guard() -> Iterator[None]:
-    before = os.environ.get(BUILDING)
-    os.environ[BUILDING] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[BUILDING]
-        else:
-            os.environ[BUILDING] = before
+def _fits(wheel: BuiltWheel, runtime: Runtime) -> bool:
+    if wheel.pure:
+        return True
+    from packaging.tags import parse_tag
+
+    from hatch_aleph.build.packages.tags import tags
+
+    return not parse_tag("-".join(wheel.path.stem.split("-")[-3:])).isdisjoint(tags(runtime))
 
 
-def wheel_entries(wheel: Path) -> list[Entry]:
-    """Return the files that installing a wheel would put into site-packages; scripts go to ``bin/``.
+def _unpacked(wheel: Path, folder: Path) -> Iterator[Entry]:
+    """Yield the files of a wheel, unpacked and compared with its RECORD."""
+    from hatch_aleph.build.packages.distribution import matches_record
 
-    Raises:
-        ProjectError: For a wheel whose paths climb out, which no installer takes.
-    """
-    entries = []
     with zipfile.ZipFile(wheel) as archive:
-        for item in archive.infolist():
-            path = _installed_path(PurePosixPath(item.filename))
-            if item.is_dir() or path is None:
+        recorded = _record(archive, wheel)
+        for number, item in enumerate(archive.infolist()):
+            path = PurePosixPath(item.filename)
+            if item.is_dir():
                 continue
             if path.is_absolute() or ".." in path.parts:
                 raise ProjectError(f"holds a file outside of its tree: {item.filename}", where=str(wheel))
-            executable = (item.external_attr >> 16) & stat.S_IXUSR or path.parts[0] == "bin"
-            entries.append(Entry(str(path), "file", 0o755 if executable else 0o644, archive.read(item)))
-    return entries
+            file = folder / str(number)
+            with archive.open(item) as source, file.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            if path.name not in _UNRECORDED and not matches_record(file, recorded.get(item.filename, "")):
+                raise ProjectError(
+                    f"The wheel's RECORD has another hash for {item.filename}.", where=wheel.name,
+                    hint="The build backend made a wheel that no installer takes: choose another version of it.",
+                )  # fmt: skip
+            installed = _installed_path(path)
+            if installed is None:
+                continue
+            script = installed.parts[0] == "bin" and installed != path
+            executable = (item.external_attr >> 16) & stat.S_IXUSR or script
+            content = _script(file) if script else None
+            yield Entry(str(installed), "file", 0o755 if executable else 0o644, content or file)
+
+
+def _script(file: Path) -> bytes | None:
+    """Return a script for the guest's interpreter if its first line leaves that to the installer."""
+    from hatch_aleph.build.packages.distribution import SHEBANG
+
+    with file.open("rb") as stream:
+        return SHEBANG + stream.read() if stream.readline() in (b"#!python\n", b"#!python\r\n") else None
+
+
+def _record(archive: zipfile.ZipFile, wheel: Path) -> dict[str, str]:
+    names = [each for each in archive.namelist() if each.count("/") == 1 and each.endswith(".dist-info/RECORD")]
+    if not names:
+        raise ProjectError("The wheel has no RECORD.", where=wheel.name)
+    rows = csv.reader(io.StringIO(archive.read(names[0]).decode("utf-8", "replace")))
+    return {row[0]: row[1] for row in rows if len(row) > 1}
 
 
 def _installed_path(path: PurePosixPath) -> PurePosixPath | None:
@@ -116,3 +134,41 @@ def _installed_path(path: PurePosixPath) -> PurePosixPath | None:
     if scheme == "scripts":
         return PurePosixPath("bin", *rest)
     return None
+
+
+def _metadata(project: Project) -> Entry:
+    """Return the metadata of a project that nothing builds, so that ``importlib.metadata`` finds it."""
+    lines = ["Metadata-Version: 2.1", f"Name: {project.name}", f"Version: {project.version}"]
+    if project.requires_python:
+        lines.append(f"Requires-Python: {project.requires_python}")
+    lines += [f"Requires-Dist: {each}" for each in project.dependencies]
+    return Entry(f"{project.stem}.dist-info/METADATA", "file", 0o644, "\n".join([*lines, ""]).encode())
+
+
+def _undeclared(project: Project, wheel: Path) -> Iterator[str]:
+    """Tell where the wheel requires something else than ``project.dependencies`` says, which is what is vendored."""
+    import email.parser
+
+    if project.wheel is not None:  # the wheel is where they come from
+        return
+    with zipfile.ZipFile(wheel) as archive:
+        name = next((each for each in archive.namelist() if each.endswith(".dist-info/METADATA")), "")
+        metadata = email.parser.BytesParser().parsebytes(archive.read(name) if name else b"", headersonly=True)
+    built = {_normal(each) for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each}
+    declared = {_normal(each) for each in project.dependencies}
+    if built - declared:
+        yield (
+            f"the wheel requires {', '.join(sorted(built - declared))}, which project.dependencies does not name: "
+            "it is not in the packages image"
+        )
+    if declared - built:
+        yield f"project.dependencies names {', '.join(sorted(declared - built))}, which the wheel does not require"
+
+
+def _normal(requirement: str) -> str:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    parsed = Requirement(requirement)
+    parsed.name = canonicalize_name(parsed.name)
+    return str(parsed)

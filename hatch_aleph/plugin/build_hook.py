@@ -8,7 +8,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-from hatch_aleph.build.wheel import BUILDING
+from hatch_aleph.backend import BUILDING
 from hatch_aleph.plugin.builder import PROFILE_VARIABLE, build_with_hatchling
 
 

@@ -16,10 +16,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.pylock import Pylock, is_valid_pylock_path
 
+from hatch_aleph.build import build_artifact
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.packages import PackagesResult
 from hatch_aleph.errors import DependencyError, ImageError, SettingsError
 from hatch_aleph.files import sha256_of
+from hatch_aleph.project import load_project
 from tests.build.conftest import RUNNING, Workshop, image_files
 
 if sys.version_info >= (3, 11):
@@ -210,9 +212,11 @@ def test_no_dependencies_no_image(workshop: Workshop, index: Index) -> None:
     index.add("alpha")
     root = workshop.project('"alpha"')
     workshop.build(root)
-    result = workshop.build(workshop.project(""))
-    assert result.image is None
-    assert not list((root / "dist").iterdir())
+    assert list((root / "dist").iterdir())
+    assert workshop.build(workshop.project("")).image is None
+    root.joinpath("main.py").write_text("app = None\n")
+    build_artifact(load_project(root), root / "dist")
+    assert {each.name for each in (root / "dist").iterdir()} == {"my_api-1.0-code.squashfs", "my_api-1.0.aleph.json"}
 
 
 def test_prune_and_exclude(index: Index, workshop: Workshop, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import hashlib
 import importlib.metadata
 import io
 import os
-import posixpath
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,7 +34,6 @@ _SCRIPT_FOLDER = "Scripts" if os.name == "nt" else "bin"
 _NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD"))
 _HASHES = frozenset(("sha256", "sha384", "sha512"))  # what the wheel format allows
 _DRIVE = re.compile("[A-Za-z]:.*")
-_FIRST_LINE = re.compile(rb"#!(?:/bin/sh\n'''exec' '?([^\n]*?)'? \"\$0\" \"\$@\"\n' '''\n|([^\n]*)\n)")
 _CHUNK = 1 << 20  # bytes
 _SCRIPT = """\
 import os, sys
@@ -88,7 +86,8 @@ class InstalledWheel:
 
     def differing(self) -> list[str]:
         """Return the files that are not those of the wheel's RECORD."""
-        return [path for path in sorted(self.recorded) if not _matches(self.files[path].source, self.hashes[path])]
+        files, hashes = self.files, self.hashes
+        return [path for path in sorted(self.recorded) if not matches_record(files[path].source, hashes[path])]
 
 
 def installed(target: Path, python: str) -> dict[str, InstalledWheel]:
@@ -169,13 +168,13 @@ def _for_guest(file: Path, python: str) -> bytes | None:
             return None
         stream.seek(0)
         text = stream.read()
-    head = _FIRST_LINE.match(text)
-    if head is None or posixpath.normpath(os.fsdecode(head[1] or head[2])) != posixpath.normpath(python):
-        return None
-    return SHEBANG + text[head.end() :]
+    path = re.escape(os.fsencode(python))
+    head = re.match(rb"#!(?:%s\n|/bin/sh\n'''exec' '?%s'? \"\$0\" \"\$@\"\n' '''\n)" % (path, path), text)
+    return SHEBANG + text[head.end() :] if head else None
 
 
-def _matches(source: Path | bytes | None, recorded: str) -> bool:
+def matches_record(source: Path | bytes | None, recorded: str) -> bool:
+    """Tell whether a file has the hash that RECORD gives it, as ``sha256=...``."""
     algorithm, _, expected = recorded.partition("=")
     if algorithm not in _HASHES or source is None:
         return False

@@ -1,0 +1,178 @@
+"""Builds a project's wheel with its own build backend, where the project stands.
+
+hatchling runs in this process as long as the project needs no plugins that are not installed here. Any other backend
+runs in an environment that uv makes for it. What backends leave in the tree is written elsewhere or removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import weakref
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.errors import ProjectError
+from hatch_aleph.uv import Uv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+HATCHLING = "hatchling.build"
+# Set while the wheel is built: the project's build hooks run then, ours among them.
+BUILDING = "HATCH_ALEPH_BUILDING"
+# What backends make in the project's folder, whatever they are told.
+_LEFT = ("build", "*.egg-info", "src/*.egg-info", ".eggs", ".pdm-build", "target")
+_LINES = 14  # of a failure; its reason stands at the end
+
+
+@dataclass(frozen=True)
+class BuiltWheel:
+    """A wheel in a temporary folder, which goes when nobody holds this any more.
+
+    Attributes:
+        path: The wheel.
+        python: Minor version of the Python that it was built with; "" for any that was there.
+    """
+
+    path: Path
+    python: str = ""
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, shutil.rmtree, self.path.parent, ignore_errors=True)
+
+    @property
+    def pure(self) -> bool:
+        """Whether it is for any Python and machine."""
+        return self.path.name.endswith("-none-any.whl")
+
+
+def has_backend(root: Path, pyproject: Mapping[str, Any]) -> bool:
+    """Tell whether a project can be built; without ``[build-system]`` setuptools stands for it (PEP 517)."""
+    return "build-system" in pyproject or any((root / name).is_file() for name in ("setup.py", "setup.cfg"))
+
+
+def build_here(root: Path, metadata: Any = None) -> BuiltWheel | None:
+    """Build the wheel with hatchling in this process; None when the project needs plugins that are not installed.
+
+    Args:
+        root: The project's folder.
+        metadata: hatchling's own, when hatchling is calling: the environment then has all that the build needs.
+
+    Raises:
+        ProjectError: With what hatchling said.
+    """
+    from hatchling.plugin.exceptions import UnknownPluginError
+
+    from hatch_aleph.hatchling_wheel import wheel_builder
+
+    folder = _new_folder()
+    try:
+        builder = wheel_builder(str(root), metadata)
+        with _variable(BUILDING, "1"):
+            return BuiltWheel(Path(next(iter(builder.build(directory=str(folder), versions=["standard"])))))
+    except (UnknownPluginError, ImportError) as error:
+        if metadata is None:
+            return None
+        raise ProjectError(str(error), where=str(root / "pyproject.toml")) from error
+    except (ValueError, TypeError, OSError) as error:
+        raise ProjectError(f"The wheel cannot be built: {error}", where=str(root)) from error
+
+
+def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str = "", minor: str = "") -> BuiltWheel:
+    """Build the wheel in an isolated environment.
+
+    Args:
+        root: The project's folder.
+        pyproject: Its pyproject.toml.
+        python: The interpreter that builds, or the version of one; "" for any.
+        minor: Its minor version.
+
+    Raises:
+        ProjectError: With what the backend said at last.
+        DependencyError: When there is no uv.
+    """
+    import tempfile
+
+    folder = _new_folder()
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as name:
+        scratch = Path(name)
+        source = _hatchling_source(pyproject, scratch) if backend_of(pyproject) == HATCHLING else root
+        command = ["build", "--wheel", "--out-dir", str(folder), str(source)]
+        if python:
+            command += ["--python", str(python)]
+        before = set(_leftovers(root))
+        try:
+            outcome = Uv(root).run(command, quiet=False, environ={**os.environ, **_variables(root, scratch)})
+        finally:
+            for path in set(_leftovers(root)) - before:
+                shutil.rmtree(path, ignore_errors=True)
+    wheel = next(iter(folder.glob("*.whl")), None)
+    if wheel is not None:
+        return BuiltWheel(wheel, minor)
+    shutil.rmtree(folder, ignore_errors=True)
+    lines = "\n  ".join(outcome.lines[-_LINES:])
+    raise ProjectError(f"The build backend failed:\n  {lines}", where=str(root / "pyproject.toml"))
+
+
+def _new_folder() -> Path:
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="hatch-aleph-"))
+
+
+def backend_of(pyproject: Mapping[str, Any]) -> str:
+    """Return the import name of a project's build backend."""
+    return str(pyproject.get("build-system", {}).get("build-backend", "setuptools.build_meta:__legacy__"))
+
+
+def _hatchling_source(pyproject: Mapping[str, Any], scratch: Path) -> Path:
+    """Return a project whose backend builds the other one, also when that has no package."""
+    from hatch_aleph import hatchling_wheel
+
+    source = scratch / "source"
+    source.mkdir()
+    shutil.copyfile(hatchling_wheel.__file__, source / "hatchling_wheel.py")
+    requires = json.dumps(pyproject["build-system"].get("requires", []))
+    (source / "pyproject.toml").write_text(
+        f'[build-system]\nrequires = {requires}\nbuild-backend = "hatchling_wheel"\nbackend-path = ["."]\n', "utf-8"
+    )
+    return source
+
+
+def _variables(root: Path, scratch: Path) -> dict[str, str]:
+    """Return the variables that keep backends from writing into the tree."""
+    from hatch_aleph.hatchling_wheel import ROOT_VARIABLE
+
+    variables = {BUILDING: "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", ROOT_VARIABLE: str(root)}
+    if "DIST_EXTRA_CONFIG" not in os.environ:  # setuptools'
+        for name in ("build", "egg"):
+            (scratch / name).mkdir()
+        config = scratch / "setup.cfg"
+        text = f"[build]\nbuild_base = {scratch / 'build'}\n[egg_info]\negg_base = {scratch / 'egg'}\n"
+        config.write_text(text, "utf-8")
+        variables["DIST_EXTRA_CONFIG"] = str(config)
+    if not (root / "target").exists():  # Cargo's
+        variables.setdefault("CARGO_TARGET_DIR", os.environ.get("CARGO_TARGET_DIR", str(scratch / "target")))
+    return variables
+
+
+def _leftovers(root: Path) -> Iterator[Path]:
+    for pattern in _LEFT:
+        yield from root.glob(pattern)
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,60 @@
+"""The wheel of a project that hatchling builds, whether it has a package or is a plain module.
+
+Where the project's plugins are not installed, this file is the build backend (PEP 517) of an isolated environment that
+has them, so it imports hatchling alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+ROOT_VARIABLE = "HATCH_ALEPH_ROOT"  # the project's folder, for the isolated environment
+
+
+def wheel_builder(root: str, metadata: Any = None) -> Any:
+    """Return hatchling's builder; of a project without a package it packs metadata alone.
+
+    Args:
+        root: The project's folder.
+        metadata: hatchling's own, when it has read the project already.
+    """
+    from hatchling.builders.wheel import WheelBuilder
+    from hatchling.metadata.core import ProjectMetadata
+
+    builder = WheelBuilder(root, metadata=metadata)
+    if _has_package(builder):
+        return builder
+    config = copy.deepcopy(dict(builder.metadata.config))
+    targets = config.setdefault("tool", {}).setdefault("hatch", {}).setdefault("build", {}).setdefault("targets", {})
+    targets.setdefault("wheel", {})["bypass-selection"] = True
+    plugins = builder.plugin_manager
+    return WheelBuilder(root, plugins, config, ProjectMetadata(root, plugins, config))
+
+
+def _has_package(builder: Any) -> bool:
+    """Tell whether hatchling knows which files to pack; it raises when it would have to guess."""
+    from hatchling.plugin.exceptions import UnknownPluginError
+
+    try:
+        _ = builder.config.default_file_selection_options
+    except UnknownPluginError:
+        raise
+    except ValueError:
+        return False
+    return True
+
+
+def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:  # noqa: ARG001 - PEP 517's signature
+    """Return what building needs besides ``build-system.requires``."""
+    os.chdir(os.environ[ROOT_VARIABLE])
+    return list(wheel_builder(os.environ[ROOT_VARIABLE]).config.dependencies)
+
+
+def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None) -> str:  # noqa: ARG001
+    """Build the wheel and return its name."""
+    os.chdir(os.environ[ROOT_VARIABLE])
+    builder = wheel_builder(os.environ[ROOT_VARIABLE])
+    return Path(next(iter(builder.build(directory=wheel_directory, versions=["standard"])))).name

@@ -1,0 +1,201 @@
+"""The project's wheel: compared with its RECORD, its requirements and the runtime before it becomes an image."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.backend import BuiltWheel
+from hatch_aleph.build.context import BuildContext
+from hatch_aleph.build.wheel import project_entries
+from hatch_aleph.errors import ProjectError
+from hatch_aleph.project import load_project
+from tests.build.conftest import write_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_mock import MockerFixture
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Path]) -> Callable[..., BuildContext]:
+    def make(files: dict[str, str] | None = None) -> BuildContext:
+        root = make_project(files or {})
+        return BuildContext.of(load_project(root), root / "dist")
+
+    return make
+
+
+@pytest.fixture
+def built(mocker: MockerFixture, project: Callable[..., BuildContext], tmp_path: Path) -> Callable[..., BuildContext]:
+    """Let hatchling build a wheel of the test's own."""
+
+    def build(**options: object) -> BuildContext:
+        context = project()
+        wheel = write_wheel(tmp_path / "built", "my_api", **options)  # type: ignore[arg-type]
+        mocker.patch("hatch_aleph.build.wheel.build_here", return_value=BuiltWheel(wheel))
+        mocker.patch("hatch_aleph.build.wheel.build_isolated", return_value=BuiltWheel(wheel))
+        return context
+
+    return build
+
+
+def changed(wheel: Path, name: str, content: bytes | None) -> None:
+    """Replace or remove a file of a wheel, whose RECORD stays."""
+    with zipfile.ZipFile(wheel) as archive:
+        files = {each: archive.read(each) for each in archive.namelist()}
+    files.pop(name)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for each, data in (files if content is None else {**files, name: content}).items():
+            archive.writestr(each, data)
+
+
+def test_a_file_that_is_not_the_recorded_one_is_refused(built: Callable[..., BuildContext], tmp_path: Path) -> None:
+    context = built()
+    changed(tmp_path / "built/my_api-1.0-py3-none-any.whl", "my_api/__init__.py", b"changed")
+    with pytest.raises(ProjectError, match=r"RECORD has another hash for my_api/__init__\.py"):
+        project_entries(context, tmp_path)
+
+
+def test_a_wheel_without_record_is_refused(built: Callable[..., BuildContext], tmp_path: Path) -> None:
+    context = built()
+    changed(tmp_path / "built/my_api-1.0-py3-none-any.whl", "my_api-1.0.dist-info/RECORD", None)
+    with pytest.raises(ProjectError, match="no RECORD"):
+        project_entries(context, tmp_path)
+
+
+def test_paths_that_climb_out_are_refused(built: Callable[..., BuildContext], tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"outside of its tree: \.\./evil\.py"):
+        project_entries(built(files={"../evil.py": ""}), tmp_path)
+
+
+@pytest.mark.parametrize(("tag", "fits"), [
+    ("cp311-cp311-linux_x86_64", True),
+    ("cp38-abi3-manylinux2014_x86_64", True),
+    ("py3-none-linux_x86_64", True),
+    ("cp313-cp313-linux_x86_64", False),
+    ("cp311-cp311-macosx_11_0_arm64", False),
+    ("cp311-cp311-manylinux_2_99_x86_64", False),
+])  # fmt: skip
+def test_the_wheel_must_be_for_the_runtime(
+    built: Callable[..., BuildContext], tmp_path: Path, tag: str, fits: bool
+) -> None:
+    context = built(tag=tag)
+    if fits:
+        assert project_entries(context, tmp_path)
+        return
+    with pytest.raises(ProjectError, match=f"The project's wheel is for {tag}, and the runtime .* has CPython 3.11"):
+        project_entries(context, tmp_path)
+
+
+def test_requirements_that_differ_are_told(built: Callable[..., BuildContext], tmp_path: Path) -> None:
+    context = built(requires=("Flask >=2", 'idna ; extra == "x"'))
+    project_entries(context, tmp_path)
+    assert context.warnings == [
+        "the wheel requires flask>=2, which project.dependencies does not name: it is not in the packages image"
+    ]
+
+
+def test_scripts_start_with_the_guests_interpreter(built: Callable[..., BuildContext], tmp_path: Path) -> None:
+    context = built(files={"my_api-1.0.data/scripts/go": "#!python\nprint()\n", "bin/kept": "#!python\n"})
+    found = {each.path: each for each in project_entries(context, tmp_path)}
+    assert found["bin/go"].read() == b"#!/usr/bin/python3\nprint()\n"
+    assert found["bin/go"].mode == 0o755
+    assert found["bin/kept"].read() == b"#!python\n"
+
+
+def test_a_project_that_nothing_builds_has_metadata(project: Callable[..., BuildContext], tmp_path: Path) -> None:
+    text = (
+        '[project]\nname = "My.API"\nversion = "1.0"\ndependencies = ["idna"]\nrequires-python = ">=3.9"\n'
+        '[tool.aleph]\nentrypoint = "main:app"\n'
+    )
+    (entry,) = project_entries(project({"pyproject.toml": text}), tmp_path)
+    assert entry.path == "my_api-1.0.dist-info/METADATA"
+    assert b"Name: My.API\nVersion: 1.0\nRequires-Python: >=3.9\nRequires-Dist: idna\n" in entry.read()
+
+
+@pytest.mark.index
+@pytest.mark.parametrize("package", [True, False])
+def test_a_hatch_plugin_that_is_not_installed_here(
+    project: Callable[..., BuildContext], tmp_path: Path, package: bool
+) -> None:
+    text = """
+        [project]
+        name = "my-api"
+        dynamic = ["version"]
+        dependencies = ["local @ {root:uri}/local"]
+        [build-system]
+        requires = ["hatchling", "hatch-nodejs-version"]
+        build-backend = "hatchling.build"
+        [tool.hatch.version]
+        source = "nodejs"
+        [tool.hatch.metadata]
+        allow-direct-references = true
+        [tool.aleph]
+        entrypoint = "main:app"
+    """
+    files = {"pyproject.toml": text, "package.json": '{"name": "my-api", "version": "3.2.1"}'}
+    if package:
+        files["my_api/__init__.py"] = ""
+    context = project(files)
+    assert context.project.version == "3.2.1"
+    assert context.project.dependencies[0].startswith("local@ file:///") or "local @ file:///" in str(
+        context.project.dependencies
+    )
+    paths = {each.path for each in project_entries(context, tmp_path)}
+    assert ("my_api/__init__.py" in paths) == package
+    assert "my_api-3.2.1.dist-info/METADATA" in paths
+
+
+@pytest.mark.index
+def test_metadata_stands_where_the_backend_reads_it(make_project: Callable[..., Path]) -> None:
+    root = make_project(
+        {
+            "pyproject.toml": '[tool.aleph]\nentrypoint = "main:app"\n',
+            "setup.py": "from setuptools import setup\nsetup(name='old', version='0.9', install_requires=['idna>=3'],"
+            " extras_require={'x': ['attrs']}, py_modules=['main'])\n",
+        }
+    )
+    before = sorted(path.name for path in root.iterdir())
+    found = load_project(root)
+    assert (found.name, found.version, found.dependencies, found.extras["x"]) == (
+        "old",
+        "0.9",
+        ("idna>=3",),
+        ("attrs",),
+    )
+    assert sorted(path.name for path in root.iterdir()) == before
+    assert found.wheel is not None
+    assert found.wheel.pure
+
+
+def test_a_folder_of_requirements_says_what_makes_it_a_project(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    with pytest.raises(ProjectError) as caught:
+        load_project(tmp_path)
+    assert "[project]\nname = " in str(caught.value)
+    assert 'entrypoint = "main:app"' in str(caught.value)
+
+
+def test_a_byte_order_mark_is_named(make_project: Callable[..., Path]) -> None:
+    root = make_project()
+    file = root / "pyproject.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    with pytest.raises(ProjectError, match="byte order mark"):
+        load_project(root)
+
+
+@pytest.mark.index
+def test_the_last_lines_of_a_backend_are_shown(project: Callable[..., BuildContext], tmp_path: Path) -> None:
+    text = (
+        '[project]\nname = "my-api"\nversion = "1.0"\n[build-system]\nrequires = ["setuptools"]\n'
+        'build-backend = "setuptools.build_meta"\n[tool.aleph]\nentrypoint = "main:app"\n'
+    )
+    noise = "print('noise\\n' * 500)\nraise RuntimeError('the reason')\n"
+    context = project({"pyproject.toml": text, "setup.py": noise})
+    with pytest.raises(ProjectError, match="the reason"):
+        project_entries(context, tmp_path)
