@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "build": ("build", "build", "Build the code image, the packages image and the manifest."),
     "lock": ("lock", "lock", "Write or refresh pylock.toml for the runtime."),
     "inspect": ("inspect", "inspect", "Tell what weighs what in the images."),
+    "report": ("report", "report", "Show start, sizes, licences, releases and cost on one page."),
     "cache": ("cache", "cache", "Show, prune and clear what builds keep."),
     "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
     "plan": ("deploy", "plan", "Show what a deployment would change and cost."),

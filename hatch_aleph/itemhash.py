@@ -8,6 +8,8 @@ import re
 # Hexadecimal for messages inside of a node's queue, CIDs for those whose content is on IPFS.
 PATTERN = r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|bafy[a-z2-7]{55}"
 ITEM_HASH = re.compile(PATTERN)
+# Files: sha256 on the nodes' own storage, CIDs of any version on IPFS. Neither can hold a path.
+FILE_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{50,110}")
 # Stands for the item hash of a message that is yet to be signed.
 UNSIGNED = "0" * 64
 

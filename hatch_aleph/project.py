@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import interpreters
 from hatch_aleph.backend import HATCHLING, BuiltWheel, backend_of, build_isolated, has_backend
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, SettingsError
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-_REQUIREMENTS = "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,8 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         hint = "Name the project's folder: --project DIR"
-        if isinstance(error, FileNotFoundError) and (root / _REQUIREMENTS).is_file():
-            hint = f"Write it, and name the application:\n\n{_table_for(root).removeprefix('Add:').strip()}\n\n"
-            hint += '[tool.aleph]\nentrypoint = "main:app"'
+        if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
+            hint += f", or make a project of this one, with its requirements.txt if there is one: {typed('init')}"
         raise ProjectError(error.strerror or "cannot be read", where=str(file), hint=hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mark = "Save it as UTF-8 without a byte order mark." if file.read_bytes().startswith(codecs.BOM_UTF8) else None
@@ -126,21 +124,14 @@ def load_project(root: Path) -> Project:
             return project
     if not named and not has_backend(root, pyproject):
         raise ProjectError(
-            "There is no [project] table with a name.", where=str(root / "pyproject.toml"), hint=_table_for(root)
+            "There is no [project] table with a name.",
+            where=str(root / "pyproject.toml"),
+            hint=f"Add it, or let {typed('init')} do it:\n\n[project]\n"
+            'name = "my-api"\nversion = "0.1.0"\ndependencies = ["fastapi"]',
         )
     minor = _python_of(pyproject)
     found = interpreters.find(minor) if minor else None
     return _from_wheel(root, pyproject, build_isolated(root, pyproject, found.path if found else minor, minor))
-
-
-def _table_for(root: Path) -> str:
-    """Return the [project] table that a folder without one needs."""
-    name = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "my-api"
-    if (root / _REQUIREMENTS).is_file():
-        dependencies = f"# {_REQUIREMENTS} is read as it is"
-    else:
-        dependencies = 'dependencies = ["fastapi"]'
-    return f'Add:\n\n[project]\nname = "{name}"\nversion = "0.1.0"\n{dependencies}'
 
 
 def _python_of(pyproject: Mapping[str, Any]) -> str:

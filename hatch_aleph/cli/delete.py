@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("item_hash", required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
+@click.option("--missing-ok", is_flag=True, help="End with 0 when nothing of the project is live.")
 @life_options()
 def delete(
     context: Context,
@@ -26,6 +27,7 @@ def delete(
     item_hash: str | None,
     reason: str,
     keep_code: bool,
+    missing_ok: bool,
     print_message: bool,
     verbose: bool,
 ) -> None:
@@ -44,7 +46,9 @@ def delete(
         if item_hash is None:
             deployment = context.deployment(client)
             session = context.session(client, deployment)
-            done = delete_deployment(deployment, session, confirm=ask, keep_code=keep_code, reason=reason)
+            done = delete_deployment(
+                deployment, session, confirm=ask, keep_code=keep_code, reason=reason, missing_ok=missing_ok
+            )
         else:
             done = forget(context.program_session(client), item_hash, keep_code=keep_code, reason=reason)
         messages = list(messages_of(client, done.messages)) if print_message else []
@@ -55,7 +59,9 @@ def delete(
         **({"messages": messages} if print_message else {}),
     }
     lines = [done.program]
-    if verbose:
+    if not done.program and not done.volumes:
+        lines = ["Nothing of this project was live."]
+    elif verbose:
         lines = [f"Program {done.program} is deleted."]
         lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
         lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)

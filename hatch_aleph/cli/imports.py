@@ -11,24 +11,36 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.context import Context
+    from hatch_aleph.local.host import ImportCost
 
 
-def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None:
-    """Import the entry point in the local guest and tell which packages and modules took how long."""
+def measure(context: Context, artifact: Artifact) -> tuple[str, list[ImportCost]]:
+    """Import the entry point in the local guest; return its name, and what each import took.
+
+    Raises:
+        GuestError: It cannot be imported, or is no Python.
+    """
     from hatch_aleph.files import cache_folder
-    from hatch_aleph.local.host import built, by_package, measure_imports, place_here
+    from hatch_aleph.local.host import built, measure_imports, place_here
 
     spec = asyncio.run(built(artifact))
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-imports-") as volumes:
         place = place_here(
             spec.python, cache=cache_folder() / "host", volumes=Path(volumes), notice=context.output.notice
         )
-        costs = measure_imports(spec, place)
+        return spec.entrypoint, measure_imports(spec, place)
+
+
+def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None:
+    """Tell which packages and modules took how long."""
+    from hatch_aleph.local.host import by_package
+
+    entrypoint, costs = measure(context, artifact)
     total = max((each.cumulative_ms for each in costs), default=0.0)
     packages = by_package(costs)
     if not context.output.as_json:
         context.output.table(
-            f"{spec.entrypoint}: {total:.0f} ms\n\nBy package",
+            f"{entrypoint}: {total:.0f} ms\n\nBy package",
             ("", "ms"),
             [(name, f"{spent:.1f}") for name, spent in packages[:rows]],
         )

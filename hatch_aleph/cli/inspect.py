@@ -49,11 +49,11 @@ def inspect(context: Context, *, picture: Path | None, depth: int, everything: b
             _show(context, image, sizes, depth, rows)
         measures.append((image.name, sizes))
     if picture is not None:
-        from hatch_aleph.build.treemap import render
         from hatch_aleph.files import write_atomic
+        from hatch_aleph.report.document import Report, render
 
         try:
-            write_atomic(picture, render(measures))
+            write_atomic(picture, render(Report(", ".join(name for name, _ in measures), (), images=measures)))
         except OSError as error:
             raise ImageError(error.strerror or "cannot be written", where=str(picture)) from error
     context.output.result({"images": results}, str(picture) if picture else None)

@@ -176,7 +176,8 @@ def messages_of(client: NodeClient, hashes: Sequence[str]) -> Iterator[dict[str,
     for item_hash in hashes:
         message = client.message(item_hash)
         if message is not None:
-            fields = {key: value for key, value in asdict(message).items() if value not in (None, ())}
+            said = asdict(message).items()
+            fields = {key: value for key, value in said if key != "envelope" and value not in (None, ())}
             yield {**fields, "status": message.status.value}
 
 

@@ -97,15 +97,15 @@ def serve(
 )
 def run(context: Context, *, item_hash: str, port: int, python: Path | None, inside_runtime: bool) -> None:
     """Fetch a live program from a node and run it here."""
-    import aiohttp
-
     from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import Source, published
 
     async def spec() -> ProgramSpec:
-        async with aiohttp.ClientSession() as session:
-            source = Source(context.nodes[0], cache_folder() / "host", session)
+        source = Source(context.client, cache_folder() / "host")
+        try:
             return await published(source, item_hash, runtime_image=inside_runtime)
+        finally:
+            source.close()
 
     _serve(context, spec, port=port, python=python, changed=None, volumes=Path(".aleph"))
 
@@ -122,6 +122,7 @@ def _serve(
 ) -> None:
     from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import GuestApi, Limits, place_here, serve_images
+    from hatch_aleph.network.nodes import checked
 
     async def main() -> None:
         program = await spec()
@@ -140,7 +141,7 @@ def _serve(
             limits=Limits.as_real() if as_real else Limits(),
             opened=_opened(context),
             changed=changed,
-            guest_api=GuestApi(context.nodes[0]),
+            guest_api=GuestApi(checked(context.nodes[0])),
         )
 
     asyncio.run(main())

@@ -73,19 +73,29 @@ class Steps:
             facts = {**facts, "seconds": round(seconds, 3), "bytes_per_second": round(size / seconds)}
             if not self._output.as_json:
                 self._output.notice(f"  {size / 1e6:.1f} MB in {seconds:.1f} s, {size / 1e6 / seconds:.1f} MB/s")
+        if name == "health" and not self._output.as_json:
+            self._output.notice(_answered(int(str(facts["status"]))))
         self._output.event("done", step=name, **facts)
 
 
 _TEXTS = {
     "resume": "Going on with {type} {item_hash} of an earlier run",
     "scan": "Looking for secrets",
-    "smoke": "Trying the program here before it is published",
+    "smoke": "Smoke-testing locally",
     "upload": "Uploading {file}",
     "publish": "Publishing {type} {item_hash}",
     "wait": "Waiting until {type} {item_hash} is processed",
+    "stop": "Waiting until the host has stopped the previous code (up to {seconds} s): a question before that would "
+    "break the update",
+    "schedule": "Waiting until the scheduler has started {item_hash}",
     "health": "Waiting for an answer of {url}",
     "forget": "Forgetting what is superseded",
 }
+
+
+def _answered(status: int) -> str:
+    warning = "" if status < 400 else " (Warning: name the path and status of a healthy program in [tool.aleph.health])"  # noqa: PLR2004 - HTTP
+    return f"The program answers {status}{warning}"
 
 
 def _short(value: object) -> str:

@@ -9,7 +9,7 @@ from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.custom_domains import attach_domains
 from hatch_aleph.deploy.deployment import publishing_of
-from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.health import Health, HealthCheck, Healthy
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, displaced
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
@@ -17,8 +17,9 @@ from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_hooks
 from hatch_aleph.deploy.rollback import is_overtaken, put_back
 from hatch_aleph.deploy.state import image_notes, newest_amends
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
 from hatch_aleph.hookspecs import hooks
+from hatch_aleph.network.hosts import HostClient
 from hatch_aleph.network.messages import store_content
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def verify_images(artifact: Artifact, plan: Plan) -> None:
 
 
 SUPERSEDED = "superseded"
+_SHOWN_LINES = 12
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class Outcome:
         urls: Where it answers, the one that was asked first.
         resumed: Messages of an earlier run that were awaited.
         sent: Type and item hash of each message that was delivered.
+        answer: What it answered; None when nothing had to be done.
     """
 
     plan: Plan
@@ -145,6 +148,7 @@ class Outcome:
     urls: tuple[str, ...]
     resumed: int = 0
     sent: tuple[tuple[str, str], ...] = ()
+    answer: Healthy | None = None
 
 
 class Application:
@@ -155,6 +159,7 @@ class Application:
         self._options = deployer.options
         self._health = deployer.health
         self._observer = deployer.session.observer
+        self._account = deployer.session.account
         self._hooks = deployer.hooks
         self._artifact = artifact
         self._manifest = artifact.manifest
@@ -171,8 +176,9 @@ class Application:
         self._journal.begin(self._baseline())
         refs, code_ref = self._volumes()
         item_hash = self._program(refs)
-        urls = self._answer(item_hash, code_ref)
-        self._hooks.aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=urls[0])
+        answer = self._answer(item_hash, code_ref)
+        urls = (answer.url, *(url for url in self._deployment.urls(item_hash) if url != answer.url))
+        self._hooks.aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=answer.url)
         if self._plan.domains:
             sent = attach_domains(
                 self._deployment.client, self._outbox, self._plan.owner, self._plan.domains, item_hash
@@ -186,7 +192,7 @@ class Application:
                 self._note(forgotten, "FORGET")
         self._outbox.discard_unsent()
         self._journal.end()
-        return Outcome(self._plan, item_hash, urls, self._outbox.resumed, tuple(self._sent))
+        return Outcome(self._plan, item_hash, urls, self._outbox.resumed, tuple(self._sent), answer)
 
     def _baseline(self) -> Run:
         """Return what was live before: the program that answers now, with the contents that it has."""
@@ -243,20 +249,37 @@ class Application:
         newest = max((program.time for program in self._state.programs), default=0.0)
         return self._deliver("PROGRAM", content, after=newest)
 
-    def _answer(self, item_hash: str, code_ref: str) -> tuple[str, ...]:
-        urls = self._deployment.urls(item_hash)
+    def _answer(self, item_hash: str, code_ref: str) -> Healthy:
         check = HealthCheck.of(publishing_of(self._manifest).health)
-        self._observer.step("health", url=urls[0] + check.path)
+        kept = self._plan.program.action == "unchanged"
         try:
-            answered = self._health.wait(urls, check, code_ref or None)
+            return self._health.confirm(
+                self._deployment.hosts,
+                item_hash,
+                check,
+                code_ref or None,
+                amended=kept and bool(self._sent or self._outbox.resumed),
+                persistent=bool(dict(self._manifest.program.get("on") or {}).get("persistent")),
+                observer=self._observer,
+            )
         except HealthError as error:
+            error.message += self._logged(item_hash)
             if not self._options.rollback:
                 error.hint = "It was kept as asked; deploy again to try once more, or `rollback`."
                 raise
             error.hint = put_back(self._deployment, self._outbox, item_hash, self._manifest)
             raise
-        self._observer.done("health", url=answered)
-        return (answered, *(url for url in urls if url != answered))
+
+    def _logged(self, item_hash: str) -> str:
+        """Return the last lines that the program printed, where the one host is known that ran it."""
+        host = self._deployment.hosts.known
+        if host is None:
+            return ""
+        try:
+            lines = HostClient(host).logs(item_hash, self._account)
+        except HatchAlephError:
+            return ""
+        return "".join(f"\n  {line.text}" for line in lines[-_SHOWN_LINES:])
 
     def _deliver(
         self, type_: MessageType, content: Mapping[str, Any], *, after: float = 0.0, file: Path | None = None

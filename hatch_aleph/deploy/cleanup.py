@@ -167,7 +167,16 @@ def _newest_answers(target: Deployment, state: State, health: Health, check: Hea
         return False
     newest = state.programs[0]
     code = live_volumes(state, newest).get("code")
-    return health.once(target.urls(newest.item_hash), check, code.current.item_hash if code else None) is None
+    return (
+        health.once(
+            target.hosts,
+            newest.item_hash,
+            check,
+            code.current.item_hash if code else None,
+            persistent=newest.persistent,
+        )
+        is None
+    )
 
 
 def _content(why: str, version: Version) -> Waste:

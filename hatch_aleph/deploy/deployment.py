@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from hatch_aleph.deploy.payment import cost_of
 from hatch_aleph.deploy.preflight import warnings_of
 from hatch_aleph.deploy.state import State, read_state
 from hatch_aleph.errors import AccountError, NetworkError, PlanError
-from hatch_aleph.network.urls import program_urls
+from hatch_aleph.network.urls import Hosts
 from hatch_aleph.settings.model import DEFAULT_CHANNEL, Health, Payment, PublishSettings
 
 if TYPE_CHECKING:
@@ -123,13 +124,18 @@ class Deployment:
         """URL of the node."""
         return self.client.nodes[0]
 
+    @functools.cached_property
+    def hosts(self) -> Hosts:
+        """The hosts that run it."""
+        return Hosts(self.node, self.host)
+
     def state(self) -> State:
         """Ask what is live."""
         return read_state(self.client, self.owner, self.tag)
 
     def urls(self, item_hash: str) -> tuple[str, ...]:
         """Return where a program answers."""
-        return program_urls(item_hash, node=self.node, host=self.host)
+        return self.hosts.urls(item_hash)
 
     def plan(self, manifest: Manifest, state: State | None = None) -> Plan:
         """Return what deploying an artifact would change, with cost and warnings. Sends nothing, needs no key.

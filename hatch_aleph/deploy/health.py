@@ -7,24 +7,37 @@ packages during an update; both are waited out. Its header ``Aleph-Program-Code-
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from hatch_aleph.errors import HealthError
+from hatch_aleph.deploy.outbox import Observer, Silent
+from hatch_aleph.errors import HealthError, NetworkError
+from hatch_aleph.network.urls import program_urls
 from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from hatch_aleph.network.executions import Execution
+    from hatch_aleph.network.urls import Hosts
     from hatch_aleph.settings import Health as HealthSettings
 
 CODE_REF = "aleph-program-code-ref"
+ITEM_HASH = "aleph-program-itemhash"
 DEFAULT_TIMEOUT = 120.0
 _BACKOFF = Backoff(first=0.25, longest=5.0)
 # An answer slower than this is asked for anew; a first start may take a minute on a host.
 _REQUEST_TIMEOUT = 70.0
 _SERVER_ERROR = 500
+_NOT_FOUND = 404
+# What a host answers when a machine did not come up: src/aleph/vm/orchestrator/run.py in aleph-im/aleph-vm.
+_FAILED_START = "Error during vm initialisation"
+# A stop takes 6.2 s on a real host: halt, a second, the machine's folder, five seconds for the guest API.
+STOP_SECONDS = 8.0
+_LONGEST_STOP = 30.0
+_LOOKS = Backoff(first=0.25, longest=2.0)
 _SHOWN_BODY = 300
 
 
@@ -35,6 +48,17 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     text: str = ""
+
+    def is_of(self, item_hash: str) -> bool:
+        """Tell whether a host gives it for a program.
+
+        Hosts name the program in a header. Only its 404 loses all headers, and becomes JSON (``error_middleware`` in
+        aleph-im/aleph-vm, ``src/aleph/vm/orchestrator/supervisor.py``); that of a node or another server is text.
+        """
+        if ITEM_HASH in self.headers:
+            return self.headers[ITEM_HASH] == item_hash
+        is_json = self.headers.get("content-type", "").startswith("application/json")
+        return self.status == _NOT_FOUND and is_json and self.text.startswith('{"error"')
 
 
 class Get(Protocol):
@@ -62,17 +86,34 @@ class HealthCheck:
         """Return what the ``health`` table of the settings says."""
         return cls(settings.path, settings.status, settings.timeout_seconds)
 
-    def judge(self, answer: Answer, code_ref: str | None) -> str | None:
-        """Return why an answer is not the one that is waited for, or None if it is."""
+    def judge(self, answer: Answer, code_ref: str | None, item_hash: str | None = None) -> str | None:
+        """Return why an answer is not the one that is waited for, or None if it is.
+
+        Args:
+            answer: What came back.
+            code_ref: Item hash of the STORE message whose code must have run.
+            item_hash: Of the program that must have answered; None takes an answer by its status alone.
+        """
         wanted = self.status
         if (answer.status != wanted) if wanted is not None else answer.status >= _SERVER_ERROR:
-            expected = f"{wanted} was expected" if wanted is not None else "any below 500 was expected"
+            expected = str(wanted) if wanted is not None else f"any status below {_SERVER_ERROR}"
             said = f": {answer.text}" if answer.text and answer.status >= _SERVER_ERROR else ""
-            return f"it answers {answer.status} where {expected}{said}"
+            return f"it answers {answer.status} (expected {expected}){said}"
+        if item_hash is not None and not answer.is_of(item_hash):
+            return f"a server that does not run it answers {answer.status}"
         ran = answer.headers.get(CODE_REF)
         if code_ref is not None and ran is not None and ran != code_ref:
             return f"the host still runs the code {ran}, not {code_ref}"
         return None
+
+
+@dataclass(frozen=True)
+class Healthy:
+    """The answer that counted, and the URL that gave it."""
+
+    url: str
+    status: int
+    text: str = ""
 
 
 class Health:
@@ -94,47 +135,168 @@ class Health:
         self._get = get or http_get
         self._waiter = Waiter(sleep, monotonic)
 
-    def once(self, urls: Sequence[str], check: HealthCheck, code_ref: str | None = None) -> str | None:
-        """Ask once at each URL; return None if one answer is healthy, else why the first is not."""
-        reasons = [self._ask(url, check, code_ref, min(check.timeout, _REQUEST_TIMEOUT)) for url in urls]
-        return None if None in reasons else reasons[0]
+    def once(
+        self, hosts: Hosts, item_hash: str, check: HealthCheck, code_ref: str | None = None, *, persistent: bool = False
+    ) -> str | None:
+        """Ask once wherever a program answers; return None if one answer is healthy, else why the first is not."""
+        urls = hosts.urls(item_hash)
+        if persistent:
+            host, reason = _running(hosts, item_hash, None)
+            if host is None:
+                return reason
+            urls = program_urls(item_hash, host)
+        reasons = []
+        for url in urls:
+            said = self._ask(url, check, code_ref, item_hash, min(check.timeout, _REQUEST_TIMEOUT))
+            if isinstance(said, Healthy):
+                return None
+            reasons.append(said)
+        return reasons[0]
 
-    def wait(self, urls: Sequence[str], check: HealthCheck, code_ref: str | None = None) -> str:
-        """Poll until one of the URLs gives a healthy answer, and return that URL.
+    def confirm(
+        self,
+        hosts: Hosts,
+        item_hash: str,
+        check: HealthCheck,
+        code_ref: str | None = None,
+        *,
+        amended: bool = False,
+        persistent: bool = False,
+        observer: Observer | None = None,
+    ) -> Healthy:
+        """Wait until a program that was published or amended answers, and ask at no time when asking would harm it.
+
+        An amend makes the host stop what runs. Who asks meanwhile starts a machine whose folder the stop then deletes:
+        nobody is answered until it is given up (aleph-im/aleph-vm, ``src/aleph/vm/pool.py``). A persistent program is
+        asked only where the scheduler runs it: elsewhere the question would start a second one.
+
+        Args:
+            hosts: Where it may run.
+            item_hash: Of the program.
+            check: What counts as an answer.
+            code_ref: Item hash of the STORE message whose code must run.
+            amended: Whether its code or volumes have just been amended.
+            persistent: Whether the scheduler runs it.
+            observer: Receives what is waited for.
+
+        Raises:
+            HealthError: At the deadline, or when it fails to start a second time; with the last reason.
+        """
+        observer = observer or Silent()
+        before = self._await_stop(hosts, item_hash, observer, persistent=persistent) if amended else None
+        urls = hosts.urls(item_hash)
+        if persistent:
+            observer.step("schedule", item_hash=item_hash)
+            urls = program_urls(item_hash, self._await_running(hosts, item_hash, check.timeout, before))
+        observer.step("health", url=urls[0] + check.path)
+        healthy = self.wait(urls, check, code_ref, item_hash)
+        observer.done("health", url=healthy.url, status=healthy.status)
+        return healthy
+
+    def _await_stop(self, hosts: Hosts, item_hash: str, observer: Observer, *, persistent: bool) -> Execution | None:
+        """Wait until what ran before an amend is gone; return it."""
+        host = hosts.known
+        if persistent:
+            with contextlib.suppress(NetworkError):
+                host = hosts.allocation(item_hash).host
+        listed = hosts.list_executions(host) if host else None
+        if host is None or listed is None:
+            observer.step("stop", seconds=int(STOP_SECONDS))
+            self._waiter.sleep(STOP_SECONDS)
+            return None
+        before = listed.get(item_hash)
+        if before is None or not (before.running or before.stopping):
+            return before
+        observer.step("stop", seconds=int(STOP_SECONDS))
+
+        def gone(_left: float) -> bool | None:
+            now = (hosts.list_executions(host) or {}).get(item_hash)
+            return True if now is None or now.began != before.began else None
+
+        self._waiter.poll(gone, _LONGEST_STOP, _LOOKS)
+        return before
+
+    def _await_running(self, hosts: Hosts, item_hash: str, seconds: float, before: Execution | None) -> str:
+        reason = ""
+
+        def look(_left: float) -> str | None:
+            nonlocal reason
+            host, reason = _running(hosts, item_hash, before)
+            return host
+
+        host = self._waiter.poll(look, seconds, _LOOKS)
+        if host is None:
+            raise HealthError(
+                f"The program is not running within {seconds:.0f} s: {reason}.",
+                where=item_hash,
+                hint="Usually credits are missing (a persistent program is paid by the second), or no host has that "
+                "much memory.",
+            )
+        return host
+
+    def wait(
+        self, urls: Sequence[str], check: HealthCheck, code_ref: str | None = None, item_hash: str | None = None
+    ) -> Healthy:
+        """Poll until one of the URLs gives a healthy answer, and return it.
 
         Args:
             urls: Where the program answers.
             check: What counts.
             code_ref: Item hash of the STORE message whose code must have run.
+            item_hash: Of the program that must have answered.
 
         Raises:
-            HealthError: At the deadline, with the last reason.
+            HealthError: At the deadline, or when it fails to start a second time; with the last reason.
         """
-        reason = "it was not asked"
+        where = urls[0].rstrip("/") + check.path
+        reason, failed_starts = "it was not asked", 0
 
-        def look(left: float) -> str | None:
-            nonlocal reason
+        def look(left: float) -> Healthy | None:
+            nonlocal reason, failed_starts
             for url in urls:
-                said = self._ask(url, check, code_ref, max(1.0, min(left, _REQUEST_TIMEOUT)))
-                if said is None:
-                    return url
+                said = self._ask(url, check, code_ref, item_hash, max(1.0, min(left, _REQUEST_TIMEOUT)))
+                if isinstance(said, Healthy):
+                    return said
                 reason = said
+                failed_starts += _FAILED_START in said
+                if failed_starts > 1:  # each further question would boot a machine for the same failure
+                    raise HealthError(f"The program does not start: {reason}", where=where)
             return None
 
         healthy = self._waiter.poll(look, check.timeout, _BACKOFF)
         if healthy is None:
             raise HealthError(
-                f"the program does not answer as it should within {check.timeout:.0f} s: {reason}",
-                where=urls[0].rstrip("/") + check.path,
+                f"The program does not answer as it should within {check.timeout:.0f} s: {reason}", where=where
             )
         return healthy
 
-    def _ask(self, url: str, check: HealthCheck, code_ref: str | None, timeout: float) -> str | None:
+    def _ask(
+        self, url: str, check: HealthCheck, code_ref: str | None, item_hash: str | None, timeout: float
+    ) -> Healthy | str:
         try:
             answer = self._get(url.rstrip("/") + check.path, timeout=timeout)
         except OSError as error:
             return f"nothing answers: {error}"
-        return check.judge(answer, code_ref)
+        return check.judge(answer, code_ref, item_hash) or Healthy(url, answer.status, answer.text)
+
+
+def _running(hosts: Hosts, item_hash: str, before: Execution | None) -> tuple[str | None, str]:
+    """Return the host on which a persistent program runs, or None and why there is none."""
+    try:
+        placed = hosts.allocation(item_hash)
+    except NetworkError as error:
+        return None, error.message
+    if placed.host is None:
+        return None, f"the scheduler has no host for it (status: {placed.status})"
+    listed = hosts.list_executions(placed.host)
+    if listed is None:
+        if hosts.named:  # whoever names a host that keeps no list may be right
+            return placed.host, ""
+        return None, f"the host {placed.host} does not list what it runs"
+    now = listed.get(item_hash)
+    if now is None or not now.running or (before is not None and now.began == before.began):
+        return None, f"the host {placed.host} has not started it yet (status: {placed.status})"
+    return placed.host, ""
 
 
 def http_get(url: str, *, timeout: float) -> Answer:

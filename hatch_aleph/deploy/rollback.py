@@ -159,11 +159,19 @@ def roll_back(
         outbox.discard_unsent()
         outbox.journal.end()
         try:
-            url = health.wait(target.urls(program.item_hash), check, code_ref)
+            answer = health.confirm(
+                target.hosts,
+                program.item_hash,
+                check,
+                code_ref,
+                amended=bool(amended),
+                persistent=program.persistent,
+                observer=session.observer,
+            )
         except HealthError as error:
             error.hint = f"It has the content of release {release.number} now all the same: `rollback` to another one."
             raise
-    return RolledBack(release, program.item_hash, url, tuple(amended))
+    return RolledBack(release, program.item_hash, answer.url, tuple(amended))
 
 
 def _payment(program: Program) -> dict[str, Any]:

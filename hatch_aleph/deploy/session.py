@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from hatch_aleph.deploy.outbox import PATIENCE, Observer, Outbox, Silent
 from hatch_aleph.deploy.preflight import check_clock
 from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
+from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +101,7 @@ class Session:
         clock: Seconds since 1970.
         patience: Seconds to wait for a message to be processed.
         journal: Opens a journal.
+        host: URL of a host to use in place of the network's own.
     """
 
     client: NodeClient
@@ -110,11 +113,17 @@ class Session:
     clock: Callable[[], float] = time.time
     patience: float = PATIENCE
     journal: Callable[[Path, str, str], Journal] = Journal
+    host: str | None = None
 
     @property
     def owner(self) -> str:
         """The address that owns and pays what is published."""
         return self.address or self.account.address
+
+    @functools.cached_property
+    def hosts(self) -> Hosts:
+        """The hosts that run what is published."""
+        return Hosts(self.client.nodes[0], self.host)
 
     @contextlib.contextmanager
     def deploying(self, tag: str, channel: str) -> Iterator[Outbox]:

@@ -89,6 +89,11 @@ class Program:
     time: float
     status: str = "processed"
 
+    @property
+    def persistent(self) -> bool:
+        """Whether the scheduler runs it, rather than any host on demand."""
+        return bool(dict(self.content.get("on") or {}).get("persistent"))
+
     def ref(self, role: str, mount: str) -> str | None:
         """Return what the program names as its code, or as the volume at a mount."""
         if role == "code":
@@ -150,7 +155,7 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
         stores |= {message.item_hash: message for message in _owned(amends, owner)}
     volumes, orphans = volumes_of(stores.values())
     ours = {program.item_hash for program in programs}
-    others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
+    others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
     used = (refs_of(message.content) for message in others if message.item_hash not in ours)
     return State(
         owner=owner,

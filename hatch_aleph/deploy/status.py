@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from hatch_aleph.errors import NetworkError, RejectedError
 if TYPE_CHECKING:
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health, HealthCheck
-    from hatch_aleph.deploy.state import State, Version
+    from hatch_aleph.deploy.state import Program, State, Version
+    from hatch_aleph.network.executions import Execution
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Status:
         contents: What its volumes hold.
         superseded: Older programs that are still live.
         domains: Custom domains that point at it.
+        host: The one host that runs it, where one is known.
+        running_since: When that host took it up, in its own words; None when it does not run there.
+        persistent: Whether the scheduler is to run it.
+        runs_persistent: Whether that host runs it so; None when it does not say.
         daily: Cost a day of all of it, in credits (or tokens, by the payment type).
         payment_type: ``credit``, ``superfluid`` or ``hold``.
         balance: Credits, or free tokens, of the owner.
@@ -57,6 +63,10 @@ class Status:
     contents: tuple[Content, ...] = ()
     superseded: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    host: str | None = None
+    running_since: str | None = None
+    persistent: bool = False
+    runs_persistent: bool | None = None
     daily: float | None = None
     payment_type: str | None = None
     balance: float | None = None
@@ -90,11 +100,12 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
     trouble = [text for text in (being_removed(state),) if text]
     if health is not None and not trouble:
         code = volumes["code"].current.item_hash if "code" in volumes else None
-        said = health.once(urls, check, code)
+        said = health.once(target.hosts, program.item_hash, check, code, persistent=program.persistent)
         trouble += [f"it does not answer as it should: {said}"] if said else []
     if len(state.programs) > 1:
         trouble.append(f"{len(state.programs)} programs carry its tag: `deploy`, or `prune`, leaves one of them")
     payment_type, daily, balance = _costs(target, state)
+    host, execution = _whereabouts(target, program)
     return Status(
         owner=target.owner,
         tag=target.tag,
@@ -105,10 +116,24 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         contents=tuple(_content(role, volume.current, len(volume.amends)) for role, volume in sorted(volumes.items())),
         superseded=tuple(each.item_hash for each in state.programs[1:]),
         domains=tuple(names_of(target.client, target.owner, [program.item_hash])),
+        host=host,
+        running_since=execution.began if execution and execution.running else None,
+        persistent=program.persistent,
+        runs_persistent=None if execution is None or execution.kind is None else execution.kind != "microvm",
         daily=daily,
         payment_type=payment_type,
         balance=balance,
     )
+
+
+def _whereabouts(target: Deployment, program: Program) -> tuple[str | None, Execution | None]:
+    """Return the host that runs a program, and what it lists of it, as far as that is told without asking it."""
+    host = target.hosts.known
+    if program.persistent:
+        with contextlib.suppress(NetworkError):
+            host = target.hosts.allocation(program.item_hash).host
+    listed = target.hosts.list_executions(host) if host else None
+    return host, (listed or {}).get(program.item_hash)
 
 
 def _costs(target: Deployment, state: State) -> tuple[str | None, float | None, float | None]:

@@ -40,7 +40,9 @@ async def serve_network(
     from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import Host
     from hatch_aleph.local.node import Node, application_of, serve_application
+    from hatch_aleph.network.nodes import checked
 
+    source = checked(source) if source else None
     application = web.Application() if source else application_of(Node(folder / "node"))
     host = Host(
         source or "",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hatch_aleph.errors import AccountError
 
 from .keys import HOW_TO_CREATE, Key, default_key_file, find_key
+from .signatures import ethereum_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -196,9 +197,8 @@ def _loaded(account: Any, hint: str | None = None) -> _SdkAccount:
 
 def _ethereum_address(secret: bytes) -> str:
     with _importing_sdk():
-        from eth_keys.datatypes import PrivateKey  # the SDK's own arithmetic, without the SDK
-    address: str = PrivateKey(secret).public_key.to_checksum_address()
-    return address
+        from coincurve import PrivateKey  # the SDK's own arithmetic, without the SDK
+    return ethereum_address(PrivateKey(secret).public_key.format(compressed=False)[1:])
 
 
 def _sdk_class(chain: str) -> Any:

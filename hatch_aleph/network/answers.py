@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.errors import NetworkError
+from hatch_aleph.itemhash import FILE_HASH, ITEM_HASH
+
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, as_time, shown
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ class NetworkMessage:
         type: STORE, PROGRAM, FORGET, AGGREGATE, ...; empty for a removed message that the node has no record of.
         sender: Address that signed it.
         chain: Chain of the signature.
+        signature: Of chain, sender, type and item hash.
+        item_type: ``inline``, or the engine that keeps its content apart.
         channel: Its channel.
         time: Seconds since 1970 of the envelope.
         content: What was signed; empty for forgotten and removed messages.
@@ -55,6 +60,7 @@ class NetworkMessage:
         details: The network's own words and figures on the rejection.
         forgotten_by: Hashes of the FORGET messages.
         reason: Why it is being removed: ``credit_insufficient`` or ``balance_insufficient``.
+        envelope: All that the node said of it, in its form.
     """
 
     item_hash: str
@@ -62,6 +68,8 @@ class NetworkMessage:
     type: str = ""
     sender: str = ""
     chain: str = ""
+    signature: str = field(default="", repr=False)
+    item_type: str = "inline"
     channel: str = ""
     time: float = 0.0
     content: dict[str, Any] = field(default_factory=dict, hash=False)
@@ -69,11 +77,31 @@ class NetworkMessage:
     details: Any = field(default=None, hash=False)
     forgotten_by: tuple[str, ...] = ()
     reason: str | None = None
+    envelope: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def owner(self) -> str:
         """The address that the message acts for."""
         return str(self.content.get("address") or self.sender)
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags that nodes find it by (extract_tags in aleph-im/pyaleph, src/aleph/db/models/messages.py)."""
+        holder = self.content if self.type == "STORE" else self.content.get("metadata")
+        tags = holder.get("tags") if isinstance(holder, dict) else None
+        return frozenset(str(tag) for tag in tags) if isinstance(tags, list) else frozenset()
+
+    @property
+    def file_hash(self) -> str:
+        """The hash of the file that a STORE names: sha256 or a CID, and so never a path.
+
+        Raises:
+            NetworkError: It names none.
+        """
+        value = str(self.content.get("item_hash"))
+        if self.type != "STORE" or not FILE_HASH.fullmatch(value):
+            raise NetworkError(f"The {self.type} message names no file", where=self.item_hash)
+        return value
 
     @property
     def content_time(self) -> float:
@@ -106,7 +134,10 @@ class NetworkMessage:
     def from_list(cls, data: Any, status: MessageStatus) -> NetworkMessage:
         """Read one entry of ``messages.json``, which does not say its status."""
         envelope = as_mapping(data)
-        return cls._read(envelope, status, item_hash=as_text(envelope, "item_hash"))
+        item_hash = as_text(envelope, "item_hash")
+        if not ITEM_HASH.fullmatch(item_hash):
+            raise MalformedAnswerError(f"{shown(item_hash)} is no item hash")
+        return cls._read(envelope, status, item_hash=item_hash)
 
     @classmethod
     def _read(cls, envelope: Mapping[str, Any], status: MessageStatus, **known: Any) -> NetworkMessage:
@@ -119,10 +150,13 @@ class NetworkMessage:
             type=str(envelope.get("type") or ""),
             sender=str(envelope.get("sender") or ""),
             chain=str(envelope.get("chain") or ""),
+            signature=str(envelope.get("signature") or ""),
+            item_type=str(envelope.get("item_type") or "inline"),
             channel=str(envelope.get("channel") or ""),
             time=as_time(envelope.get("time")),
-            content=_content(envelope, known["item_hash"]),
+            content=_content(envelope, known["item_hash"], status),
             reason=str(reason) if reason is not None else None,
+            envelope=envelope,
             **known,
         )
 
@@ -189,11 +223,18 @@ class PublishedRuntime:
     source: str
 
 
-def _content(envelope: Mapping[str, Any], item_hash: str) -> dict[str, Any]:
-    """Return what was signed, checked by its hash, rather than what the node makes of it."""
+def _content(envelope: Mapping[str, Any], item_hash: str, status: MessageStatus) -> dict[str, Any]:
+    """Return what was signed, checked by its hash, rather than what the node makes of it.
+
+    A content that is kept apart is only what the node says until it is verified.
+    """
     signed = envelope.get("item_content")
-    if envelope.get("item_type") != "inline" or not isinstance(signed, str):
+    if envelope.get("item_type") not in (None, "inline"):
         return dict(as_mapping(envelope.get("content") or {}))
+    if not isinstance(signed, str):
+        if status.is_live:
+            raise MalformedAnswerError(f"the message {shown(item_hash)} is without its content")
+        return {}
     if hashlib.sha256(signed.encode("utf-8", "replace")).hexdigest() != item_hash:
         raise MalformedAnswerError(f"the content of {shown(item_hash)} has another hash")
     try:

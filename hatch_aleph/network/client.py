@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
+from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.text import without_user_parts
 from hatch_aleph.waiting import Backoff, Waiter
 
@@ -31,7 +32,8 @@ from .fields import MalformedAnswerError, as_mapping
 from .money import Balance, Price, estimation_message
 from .nodes import DEFAULT_NODES, Nodes
 from .rejections import explain, settled, still_waiting
-from .search import find, joined
+from .search import Filters, find
+from .verification import MessageVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -72,6 +74,7 @@ class NodeClient:
     ) -> None:
         self._waiter = Waiter(sleep, monotonic)
         self._nodes = Nodes(urls, client_factory=client_factory, waiter=self._waiter, notice=notice)
+        self._verifier = MessageVerifier(self._nodes)
         self._clock = clock
 
     @property
@@ -137,7 +140,9 @@ class NodeClient:
             raise self._unpaid(message, file.stat().st_size, error) from None
 
     def status(self, item_hash: str) -> MessageStatus | None:
-        """Return where a message stands, or None if the node does not know it."""
+        """Return where a message stands, or None if the node does not know it, as with what is no item hash."""
+        if not ITEM_HASH.fullmatch(item_hash):
+            return None
 
         def read(reply: Reply) -> MessageStatus | None:
             if reply.is_not_found:
@@ -146,13 +151,21 @@ class NodeClient:
 
         return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
 
-    def message(self, item_hash: str) -> NetworkMessage | None:
-        """Return a message with its status and content, or None if the node does not know it."""
+    def message(self, item_hash: str, *, verify: bool = True) -> NetworkMessage | None:
+        """Return a message with its status and verified content, or None as for :meth:`status`.
+
+        Args:
+            item_hash: Of the message.
+            verify: As for :meth:`messages`.
+        """
+        if not ITEM_HASH.fullmatch(item_hash):
+            return None
 
         def read(reply: Reply) -> NetworkMessage | None:
             if reply.is_not_found:
                 return None
-            return NetworkMessage.from_json(reply.expected_json(), item_hash)
+            message = NetworkMessage.from_json(reply.expected_json(), item_hash)
+            return self._verifier.verified(message) if verify else message
 
         return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}", read)
 
@@ -188,9 +201,13 @@ class NodeClient:
         statuses: Iterable[str] = ("processed",),
         refs: Iterable[str] = (),
         hashes: Iterable[str] = (),
+        keys: Iterable[str] = (),
+        channels: Iterable[str] = (),
+        since: float = 0.0,
         newest_first: bool = True,
+        verify: bool = True,
     ) -> Iterator[NetworkMessage]:
-        """Find messages, page by page.
+        """Find messages, page by page; filters are those of :class:`.search.Filters`.
 
         Args:
             types: Such as PROGRAM.
@@ -199,18 +216,28 @@ class NodeClient:
             statuses: Such as processed, removing. Each is asked for apart, since lists do not say statuses.
             refs: Item hashes that a STORE amends.
             hashes: Item hashes.
+            keys: Of aggregates.
+            channels: Names of channels.
+            since: Seconds since 1970.
             newest_first: Order by the envelope's time.
+            verify: Believe nothing unsigned. What is only shown, or only keeps something from being forgotten, need not
+                be verified: each signature takes its time.
+
+        Raises:
+            NetworkError: No node answers, or each shows messages that were not asked for or that nobody signed.
         """
-        return find(
-            self._nodes,
-            types=types,
-            owners=owners,
-            tags=tags,
-            statuses=statuses,
-            refs=refs,
-            hashes=hashes,
-            newest_first=newest_first,
+        filters = Filters(
+            types=tuple(types),
+            owners=tuple(owners),
+            tags=tuple(tags),
+            refs=tuple(refs),
+            hashes=tuple(hashes),
+            keys=tuple(keys),
+            channels=tuple(channels),
+            since=since,
         )
+        check = self._verifier.verified if verify else lambda message: message
+        return find(self._nodes, filters, tuple(statuses), newest_first=newest_first, check=check)
 
     # Money
 
@@ -283,7 +310,7 @@ class NodeClient:
         """Return the largest files that the node takes; those of its default configuration if it does not say."""
 
         def read(reply: Reply) -> Limits:
-            return Limits() if reply.is_not_found else Limits.from_json(reply.expected_json())
+            return Limits() if reply.is_unsupported else Limits.from_json(reply.expected_json())
 
         return self._nodes.ask("GET", "/api/v0/storage/limits.json", read)
 
@@ -298,7 +325,7 @@ class NodeClient:
         return self._nodes.ask("HEAD", f"/api/v0/storage/raw/{file_hash}", read)
 
     def stored_file(self, item_hash: str, *, newest: bool = True) -> StoredFile | None:
-        """Return what a STORE message holds, or None if the node does not know it.
+        """Return what the node says that a STORE message holds, or None if it does not know it.
 
         Args:
             item_hash: Of the original STORE; with ``newest=False`` of any.
@@ -335,19 +362,29 @@ class NodeClient:
     # The network
 
     def aggregate(self, address: str, keys: Sequence[str]) -> dict[str, Any]:
-        """Return what an address has said of itself under some keys; empty if nothing."""
+        """Return what an address has said of itself under some keys; empty if nothing.
 
-        def read(reply: Reply) -> dict[str, Any]:
-            if reply.is_not_found:
-                return {}
-            return dict(as_mapping(as_mapping(reply.expected_json()).get("data")))
-
-        path = f"/api/v0/aggregates/{address}.json"
-        return self._nodes.ask("GET", path, read, params={"keys": joined(keys), "limit": "1000"})
+        It is put together from the signed messages, as nodes do it: the later one's keys win.
+        """
+        said = self.messages(types=("AGGREGATE",), owners=(address,), keys=keys)
+        aggregates: dict[str, Any] = {}
+        for message in sorted(said, key=lambda message: message.content_time):
+            aggregates.setdefault(message.content["key"], {}).update(as_mapping(message.content.get("content")))
+        return aggregates
 
     def runtimes(self) -> tuple[PublishedRuntime, ...]:
-        """Return the program runtimes that the network lists, by both aggregates that it publishes."""
-        return read_runtimes(self.aggregate(RUNTIMES_ADDRESS, ("runtimes", "vm-images")))
+        """Return the program runtimes that the network lists, by both aggregates that it publishes.
+
+        This is the node's word alone, to choose from: what a runtime holds is seen in its image.
+        """
+
+        def read(reply: Reply) -> tuple[PublishedRuntime, ...]:
+            if reply.is_not_found:
+                return ()
+            return read_runtimes(as_mapping(as_mapping(reply.expected_json()).get("data")))
+
+        query = {"keys": "runtimes,vm-images", "limit": "1000"}
+        return self._nodes.ask("GET", f"/api/v0/aggregates/{RUNTIMES_ADDRESS}.json", read, params=query)
 
     def clock_offset(self) -> float:
         """Return how many seconds the node's clock is ahead of this machine's.

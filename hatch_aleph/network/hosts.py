@@ -18,7 +18,7 @@ from hatch_aleph.errors import AccountError, NetworkError
 from hatch_aleph.text import printable, without_credentials
 
 from .fields import MalformedAnswerError, shown
-from .http import Connections, NoAnswerError
+from .http import Connections
 from .nodes import checked
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .accounts import Account
     from .http import Reply
 
-SCHEDULER = "https://scheduler.api.aleph.cloud"
 _KEY_SECONDS = 600.0
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 
@@ -133,24 +132,6 @@ def signed_headers(account: Account, method: str, path: str, domain: str, now: f
             {"payload": operation.hex(), "signature": JWA.signing_alg("ES256").sign(key, operation).hex()}
         ),
     }
-
-
-def allocated_host(item_hash: str, *, scheduler: str = SCHEDULER) -> str | None:
-    """Return the URL of the host that runs a persistent program, or None if the scheduler knows none.
-
-    Raises:
-        NetworkError: The scheduler cannot be asked.
-    """
-    try:
-        reply = Connections().send("GET", f"{scheduler}/api/v0/allocation/{item_hash}")
-    except NoAnswerError as error:
-        raise NetworkError(
-            f"The scheduler {error.reason}", where=scheduler, hint="Name the host: --domain URL"
-        ) from None
-    found = _json(reply) if reply.status == _OK else None
-    node = found.get("node") if isinstance(found, dict) else None
-    url = node.get("url") if isinstance(node, dict) else None
-    return url if isinstance(url, str) and url else None
 
 
 def _stamp(seconds: float) -> str:

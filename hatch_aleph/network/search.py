@@ -1,18 +1,19 @@
-"""Finding messages: filters, pages, and statuses that lists do not say."""
+"""Finding messages: filters, which are applied again to what a node answers; pages; statuses that lists do not say."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import UsageError
 
 from .answers import MessageStatus, NetworkMessage
-from .fields import as_list, as_mapping
+from .fields import UnhelpfulNodeError, as_list, as_mapping, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .http import Reply
     from .nodes import Nodes
@@ -21,29 +22,103 @@ _PAGE = 200
 _HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
 
 
+@dataclass(frozen=True)
+class Filters:
+    """What is asked for; an empty filter asks for all.
+
+    Attributes:
+        types: Such as PROGRAM.
+        owners: Addresses that the messages act for.
+        tags: Any of these; none may hold a comma.
+        refs: Item hashes that a STORE amends.
+        hashes: Item hashes.
+        keys: Of aggregates.
+        channels: Names of channels.
+        since: Seconds since 1970 of the envelope.
+    """
+
+    types: Sequence[str] = ()
+    owners: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    refs: Sequence[str] = ()
+    hashes: Sequence[str] = ()
+    keys: Sequence[str] = ()
+    channels: Sequence[str] = ()
+    since: float = 0.0
+
+    def query(self) -> dict[str, str]:
+        """Return the filters as nodes take them.
+
+        Raises:
+            UsageError: A word holds a comma.
+        """
+        query = {
+            "msgTypes": joined(self.types),
+            "owners": joined(self.owners),
+            "tags": joined(self.tags),
+            "refs": joined(self.refs),
+            "contentKeys": joined(self.keys),
+            "channels": joined(self.channels),
+            "startDate": f"{self.since:.3f}" if self.since else "",
+        }
+        return {name: value for name, value in query.items() if value}
+
+    def ignored_for(self, message: NetworkMessage) -> str | None:
+        """Return the name of a filter that a message does not pass, in the network's words, or None."""
+        owners = {owner.lower() for owner in self.owners}
+        if self.types and message.type not in self.types:
+            return "msgTypes"
+        if self.hashes and message.item_hash not in self.hashes:
+            return "hashes"
+        if not message.status.is_live:  # of what is gone, nodes have no content
+            return None
+        if owners and message.owner.lower() not in owners:
+            return "owners"
+        if self.tags and not message.tags & set(self.tags):
+            return "tags"
+        if self.refs and message.content.get("ref") not in self.refs:
+            return "refs"
+        if self.keys and message.content.get("key") not in self.keys:
+            return "contentKeys"
+        if self.channels and message.channel not in self.channels:
+            return "channels"
+        return None
+
+
 def find(
     nodes: Nodes,
+    filters: Filters,
+    statuses: Sequence[str],
     *,
-    types: Iterable[str],
-    owners: Iterable[str],
-    tags: Iterable[str],
-    statuses: Iterable[str],
-    refs: Iterable[str],
-    hashes: Iterable[str],
     newest_first: bool,
+    check: Callable[[NetworkMessage], NetworkMessage],
 ) -> Iterator[NetworkMessage]:
-    """Find messages; see :meth:`.client.NodeClient.messages`."""
-    query = {
-        "msgTypes": joined(types),
-        "owners": joined(owners),
-        "tags": joined(tags),
-        "refs": joined(refs),
-        "sortOrder": "-1" if newest_first else "1",
-    }
-    wanted = list(hashes)
-    groups = [wanted[i : i + _HASHES_A_QUERY] for i in range(0, len(wanted), _HASHES_A_QUERY)] or [[]]
+    """Find messages; see :meth:`.client.NodeClient.messages`.
+
+    An answer with a message that was not asked for is a failure of the node: what else it says of the question cannot
+    be relied on, and somebody may be about to forget what it names.
+
+    Args:
+        nodes: Who is asked.
+        filters: What for.
+        statuses: Each is asked for apart.
+        newest_first: Order by the envelope's time.
+        check: Returns a message that is believed; its errors of nodes are failures of the node.
+    """
+    query = {**filters.query(), "sortOrder": "-1" if newest_first else "1"}
+    hashes = list(filters.hashes)
+    groups = [hashes[i : i + _HASHES_A_QUERY] for i in range(0, len(hashes), _HASHES_A_QUERY)] or [[]]
+
+    def passed(message: NetworkMessage) -> NetworkMessage:
+        ignored = filters.ignored_for(message)
+        if ignored:
+            raise UnhelpfulNodeError(
+                f"ignores the filter `{ignored}`: it shows {shown(message.item_hash)}, which was not asked for"
+            )
+        return check(message)
+
     streams = [
-        _pages(nodes, {**query, "hashes": joined(group), "msgStatuses": status}, MessageStatus(status))
+        _pages(nodes, {**query, "hashes": joined(group), "msgStatuses": status}, MessageStatus(status), passed)
         for status in statuses
         for group in groups
     ]
@@ -51,13 +126,18 @@ def find(
     return heapq.merge(*streams, key=lambda message: sign * message.time)
 
 
-def _pages(nodes: Nodes, query: Mapping[str, str], status: MessageStatus) -> Iterator[NetworkMessage]:
+def _pages(
+    nodes: Nodes,
+    query: Mapping[str, str],
+    status: MessageStatus,
+    passed: Callable[[NetworkMessage], NetworkMessage],
+) -> Iterator[NetworkMessage]:
     # Messages that arrive meanwhile push others onto the next page: those come twice, and are told once.
     seen: set[str] = set()
 
     def read(reply: Reply) -> list[NetworkMessage]:
         listed = as_list(as_mapping(reply.expected_json()).get("messages"))
-        return [NetworkMessage.from_list(entry, status) for entry in listed]
+        return [passed(NetworkMessage.from_list(entry, status)) for entry in listed]
 
     for page in itertools.count(1):
         params = {key: value for key, value in query.items() if value}
@@ -71,13 +151,12 @@ def _pages(nodes: Nodes, query: Mapping[str, str], status: MessageStatus) -> Ite
             return
 
 
-def joined(values: Iterable[str]) -> str:
+def joined(values: Sequence[str]) -> str:
     """Return words as nodes take them in a query: split at commas, so that none may hold one.
 
     Raises:
         UsageError: One does.
     """
-    listed = list(values)
-    if any("," in value for value in listed):
-        raise UsageError(f"The network cannot look for words with a comma: {', '.join(listed)}")
-    return ",".join(listed)
+    if any("," in value for value in values):
+        raise UsageError(f"The network cannot look for words with a comma: {', '.join(values)}")
+    return ",".join(values)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from hatch_aleph.errors import ArtifactError, NetworkError, RejectedError
 from hatch_aleph.files import atomic_file
+from hatch_aleph.itemhash import FILE_HASH
 
 from .answers import MessageStatus
 from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping
@@ -33,7 +34,7 @@ _UPLOAD_ROUNDS = 3
 _ENVELOPE = 256 * 1024
 # A file whose size nobody has promised is cut here.
 MAX_FILE = 4 * 1024**3
-_SHA256 = re.compile("[0-9a-f]{64}")
+_SHA256_LENGTH = 64
 
 
 class PaymentRequiredError(Exception):
@@ -174,24 +175,26 @@ class HashCheck:
     """
 
     def __init__(self, file_hash: str) -> None:
-        from aleph_cid import CidHasher
-
         self._expected = file_hash
-        self._sha256 = hashlib.sha256() if _SHA256.fullmatch(file_hash) else None
-        if self._sha256 is None:
-            try:
-                self._cid = CidHasher.for_expected(file_hash)
-            except ValueError:
-                raise NetworkError("That is no hash of a file: neither sha256 nor a CID", where=file_hash) from None
+        self._hasher = _hasher(file_hash)
 
     def update(self, data: bytes) -> None:
         """Take the next bytes."""
-        (self._sha256 or self._cid).update(data)
+        self._hasher.update(data)
 
     def holds(self) -> bool:
         """Tell whether all bytes together are the expected ones."""
-        got = self._sha256.hexdigest() if self._sha256 else self._cid.finalize()
-        return got == self._expected
+        of_all = self._hasher.hexdigest if len(self._expected) == _SHA256_LENGTH else self._hasher.finalize
+        return bool(of_all() == self._expected)
+
+
+def _hasher(file_hash: str) -> Any:
+    from aleph_cid import CidHasher
+
+    if FILE_HASH.fullmatch(file_hash):
+        with contextlib.suppress(ValueError):
+            return hashlib.sha256() if len(file_hash) == _SHA256_LENGTH else CidHasher.for_expected(file_hash)
+    raise NetworkError("That is no hash of a file: neither sha256 nor a CID", where=file_hash)
 
 
 class Watched:

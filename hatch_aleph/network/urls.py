@@ -1,30 +1,71 @@
-"""Where a program answers: its URLs, on the network's own hosts or at a host that is named."""
+"""Where programs run and answer: at a host that is named, at the node's own, or at the network's."""
 
 from __future__ import annotations
 
-import base64
+import functools
 import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from hatch_aleph.itemhash import to_base32
+
+from .executions import SCHEDULER, Allocation, Execution, allocation, executions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|.*\.localhost")
 
 
-def base32_name(item_hash: str) -> str:
-    """Return the item hash as a host name's label: base32, lower case, no padding."""
-    return base64.b32encode(bytes.fromhex(item_hash)).decode().rstrip("=").lower()
-
-
-def program_urls(item_hash: str, *, node: str, host: str | None = None) -> tuple[str, ...]:
+def program_urls(item_hash: str, host: str | None) -> tuple[str, ...]:
     """Return the URLs at which a program answers, the one to show first.
 
     Args:
         item_hash: Of the PROGRAM message.
-        node: URL of the node; one on this machine has its host beside it.
-        host: URL of a host to use in place of the network's own.
+        host: URL of the one host to ask; None for the network's own.
     """
-    split = urlsplit(node)
-    if host is None and _LOOPBACK.fullmatch(split.hostname or ""):
-        host = node
     if host is not None:
         return (f"{host.rstrip('/')}/vm/{item_hash}",)
-    return (f"https://{base32_name(item_hash)}.aleph.sh", f"https://aleph.sh/vm/{item_hash}")
+    return (f"https://{to_base32(item_hash)}.aleph.sh", f"https://aleph.sh/vm/{item_hash}")
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The hosts that run the programs of a node.
+
+    Attributes:
+        node: URL of the node; one on this machine may be a host as well, if it says so.
+        named: URL of a host to use in place of the network's own.
+        list_executions: Asks a host what it runs.
+        ask_scheduler: Asks a scheduler where it has a persistent program.
+    """
+
+    node: str
+    named: str | None = None
+    list_executions: Callable[[str], dict[str, Execution] | None] = executions
+    ask_scheduler: Callable[..., Allocation] = field(default=allocation)
+
+    @functools.cached_property
+    def _node_is_host(self) -> bool:
+        is_here = _LOOPBACK.fullmatch(urlsplit(self.node).hostname or "") is not None
+        return is_here and self.list_executions(self.node) is not None
+
+    @property
+    def known(self) -> str | None:
+        """The one host that runs programs on demand, where one is known."""
+        return self.named or (self.node if self._node_is_host else None)
+
+    def urls(self, item_hash: str) -> tuple[str, ...]:
+        """Return where a program on demand answers, the URL to show first."""
+        return program_urls(item_hash, self.known)
+
+    def allocation(self, item_hash: str) -> Allocation:
+        """Return where a persistent program runs.
+
+        Raises:
+            NetworkError: The scheduler cannot be asked.
+        """
+        if self.named:
+            return Allocation(self.named, "named")
+        return self.ask_scheduler(item_hash, scheduler=self.node if self._node_is_host else SCHEDULER)

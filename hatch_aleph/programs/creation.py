@@ -16,7 +16,6 @@ from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
 from hatch_aleph.errors import SettingsError, UsageError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.transfer import choose_engine
-from hatch_aleph.network.urls import program_urls
 from hatch_aleph.programs.program_code import Code, prepare_code
 from hatch_aleph.settings import load_settings
 
@@ -76,7 +75,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
             ref = publish_code(session, outbox, code, content["payment"], owner=session.owner)
             content["code"] = {**content["code"], "ref": ref}
             item_hash = outbox.deliver("PROGRAM", content).item_hash
-    return Created(item_hash, ref, program_urls(item_hash, node=session.client.nodes[0]), per_day)
+    return Created(item_hash, ref, session.hosts.urls(item_hash), per_day)
 
 
 def content_of(session: Session, settings: Settings, code: Code) -> dict[str, Any]:
@@ -146,7 +145,7 @@ def _waiting(session: Session, code: Code, owner: str) -> str | None:
     ]
     if not fitting:
         return None
-    machines = session.client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
+    machines = session.client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
     used = frozenset().union(*(refs_of(message.content) for message in machines))
     amended = {str(message.content.get("ref")) for message in session.client.messages(types=("STORE",), refs=fitting)}
     return next((each for each in fitting if each not in used | amended), None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.state import LIVE, Program, Volume, find_program, program_of, refs_of, volumes_of
 from hatch_aleph.errors import RejectedError
-from hatch_aleph.network.urls import program_urls
+from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -134,18 +134,19 @@ def list_programs(client: NodeClient, address: str) -> tuple[Listed, ...]:
     """Return the live programs of an address, newest first; those that are being removed for want of credits too."""
     found = [
         message
-        for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE)
+        for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False)
         if message.owner == address
     ]
     # Anybody's message may say to replace this one; only the owner's counts.
     replaced = {message.content.get("replaces"): message.item_hash for message in reversed(found)}
     found.sort(key=lambda message: message.content_time, reverse=True)
+    hosts = Hosts(client.nodes[0])
     return tuple(
         Listed(
             message,
             _price(client, message.item_hash),
             replaced.get(message.item_hash),
-            program_urls(message.item_hash, node=client.nodes[0]),
+            hosts.urls(message.item_hash),
         )
         for message in found
     )

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.deploy.state import find_program
 from hatch_aleph.errors import UsageError
-from hatch_aleph.network.hosts import HostClient, LogLine, allocated_host
-from hatch_aleph.network.urls import program_urls
+from hatch_aleph.network.hosts import HostClient, LogLine
+from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
 
@@ -22,7 +20,7 @@ def read_logs(
     item_hash: str,
     domain: str | None = None,
     *,
-    allocated: Callable[[str], str | None] = allocated_host,
+    hosts: Hosts | None = None,
 ) -> tuple[LogLine, ...]:
     """Return what a program has printed on a host.
 
@@ -32,24 +30,22 @@ def read_logs(
         item_hash: Of the program.
         domain: URL of the host. Without one: the host beside a node on this machine, or for a persistent program the
             one that the scheduler chose.
-        allocated: Asks the scheduler.
+        hosts: The hosts of the node.
 
     Raises:
         UsageError: Any host may run it, so one must be named.
         NetworkError: The host is out of reach, or never ran the program.
         AccountError: The host does not take the account for the owner's.
     """
-    host = domain or _host_of(client, item_hash, allocated)
+    host = domain or _host_of(client, item_hash, hosts or Hosts(client.nodes[0]))
     return HostClient(host).logs(item_hash, account)
 
 
-def _host_of(client: NodeClient, item_hash: str, allocated: Callable[[str], str | None]) -> str:
-    node = client.nodes[0]
-    url = program_urls(item_hash, node=node)[0]
-    if url.startswith(node):
-        return node
-    persistent = dict(find_program(client, item_hash).content.get("on") or {}).get("persistent")
-    host = allocated(item_hash) if persistent else None
+def _host_of(client: NodeClient, item_hash: str, hosts: Hosts) -> str:
+    if hosts.known:
+        return hosts.known
+    persistent = bool(dict(find_program(client, item_hash).content.get("on") or {}).get("persistent"))
+    host = hosts.allocation(item_hash).host if persistent else None
     if host is None:
         why = (
             "the scheduler has no host for it" if persistent else "a program on demand runs on whichever host is called"

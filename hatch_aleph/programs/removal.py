@@ -87,6 +87,7 @@ def delete_deployment(
     confirm: Callable[[State], None] = lambda _state: None,
     keep_code: bool = False,
     reason: str = "User deletion",
+    missing_ok: bool = False,
 ) -> Deleted:
     """Forget all that is live of a deployment: programs, and then the files that nothing else of the owner uses.
 
@@ -98,6 +99,7 @@ def delete_deployment(
         confirm: Is shown what is live; raises if it is to stay.
         keep_code: Keep the files.
         reason: Said to everybody.
+        missing_ok: Accept that nothing of it is live.
 
     Raises:
         PlanError: Nothing of it is live.
@@ -106,6 +108,8 @@ def delete_deployment(
     with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
         if not (state.programs or state.volumes or state.orphans):
+            if missing_ok:
+                return Deleted("", (), (), ())
             raise PlanError(
                 "nothing of this project is live",
                 where=f"{target.owner}, {target.tag}",

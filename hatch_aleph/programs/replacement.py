@@ -12,7 +12,6 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network.urls import program_urls
 from hatch_aleph.programs.live_programs import look_up
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def replace_program(
     if doomed and replaced_code is not None:
         doomed.append(([version.item_hash for version in replaced_code.versions], reason))
     forgets = forget(session.client, outbox, existing.owner, doomed)
-    urls = program_urls(item_hash, node=session.client.nodes[0])
+    urls = session.hosts.urls(item_hash)
     return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
 
 
@@ -203,9 +202,7 @@ def set_persistent(
     existing = look_up_for_replacement(session, item_hash)
     require_owner(session, existing.owner, existing.sender, item_hash)
     if bool(existing.content["on"].get("persistent")) is persistent:
-        return Recreated(
-            item_hash, item_hash, forgotten=False, urls=program_urls(item_hash, node=session.client.nodes[0])
-        )
+        return Recreated(item_hash, item_hash, forgotten=False, urls=session.hosts.urls(item_hash))
     check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
     content = persistence_change(existing.content, persistent=persistent)
     reason = "Program persisted" if persistent else "Program unpersisted"

@@ -15,7 +15,6 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network.urls import program_urls
 from hatch_aleph.programs.creation import checked, is_executable, publish_code
 from hatch_aleph.programs.program_code import Code, prepare_code
 from hatch_aleph.programs.replacement import (
@@ -170,7 +169,7 @@ def _changed(
 def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Updated:
     """Give the code's volume a new content: item hash and URL stay."""
     item_hash = existing.program.item_hash
-    urls = program_urls(item_hash, node=session.client.nodes[0])
+    urls = session.hosts.urls(item_hash)
     volume = existing.code
     if code is None:
         return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)

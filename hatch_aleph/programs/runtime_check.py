@@ -15,7 +15,7 @@ from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.errors import HealthError, PlanError
-from hatch_aleph.network.urls import program_urls
+from hatch_aleph.network.urls import Hosts
 from hatch_aleph.programs.creation import checked, content_of, publish_code
 from hatch_aleph.programs.program_code import prepare_code
 from hatch_aleph.waiting import Backoff, Waiter
@@ -128,7 +128,7 @@ def check_runtime(
             program = None
             try:
                 program = outbox.deliver("PROGRAM", {**content, "code": {**content["code"], "ref": ref}}).item_hash
-                urls = program_urls(program, node=session.client.nodes[0], host=host)
+                urls = Hosts(session.client.nodes[0], host).urls(program)
                 session.notice(f"Asking {urls[0]}")
                 facts = _ask(urls, fetch or http_fetch, sleep, monotonic, deadline)
             finally:

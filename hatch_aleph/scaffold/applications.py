@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.files import JUNK
 from hatch_aleph.scaffold.frameworks import FRAMEWORKS, SERVERS
-from hatch_aleph.scaffold.source import Module
+from hatch_aleph.scaffold.syntax import Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

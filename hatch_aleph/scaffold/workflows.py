@@ -141,7 +141,7 @@ jobs:
       - uses: actions/setup-python@v5
         with: { python-version: "3.11" }
       - run: python -m pip install "$$HATCH_ALEPH"
-      - run: hatch-aleph delete --yes --profile "$$PROFILE"
+      - run: hatch-aleph delete --missing-ok --yes --profile "$$PROFILE"
         env:
           ALEPH_PRIVATE_KEY: $${{ secrets.ALEPH_PRIVATE_KEY }}
 """
@@ -206,7 +206,7 @@ aleph remove preview:
   extends: .aleph
   stage: deploy
   script:
-    - hatch-aleph delete --yes --profile "$$PROFILE"
+    - hatch-aleph delete --missing-ok --yes --profile "$$PROFILE"
   environment:
     name: preview/$$CI_MERGE_REQUEST_IID
     action: stop

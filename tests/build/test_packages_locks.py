@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.build.packages.lock import write_lock
-from hatch_aleph.errors import DependencyError
+from hatch_aleph.errors import DependencyError, ProjectError
 from hatch_aleph.project import load_project
 from tests.build.conftest import RUNNING, write_wheel
-from tests.build.test_packages_inputs import lock, uv, versions
+from tests.build.test_packages_inputs import PYTHON, lock, uv, versions
 from tests.build.test_packages_sources import library
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.build.conftest import Index, Workshop
-
-PYTHON = f'python = "{RUNNING}"\n'
 
 
 def digest(file: Path) -> str:
@@ -321,3 +319,11 @@ def test_a_uv_lock_of_a_workspace_above(index: Index, workshop: Workshop, tmp_pa
     (top / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["app", "library"]\n')
     uv(top, "lock")
     assert versions(workshop, root, locked=True) == ["alpha 1.0", "library 1.0"]
+
+
+def test_requirements_without_a_project(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("alpha\n")
+    with pytest.raises(ProjectError) as caught:
+        load_project(tmp_path)
+    assert "requirements.txt" in (caught.value.hint or "")
+    assert "hatch-aleph init" in (caught.value.hint or "")

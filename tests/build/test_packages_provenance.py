@@ -13,15 +13,14 @@ import pytest
 from hatch_aleph.artifact import lock_and_sbom_names
 from hatch_aleph.build.packages.lock import write_lock
 from hatch_aleph.project import load_project
-from tests.build.conftest import RUNNING, image_files, serve
+from tests.build.conftest import image_files, serve
+from tests.build.test_packages_inputs import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.build.conftest import Index, Workshop
-
-PYTHON = f'python = "{RUNNING}"\n'
 
 
 @pytest.fixture

@@ -63,6 +63,16 @@ def test_only_what_the_format_allows_is_rewritten(index: Index, workshop: Worksh
             assert recorded[path] == f"sha256={digest}", path
 
 
+def test_an_interpreter_whose_path_is_not_in_its_shortest_form(
+    index: Index, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha", files={"alpha.py": "", "alpha-1.0.data/scripts/tool": "#!python\nprint(1)\n"})
+    folder, name = sys.executable.rsplit("/", 1)
+    monkeypatch.setattr(sys, "executable", f"{folder}/../{folder.rpartition('/')[2]}/{name}")
+    found = built(workshop, tmp_path, aleph="bytecode = false\n")  # uv then gets the running interpreter
+    assert found["bin/tool"] == b"#!/usr/bin/python3\nprint(1)\n"
+
+
 def test_a_file_that_is_not_as_its_record_says(index: Index, workshop: Workshop) -> None:
     wheel = index.add("alpha", files={"alpha.py": "x = 1\n", "beta.py": "y = 1\n"})
     rewritten(wheel, {"alpha.py": b"x = 2\n"})

@@ -173,14 +173,6 @@ def test_metadata_stands_where_the_backend_reads_it(make_project: Callable[..., 
     assert found.wheel.pure
 
 
-def test_a_folder_of_requirements_says_what_makes_it_a_project(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("flask\n")
-    with pytest.raises(ProjectError) as caught:
-        load_project(tmp_path)
-    assert "[project]\nname = " in str(caught.value)
-    assert 'entrypoint = "main:app"' in str(caught.value)
-
-
 def test_a_byte_order_mark_is_named(make_project: Callable[..., Path]) -> None:
     root = make_project()
     file = root / "pyproject.toml"

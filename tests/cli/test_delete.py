@@ -24,3 +24,10 @@ def test_it_fails_when_there_is_nothing_to_delete(cli, network):
     assert cli.json("delete", made["item_hash"]).error["exit_code"] == 13
     cli.use(network.new_account())
     assert "no such program" in cli.json("delete", "ab" * 32).error["message"]
+
+
+def test_a_preview_that_was_never_deployed_may_be_missing(cli, make_project):
+    root = str(make_project())
+    assert cli("delete", "--project", root, "--yes").code == 13
+    done = cli("delete", "--project", root, "--yes", "--missing-ok")
+    assert (done.code, done.out) == (0, "Nothing of this project was live.\n")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import SUFFIX, Artifact, Image, Manifest, hash_file
-from hatch_aleph.deploy.health import CODE_REF, Answer
+from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,7 +181,7 @@ class NodeHost:
                 self._latest(volume["ref"], content["address"])
         if code["content"]["item_hash"] in self.broken:
             return Answer(502, {CODE_REF: code["item_hash"]}, "the app fails")
-        return Answer(200, {CODE_REF: code["item_hash"]}, "hello")
+        return Answer(200, {CODE_REF: code["item_hash"], ITEM_HASH: item_hash}, "hello")
 
     def _latest(self, ref: str, owner: str) -> dict[str, Any]:
         amends = self.node.get(f"/api/v0/messages.json?msgType=STORE&sort_order=-1&refs={ref}&owners={owner}")

@@ -15,6 +15,7 @@ from hatch_aleph.deploy.status import read_status
 from hatch_aleph.deploy.verification import diff, verify
 from hatch_aleph.errors import PlanError
 from hatch_aleph.squashfs import scan, write_image
+from tests.deploy.conftest import quick
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def health(rig: Rig) -> tuple[Health, HealthCheck]:
-    return Health(rig.host), HealthCheck(timeout=10)
+    return Health(rig.host, sleep=quick), HealthCheck(timeout=10)
 
 
 def three_releases(rig: Rig) -> list[Artifact]:
@@ -47,11 +48,11 @@ def test_roll_back_amends_to_any_earlier_release_without_upload(rig: Rig) -> Non
     hashes = [artifact.manifest.images[0].sha256 for artifact in (third, second, first)]
     assert codes(rig, third) == [(0, "3.0", hashes[0]), (1, "2.0", hashes[1]), (2, "1.0", hashes[2])]
     before = rig.count()
-    done = roll_back(*rig.opened(third), Health(rig.host), HealthCheck(timeout=10), to="1.0")
+    done = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout=10), to="1.0")
     assert done.amended == ("packages", "code")
     assert not rig.target(first).plan(first.manifest).has_changes
     assert rig.count()["STORE"] == before["STORE"] + 2
-    back = roll_back(*rig.opened(third), Health(rig.host), HealthCheck(timeout=10))
+    back = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout=10))
     assert (back.release.version, back.item_hash) == ("3.0", done.item_hash)
     assert not rig.target(third).plan(third.manifest).has_changes
 
@@ -102,7 +103,7 @@ def test_status_tells_contents_cost_and_health(rig: Rig) -> None:
     artifact = rig.artifact(version="1.2")
     assert read_status(rig.target(artifact), None, HealthCheck()).item_hash is None
     outcome = rig.deploy(artifact)
-    found = read_status(rig.target(artifact), Health(rig.host), HealthCheck())
+    found = read_status(rig.target(artifact), Health(rig.host, sleep=quick), HealthCheck())
     assert (found.item_hash, found.trouble) == (outcome.item_hash, ())
     assert [(each.role, each.version, each.earlier) for each in found.contents] == [
         ("code", "1.2", 0),
@@ -111,7 +112,7 @@ def test_status_tells_contents_cost_and_health(rig: Rig) -> None:
     assert found.daily is not None
     assert found.daily > 0
     rig.host.broken.add(artifact.manifest.images[0].sha256)
-    broken = read_status(rig.target(artifact), Health(rig.host), HealthCheck())
+    broken = read_status(rig.target(artifact), Health(rig.host, sleep=quick), HealthCheck())
     assert "answers 502" in broken.trouble[0]
 
 

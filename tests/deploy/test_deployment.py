@@ -4,7 +4,8 @@ import pytest
 
 from hatch_aleph.deploy.deployment import deployment_tag
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network.urls import base32_name, program_urls
+from hatch_aleph.itemhash import to_base32
+from hatch_aleph.network.urls import Hosts, program_urls
 
 HASH = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
 
@@ -24,10 +25,19 @@ def test_what_the_network_cannot_find_is_refused(project: str, profile: str | No
 def test_urls_of_the_network_of_this_machine_and_of_a_host() -> None:
     # The name is what `base32` of coreutils gives for the bytes, in lower case without padding.
     name = "mpyhde7g52osa635d7hyfbxzv3ru43ys6ea5f3dxyerj7euwi2la"
-    assert base32_name(HASH) == name
-    assert program_urls(HASH, node="https://api2.aleph.im") == (
+    assert to_base32(HASH) == name
+    assert program_urls(HASH, None) == (
         f"https://{name}.aleph.sh",
         f"https://aleph.sh/vm/{HASH}",
     )
-    assert program_urls(HASH, node="http://127.0.0.1:4021") == (f"http://127.0.0.1:4021/vm/{HASH}",)
-    assert program_urls(HASH, node="https://api2.aleph.im", host="https://my.host/") == (f"https://my.host/vm/{HASH}",)
+    assert Hosts("http://127.0.0.1:4021", list_executions=lambda _: {}).urls(HASH) == (
+        f"http://127.0.0.1:4021/vm/{HASH}",
+    )
+    assert program_urls(HASH, "https://my.host/") == (f"https://my.host/vm/{HASH}",)
+
+
+def test_a_node_on_this_machine_is_a_host_only_if_it_says_so() -> None:
+    alone = Hosts("http://127.0.0.1:4021", list_executions=lambda _: None)
+    assert alone.known is None
+    assert alone.urls(HASH) == program_urls(HASH, None)
+    assert Hosts("https://api2.aleph.im", list_executions=lambda _: {}).known is None

@@ -18,7 +18,7 @@ from hatch_aleph.deploy.overlap import YOUNG
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
-from tests.deploy.conftest import new_account, through, with_clock
+from tests.deploy.conftest import new_account, quick, through, with_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,7 @@ def test_the_second_to_create_sees_the_first_one_and_updates_it_on_its_next_run(
     assert again.item_hash == program.item_hash
     assert live(rig, ours) == files(ours)
     # The volumes of the run that gave way are waste.
-    prune(*rig.opened(ours), Health(rig.host), HealthCheck())
+    prune(*rig.opened(ours), Health(rig.host, sleep=quick), HealthCheck())
     assert len(rig.target(ours).state().volumes) == 2
 
 
@@ -103,7 +103,7 @@ def two_programs(rig: Rig, slow: Any) -> tuple[Artifact, Artifact]:
 def test_two_programs_are_told_by_plan_and_status_and_the_next_deployment_leaves_one(rig: Rig, slow: Any) -> None:
     ours, theirs = two_programs(rig, slow)
     newest, older = rig.target(ours).state().programs
-    status = read_status(rig.target(ours), Health(rig.host), HealthCheck())
+    status = read_status(rig.target(ours), Health(rig.host, sleep=quick), HealthCheck())
     assert status.superseded == (older.item_hash,)
     assert "2 programs carry its tag" in status.trouble[-1]
     for artifact in (ours, theirs):
@@ -116,7 +116,7 @@ def test_two_programs_are_told_by_plan_and_status_and_the_next_deployment_leaves
         assert f"{plan.forget[0]} is forgotten" in warning
     rig.deploy(theirs)
     assert live(rig, theirs) == files(theirs)
-    assert read_status(rig.target(ours), Health(rig.host), HealthCheck()).trouble == ()
+    assert read_status(rig.target(ours), Health(rig.host, sleep=quick), HealthCheck()).trouble == ()
 
 
 def test_prune_leaves_the_newest_of_two_programs_if_it_answers(rig: Rig, slow: Any) -> None:
@@ -126,9 +126,9 @@ def test_prune_leaves_the_newest_of_two_programs_if_it_answers(rig: Rig, slow: A
     code = target.state().volume_of(newest, "code", "/opt/code")
     assert code is not None
     rig.host.broken.add(code.current.file_hash)
-    assert prune(*rig.opened(ours), Health(rig.host), HealthCheck()) == ()
+    assert prune(*rig.opened(ours), Health(rig.host, sleep=quick), HealthCheck()) == ()
     rig.host.broken.clear()
-    gone = prune(*rig.opened(ours), Health(rig.host), HealthCheck())
+    gone = prune(*rig.opened(ours), Health(rig.host, sleep=quick), HealthCheck())
     assert sorted(waste.role for waste in gone) == ["code", "packages", "program"]
     assert older.item_hash in [waste.item_hash for waste in gone]
     state = target.state()
@@ -216,7 +216,7 @@ class Overtaken(NodeClient):
     def __init__(self, url: str, at: int, then: Callable[[], Any]) -> None:
         super().__init__([url])
         self.count = 0
-        ask = self._http.ask
+        ask = self._nodes.ask
 
         def asking(*arguments: Any, **options: Any) -> Any:
             self.count += 1
@@ -224,7 +224,7 @@ class Overtaken(NodeClient):
                 then()
             return ask(*arguments, **options)
 
-        self._http.ask = asking  # type: ignore[method-assign]
+        self._nodes.ask = asking  # type: ignore[method-assign]
 
 
 # A few points by default, every one by `nox -s crash`.

@@ -18,7 +18,7 @@ from hatch_aleph.network import NodeClient
 from hatch_aleph.network.messages import aggregate_content, forget_content, sign_message
 from hatch_aleph.network.rejections import MEANINGS
 from hatch_aleph.programs.removal import delete_deployment
-from tests.deploy.conftest import Rig, new_account, with_clock
+from tests.deploy.conftest import Rig, new_account, quick, with_clock
 from tests.deploy.rig import NodeHost, RunningNode
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ def test_501_two_machines_prune_at_once(rig: Rig) -> None:
     for number in (1, 2, 3, 4):
         rig.deploy(rig.artifact(code=b"code %d" % number))
     here, there = (rig.opened(rig.artifact(code=b"code 4"), state) for state in (".aleph", "another-machine"))
-    health = Health(rig.host), HealthCheck()
+    health = Health(rig.host, sleep=quick), HealthCheck()
 
     class Slow(NodeClient):
         """Another machine is quicker than the FORGET that this one has signed."""
@@ -328,7 +328,7 @@ def test_503_a_file_that_somebody_else_uses_stays_and_the_rest_goes(rig: Rig) ->
     volume = {"ref": used, "mount": "/opt/theirs", "use_latest": False}
     rig.deploy(rig.artifact(name="theirs", volumes=[volume]), rollback=True)
     with pytest.raises(RejectedError) as raised:
-        prune(*mine, Health(rig.host), HealthCheck())
+        prune(*mine, Health(rig.host, sleep=quick), HealthCheck())
     check_told(raised.value, 503)
     assert used in str(raised.value)
     assert [waste.item_hash for waste in find_waste(mine[0].state())] == [used]

@@ -182,7 +182,7 @@ def test_a_wrong_setting_of_the_sdk_is_told_as_such(tmp_path: Path) -> None:
     assert "secret-thing" not in told
 
 
-@pytest.mark.parametrize("missing", ["aleph.sdk", "eth_keys"])
+@pytest.mark.parametrize("missing", ["aleph.sdk", "coincurve"])
 def test_without_the_sdk(tmp_path: Path, missing: str) -> None:
     told = in_a_process_of_its_own(f"import sys; sys.modules['{missing}'] = None", tmp_path)
     assert "hatch-aleph[deploy]" in told

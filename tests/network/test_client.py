@@ -5,18 +5,22 @@ import json
 import re
 import time
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
-from hatch_aleph.network import Limits, MessageStatus, NodeClient, sign_message, store_content
+from hatch_aleph.network import Limits, MessageStatus, NodeClient, aggregate_content, sign_message, store_content
+from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.keys import Key
 from tests.network.scripted import RECORDED, Answer, ScriptedNode, as_json, as_text, recorded, unused_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from hatch_aleph.network import Account, SignedMessage
+    from hatch_aleph.network import Account, NetworkMessage, SignedMessage
 
 H = "ab" * 32
 CREDIT = {"chain": "ETH", "type": "credit"}
@@ -201,8 +205,18 @@ def test_wait_ends_at_the_deadline(node: ScriptedNode, known: bool, words: str) 
     assert len(node.asked) < 40
 
 
+@cache
 def entry(number: int) -> dict[str, Any]:
-    return {"item_hash": f"{number:064x}", "type": "STORE", "time": float(number), "content": {"address": "0x1"}}
+    """Return the envelope of a STORE message whose time and metadata are a number."""
+    account = account_from_key(Key(bytes(range(1, 33)), "test"), "ETH")
+    content = store_content(
+        account.address, H, "storage", time=float(number), payment=None, metadata={"n": number}, tags=["p/production"]
+    )
+    return sign_message(account, "STORE", content, channel="TEST", time=float(number)).to_json()
+
+
+def numbers(messages: Iterable[NetworkMessage]) -> list[int]:
+    return [message.content["metadata"]["n"] for message in messages]
 
 
 def test_list_of_a_real_node(client: NodeClient, node: ScriptedNode) -> None:
@@ -219,8 +233,7 @@ def test_pages_are_followed_and_shifted_messages_told_once(client: NodeClient, n
     first = as_json({"messages": [entry(n) for n in range(500, 300, -1)]})
     second = as_json({"messages": [entry(n) for n in range(302, 200, -1)]})
     node.on("GET", "/api/v0/messages.json", first, second)
-    found = [int(message.item_hash, 16) for message in client.messages(tags=["p/production"])]
-    assert found == list(range(500, 200, -1))
+    assert numbers(client.messages(tags=["p/production"])) == list(range(500, 200, -1))
     assert ["page=1" in node.asked[0].path, "page=2" in node.asked[1].path] == [True, True]
 
 
@@ -242,7 +255,7 @@ def test_statuses_are_asked_apart_and_merged_by_time(
         as_json({"messages": [entry(3)]}),
     )
     found = list(client.messages(statuses=("processed", "removing"), newest_first=newest_first))
-    assert [int(message.item_hash, 16) for message in found] == sorted([1, 3, 4, 5], reverse=newest_first)
+    assert numbers(found) == sorted([1, 3, 4, 5], reverse=newest_first)
     assert [message.status.value for message in found if message.time == 3] == ["removing"]
 
 
@@ -328,10 +341,20 @@ def test_download_of_wrong_bytes_leaves_what_was_there(client: NodeClient, node:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_aggregates(client: NodeClient, node: ScriptedNode) -> None:
+def test_aggregates_are_put_together_from_signed_messages(
+    client: NodeClient, node: ScriptedNode, account: Account
+) -> None:
+    node.on("GET", "/api/v0/messages.json", as_json({"messages": []}))
     assert client.aggregate("0x1", ["domains"]) == {}
-    node.on("GET", "/api/v0/aggregates/0x1.json", recorded("domains"))
-    assert client.aggregate("0x1", ["domains"])["domains"]["example.org"]["type"] == "program"
+    said = [
+        aggregate_content(account.address, "domains", content, time=time)
+        for time, content in [(2.0, {"a.org": None, "b.org": {"message_id": H}}), (1.0, {"a.org": 1, "c.org": 2})]
+    ]
+    signed = [sign_message(account, "AGGREGATE", each, channel="TEST", time=1.0).to_json() for each in said]
+    node.on("GET", "/api/v0/messages.json", as_json({"messages": signed}))
+    assert client.aggregate(account.address, ["domains"]) == {
+        "domains": {"a.org": None, "b.org": {"message_id": H}, "c.org": 2}
+    }
 
 
 def test_runtimes_of_both_aggregates_and_nothing_from_noise(client: NodeClient, node: ScriptedNode) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from hatch_aleph.errors import AccountError, NetworkError, UsageError
 from hatch_aleph.network.accounts import account_from_key
-from hatch_aleph.network.hosts import HostClient, allocated_host, signed_headers
+from hatch_aleph.network.executions import allocation
+from hatch_aleph.network.hosts import HostClient, signed_headers
 from hatch_aleph.network.keys import Key
 
 HASH = "ab" * 32
@@ -166,10 +167,10 @@ def test_addresses_of_hosts(account):
 )
 def test_the_scheduler_names_the_host(host, answer, expected):
     host.answer = answer
-    assert allocated_host(HASH, scheduler=host.url) == expected
+    assert allocation(HASH, scheduler=host.url).host == expected
 
 
 def test_a_scheduler_that_is_not_there():
     with pytest.raises(NetworkError, match="scheduler cannot be reached") as caught:
-        allocated_host(HASH, scheduler="http://127.0.0.1:9")
+        allocation(HASH, scheduler="http://127.0.0.1:9")
     assert "--domain" in str(caught.value.hint)

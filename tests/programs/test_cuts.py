@@ -39,8 +39,8 @@ class Wire:
         self.count = 0
         self._cut = cut
         self._after = after
-        self._ask = client._http.ask
-        client._http.ask = self.ask  # type: ignore[method-assign]
+        self._ask = client._nodes.ask
+        client._nodes.ask = self.ask  # type: ignore[method-assign]
 
     def ask(self, *arguments: Any, **options: Any) -> Any:
         number, self.count = self.count, self.count + 1

@@ -4,7 +4,8 @@ import pytest
 
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.network import NodeClient
-from hatch_aleph.programs import program_logs as room
+from hatch_aleph.network.executions import Allocation
+from hatch_aleph.network.urls import Hosts
 from hatch_aleph.programs.program_logs import read_logs
 from tests.programs.rig import ask
 from tests.programs.test_revision import created
@@ -20,19 +21,22 @@ def test_a_local_node_has_the_host_beside_it(session, client, account, app):
     assert all(line.time and line.source == "stdout" for line in lines)
 
 
-def test_a_program_of_the_network_needs_a_host_named_or_scheduled(network, session, account, app, monkeypatch):
+def test_a_program_of_the_network_needs_a_host_named_or_scheduled(network, session, account, app):
     on_demand = created(session, app())
     persistent = created(session, app("other"), persistent=True)
     ask(persistent.urls[0])
     # A node that is reached by another name than this machine's own has no host beside it.
-    monkeypatch.setattr(room, "program_urls", lambda item_hash, **_: (f"https://aleph.sh/vm/{item_hash}",))
     with NodeClient([network.url]) as client:
+
+        def elsewhere(host: str | None) -> Hosts:
+            return Hosts("https://api2.aleph.im", ask_scheduler=lambda *_, **__: Allocation(host, "scheduled"))
+
         with pytest.raises(UsageError, match="which host") as caught:
-            read_logs(client, account, on_demand.item_hash, allocated=lambda _: network.url)
+            read_logs(client, account, on_demand.item_hash, hosts=elsewhere(network.url))
         assert "--domain" in str(caught.value.hint)
         with pytest.raises(UsageError, match="scheduler has no host"):
-            read_logs(client, account, persistent.item_hash, allocated=lambda _: None)
-        assert read_logs(client, account, persistent.item_hash, allocated=lambda _: network.url)
+            read_logs(client, account, persistent.item_hash, hosts=elsewhere(None))
+        assert read_logs(client, account, persistent.item_hash, hosts=elsewhere(network.url))
         assert read_logs(client, account, persistent.item_hash, network.url)
 
 

@@ -14,6 +14,7 @@ import hashlib
 import importlib.metadata
 import io
 import os
+import posixpath
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,7 @@ _SCRIPT_FOLDER = "Scripts" if os.name == "nt" else "bin"
 _NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD"))
 _HASHES = frozenset(("sha256", "sha384", "sha512"))  # what the wheel format allows
 _DRIVE = re.compile("[A-Za-z]:.*")
+_FIRST_LINE = re.compile(rb"#!(?:/bin/sh\n'''exec' '?([^\n]*?)'? \"\$0\" \"\$@\"\n' '''\n|([^\n]*)\n)")
 _CHUNK = 1 << 20  # bytes
 _SCRIPT = """\
 import os, sys
@@ -168,9 +170,10 @@ def _for_guest(file: Path, python: str) -> bytes | None:
             return None
         stream.seek(0)
         text = stream.read()
-    path = re.escape(os.fsencode(python))
-    head = re.match(rb"#!(?:%s\n|/bin/sh\n'''exec' '?%s'? \"\$0\" \"\$@\"\n' '''\n)" % (path, path), text)
-    return SHEBANG + text[head.end() :] if head else None
+    head = _FIRST_LINE.match(text)
+    if head is None or posixpath.normpath(os.fsdecode(head[1] or head[2])) != posixpath.normpath(python):
+        return None
+    return SHEBANG + text[head.end() :]
 
 
 def matches_record(source: Path | bytes | None, recorded: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
+from hatch_aleph.network.http import proxy_for
 from hatch_aleph.network.nodes import DEFAULT_NODES
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ class ProgramApi:
         """Pass a read on to the node: path and query, no headers."""
         url = f"{self._shared.node}/{request.match_info['path'].lstrip('/')}?{request.rel_url.query_string}"
         try:
-            async with aiohttp.ClientSession() as session, session.request(request.method, url) as answer:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(request.method, url, allow_redirects=False, proxy=proxy_for(url)) as answer,
+            ):
                 body = await answer.read()
                 return web.Response(body=body, status=answer.status, content_type=answer.content_type)
         except aiohttp.ClientError as error:

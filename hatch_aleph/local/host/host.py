@@ -33,6 +33,7 @@ from hatch_aleph.local.host.scheduler import Scheduler
 from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
+from hatch_aleph.network.client import NodeClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +131,7 @@ class Host:
         reconciler = Reconciler(
             self.pool, self._get_source(), self.ready, self._notice, self._limits, scheduler=self.scheduler
         )
-        self.feed = MessageFeed(lambda: self.node_url, session, reconciler.on_message)
+        self.feed = MessageFeed(self._get_source(), session, reconciler.on_message)
         work = [
             asyncio.create_task(reconciler.check_regularly()),
             asyncio.create_task(self._load(reconciler, self.feed)),
@@ -161,7 +162,10 @@ class Host:
         await self.pool.close()
         if self._session:
             await self._session.close()
-            self._session = self._source = None
+            self._session = None
+        if self._source:
+            self._source.close()
+            self._source = None
 
     async def _by_path(self, request: web.Request) -> web.StreamResponse:
         """Answer ``/vm/<item hash>/...`` (run_code_from_path)."""
@@ -224,7 +228,7 @@ class Host:
         if self._session is None:
             raise NetworkError("the host is not started", where=self.node_url)
         if self._source is None:
-            self._source = Source(lambda: self.node_url, self._cache, self._session)
+            self._source = Source(lambda: NodeClient([self.node_url]), self._cache)
         return self._source
 
     async def _fetch(self, item_hash: str) -> ProgramSpec:

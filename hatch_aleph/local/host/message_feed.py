@@ -14,35 +14,41 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.network.http import proxy_for
 from hatch_aleph.waiting import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hatch_aleph.local.host.source import Source
+
 _BACKOFF = Backoff(first=0.1, longest=8.0, growth=2)
-_REMEMBERED = 1000
+_REMEMBERED = 20_000
+# What was missed is asked for from so long before the newest message: they do not arrive in the order of their times.
+_OVERLAP_SECONDS = 120.0
 _USERS_OWN = ("content", "content")
-_KINDS = "STORE,PROGRAM,FORGET,POST,AGGREGATE"
+_KINDS = ("STORE", "PROGRAM", "FORGET", "POST", "AGGREGATE")
 
 
 class MessageFeed:
     """Hands each new message of a node to a callback, once.
 
     Args:
-        node_url: Returns the node's base URL.
-        session: Returns the HTTP session.
+        source: The node.
+        session: For the websocket; all else is asked of the source.
         on_message: Gets each message.
         clock: Seconds since the epoch.
     """
 
     def __init__(
         self,
-        node_url: Callable[[], str],
+        source: Source,
         session: aiohttp.ClientSession,
         on_message: Callable[[dict[str, Any]], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._node_url = node_url
+        self._source = source
         self._session = session
         self._on_message = on_message
         self._since = clock()
@@ -56,15 +62,15 @@ class MessageFeed:
             try:
                 await self._listen()
                 pauses = iter(_BACKOFF)
-            except (aiohttp.ClientError, asyncio.TimeoutError, ValueError):
+            except (aiohttp.ClientError, asyncio.TimeoutError, ValueError, HatchAlephError):
                 pass
             self.connected.clear()
             await asyncio.sleep(next(pauses))
 
     async def _listen(self) -> None:
-        url = f"{self._node_url()}/api/ws0/messages?startDate={int(self._since)}"
+        url = f"{self._source.node}/api/ws0/messages?startDate={int(self._since)}"
         try:
-            async with self._session.ws_connect(url, heartbeat=30) as socket:
+            async with self._session.ws_connect(url, heartbeat=30, proxy=proxy_for(url)) as socket:
                 await self._catch_up()
                 self.connected.set()
                 async for event in socket:
@@ -77,12 +83,12 @@ class MessageFeed:
             raise
 
     async def _catch_up(self) -> None:
-        query = f"msgTypes={_KINDS}&startDate={self._since:.3f}&sortOrder=1&pagination=200"
-        async with self._session.get(f"{self._node_url()}/api/v0/messages.json?{query}") as response:
-            response.raise_for_status()
-            found = json.loads(await response.read())
-        for message in found.get("messages") or ():
-            self._take(message)
+        # Nothing is verified yet: whoever acts on a message looks it up.
+        found = await self._source.messages(types=_KINDS, since=self._since, newest_first=False, verify=False)
+        for message in found:
+            self._take(dict(message.envelope))
+        if found:
+            self._since = max(self._since, found[-1].time - _OVERLAP_SECONDS)
 
     def _take(self, message: dict[str, Any]) -> None:
         """Hand a message on, unless it is one of those that only confirm, or was seen."""

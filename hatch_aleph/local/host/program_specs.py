@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
-from hatch_aleph.errors import NetworkError
+from hatch_aleph.errors import GuestError, NetworkError
+from hatch_aleph.local.host.aleph_host_inside import CODE_ROOT
 from hatch_aleph.local.host.source import UnavailableFileError
 from hatch_aleph.local.host.spec import Encoding, Interface, ProgramSpec, VolumeSpec
 
@@ -77,7 +78,7 @@ def _settings(content: dict[str, Any]) -> dict[str, Any]:
     code = content["code"]
     resources, on = content.get("resources") or {}, content.get("on") or {}
     return {
-        "entrypoint": code["entrypoint"],
+        "entrypoint": _relative(code["entrypoint"]),
         "interface": interface_of(code),
         "encoding": encoding_of(code["encoding"]),
         "variables": dict(content.get("variables") or {}),
@@ -92,7 +93,7 @@ def _settings(content: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _volume(volume: dict[str, Any], source: Source | None) -> VolumeSpec:
-    mount = volume.get("mount") or ""
+    mount = _place_in_guest(volume.get("mount") or "")
     if volume.get("ephemeral"):
         return VolumeSpec(mount=mount, kind="ephemeral")
     if not volume.get("ref"):
@@ -100,7 +101,7 @@ async def _volume(volume: dict[str, Any], source: Source | None) -> VolumeSpec:
         return VolumeSpec(
             mount=mount,
             kind="persistent",
-            name=volume.get("name") or "",
+            name=_file_name(volume.get("name") or ""),
             persistence=persistence,
             size_mib=volume.get("size_mib") or 1,
         )
@@ -112,6 +113,32 @@ async def _volume(volume: dict[str, Any], source: Source | None) -> VolumeSpec:
     except UnavailableFileError as error:  # hosts answer otherwise for volumes than for code: 500, not 400
         raise NetworkError(error.message, where=error.where) from error
     return VolumeSpec(mount=mount, image=image, ref=ref)
+
+
+def _place_in_guest(mount: str) -> str:
+    """Return a mount of a message, which must be a place in the guest: it becomes a folder of this machine.
+
+    Raises:
+        GuestError: It leads out of it.
+    """
+    if mount and (not mount.startswith("/") or ".." in mount.split("/") or "\0" in mount):
+        raise GuestError(f"The program mounts a volume at {mount!r}, which is no place in the guest")
+    return mount
+
+
+def _file_name(name: str) -> str:
+    """Return the name of a persistent volume, which becomes the name of a folder."""
+    if "/" in name or "\\" in name or "\0" in name or name in (".", ".."):
+        raise GuestError(f"The program names a volume {name!r}, which is no name of a file")
+    return name
+
+
+def _relative(entrypoint: str) -> str:
+    """Return an entry point, which for single files is the name of a file among the code."""
+    inside = entrypoint.removeprefix(f"{CODE_ROOT}/").replace("\\", "/")
+    if inside.startswith("/") or ".." in inside.split("/"):
+        raise GuestError(f"The program's entry point {entrypoint!r} lies outside of its code")
+    return entrypoint
 
 
 def interface_of(code: dict[str, Any]) -> Interface:

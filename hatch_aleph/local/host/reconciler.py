@@ -89,13 +89,15 @@ class Reconciler:
             NetworkError: The node does not answer.
         """
         if self._scheduler:
-            for message in await self._source.programs():
+            for known in await self._source.messages(types=("PROGRAM",), verify=False):
+                message = dict(known.envelope)
                 self._scheduler.add(message)
                 if not self._limits.real:
                     self._subscribe(message)
 
     async def _trigger(self, item_hash: str, message: dict[str, Any]) -> None:
-        """Run a subscribed program (run_code_on_event)."""
+        """Run a subscribed program (run_code_on_event) with a message as it was signed, not as the node tells it."""
+        message = {**message, "content": (await self._source.message(message["item_hash"])).content}
         machine = await self._ready(item_hash)
         if not isinstance(machine, Answer):
             result = await machine.event(json.dumps(message))

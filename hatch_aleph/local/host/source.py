@@ -1,31 +1,26 @@
-"""Programs from a node: the message, its files by hash, and the amends that it follows.
+"""Programs from a node: messages, their files by hash, and the amends that they follow.
 
-Source: ``src/aleph/vm/orchestrator/messages.py`` and ``src/aleph/vm/storage.py`` in aleph-im/aleph-vm.
+Source: ``src/aleph/vm/orchestrator/messages.py`` and ``src/aleph/vm/storage.py`` in aleph-im/aleph-vm. What is believed
+of a node, and how it is asked, is the network's client's matter; here it is only asked beside the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import json
-import os
-import tempfile
+import threading
 from collections import defaultdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hatch_aleph.errors import NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-_CHUNK = 256 * 1024
-# Statuses in which a message's content still counts; one that is `removing` has days left.
-_LIVE = frozenset({"processed", "removing"})
-_SHA256_LENGTH = 64
+    from hatch_aleph.network.answers import NetworkMessage
+    from hatch_aleph.network.client import NodeClient
+
+T = TypeVar("T")
 
 
 class UnknownMessageError(NetworkError):
@@ -37,24 +32,28 @@ class UnavailableFileError(NetworkError):
 
 
 class Source:
-    """Fetches programs from one node, keeping files by their hash.
+    """Fetches programs from nodes, keeping files by their hash.
 
     Args:
-        node_url: Base URL of the node, or what returns it: a server knows its port late.
+        connect: Makes the client, at the first request: a server knows its port late.
         cache: Folder for the files.
-        session: HTTP session, closed by its owner.
     """
 
-    def __init__(self, node_url: str | Callable[[], str], cache: Path, session: aiohttp.ClientSession) -> None:
-        self._node_url = node_url
+    def __init__(self, connect: Callable[[], NodeClient], cache: Path) -> None:
+        self._connect = connect
+        self._client: NodeClient | None = None
         self._files = cache / "files"
-        self._session = session
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    def close(self) -> None:
+        """Close all connections; requests under way fail."""
+        if self._client is not None:
+            self._client.close()
+
     @property
-    def _node(self) -> str:
-        url = self._node_url
-        return (url if isinstance(url, str) else url()).rstrip("/")
+    def node(self) -> str:
+        """Base URL of the first node."""
+        return self._connected().nodes[0]
 
     async def program_content(self, item_hash: str) -> dict[str, Any]:
         """Return the content of a PROGRAM message.
@@ -63,90 +62,85 @@ class Source:
             UnknownMessageError: No message, or one that is no program.
         """
         message = await self.message(item_hash)
-        if message["type"] != "PROGRAM":
-            raise UnknownMessageError(f"the message is a {message['type']}, not a PROGRAM", where=item_hash)
-        return dict(message["content"])
+        if message.type != "PROGRAM":
+            raise UnknownMessageError(f"The message is a {message.type}, not a PROGRAM", where=item_hash)
+        return message.content
 
-    async def message(self, item_hash: str) -> dict[str, Any]:
-        """Return a processed message.
+    async def message(self, item_hash: str) -> NetworkMessage:
+        """Return a message that counts.
 
         Raises:
-            UnknownMessageError: The node has none that counts.
+            UnknownMessageError: The node has none.
         """
-        found = await self._get(f"/api/v0/messages/{item_hash}")
-        status = found.get("status")
-        if status not in _LIVE:
-            raise UnknownMessageError(f"the message is {status}", where=item_hash)
-        return dict(found["message"])
+        message = await self._ask(lambda client: client.message(item_hash))
+        if message is None:
+            raise UnknownMessageError("The node does not know it", where=item_hash)
+        if not message.status.is_live:
+            raise UnknownMessageError(f"The message is {message.status.value}", where=item_hash)
+        return message
 
     async def status(self, item_hash: str) -> str:
         """Return a message's status."""
-        return str((await self._get(f"/api/v0/messages/{item_hash}")).get("status"))
+        status = await self._ask(lambda client: client.status(item_hash))
+        if status is None:
+            raise UnknownMessageError("The node does not know it", where=item_hash)
+        return status.value
 
-    async def programs(self) -> list[dict[str, Any]]:
-        """Return the PROGRAM messages that count, newest first."""
-        query = "msgTypes=PROGRAM&msgStatuses=processed&sortOrder=-1&pagination=1000"
-        return list((await self._get(f"/api/v0/messages.json?{query}")).get("messages") or ())
+    async def messages(self, **filters: Any) -> list[NetworkMessage]:
+        """Return messages by the filters of :meth:`.NodeClient.messages`."""
+        return await self._ask(lambda client: list(client.messages(**filters)))
 
-    async def latest(self, reference: dict[str, Any]) -> str:
+    async def latest(self, reference: Mapping[str, Any]) -> str:
         """Return the ref, or that of its owner's newest amend where amends are followed (get_latest_amend)."""
         ref = str(reference["ref"])
         if not reference.get("use_latest"):
             return ref
-        owner = (await self.message(ref))["content"]["address"]
-        query = f"msgTypes=STORE&sortOrder=-1&refs={ref}&owners={owner}&pagination=1"
-        found = (await self._get(f"/api/v0/messages.json?{query}")).get("messages") or []
-        for message in found[:1]:
-            content = message["content"]
-            if content.get("address") == owner and content.get("ref") == ref:
-                return str(message["item_hash"])
-        return ref
+        owner = (await self.message(ref)).owner
+        amends = await self.messages(types=("STORE",), owners=(owner,), refs=(ref,))
+        return max(amends, key=lambda amend: amend.content_time).item_hash if amends else ref
 
     async def stored_file(self, ref: str) -> Path:
         """Return the file of a STORE message, fetched once and checked against its hash."""
-        content = (await self.message(ref))["content"]
-        file_hash = str(content["item_hash"])
+        message = await self.message(ref)
+        file_hash = message.file_hash
         path = self._files / file_hash
         async with self._locks[file_hash]:
             if not path.is_file():
-                await self._download(file_hash, path)
+                try:
+                    await self._ask(lambda client: client.download(file_hash, path))
+                except NetworkError as error:
+                    if await self._ask(lambda client: client.has_file(file_hash)):
+                        raise
+                    raise UnavailableFileError(error.message, where=file_hash) from error
         return path
 
-    async def _download(self, file_hash: str, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-        digest = hashlib.sha256()
-        try:
-            with os.fdopen(descriptor, "wb") as part:
-                async with self._session.get(f"{self._node}/api/v0/storage/raw/{file_hash}") as response:
-                    if response.status != 200:  # noqa: PLR2004 - HTTP
-                        raise UnavailableFileError(f"the node answered {response.status}", where=file_hash)
-                    async for chunk in response.content.iter_chunked(_CHUNK):
-                        digest.update(chunk)
-                        part.write(chunk)
-            if len(file_hash) == _SHA256_LENGTH and digest.hexdigest() != file_hash:
-                raise NetworkError("the node sent a file of another hash", where=file_hash)
-            Path(name).replace(path)  # noqa: ASYNC240 - a rename
-        except aiohttp.ClientError as error:
-            raise self._unreachable(error) from error
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                Path(name).unlink()  # noqa: ASYNC240 - and what a failure left
+    def _connected(self) -> NodeClient:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
 
-    async def _get(self, path: str) -> dict[str, Any]:
-        try:
-            async with self._session.get(self._node + path) as response:
-                self._check(response, path)
-                return dict(json.loads(await response.read()))
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
-            raise self._unreachable(error) from error
+    async def _ask(self, question: Callable[[NodeClient], T]) -> T:
+        """Ask in a thread that nobody waits for at the end, so that a slow node holds back neither loop nor Ctrl-C."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        client = self._connected()
 
-    def _check(self, response: aiohttp.ClientResponse, what: str) -> None:
-        name = what.rsplit("/", 1)[-1]
-        if response.status == 404:  # noqa: PLR2004 - HTTP
-            raise UnknownMessageError("the node does not know it", where=name)
-        if response.status >= 400:  # noqa: PLR2004 - HTTP
-            raise NetworkError(f"the node answered {response.status}", where=name)
+        def settle(result: T | None, error: BaseException | None) -> None:
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)  # type: ignore[arg-type]  # it is a T where there is no error
 
-    def _unreachable(self, error: Exception) -> NetworkError:
-        return NetworkError(f"the node did not answer: {str(error) or type(error).__name__}", where=self._node)
+        def work() -> None:
+            result, failure = None, None
+            try:
+                result = question(client)
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+                failure = error
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, result, failure)
+
+        threading.Thread(target=work, name="asks a node", daemon=True).start()
+        return await answer

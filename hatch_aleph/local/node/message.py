@@ -27,6 +27,7 @@ from aleph_message.models import (
 from hatch_aleph.local.node.limits import INLINE_LIMIT
 from hatch_aleph.local.node.rejection import Code, MalformedMessageError, RejectedMessageError
 from hatch_aleph.local.node.times import to_micros, to_seconds
+from hatch_aleph.network.signatures import is_signed
 
 CONTENT_MODELS: dict[str, type[BaseContent]] = {
     "AGGREGATE": AggregateContent,
@@ -58,6 +59,11 @@ class Message:
     def seconds(self) -> float:
         """The time the sender gave, in seconds."""
         return to_seconds(self.time)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the sender signed it."""
+        return is_signed(self.chain, self.sender, self.type, self.item_hash, self.signature)
 
     def wire(self) -> dict[str, Any]:
         """Write it as it travels, with its content; this is what a pending or rejected message shows."""

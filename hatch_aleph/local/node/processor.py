@@ -18,7 +18,6 @@ from hatch_aleph.local.node.rules.data import AggregateRules, PostRules
 from hatch_aleph.local.node.rules.forget import ForgetRules
 from hatch_aleph.local.node.rules.store import StoreRules
 from hatch_aleph.local.node.rules.vm import MachineRules
-from hatch_aleph.local.node.signatures import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +126,7 @@ class Processor:
     def _process(self, message: Message, now: int) -> Message:
         if "\\u0000" in (message.item_content or ""):
             raise RejectedMessageError(Code.INVALID_FORMAT, "Unsupported character in message: \\u0000")
-        if not is_signed(message):
+        if not message.is_signed:
             raise RejectedMessageError(Code.INVALID_SIGNATURE, "The signature of the message is invalid")
         message, size = self._with_content(message)
         rules = self._rules[message.type]

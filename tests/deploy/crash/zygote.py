@@ -65,7 +65,7 @@ def deploy(job: dict[str, Any]) -> dict[str, Any]:
     try:
         with NodeClient([job["node"]], client_factory=client_factory, sleep=quick) as client:
             deployer = Deployer(
-                Deployment.of(artifact.manifest, client, account.address),
+                Deployment.of(artifact.manifest, client, account.address, job["node"]),
                 Session(
                     client,
                     account,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-import json
 import textwrap
-import time
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -19,11 +17,13 @@ from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import Host, Limits, Machine, ProgramSpec
 from hatch_aleph.local.host.places import NO_ISOLATION, Isolation, Place, find_python, probe
 from hatch_aleph.squashfs import scan, write_image
+from tests.signing import Signer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OWNER = "0x" + "a1" * 20
+ACCOUNT, STRANGER = Signer(161), Signer(178)
+OWNER = ACCOUNT.address
 RUNTIME = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
 
 ECHO = """
@@ -134,21 +134,20 @@ class TinyNode:
         self.url = ""
         self.listeners: set[asyncio.Queue] = set()
 
-    def publish(self, kind: str, content: dict, **envelope) -> str:
-        content = {"address": OWNER, "time": time.time(), **content}
-        item_hash = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        message = {"item_hash": item_hash, "type": kind, "sender": OWNER, "content": content, **envelope}
-        self.messages[item_hash] = {"status": "processed", "message": message}
+    def publish(self, kind: str, content: dict, signer=ACCOUNT, **envelope) -> str:
+        message = signer.message(kind, content, **envelope)
+        item_hash = message["item_hash"]
+        self.messages[item_hash] = {"status": "processed", "item_hash": item_hash, "message": message}
         for listener in self.listeners:
             listener.put_nowait(message)
         return item_hash
 
-    def store(self, data: bytes, **content) -> str:
+    def store(self, data: bytes, signer=ACCOUNT, **content) -> str:
         file_hash = hashlib.sha256(data).hexdigest()
         self.files[file_hash] = data
-        return self.publish("STORE", {"item_type": "storage", "item_hash": file_hash, **content})
+        return self.publish("STORE", {"item_type": "storage", "item_hash": file_hash, **content}, signer)
 
-    def program(self, code: str, *, follow: bool = True, **changes) -> str:
+    def program(self, code: str, *, follow: bool = True, signer=ACCOUNT, **changes) -> str:
         content = {
             "code": {"encoding": "squashfs", "entrypoint": "main:app", "ref": code, "use_latest": follow},
             "runtime": {"ref": RUNTIME, "use_latest": True},
@@ -158,11 +157,15 @@ class TinyNode:
             "variables": {},
             "volumes": [],
         }
-        return self.publish("PROGRAM", {**content, **changes})
+        return self.publish("PROGRAM", {**content, **changes}, signer)
 
     async def _message(self, request):
         found = self.messages.get(request.match_info["hash"])
-        return web.json_response(found or {}, status=200 if found else 404)
+        return web.json_response(found) if found else web.Response(status=404, text="404: Not Found")
+
+    async def _status(self, request):
+        found = self.messages.get(request.match_info["hash"])
+        return web.json_response({"status": found["status"]}) if found else web.Response(status=404, text="404")
 
     async def _list(self, request):
         query = request.query
@@ -205,6 +208,7 @@ class TinyNode:
             app.router.add_get("/api/ws0/messages", self._socket)
         app.router.add_get("/api/v0/messages.json", self._list)
         app.router.add_get("/api/v0/messages/{hash}", self._message)
+        app.router.add_get("/api/v0/messages/{hash}/status", self._status)
         app.router.add_get("/api/v0/storage/raw/{hash}", self._raw)
 
 

@@ -14,8 +14,9 @@ from hatch_aleph.local.host.message_feed import is_subscribed
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.hosts import signed_headers
 from hatch_aleph.network.keys import Key
-from tests.local.host.conftest import ECHO, until
+from tests.local.host.conftest import ECHO, OWNER, STRANGER, until
 from tests.local.host.test_quirks import answer_with, app
+from tests.signing import Signer
 
 
 async def get(client, url):
@@ -52,7 +53,7 @@ def test_only_amends_of_the_owner_count(with_host, image):
         first = node.store(image({"main.py": saying("one")}).read_bytes())
         item_hash = node.program(first)
         foreign = image({"main.py": saying("two")}, "second").read_bytes()
-        node.store(foreign, ref=first, address="0x" + "b2" * 20)
+        node.store(foreign, STRANGER, ref=first)
         return await get(client, f"{node.url}/vm/{item_hash}/")
 
     assert with_host(use)[1] == b"one"
@@ -107,7 +108,7 @@ def test_a_subscribed_program_gets_the_messages_that_fit(with_host, image):
 
     async def use(node, host, client):
         code = node.store(image({"main.py": "SEEN = []\n" + source}).read_bytes())
-        wanted = {"sender": "0x" + "a1" * 20, "content": {"type": "greeting"}}
+        wanted = {"sender": OWNER, "content": {"type": "greeting"}}
         item_hash = node.program(code, on={"http": True, "message": [wanted]})
         await until(lambda: host.feed is not None and host.feed.connected.is_set())
         node.publish("POST", {"type": "other"})
@@ -172,7 +173,7 @@ def test_a_file_is_fetched_once_and_must_have_its_hash(with_host, image):
 
     good, fetched, wrong, missing, as_volume = with_host(use)
     assert (good, fetched) == ([200, 200], 1)
-    assert (wrong[0], "another hash" in json.loads(wrong[1])["detail"]) == (500, True)
+    assert (wrong[0], "other bytes than those of the hash" in json.loads(wrong[1])["detail"]) == (500, True)
     assert (missing[0], json.loads(missing[1])["error"]) == (400, "400: Code, runtime or data not available")
     assert as_volume[0] == 500
 
@@ -189,7 +190,7 @@ def test_logs_are_kept_also_of_programs_that_did_not_start_for_their_owners(with
 
     async def use(node, host, client):
         code = node.store(image({"main.py": "print('before the end')\nraise SystemExit(3)"}).read_bytes())
-        item_hash = node.program(code, address=owner.address)
+        item_hash = node.program(code, signer=Signer(1))
         status, _, _ = await get(client, f"{node.url}/vm/{item_hash}/")
         asked = (owner, item_hash), (owner, "cd" * 32), (stranger, item_hash), (None, item_hash)
         return status, item_hash, [await logs_for(account, client, node.url, each) for account, each in asked]

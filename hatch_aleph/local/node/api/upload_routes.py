@@ -17,7 +17,6 @@ from hatch_aleph.local.node.limits import JSON_BODY_LIMIT
 from hatch_aleph.local.node.message import load_json, read_message
 from hatch_aleph.local.node.rejection import MalformedMessageError, RejectedMessageError
 from hatch_aleph.local.node.rules.store import upload_cost_mib
-from hatch_aleph.local.node.signatures import is_signed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -187,7 +186,7 @@ def _read_metadata(metadata: bytes) -> _Signed:
 
 def _check(node: Node, signed: _Signed, file: Incoming, engine: str) -> None:
     """Check signature, hash and balance before the file is kept; on IPFS the hash comes last, as on the network."""
-    if not is_signed(signed.message):
+    if not signed.message.is_signed:
         raise web.HTTPForbidden
     content = cast("StoreContent", signed.message.parsed)
     mismatch = web.HTTPUnprocessableEntity(

@@ -1,4 +1,4 @@
-"""A picture of an image's sizes: a treemap in one HTML file that needs nothing else."""
+"""An image's sizes as a treemap: boxes as large as what they stand for."""
 
 from __future__ import annotations
 
@@ -10,21 +10,13 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.sizes import Sizes
 
-_WIDTH, _HEIGHT = 1200.0, 700.0
+_WIDTH, _HEIGHT = 1200.0, 500.0
 _MIN_LABEL = 60.0  # no narrower box gets a name
 _CHARACTER = 7.0
-_COLOURS = {
+KEYS = {
     "extensions": "#5b7db1", "bytecode": "#c98f4e", "sources": "#6fa37a", "tests": "#b35f5f", "typing": "#9a7bb0",
     "metadata": "#8a8a8a", "data": "#b9a64f",
 }  # fmt: skip
-_STYLE = """
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #222;
-  background: #fff }
-svg { width: 100%; height: auto } text { font-size: 12px; fill: #fff; pointer-events: none }
-table { border-collapse: collapse; margin-top: 1.5rem } th, td { padding: .2rem .9rem; text-align: right }
-th:first-child, td:first-child { text-align: left } tr:nth-child(even) { background: #f3f3f3 }
-.key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 1rem }
-"""
 
 
 class Box(NamedTuple):
@@ -36,30 +28,11 @@ class Box(NamedTuple):
     height: float
 
 
-def render(images: Sequence[tuple[str, Sizes]]) -> str:
-    """Return the page: for each image (title, sizes) boxes as large as what they stand for, and the same as a table."""
-    title = html.escape(", ".join(name for name, _ in images))
-    sections = "".join(_section(name, sizes) for name, sizes in images)
+def boxes(sizes: Sizes) -> str:
+    """Return the picture of an image's sizes, by distribution and kind, as SVG."""
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"{sections}</html>\n"
-    )
-
-
-def _section(title: str, sizes: Sizes) -> str:
-    keys = "".join(f'<span class="key" style="background:{colour}"></span>{kind}' for kind, colour in _COLOURS.items())
-    rows = "".join(
-        f"<tr><td>{html.escape(owner)} {html.escape(sizes.owners.get(owner, ''))}</td><td>{weight.files}</td>"
-        f"<td>{weight.installed / 1e6:.2f}</td><td>{weight.compressed / 1e6:.2f}</td>"
-        f"<td>{weight.bytecode / 1e6:.2f}</td></tr>"
-        for owner, weight in sizes.by_owner().items()
-    )
-    return (
-        f"<h1>{html.escape(title)}</h1><p>{sizes.image / 1e6:.1f} MB, {len(sizes.files)} files. {keys}</p>"
         f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="What weighs what">'
         f"{''.join(_shapes(sizes))}</svg>"
-        "<table><tr><th>distribution</th><th>files</th><th>installed MB</th><th>compressed MB</th>"
-        f"<th>of it bytecode</th></tr>{rows}</table>"
     )
 
 
@@ -119,7 +92,7 @@ def _shapes(sizes: Sizes) -> Iterator[str]:
             label = html.escape(f"{owner}: {kind}, {size / 1e6:.2f} MB of {weight.compressed / 1e6:.2f} MB")
             yield (
                 f'<rect x="{part.x:.1f}" y="{part.y:.1f}" width="{part.width:.1f}" height="{part.height:.1f}" '
-                f'fill="{_COLOURS[kind]}" stroke="#fff" stroke-width=".5"><title>{label}</title></rect>'
+                f'fill="{KEYS[kind]}" stroke="#fff" stroke-width=".5"><title>{label}</title></rect>'
             )
         yield (
             f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" fill="none" '

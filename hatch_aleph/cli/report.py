@@ -1,0 +1,166 @@
+"""``hatch-aleph report``: one page about a project as a program."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.errors import ArtifactError, HatchAlephError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.local.host import ImportCost
+    from hatch_aleph.report.document import Component, Money, Row
+
+_CREDITS_A_DOLLAR = 1_000_000  # aleph-im/pyaleph, src/aleph/toolkit/constants.py
+_BAR = 30  # characters
+_ROWS = 8
+
+
+@click.command(epilog="Example: hatch-aleph report --html report.html")
+@with_context("project", "named", "artifact", "node", "account", "owner")
+@click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file.")
+@click.option("--no-network", is_flag=True, help="Leave out releases and cost, which a node knows.")
+@click.option("--no-imports", is_flag=True, help="Leave out the cold start, for which the program is imported here.")
+def report(context: Context, *, page: Path | None, no_network: bool, no_imports: bool) -> None:
+    """Show what a start costs, what weighs what, what is in it, its releases and its cost, on one page.
+
+    The page needs no network and no other file. Without --html the heaviest of each are shown here.
+    """
+    from hatch_aleph.build.sizes import images_of, measured
+    from hatch_aleph.files import write_atomic
+    from hatch_aleph.report.document import Report, render
+
+    artifact = context.built() or _found(context)
+    manifest = artifact.manifest
+    images = [(image.name, measured(image)) for image in images_of(artifact.path)]
+    imports = () if no_imports else _imports(context, artifact)
+    releases, money, facts = ((), None, []) if no_network else _deployment(context, artifact)
+    profile = [("profile", manifest.profile)] if manifest.profile else []
+    made = Report(
+        title=f"{manifest.project['name']} {manifest.project['version']}",
+        facts=[*profile, *facts, ("built by", f"hatch-aleph {manifest.tool['version']}")],
+        images=images,
+        imports=imports,
+        components=_components(artifact),
+        releases=releases,
+        money=money,
+        made=time.time(),
+    )
+    if page is not None:
+        try:
+            write_atomic(page, render(made))
+        except OSError as error:
+            raise ArtifactError(f"The page cannot be written: {error.strerror}", where=str(page)) from error
+    weights = {name: sizes.by_owner() for name, sizes in images}
+    if not context.output.as_json and page is None:
+        _bars("Cold start, ms", _by_package(imports))
+        for name, owners in weights.items():
+            _bars(f"{name}, MB", [(owner, weight.compressed / 1e6) for owner, weight in owners.items()])
+    fields: dict[str, Any] = {
+        "page": str(page) if page else None,
+        "imports_ms": sum(cost.self_ms for cost in imports),
+        "sizes": {name: sizes.image for name, sizes in images},
+        "distributions": len(made.components),
+        "releases": len(releases),
+        "dollars_a_day": money.day if money else None,
+    }
+    context.output.result(fields, str(page) if page else None)
+
+
+def _found(context: Context) -> Artifact:
+    from hatch_aleph.artifact import Artifact
+
+    return Artifact.find(context.dist_folder, context.profile)
+
+
+def _imports(context: Context, artifact: Artifact) -> Sequence[ImportCost]:
+    from hatch_aleph.cli.imports import measure
+
+    try:
+        return measure(context, artifact)[1]
+    except HatchAlephError as error:
+        context.output.notice(f"The cold start is left out: {error.message}")
+        return ()
+
+
+def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Money | None, list[tuple[str, str]]]:
+    """Ask the node for releases and cost; what it does not tell is left out with a notice."""
+    from hatch_aleph.deploy.health import HealthCheck
+    from hatch_aleph.deploy.history import releases
+    from hatch_aleph.deploy.status import read_status
+    from hatch_aleph.report.document import Money, Row
+
+    try:
+        with context.client() as client:
+            deployment = context.deployment(client, artifact)
+            state = deployment.state()
+            status = read_status(deployment, None, HealthCheck())
+    except HatchAlephError as error:
+        context.output.notice(f"Releases and cost are left out: {error.message}")
+        return (), None, []
+    rows = []
+    for release in releases(state):
+        code = release.contents.get("code")
+        digest = str(code.notes.get("sha256") or code.file_hash) if code else ""
+        rows.append(Row(release.time, release.version or "", "release", live=release.number == 0, code=digest))
+    facts = [("owner", status.owner), *([("program", status.item_hash)] if status.item_hash else [])]
+    money = None
+    if status.payment_type == "credit" and status.daily is not None and status.balance is not None:
+        day = status.daily / _CREDITS_A_DOLLAR
+        money = Money(day, status.balance / _CREDITS_A_DOLLAR, day)
+    return rows, money, facts
+
+
+def _components(artifact: Artifact) -> list[Component]:
+    """Read the bill of materials beside the packages image; without it what the manifest says."""
+    from hatch_aleph.artifact import SUFFIX, lock_and_sbom_names
+    from hatch_aleph.report.document import Component
+
+    _, name = lock_and_sbom_names(artifact.path.name.removesuffix(SUFFIX))
+    try:
+        listed = json.loads((artifact.path.parent / name).read_text("utf-8"))["components"]
+    except (OSError, ValueError, KeyError):
+        return [
+            Component(each.name, each.version, "", next(iter(each.hashes), "").removeprefix("sha256:"))
+            for each in artifact.manifest.distributions
+        ]
+    return [
+        Component(
+            str(each.get("name", "")),
+            str(each.get("version", "")),
+            ", ".join(
+                str(entry.get("expression") or entry.get("license", {}).get("name") or "")
+                for entry in each.get("licenses", ())
+            ),
+            str(next((digest["content"] for digest in each.get("hashes", ())), "")),
+        )
+        for each in listed
+    ]
+
+
+def _by_package(costs: Sequence[ImportCost]) -> list[tuple[str, float]]:
+    from hatch_aleph.local.host import by_package
+
+    return by_package(costs)
+
+
+def _bars(title: str, values: Sequence[tuple[str, float]]) -> None:
+    from hatch_aleph.text import printable
+
+    shown = [(printable(name), value) for name, value in values[:_ROWS] if value > 0]
+    if not shown:
+        return
+    width = min(max(len(name) for name, _ in shown), shutil.get_terminal_size().columns - _BAR - 12)
+    click.echo(click.style(title, bold=True))
+    for name, value in shown:
+        bar = "█" * max(round(value / shown[0][1] * _BAR), 1)
+        click.echo(f"  {name[:width]:{width}} {value:9.2f} {bar}")

@@ -1,0 +1,84 @@
+"""Signatures of messages, as the network checks them: by chain, over chain, sender, type and item hash, a line each.
+
+Sources: aleph-im/pyaleph, ``src/aleph/chains/{common,evm,solana,signature_verifier}.py``. Chains that no account of
+the SDK signs with (the X-chain of AVAX, Cosmos, NULS, Polkadot, Tezos) are not verified here: nothing of theirs is
+believed. Accounts for AVAX or BASE sign as ``ETH``.
+
+The curve's own library is used: eth_keys takes a quarter of a second to import, eth_account a third
+(benchmarks/trust.py).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+# fmt: off
+EVM_CHAINS = frozenset({
+    "ARB", "BASE", "BLAST", "BOB", "BSC", "CYBER", "ETH", "ETHERLINK", "FRAX", "HYPE", "INK", "LENS", "LINEA", "LISK",
+    "METIS", "MODE", "NEO", "OP", "POL", "SONIC", "UNICHAIN", "WLD", "ZORA",
+})
+# fmt: on
+SOLANA_CHAINS = frozenset({"SOL", "ES"})
+_SIGNATURE_SIZE = 65
+_LEGACY, _WITH_CHAIN_ID = 27, 35
+
+
+def is_signed(chain: str, sender: str, type_: str, item_hash: str, signature: str | None) -> bool:
+    """Tell whether a sender signed a message."""
+    if not signature:
+        return False
+    signed = f"{chain}\n{sender}\n{type_}\n{item_hash}".encode("utf-8", "replace")
+    try:
+        if chain in EVM_CHAINS:
+            return _ethereum_signer(signed, signature).lower() == sender.lower()
+        return chain in SOLANA_CHAINS and _is_signed_on_solana(signed, sender, signature)
+    except ImportError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever the libraries raise on hostile input, it is no signature
+        return False
+
+
+def ethereum_address(public_key: bytes) -> str:
+    """Return the address of an uncompressed public key, with the checksum in its letters' case (EIP-55).
+
+    Args:
+        public_key: 64 bytes, without the format's prefix.
+    """
+    address = _keccak(public_key).hexdigest()[-40:]
+    checksum = _keccak(address.encode()).hexdigest()
+    return "0x" + "".join(
+        letter.upper() if int(nibble, 16) >= 8 else letter  # noqa: PLR2004 - half of a nibble
+        for letter, nibble in zip(address, checksum, strict=False)
+    )
+
+
+def _ethereum_signer(signed: bytes, signature: str) -> str:
+    """Return the address that signed a text as wallets do (EIP-191)."""
+    from coincurve import PublicKey
+
+    r_s_v = bytes.fromhex(signature.removeprefix("0x").removeprefix("0X"))
+    v = r_s_v[-1]
+    parity = v if v < _LEGACY else v - _LEGACY if v < _WITH_CHAIN_ID else (v - _WITH_CHAIN_ID) % 2
+    if len(r_s_v) != _SIGNATURE_SIZE or parity > 1:
+        raise ValueError("no signature")
+    digest = _keccak(b"\x19Ethereum Signed Message:\n" + str(len(signed)).encode() + signed).digest()
+    key = PublicKey.from_signature_and_message(r_s_v[:-1] + bytes([parity]), digest, hasher=None)
+    return ethereum_address(key.format(compressed=False)[1:])
+
+
+def _keccak(data: bytes) -> Any:
+    from Crypto.Hash import keccak
+
+    return keccak.new(digest_bits=256, data=data)
+
+
+def _is_signed_on_solana(signed: bytes, sender: str, signature: str) -> bool:
+    import base58
+    from nacl.signing import VerifyKey
+
+    parts = json.loads(signature)
+    if parts.get("version", 1) != 1 or parts["publicKey"] != sender:
+        return False
+    VerifyKey(base58.b58decode(sender)).verify(signed, base58.b58decode(parts["signature"]))
+    return True

@@ -1,0 +1,115 @@
+"""What is believed of a message: that its owner, or somebody whom the owner has permitted, signed exactly this.
+
+Anybody may run a node, and a node can invent messages, so nothing is acted on that its signature does not prove. What
+nobody can prove is that a node has told all: an amend that it hides is not seen.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping, shown
+from .search import Filters, find
+from .signatures import EVM_CHAINS, SOLANA_CHAINS, is_signed
+from .transfer import HashCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .answers import NetworkMessage
+    from .http import Reply
+    from .nodes import Nodes
+
+SECURITY = "security"
+
+
+class MessageVerifier:
+    """Verifies messages, asking nodes for what that takes: contents that are kept apart, and permissions.
+
+    Args:
+        nodes: Who is asked.
+    """
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._permissions: dict[str, list[Mapping[str, Any]]] = {}
+
+    def verified(self, message: NetworkMessage) -> NetworkMessage:
+        """Return a live message with the content that was signed; others, which say nothing, as they are.
+
+        Raises:
+            UnhelpfulNodeError: The node shows what nobody signed who may.
+        """
+        if not message.status.is_live:
+            return message
+        message = self._signed(message)
+        if message.sender.lower() != message.owner.lower() and not self._is_permitted(message):
+            raise UnhelpfulNodeError(
+                f"shows {message.item_hash} as a message of {shown(message.owner)}, who has not permitted its sender "
+                f"{shown(message.sender)}"
+            )
+        return message
+
+    def _signed(self, message: NetworkMessage) -> NetworkMessage:
+        if message.item_type != "inline":
+            message = replace(message, content=self._content_apart(message))
+        if is_signed(message.chain, message.sender, message.type, message.item_hash, message.signature):
+            return message
+        if message.chain not in EVM_CHAINS | SOLANA_CHAINS:
+            raise UnhelpfulNodeError(
+                f"shows {message.item_hash}, signed on the chain {shown(message.chain)}, which cannot be verified here"
+            )
+        raise UnhelpfulNodeError(f"shows {message.item_hash}, which its sender {shown(message.sender)} did not sign")
+
+    def _content_apart(self, message: NetworkMessage) -> dict[str, Any]:
+        """Fetch and check a content that does not travel in its message; the hash of its bytes is the item hash."""
+
+        def read(reply: Reply) -> dict[str, Any]:
+            if reply.is_not_found:
+                raise UnhelpfulNodeError(f"has no content of {message.item_hash}")
+            if reply.status != 200:  # noqa: PLR2004 - HTTP
+                raise reply.unhelpful()
+            check = HashCheck(message.item_hash)
+            check.update(reply.body)
+            if not check.holds():
+                raise UnhelpfulNodeError(f"gives another content for {message.item_hash}")
+            try:
+                content = dict(as_mapping(json.loads(reply.body)))
+            except (ValueError, RecursionError):
+                raise MalformedAnswerError(f"the content of {message.item_hash} is no JSON object") from None
+            return {"address": message.sender, "time": message.time, **content}
+
+        return self._nodes.ask("GET", f"/api/v0/storage/raw/{message.item_hash}", read)
+
+    def _is_permitted(self, message: NetworkMessage) -> bool:
+        """Tell whether the owner has ever permitted the sender such messages.
+
+        A permission that was taken back is no reason to doubt what was published under it: the network looks at the
+        time of publishing (is_sender_authorized_for_owner in aleph-im/pyaleph, src/aleph/permissions.py).
+        """
+        if message.owner not in self._permissions:
+            self._permissions[message.owner] = list(self._permissions_of(message.owner))
+        return any(_covers(permission, message) for permission in self._permissions[message.owner])
+
+    def _permissions_of(self, owner: str) -> Iterator[Mapping[str, Any]]:
+        filters = Filters(types=("AGGREGATE",), owners=(owner,), keys=(SECURITY,))
+        for said in find(self._nodes, filters, ("processed",), newest_first=True, check=self._signed):
+            given = as_mapping(said.content.get("content") or {}).get("authorizations")
+            if said.sender.lower() == owner.lower() and isinstance(given, list):
+                yield from (permission for permission in given if isinstance(permission, dict))
+
+
+def _covers(permission: Mapping[str, Any], message: NetworkMessage) -> bool:
+    def allows(name: str, value: Any) -> bool:
+        values = permission.get(name)
+        return not values or (isinstance(values, list) and value in values)
+
+    return (
+        str(permission.get("address") or "").lower() == message.sender.lower()
+        and permission.get("chain") in (None, "", message.chain)
+        and allows("types", message.type)
+        and allows("channels", message.channel)
+        and (message.type != "AGGREGATE" or allows("aggregate_keys", message.content.get("key")))
+    )

@@ -1,0 +1,237 @@
+"""The page: one HTML file that needs nothing else, in light and dark, to read and to print."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_aleph.report.icicle import Cost, icicle
+from hatch_aleph.report.treemap import KEYS, boxes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hatch_aleph.build.sizes import Sizes
+
+_MIB = 1 << 20
+_LIMITS = ((100 * _MIB, "100 MiB: the node's own storage"), (1024 * _MIB, "1 GiB: IPFS"))
+_PACKAGES_SHOWN = 15
+_STYLE = """
+:root { color-scheme: light dark; --fg: #1c2128; --bg: #fff; --soft: #f2f4f7; --line: #c9d0d9; --good: #1a7f37;
+  --bad: #b42318; --bar: #4f6fa8; --l: 78% }
+@media (prefers-color-scheme: dark) { :root { --fg: #e6e9ee; --bg: #14181d; --soft: #20262e; --line: #3b4450;
+  --good: #4cc26a; --bad: #ff8a7a; --bar: #7f9fd8; --l: 32% } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: var(--fg);
+  background: var(--bg) }
+h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
+svg { width: 100%; height: auto } svg text { font-size: 12px; fill: var(--fg); pointer-events: none }
+svg g rect { fill: hsl(var(--h), 45%, var(--l)); stroke: var(--bg) }
+.map text { fill: #fff } table { border-collapse: collapse; width: 100% }
+th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
+.n { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .9em; overflow-wrap: anywhere }
+.bar { background: var(--soft); height: .9rem } .bar i { display: block; height: 100%; background: var(--bar) }
+.key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 .9rem } .good { color: var(--good) }
+.bad { color: var(--bad) } .scroll { overflow-x: auto }
+.facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; color: var(--fg); margin: .6rem 0 0; padding: 0 }
+@media print { body { margin: 0; max-width: none } h2 { break-after: avoid } tr, svg { break-inside: avoid } }
+"""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One vendored distribution."""
+
+    name: str
+    version: str
+    licence: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A release: when, which version, what it was, whether it runs now."""
+
+    time: float
+    version: str
+    kind: str
+    live: bool
+    code: str
+
+
+@dataclass(frozen=True)
+class Money:
+    """What the deployment costs: dollars a day, and the balance that pays for all that the owner has."""
+
+    day: float
+    balance: float
+    owner_day: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known; what is absent has no section.
+
+    Attributes:
+        title: The project with its version.
+        facts: Short lines below the title: (name, value).
+        images: Name, role and sizes of each image.
+        imports: What the cold start spends its time on, in the order in which imports ended.
+        components: The bill of materials.
+        releases: The newest first.
+        money: Cost and balance.
+        made: When the page was made, in seconds since 1970.
+    """
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    images: Sequence[tuple[str, Sizes]] = ()
+    imports: Sequence[Cost] = ()
+    components: Sequence[Component] = ()
+    releases: Sequence[Row] = ()
+    money: Money | None = None
+    made: float = 0.0
+
+
+def render(report: Report) -> str:
+    """Return the page."""
+    facts = "".join(f"<span>{html.escape(name)}: <b>{html.escape(value)}</b></span>" for name, value in report.facts)
+    parts = [
+        f'<p class="facts">{facts}</p>',
+        _section("Cold start", _cold_start, report.imports),
+        _section("Sizes", _sizes, report.images),
+        _section("Releases", _releases, report.releases),
+        _section("Cost", _cost, report.money, report.made),
+        _section("What is in it", _components, report.components),
+    ]
+    title = html.escape(report.title)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>{''.join(parts)}</html>\n"
+    )
+
+
+def _section(title: str, body: Callable[..., str], data: object, *more: object) -> str:
+    return f"<h2>{title}</h2>{body(data, *more)}" if data else ""
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[int] = frozenset()) -> str:
+    """Return a table; cells are HTML already."""
+
+    def cell(tag: str, number: int, text: str) -> str:
+        return f"<{tag}{' class=n' if number in numbers else ''}>{text}</{tag}>"
+
+    head = "".join(cell("th", number, text) for number, text in enumerate(columns))
+    body = "".join(f"<tr>{''.join(cell('td', number, text) for number, text in enumerate(row))}</tr>" for row in rows)
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _bar(share: float) -> str:
+    return f'<div class="bar"><i style="width:{min(max(share, 0.0), 1.0):.1%}"></i></div>'
+
+
+def _cold_start(costs: Sequence[Cost]) -> str:
+    total = sum(cost.self_ms for cost in costs)
+    packages: dict[str, float] = {}
+    for cost in costs:
+        name = cost.module.partition(".")[0]
+        packages[name] = packages.get(name, 0.0) + cost.self_ms
+    ranked = sorted(packages.items(), key=lambda item: -item[1])[:_PACKAGES_SHOWN]
+    rows = [(html.escape(name), f"{spent:.1f}", _bar(spent / total if total else 0)) for name, spent in ranked]
+    return (
+        f"<p>{total:.0f} ms from the entry point to the application, on this machine. Each import stands below the one "
+        f"that caused it.</p>{icicle(costs)}{_table(('package', 'ms', 'share'), rows, frozenset({1}))}"
+    )
+
+
+def _sizes(images: Sequence[tuple[str, Sizes]]) -> str:
+    parts = []
+    for name, sizes in sorted(images, key=lambda image: -image[1].image):
+        limit, words = next(((limit, words) for limit, words in _LIMITS if sizes.image <= limit), _LIMITS[-1])
+        savings = ", ".join(
+            f"<code>{html.escape(rule)}</code> {saved / 1e6:.1f} MB" for rule, saved in sizes.savings().items() if saved
+        )
+        rows = [
+            (
+                f"{html.escape(owner)} {html.escape(sizes.owners.get(owner, ''))}",
+                str(weight.files),
+                f"{weight.installed / 1e6:.2f}",
+                f"{weight.compressed / 1e6:.2f}",
+                f"{weight.bytecode / 1e6:.2f}",
+            )
+            for owner, weight in sizes.by_owner().items()
+        ]
+        parts.append(
+            f"<h3>{html.escape(name)}</h3><p>{sizes.image / 1e6:.1f} MB, {len(sizes.files)} files; limit {words}."
+            f"{f' Pruning would save: {savings}.' if savings else ''}</p>{_bar(sizes.image / limit)}"
+            f"{_map(sizes)}"
+            + _table(
+                ("distribution", "files", "installed MB", "compressed MB", "bytecode MB"), rows, frozenset({1, 2, 3, 4})
+            )
+        )
+    return "".join(parts)
+
+
+def _map(sizes: Sizes) -> str:
+    """Draw an image that is large enough to be worth it."""
+    if sizes.image < _MIB:
+        return ""
+    keys = "".join(f'<span class="key" style="background:{colour}"></span>{kind}' for kind, colour in KEYS.items())
+    return f'<p>{keys}</p><div class="map">{boxes(sizes)}</div>'
+
+
+def _components(components: Sequence[Component]) -> str:
+    rows = [
+        (
+            html.escape(each.name),
+            html.escape(each.version),
+            html.escape(each.licence) or '<span class="bad">not declared</span>',
+            f"<code>{html.escape(each.sha256[:16])}</code>",
+        )
+        for each in components
+    ]
+    return _table(("distribution", "version", "licence", "SHA-256"), rows)
+
+
+def _releases(releases: Sequence[Row]) -> str:
+    rows = [
+        (
+            _moment(each.time),
+            html.escape(each.version),
+            html.escape(each.kind) + (' <b class="good">live</b>' if each.live else ""),
+            f"<code>{html.escape(each.code[:16])}</code>",
+        )
+        for each in releases
+    ]
+    return _table(("since (UTC)", "version", "what", "code"), rows)
+
+
+def _cost(money: Money, made: float) -> str:
+    lines = [f"<p>${money.day:,.2f} a day, ${money.day * 30:,.2f} in 30 days for this deployment.</p>"]
+    if money.owner_day > 0:
+        days = money.balance / money.owner_day
+        end = dt.datetime.fromtimestamp(made, dt.timezone.utc) + dt.timedelta(days=min(days, 36_500))
+        css = "bad" if days < 7 else "good"  # noqa: PLR2004 - a week to act in
+        lines.append(
+            f"<p>The balance of ${money.balance:,.2f} pays ${money.owner_day:,.2f} a day for all that the owner has. "
+            f'It ends <b class="{css}">in {days:,.0f} days</b>, on {end:%Y-%m-%d}.</p>{_slope(days)}'
+        )
+    return "".join(lines)
+
+
+def _slope(days: float) -> str:
+    """Return the balance over time: a straight line down to the day on which it ends."""
+    shown = min(days, 365.0)
+    left = 1 - shown / days if days else 0.0
+    return (
+        '<svg viewBox="0 0 1200 120" role="img" aria-label="The balance over time">'
+        f'<polyline points="40,10 1160,{100 - 90 * left:.0f}" fill="none" stroke="var(--bar)" stroke-width="3"/>'
+        '<line x1="40" y1="100" x2="1160" y2="100" stroke="var(--line)"/>'
+        f'<text x="40" y="116">today</text><text x="1160" y="116" text-anchor="end">in {shown:,.0f} days</text></svg>'
+    )
+
+
+def _moment(seconds: float) -> str:
+    return f"{dt.datetime.fromtimestamp(seconds, dt.timezone.utc):%Y-%m-%d %H:%M}"
