@@ -50,10 +50,14 @@ def show(context: Context) -> None:
 @click.argument("address", required=False)
 def balance(context: Context, *, address: str | None) -> None:
     """Show the credits and tokens of ADDRESS, or of your own account."""
+    from hatch_aleph.network.money import amount
+
     address = address or context.account().address
     with context.client() as client:
         held = client.balance(address)
     fields = {"address": address, "credits": str(held.credits), "tokens": str(held.tokens), "locked": str(held.locked)}
     context.output.result(
-        fields, f"{address}\n  {held.credits} credits\n  {held.tokens} tokens, {held.locked} of them locked"
+        fields,
+        f"{address}\n  {amount(held.credits, 'credit')} ({held.credits:,} credits)\n"
+        f"  {held.tokens} tokens, {held.locked} of them locked",
     )

@@ -68,7 +68,9 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
     lines = [made.item_hash]
     if options["verbose"]:
         lines = [f"Program {made.item_hash} ({settings.name}) answers at", *(f"  {url}" for url in made.urls)]
-        lines.append(f"It costs {made.per_day:,.0f} credits a day, its code ({made.code}) included.")
+        from hatch_aleph.network.money import amount
+
+        lines.append(f"It costs {amount(made.per_day, 'credit')} a day, its code ({made.code}) included.")
     context.output.result(fields, as_text(*lines, messages=messages))
 
 

@@ -55,15 +55,8 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
             raise
         context.output.failure(error)
         return 1
-    text = _summary_line(planned)
-    context.output.result({"plan": planned.to_json(), "changes": planned.has_changes}, text)
+    context.output.result({"plan": planned.to_json(), "changes": planned.has_changes})
     return EXIT_CHANGES if detailed and planned.has_changes else 0
-
-
-def _summary_line(plan: Plan) -> str:
-    if not plan.has_changes:
-        return f"Nothing to do: {plan.program.item_hash} is what the project says."
-    return f"{plan.upload_bytes / 1e6:.2f} MB to upload; the program: {plan.program.action}."
 
 
 @click.command(epilog="Example: hatch-aleph deploy --profile production --yes")

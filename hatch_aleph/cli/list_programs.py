@@ -9,6 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import debug_option
+from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
     from hatch_aleph.programs.live_programs import Listed
@@ -54,8 +55,8 @@ def _cost(each: Listed) -> str:
     if each.price is None:
         return "unknown"
     if each.price.payment_type == "hold":
-        return f"{each.price.held:,.3f} ALEPH held"
-    return f"{each.price.per_day:,.0f} {'credits' if each.price.payment_type == 'credit' else 'ALEPH'} a day"
+        return f"{amount(each.price.held, 'hold')} held"
+    return f"{amount(each.price.per_day, each.price.payment_type)} a day"
 
 
 def _specifications(each: Listed) -> str:

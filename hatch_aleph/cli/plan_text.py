@@ -1,71 +1,112 @@
-"""A plan as text: tables for people, Markdown for the page of a CI job."""
+"""A plan as text: lines for people, Markdown for the page of a CI job."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from hatch_aleph.network.money import amount
+from hatch_aleph.text import printable
+
 if TYPE_CHECKING:
     from hatch_aleph.cli.output import Output
     from hatch_aleph.deploy.plan import Cost, ImageStep, Plan
 
 _MONTH = 30
+# What happens to a part, as people know it from other planning tools; the colour says how much is at stake.
+_MARKS = {
+    "unchanged": ("=", None),
+    "reuse": ("=", "green"),
+    "pin": ("+", "green"),
+    "create": ("+", "green"),
+    "amend": ("~", "yellow"),
+    "replace": ("-/+", "red"),
+    "forget": ("-", "red"),
+    "attach": ("+", "green"),
+}
 
 
 def show_plan(output: Output, plan: Plan) -> None:
-    """Print a plan for people; on stderr's side of things only its warnings."""
+    """Print a plan for people; its warnings go to stderr."""
     if output.as_json:
         return
-    output.table(f"{plan.project} {plan.version} → {plan.tag} of {plan.owner}", _COLUMNS, _rows(plan))
-    if plan.program.changes:
-        rows = [(change.path, _value(change.before), _value(change.after)) for change in plan.program.changes]
-        output.table("Fields of the program", ("field", "now", "after"), rows)
-    if plan.cost:
-        output.table("Cost", ("", "a day", "in 30 days"), _cost_rows(plan.cost))
-    for warning in (*plan.warnings, *plan.dangers):
-        output.notice(f"Warning: {warning}")
+    click.echo(f"{printable(f'{plan.project} {plan.version} → {plan.tag} of {plan.owner}')}\n")
+    rows = _rows(plan)
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for action, *cells in rows:
+        mark, colour = _MARKS[action]
+        texts = (printable(text).ljust(width) for text, width in zip((action, *cells[:-1]), widths, strict=False))
+        order = [next(texts), *texts]
+        line = f"{mark:>3} {order[1]}  {order[0]} {order[2]}  {cells[-1]}"
+        click.echo(click.style(line.rstrip(), fg=colour, bold=action == "replace"))
+    for change in plan.program.changes:
+        before, after = (printable(_value(value)) for value in (change.before, change.after))
+        click.echo(click.style(f"      {printable(change.path)}: {before} → {after}", fg="red"))
+    click.echo()
+    for line in _cost_lines(plan.cost) if plan.cost else ("What it costs is unknown: the node does not tell.",):
+        click.echo(line)
+    click.echo(summary_line(plan))
+    for warning in plan.warnings:
+        output.notice(click.style(f"Warning: {warning}", fg="yellow"))
+    for danger in plan.dangers:
+        output.notice(click.style(f"Danger: {danger}", fg="red", bold=True))
 
 
-_COLUMNS = ("what", "action", "size", "to upload")
+def summary_line(plan: Plan) -> str:
+    """Return the plan in one line."""
+    if not plan.has_changes:
+        return f"Nothing to do: {plan.program.item_hash} is what the project says."
+    actions = [step.action for step in plan.images if step.sends] + [plan.program.action]
+    counts = {
+        "to create": sum(action in ("pin", "create") for action in actions),
+        "to change": actions.count("amend"),
+        "to replace": actions.count("replace"),
+        "to forget": len(plan.forget),
+        "domains to attach": len(plan.domains),
+    }
+    told = [f"{count} {words}" for words, count in counts.items() if count]
+    return f"{', '.join(told)}; {plan.upload_bytes / 1e6:.2f} MB to upload."
 
 
-def _rows(plan: Plan) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [
-        (step.role, _action(step), f"{step.size / 1e6:.2f} MB", _upload(step)) for step in plan.images
+def _rows(plan: Plan) -> list[tuple[str, str, str, str]]:
+    """Return (action, what, which, upload) of each part; a replacement first."""
+    rows: list[tuple[str, str, str, str]] = [
+        (step.action, step.role, f"{step.ref[:10]}… {_size(step)}" if step.ref else _size(step), _upload(step))
+        for step in plan.images
     ]
-    program = plan.program.action + (f" {plan.program.item_hash[:10]}…" if plan.program.item_hash else "")
-    rows.append(("program", program, "", ""))
-    rows += [("program", f"forget {item_hash}, once the other one answers", "", "") for item_hash in plan.forget]
-    rows += [("domain", f"attach {domain}", "", "") for domain in plan.domains]
+    program = (plan.program.action, "program", f"{plan.program.item_hash[:10]}…" if plan.program.item_hash else "", "")
+    rows.insert(0 if plan.program.action == "replace" else len(rows), program)
+    rows += [("forget", "program", item_hash, "once the other one answers") for item_hash in plan.forget]
+    rows += [("attach", "domain", domain, "") for domain in plan.domains]
     return rows
 
 
-def _action(step: ImageStep) -> str:
-    return f"{step.action} {step.ref[:10]}…" if step.ref else step.action
+def _size(step: ImageStep) -> str:
+    return f"{step.size / 1e6:.2f} MB"
 
 
 def _upload(step: ImageStep) -> str:
     if step.upload:
-        return f"{step.size / 1e6:.2f} MB to {step.engine}"
-    return "nothing: the node has it" if step.sends else "nothing"
+        return f"to {step.engine}"
+    return "the node has the bytes" if step.sends else ""
 
 
-def _cost_rows(cost: Cost) -> list[tuple[str, str, str]]:
-    unit = "credits" if cost.payment_type == "credit" else "ALEPH"
-    if cost.payment_type == "hold":
-        rows = [
-            (f"now, {unit} held", f"{cost.held_now:.2f}", ""),
-            (f"after, {unit} held", f"{cost.held_after:.2f}", ""),
-        ]
+def _cost_lines(cost: Cost) -> list[str]:
+    kind = cost.payment_type
+    if kind == "hold":
+        lines = [f"Held: {amount(cost.held_now, kind)} now, {amount(cost.held_after, kind)} after."]
     else:
-        rows = [
-            (f"now, {unit}", f"{cost.now:,.2f}", f"{cost.now * _MONTH:,.2f}"),
-            (f"after, {unit}", f"{cost.after:,.2f}", f"{cost.after * _MONTH:,.2f}"),
-        ]
+        difference = cost.after - cost.now
+        sign = "+" if difference >= 0 else ""
+        month = f"{amount(cost.after * _MONTH, kind)} in {_MONTH} days ({sign}{amount(difference * _MONTH, kind)})"
+        lines = [f"{amount(cost.after, kind)} a day, {month}."]
     if cost.balance is not None:
-        lasts = f"lasts {cost.days:,.0f} days" if cost.days is not None else ""
-        rows.append((f"balance, {unit}", f"{cost.balance:,.2f}", lasts))
-    return rows
+        whose = "this deployment alone" if cost.elsewhere is None else "all that the owner pays for"
+        lasts = f" lasts {cost.days:,.0f} days for {whose}" if cost.days is not None else ""
+        lines.append(f"The balance of {amount(cost.balance, kind)}{lasts}.")
+    return lines
 
 
 def _value(value: Any) -> str:
@@ -74,16 +115,11 @@ def _value(value: Any) -> str:
 
 def plan_markdown(plan: Plan) -> str:
     """Return a plan for the summary page of a CI job."""
-    lines = [
-        f"### {plan.project} {plan.version} → `{plan.tag}`",
-        "",
-        f"| {' | '.join(_COLUMNS)} |",
-        "|---|---|---|---|",
+    lines = [f"### {plan.project} {plan.version} → `{plan.tag}`", "", "| | what | | |", "|---|---|---|---|"]
+    lines += [
+        f"| `{_MARKS[action][0]}` {action} | {what} | {which} | {more} |" for action, what, which, more in _rows(plan)
     ]
-    lines += [f"| {' | '.join(row)} |" for row in _rows(plan)]
     lines += [f"- `{each.path}`: {_value(each.before)} → {_value(each.after)}" for each in plan.program.changes]
-    if plan.cost:
-        lines += ["", "| cost | a day | in 30 days |", "|---|---|---|"]
-        lines += [f"| {' | '.join(row)} |" for row in _cost_rows(plan.cost)]
+    lines += ["", *(_cost_lines(plan.cost) if plan.cost else ()), "", summary_line(plan)]
     lines += ["", *(f"> {warning}" for warning in (*plan.warnings, *plan.dangers))]
     return "\n".join(lines).rstrip() + "\n"

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host import ImportCost
     from hatch_aleph.report.document import Component, Money, Row
 
-_CREDITS_A_DOLLAR = 1_000_000  # aleph-im/pyaleph, src/aleph/toolkit/constants.py
 _BAR = 30  # characters
 _ROWS = 8
 
@@ -115,8 +114,10 @@ def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Mo
     facts = [("owner", status.owner), *([("program", status.item_hash)] if status.item_hash else [])]
     money = None
     if status.payment_type == "credit" and status.daily is not None and status.balance is not None:
-        day = status.daily / _CREDITS_A_DOLLAR
-        money = Money(day, status.balance / _CREDITS_A_DOLLAR, day)
+        from hatch_aleph.network.money import CREDITS_A_DOLLAR
+
+        everything = max(status.spending or 0.0, status.daily)
+        money = Money(*(each / CREDITS_A_DOLLAR for each in (status.daily, status.balance, everything)))
     return rows, money, facts
 
 

@@ -8,6 +8,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import moment
+from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.status import Status
@@ -39,9 +40,12 @@ def _status_text(found: Status) -> str:
         earlier = f", {each.earlier} earlier kept" if each.earlier else ""
         lines.append(f"  {each.role} {each.version or ''} {each.sha256[:12]}… since {moment(each.since)}{earlier}")
     if found.daily is not None:
-        unit = "credits" if found.payment_type == "credit" else "ALEPH"
-        lasts = f"; {found.balance:,.2f} last {found.days:,.0f} days" if found.days is not None else ""
-        lines.append(f"  costs {found.daily:,.2f} {unit} a day{lasts}")
+        kind = found.payment_type or "credit"
+        lasts = (
+            f"; the balance of {amount(found.balance or 0, kind)} lasts {found.days:,.0f} days" if found.days else ""
+        )
+        whole = " for all that the owner has" if found.days and (found.spending or 0) > found.daily else ""
+        lines.append(f"  costs {amount(found.daily, kind)} a day{lasts}{whole}")
     lines += [f"  older, still live: {item_hash}" for item_hash in found.superseded]
     lines += [f"Trouble: {text}" for text in found.trouble]
     return "\n".join(lines)

@@ -6,11 +6,15 @@ import contextlib
 import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.plan import Cost
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.network.money import amount
+from hatch_aleph.network.urls import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,16 +56,20 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
     payment_type = str(dict(manifest.settings.get("payment") or {}).get("type") or "credit")
     balance = client.balance(plan.owner)
     has = balance.credits if payment_type == "credit" else balance.free
-    after = _daily(staying)
+    now, after = _daily([*programs.values(), *stores.values()]), _daily(staying)
+    spending = client.spending(plan.owner) if payment_type == "credit" else None
+    elsewhere = None if spending is None else max(spending - now, Decimal(0))
+    everything = after + (elsewhere or 0)
     return Cost(
         payment_type=payment_type,
-        now=float(_daily([*programs.values(), *stores.values()])),
+        now=float(now),
         after=float(after),
         held_now=float(sum((price.held for price in [*programs.values(), *stores.values()]), Decimal(0))),
         held_after=float(sum((price.held for price in staying), Decimal(0))),
         kept=float(_daily(kept)),
         balance=float(has),
-        days=float(has / after) if after else None,
+        days=float(has / everything) if everything else None,
+        elsewhere=None if elsewhere is None else float(elsewhere),
     )
 
 
@@ -93,6 +101,13 @@ def _needed(plan: Plan, state: State) -> frozenset[str]:
 
 def _daily(prices: Iterable[Price]) -> Decimal:
     return sum((price.per_day for price in prices), Decimal(0))
+
+
+def top_up(node: str, address: str) -> str:
+    """Return how an address comes by credits at a node: the faucet of a local one, else by buying them."""
+    if LOOPBACK.fullmatch(urlsplit(node).hostname or ""):
+        return f"Give it credits: {typed('faucet', address, '--node', node)}."
+    return f"Buy credits for {address} in the network's web console, https://app.aleph.cloud."
 
 
 def being_removed(state: State) -> str | None:
@@ -151,12 +166,11 @@ def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
     if plan.cost and plan.publishes and not plan.cost.affordable:
         cost = plan.cost
         needed = cost.held_after - cost.held_now if kind == "hold" else cost.after
-        unit = "credits for a day of it" if kind == "credit" else "ALEPH"
         raise PlanError(
-            f"the balance does not do: {needed:.2f} {unit} are needed, {cost.balance or 0:.2f} are there "
-            f"(code {6 if kind == 'credit' else 5})",
+            f"Insufficient balance: {amount(needed, kind)} needed{' for a day of it' if kind == 'credit' else ''}, "
+            f"{amount(cost.balance or 0, kind)} available (code {6 if kind == 'credit' else 5}).",
             where=plan.owner,
-            hint=f"Top up {plan.owner}, or ask for less (compute-units, internet, prune).",
+            hint=f"{top_up(plan.node, plan.owner)} Or ask for less: compute-units, internet, prune.",
         )
 
 
@@ -189,9 +203,10 @@ def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileH
     credits = client.balance(payer).credits  # noqa: A001 - the network's word
     if credits < needed:
         raise RejectedError(
-            f"the account does not have enough credits: a day costs {needed:,.0f}, there are {credits:,.0f}",
+            f"Insufficient balance: {amount(needed, 'credit')} needed for a day of it, "
+            f"{amount(credits, 'credit')} available.",
             where=payer,
-            hint="Top up credits; on a local node: hatch-aleph faucet " + payer,
+            hint=top_up(client.nodes[0], payer),
             code=6,
         )
     return needed

@@ -83,7 +83,8 @@ class Cost:
         held_after: Tokens that must be held.
         kept: Part of ``after`` that earlier contents cost, kept for ``rollback`` until ``prune``.
         balance: What the paying address has.
-        days: How long the balance lasts for this deployment alone; None without end.
+        days: How long the balance lasts for all that its owner pays for; None without end.
+        elsewhere: A day of what the owner pays for beside this deployment; None when the node does not tell.
     """
 
     payment_type: str
@@ -94,6 +95,7 @@ class Cost:
     kept: float = 0.0
     balance: float | None = None
     days: float | None = None
+    elsewhere: float | None = None
 
     @property
     def affordable(self) -> bool:

@@ -52,6 +52,7 @@ class Status:
         daily: Cost a day of all of it, in credits (or tokens, by the payment type).
         payment_type: ``credit``, ``superfluid`` or ``hold``.
         balance: Credits, or free tokens, of the owner.
+        spending: A day of all that the owner pays for, in credits; None when the node does not tell.
     """
 
     owner: str
@@ -70,11 +71,13 @@ class Status:
     daily: float | None = None
     payment_type: str | None = None
     balance: float | None = None
+    spending: float | None = None
 
     @property
     def days(self) -> float | None:
-        """How long the balance lasts for this deployment alone."""
-        return self.balance / self.daily if self.daily and self.balance is not None else None
+        """How long the balance lasts for all that the owner pays for, as far as the node tells."""
+        daily = max(self.spending or 0.0, self.daily or 0.0)
+        return self.balance / daily if daily and self.balance is not None else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as JSON data."""
@@ -104,7 +107,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         trouble += [f"it does not answer as it should: {said}"] if said else []
     if len(state.programs) > 1:
         trouble.append(f"{len(state.programs)} programs carry its tag: `deploy`, or `prune`, leaves one of them")
-    payment_type, daily, balance = _costs(target, state)
+    payment_type, daily, balance, spending = _costs(target, state)
     host, execution = _whereabouts(target, program)
     return Status(
         owner=target.owner,
@@ -123,6 +126,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         daily=daily,
         payment_type=payment_type,
         balance=balance,
+        spending=spending,
     )
 
 
@@ -136,19 +140,21 @@ def _whereabouts(target: Deployment, program: Program) -> tuple[str | None, Exec
     return host, (listed or {}).get(program.item_hash)
 
 
-def _costs(target: Deployment, state: State) -> tuple[str | None, float | None, float | None]:
+def _costs(target: Deployment, state: State) -> tuple[str | None, float | None, float | None, float | None]:
     hashes = [program.item_hash for program in state.programs]
     hashes += [version.item_hash for volume in state.volumes.values() for version in volume.versions]
     try:
         prices = [target.client.price(item_hash) for item_hash in hashes]
         balance = target.client.balance(target.owner)
+        spending = target.client.spending(target.owner)
     except (NetworkError, RejectedError):
-        return None, None, None
+        return None, None, None, None
     kind = prices[0].payment_type
     return (
         kind,
         float(sum(price.per_day for price in prices)),
         float(balance.credits if kind == "credit" else balance.free),
+        None if spending is None else float(spending),
     )
 
 

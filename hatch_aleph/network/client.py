@@ -29,7 +29,7 @@ from .answers import (
     read_runtimes,
 )
 from .fields import MalformedAnswerError, as_mapping
-from .money import Balance, Price, estimation_message
+from .money import Balance, Price, amount, estimation_message, spending_of
 from .nodes import DEFAULT_NODES, Nodes
 from .rejections import explain, settled, still_waiting
 from .search import Filters, find
@@ -37,6 +37,7 @@ from .verification import MessageVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
     from types import TracebackType
 
@@ -249,6 +250,14 @@ class NodeClient:
             lambda reply: Balance.from_json(reply.expected_json()),
         )
 
+    def spending(self, address: str) -> Decimal | None:
+        """Return the credits a day of all that an address pays for; None from a node that does not tell."""
+
+        def read(reply: Reply) -> Decimal | None:
+            return None if reply.is_unsupported else spending_of(reply.expected_json())
+
+        return self._nodes.ask("GET", "/api/v0/costs", read, params={"address": address, "payment_type": "credit"})
+
     def faucet(self, address: str, *, credit: int, tokens: float) -> dict[str, Any]:
         """Ask a local node for credits and tokens, and return the balance that it answers.
 
@@ -414,7 +423,8 @@ class NodeClient:
         except (NetworkError, RejectedError):
             return error.plain
         if price.payment_type == "credit":
-            figures = f"a day of it costs {price.per_day:.2f} credits, there are {balance.credits} for everything"
+            needed, has = amount(price.per_day, "credit"), amount(balance.credits, "credit")
+            figures = f"a day of it costs {needed}, there is {has} for everything"
         else:
             figures = f"it needs {price.cost:.2f} ALEPH held, {balance.free:.2f} are free"
         return RejectedError(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECONDS_A_DAY = 86_400
+CREDITS_A_DOLLAR = 1_000_000  # aleph-im/pyaleph, src/aleph/toolkit/constants.py
 _MIB = 1024**2
 
 
@@ -84,6 +85,26 @@ class Balance:
             locked=as_decimal(answer.get("locked_amount") or 0),
             credits=as_decimal(answer.get("credit_balance") or 0),
         )
+
+
+def amount(value: Decimal | float, payment_type: str) -> str:
+    """Return an amount as people read it: credits in dollars, to two digits below one; tokens as they are.
+
+    Args:
+        value: Credits, or tokens by any other way of paying.
+        payment_type: ``credit``, ``superfluid`` or ``hold``.
+    """
+    if payment_type != "credit":
+        return f"{float(value):,.4g} ALEPH"
+    dollars = float(value) / CREDITS_A_DOLLAR
+    digits = 2 if not dollars or abs(dollars) >= 1 else 1 - math.floor(math.log10(abs(dollars)))
+    return f"-${-dollars:,.{digits}f}" if dollars < 0 else f"${dollars:,.{digits}f}"
+
+
+def spending_of(data: Any) -> Decimal:
+    """Read the answer of ``/api/v0/costs``: the credits a day of all that an address pays for."""
+    summary = as_mapping(as_mapping(data).get("summary"))
+    return as_decimal(summary.get("total_cost_credit")) * SECONDS_A_DAY
 
 
 def estimation_message(content: Mapping[str, Any], type_: str, sizes: Mapping[str, int], time: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .executions import SCHEDULER, Allocation, Execution, allocation, executions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|.*\.localhost")
+LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|.*\.localhost")
 
 
 def program_urls(item_hash: str, host: str | None) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ class Hosts:
 
     @functools.cached_property
     def _node_is_host(self) -> bool:
-        is_here = _LOOPBACK.fullmatch(urlsplit(self.node).hostname or "") is not None
+        is_here = LOOPBACK.fullmatch(urlsplit(self.node).hostname or "") is not None
         return is_here and self.list_executions(self.node) is not None
 
     @property

@@ -44,7 +44,7 @@ def test_what_people_see(cli):
     done = cli("create", cli.app("seen"), "main:app", "--env-vars", "A=1")
     assert done.code == 0, done.err
     assert "answers at" in done.out
-    assert "credits a day" in done.out
+    assert " a day, its code" in done.out
     assert "public for ever: A" in done.err
     url = next(line.strip() for line in done.out.splitlines() if "/vm/" in line)
     assert ask(url) == (200, "seen")

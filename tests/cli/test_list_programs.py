@@ -17,7 +17,7 @@ def test_what_people_see(cli):
         f"1 program of {cli.account.address}",
         made["item_hash"],
         made["code"],
-        "credits a day",
+        " a day",
         "on demand",
         "1 vCPU, 2048 MiB",
         "/var/n: persistent, 7 MiB",

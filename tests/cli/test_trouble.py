@@ -25,7 +25,7 @@ TROUBLE = [
     (("--state-folder", "/dev/null/state"), 13, "--state-folder"),
     (("--profile", "prodution"), 3, "profile"),
     (("--plan", "/dev/null"), 13, "plan --out FILE"),
-    ((), 13, "Top up"),
+    ((), 13, "faucet"),
 ]
 
 

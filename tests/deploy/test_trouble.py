@@ -38,7 +38,7 @@ def fails(rig: Rig, kind: type[HatchAlephError], *words: str, **parts: Any) -> H
 
 def test_no_credits_is_told_before_anything_is_sent(rig: Rig) -> None:
     rig.account = new_account(rig.node, 0)
-    fails(rig, PlanError, "the balance does not do", "code 6", rig.account.address)
+    fails(rig, PlanError, "Insufficient balance", "code 6", rig.account.address)
     assert rig.count() == {}
 
 
