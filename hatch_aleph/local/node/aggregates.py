@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.local.node.filters import Query
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.database import Database
+
+
+@dataclass
+class Aggregate:
+    """One merged dictionary, with times (microseconds) and item hashes of its first and last element."""
+
+    owner: str
+    key: str
+    created: int
+    first_element: str
+    updated: int = 0
+    last_element: str = ""
+    content: dict[str, Any] = field(default_factory=dict)
 
 
 class Aggregates:
@@ -31,23 +47,27 @@ class Aggregates:
         return [row["item_hash"] for row in rows]
 
     def get(self, owner: str, key: str) -> dict[str, Any]:
-        """Merge one aggregate; empty when there is none."""
-        found: dict[str, Any] = self.of(owner, [key]).get(key, ({}, {}))[0]
-        return found
+        """Return the content of one aggregate; empty when there is none."""
+        found = self.of(owner, [key]).get(key)
+        return found.content if found else {}
 
-    def of(self, owner: str, keys: list[str] | None = None) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-        """Merge the aggregates of an address: per key the content, and times and hashes of first and last element."""
-        merged: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-        rows = self._db.all("SELECT * FROM aggregate_elements WHERE owner = ? ORDER BY key, time, rowid", (owner,))
-        for row in rows:
-            if keys and row["key"] not in keys:
-                continue
-            content, info = merged.setdefault(
-                row["key"], ({}, {"created": row["time"], "original_item_hash": row["item_hash"]})
-            )
-            content.update(json.loads(row["content"]))
-            info.update(last_updated=row["time"], last_update_item_hash=row["item_hash"])
-        return merged
+    def of(self, owner: str, keys: list[str] | None = None) -> dict[str, Aggregate]:
+        """Return the aggregates of an address by key."""
+        return {each.key: each for each in self.all([owner], keys)}
+
+    def all(self, owners: list[str] | None, keys: list[str] | None) -> list[Aggregate]:
+        """Merge all aggregates of some addresses and keys; none given means any."""
+        query = Query()
+        query.add_in("owner", owners)
+        query.add_in("key", keys)
+        merged: dict[tuple[str, str], Aggregate] = {}
+        for row in query.rows(self._db, "aggregate_elements", "owner, key, time, rowid", 0, 0):
+            place = row["owner"], row["key"]
+            if place not in merged:
+                merged[place] = Aggregate(*place, created=row["time"], first_element=row["item_hash"])
+            merged[place].content.update(json.loads(row["content"]))
+            merged[place].updated, merged[place].last_element = row["time"], row["item_hash"]
+        return list(merged.values())
 
     def owners(self, key: str) -> list[str]:
         """Name the addresses that have an aggregate of that key."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from hatch_aleph.local.node.file_pins import FilePins
 
 FAUCET_CHAIN = "ETH"
+_AMOUNTS = ("hold", "stream", "credit")
+
+
+@dataclass(frozen=True)
+class CreditShare:
+    """What one address gets of a transfer; ``expiration`` in microseconds since 1970, if any."""
+
+    address: str
+    amount: int
+    expiration: int | None = None
 
 
 class Balances:
@@ -38,16 +49,13 @@ class Balances:
 
     def credits(self, address: str) -> int:
         """Tell the credits of an address."""
-        granted = self._db.value("SELECT coalesce(sum(amount), 0) FROM credit_history WHERE address = ?", address)
-        return max(0, int(granted))
+        return max(0, int(self._db.value("SELECT amount FROM credit_totals WHERE address = ?", address) or 0))
 
     def spent(self, address: str, payment: str) -> Decimal:
         """Sum what the live messages of an address cost: tokens held, or credits (tokens) per second."""
-        rows = self._db.all(
-            "SELECT hold, stream, credit FROM costs WHERE owner = ? AND payment_type = ?", (address, payment)
-        )
+        total = self._db.one("SELECT * FROM cost_totals WHERE owner = ? AND payment_type = ?", address, payment)
         column = {"superfluid": "stream", "credit": "credit"}.get(payment, "hold")
-        return floor18(sum((Decimal(row[column]) for row in rows), Decimal(0)))
+        return Decimal(0) if total is None else floor18(Decimal(total[column]))
 
     def require(self, address: str, cost: Decimal, payment: str) -> None:
         """Check that an address can pay ``cost`` on top of what it spends: a whole day of it when paid by credit.
@@ -70,23 +78,44 @@ class Balances:
     def charge(self, owner: str, item_hash: str, payment: str, costs: list[Cost]) -> None:
         """Write down what a processed message costs from now on."""
         for cost in costs:
-            self._db.insert(
-                "costs",
-                owner=owner,
-                item_hash=item_hash,
-                type=cost.type,
-                name=cost.name,
-                ref=cost.ref,
-                payment_type=payment,
-                hold=str(cost.hold),
-                stream=str(cost.stream),
-                credit=str(cost.credit),
-            )
+            amounts = {name: getattr(cost, name) for name in _AMOUNTS}
+            texts = {name: str(amount) for name, amount in amounts.items()}
+            parts = {"item_hash": item_hash, "type": cost.type, "name": cost.name, "ref": cost.ref}
+            self._db.insert("costs", owner=owner, payment_type=payment, **parts, **texts)
+            self._add_to_total(owner, payment, amounts)
+
+    def release(self, item_hash: str) -> None:
+        """Forget what an ended message has cost."""
+        for row in self._db.all("SELECT * FROM costs WHERE item_hash = ?", (item_hash,)):
+            self._add_to_total(row["owner"], row["payment_type"], {name: -Decimal(row[name]) for name in _AMOUNTS})
+        self._db.run("DELETE FROM costs WHERE item_hash = ?", item_hash)
+
+    def _add_to_total(self, owner: str, payment: str, amounts: dict[str, Decimal]) -> None:
+        total = self._db.one("SELECT * FROM cost_totals WHERE owner = ? AND payment_type = ?", owner, payment)
+        sums = {name: str(amounts[name] + Decimal(total[name] if total else 0)) for name in _AMOUNTS}
+        self._db.run(
+            "INSERT OR REPLACE INTO cost_totals (owner, payment_type, hold, stream, credit) VALUES (?, ?, ?, ?, ?)",
+            owner,
+            payment,
+            *sums.values(),
+        )
+
+    def sum_up(self) -> None:
+        """Make the totals of a folder that was written without them."""
+        if self._db.value("SELECT value FROM facts WHERE name = 'totals'"):
+            return
+        self._db.run("DELETE FROM cost_totals")
+        for row in self._db.all("SELECT * FROM costs"):
+            self._add_to_total(row["owner"], row["payment_type"], {name: Decimal(row[name]) for name in _AMOUNTS})
+        self._db.run(
+            "INSERT OR REPLACE INTO credit_totals SELECT address, sum(amount) FROM credit_history GROUP BY address"
+        )
+        self._db.run("INSERT INTO facts (name, value) VALUES ('totals', '1')")
 
     def give(self, address: str, credit_amount: int, token_amount: Decimal, now: int) -> None:
         """Add to (or, below zero, take from) an address what the faucet was asked for."""
         if credit_amount:
-            self._enter(address, credit_amount, "faucet", None, now)
+            self._enter(address, credit_amount, "faucet", now)
         if token_amount:
             balance = self.tokens(address).get(FAUCET_CHAIN, Decimal(0)) + token_amount
             self._db.run(
@@ -114,7 +143,7 @@ class Balances:
         for (owner, item_hash), amount in due.items():
             taken = min(int(amount), self.credits(owner))
             if taken:
-                self._enter(owner, -taken, "credit_expense", item_hash, now)
+                self._enter(owner, -taken, "credit_expense", now, origin=item_hash)
 
     def settle(self, now: int) -> list[str]:
         """Suspend what addresses can no longer pay, resume what they can; return the item hashes that changed.
@@ -170,29 +199,41 @@ class Balances:
             self._db.run("DELETE FROM facts WHERE name = ?", name)
             self._pins.resume(item_hash)
 
-    def _enter(self, address: str, amount: int, method: str, origin: str | None, now: int) -> None:
-        self._db.insert(
-            "credit_history",
-            address=address,
-            amount=amount,
-            payment_method=method,
-            origin=origin,
-            credit_ref=secrets.token_hex(32),
-            credit_index=0,
-            time=now,
+    def _enter(self, address: str, amount: int, method: str, now: int, **more: Any) -> None:
+        entry = {"origin": None, "credit_ref": secrets.token_hex(32), "credit_index": 0, **more}
+        self._db.insert("credit_history", address=address, amount=amount, payment_method=method, time=now, **entry)
+        self._db.run(
+            "INSERT INTO credit_totals (address, amount) VALUES (?, ?)"
+            " ON CONFLICT (address) DO UPDATE SET amount = amount + excluded.amount",
+            address,
+            amount,
         )
 
-    def history(self, address: str) -> list[dict[str, Any]]:
-        """List an address's credit entries, newest first, as the network writes them."""
-        rows = self._db.all("SELECT * FROM credit_history WHERE address = ? ORDER BY time DESC, id DESC", (address,))
-        return [dict(row) for row in rows]
+    def transfer(self, sender: str, shares: list[CreditShare], item_hash: str, now: int) -> None:
+        """Move credits from one address to others (update_credit_balances_transfer).
 
-    def consumed(self, item_hashes: list[str]) -> int:
-        """Sum the credits that messages have cost so far."""
-        marks = json.dumps(item_hashes)
-        taken = self._db.value(
-            "SELECT coalesce(sum(-amount), 0) FROM credit_history WHERE payment_method = 'credit_expense'"
-            " AND origin IN (SELECT value FROM json_each(?))",
-            marks,
+        Raises:
+            RejectedMessageError: To itself, or more than it has.
+        """
+        if any(share.address == sender for share in shares):
+            text = f"Self-transfer not allowed: sender and recipient are both {sender}"
+            raise RejectedMessageError(Code.INVALID_FORMAT, text)
+        required, available = sum(share.amount for share in shares), self.credits(sender)
+        if available < required:
+            text = f"Insufficient credit balance for transfer. Required: {required}, Available: {available}"
+            raise RejectedMessageError(Code.INVALID_FORMAT, text)
+        for index, share in enumerate(shares):
+            entry = {"credit_ref": item_hash, "provider": "ALEPH"}
+            received = {"origin": sender, "credit_index": 2 * index, "expiration": share.expiration}
+            sent = {"origin": share.address, "credit_index": 2 * index + 1}
+            self._enter(share.address, share.amount, "credit_transfer", now, **entry, **received)
+            self._enter(sender, -share.amount, "credit_transfer", now, **entry, **sent)
+
+    def consumed(self, item_hashes: list[str]) -> dict[str, int]:
+        """Sum the credits that each message has cost so far."""
+        rows = self._db.all(
+            "SELECT origin, sum(-amount) AS taken FROM credit_history WHERE payment_method = 'credit_expense'"
+            " AND origin IN (SELECT value FROM json_each(?)) GROUP BY origin",
+            (json.dumps(item_hashes),),
         )
-        return int(taken)
+        return {row["origin"]: int(row["taken"]) for row in rows}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
-from aleph_message.models import InstanceContent, ProgramContent, StoreContent
+from aleph_message.models import InstanceContent, ProgramContent, StoreContent, VerifiableProgramContent
 from aleph_message.models.execution.volume import ImmutableVolume
 
 from hatch_aleph.local.node.limits import MIB, MIN_STORE_MIB
@@ -19,6 +19,7 @@ from hatch_aleph.local.node.machine_files import FileRef
 from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING, Product, Rate
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
     from hatch_aleph.local.node.aggregates import Aggregates
@@ -94,6 +95,8 @@ class Pricer:
             secret = getattr(content.environment, "trusted_execution", None)
             name = "instance_confidential" if secret else "instance"
             return self._machine(content, Product.read(name, pricing), estimates or {})
+        if isinstance(content, VerifiableProgramContent):  # its volumes are paid for as files
+            return self._machine(content, Product.read("instance_confidential", pricing), estimates or {})
         return []
 
     def file_mib(self, content: StoreContent, estimates: dict[str, float] | None = None) -> Decimal | None:
@@ -139,11 +142,11 @@ class Pricer:
                     kind = f"EXECUTION_PROGRAM_VOLUME_{role.upper()}"
                     needed = FileRef(part.ref, bool(part.use_latest))
                     yield from self._file_disk(kind, kind, needed, estimates.get(role))
-        else:
+        elif isinstance(content, InstanceContent):
             size = content.rootfs.size_mib
             kind = "EXECUTION_INSTANCE_VOLUME_ROOTFS"
             yield _Part(kind, kind, str(content.rootfs.parent.ref), Decimal(size), float(size))
-        for index, volume in enumerate(content.volumes):
+        for index, volume in enumerate(content.volumes if not isinstance(content, VerifiableProgramContent) else ()):
             if isinstance(volume, ImmutableVolume):
                 name = f"#{index}:{volume.mount or 'EXECUTION_VOLUME_INMUTABLE'}"
                 needed = FileRef(volume.ref, volume.use_latest)
@@ -162,6 +165,17 @@ class Pricer:
             yield _Part(kind, name, needed.ref, Decimal(estimate), self._pinned_mib(needed.ref) or float(estimate))
         elif found is not None:
             yield _Part(kind, name, needed.ref, Decimal(found[1] / MIB), self._pinned_mib(needed.ref))
+
+    def size_mib(self, cost: sqlite3.Row, content: Any) -> float | None:
+        """Tell the size of a part that was written down (get_cost_component_size_mib)."""
+        if cost["type"] in ("EXECUTION", "EXECUTION_VOLUME_DISCOUNT"):
+            return None
+        if cost["type"] == "EXECUTION_INSTANCE_VOLUME_ROOTFS":
+            return float(content.rootfs.size_mib)
+        if cost["type"] == "EXECUTION_VOLUME_PERSISTENT":
+            index = int(cost["name"].partition(":")[0].removeprefix("#"))
+            return float(content.volumes[index].size_mib)
+        return self._pinned_mib(cost["ref"] or cost["item_hash"])
 
     def _pinned_mib(self, item_hash: str) -> float | None:
         pin = self._pins.message_pin(item_hash)

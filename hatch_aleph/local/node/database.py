@@ -32,13 +32,21 @@ class Database:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
-            self._connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES ('schema', '1')")
+            self._add_columns("credit_history", "provider TEXT", "expiration INTEGER")
+            self._connection.execute("INSERT OR REPLACE INTO facts (name, value) VALUES ('schema', '2')")
         except sqlite3.OperationalError as error:
             self._connection.close()
             if "locked" not in str(error):
                 raise
             hint = "Stop it, or give this one another folder."
-            raise NetworkError("another node uses this folder", where=str(path.parent), hint=hint) from error
+            raise NetworkError("Another node uses this folder.", where=str(path.parent), hint=hint) from error
+
+    def _add_columns(self, table: str, *columns: str) -> None:
+        """Bring the table of an older version up to date; names are our own literals."""
+        there = {row["name"] for row in self._connection.execute(f"PRAGMA table_info({table})")}
+        for column in columns:
+            if column.split()[0] not in there:
+                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
     def close(self) -> None:
         """Close the file; the log is folded into it."""

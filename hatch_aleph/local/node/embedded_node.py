@@ -76,6 +76,8 @@ class Node:
             database, files, Ledger(database), pins, aggregates, Balances(database, pins), Pricer(pins, aggregates)
         )
         self.processor = Processor(self.state, self.now, self.events.publish, self._retry_scale)
+        with database.transaction():
+            self.state.balances.sum_up()
         garbage_collector.sweep(self.state)
         genesis.publish(self.state)
         self.run_maintenance()

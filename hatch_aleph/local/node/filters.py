@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from hatch_aleph.local.node.times import from_iso, to_iso
+from hatch_aleph.local.node.pages import Pages
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from hatch_aleph.local.node.database import Database
 
@@ -31,7 +31,7 @@ _LISTS = (
     "hashes",
     "payment_types",
 )
-MessageTypes = Literal["POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET"]
+MessageTypes = Literal["POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET", "V-PROGRAM"]
 Statuses = Literal["pending", "processed", "rejected", "forgotten", "removing", "removed"]
 
 
@@ -92,12 +92,10 @@ class Filters(BaseModel):
         return found[0] if found else None
 
 
-class PagedFilters(Filters):
+class PagedFilters(Filters, Pages):
     """Filters with pages or a cursor."""
 
     pagination: int = Field(default=20, ge=0, lt=_INTEGER_LIMIT)
-    page: int = Field(default=1, ge=1, lt=2**31)
-    cursor: str | None = None
 
 
 class LiveFilters(Filters):
@@ -128,6 +126,13 @@ class Query:
         """Fetch a page; a limit of 0 fetches all."""
         statement = f"SELECT * FROM {table}{self._where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - our names
         return database.all(statement, [*self._values, limit or -1, offset])
+
+    def after(self, columns: tuple[str, ...], values: Sequence[Any], *, descending: bool) -> None:
+        """Demand what comes after a place in the order of the first column, then of the others, ascending."""
+        first, *rest = columns
+        sign = "<" if descending else ">"
+        names, marks = ", ".join(rest), ", ".join("?" * len(rest))
+        self.add(f"({first} {sign} ? OR ({first} = ? AND ({names}) > ({marks})))", values[0], *values)
 
     def count(self, database: Database, table: str) -> int:
         """Count all that match."""
@@ -199,22 +204,3 @@ def _common_query(filters: Filters) -> Query:
     if filters.message_type:
         query.add("type = ?", filters.message_type)
     return query
-
-
-def write_cursor(time: int, item_hash: str) -> str:
-    """Write where a page ended, opaque to clients."""
-    payload = json.dumps({"h": item_hash, "t": to_iso(time)}, separators=(",", ":"))
-    return base64.urlsafe_b64encode(payload.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> tuple[int, str]:
-    """Read a cursor back.
-
-    Raises:
-        ValueError: It is none of ours.
-    """
-    try:
-        payload = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return from_iso(payload["t"]), str(payload["h"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError("Invalid cursor") from error

@@ -47,7 +47,6 @@ def _remove_unpaid(state: NodeState, now: int) -> list[str]:
         until = database.value("SELECT value FROM facts WHERE name = ?", f"removing:{item_hash}")
         if until is not None and int(until) >= now:
             continue
-        size = state.pins.size(row["content_item_hash"]) if row["content_item_hash"] else None
-        state.ledger.end(row, "removed", size=size, ended_at=now)
+        state.end_message(row, "removed", ended_at=now)
         removed.append(item_hash)
     return removed

@@ -52,13 +52,18 @@ def aggregates() -> dict[str, dict[str, Any]]:
     }
 
 
+_CORE_OWNER = "0xa1B3bb7d2332383D96b7796B908fB7f7F3c2Be10"  # config.py: aleph.corechannel.address
+
+
 def publish(state: NodeState) -> None:
     """Write down what is missing of it; what somebody published since is left alone."""
     with state.database.transaction():
-        for key, content in aggregates().items():
+        published = [(NETWORK_OWNER, key, content) for key, content in aggregates().items()]
+        published.append((_CORE_OWNER, "corechannel", {"nodes": [], "resource_nodes": []}))
+        for owner, key, content in published:
             element = hashlib.sha256(f"genesis {key}".encode()).hexdigest()
-            if element not in state.aggregates.elements(NETWORK_OWNER, key):
-                state.aggregates.add(element, NETWORK_OWNER, key, content, to_micros(_STARTED))
+            if element not in state.aggregates.elements(owner, key):
+                state.aggregates.add(element, owner, key, content, to_micros(_STARTED))
         for id_, _, item_hash in RUNTIMES:
             if state.ledger.status(item_hash) is None:
                 _publish_runtime(state, id_, item_hash)

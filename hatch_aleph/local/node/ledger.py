@@ -43,7 +43,7 @@ def content_tags(message_type: str, content: dict[str, Any]) -> list[str]:
     if message_type == "STORE":
         tags = content.get("tags")
     else:
-        holder = content.get("metadata" if message_type in ("PROGRAM", "INSTANCE") else "content")
+        holder = content.get("metadata" if message_type in ("PROGRAM", "INSTANCE", "V-PROGRAM") else "content")
         tags = holder.get("tags") if isinstance(holder, dict) else None
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
@@ -157,7 +157,7 @@ class Ledger:
             forgotten_by=forgotten_by,
         )
         self._db.run("UPDATE statuses SET status = ? WHERE item_hash = ?", status, item_hash)
-        for table in ("messages", "tags", "costs", "machines", "machine_refs"):
+        for table in ("messages", "tags", "machines", "machine_refs"):
             self._db.run(f"DELETE FROM {table} WHERE item_hash = ?", item_hash)  # noqa: S608 - our own names
         self._db.run("DELETE FROM facts WHERE name = ?", f"removing:{item_hash}")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aleph_message.models import InstanceContent, ProgramContent
+from aleph_message.models import InstanceContent, ProgramContent, VerifiableProgramContent
 from aleph_message.models.execution.volume import ImmutableVolume, PersistentVolume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Machine = ProgramContent | InstanceContent
+Machine = ProgramContent | InstanceContent | VerifiableProgramContent
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,13 @@ class FileRef:
 
 def held_refs(content: Machine) -> Iterator[FileRef]:
     """Name the STOREs that may not be forgotten while the machine lives (pyaleph's ``db/accessors/vms.py``)."""
+    if isinstance(content, VerifiableProgramContent):
+        yield FileRef(str(content.runtime.ref), use_latest=False)
+        parts: tuple[Any, ...] = (content.workload, *content.volumes)
+        for part in parts:
+            yield FileRef(str(part.ref), use_latest=False)
+            yield FileRef(str(part.hash_tree), use_latest=False)
+        return
     if isinstance(content, ProgramContent):
         yield _ref(content.code)
         yield _ref(content.runtime)

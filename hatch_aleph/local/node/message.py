@@ -22,6 +22,7 @@ from aleph_message.models import (
     PostContent,
     ProgramContent,
     StoreContent,
+    VerifiableProgramContent,
 )
 
 from hatch_aleph.local.node.limits import INLINE_LIMIT
@@ -36,6 +37,7 @@ CONTENT_MODELS: dict[str, type[BaseContent]] = {
     "POST": PostContent,
     "PROGRAM": ProgramContent,
     "STORE": StoreContent,
+    "V-PROGRAM": VerifiableProgramContent,
 }
 
 

@@ -17,7 +17,7 @@ from hatch_aleph.local.node.rejection import Code, NotProcessedError, RejectedMe
 from hatch_aleph.local.node.rules.data import AggregateRules, PostRules
 from hatch_aleph.local.node.rules.forget import ForgetRules
 from hatch_aleph.local.node.rules.store import StoreRules
-from hatch_aleph.local.node.rules.vm import MachineRules
+from hatch_aleph.local.node.rules.vm import MachineRules, VerifiableRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,7 @@ class Processor:
             "POST": PostRules(state),
             "PROGRAM": machine,
             "STORE": StoreRules(state),
+            "V-PROGRAM": VerifiableRules(state),
         }
         self._rules["FORGET"] = ForgetRules(state, self._rules)
 

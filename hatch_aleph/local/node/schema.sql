@@ -62,8 +62,15 @@ CREATE TABLE IF NOT EXISTS balances (
 );
 CREATE TABLE IF NOT EXISTS credit_history (
     id INTEGER PRIMARY KEY, address TEXT NOT NULL, amount INTEGER NOT NULL, payment_method TEXT NOT NULL, origin TEXT,
-    credit_ref TEXT NOT NULL, credit_index INTEGER NOT NULL, time INTEGER NOT NULL
+    credit_ref TEXT NOT NULL, credit_index INTEGER NOT NULL, time INTEGER NOT NULL, provider TEXT, expiration INTEGER
 );
+CREATE INDEX IF NOT EXISTS credit_history_origin ON credit_history (origin);
+-- Sums of costs by owner, and of credit_history by address: a balance is looked at with every message.
+CREATE TABLE IF NOT EXISTS cost_totals (
+    owner TEXT NOT NULL, payment_type TEXT NOT NULL, hold TEXT NOT NULL, stream TEXT NOT NULL, credit TEXT NOT NULL,
+    PRIMARY KEY (owner, payment_type)
+);
+CREATE TABLE IF NOT EXISTS credit_totals (address TEXT PRIMARY KEY, amount INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS credit_history_address ON credit_history (address, time);
 CREATE TABLE IF NOT EXISTS aggregate_elements (
     item_hash TEXT PRIMARY KEY, key TEXT NOT NULL, owner TEXT NOT NULL, content TEXT NOT NULL, time INTEGER NOT NULL

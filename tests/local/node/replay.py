@@ -53,7 +53,33 @@ FILES_OF_AMENDED = (
 SMALL = "8a920aa027984fc1fe606afc9dcced05916c7d9d16a7182217f61f7f3cb1fa73"
 BIG = "0c13fc24469e188f786214c19be68a7375c89fe443c0a4d393577fdddeed710a"
 PROGRAM = "c350f9af11131f5e7e30caadc0c0462646bc537061704d7d1bf6bb411fec54c5"
-SIZES = {VOLUME: 17, BIG: 30 * 1024 * 1024, **dict.fromkeys(AMENDED, 10)}
+# Cases 63 to 65: another owner's files and programs, of which only costs and lists were recorded.
+RICH_OWNER = "0xEfad749Cd709D2a3CeB53B38315eBf9E587da059"
+RICH_RUNTIME = "f" * 62 + "63"
+RICH_FILES = {
+    "bf9337b075e514daac7c25021c80395478f9ff0447fc3fb5dce55c26b157914e": (
+        "46b4b9d7a3980f38f41ea45d2fdf582c6f972a0d2f0f023c97cd6a44102bdb01",
+        1_000_000,
+        1_795_850_465.789713,
+    ),
+    "699db97a6717a49e093feab6cbfbb67a8cc0bd20d05e35b93a27b70342ff0865": (
+        "40e7f3b19cde37b94bc5c60c751a2670ec2ad4d7446cc61ba51bc211e22d4356",
+        30_000_000,
+        1_795_850_467.023575,
+    ),
+}
+RICH_PROGRAMS = {  # with their virtual cores, of which the costs tell
+    "e82c0d10f26ea799966c6988e4d7fb6a48f648b5659aacd44d35408203d1c105": 1,
+    "1bf07e898905366d308f2471d5bfa9c01c0b99cff407b775d80cd7d2e4c9f40e": 4,
+    "88d7536b62696effca2ac2b76cb7ab19c1c9b54664f9d442486a588c1ec2eb8f": 6,
+}
+SIZES = {
+    RICH_RUNTIME: 1,
+    **{h: size for h, (_, size, _) in RICH_FILES.items()},
+    VOLUME: 17,
+    BIG: 30 * 1024 * 1024,
+    **dict.fromkeys(AMENDED, 10),
+}
 
 
 def load_cases() -> dict[str, dict[str, Any]]:
@@ -113,7 +139,7 @@ def _unrecorded_store(item_hash: str, file_hash: str | None = None, time: float 
     return _unrecorded(item_hash, "STORE", time, {"item_type": "storage", "item_hash": file_hash, **content})
 
 
-def _unrecorded_program(item_hash: str, *, allow_amend: bool) -> Any:
+def _unrecorded_program(item_hash: str, *, allow_amend: bool = False, **changes: Any) -> Any:
     content = {
         "type": "vm-function",
         "allow_amend": allow_amend,
@@ -122,6 +148,7 @@ def _unrecorded_program(item_hash: str, *, allow_amend: bool) -> Any:
         "on": {"http": True, "persistent": False},
         "environment": {"reproducible": False, "internet": False, "aleph_api": True, "shared_cache": False},
         "resources": {"vcpus": 1, "memory": 512, "seconds": 30},
+        **changes,
     }
     return _unrecorded(item_hash, "PROGRAM", EARLIER, content)
 
@@ -134,6 +161,23 @@ UNRECORDED = {
         _unrecorded_program(PROGRAMS_BEFORE[1], allow_amend=True),
         _unrecorded_store(AMENDED[0], FILES_OF_AMENDED[0], 1795558951.147872),
         _unrecorded_store(AMENDED[2], FILES_OF_AMENDED[2], 1795558952.213162, ref=AMENDED[0]),
+        _unrecorded_store(RICH_RUNTIME),
+        *(_unrecorded_store(each, file, at, address=RICH_OWNER) for each, (file, _, at) in RICH_FILES.items()),
+        *(
+            _unrecorded_program(
+                item_hash,
+                address=RICH_OWNER,
+                code={
+                    "encoding": "squashfs",
+                    "entrypoint": "main:app",
+                    "ref": next(iter(RICH_FILES)),
+                    "use_latest": True,
+                },
+                runtime={"ref": RICH_RUNTIME, "use_latest": True, "comment": ""},
+                resources={"vcpus": cores, "memory": 512, "seconds": 30},
+            )
+            for item_hash, cores in RICH_PROGRAMS.items()
+        ),
     )
 }
 
@@ -242,7 +286,7 @@ class Replay:
             answer = self.client.http.get(self.rename(request["path"]))
             while not poll(answer):
                 answer = self.client.http.get(self.rename(request["path"]))
-        is_json = answer.headers["content-type"].startswith("application/json")
+        is_json = answer.headers["content-type"].startswith("application/json") or answer.text.startswith("[{")
         text: Any = answer.json() if is_json else {"_text": answer.text, "_len": len(answer.text)}
         return {
             "status": answer.status_code,

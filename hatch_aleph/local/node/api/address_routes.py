@@ -1,6 +1,6 @@
-"""Addresses: balances, files, credits, aggregates, permissions, and the faucet.
+"""Addresses: balances, files, permissions, and the faucet.
 
-Sources: ``web/controllers/accounts.py`` and ``aggregates.py`` in aleph-im/pyaleph.
+Sources: ``web/controllers/accounts.py`` and ``authorizations.py`` in aleph-im/pyaleph.
 """
 
 from __future__ import annotations
@@ -10,50 +10,56 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hatch_aleph.local.node.api.support import answer, body_of, node_of, query_of, unprocessable
-from hatch_aleph.local.node.times import to_iso
+from hatch_aleph.local.node.filters import Query
+from hatch_aleph.local.node.pages import Pages
+from hatch_aleph.local.node.times import from_iso, to_iso, to_seconds
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
     from hatch_aleph.local.node.embedded_node import Node
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _FAUCET_LIMIT = 10**18
+_FILES = "pins JOIN files ON files.hash = pins.file_hash WHERE kind = 'message' AND owner = ?"
 
 
-class _Pages(BaseModel):
-    pagination: int = Field(default=100, ge=0, lt=2**31)
-    page: int = Field(default=1, ge=1, lt=2**31)
-    sort_order: Literal["1", "-1"] = "-1"
-
-    def cut(self, items: list[Any]) -> list[Any]:
-        """Take one page of a list."""
-        items = items if self.sort_order == "-1" else items[::-1]
-        start = (self.page - 1) * self.pagination
-        return items[start : start + self.pagination] if self.pagination else items
-
-
-class FileQuery(_Pages):
+class FileQuery(Pages):
     """What can be asked of a list of files."""
 
+    sort_order: Literal["1", "-1"] = "-1"
     file_hash: str | None = None
 
 
-class HistoryQuery(_Pages):
-    """What can be asked of a credit history."""
-
-    pagination: int = Field(default=0, ge=0, lt=2**31)
-    payment_method: str | None = None
-    origin: str | None = None
-
-
-class GrantQuery(_Pages):
+class GrantQuery(Pages):
     """What can be asked of permissions."""
 
-    pagination: int = Field(default=20, ge=0, lt=2**31)
+    model_config = ConfigDict(populate_by_name=True)
+
+    pagination: int = Field(default=20, ge=1, le=500)
     grantee: str | None = None
     granter: str | None = None
+    channels: list[str] | None = None
+    types: list[str] | None = None
+    post_types: list[str] | None = Field(default=None, alias="postTypes")
+    chains: list[str] | None = None
+    aggregate_keys: list[str] | None = Field(default=None, alias="aggregateKeys")
+
+    @field_validator("channels", "types", "post_types", "chains", "aggregate_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return value.split(",") if isinstance(value, str) else value
+
+    def covers(self, grant: dict[str, Any]) -> bool:
+        """Tell whether a grant allows what is asked for; what it does not restrict it allows."""
+        restricted = {name: grant.get(name) for name in ("channels", "types", "post_types", "aggregate_keys")}
+        restricted["chains"] = [grant["chain"]] if grant.get("chain") else None
+        wanted = ((allowed, getattr(self, name)) for name, allowed in restricted.items())
+        return all(not allowed or not asked or set(allowed) & set(asked) for allowed, asked in wanted)
 
 
 class BalanceQuery(BaseModel):
@@ -103,60 +109,37 @@ async def post_faucet(request: web.Request) -> web.Response:
 
 async def get_files(request: web.Request) -> web.Response:
     """List the files an address stores."""
-    query, address, database = (
-        query_of(request, FileQuery),
-        request.match_info["address"],
-        node_of(request).state.database,
-    )
-    rows = database.all(
-        "SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash"
-        " WHERE kind = 'message' AND owner = ? ORDER BY created DESC, item_hash",
-        (address,),
-    )
-    page = query.cut([row for row in rows if query.file_hash in (None, row["file_hash"])])
-    if not page:
+    asked, address = query_of(request, FileQuery), request.match_info["address"]
+    database, query = node_of(request).state.database, Query()
+    query.add("kind = 'message'")
+    query.add("owner = ?", address)
+    [total] = database.all(f"SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM {_FILES}", (address,))  # noqa: S608 - our own
+    if asked.file_hash is not None:
+        query.add("file_hash = ?", asked.file_hash)
+    order = f"created {'DESC' if asked.sort_order == '-1' else 'ASC'}, item_hash"
+    table = "(SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash)"
+    if asked.cursor is None:
+        rows = query.rows(database, table, order, asked.pagination, asked.offset)
+        page = asked.by_page("files", [_file(row, to_iso) for row in rows], total["files"], item=False)
+    else:
+        after = asked.read_cursor(t=from_iso, h=str)
+        if after:
+            query.after(("created", "item_hash"), after, descending=asked.sort_order == "-1")
+        rows = query.rows(database, table, order, asked.cursor_size + 1, 0)
+        page = asked.by_cursor(
+            "files",
+            rows,
+            lambda row: _file(row, to_seconds),
+            lambda row: {"t": to_iso(row["created"]), "h": row["item_hash"]},
+        )
+    if not rows:
         raise web.HTTPNotFound
-    files = [
-        {
-            "file_hash": row["file_hash"],
-            "size": row["size"],
-            "type": "file",
-            "created": to_iso(row["created"]),
-            "item_hash": row["item_hash"],
-        }
-        for row in page
-    ]
-    total_size = sum(row["size"] for row in rows)
-    return answer({"address": address, "total_size": total_size, "files": files, **_paging(query, len(rows))})
+    return answer({"address": address, "total_size": total["bytes"], **page})
 
 
-async def get_credit_history(request: web.Request) -> web.Response:
-    """List what an address's credits came from and went to."""
-    query, address = query_of(request, HistoryQuery), request.match_info["address"]
-    entries = [
-        entry
-        for entry in node_of(request).state.balances.history(address)
-        if query.payment_method in (None, entry["payment_method"]) and query.origin in (None, entry["origin"])
-    ]
-    if not entries:
-        raise web.HTTPNotFound(text="No credit history found for this address")
-    history = [_history_entry(entry) for entry in query.cut(entries)]
-    return answer({"address": address, "credit_history": history, **_paging(query, len(entries))})
-
-
-def _history_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    unknown = ("price", "bonus_amount", "tx_hash", "token", "chain", "provider", "origin_ref", "expiration_date")
-    return {
-        "amount": entry["amount"],
-        **dict.fromkeys(unknown),
-        "origin": entry["origin"],
-        "payment_method": entry["payment_method"],
-        "credit_ref": entry["credit_ref"],
-        "credit_index": entry["credit_index"],
-        "message_timestamp": to_iso(entry["time"]),
-        "expense_count": None,
-        "expense_size_mib": None,
-    }
+def _file(row: sqlite3.Row, moment: Callable[[int], Any]) -> dict[str, Any]:
+    kept = {name: row[name] for name in ("file_hash", "size", "item_hash")}
+    return {**kept, "type": "file", "created": moment(row["created"])}
 
 
 async def get_granted(request: web.Request) -> web.Response:
@@ -187,47 +170,9 @@ def _grants(node: Node, owner: str) -> dict[str, list[dict[str, Any]]]:
     return grouped
 
 
-def _answer_grants(grants: dict[str, Any], query: GrantQuery, address: str) -> web.Response:
-    page = {key: grants[key] for key in query.cut(list(grants))}
-    return answer(
-        {"authorizations": page, **_paging(query, len(grants)), "pagination_item": "authorizations", "address": address}
-    )
-
-
-def _paging(query: _Pages, total: int) -> dict[str, int]:
-    return {"pagination_page": query.page, "pagination_total": total, "pagination_per_page": query.pagination}
-
-
-class AggregateQuery(BaseModel):
-    """What can be asked of aggregates."""
-
-    keys: list[str] | None = None
-    limit: int = 1000
-    with_info: bool = False
-    value_only: bool = False
-
-    @field_validator("keys", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return value.split(",") if isinstance(value, str) else value
-
-
-async def get_aggregates(request: web.Request) -> web.Response:
-    """Give the aggregates of an address, all or by their keys."""
-    query, address = query_of(request, AggregateQuery), request.match_info["address"]
-    found = node_of(request).state.aggregates.of(address, query.keys)
-    if not found:
-        raise web.HTTPNotFound(text="No aggregate found for this address")
-    if query.value_only and query.keys and len(query.keys) == 1:
-        return answer(found[query.keys[0]][0])
-    infos = {
-        key: {
-            "created": to_iso(info["created"]).replace("Z", "+00:00"),
-            "last_updated": to_iso(info["last_updated"]).replace("Z", "+00:00"),
-            "original_item_hash": info["original_item_hash"],
-            "last_update_item_hash": info["last_update_item_hash"],
-        }
-        for key, (_, info) in found.items()
-    }
-    data = {key: content for key, (content, _) in found.items()}
-    return answer({"address": address, "data": data, "info": infos if query.with_info else {}})
+def _answer_grants(grants: dict[str, list[dict[str, Any]]], query: GrantQuery, address: str) -> web.Response:
+    kept = {who: [each for each in found if query.covers(each)] for who, found in grants.items()}
+    grants = {who: found for who, found in kept.items() if found}
+    who = list(grants)[query.offset : query.offset + query.pagination]
+    page = query.by_page("authorizations", [], len(grants))
+    return answer({**page, "authorizations": {key: grants[key] for key in who}, "address": address})

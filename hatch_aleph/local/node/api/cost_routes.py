@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from aleph_message.models import StoreContent
-from pydantic import BaseModel
+from aleph_message.models import PaymentType, StoreContent
+from pydantic import BaseModel, Field
 
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
 from hatch_aleph.local.node.costs import Cost, floor18, payment_type, total
+from hatch_aleph.local.node.filters import Query
 from hatch_aleph.local.node.ledger import message_of, read_content
 from hatch_aleph.local.node.limits import MIB
 from hatch_aleph.local.node.message import check_content, load_json
+from hatch_aleph.local.node.pages import Pages
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from hatch_aleph.local.node.embedded_node import Node
 
-_PRICED = ("STORE", "PROGRAM", "INSTANCE")
+_PRICED = ("STORE", "PROGRAM", "INSTANCE", "V-PROGRAM")
 _LARGEST_ESTIMATE_MIB = 2**40
+_AMOUNTS = ("hold", "stream", "credit")
+
+
+class PriceQuery(BaseModel):
+    """What can be asked of a price."""
+
+    include_size: bool = False
 
 
 async def get_price(request: web.Request) -> web.Response:
@@ -38,6 +49,8 @@ async def get_price(request: web.Request) -> web.Response:
     row = node.state.database.one("SELECT * FROM messages WHERE item_hash = ?", item_hash)
     if row is None or row["type"] not in _PRICED:
         raise web.HTTPBadRequest(text=f"Message is not an executable or store message: {item_hash}")
+    content = read_content(message_of(row)).parsed
+    with_size = query_of(request, PriceQuery).include_size
     costs = [
         Cost(
             type=cost["type"],
@@ -46,10 +59,11 @@ async def get_price(request: web.Request) -> web.Response:
             hold=Decimal(cost["hold"]),
             stream=Decimal(cost["stream"]),
             credit=Decimal(cost["credit"]),
+            size_mib=node.state.pricer.size_mib(cost, content) if with_size else None,
         )
         for cost in node.state.database.all("SELECT * FROM costs WHERE item_hash = ? ORDER BY id", (item_hash,))
     ]
-    return _answer_costs(read_content(message_of(row)).parsed, costs)
+    return _answer_costs(content, costs)
 
 
 def _price_of_ended(node: Node, item_hash: str, status: str) -> web.Response:
@@ -96,7 +110,19 @@ def _read_estimate(message_type: str, content: dict[str, Any]) -> tuple[Any, dic
             if isinstance(size, bool) or not isinstance(size, int | float) or not 0 <= size < _LARGEST_ESTIMATE_MIB:
                 raise ValueError("estimated_size_mib is a number of MiB")
             estimates[role] = size
+    if message_type in ("INSTANCE", "V-PROGRAM"):  # only what costs something must be there
+        content = {**content, "time": content.get("time") or 0.0, "allow_amend": content.get("allow_amend", False)}
     return check_content(message_type, content), estimates
+
+
+async def post_instance_estimate(request: web.Request) -> web.Response:
+    """Tell what an instance would cost, from its content alone."""
+    try:
+        content, estimates = _read_estimate("INSTANCE", await body_of(request))
+        costs = node_of(request).state.pricer.costs(content, "estimate", estimates)
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        raise unprocessable(str(error)) from error
+    return _answer_costs(content, costs)
 
 
 def _answer_costs(content: Any, costs: list[Cost]) -> web.Response:
@@ -107,44 +133,73 @@ def _answer_costs(content: Any, costs: list[Cost]) -> web.Response:
             "required_tokens": float(required),
             "payment_type": payment,
             "cost": f"{required:.18f}",
-            "detail": [
-                {
-                    "type": cost.type,
-                    "name": cost.name,
-                    "cost_hold": f"{cost.hold:.18f}",
-                    "cost_stream": f"{cost.stream:.18f}",
-                    "cost_credit": f"{cost.credit:.18f}",
-                    "size_mib": cost.size_mib,
-                }
-                for cost in costs
-            ],
+            "detail": [_detail(cost, cost.size_mib) for cost in costs],
             "charged_address": content.address,
         }
     )
 
 
-class CostQuery(BaseModel):
+def _detail(cost: Cost | sqlite3.Row, size_mib: float | None) -> dict[str, Any]:
+    part = cost if isinstance(cost, Cost) else Cost(*(cost[name] for name in ("type", "name", "ref", *_AMOUNTS)))
+    amounts = {f"cost_{name}": f"{Decimal(getattr(part, name)):.18f}" for name in _AMOUNTS}
+    return {"type": part.type, "name": part.name, **amounts, "size_mib": size_mib}
+
+
+class CostQuery(Pages):
     """What can be asked of costs."""
+
+    pagination: int = Field(default=100, ge=10, le=1000)
+    include_details: int = Field(default=0, ge=0, le=2)
+    include_size: bool = False
 
     address: str | None = None
     item_hash: str | None = None
-    payment_type: Literal["hold", "superfluid", "credit"] = "credit"
+    payment_type: PaymentType = PaymentType.credit
 
 
 async def get_costs(request: web.Request) -> web.Response:
-    """Sum what live messages cost, of an address or of all."""
-    query, node = query_of(request, CostQuery), node_of(request)
-    rows = [
-        row
-        for row in node.state.database.all("SELECT * FROM costs WHERE payment_type = ?", (query.payment_type,))
-        if query.address in (None, row["owner"]) and query.item_hash in (None, row["item_hash"])
-    ]
-    hashes = sorted({row["item_hash"] for row in rows})
-    sums = {
-        f"total_cost_{key}": f"{floor18(sum((Decimal(row[key]) for row in rows), Decimal(0))):.18f}"
-        for key in ("hold", "stream", "credit")
+    """Sum what live messages cost, of an address or of all, and list them."""
+    asked, node = query_of(request, CostQuery), node_of(request)
+    if asked.include_details > 1 and not (asked.address or asked.item_hash):
+        raise unprocessable(
+            "include_details=2 requires at least one of 'address' or 'item_hash' filters to avoid fetching breakdowns"
+            " for all resources"
+        )
+    query = Query()
+    query.add("payment_type = ?", asked.payment_type.value)
+    query.add_in("owner", [asked.address] if asked.address else None)
+    query.add_in("item_hash", [asked.item_hash] if asked.item_hash else None)
+    resources: dict[str, list[sqlite3.Row]] = {}
+    for row in query.rows(node.state.database, "costs", "item_hash, id", 0, 0):
+        resources.setdefault(row["item_hash"], []).append(row)
+    consumed = node.state.balances.consumed(list(resources))
+    every = [row for rows in resources.values() for row in rows]
+    summary = {
+        "total_consumed_credits": sum(consumed.values()),
+        **_sums(every, "total_cost"),
+        "resource_count": len(resources),
     }
-    consumed = node.state.balances.consumed(hashes)
-    summary = {"total_consumed_credits": consumed, **sums, "resource_count": len(hashes)}
-    pages = ("pagination_page", "pagination_total", "pagination_per_page", "pagination_item")
-    return answer({"summary": summary, "filters": query.model_dump(), "resources": None, **dict.fromkeys(pages)})
+    filters = {"address": asked.address, "item_hash": asked.item_hash, "payment_type": asked.payment_type.value}
+    none = dict.fromkeys(("pagination_page", "pagination_total", "pagination_per_page", "pagination_item"))
+    found: dict[str, Any] = {"summary": summary, "filters": filters, "resources": None, **none}
+    if asked.include_details:
+        shown = list(resources)[asked.offset : asked.offset + asked.pagination]
+        listed = [_resource(node, resources[each], consumed.get(each, 0), asked) for each in shown]
+        found.update(asked.by_page("resources", listed, len(resources)))
+    return answer(found)
+
+
+def _resource(node: Node, rows: list[sqlite3.Row], consumed: int, asked: CostQuery) -> dict[str, Any]:
+    details = None
+    if asked.include_details > 1:
+        message = node.state.database.one("SELECT * FROM messages WHERE item_hash = ?", rows[0]["item_hash"])
+        content = read_content(message_of(message)).parsed if asked.include_size and message else None
+        pricer = node.state.pricer
+        details = [_detail(row, pricer.size_mib(row, content) if asked.include_size else None) for row in rows]
+    kept = {name: rows[0][name] for name in ("item_hash", "owner", "payment_type")}
+    return {**kept, "consumed_credits": consumed, **_sums(rows, "cost"), "detail": details}
+
+
+def _sums(rows: list[sqlite3.Row], prefix: str) -> dict[str, str]:
+    sums = {name: sum((Decimal(row[name]) for row in rows), Decimal(0)) for name in _AMOUNTS}
+    return {f"{prefix}_{name}": f"{floor18(amount):.18f}" for name, amount in sums.items()}

@@ -14,6 +14,9 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from hatch_aleph.local.node.api.support import unprocessable
+from hatch_aleph.local.node.pages import InvalidQueryError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -42,6 +45,8 @@ async def guard(
         return await handler(request)
     except (web.HTTPException, ConnectionError):
         raise
+    except InvalidQueryError as error:
+        raise unprocessable(str(error)) from error
     except (HttpProcessingError, web.RequestPayloadError) as error:
         raise web.HTTPBadRequest(text="Malformed request") from error
     except Exception as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hatch_aleph.local.node.api import message_views
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
@@ -13,13 +14,11 @@ from hatch_aleph.local.node.filters import (
     Statuses,
     ended_query,
     live_query,
-    read_cursor,
     unsupported_for_ended,
-    write_cursor,
 )
 from hatch_aleph.local.node.message import load_json, read_message
 from hatch_aleph.local.node.rejection import MalformedMessageError
-from hatch_aleph.local.node.times import to_iso
+from hatch_aleph.local.node.times import from_iso, to_iso
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.embedded_node import Node
@@ -33,7 +32,6 @@ class HashFilters(PagedFilters):
 
 
 _HTTP_STATUS = {"processed": 200, "pending": 202, "rejected": 422}
-_CURSOR_PAGE = 200
 TOPIC = "ALEPH-TEST"
 
 
@@ -128,7 +126,7 @@ async def list_messages(request: web.Request) -> web.Response:
     database, query = node_of(request).state.database, live_query(filters)
     rows = query.rows(database, "messages", _order(filters), filters.pagination, _offset(filters))
     messages = [message_views.in_list(row, filters.shown) for row in rows]
-    return answer(_page(filters, messages, query.count(database, "messages")))
+    return answer(filters.by_page("messages", messages, query.count(database, "messages")))
 
 
 def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
@@ -147,30 +145,24 @@ def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
         if row["status"] == "forgotten":
             message["forgotten_by"] = load_json(row["forgotten_by"])
         messages.append(message)
-    return answer(_page(filters, messages, query.count(database, "ended")))
+    return answer(filters.by_page("messages", messages, query.count(database, "ended")))
 
 
 def _list_by_cursor(request: web.Request, filters: PagedFilters) -> web.Response:
     if filters.sort_by == "tx-time" and filters.cursor:
         raise unprocessable("Cursor pagination is not supported with tx-time sort order.")
-    if filters.pagination == 0:
-        raise unprocessable("pagination=0 is not allowed with cursor-based pagination")
-    size, query = min(filters.pagination, _CURSOR_PAGE), live_query(filters)
-    if filters.cursor:
-        try:
-            after, item_hash = read_cursor(filters.cursor)
-        except ValueError as error:
-            raise unprocessable(str(error)) from error
-        sign = "<" if filters.sort_order == "-1" else ">"
-        query.add(f"(time {sign} ? OR (time = ? AND item_hash > ?))", after, after, item_hash)
+    size, query = filters.cursor_size, live_query(filters)
+    after = filters.read_cursor(t=from_iso, h=str)
+    if after:
+        query.after(("time", "item_hash"), after, descending=filters.sort_order == "-1")
     rows = query.rows(node_of(request).state.database, "messages", _order(filters), size + 1, 0)
-    more, rows = len(rows) > size, rows[:size]
     return answer(
-        {
-            "messages": [message_views.in_list(row, filters.shown) for row in rows],
-            "pagination_per_page": size,
-            "next_cursor": write_cursor(rows[-1]["time"], rows[-1]["item_hash"]) if more else None,
-        }
+        filters.by_cursor(
+            "messages",
+            rows,
+            lambda row: message_views.in_list(row, filters.shown),
+            lambda row: {"t": to_iso(row["time"]), "h": row["item_hash"]},
+        )
     )
 
 
@@ -182,9 +174,31 @@ async def list_hashes(request: web.Request) -> web.Response:
     database = node_of(request).state.database
     order = _order(filters).replace("time", "reception_time")
     rows = query.rows(database, "messages", order, filters.pagination, _offset(filters))
-    page = _page(filters, [row["item_hash"] for row in rows], query.count(database, "messages"))
-    page["hashes"] = page.pop("messages")
-    return answer({**page, "pagination_item": "hashes"})
+    hashes = [row["item_hash"] for row in rows]
+    return answer(filters.by_page("hashes", hashes, query.count(database, "messages")))
+
+
+class SubscribedQuery(BaseModel):
+    """What can be asked of programs that messages trigger."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sort_order: Literal["1", "-1"] = "-1"
+
+
+async def list_subscribed(request: web.Request) -> web.Response:
+    """List the programs that messages trigger, with their filters."""
+    try:
+        way = "DESC" if SubscribedQuery.model_validate(dict(request.query)).sort_order == "-1" else "ASC"
+    except ValidationError as error:
+        return answer(error.json(include_url=False), 400)
+    rows = node_of(request).state.database.all(
+        "SELECT item_hash, content -> '$.on.message' AS wanted FROM messages"  # noqa: S608 - our own words
+        f" WHERE type = 'PROGRAM' AND content -> '$.on.message' IS NOT NULL ORDER BY time {way}"
+    )
+    return answer(
+        [{"item_hash": row["item_hash"], "content": {"on": {"message": load_json(row["wanted"])}}} for row in rows]
+    )
 
 
 def _path_page(request: web.Request) -> int:
@@ -202,13 +216,3 @@ def _order(filters: PagedFilters) -> str:
 
 def _offset(filters: PagedFilters) -> int:
     return (filters.page - 1) * min(filters.pagination, 2**31)
-
-
-def _page(filters: PagedFilters, messages: list[Any], total: int) -> dict[str, Any]:
-    return {
-        "messages": messages,
-        "pagination_per_page": filters.pagination,
-        "pagination_page": filters.page,
-        "pagination_total": total,
-        "pagination_item": "messages",
-    }

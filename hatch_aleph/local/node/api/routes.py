@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.local.node.api import address_routes as addresses
+from hatch_aleph.local.node.api import aggregate_routes as aggregates
 from hatch_aleph.local.node.api import cost_routes as costs
+from hatch_aleph.local.node.api import credit_routes as balances
 from hatch_aleph.local.node.api import file_routes as files
 from hatch_aleph.local.node.api import message_routes as messages
 from hatch_aleph.local.node.api import page, websocket
@@ -166,9 +168,9 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         f"{_V0}/addresses/{{address}}/credit_history",
-        addresses.get_credit_history,
+        balances.get_credit_history,
         _object("address credit_history", **_PAGE),
-        addresses.HistoryQuery,
+        balances.HistoryQuery,
     ),
     Route(
         "GET",
@@ -184,8 +186,35 @@ ROUTES: tuple[Route, ...] = (
         _GRANTS,
         addresses.GrantQuery,
     ),
-    Route("GET", f"{_V0}/aggregates/{{address}}.json", addresses.get_aggregates, {}, addresses.AggregateQuery),
-    Route("GET", f"{_V0}/price/{{item_hash}}", costs.get_price, _COSTS),
+    Route("GET", f"{_V0}/aggregates/{{address}}.json", aggregates.get_aggregates, {}, aggregates.AggregateQuery),
+    Route(
+        "GET", f"{_V0}/aggregates.json", aggregates.list_aggregates, _object("aggregates"), aggregates.AggregatesQuery
+    ),
+    Route("GET", f"{_V0}/aggregates", aggregates.list_aggregates, _object("aggregates"), aggregates.AggregatesQuery),
+    Route("GET", f"{_V0}/balances", balances.get_balances, _object("balances"), balances.BalancesQuery),
+    Route(
+        "GET",
+        f"{_V0}/credit_balances",
+        balances.get_credit_balances,
+        _object("credit_balances"),
+        balances.BalancesQuery,
+    ),
+    Route(
+        "GET",
+        f"{_V0}/addresses/{{address}}/credit_history/summary",
+        balances.get_credit_summary,
+        _object("address entry_count total_amount"),
+        balances.CreditFilters,
+    ),
+    Route(
+        "GET",
+        f"{_V0}/messages/{{item_hash}}/consumed_credits",
+        balances.get_consumed,
+        _object("item_hash consumed_credits", item_hash=_TEXT, consumed_credits=_WHOLE),
+    ),
+    Route("GET", f"{_V0}/programs/on/message", messages.list_subscribed, _list(_LISTED), messages.SubscribedQuery),
+    Route("POST", f"{_V0}/price/estimate/instance", costs.post_instance_estimate, _COSTS, body={"type": "object"}),
+    Route("GET", f"{_V0}/price/{{item_hash}}", costs.get_price, _COSTS, costs.PriceQuery),
     Route("POST", f"{_V0}/price/estimate", costs.post_estimate, _COSTS, body=_object("message", message=_MESSAGE)),
     Route("GET", f"{_V0}/costs", costs.get_costs, _object("summary filters"), costs.CostQuery),
 )

@@ -45,7 +45,11 @@ def query_of(request: web.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
-        raise unprocessable(error.json(include_url=False, include_input=False)) from error
+        try:
+            text = error.json()
+        except ValueError:  # what was sent is no text
+            text = error.json(include_input=False)
+        raise unprocessable(text) from error
 
 
 async def body_of(request: web.Request) -> dict[str, Any]:

@@ -8,11 +8,13 @@ decides which error code a message with several faults gets.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from hatch_aleph.local.node.aggregates import Aggregates
     from hatch_aleph.local.node.balances import Balances
     from hatch_aleph.local.node.costs import Cost, Pricer
@@ -34,6 +36,12 @@ class NodeState:
     aggregates: Aggregates
     balances: Balances
     pricer: Pricer
+
+    def end_message(self, row: sqlite3.Row, status: Literal["forgotten", "removed"], **more: Any) -> None:
+        """Take a live message and its costs off, keeping its envelope; more as for ``Ledger.end``."""
+        self.balances.release(row["item_hash"])
+        size = self.pins.size(row["content_item_hash"]) if row["content_item_hash"] else None
+        self.ledger.end(row, status, size=size, **more)
 
 
 class Rules:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import BaseModel, Field, StrictInt, field_validator
+
+from hatch_aleph.local.node.balances import CreditShare
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError, RetryMessageError
 from hatch_aleph.local.node.rules import Rules
 from hatch_aleph.local.node.times import to_micros
@@ -14,6 +17,36 @@ if TYPE_CHECKING:
     from aleph_message.models import AggregateContent, PostContent
 
     from hatch_aleph.local.node.message import Message
+
+
+_CREDIT_CHANNEL = "ALEPH_CREDIT"
+
+
+class _Share(BaseModel):
+    address: str = Field(pattern=r"\S")
+    amount: StrictInt = Field(gt=0)
+    expiration: int | None = None
+
+    @property
+    def expiration_micros(self) -> int | None:
+        return None if not self.expiration else self.expiration * 1000
+
+
+class _Shares(BaseModel):
+    credits: list[_Share] = Field(min_length=1)
+
+    @field_validator("credits")
+    @classmethod
+    def _once_each(cls, value: list[_Share]) -> list[_Share]:
+        if len({share.address for share in value}) < len(value):
+            raise ValueError("Duplicate recipient addresses are not allowed in a single transfer")
+        return value
+
+
+class _CreditTransfer(BaseModel):
+    """The content of a transfer (``schemas/credit_transfer.py``)."""
+
+    transfer: _Shares
 
 
 class AggregateRules(Rules):
@@ -63,6 +96,20 @@ class PostRules(Rules):
             raise RetryMessageError(Code.POST_AMEND_TARGET_NOT_FOUND)
         if original["content_type"] == "amend":
             raise RejectedMessageError(Code.POST_AMEND_AMEND)
+
+    def apply(self, message: Message, now: int) -> None:
+        """Move credits, if that is what the post is for."""
+        content = cast("PostContent", message.parsed)
+        if content.type != "aleph_credit_transfer" or message.channel != _CREDIT_CHANNEL or not content.content:
+            return
+        try:
+            transfer = _CreditTransfer.model_validate(content.content).transfer
+        except ValueError as error:
+            text = f"Invalid credit transfer content: {error}"
+            raise RejectedMessageError(Code.INVALID_FORMAT, text) from error
+        shares = [CreditShare(each.address, each.amount, each.expiration_micros) for each in transfer.credits]
+        self.state.balances.transfer(str(content.address), shares, message.item_hash, to_micros(content.time))
+        self.state.balances.settle(now)
 
     def _original(self, content: PostContent) -> sqlite3.Row | None:
         ref: Any = content.ref

@@ -72,10 +72,9 @@ class ForgetRules(Rules):
             row = database.one("SELECT * FROM messages WHERE item_hash = ?", target)
             if row is None:  # named twice, or by hash and by aggregate
                 continue
-            size = self.state.pins.size(row["content_item_hash"]) if row["content_item_hash"] else None
             self._others[row["type"]].forget(read_content(message_of(row)), now)
             forgotten_by = json.dumps([message.item_hash])
-            self.state.ledger.end(row, "forgotten", size=size, ended_at=message.time, forgotten_by=forgotten_by)
+            self.state.end_message(row, "forgotten", ended_at=message.time, forgotten_by=forgotten_by)
 
     def _targets(self, message: Message) -> list[str]:
         content = cast("ForgetContent", message.parsed)

@@ -1,4 +1,4 @@
-"""PROGRAM and INSTANCE: what they refer to must be there and be paid (pyaleph's ``handlers/content/vm.py``)."""
+"""PROGRAM, INSTANCE, V-PROGRAM: files are there, costs are paid (``handlers/content/{vm,vprogram}.py`` of pyaleph)."""
 
 from __future__ import annotations
 
@@ -82,6 +82,13 @@ class MachineRules(Rules):
         """Let go of the machine and its files."""
         self.state.database.run("DELETE FROM machines WHERE item_hash = ?", message.item_hash)
         self.state.database.run("DELETE FROM machine_refs WHERE item_hash = ?", message.item_hash)
+
+
+class VerifiableRules(MachineRules):
+    """Rules of V-PROGRAM messages: their model allows credits alone and no amend; their files are not looked for."""
+
+    def check(self, message: Message) -> None:
+        """Refuse nothing: such a program may name files that are not there yet (``handlers/content/vprogram.py``)."""
 
 
 def _content(message: Message) -> Machine:
