@@ -34,18 +34,29 @@ DEFAULT_FOLDER = Path(".aleph") / "network"
 @click.option(
     "--as-real",
     is_flag=True,
-    help="Let the host stop programs as slowly as the network's do, with what fails meanwhile.",
+    help="Let node and host be as slow as the network's, with what fails meanwhile.",
+)
+@click.option(
+    "--release",
+    type=click.Choice(["0.10.2", "0.10.3"]),
+    default="0.10.3",
+    show_default=True,
+    help="Release of the network's node to play.",
 )
 @click.option("--pace", type=float, default=1.0, hidden=True, help="Factor on the times of --as-real.")
-def node(context: Context, *, port: int, folder: Path, source: str | None, as_real: bool, pace: float) -> None:
+def node(
+    context: Context, *, port: int, folder: Path, source: str | None, as_real: bool, release: str, pace: float
+) -> None:
     """Run the network on this machine, on 127.0.0.1: a node that stores and checks, and a host that runs programs.
 
     Programs answer at /vm/ITEM_HASH/ and at BASE32.localhost:PORT. The page at / shows what is there.
     """
     from hatch_aleph.local.host import Limits
+    from hatch_aleph.local.node import Lateness
     from hatch_aleph.local.serve import serve_network
 
     limits = Limits.as_real(pace) if as_real else Limits()
+    lateness = Lateness(unseen=pace, pending=pace) if as_real else None
     try:
         asyncio.run(
             serve_network(
@@ -53,6 +64,8 @@ def node(context: Context, *, port: int, folder: Path, source: str | None, as_re
                 port,
                 source=source,
                 limits=limits,
+                lateness=lateness,
+                release=release,
                 notice=context.output.notice,
                 ready=lambda url: _ready(context.output, url),
             )

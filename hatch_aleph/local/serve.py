@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.local.host import Limits
+    from hatch_aleph.local.node import Lateness
 
 
 async def serve_network(
@@ -17,6 +18,8 @@ async def serve_network(
     *,
     source: str | None = None,
     limits: Limits | None = None,
+    lateness: Lateness | None = None,
+    release: str = "0.10.3",
     cache: Path | None = None,
     notice: Callable[[str], None] = lambda _: None,
     ready: Callable[[str], None] = lambda _: None,
@@ -28,6 +31,8 @@ async def serve_network(
         port: Port; 0 takes a free one.
         source: URL of another node whose programs the host runs; none of our own is started then.
         limits: The host's times and sizes, and whether it has a real host's faults.
+        lateness: How late the node tries messages.
+        release: Of pyaleph: which one the node plays.
         cache: Where unpacked images are kept; the tool's own cache by default.
         notice: Gets one line for what a developer should know.
         ready: Gets the URL once requests are answered.
@@ -39,11 +44,14 @@ async def serve_network(
 
     from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import Host
-    from hatch_aleph.local.node import Node, application_of, serve_application
+    from hatch_aleph.local.node import RELEASES, Node, application_of, serve_application
     from hatch_aleph.network.nodes import checked
 
     source = checked(source) if source else None
-    application = web.Application() if source else application_of(Node(folder / "node"))
+    if source:
+        application = web.Application()
+    else:
+        application = application_of(Node(folder / "node", lateness=lateness, release=RELEASES[release]))
     host = Host(
         source or "",
         folder / "host",

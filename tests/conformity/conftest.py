@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from hatch_aleph.local.node import Lateness
+from tests.conformity.steps import store
 from tests.local.node.support import Account, Client, RunningNode
 
 if TYPE_CHECKING:
@@ -24,17 +26,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--node", metavar="URL", help="the node to examine; an embedded one by default")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", params=["at once", "late"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The node to examine; the embedded one is examined twice, also when it is as late as a real one."""
     given = request.config.getoption("--node", default=None)
+    is_late = request.param == "late"
     if given:
+        if is_late:
+            pytest.skip("one node is given")
         try:
-            httpx.get(f"{given.rstrip('/')}/api/v0/storage/limits.json", timeout=10).raise_for_status()
+            httpx.get(f"{given.rstrip('/')}/api/v0/messages.json?pagination=1", timeout=10)
         except httpx.HTTPError as error:
             pytest.exit(f"no node answers at {given}: {error}", 1)
         yield given.rstrip("/")
         return
-    embedded = RunningNode(tmp_path_factory.mktemp("conformity"), retry_scale=0.01)
+    lateness = Lateness(unseen=0.1, pending=0.1) if is_late else None
+    embedded = RunningNode(tmp_path_factory.mktemp("conformity"), retry_scale=0.01, lateness=lateness)
     yield embedded.url
     embedded.stop()
 
@@ -71,7 +78,7 @@ def poor() -> Account:
 def code(url: str, rich: Account) -> Iterator[str]:
     """The item hash of a stored file that programs can use as code and as runtime."""
     client = Client(url)
-    yield client.store(rich, secrets.token_bytes(64))
+    yield store(client, rich, secrets.token_bytes(64))
     client.http.close()
 
 

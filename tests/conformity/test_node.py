@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from tests.conformity.steps import code_of, outcome, store
 from tests.local.node.support import Account, Client, forget_message, program_message, store_message
-
-if TYPE_CHECKING:
-    import httpx
 
 
 def program(account: Account, code: str, payment: str | None = "credit", /, **content: Any) -> dict[str, Any]:
@@ -20,18 +18,11 @@ def program(account: Account, code: str, payment: str | None = "credit", /, **co
     return program_message(account, code, payment, **{"runtime": runtime, **content})
 
 
-def outcome(client: Client, answer: httpx.Response, message: dict[str, Any]) -> dict[str, Any]:
-    assert answer.status_code in (200, 202, 422), answer.text
-    return client.wait(message["item_hash"], "processed", "rejected", seconds=60)
-
-
-def code_of(client: Client, message: dict[str, Any]) -> int | None:
-    shown = outcome(client, client.post(message), message)
-    return shown.get("error_code")
-
-
 def test_it_tells_its_limits(client: Client) -> None:
-    limits = client.get("/api/v0/storage/limits.json")
+    answer = client.http.get("/api/v0/storage/limits.json")
+    if answer.status_code in (400, 404):
+        pytest.skip(f"a release before 0.10.3 tells no limits: HTTP {answer.status_code} {answer.text[:60]}")
+    limits = answer.raise_for_status().json()
     assert limits["storage"]["max_file_size"] >= limits["storage"]["max_unauthenticated_upload_file_size"] > 0
     assert limits["ipfs"]["max_upload_file_size"] > 0
 
@@ -46,7 +37,7 @@ def test_it_says_what_it_does_not_know(client: Client) -> None:
 
 def test_a_file_goes_up_and_comes_back(client: Client, rich: Account) -> None:
     data = secrets.token_bytes(100_000)
-    item_hash = client.store(rich, data, tags=["conformity"])
+    item_hash = store(client, rich, data, tags=["conformity"])
     shown = client.message(item_hash)
     assert shown["status"] == "processed"
     assert shown["message"]["content"]["payment"]["type"] == "credit"
@@ -60,7 +51,7 @@ def test_a_file_goes_up_and_comes_back(client: Client, rich: Account) -> None:
 def test_a_known_message_is_harmless(client: Client, rich: Account) -> None:
     data = secrets.token_bytes(32)
     message = store_message(rich, data)
-    assert client.upload(data, message).status_code == 200
+    assert outcome(client, client.upload(data, message), message)["status"] == "processed"
     again = client.post(message, sync=False)
     assert (again.status_code, again.json()["message_status"]) == (202, "pending")
     assert client.status(message["item_hash"]) == "processed"
@@ -112,9 +103,9 @@ def test_malformed_programs_leave_no_trace(client: Client, rich: Account, code: 
 
 
 def test_amends_move_a_volume_and_forgetting_one_moves_it_back(client: Client, rich: Account) -> None:
-    original = client.store(rich, b"v1" + secrets.token_bytes(8))
+    original = store(client, rich, b"v1" + secrets.token_bytes(8))
     files = [client.get(f"/api/v0/storage/by-ref/{original}")["file_hash"]]
-    amend = client.store(rich, b"v2" + secrets.token_bytes(8), ref=original)
+    amend = store(client, rich, b"v2" + secrets.token_bytes(8), ref=original)
     files.append(client.get(f"/api/v0/storage/by-ref/{original}")["file_hash"])
     assert files[0] != files[1]
     message = store_message(rich, b"v3", ref=amend)
@@ -135,7 +126,7 @@ def test_only_the_owner_amends_and_forgets(client: Client, rich: Account, code: 
 
 
 def test_a_store_in_use_is_not_forgotten(client: Client, rich: Account) -> None:
-    code = client.store(rich, secrets.token_bytes(16))
+    code = store(client, rich, secrets.token_bytes(16))
     message = program(rich, code)
     assert code_of(client, message) is None
     assert code_of(client, forget_message(rich, code)) == 503
@@ -149,8 +140,9 @@ def test_a_program_waits_for_its_volume(client: Client, rich: Account) -> None:
     code = store_message(rich, data)
     message = program(rich, code["item_hash"])
     assert client.post(message, sync=False).status_code == 202
-    assert client.message(message["item_hash"])["messages"][0]["item_hash"] == message["item_hash"]
-    assert client.upload(data, code).status_code == 200
+    waiting = client.wait(message["item_hash"], "pending", seconds=60)
+    assert waiting["messages"][0]["item_hash"] == message["item_hash"]
+    assert client.upload(data, code).status_code in (200, 202)
     assert client.wait(message["item_hash"], "processed", seconds=60)
 
 

@@ -16,9 +16,11 @@ from hatch_aleph.local.node.database import Database
 from hatch_aleph.local.node.events import Events
 from hatch_aleph.local.node.file_pins import FilePins
 from hatch_aleph.local.node.file_store import FileStore
+from hatch_aleph.local.node.intake import Intake, Lateness
 from hatch_aleph.local.node.ledger import Ledger
 from hatch_aleph.local.node.limits import SYNC_SECONDS, Limits
 from hatch_aleph.local.node.processor import Processor
+from hatch_aleph.local.node.releases import NEWEST, Release
 from hatch_aleph.local.node.rules import NodeState
 from hatch_aleph.local.node.times import to_micros
 
@@ -41,6 +43,8 @@ class Node:
         ipfs: Whether the IPFS engine is on; there is no IPFS behind it, files are only named by their CIDs.
         retry_scale: Factor on the seconds between the attempts at a message that waits for something.
         sync_seconds: How long ``sync: true`` waits for a message that is being tried.
+        lateness: How late it tries messages; None tries each while its request is served.
+        release: Of pyaleph: which one it plays.
     """
 
     def __init__(
@@ -52,11 +56,15 @@ class Node:
         ipfs: bool = True,
         retry_scale: float = 1.0,
         sync_seconds: float = SYNC_SECONDS,
+        lateness: Lateness | None = None,
+        release: Release = NEWEST,
     ) -> None:
         self.folder = folder
         self.limits = limits or Limits()
         self.ipfs = ipfs
         self.sync_seconds = sync_seconds
+        self.release = release
+        self._lateness = lateness
         self.events = Events()
         self._clock = clock
         self._retry_scale = retry_scale
@@ -78,6 +86,7 @@ class Node:
         self.processor = Processor(self.state, self.now, self.events.publish, self._retry_scale)
         with database.transaction():
             self.state.balances.sum_up()
+        self.intake = Intake(self.processor, self._lateness)
         garbage_collector.sweep(self.state)
         genesis.publish(self.state)
         self.run_maintenance()
@@ -93,6 +102,7 @@ class Node:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._work
+        await self.intake.close()
         self.state.database.close()
 
     def run_maintenance(self) -> None:

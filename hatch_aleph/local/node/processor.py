@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SEEN_LIMIT = 100_000
+_NEVER_TRIED = -1
 _STORED_MESSAGE_LIMIT = 10 * INLINE_LIMIT
 
 
@@ -75,14 +76,24 @@ class Processor:
         Nothing is done with one that the node knows, that carries no signature, or whose very bytes it has seen since
         it started (so a rejected message sent again stays rejected, as on the network).
         """
+        return self._attempt(message, retries=0) if self.takes(message, raw) else Attempt(message, "known")
+
+    def takes(self, message: Message, raw: Any) -> bool:
+        """Tell whether a message is to be tried, and remember that its bytes were seen."""
         seen = hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
         status = self.ledger.status(message.item_hash)
         if not message.signature or seen in self._seen or status not in (None, "rejected"):
-            return Attempt(message, "known")
+            return False
         self._seen[seen] = None
         if len(self._seen) > _SEEN_LIMIT:
             self._seen.popitem(last=False)
-        return self._attempt(message, retries=0)
+        return True
+
+    def put_in(self, message: Message, seconds: float) -> None:
+        """Make a message pending, and try it after a time for the first time."""
+        now = self._now()
+        with self._state.database.transaction():
+            self.ledger.add_pending(message, _NEVER_TRIED, now + int(seconds * 10**6), now)
 
     def retry_due(self) -> int | None:
         """Attempt every message whose time has come; return the time of the next one, if any waits."""

@@ -154,10 +154,11 @@ class Client:
     def wait(self, item_hash: str, *statuses: str, seconds: float = 20) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if self.status(item_hash) in statuses:
-                return self.message(item_hash)
+            shown = self.http.get(f"/api/v0/messages/{item_hash}")  # a late node does not know it yet
+            if shown.status_code == 200 and shown.json()["status"] in statuses:
+                return shown.json()
             time.sleep(0.02)
-        raise AssertionError(f"{item_hash} is {self.status(item_hash)}, not {statuses}")
+        raise AssertionError(f"{item_hash} is {shown.text[:500]}, not {statuses}")
 
 
 def payment_of(kind: str | None) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_paths_that_climb_are_refused(client: Client) -> None:
 
 def test_a_folder_belongs_to_one_node(make_node: Callable[..., RunningNode], tmp_path: Path) -> None:
     running = make_node("mine")
-    with pytest.raises(NetworkError, match="another node uses this folder"):
+    with pytest.raises(NetworkError, match="Another node uses this folder"):
         Node(running.folder).open()
     assert httpx.get(f"{running.url}/version").status_code == 200
     running.stop()

@@ -69,7 +69,7 @@ async def get_price(request: web.Request) -> web.Response:
 def _price_of_ended(node: Node, item_hash: str, status: str) -> web.Response:
     """A forgotten file is still priced, by what was written down when it ended; programs are gone."""
     row = node.state.database.one("SELECT * FROM ended WHERE item_hash = ?", item_hash)
-    if row is None or row["type"] != "STORE" or row["size"] is None:
+    if row is None or row["type"] != "STORE" or row["size"] is None or not node.release.ended:
         raise web.HTTPGone(text=f"This message has been {status}: {item_hash}")
     content = StoreContent.model_validate(
         {

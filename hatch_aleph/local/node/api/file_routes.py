@@ -19,7 +19,10 @@ _HEADERS = {"Content-Type": "application/octet-stream", "Accept-Ranges": "none"}
 
 async def get_limits(request: web.Request) -> web.Response:
     """Tell the largest uploads this node takes, in bytes."""
-    return answer(node_of(request).limits.answer())
+    node = node_of(request)
+    if not node.release.limits:
+        raise web.HTTPBadRequest(text="Invalid hash provided")
+    return answer(node.limits.answer())
 
 
 async def get_raw(request: web.Request) -> web.StreamResponse:

@@ -37,15 +37,27 @@ TOPIC = "ALEPH-TEST"
 
 async def publish(node: Node, message: Message, raw: Any, *, sync: bool) -> str:
     """Hand a message to the node; return the status that the client is told: only ``sync`` waits for the real one."""
-    attempt = node.processor.submit(message, raw)
+    attempt = node.intake.submit(message, raw)
     if not sync:
         return "pending"
+    if attempt.outcome == "queued":
+        return await _outcome(node, message.item_hash)
     if attempt.outcome != "known":
         return attempt.outcome
     if node.processor.ledger.status(message.item_hash) != "pending":
         return "pending"  # the network waits 30 seconds for an event that never comes, then says the same
-    later = await node.events.next_of(message.item_hash, node.sync_seconds)
+    return await _outcome(node, message.item_hash)
+
+
+async def _outcome(node: Node, item_hash: str) -> str:
+    later = await node.events.next_of(item_hash, node.sync_seconds)
     return later.outcome if later is not None else "pending"
+
+
+def _readable(node: Node, message: Message) -> Message:
+    if message.type == "V-PROGRAM" and not node.release.verifiable:
+        raise MalformedMessageError("unknown message type 'V-PROGRAM'")
+    return message
 
 
 def http_status(message_status: str) -> int:
@@ -60,7 +72,7 @@ async def post_message(request: web.Request) -> web.Response:
     if not isinstance(raw, dict) or not isinstance(sync, bool):
         raise unprocessable("expected {'message': {...}, 'sync': true or false}")
     try:
-        message = read_message(raw)
+        message = _readable(node_of(request), read_message(raw))
     except MalformedMessageError as error:
         raise web.HTTPUnprocessableEntity(text="InvalidMessageFormat") from error
     status = await publish(node_of(request), message, raw, sync=sync)
@@ -75,7 +87,7 @@ async def post_pubsub(request: web.Request) -> web.Response:
         raise web.HTTPForbidden(reason=f"Unauthorized P2P topic. Use {TOPIC}.")
     try:
         raw = load_json(body["data"])
-        message = read_message(raw)
+        message = _readable(node_of(request), read_message(raw))
     except (KeyError, TypeError, ValueError) as error:
         raise web.HTTPUnprocessableEntity(reason="'data': expected a serialized JSON string.") from error
     except MalformedMessageError as error:
@@ -86,7 +98,10 @@ async def post_pubsub(request: web.Request) -> web.Response:
 
 async def get_message(request: web.Request) -> web.Response:
     """Show a message with its status."""
-    return answer(_shown(request))
+    shown = _shown(request)
+    if shown["status"] == "forgotten" and not node_of(request).release.ended:
+        message_views.as_before_billing(shown["message"])
+    return answer(shown)
 
 
 async def get_content(request: web.Request) -> web.Response:
@@ -119,7 +134,7 @@ async def list_messages(request: web.Request) -> web.Response:
     filters = query_of(request, PagedFilters)
     if "page" in request.match_info:
         filters = filters.model_copy(update={"page": _path_page(request)})
-    if filters.ended is not None:
+    if filters.ended is not None and node_of(request).release.ended:
         return _list_ended(request, filters)
     if filters.cursor is not None:
         return _list_by_cursor(request, filters)

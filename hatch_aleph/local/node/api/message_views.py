@@ -61,6 +61,13 @@ def ended(row: sqlite3.Row) -> dict[str, Any]:
     return {**{key: row[key] for key in _ENDED}, "time": to_seconds(row["time"]), moment: to_seconds(row["ended_at"])}
 
 
+def as_before_billing(message: dict[str, Any]) -> None:
+    """Show what is left of a forgotten message as nodes before 0.10.3 do."""
+    for name in ("owner", "payment_type", "size", "forgotten_at"):
+        message.pop(name, None)
+    message["time"] = to_iso(round(message["time"] * 10**6))
+
+
 def removal_reason(payment_type: str | None) -> str:
     """Name what ran out."""
     return "credit_insufficient" if payment_type == "credit" else "balance_insufficient"

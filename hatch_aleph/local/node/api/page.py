@@ -15,6 +15,7 @@ from aiohttp import web
 
 from hatch_aleph import __version__
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, unprocessable
+from hatch_aleph.local.node.releases import NEWEST
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ _SHOWN_ENTRIES = 5000
 _SQUASHFS = b"hsqs"
 
 
-async def get_version(_request: web.Request) -> web.Response:
+async def get_version(request: web.Request) -> web.Response:
     """Tell the version of this node."""
-    return answer({"version": f"hatch-aleph {__version__}"})
+    release = node_of(request).release
+    return answer({"version": f"hatch-aleph {__version__}" if release is NEWEST else release.name})
 
 
 async def get_public_info(_request: web.Request) -> web.Response:
