@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pluggy
 
 GROUP = "hatch_aleph"
+_SECRET = ("aleph_account",)  # hooks whose errors could carry a private key in their text
 _SPECIFICATIONS = "hatch_aleph.hookspecs"  # lies above all rooms, since hooks are given what those make
 
 
@@ -54,8 +55,8 @@ class Plugins:
             return [list(each) if hasattr(each, "__next__") else each for each in given]
         except HatchAlephError:
             raise
-        except Exception as error:
-            raise self._failure(hook, error) from error
+        except Exception as error:  # noqa: BLE001 - plugins raise anything
+            raise self._failure(hook, error) from (None if hook in _SECRET else error)
 
     @property
     def manager(self) -> pluggy.PluginManager:
@@ -104,15 +105,16 @@ class Plugins:
 
     def _failure(self, hook: str, error: Exception) -> PluginError:
         lines = dict(_lines(error.__traceback__))
+        said = type(error).__name__ + ("" if hook in _SECRET else f": {error}")
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             code = implementation.function.__code__
             if code in lines:
                 return PluginError(
-                    f"The plugin {self._name(implementation.plugin)} failed in {hook}: {type(error).__name__}: {error}",
+                    f"The plugin {self._name(implementation.plugin)} failed in {hook}: {said}",
                     where=f"{code.co_filename}:{lines[code]}",
                     hint="Update or remove it.",
                 )
-        return PluginError(f"A plugin does not implement {hook} as it is specified: {error}")
+        return PluginError(f"A plugin does not implement {hook} as it is specified: {said}")
 
 
 PLUGINS = Plugins()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 
 import pluggy
 import pytest
 
 from hatch_aleph import hookspecs, runtimes
-from hatch_aleph.errors import HatchAlephError, PluginError, SettingsError
+from hatch_aleph.errors import AccountError, HatchAlephError, PluginError, SettingsError
 from hatch_aleph.hookspecs import hookimpl
+from hatch_aleph.network import load_account
 from hatch_aleph.plugins import PLUGINS, Plugins
 from hatch_aleph.runtimes import Runtime
 from hatch_aleph.settings import load_settings
@@ -70,6 +72,35 @@ def test_a_failing_plugin_is_named_with_what_failed_and_where():
     with pytest.raises(HatchAlephError, match="as it is") as own:
         plugins.call("aleph_check_plan", artifact=None, changes={})
     assert not isinstance(own.value, PluginError)
+
+
+class WithKey:
+    def __init__(self, key):
+        self.key = key
+
+    @hookimpl
+    def aleph_account(self, chain):
+        if self.key is None:
+            raise ValueError("no key of ab" + "cd" * 31)
+        return load_account(private_key=self.key, chain=chain)
+
+
+def test_an_account_of_a_plugin_signs_when_nothing_names_a_key(registered, tmp_path):
+    environ = {"ALEPH_CONFIG_HOME": str(tmp_path)}
+    with pytest.raises(AccountError):
+        load_account(environ=environ)
+    registered(WithKey("11" * 32))
+    given = load_account(environ=environ)
+    assert given.address == load_account(private_key="11" * 32).address
+    assert given.sign({"chain": "ETH", "type": "STORE", "item_hash": "a" * 64, "sender": given.address})["signature"]
+    assert load_account(environ={"ALEPH_PRIVATE_KEY": "22" * 32}).address != given.address
+
+
+def test_a_key_in_an_error_of_a_plugin_is_not_shown(registered, tmp_path):
+    registered(WithKey(None))
+    with pytest.raises(PluginError, match=r"The plugin WithKey failed in aleph_account: ValueError\n") as caught:
+        load_account(environ={"ALEPH_CONFIG_HOME": str(tmp_path)})
+    assert "cdcd" not in "".join(traceback.format_exception(caught.value))
 
 
 class WithRuntime:

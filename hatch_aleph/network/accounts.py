@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hatch_aleph.errors import AccountError
+from hatch_aleph.plugins import PLUGINS
 
-from .keys import HOW_TO_CREATE, Key, default_key_file, find_key
+from .keys import HOW_TO_CREATE, KEY_VARIABLES, Key, default_key_file, find_key
 from .signatures import ethereum_address
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def load_account(
 ) -> Account:
     """Return the account to sign with.
 
-    The key is looked for in this order: the arguments, ``ALEPH_PRIVATE_KEY_FILE``, ``ALEPH_PRIVATE_KEY``, and the key
-    that the official command line keeps in ``~/.aleph-im/private-keys``.
+    The key is looked for in this order: the arguments, ``ALEPH_PRIVATE_KEY_FILE``, ``ALEPH_PRIVATE_KEY``, plugins, and
+    the key that the official command line keeps in ``~/.aleph-im/private-keys``.
 
     Args:
         private_key_file: File with the key; ``-`` reads it from standard input.
@@ -135,6 +136,9 @@ def load_account(
     chain = _known(chain)
     if ledger:
         return _ledger_account(chain)
+    if not (private_key_file or private_key or any(environ.get(name) for name in KEY_VARIABLES)):
+        for account in PLUGINS.call("aleph_account", chain=chain):
+            return cast("Account", account)
     key = find_key(private_key_file, private_key, environ, stdin, chain)
     return account_from_key(key, chain)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
+KEY_VARIABLES = ("ALEPH_PRIVATE_KEY_FILE", "ALEPH_PRIVATE_KEY")
 FROM_STDIN = Path("-")
 HOW_TO_CREATE = "Make one with `hatch-aleph account create`, or name yours with `--private-key-file`."
 _KEY_SIZE = 32
