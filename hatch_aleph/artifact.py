@@ -14,11 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.errors import ArtifactError
 from hatch_aleph.files import sha256_of
+from hatch_aleph.runtimes import Runtime
+from hatch_aleph.settings.message import settings_of
+from hatch_aleph.settings.model import PublishSettings
+from hatch_aleph.settings.parse import Problem, dotted, mistakes, parse, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-SCHEMA = 1
+    from hatch_aleph.settings.model import Settings
+
+SCHEMA = 2
 SUFFIX = ".aleph.json"
 _CHUNK = 8 << 20  # bytes
 
@@ -49,6 +55,24 @@ class Image:
     size: int
     inputs: str
 
+    @classmethod
+    def of(
+        cls,
+        role: Role,
+        file: Path,
+        *,
+        mount: str,
+        inputs: str,
+        encoding: Literal["squashfs", "zip"] = "squashfs",
+        hashes: FileHashes | None = None,
+    ) -> Image:
+        """Return the description of a file; ``hashes`` spares reading it.
+
+        Raises:
+            ArtifactError: It cannot be read.
+        """
+        return cls(role, file.name, mount, encoding, **asdict(hashes or hash_file(file)), inputs=inputs)
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -72,7 +96,7 @@ class Manifest:
         distributions: Every vendored distribution, sorted by name.
         runtime: The facts that were assumed of the runtime.
         tool: Name and version of this tool.
-        settings: What publishing needs beside the content: ``channel``, ``address``, ``health``, ``domains``.
+        settings: What publishing needs beside the content.
         warnings: What the user should know before publishing.
     """
 
@@ -81,9 +105,9 @@ class Manifest:
     program: Mapping[str, Any]
     images: tuple[Image, ...]
     distributions: tuple[Distribution, ...]
-    runtime: Mapping[str, Any]
+    runtime: Runtime
     tool: Mapping[str, str]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: PublishSettings = field(default_factory=PublishSettings)
     warnings: tuple[str, ...] = ()
     schema: int = SCHEMA
 
@@ -97,9 +121,15 @@ class Manifest:
         profile = f", profile {self.profile}" if self.profile else ""
         return f"{self.project['name']} {self.project['version']}{profile}"
 
+    @property
+    def program_settings(self) -> Settings:
+        """What the content of the message says, as settings."""
+        return settings_of(self.program)
+
     def to_json(self) -> str:
         """Return the text of the manifest: the same manifest is the same text."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        data = {**asdict(self), "settings": to_table(self.settings)}
+        return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> Manifest:
@@ -119,9 +149,15 @@ class Manifest:
             data["distributions"] = tuple(
                 Distribution(each["name"], each["version"], tuple(each["hashes"])) for each in data["distributions"]
             )
+            data["runtime"] = Runtime(**{**data["runtime"], "glibc": tuple(data["runtime"]["glibc"])})
             data["warnings"] = tuple(data["warnings"])
-            return cls(**data)
-        except (ValueError, KeyError, TypeError) as error:
+            problems: list[Problem] = []
+            settings = parse(PublishSettings, data.pop("settings"), problems)
+            if settings is None:
+                told = mistakes(problems, "in its settings", dotted)
+                raise ArtifactError(f"This is not a manifest of hatch-aleph: {told}", where=where, hint=hint)
+            return cls(**data, settings=settings)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtifactError("this is not a manifest of hatch-aleph", where=where, hint=hint) from error
 
 

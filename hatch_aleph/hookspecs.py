@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from hatch_aleph.plugins import GROUP, PLUGINS
+from hatch_aleph.plugins import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.errors import HatchAlephError
     from hatch_aleph.network.accounts import Account
+    from hatch_aleph.plugins import Publication
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
@@ -20,11 +22,6 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
-
-
-def hooks() -> pluggy.HookRelay:
-    """Return the hooks of every installed plugin, ready to call."""
-    return PLUGINS.manager.hook
 
 
 @hookspec
@@ -62,10 +59,15 @@ def aleph_check_plan(artifact: Artifact, changes: dict[str, Any]) -> Iterable[st
 
 
 @hookspec
-def aleph_before_publish(artifact: Artifact) -> None:
+def aleph_before_publish(publication: Publication, artifact: Artifact | None) -> None:
     """Be told right before the first message is sent, by any command that publishes; raise to stop it."""
 
 
 @hookspec
-def aleph_after_publish(artifact: Artifact, item_hash: str, url: str) -> None:
+def aleph_after_publish(publication: Publication, artifact: Artifact | None, item_hash: str, url: str) -> None:
     """Be told once the program answers; of ``delete``, once it is gone (the URL is empty)."""
+
+
+@hookspec
+def aleph_publish_failed(publication: Publication, artifact: Artifact | None, error: HatchAlephError) -> None:
+    """Be told that publishing failed, after what could be put back was put back."""

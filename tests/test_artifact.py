@@ -11,6 +11,9 @@ import pytest
 from hatch_aleph.artifact import Artifact, Distribution, Image, Manifest, hash_file, remove_artifacts
 from hatch_aleph.errors import ArtifactError
 from hatch_aleph.files import write_atomic
+from hatch_aleph.runtimes import DEFAULT
+from hatch_aleph.settings import PublishSettings
+from hatch_aleph.settings.schema import object_schema
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "schema" / "manifest.json").read_text("utf-8"))
 
@@ -29,7 +32,7 @@ def artifact(tmp_path):
             ),
         ),
         distributions=(Distribution("numpy", "2.0", ("sha256:" + "b" * 64,)),),
-        runtime={},
+        runtime=DEFAULT,
         tool={"name": "hatch-aleph", "version": "1"},
     )
     write_atomic(tmp_path / "x-1.aleph.json", manifest.to_json())
@@ -58,7 +61,9 @@ def test_a_missing_image_is_refused(artifact):
         artifact.verify()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 99}', '{"schema": 1, "images": 3}', "\0"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"schema": 99}', '{"schema": 1, "images": 3}', '{"schema": 2, "images": 3}', "\0"]
+)
 def test_what_is_no_manifest_is_refused(tmp_path, text):
     (tmp_path / "x.aleph.json").write_text(text, "utf-8")
     with pytest.raises(ArtifactError, match="Build it again"):
@@ -73,7 +78,7 @@ def test_an_image_outside_of_the_folder_is_refused(artifact, tmp_path):
 
 
 def test_no_artifact(tmp_path):
-    with pytest.raises(ArtifactError, match="there is no artifact here"):
+    with pytest.raises(ArtifactError, match="There is no artifact here"):
         Artifact.find(tmp_path)
 
 
@@ -106,3 +111,18 @@ def test_remove_artifacts_leaves_what_is_not_ours(artifact, tmp_path):
     (tmp_path / "x-1.tar.gz").touch()
     remove_artifacts(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["x-1.tar.gz"]
+
+
+def test_wrong_settings_are_named(artifact):
+    data = json.loads(artifact.path.read_text("utf-8"))
+    data["settings"]["payment"]["type"] = "gold"
+    artifact.path.write_text(json.dumps(data), "utf-8")
+    with pytest.raises(ArtifactError, match=r"1 mistake in its settings\n  payment\.type: expected one of credit"):
+        Artifact.load(artifact.path)
+
+
+def test_the_published_schema_of_the_settings_is_the_models():
+    assert SCHEMA["properties"]["settings"] == {
+        "description": "What publishing needs beside the content.",
+        **object_schema(PublishSettings),
+    }

@@ -10,10 +10,10 @@ import pluggy
 import pytest
 
 from hatch_aleph import hookspecs, runtimes
-from hatch_aleph.errors import AccountError, HatchAlephError, PluginError, SettingsError
+from hatch_aleph.errors import AccountError, HatchAlephError, PlanError, PluginError, SettingsError
 from hatch_aleph.hookspecs import hookimpl
 from hatch_aleph.network import load_account
-from hatch_aleph.plugins import PLUGINS, Plugins
+from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
 from hatch_aleph.runtimes import Runtime
 from hatch_aleph.settings import load_settings
 
@@ -41,8 +41,41 @@ class Told:
         self.calls = []
 
     @hookimpl
-    def aleph_before_publish(self):
-        self.calls.append(("before",))
+    def aleph_before_publish(self, publication):
+        self.calls.append(("before", publication.command))
+
+    @hookimpl
+    def aleph_after_publish(self, publication, item_hash, url):
+        self.calls.append(("after", item_hash, url))
+
+    @hookimpl
+    def aleph_publish_failed(self, error):
+        self.calls.append(("failed", error.message))
+
+
+PUBLICATION = Publication("create", "0x1", "http://127.0.0.1")
+
+
+def test_a_publication_is_told_before_and_after():
+    told = Told()
+    with publishing(PUBLICATION, plugins_of(told)) as answers:
+        answers("a" * 64, "http://x")
+    assert told.calls == [("before", "create"), ("after", "a" * 64, "http://x")]
+
+
+def test_a_failed_publication_is_told_and_stays_the_error():
+    told = Told()
+
+    class Worse(Told):
+        @hookimpl
+        def aleph_publish_failed(self):
+            raise KeyError("x")
+
+    with pytest.raises(PlanError, match="no") as caught, publishing(PUBLICATION, plugins_of(told, Worse())):
+        raise PlanError("no", hint="Go home.")
+    assert told.calls[0] == ("before", "create")
+    assert "Go home." in str(caught.value)
+    assert "The plugin Worse failed in aleph_publish_failed" in str(caught.value)
 
 
 class Failing:
@@ -64,7 +97,7 @@ def test_a_failing_plugin_is_named_with_what_failed_and_where():
     plugins = plugins_of(Told(), Failing())
     said = "The plugin Failing failed in aleph_before_publish: ZeroDivisionError: by nought"
     with pytest.raises(PluginError, match=said) as caught:
-        plugins.call("aleph_before_publish", artifact=None)
+        plugins.call("aleph_before_publish", publication=PUBLICATION, artifact=None)
     assert caught.value.where.startswith(f"{__file__}:")
     assert caught.value.exit_code == 14
     with pytest.raises(PluginError, match="The plugin Failing failed in aleph_extra_files: OSError: late"):

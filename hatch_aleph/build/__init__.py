@@ -43,12 +43,11 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
 def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
     from hatch_aleph.build.background import Task
     from hatch_aleph.build.code import build_code
-    from hatch_aleph.build.manifest import check_program, write_manifest
+    from hatch_aleph.build.manifest import write_manifest
     from hatch_aleph.build.packages import build_packages
     from hatch_aleph.build.staging import Staging, file_names
 
     interpreter = context.interpreter()
-    check_program(context)
     with Staging(context.destination) as staging:
         # Resolving mostly waits, and so does building a wheel: they wait together.
         packages = Task(lambda: build_packages(context, staging.folder, interpreter))

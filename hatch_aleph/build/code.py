@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph.artifact import Image, hash_file
+from hatch_aleph.artifact import Image
 from hatch_aleph.build.code_image import pack_code
 from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint import holds_module, missing_attribute, nearest_module
@@ -65,17 +65,7 @@ def _write(
         interpreter=interpreter,
         packages_inputs=lambda: packages().inputs,
     )
-    hashes = hash_file(packed.file)
-    return Image(
-        role="code",
-        file=packed.file.name,
-        mount=CODE_MOUNT,
-        encoding=packed.encoding,
-        sha256=hashes.sha256,
-        cid=hashes.cid,
-        size=hashes.size,
-        inputs=packed.inputs,
-    )
+    return Image.of("code", packed.file, mount=CODE_MOUNT, inputs=packed.inputs, encoding=packed.encoding)
 
 
 def _entries(context: BuildContext, folder: Path) -> list[Entry]:

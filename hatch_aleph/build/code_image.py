@@ -76,14 +76,13 @@ def pack_code(
             raise ProjectError(f"it has a module {ADAPTER}, which is the adapter's name", where=where)
         files += _adapter()
     files = _unique(files, where)
-    bare_executable = settings.interface == "executable" and not settings.adapter
-    if not bare_executable:  # whose interpreter, if it has one, is not the init's
+    if not settings.is_bare_executable:  # whose interpreter, if it has one, is not the init's
         files += compile_entries(files, CODE_MOUNT, runtime, interpreter, partial(_level, settings))
     inputs = packages_inputs()
     if settings.adapter:
         files.append(_adapter_settings(settings, inputs))
     digest = _digest(files, settings, runtime)
-    if bare_executable:
+    if settings.is_bare_executable:
         image = stem.with_name(f"{stem.name}.zip")
         _write_zip(files, image, where)
         try:

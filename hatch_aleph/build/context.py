@@ -84,11 +84,6 @@ class BuildContext:
         profile = self.settings.profile
         return self.project.stem if profile is None else f"{self.project.stem}-{profile}"
 
-    @property
-    def bare_executable(self) -> bool:
-        """Whether the guest starts the program itself, without the adapter."""
-        return self.settings.interface == "executable" and not self.settings.adapter
-
     def tell(self, text: str) -> None:
         """Tell the user something once."""
         if text not in self.told:

@@ -227,9 +227,7 @@ class Context:
         return "ETH" if item_hash is not None else self.settings.payment.chain
 
     def _publishing(self, artifact: Artifact | None) -> PublishSettings:
-        from hatch_aleph.deploy.deployment import publishing_of
-
-        return publishing_of(artifact.manifest) if artifact else self.settings.publishing
+        return artifact.manifest.settings if artifact else self.settings.publishing
 
     @functools.cached_property
     def steps(self) -> Steps:

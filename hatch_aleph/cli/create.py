@@ -79,7 +79,8 @@ upload = alias(create, "create", "upload")
 
 def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:
     from hatch_aleph.cli.program_prompts import ask_for_the_rest
-    from hatch_aleph.programs.creation import checked, is_executable
+    from hatch_aleph.programs.creation import checked
+    from hatch_aleph.settings.entrypoint import is_command
 
     table = table_of(options)
     table.setdefault("name", _name_of(path))
@@ -92,7 +93,7 @@ def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, 
     )
     table |= {
         "entrypoint": entrypoint,
-        "interface": "executable" if is_executable(entrypoint) else "auto",
+        "interface": "executable" if is_command(entrypoint) else "auto",
         "adapter": options["adapter"],
         "channel": options["channel"],
         "payment": {"type": "credit", "chain": options["payment_chain"] or context.chain or "ETH"},

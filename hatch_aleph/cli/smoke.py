@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph.deploy.deployment import publishing_of
 from hatch_aleph.deploy.health import Answer, HealthCheck
 from hatch_aleph.errors import GuestError, HealthError
 
@@ -31,14 +30,14 @@ def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
     from hatch_aleph.local.host import is_runtimes_platform
 
     manifest = artifact.manifest
-    remote = [volume["mount"] for volume in manifest.program.get("volumes") or () if volume.get("ref")]
+    remote = [volume.mount for volume in manifest.program_settings.volumes.immutable]
     if not is_runtimes_platform():
         notice("The program is not tried here: this machine does not run the runtime's modules.")
         return
     if remote:
         notice(f"The program is not tried here: it needs volumes of the network ({', '.join(remote)}).")
         return
-    check = HealthCheck.of(publishing_of(manifest).health)
+    check = HealthCheck.of(manifest.settings.health)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-smoke-") as folder:
         answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), notice))
     reason = check.judge(answer, None) if answer is not None else None

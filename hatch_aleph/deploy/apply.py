@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.custom_domains import attach_domains
-from hatch_aleph.deploy.deployment import publishing_of
 from hatch_aleph.deploy.health import Health, HealthCheck, Healthy
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, displaced
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
-from hatch_aleph.deploy.preflight import check_by_hooks
+from hatch_aleph.deploy.preflight import check_by_plugins, check_program
 from hatch_aleph.deploy.rollback import is_overtaken, put_back
 from hatch_aleph.deploy.state import image_notes, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
-from hatch_aleph.hookspecs import hooks
+from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.hosts import HostClient
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,14 +65,14 @@ class Deployer:
         session: Who signs.
         options: How.
         health: Polls the program.
-        hooks: Plugins that look at the plan and are told of publishing.
+        plugins: They look at the plan and are told of publishing.
     """
 
     deployment: Deployment
     session: Session
     options: Options = field(default_factory=Options)
     health: Health = field(default_factory=Health)
-    hooks: Any = field(default_factory=hooks)
+    plugins: Plugins = PLUGINS
 
     def deploy(self, artifact: Artifact) -> Outcome:
         """Make an artifact what is live.
@@ -94,16 +94,22 @@ class Deployer:
                 return Outcome(plan, item_hash, deployment.urls(item_hash), outbox.resumed)
             check_no_rival(plan, state, outbox.journal, now=self.session.clock())
             plan = deployment.with_costs_and_warnings(plan, manifest, state)
-            self._check(artifact, plan)
-            return Application(self, artifact, plan, state, outbox)()
+            content = self._check(artifact, plan)
+            publication = Publication("deploy", plan.owner, plan.node, plan.program.item_hash, content, artifact)
+            with publishing(publication, self.plugins) as answers:
+                return Application(self, artifact, plan, state, outbox, answers=answers)()
 
-    def _check(self, artifact: Artifact, plan: Plan) -> None:
-        """Do everything that can fail before anything is sent."""
+    def _check(self, artifact: Artifact, plan: Plan) -> dict[str, Any]:
+        """Do everything that can fail before anything is sent; return the content of the program, as far as known."""
         if self.options.reviewed is not None:
             check_reviewed(plan, self.options.reviewed, where=plan.tag)
         plan.check_safe(allow_data_loss=self.options.allow_data_loss)
         check_acceptable(plan, artifact.manifest, now=self.session.clock())
-        check_by_hooks(self.hooks, artifact, plan)
+        refs = {step.role: step.ref or UNSIGNED for step in plan.images}
+        content = program_content(artifact.manifest, refs, owner=plan.owner, tag=plan.tag)
+        if plan.program.action != "unchanged":
+            check_program(content)
+        check_by_plugins(self.plugins, artifact, plan)
         verify_images(artifact, plan)
         if plan.publishes and self.options.inspect:
             self.session.observer.step("scan")
@@ -114,7 +120,7 @@ class Deployer:
             self.session.observer.step("smoke")
             self.options.smoke(artifact)
             self.session.observer.done("smoke")
-        self.hooks.aleph_before_publish(artifact=artifact)
+        return content
 
 
 def verify_images(artifact: Artifact, plan: Plan) -> None:
@@ -154,13 +160,22 @@ class Outcome:
 class Application:
     """Carries out one plan."""
 
-    def __init__(self, deployer: Deployer, artifact: Artifact, plan: Plan, state: State, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        deployer: Deployer,
+        artifact: Artifact,
+        plan: Plan,
+        state: State,
+        outbox: Outbox,
+        *,
+        answers: Callable[[str, str], None],
+    ) -> None:
         self._deployment = deployer.deployment
         self._options = deployer.options
         self._health = deployer.health
         self._observer = deployer.session.observer
         self._account = deployer.session.account
-        self._hooks = deployer.hooks
+        self._answers = answers
         self._artifact = artifact
         self._manifest = artifact.manifest
         self._plan = plan
@@ -178,7 +193,7 @@ class Application:
         item_hash = self._program(refs)
         answer = self._answer(item_hash, code_ref)
         urls = (answer.url, *(url for url in self._deployment.urls(item_hash) if url != answer.url))
-        self._hooks.aleph_after_publish(artifact=self._artifact, item_hash=item_hash, url=answer.url)
+        self._answers(item_hash, answer.url)
         if self._plan.domains:
             sent = attach_domains(
                 self._deployment.client, self._outbox, self._plan.owner, self._plan.domains, item_hash
@@ -234,7 +249,7 @@ class Application:
             self._plan.owner,
             step.file_hash,
             step.engine,
-            payment=self._manifest.settings.get("payment"),
+            payment=self._manifest.settings.payment.to_message(),
             ref=step.ref,
             metadata=image_notes(image, self._manifest),
             tags=(self._plan.tag,),
@@ -250,7 +265,7 @@ class Application:
         return self._deliver("PROGRAM", content, after=newest)
 
     def _answer(self, item_hash: str, code_ref: str) -> Healthy:
-        check = HealthCheck.of(publishing_of(self._manifest).health)
+        check = HealthCheck.of(self._manifest.settings.health)
         kept = self._plan.program.action == "unchanged"
         try:
             return self._health.confirm(
@@ -259,7 +274,7 @@ class Application:
                 check,
                 code_ref or None,
                 amended=kept and bool(self._sent or self._outbox.resumed),
-                persistent=bool(dict(self._manifest.program.get("on") or {}).get("persistent")),
+                persistent=self._manifest.program_settings.persistent,
                 observer=self._observer,
             )
         except HealthError as error:

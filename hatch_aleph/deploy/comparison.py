@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.plan import FieldChange, ImageAction, ImageStep, Plan, ProgramStep
+from hatch_aleph.itemhash import UNSIGNED
+from hatch_aleph.settings.message import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 # Said for readers alone: a difference in these is no reason to give up an item hash and its URL.
 _COSMETIC = ("time", "metadata", "runtime.comment", "code.comment", "data.comment")
-# What the network assumes of a field that is absent or null (aleph-im/aleph-message, models/execution).
-_ABSENT = {"volumes": [], "variables": {}, "allow_amend": False, "on.persistent": False}
 
 
 def program_content(
@@ -48,7 +48,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Fi
 
     Lists are compared whole, since the order of volumes is the order of mounting; variables one by one.
     """
-    left, right = dict(_leaves(before)), dict(_leaves(after))
+    left, right = ({**ABSENT, **dict(_leaves(content))} for content in (before, after))
     return tuple(
         FieldChange(path, left.get(path), right.get(path))
         for path in sorted({*left, *right})
@@ -59,7 +59,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Fi
 def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         path = f"{prefix}{key}"
-        if path in _COSMETIC or item is None or item == _ABSENT.get(path, ...):
+        if path in _COSMETIC or item is None:
             continue
         if isinstance(item, dict):
             yield from _leaves(item, f"{path}.")
@@ -74,10 +74,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None and key != "comment"}
     return value
-
-
-# Stands for the ref of a volume that is yet to be signed.
-_UNKNOWN = "0" * 64
 
 
 class Planner:
@@ -130,12 +126,12 @@ class Planner:
 
     def _changes(self, program: Program, manifest: Manifest) -> tuple[FieldChange, ...]:
         refs = {
-            image.role: program.ref(image.role, image.mount) or _UNKNOWN
+            image.role: program.ref(image.role, image.mount) or UNSIGNED
             for image in manifest.images
             # A volume whose original is gone cannot be amended: the program has to name another.
             if self._state.volume_of(program, image.role, image.mount)
         }
-        complete: dict[str, str] = {image.role: refs.get(image.role, _UNKNOWN) for image in manifest.images}
+        complete: dict[str, str] = {image.role: refs.get(image.role, UNSIGNED) for image in manifest.images}
         wanted = program_content(manifest, complete, owner=self._state.owner, tag=self._state.tag)
         return differences(program.content, wanted)
 

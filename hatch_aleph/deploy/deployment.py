@@ -15,7 +15,7 @@ from hatch_aleph.deploy.preflight import warnings_of
 from hatch_aleph.deploy.state import State, read_state
 from hatch_aleph.errors import AccountError, NetworkError, PlanError
 from hatch_aleph.network.urls import Hosts
-from hatch_aleph.settings.model import DEFAULT_CHANNEL, Health, Payment, PublishSettings
+from hatch_aleph.settings.model import DEFAULT_CHANNEL, PublishSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,20 +43,6 @@ def deployment_tag(project: str, profile: str | None) -> str:
             hint=f"Shorten them: {MAX_TAG} characters at most, and no comma.",
         )
     return tag
-
-
-def publishing_of(manifest: Manifest) -> PublishSettings:
-    """Return what publishing an artifact needs beside its message."""
-    said = manifest.settings
-    payment = dict(said.get("payment") or {})
-    health = {name.replace("-", "_"): value for name, value in dict(said.get("health") or {}).items()}
-    return PublishSettings(
-        channel=str(said.get("channel") or DEFAULT_CHANNEL),
-        payment=Payment(payment.get("type") or "credit", payment.get("chain") or "ETH"),
-        address=said.get("address"),
-        health=Health(**health),
-        domains=tuple(said.get("domains") or ()),
-    )
 
 
 def tag_of(manifest: Manifest) -> str:
@@ -92,7 +78,7 @@ class Deployment:
             AccountError: Neither is there.
         """
         return cls.named(
-            manifest.project["name"], manifest.profile, publishing_of(manifest), client, signer=signer, host=host
+            manifest.project["name"], manifest.profile, manifest.settings, client, signer=signer, host=host
         )
 
     @classmethod
@@ -151,7 +137,7 @@ class Deployment:
         """Return the plan without cost and warnings, which take a request a message."""
         planner = Planner(state, limits=self.client.limits(), has_file=self.client.has_file, node=self.node)
         plan = planner.plan(manifest)
-        domains = [str(domain) for domain in manifest.settings.get("domains") or ()]
+        domains = manifest.settings.domains
         if not domains:
             return plan
         lasting = plan.program.item_hash if plan.program.action == "unchanged" else None

@@ -12,6 +12,7 @@ from hatch_aleph.commands import typed
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.plan import Cost
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
+from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import amount
 from hatch_aleph.network.urls import LOOPBACK
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from hatch_aleph.network.money import Price
 # aleph-im/pyaleph, src/aleph/services/cost.py: from this moment on only credits pay.
 CREDIT_ONLY_SINCE = dt.datetime(2027, 1, 1, tzinfo=dt.timezone.utc).timestamp()
-# Stands for the item hash of code that is yet to be signed.
-NO_REF = "0" * 64
 
 
 def cost_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> Cost | None:
@@ -53,7 +52,7 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
     leaving = {item_hash for item_hash in plan.forget if item_hash in programs}
     staying = [price for item_hash, price in programs.items() if item_hash not in leaving] + [*stores.values(), *added]
     kept = [price for item_hash, price in stores.items() if item_hash not in _needed(plan, state)]
-    payment_type = str(dict(manifest.settings.get("payment") or {}).get("type") or "credit")
+    payment_type = manifest.settings.payment.type
     balance = client.balance(plan.owner)
     has = balance.credits if payment_type == "credit" else balance.free
     now, after = _daily([*programs.values(), *stores.values()]), _daily(staying)
@@ -74,7 +73,7 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
 
 
 def _added(client: NodeClient, plan: Plan, manifest: Manifest) -> list[Price]:
-    payment = manifest.settings.get("payment")
+    payment = manifest.settings.payment.to_message()
     added = []
     for step in plan.images:
         if step.sends:
@@ -153,9 +152,7 @@ def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
     """
     if not plan.has_changes:
         return
-    payment: dict[str, Any] = dict(manifest.settings.get("payment") or {})
-    kind = payment.get("type") or "hold"
-    persistent = bool(dict(manifest.program.get("on") or {}).get("persistent"))
+    kind, persistent = manifest.settings.payment.type, manifest.program_settings.persistent
     if kind != "credit" and (persistent or now >= CREDIT_ONLY_SINCE):
         what = "persistent programs" if now < CREDIT_ONLY_SINCE else "programs and files"
         raise PlanError(
@@ -193,8 +190,8 @@ def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileH
     Raises:
         RejectedError: There is not even enough for this program.
     """
-    sizes = {} if code is None else {NO_REF: code.size}
-    priced = {**content, "code": {**content["code"], "ref": content["code"].get("ref") or NO_REF}, "time": 0.0}
+    sizes = {} if code is None else {UNSIGNED: code.size}
+    priced = {**content, "code": {**content["code"], "ref": content["code"].get("ref") or UNSIGNED}, "time": 0.0}
     needed = client.estimate(priced, "PROGRAM", sizes).per_day
     payer = str(content["address"])
     if code is not None:

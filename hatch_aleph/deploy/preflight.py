@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.payment import NO_REF, being_removed, was_removed
+from hatch_aleph.deploy.payment import being_removed, was_removed
 from hatch_aleph.errors import PlanError
+from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.messages import check_content
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.plan import Plan
     from hatch_aleph.deploy.state import State
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.plugins import Plugins
     from hatch_aleph.settings import Settings
 
 # The largest difference of clocks that is let pass, in seconds: a signed time decides which amend is the newest and
@@ -32,7 +34,7 @@ def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State
 
 
 def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
-    variables = manifest.program.get("variables")
+    variables = manifest.program_settings.variables
     if variables and (plan.program.action != "unchanged"):
         yield f"environment variables are public for ever: {', '.join(sorted(variables))}"
     if plan.in_place:
@@ -58,7 +60,7 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
 
 
 def _of_runtime(client: NodeClient, manifest: Manifest, state: State) -> Iterator[str]:
-    ref = dict(manifest.program.get("runtime") or {}).get("ref")
+    ref = manifest.program_settings.runtime
     if not ref or not state.programs:
         return
     since = state.programs[0].time
@@ -69,13 +71,13 @@ def _of_runtime(client: NodeClient, manifest: Manifest, state: State) -> Iterato
             return
 
 
-def check_by_hooks(hooks: Any, artifact: Artifact, plan: Plan) -> None:
+def check_by_plugins(plugins: Plugins, artifact: Artifact, plan: Plan) -> None:
     """Let plugins look at a plan.
 
     Raises:
         PlanError: With every reason that they give.
     """
-    given = hooks.aleph_check_plan(artifact=artifact, changes=plan.to_json())
+    given = plugins.call("aleph_check_plan", artifact=artifact, changes=plan.to_json())
     reasons = [str(reason) for lines in given for reason in lines or ()]
     if reasons:
         raise PlanError(
@@ -127,7 +129,7 @@ def check_program(content: Mapping[str, Any]) -> None:
     Raises:
         RejectedError: The network would not understand it.
     """
-    code = {**content["code"], "ref": content["code"].get("ref") or NO_REF}
+    code = {**content["code"], "ref": content["code"].get("ref") or UNSIGNED}
     check_content("PROGRAM", {**content, "code": code, "time": 0.0})
 
 

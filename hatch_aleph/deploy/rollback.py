@@ -10,6 +10,7 @@ from hatch_aleph.deploy.history import Release, find_release, live_volumes, rele
 from hatch_aleph.deploy.state import NOTES, live_program, refs_of
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.plugins import publishing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +54,7 @@ def put_back(target: Deployment, outbox: Outbox, item_hash: str, manifest: Manif
     else:
         changed = list(_changed(state, run))
         for volume, version in changed:
-            amend_to(target, outbox, volume, version, manifest.settings.get("payment"))
+            amend_to(target, outbox, volume, version, manifest.settings.payment.to_message())
         roles = [str(version.notes.get("role") or "volume") for _, version in changed]
         done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again. {_INSTEAD}"
     outbox.discard_unsent()
@@ -147,30 +148,34 @@ def roll_back(
         volumes = live_volumes(state, program)
         if not confirm(release):
             raise PlanError("the roll-back was not confirmed; nothing was sent", where=target.tag)
-        amended = []
-        code_ref = volumes["code"].current.item_hash if "code" in volumes else None
-        for role in sorted(release.contents, reverse=True):  # packages before code, as a deployment does
-            volume, version = volumes.get(role), release.contents[role]
-            if volume is None or volume.current.file_hash == version.file_hash:
-                continue
-            item_hash = amend_to(target, outbox, volume, version, _payment(program))
-            amended.append(role)
-            code_ref = item_hash if role == "code" else code_ref
-        outbox.discard_unsent()
-        outbox.journal.end()
-        try:
-            answer = health.confirm(
-                target.hosts,
-                program.item_hash,
-                check,
-                code_ref,
-                amended=bool(amended),
-                persistent=program.persistent,
-                observer=session.observer,
-            )
-        except HealthError as error:
-            error.hint = f"It has the content of release {release.number} now all the same: `rollback` to another one."
-            raise
+        publication = session.publication("rollback", program.item_hash, program.content)
+        with publishing(publication) as answers:
+            amended = []
+            code_ref = volumes["code"].current.item_hash if "code" in volumes else None
+            for role in sorted(release.contents, reverse=True):  # packages before code, as a deployment does
+                volume, version = volumes.get(role), release.contents[role]
+                if volume is None or volume.current.file_hash == version.file_hash:
+                    continue
+                item_hash = amend_to(target, outbox, volume, version, _payment(program))
+                amended.append(role)
+                code_ref = item_hash if role == "code" else code_ref
+            outbox.discard_unsent()
+            outbox.journal.end()
+            try:
+                answer = health.confirm(
+                    target.hosts,
+                    program.item_hash,
+                    check,
+                    code_ref,
+                    amended=bool(amended),
+                    persistent=program.persistent,
+                    observer=session.observer,
+                )
+            except HealthError as error:
+                number = release.number
+                error.hint = f"It has the content of release {number} now all the same: `rollback` to another one."
+                raise
+            answers(program.item_hash, answer.url)
     return RolledBack(release, program.item_hash, answer.url, tuple(amended))
 
 

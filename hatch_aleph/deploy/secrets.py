@@ -92,10 +92,9 @@ def check_secrets(artifact: Artifact) -> None:
     Raises:
         PlanError: With each finding's file and line; nothing was sent.
     """
-    allowed = [str(pattern) for pattern in artifact.manifest.settings.get("secrets") or ()]
     refuse(
         find_secrets(artifact),
-        allowed,
+        artifact.manifest.settings.secrets.allow,
         where=str(artifact.path),
         hint="Keep secrets out of the project. For what is harmless, `secrets.allow` in [tool.aleph] takes paths "
         "and names of variables, and a comment `pragma: allowlist secret` marks a line.",
@@ -124,7 +123,7 @@ def find_secrets(artifact: Artifact) -> Iterator[Finding]:
         image = artifact.manifest.image("code")
         if image is not None and artifact.file(image).exists():
             yield from _in_code(artifact.file(image), image.encoding, folder / "code")
-        yield from _in_variables(dict(artifact.manifest.program.get("variables") or {}), folder)
+        yield from _in_variables(artifact.manifest.program_settings.variables, folder)
         yield from _in_manifest(artifact, folder)
 
 

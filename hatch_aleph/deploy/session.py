@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.journal import Journal, unwritable
 from hatch_aleph.deploy.outbox import PATIENCE, Observer, Outbox, Silent
@@ -17,9 +17,10 @@ from hatch_aleph.deploy.preflight import check_clock
 from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.urls import Hosts
+from hatch_aleph.plugins import Publication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from hatch_aleph.network.accounts import Account
@@ -124,6 +125,12 @@ class Session:
     def hosts(self) -> Hosts:
         """The hosts that run what is published."""
         return Hosts(self.client.nodes[0], self.host)
+
+    def publication(
+        self, command: str, item_hash: str | None = None, content: Mapping[str, Any] | None = None
+    ) -> Publication:
+        """Return what plugins are told of a command that publishes in this session."""
+        return Publication(command, self.owner, self.client.nodes[0], item_hash, content)
 
     @contextlib.contextmanager
     def deploying(self, tag: str, channel: str) -> Iterator[Outbox]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
-from hatch_aleph.build.manifest import program_content
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
-from hatch_aleph.errors import SettingsError, UsageError
+from hatch_aleph.errors import UsageError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.transfer import choose_engine
+from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.program_code import Code, prepare_code
-from hatch_aleph.settings import load_settings
+from hatch_aleph.settings.load import read_settings
+from hatch_aleph.settings.message import program_content
+from hatch_aleph.settings.parse import dotted, mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.programs.program_code import Code
     from hatch_aleph.settings import Settings
+    from hatch_aleph.settings.parse import Path as KeyPath
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,16 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
-        with session.sending(f"create:{settings.name}", settings.channel) as outbox:
+        with (
+            session.sending(f"create:{settings.name}", settings.channel) as outbox,
+            publishing(session.publication("create", content=content)) as answers,
+        ):
             ref = publish_code(session, outbox, code, content["payment"], owner=session.owner)
             content["code"] = {**content["code"], "ref": ref}
             item_hash = outbox.deliver("PROGRAM", content).item_hash
-    return Created(item_hash, ref, session.hosts.urls(item_hash), per_day)
+            urls = session.hosts.urls(item_hash)
+            answers(item_hash, urls[0])
+    return Created(item_hash, ref, urls, per_day)
 
 
 def content_of(session: Session, settings: Settings, code: Code) -> dict[str, Any]:
@@ -151,34 +158,32 @@ def _waiting(session: Session, code: Code, owner: str) -> str | None:
     return next((each for each in fitting if each not in used | amended), None)
 
 
-_ENTRYPOINT = re.compile(r"[\w.]+:[\w.]+(\(.*\))?")
-
-
-def is_executable(entrypoint: str) -> bool:
-    """Tell whether an entrypoint is a command: all that is not written ``module:attribute``."""
-    return not _ENTRYPOINT.fullmatch(entrypoint)
-
-
 def checked(table: Mapping[str, Any]) -> Settings:
     """Check a table of settings that the command line gave.
 
     Raises:
         UsageError: With all mistakes at once, each under the name of its option.
     """
-    try:
-        return load_settings(table, file="", packages=False)
-    except SettingsError as error:
-        first, *problems = error.message.splitlines()
-        told = "\n".join(_as_options(problem) for problem in problems)
-        title = first.replace("in [tool.aleph]", "on the command line")
-        raise UsageError(f"{title}\n{told}") from error
+    settings, problems = read_settings(table, packages=False)
+    if settings is None:
+        raise UsageError(mistakes(problems, "on the command line", _as_option))
+    return settings
 
 
-def _as_options(problem: str) -> str:
-    problem = problem.replace("tool.aleph.volumes.ephemeral", "--ephemeral-volume")
-    problem = re.sub(r"tool\.aleph\.volumes\.(\w+)\[", r"--\1-volume[", problem)
-    problem = problem.replace("tool.aleph.variables", "--env-vars").replace(
-        "tool.aleph.payment.chain", "--payment-chain"
-    )
-    problem = problem.replace("tool.aleph.entrypoint", "ENTRYPOINT")
-    return re.sub(r"tool\.aleph\.([\w-]+)", r"--\1", problem)
+# Options whose names are not those of the keys.
+_OPTIONS: dict[KeyPath, str] = {
+    ("entrypoint",): "ENTRYPOINT",
+    ("payment", "chain"): "--payment-chain",
+    ("secrets", "allow"): "--allow-secret",
+    ("variables",): "--env-vars",
+    ("volumes", "ephemeral"): "--ephemeral-volume",
+    ("volumes", "immutable"): "--immutable-volume",
+    ("volumes", "persistent"): "--persistent-volume",
+}
+
+
+def _as_option(path: KeyPath) -> str:
+    for length in range(len(path), 0, -1):
+        if path[:length] in _OPTIONS:
+            return dotted((_OPTIONS[path[:length]], *path[length:]))
+    return f"--{dotted(path)}"

@@ -13,6 +13,7 @@ from hatch_aleph.build.bytecode import find_interpreter
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code_image import check_zip_size, pack_code
 from hatch_aleph.build.compatibility import incompatibilities
+from hatch_aleph.build.entrypoint import holds_module, missing_attribute
 from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.errors import ImageError, ProjectError, UsageError
 from hatch_aleph.files import JUNK
@@ -105,6 +106,9 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
     allow = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
     refuse_secret_files(entries, settings.secrets.allow, where=str(path), hint=allow)
     _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
+    wrong = None if settings.interface == "executable" else missing_attribute(entries, settings.entrypoint)
+    if wrong:
+        raise ProjectError(wrong, where=str(path))
     for each in incompatibilities(settings, [entry for entry in entries if entry.kind == "file"], runtime):
         notice(each)
     interpreter = find_interpreter(runtime, Cache.default(), notice) if settings.bytecode else None
@@ -143,13 +147,10 @@ def _check_entrypoint(path: Path, settings: Settings, names: Sequence[str]) -> N
         if command not in names and (not settings.adapter or "/" in command):
             raise ProjectError(f"there is no file {command!r} in it", where=str(path), hint=_shown(names))
         return
-    module = settings.entrypoint.partition(":")[0].replace(".", "/")
-    wanted = (f"{module}.py", f"{module}/__init__.py", f"{module}.pyc")
-    if not any(name in wanted or (name.startswith(f"{module}.") and name.endswith(".so")) for name in names):
+    module = settings.entrypoint.partition(":")[0]
+    if not holds_module(names, module):
         raise ProjectError(
-            f"there is no module {module.replace('/', '.')!r} in it, which the entrypoint names",
-            where=str(path),
-            hint=_shown(names),
+            f"there is no module {module!r} in it, which the entrypoint names", where=str(path), hint=_shown(names)
         )
 
 

@@ -9,6 +9,7 @@ from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.custom_domains import detach_domains, names_of
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.errors import PlanError
+from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
 if TYPE_CHECKING:
@@ -73,10 +74,12 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         groups.append((hashes, f"Deletion of program {item_hash}"))
     domains = names_of(session.client, existing.owner, [item_hash])
-    with session.sending(purpose, existing.channel) as outbox:
+    publication = session.publication("delete", item_hash, existing.content)
+    with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
         if domains:
             detach_domains(session.client, outbox, existing.owner, domains)
         messages = forget(session.client, outbox, existing.owner, groups)
+        answers(item_hash, "")
     return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
 
 
@@ -123,12 +126,15 @@ def delete_deployment(
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         hashes += [] if keep_code else [version.item_hash for version in state.orphans]
         domains = names_of(target.client, target.owner, programs)
-        if domains:
-            detach_domains(target.client, outbox, target.owner, domains)
-        messages = forget(target.client, outbox, target.owner, [(programs, reason), (hashes, reason)])
+        gone = ", ".join(programs)
+        with publishing(session.publication("delete", gone)) as answers:
+            if domains:
+                detach_domains(target.client, outbox, target.owner, domains)
+            messages = forget(target.client, outbox, target.owner, [(programs, reason), (hashes, reason)])
+            answers(gone, "")
         outbox.discard_unsent()
         outbox.journal.end()
-    return Deleted(", ".join(programs), tuple(volume.ref for volume in doomed), kept, messages)
+    return Deleted(gone, tuple(volume.ref for volume in doomed), kept, messages)
 
 
 def _made_for(existing: LiveProgram) -> Iterable[Volume]:

@@ -12,6 +12,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.errors import PlanError
+from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def look_up_for_replacement(session: Session, item_hash: str) -> LiveProgram:
 
 
 def recreate(
-    session: Session, existing: LiveProgram, content: Mapping[str, Any], *, keep_prev: bool, reason: str
+    session: Session, existing: LiveProgram, content: Mapping[str, Any], *, keep_prev: bool, reason: str, command: str
 ) -> Recreated:
     """Publish a program that says something else, wait for it, and only then forget the old one.
 
@@ -137,6 +138,7 @@ def recreate(
         content: What the new one says, without time.
         keep_prev: Keep the old one.
         reason: Why the old one is forgotten.
+        command: What plugins are told.
 
     Raises:
         PlanError: The runtime or a volume is gone.
@@ -145,8 +147,14 @@ def recreate(
     check_program(content)
     check_refs(session.client, content)
     check_affordable(session.client, content)
-    with session.sending(recreating(existing.program.item_hash), existing.channel) as outbox:
-        return replace_program(session, outbox, existing, content, keep_prev=keep_prev, reason=reason)
+    item_hash = existing.program.item_hash
+    with (
+        session.sending(recreating(item_hash), existing.channel) as outbox,
+        publishing(session.publication(command, item_hash, content)) as answers,
+    ):
+        done = replace_program(session, outbox, existing, content, keep_prev=keep_prev, reason=reason)
+        answers(done.item_hash, done.urls[0])
+    return done
 
 
 def replace_program(
@@ -205,5 +213,6 @@ def set_persistent(
         return Recreated(item_hash, item_hash, forgotten=False, urls=session.hosts.urls(item_hash))
     check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
     content = persistence_change(existing.content, persistent=persistent)
-    reason = "Program persisted" if persistent else "Program unpersisted"
-    return recreate(session, existing, content, keep_prev=keep_prev, reason=reason)
+    command = "persist" if persistent else "unpersist"
+    reason = f"Program {command}ed"
+    return recreate(session, existing, content, keep_prev=keep_prev, reason=reason, command=command)

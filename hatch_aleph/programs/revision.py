@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
-from hatch_aleph.build.code_image import ADAPTER
-from hatch_aleph.build.manifest import program_content
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.errors import PlanError
-from hatch_aleph.programs.creation import checked, is_executable, publish_code
+from hatch_aleph.plugins import publishing
+from hatch_aleph.programs.creation import checked, publish_code
 from hatch_aleph.programs.program_code import Code, prepare_code
 from hatch_aleph.programs.replacement import (
     Recreated,
@@ -28,31 +27,16 @@ from hatch_aleph.programs.replacement import (
     same_program,
     without_time,
 )
+from hatch_aleph.settings.entrypoint import is_command
+from hatch_aleph.settings.message import program_content, settings_of, with_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.programs.live_programs import LiveProgram
     from hatch_aleph.settings import Settings
-
-# Where in the message an option's key stands: (part, field), or a whole part.
-_PLACES: dict[str, tuple[tuple[str, str | None], ...]] = {
-    "name": (("metadata", "name"),),
-    "entrypoint": (("code", "entrypoint"), ("code", "interface")),
-    "runtime": (("runtime", None),),
-    "compute-units": (("resources", "vcpus"), ("resources", "memory")),
-    "vcpus": (("resources", "vcpus"),),
-    "memory": (("resources", "memory"),),
-    "timeout-seconds": (("resources", "seconds"),),
-    "internet": (("environment", "internet"),),
-    "updatable": (("allow_amend", None),),
-    "persistent": (("on", "persistent"),),
-    "subscriptions": (("on", "message"),),
-    "variables": (("variables", None),),
-    "volumes": (("volumes", None),),
-    "payment": (("payment", None),),
-}
+    from hatch_aleph.settings.model import Interface
 
 
 @dataclass(frozen=True)
@@ -107,63 +91,54 @@ def update(
     """
     existing = look_up_for_replacement(session, item_hash)
     require_owner(session, existing.owner, existing.sender, item_hash)
-    settings, adapter = _settings(existing.content, changes)
+    said, settings = _settings(settings_of(existing.content), changes)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         code = prepare_code(path, settings, Path(folder), notice=session.notice) if path else None
         if scan:
             file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
-            check_secrets(file, encoding, settings, where=str(path or item_hash))
-        content = _changed(existing.content, settings, changes, code, adapter=adapter)
+            check_secrets(file, encoding, said, where=str(path or item_hash))
+        content = _changed(existing.content, settings, changes, code)
         if content == without_time(existing.content):
             return _amend(session, existing, code)
         check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
         content["payment"] = content["payment"] if "payment" in changes else credit_payment(content)
         if code is None:
-            done = recreate(session, existing, content, keep_prev=keep_prev, reason="Program updated")
+            done = recreate(session, existing, content, keep_prev=keep_prev, reason="Program updated", command="update")
             return _updated(done, None)
         return _renew(session, existing, content, code, keep_prev=keep_prev)
 
 
-def _settings(content: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Settings, bool]:
-    """Return the settings that the new code is packed by: the program's own under what is changed."""
-    entrypoint = str(content["code"].get("entrypoint"))
-    adapter = entrypoint.startswith(f"{ADAPTER}:")
-    entrypoint = str(changes.get("entrypoint") or entrypoint.removeprefix(f"{ADAPTER}:"))
-    resources = dict(content.get("resources") or {})
-    table = {
-        "name": "program",
-        "timeout-seconds": float(resources.get("seconds") or 30),
-        "adapter": adapter,
-        **changes,
-        "entrypoint": entrypoint,
-        "interface": "executable" if is_executable(entrypoint) else "auto",
-    }
-    return checked(table), adapter
+def _settings(live: Settings, changes: Mapping[str, Any]) -> tuple[Settings, Settings]:
+    """Return what the changes say alone, and the program's own settings under them."""
+    entrypoint = str(changes.get("entrypoint") or live.entrypoint)
+    interface: Interface = "executable" if is_command(entrypoint) else "auto"
+    table = {"name": "program", **changes, "entrypoint": entrypoint, "interface": interface, "adapter": live.adapter}
+    said = checked(table)
+    names = {key.replace("-", "_") for key in changes} | {"entrypoint", "interface"}
+    if "compute_units" in names:
+        names |= {"vcpus", "memory"}
+    return said, dataclasses.replace(live, **{name: getattr(said, name) for name in names})
 
 
 def _changed(
-    content: Mapping[str, Any], settings: Settings, changes: Mapping[str, Any], code: Code | None, *, adapter: bool
+    content: Mapping[str, Any], settings: Settings, changes: Iterable[str], code: Code | None
 ) -> dict[str, Any]:
     """Return the program's content with what the changes say, and no more."""
-    runtime = runtimes.find(settings.runtime, settings.python) or runtimes.DEFAULT
-    bare = dataclasses.replace(settings, adapter=code.adapter if code else adapter)
+    runtime = runtimes.find(settings.runtime) or runtimes.DEFAULT
+    bare = dataclasses.replace(settings, adapter=code.adapter if code else settings.adapter)
     encoding = code.encoding if code else str(content["code"]["encoding"])
     said = program_content(bare, runtime, name=settings.name or "", encoding=encoding)
-    changed = without_time(content)
-    places = [place for key in changes for place in _PLACES.get(key, ())]
+    keys = {key.replace("-", "_") for key in changes}
+    if "entrypoint" in keys:
+        keys.add("interface")
+    paths = []
     if code and code.encoding != content["code"]["encoding"]:
-        places.append(("code", "encoding"))
-    if code and code.adapter is not adapter:
-        places.append(("code", "entrypoint"))
-    for part, field in places:
-        if field is None:
-            changed[part] = said[part]
-        elif field in said[part]:
-            changed[part] = {**(changed.get(part) or {}), field: said[part][field]}
+        paths.append("code.encoding")
+    if code and code.adapter is not settings.adapter:
+        paths.append("code.entrypoint")
     if code and not content["code"].get("use_latest"):
-        # Code that follows no amends cannot change in place.
-        changed["code"] = {**changed["code"], "use_latest": True}
-    return changed
+        paths.append("code.use_latest")  # code that follows no amends cannot change in place
+    return with_settings(without_time(content), said, keys, paths=paths)
 
 
 def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Updated:
@@ -184,11 +159,13 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
-    with session.sending(f"update:{item_hash}", existing.channel) as outbox:
+    publication = session.publication("update", item_hash, existing.content)
+    with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
         payment = credit_payment(existing.content)
         store = publish_code(
             session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current.time
         )
+        answers(item_hash, urls[0])
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
 
 
@@ -203,7 +180,11 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
     check_program(content)
     check_refs(session.client, content)
     check_affordable(session.client, content, code.hashes)
-    with session.sending(recreating(existing.program.item_hash), existing.channel) as outbox:
+    item_hash = existing.program.item_hash
+    with (
+        session.sending(recreating(item_hash), existing.channel) as outbox,
+        publishing(session.publication("update", item_hash, content)) as answers,
+    ):
         ref = _published_before(session, existing, content, code) or publish_code(
             session, outbox, code, content["payment"], owner=existing.owner
         )
@@ -218,6 +199,7 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
             reason="Program updated",
             replaced_code=None if old is None or old.ref in existing.used_elsewhere else old,
         )
+        answers(done.item_hash, done.urls[0])
     return _updated(done, ref)
 
 

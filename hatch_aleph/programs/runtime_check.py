@@ -16,6 +16,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.urls import Hosts
+from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import checked, content_of, publish_code
 from hatch_aleph.programs.program_code import prepare_code
 from hatch_aleph.waiting import Backoff, Waiter
@@ -123,7 +124,8 @@ def check_runtime(
         check_affordable(session.client, content, code.hashes)
         purpose = f"check-runtime:{found.item_hash}"
         session.finish(purpose)
-        with session.sending(purpose, settings.channel) as outbox:
+        publication = session.publication("runtime-checker", content=content)
+        with session.sending(purpose, settings.channel) as outbox, publishing(publication) as answers:
             ref = publish_code(session, outbox, code, content["payment"], owner=session.owner)
             program = None
             try:
@@ -131,6 +133,7 @@ def check_runtime(
                 urls = Hosts(session.client.nodes[0], host).urls(program)
                 session.notice(f"Asking {urls[0]}")
                 facts = _ask(urls, fetch or http_fetch, sleep, monotonic, deadline)
+                answers(program, urls[0])
             finally:
                 # Program first: the network does not let go of code that a program uses.
                 doomed = [([item_hash], REASON) for item_hash in (program, ref) if item_hash]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from hatch_aleph.errors import SettingsError
 from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.settings.model import PUBLIC_FIELDS, Settings
-from hatch_aleph.settings.parse import Path, Problem, dotted, nearest, parse, toml_name
+from hatch_aleph.settings.parse import Path, Problem, dotted, mistakes, nearest, parse, toml_name
 from hatch_aleph.settings.rules import problems_of
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -80,12 +80,6 @@ def read_settings(
     if profile is not None:
         chosen = _with_profile(table, profiles, profile, problems)
     return (None if problems else chosen), problems
-
-
-def mistakes(problems: list[Problem], where: str, told: Callable[[Path], str]) -> str:
-    """Return problems as the text of an error: how many there are, then one a line under the name of its key."""
-    title = f"{len(problems)} mistake{'s' if len(problems) > 1 else ''} {where}"
-    return title + "".join(f"\n  {told(problem.path)}: {problem.text}" for problem in problems)
 
 
 def _in_toml(path: Path) -> str:

@@ -8,7 +8,6 @@ publishing adds them.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.settings.entrypoint import in_message, is_command, of_message
@@ -101,7 +100,7 @@ def program_content(settings: Settings, runtime: Runtime, *, name: str, encoding
         "variables": dict(settings.variables),
         "volumes": _volumes(settings.volumes),
         "metadata": {"name": settings.name or name},
-        "payment": asdict(settings.payment),
+        "payment": settings.payment.to_message(),
     }
 
 

@@ -33,6 +33,10 @@ class Payment:
     type: PaymentType = key("Credits by default: the only way for new messages from 2027-01-01.", default="credit")
     chain: Chain = key("Chain of the paying account.", default="ETH")
 
+    def to_message(self) -> dict[str, str]:
+        """Return the payment as messages carry it."""
+        return {"type": self.type, "chain": self.chain}
+
 
 @dataclass(frozen=True)
 class PersistentVolume:

@@ -7,7 +7,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -46,6 +46,12 @@ def dotted(path: Path) -> str:
     """Return a path as one writes it: ``volumes.immutable[0].mount``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
+
+
+def mistakes(problems: list[Problem], where: str, told: Callable[[Path], str]) -> str:
+    """Return problems as the text of an error: how many there are, then one a line under the name of its key."""
+    title = f"{len(problems)} mistake{'s' if len(problems) > 1 else ''} {where}"
+    return title + "".join(f"\n  {told(problem.path)}: {problem.text}" for problem in problems)
 
 
 def toml_name(name: str) -> str:

@@ -16,7 +16,7 @@ _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of the table, for editors and other tools."""
-    schema = _object(Settings)
+    schema = object_schema(Settings)
     profile = {**schema, "required": []}
     schema["properties"]["profiles"] = {
         "type": "object",
@@ -37,7 +37,8 @@ def reference() -> str:
     return "\n".join(rows) + "\n"
 
 
-def _object(model: Any) -> dict[str, Any]:
+def object_schema(model: Any) -> dict[str, Any]:
+    """Return the JSON schema of a model."""
     hints = typing.get_type_hints(model)
     keys = [item for item in fields(model) if item.metadata]
     return {
@@ -58,7 +59,7 @@ def _type(kind: Any, item: Field[Any]) -> dict[str, Any]:
     if origin is Literal:
         return {"enum": list(get_args(kind))}
     if is_dataclass(kind):
-        return _object(kind)
+        return object_schema(kind)
     if origin is tuple:
         return {"type": "array", "items": _type(get_args(kind)[0], item)}
     if origin is not None and issubclass(origin, Mapping):

@@ -4,7 +4,8 @@ import pytest
 
 from hatch_aleph.cli.program_values import parse_variables, parse_volume, resources
 from hatch_aleph.errors import UsageError
-from hatch_aleph.programs.creation import checked, is_executable
+from hatch_aleph.programs.creation import checked
+from hatch_aleph.settings.entrypoint import is_command
 
 
 def test_volumes_are_read_as_the_official_command_line_writes_them():
@@ -63,7 +64,7 @@ def test_units_give_what_vcpus_and_memory_leave_open(said, expected):
     ],
 )
 def test_executables_are_told_from_apps(entrypoint, expected):
-    assert is_executable(entrypoint) is expected
+    assert is_command(entrypoint) is expected
 
 
 def test_all_mistakes_at_once_under_the_names_of_their_options():

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import SUFFIX, Artifact, Image, Manifest, hash_file
 from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer
+from hatch_aleph.runtimes import DEFAULT
+from hatch_aleph.settings import PublishSettings
+from hatch_aleph.settings.parse import Problem, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +85,14 @@ class RunningNode:
         return found if tag is None else [message for message in found if tag in json.dumps(message)]
 
 
+def publishing(table: dict[str, Any]) -> PublishSettings:
+    """Return what a table says that publishing needs."""
+    problems: list[Problem] = []
+    settings = parse(PublishSettings, table, problems)
+    assert settings is not None, problems
+    return settings
+
+
 def make_artifact(
     folder: Path,
     *,
@@ -120,16 +131,9 @@ def make_artifact(
         program={**PROGRAM, **program},
         images=tuple(images),
         distributions=(),
-        runtime={"item_hash": DEBIAN_12},
+        runtime=DEFAULT,
         tool={"name": "hatch-aleph", "version": "0"},
-        settings={
-            "channel": "TEST",
-            "payment": {"type": "credit", "chain": "ETH"},
-            "address": None,
-            "health": {"path": "/", "status": None, "timeout-seconds": 5.0},
-            "domains": [],
-            **(settings or {}),
-        },
+        settings=publishing({"channel": "TEST", "health": {"path": "/", "timeout-seconds": 5.0}, **(settings or {})}),
     )
     path = folder / f"{name}-{version}{SUFFIX}"
     path.write_text(manifest.to_json(), "utf-8")

@@ -8,6 +8,7 @@ import pytest
 
 from hatch_aleph import hookspecs
 from hatch_aleph.errors import PlanError
+from hatch_aleph.plugins import Plugins
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Rig
@@ -40,7 +41,7 @@ def test_plugins_refuse_plans_and_are_told_of_publishing(rig: Rig) -> None:
 
     def deploy(**parts: Any) -> None:
         artifact = rig.artifact(**parts)
-        replace(rig.deployer(artifact), hooks=manager.hook).deploy(artifact)
+        replace(rig.deployer(artifact), plugins=Plugins(manager)).deploy(artifact)
 
     deploy()
     assert plugin.told == ["before", "after True"]

@@ -57,7 +57,7 @@ def test_what_is_no_secret_passes(tmp_path: Path) -> None:
 
 
 def test_the_settings_allow_by_path_and_by_name(tmp_path: Path) -> None:
-    settings = {"secrets": ["tests/*", "DEMO_PASSWORD"]}
+    settings = {"secrets": {"allow": ["tests/*", "DEMO_PASSWORD"]}}
     files = {"tests/data.py": f'TOKEN = "{GITHUB}"\n'}
     check_secrets(built(tmp_path, files, variables={"DEMO_PASSWORD": "tr0ub4dor-and-3"}, settings=settings))
 

@@ -8,8 +8,9 @@ import pytest
 
 from hatch_aleph import interpreters
 from hatch_aleph.errors import HatchAlephError, ImageError, ProjectError
-from hatch_aleph.programs.creation import checked, is_executable
+from hatch_aleph.programs.creation import checked
 from hatch_aleph.programs.program_code import prepare_code
+from hatch_aleph.settings.entrypoint import is_command
 from hatch_aleph.squashfs import list_image, scan, write_image
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def prepare(path: Path, entrypoint: str = "main:app", **table):
     notices: list[str] = []
     settings = checked(
-        {"entrypoint": entrypoint, "interface": "executable" if is_executable(entrypoint) else "auto", **table}
+        {"entrypoint": entrypoint, "interface": "executable" if is_command(entrypoint) else "auto", **table}
     )
     out = path.parent / "out"
     out.mkdir(exist_ok=True)
@@ -96,7 +97,7 @@ def test_an_example_of_an_environment_is_no_secret(app):
 
 def test_an_entrypoint_that_is_not_there_names_what_is(app):
     with pytest.raises(ProjectError, match="no module 'man'") as caught:
-        prepare(app(**{"pkg/__init__.py": ""}), "man:app")
+        prepare(app(**{"pkg/__init__.py": "app = None\n"}), "man:app")
     assert caught.value.hint == "It holds: main.py, pkg"
     prepare(app(), "pkg:app")
 

@@ -144,10 +144,7 @@ class ImageBuild:
         distributions: Sequence[Distribution],
         warnings: Sequence[str],
     ) -> PackagesResult:
-        image = Image(
-            role="packages", file=self.file.name, mount=PACKAGES_MOUNT, encoding="squashfs",
-            sha256=hashes.sha256, cid=hashes.cid, size=hashes.size, inputs=digest,
-        )  # fmt: skip
+        image = Image.of("packages", self.file, mount=PACKAGES_MOUNT, inputs=digest, hashes=hashes)
         until = 0 if lock.local else lock.until
         return PackagesResult(image, tuple(distributions), tuple(sorted(set(warnings))), until)
 

@@ -9,6 +9,7 @@ from hatch_aleph.errors import GuestError, NetworkError
 from hatch_aleph.local.host.aleph_host_inside import CODE_ROOT
 from hatch_aleph.local.host.source import UnavailableFileError
 from hatch_aleph.local.host.spec import Encoding, Interface, ProgramSpec, VolumeSpec
+from hatch_aleph.settings.message import settings_of
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
@@ -60,7 +61,7 @@ async def built(artifact: Artifact, source: Source | None = None, **changes: Any
     ]
     volumes += [await _volume(volume, source) for volume in content.get("volumes") or []]
     code = next(image for image in artifact.manifest.images if image.role == "code")
-    settings = _settings(content) | {"python": artifact.manifest.runtime.get("python", runtimes.DEFAULT.python)}
+    settings = _settings(content) | {"python": artifact.manifest.runtime.python}
     packages = artifact.manifest.image("packages")
     pins = tuple(f"{each.name}=={each.version}" for each in artifact.manifest.distributions)
     settings |= {"pins": pins, "packages_inputs": packages.inputs if packages else ""}
@@ -75,20 +76,19 @@ async def built(artifact: Artifact, source: Source | None = None, **changes: Any
 
 def _settings(content: dict[str, Any]) -> dict[str, Any]:
     """Return the fields that need no file; defaults are the network's (aleph_message, execution/environment.py)."""
-    code = content["code"]
-    resources, on = content.get("resources") or {}, content.get("on") or {}
+    code, said = content["code"], settings_of(content)
     return {
         "entrypoint": _relative(code["entrypoint"]),
         "interface": interface_of(code),
         "encoding": encoding_of(code["encoding"]),
-        "variables": dict(content.get("variables") or {}),
-        "seconds": float(resources.get("seconds", 1)),
-        "memory": int(resources.get("memory", 128)),
-        "vcpus": int(resources.get("vcpus", 1)),
-        "internet": bool((content.get("environment") or {}).get("internet", False)),
-        "python": (runtimes.find(content["runtime"]["ref"]) or runtimes.DEFAULT).python,
-        "persistent": bool(on.get("persistent", False)),
-        "subscriptions": tuple(on.get("message") or ()),
+        "variables": dict(said.variables),
+        "seconds": said.timeout_seconds,
+        "memory": said.memory,
+        "vcpus": said.vcpus,
+        "internet": said.internet,
+        "python": (runtimes.find(said.runtime) or runtimes.DEFAULT).python,
+        "persistent": said.persistent,
+        "subscriptions": said.subscriptions,
     }
 
 
