@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .interpreter_setup import child_paths
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -74,20 +76,10 @@ def _start(path: Path) -> list[str]:
 
 
 def environment(configuration: Configuration) -> dict[str, str]:
-    """Give the environment of the process: its port, and the images on its paths.
-
-    The init's own PYTHONPATH comes last, so the packages win over what the image has.
-    """
-    code, packages = configuration.code_root, configuration.packages_root
-    given = dict(os.environ)
+    """Give the environment of the process: its port, and the images on its paths."""
     return {
-        **given,
+        "PYTHONUNBUFFERED": "1",
+        **os.environ,
         "PORT": str(configuration.port),
-        "PATH": _joined(f"{packages}/bin", f"{code}/bin", given.get("PATH", os.defpath)),
-        "PYTHONPATH": _joined(code, packages, given.get("PYTHONPATH", "")),
-        "PYTHONUNBUFFERED": given.get("PYTHONUNBUFFERED", "1"),
+        **child_paths(configuration.code_root, configuration.packages_root),
     }
-
-
-def _joined(*parts: str) -> str:
-    return os.pathsep.join(filter(None, parts))

@@ -7,10 +7,10 @@ import atexit
 import contextlib
 import logging
 import os
-import threading
 from typing import TYPE_CHECKING, Any
 
 from .interpreter_setup import StandardOutput
+from .native_threads import start
 from .request_cycle import ClientGone, Deadline, RequestCycle
 from .response import finish, plain
 from .scope import complete_scope
@@ -143,6 +143,6 @@ async def _run_exit_handlers() -> None:
         atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name
         loop.call_soon_threadsafe(done.set)
 
-    threading.Thread(target=run, daemon=True).start()
+    start(run)
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(done.wait(), ATEXIT_SECONDS)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from .configuration import Configuration, built_with_other_packages, read_configuration
 from .entry import Entry
 from .instruction_reader import complete_reads
-from .interpreter_setup import prepare, reset_logging
+from .interpreter_setup import keep_child_watcher, prepare, reset_logging
+from .native_threads import start_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,8 +80,10 @@ def _volumes(configuration: Configuration) -> VolumeFlush | None:
 def _program(name: str, configuration: Configuration) -> Program:
     from .interfaces import recognise  # after the path is in order
 
+    policy = asyncio.get_event_loop_policy()
     with _few_collections(), _failures_told():
         interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface))
+    keep_child_watcher(policy)
     if interface == "wsgi":
         from .wsgi import WsgiProgram  # most programs are ASGI
 
@@ -157,9 +160,8 @@ def _failures_told() -> Iterator[None]:
     Raises:
         StartFailed: What the app raised, and where.
     """
-    watch = threading.Timer(IMPORT_SECONDS, _report_hanging_import, (threading.get_ident(),))
-    watch.daemon = True
-    watch.start()
+    over: list[bool] = []
+    start_later(IMPORT_SECONDS, _report_hanging_import, threading.get_ident(), over)
     try:
         yield
     except BaseException as error:  # SystemExit would end the init without a word
@@ -170,10 +172,12 @@ def _failures_told() -> Iterator[None]:
             raise
         raise StartFailed(str(failure)) from error
     finally:
-        watch.cancel()
+        over.append(True)
 
 
-def _report_hanging_import(thread: int) -> None:
+def _report_hanging_import(thread: int, over: list[bool]) -> None:
+    if over:
+        return
     from .failure import report_hanging, thread_frames
 
     report_hanging("start", f"the app is not imported after {IMPORT_SECONDS:g} seconds", thread_frames(thread))

@@ -6,6 +6,7 @@ the app's own copies of modules ahead of those that the init has already importe
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import os
@@ -30,7 +31,45 @@ def prepare(code_root: str, packages_root: str) -> None:
     order_path(code_root, packages_root)
     forget_shadowed((code_root, packages_root))
     read_path_files((packages_root, code_root))
+    prepare_children(code_root, packages_root)
     reset_logging()
+
+
+def prepare_children(code_root: str, packages_root: str) -> None:
+    """Let processes that the app starts find what it finds, and not become an init.
+
+    ``multiprocessing`` and its like run the file of ``__main__`` again in a new process: the init's, with its sockets.
+    """
+    os.environ.update(child_paths(code_root, packages_root))
+    vars(sys.modules["__main__"]).pop("__file__", None)
+
+
+def child_paths(code_root: str, packages_root: str) -> dict[str, str]:
+    """Give the paths of a process that is started from here: the images, ahead of what the init has said."""
+    given = os.environ.get
+    return {
+        "PATH": _joined(f"{packages_root}/bin", f"{code_root}/bin", given("PATH", os.defpath)),
+        "PYTHONPATH": _joined(code_root, packages_root, given("PYTHONPATH", "")),
+    }
+
+
+def _joined(*parts: str) -> str:
+    return os.pathsep.join(filter(None, parts))
+
+
+def keep_child_watcher(before: asyncio.AbstractEventLoopPolicy) -> None:
+    """Let asyncio start processes after ``uvloop.install()``.
+
+    The init's loop goes on, and asks the new policy for the watcher that it has none of.
+    """
+    policy = asyncio.get_event_loop_policy()
+    try:
+        if policy is not before:
+            policy.get_child_watcher()
+    except NotImplementedError:
+        policy.get_child_watcher = before.get_child_watcher  # type: ignore[method-assign]
+    except AttributeError:  # Python 3.14 has no watchers
+        return
 
 
 def order_path(code_root: str, packages_root: str) -> None:

@@ -8,6 +8,7 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .native_threads import start_later
 from .response import Headers, finish, plain
 
 if TYPE_CHECKING:
@@ -53,9 +54,7 @@ class Deadline:
         self._is_set = True
         self._timers += 1
         loop.call_at(due, self._check, loop)
-        watch = threading.Timer(due - loop.time() + LATE, self._look, (self._timers, threading.get_ident()))
-        watch.daemon = True
-        watch.start()
+        start_later(due - loop.time() + LATE, self._look, self._timers, threading.get_ident())
 
     def _look(self, timer: int, thread: int) -> None:
         """Tell what blocks the event loop, from another thread, when a timer is overdue."""

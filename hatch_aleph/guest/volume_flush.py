@@ -13,9 +13,10 @@ import ctypes
 import logging
 import os
 import queue
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .native_threads import start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,7 @@ class VolumeFlush:
         self._mounts = list(mounts)
         self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
         self._syncfs = ctypes.CDLL(None, use_errno=True).syncfs
-        threading.Thread(target=self._run, name="volume-flush", daemon=True).start()
+        start(self._run)
 
     async def flush(self) -> str:
         """Return when all that was written so far is on the volumes: "", or what could not be written."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import functools
 import io
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
+
+from .native_threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,23 +29,35 @@ class WsgiProgram:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="wsgi")
+        self._threads = Threads("wsgi", THREADS)
 
     async def start(self) -> None:
         """Do nothing: a WSGI app has no start-up."""
 
     async def stop(self) -> None:
         """Let idle threads go; a request that still runs is not waited for."""
-        self._threads.shutdown(wait=False)
+        self._threads.stop()
 
     async def answer(self, cycle: RequestCycle) -> None:
         """Call the app in a thread, in a context of its own."""
         loop = asyncio.get_running_loop()
-        run = contextvars.copy_context().run
-        await loop.run_in_executor(self._threads, run, self._call, cycle, loop)
+        done: asyncio.Future[None] = loop.create_future()
+        self._threads.run(functools.partial(contextvars.copy_context().run, self._run, cycle, loop, done))
+        await done
 
     async def event(self, body: Any) -> Any:
         """Know no events: WSGI has no place for them."""
+
+    def _run(self, cycle: RequestCycle, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:
+        error: BaseException | None = None
+        try:
+            self._call(cycle, loop)
+        except StopIteration as raised:  # which no future takes
+            error = RuntimeError(f"the app raised {raised!r}")
+        except BaseException as raised:  # noqa: BLE001 - the request's, whatever it is
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the machine halts
+            loop.call_soon_threadsafe(_settle, done, error)
 
     def _call(self, cycle: RequestCycle, loop: asyncio.AbstractEventLoop) -> None:
         cycle.thread = threading.get_ident()
@@ -57,6 +72,15 @@ class WsgiProgram:
             close = getattr(result, "close", None)
             if close is not None:
                 close()  # after the answer: apps do their late work here
+
+
+def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
 
 
 class _Response:

@@ -109,6 +109,7 @@ async def main():
     await asyncio.sleep(0.05)
 
 
+print("INIT", __name__, flush=True)
 for name in settings["preload"]:
     __import__(name)
 if __name__ == "__main__":
