@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.build.packages.checks import check
+from hatch_aleph.build.packages.checks import SYSTEM_LIBRARIES, check, missing_libraries
 from hatch_aleph.build.packages.distribution import InstalledWheel
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.runtimes import DEBIAN_12
@@ -97,3 +97,35 @@ def test_a_library_of_another_distribution(index: Index, workshop: Workshop) -> 
     assert "needs libQ.so.6, which the image does not hold" in warning
     index.add("beta", files={"beta/libQ.so.6": extension()})
     assert not workshop.build(workshop.project('"alpha", "beta"')).warnings
+
+
+@linux
+def test_libraries_for_several_machines_in_one_wheel() -> None:
+    data = extension()
+    foreign = data[:MACHINE] + AARCH64 + data[MACHINE + 2 :]
+    apple = b"\xcf\xfa\xed\xfe" + bytes(100)
+    others = {"alpha/lib-aarch64.so": foreign, "alpha/lib-macos.so": apple, "alpha/x86_64/lib.so.1": data}
+    assert findings(others) == []
+    # But nothing else can be imported in the place of a module for this Python.
+    module = "alpha/x.cpython-311-aarch64-linux-gnu.so"
+    assert f"{module} is for aarch64" in findings({**others, module: foreign})[0]
+    assert findings({**others, module: foreign, "alpha/x.cpython-311-x86_64-linux-gnu.so": data}) == []
+    assert "lib-aarch64.so is for aarch64" in findings({"alpha/lib-aarch64.so": foreign, "alpha/x.py": b""})[0]
+
+
+@linux
+def test_what_is_excluded_is_not_judged(index: Index, workshop: Workshop) -> None:
+    data = extension()
+    foreign = data[:MACHINE] + AARCH64 + data[MACHINE + 2 :]
+    index.add("alpha", files={"alpha/__init__.py": "", "alpha/arm/lib.so": foreign})
+    with pytest.raises(DependencyError, match=r"alpha/arm/lib\.so"):
+        workshop.build(workshop.project('"alpha"'))
+    result = workshop.build(workshop.project('"alpha"', aleph='exclude = ["alpha/arm"]\n'))
+    assert result.image is not None
+    assert not result.warnings
+
+
+def test_libraries_of_libc_itself_are_there() -> None:
+    """Debian's libc6 brings them, and every image holds that."""
+    assert {"libmvec.so.1", "libanl.so.1", "libnss_dns.so.2", "libthread_db.so.1"} <= SYSTEM_LIBRARIES
+    assert not missing_libraries({"libmvec.so.1": "alpha/x.so"}, ())
