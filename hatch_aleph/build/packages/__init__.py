@@ -60,8 +60,7 @@ def build_packages(
     from hatch_aleph.build.packages.recipe import Recipe
 
     recipe = Recipe(settings, context.runtime, interpreter)
-    work = ImageBuild(project, recipe, folder, context.stem, context.cache, context.tell, progress, context.published)
-    result = work.build(inputs, locked=context.locked, offline=context.offline)
+    result = ImageBuild(context, recipe, folder, progress).build(inputs)
     if result.image is None:
         return result
     files = [folder / name for name in (result.image.file, *lock_and_sbom_names(context.stem))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,12 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
-    from hatch_aleph.build.context import Published
+    from hatch_aleph.build.context import BuildContext
     from hatch_aleph.build.packages.inputs import Inputs
     from hatch_aleph.build.packages.pylock import Lock
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.build.packages.wheel_cache import PackedWheel
-    from hatch_aleph.project import Project
 
 FORMAT = 3  # raised whenever the same inputs give another image
 MIB = 1 << 20
@@ -46,42 +44,50 @@ IPFS_LIMIT = 1024 * MIB
 
 @dataclass(frozen=True)
 class ImageBuild:
-    """One build of a packages image; see :func:`hatch_aleph.build.packages.build_packages`."""
+    """One build of a packages image.
 
-    project: Project
+    Attributes:
+        context: The build that it is part of.
+        recipe: How wheels become an image.
+        folder: Receives the image, its lock and its bill of materials.
+        progress: Called with how many more distributions are ready, and of how many.
+    """
+
+    context: BuildContext
     recipe: Recipe
-    destination: Path
-    stem: str
-    cache: Cache
-    notice: Callable[[str], None]
+    folder: Path
     progress: Callable[[int, int], None]
-    published: Published | None = None
 
     @property
     def file(self) -> Path:
         """The image."""
-        return self.destination / f"{self.stem}-packages.squashfs"
+        return self.folder / f"{self.context.stem}-packages.squashfs"
 
-    def build(self, inputs: Inputs, *, locked: bool, offline: bool) -> PackagesResult:
-        """Build."""
-        with ExitStack() as stack:
-            scratch = stack.enter_context(self.cache.scratch())
-            store = self.cache
-            why = self.cache.writable()
+    def build(self, inputs: Inputs) -> PackagesResult:
+        """Build.
+
+        Raises:
+            DependencyError: When a dependency cannot be resolved, fetched, verified or run.
+            ImageError: When the image cannot be written, or is above the budget.
+        """
+        context, cache, interpreter = self.context, self.context.cache, self.recipe.interpreter
+        with cache.scratch() as scratch:
+            store = cache
+            why = cache.writable()
             if why:
-                self.notice(
-                    f"Nothing is kept for the next build: the cache {self.cache.root} cannot be written ({why})."
-                )
+                context.tell(f"Nothing is kept for the next build: the cache {cache.root} cannot be written ({why}).")
                 store = Cache(scratch / "cache")
-            interpreter = self.recipe.interpreter
-            uv = Uv(self.project.root, self.recipe.runtime, interpreter.path if interpreter else None, offline=offline)
+            uv = Uv(
+                context.project.root, context.runtime, interpreter.path if interpreter else None,
+                offline=context.offline,
+            )  # fmt: skip
             packer = WheelPacker(
-                self.recipe, WheelCache(self.recipe, self.cache, store), uv, scratch / "install", self.progress
+                self.recipe, WheelCache(self.recipe, cache, store), uv, scratch / "install", self.progress
             )
             # Whoever wants the published image instead has no use for segments.
-            background = packer.prepare if self.published is None else idle
-            solver = Solver(self.project, self.recipe.settings, uv)
-            lock = Resolver(solver, self.cache, scratch, self.notice, background).resolve(inputs, locked=locked)
+            background = packer.prepare if context.published is None else idle
+            solver = Solver(context.project, context.settings, uv)
+            lock = Resolver(solver, cache, scratch, context.tell, background).resolve(inputs, locked=context.locked)
             if not lock.packages:
                 return PackagesResult(None, until=lock.until)
             return self._reuse(lock, inputs) or self._finish(lock, inputs, packer.pack(lock))
@@ -92,18 +98,19 @@ class ImageBuild:
 
     def _reuse(self, lock: Lock, inputs: Inputs) -> PackagesResult | None:
         """Take the image of the same inputs that is published already, when all inputs are known before the work."""
-        if self.published is None or not all(each.digest and each.version for each in lock.packages):
+        published = self.context.published
+        if published is None or not all(each.digest and each.version for each in lock.packages):
             return None
         digest = self._digest(lock, [[each.name, each.version, each.digest] for each in lock.packages])
         try:
-            self.destination.mkdir(parents=True, exist_ok=True)
-            hashes = self.published(digest, self.file)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            hashes = published(digest, self.file)
             if hashes is None:
                 return None
-            write_atomic(self.destination / lock_and_sbom_names(self.stem)[0], lock.text)
+            write_atomic(self.folder / lock_and_sbom_names(self.context.stem)[0], lock.text)
         except OSError as error:
             raise ImageError.unwritable(self.file, error) from error
-        self.notice("The packages image is the one that is published already.")
+        self.context.tell("The packages image is the one that is published already.")
         distributions = [Distribution(each.name, each.version, (each.digest,)) for each in lock.packages]
         return self._result(lock, digest, hashes, distributions, inputs.unread)
 
@@ -121,12 +128,10 @@ class ImageBuild:
                 write_image([*segments, *entries], unfinished, options, sha256=False)
                 hashes = hash_file(unfinished)
                 self._check_size(hashes.size, wheels, warnings)
-                for name, text in zip(lock_and_sbom_names(self.stem), (lock.text, bom), strict=True):
-                    write_atomic(self.destination / name, text)
-        except OSError as error:
-            raise ImageError.unwritable(self.file, error) from error
-        except SquashfsError as error:
-            if isinstance(error.__cause__, OSError):
+                for name, text in zip(lock_and_sbom_names(self.context.stem), (lock.text, bom), strict=True):
+                    write_atomic(self.folder / name, text)
+        except (OSError, SquashfsError) as error:
+            if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
                 raise ImageError.unwritable(self.file, error) from error
             raise ImageError(f"The distributions do not fit into one image: {error}.", where=self.file.name) from error
         warnings += self._cross_checks(wheels)

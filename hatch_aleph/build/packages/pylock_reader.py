@@ -97,9 +97,9 @@ def _only(table: Mapping[str, Any], runtime: Runtime) -> Chosen:
     """Return what to take of a package that is known to have something for the runtime."""
     wheels = table.get("wheels") or ()
     if len(wheels) > 1:
-        from hatch_aleph.build.packages.tags import rank
+        from hatch_aleph.build.packages.tags import best
 
-        return {**table, "wheels": [wheels[rank([file_name(each) for each in wheels], runtime)]]}, "wheels"
+        return {**table, "wheels": [wheels[best([file_name(each) for each in wheels], runtime)]]}, "wheels"
     return table, "wheels" if wheels else next(kind for kind in SOURCES if kind in table)
 
 

@@ -53,13 +53,9 @@ def tags(runtime: Runtime) -> list[Tag]:
     ]
 
 
-def rank(wheels: Sequence[str], runtime: Runtime) -> int:
-    """Return which of some wheels, at least one of which fits, the runtime likes best."""
-    from packaging.tags import parse_tag
+def best(wheels: Sequence[str], runtime: Runtime) -> int:
+    """Return which of some wheels the runtime likes best; the first when it takes none."""
+    from packaging.tags import create_compatible_tags_selector, parse_tag
 
-    order = {tag: number for number, tag in enumerate(tags(runtime))}
-    ranks = []
-    for number, wheel in enumerate(wheels):
-        tag = "-".join(wheel.removesuffix(".whl").split("-")[-3:])
-        ranks.append((min((order.get(each, len(order)) for each in parse_tag(tag)), default=len(order)), number))
-    return min(ranks)[1]
+    tagged = ((number, parse_tag("-".join(wheel[:-4].split("-")[-3:]))) for number, wheel in enumerate(wheels))
+    return next(create_compatible_tags_selector(tags(runtime))(tagged), 0)
