@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 @click.command("list", epilog="Example: hatch-aleph list --address 0x1234... --json")
 @with_context("node", "account", "owner")
 @debug_option
-def list_programs(context: Context) -> None:
-    """List the programs of an address, with state, cost and URLs; with --address no key is needed."""
+@click.option("--long/--short", default=False, help="Show specifications, configuration and URLs of each.")
+def list_programs(context: Context, *, long: bool) -> None:
+    """List the programs of an address, one a line; with --address no key is needed."""
     from hatch_aleph.deploy.payment import was_removed
     from hatch_aleph.programs.live_programs import list_programs as find
 
@@ -32,12 +33,25 @@ def list_programs(context: Context) -> None:
     if not programs:
         context.output.result({"address": address, "programs": []}, f"{address} has no program.")
         return
-    context.output.table(
-        f"{len(programs)} program{'s' if len(programs) > 1 else ''} of {address}",
-        ("Program", "Specifications", "Configuration"),
-        ((_program(each), _specifications(each), _configuration(each)) for each in programs),
-    )
+    title = f"{len(programs)} program{'s' if len(programs) > 1 else ''} of {address}"
+    if long:
+        rows = ((_program(each), _specifications(each), _configuration(each)) for each in programs)
+        context.output.table(title, ("Program", "Specifications", "Configuration"), rows)
+    else:
+        context.output.table(title, ("name", "item hash", "runs", "cost", "state"), map(_line, programs))
     context.output.result({"address": address, "programs": [each.to_json() for each in programs]})
+
+
+def _line(each: Listed) -> tuple[str, ...]:
+    persistent = (each.message.content.get("on") or {}).get("persistent")
+    state = "superseded" if each.superseded_by else each.message.status.value
+    return (
+        each.name or "-",
+        each.message.item_hash,
+        "always" if persistent else "on demand",
+        _cost(each),
+        "" if state == "processed" else state,
+    )
 
 
 def _program(each: Listed) -> str:

@@ -28,7 +28,7 @@ from .answers import (
     as_status,
     read_runtimes,
 )
-from .fields import MalformedAnswerError, as_mapping
+from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text
 from .money import Balance, Price, amount, estimation_message, spending_of
 from .nodes import DEFAULT_NODES, Nodes
 from .rejections import explain, settled, still_waiting
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .http import Reply
     from .messages import MessageType, SignedMessage
 
+_COSTS_A_PAGE = 1000
 _POLLS = Backoff(first=0.1, longest=3.0)
 _PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -257,6 +258,30 @@ class NodeClient:
             return None if reply.is_unsupported else spending_of(reply.expected_json())
 
         return self._nodes.ask("GET", "/api/v0/costs", read, params={"address": address, "payment_type": "credit"})
+
+    def prices(self, address: str) -> dict[str, Price]:
+        """Return what each message that an address pays for by credit costs, by item hash, a thousand a request.
+
+        Empty from a node that keeps no such list.
+        """
+
+        def read(reply: Reply) -> list[tuple[str, Price]]:
+            if reply.is_unsupported:
+                return []
+            listed = map(as_mapping, as_list(as_mapping(reply.expected_json()).get("resources") or []))
+            return [
+                (as_text(each, "item_hash"), Price("credit", as_decimal(each.get("cost_credit")))) for each in listed
+            ]
+
+        found: dict[str, Price] = {}
+        query = {"address": address, "payment_type": "credit", "include_details": 1, "pagination": _COSTS_A_PAGE}
+        full = True
+        while full:
+            page = len(found) // _COSTS_A_PAGE + 1
+            listed = self._nodes.ask("GET", "/api/v0/costs", read, params={**query, "page": page})
+            full = len(listed) == _COSTS_A_PAGE and listed[0][0] not in found  # a page that comes again ends it too
+            found.update(listed)
+        return found
 
     def faucet(self, address: str, *, credit: int, tokens: float) -> dict[str, Any]:
         """Ask a local node for credits and tokens, and return the balance that it answers.

@@ -141,10 +141,11 @@ def list_programs(client: NodeClient, address: str) -> tuple[Listed, ...]:
     replaced = {message.content.get("replaces"): message.item_hash for message in reversed(found)}
     found.sort(key=lambda message: message.content_time, reverse=True)
     hosts = Hosts(client.nodes[0])
+    prices = client.prices(address) if found else {}
     return tuple(
         Listed(
             message,
-            _price(client, message.item_hash),
+            prices.get(message.item_hash) or _price(client, message.item_hash),
             replaced.get(message.item_hash),
             hosts.urls(message.item_hash),
         )

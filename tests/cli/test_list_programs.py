@@ -12,7 +12,9 @@ def test_as_json(cli):
 
 def test_what_people_see(cli):
     made = cli.create("hello", "--env-vars", "A=1", "--persistent-volume", "name=n,mount=/var/n,size_mib=7")
-    told = cli("list").out
+    (line,) = [line for line in cli("list").out.splitlines() if made["item_hash"] in line]
+    assert line.split()[:4] == ["app", made["item_hash"], "on", "demand"]
+    told = cli("list", "--long").out
     for expected in (
         f"1 program of {cli.account.address}",
         made["item_hash"],
