@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Image
 from hatch_aleph.build.code_image import pack_code
 from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint import holds_module, missing_attribute, nearest_module
+from hatch_aleph.build.executable_command import Command, read_command
+from hatch_aleph.build.links import refuse_links_out
 from hatch_aleph.build.secrets import refuse_secret_files
-from hatch_aleph.build.selection import command_file, plain_modules, selected
+from hatch_aleph.build.selection import command_files, left_out, plain_modules, selected
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.settings import CODE_MOUNT
@@ -53,6 +56,7 @@ def _write(
     packages: Callable[[], PackagesResult],
 ) -> Image:
     settings, where = context.settings, str(context.project.root)
+    refuse_links_out(context.project.root, entries, settings.allow_links)
     refuse_secret_files(entries, settings.secrets.allow, where=where)
     _check_entrypoint(context, entries, packages)
     context.warn(*incompatibilities(settings, entries, context.runtime))
@@ -70,40 +74,75 @@ def _write(
 
 def _entries(context: BuildContext, folder: Path) -> list[Entry]:
     project, settings = context.project, context.settings
-    entries = [*project_entries(context, folder), *selected(project), *context.extra_files]
-    if settings.interface == "executable":
-        entries.extend(command_file(project, settings.entrypoint))
+    entries = [*project_entries(context, folder), *selected(context), *context.extra_files]
+    command = _command(context)
+    named = command.application or command.module if command else settings.entrypoint
+    if command:
+        entries.extend(command_files(project, command, entries))
+    module = named.partition(":")[0]
+    if module and not holds_module((entry.path for entry in entries), module):
+        entries.extend(plain_modules(project, module))
+        beside = True
     else:
-        module = settings.entrypoint.partition(":")[0]
-        if not holds_module((entry.path for entry in entries), module):
-            entries.extend(plain_modules(project, module))
+        beside = command is not None
+    if beside:
+        context.warn(*left_out(context, entries))
     return entries
 
 
+def _command(context: BuildContext) -> Command | None:
+    if context.settings.interface != "executable":
+        return None
+    try:
+        return read_command(context.settings.entrypoint)
+    except ValueError as error:
+        raise SettingsError(
+            f"tool.aleph.entrypoint: {error}", where=str(context.project.root / "pyproject.toml")
+        ) from error
+
+
 def _check_entrypoint(context: BuildContext, entries: list[Entry], packages: Callable[[], PackagesResult]) -> None:
-    project, settings = context.project, context.settings
-    if settings.interface == "executable":
-        if not entries:
-            raise ProjectError(
-                "there is nothing to run",
-                where=str(project.root),
-                hint='Select its files:\n\n[tool.hatch.build.targets.aleph]\ninclude = ["run.sh"]',
-            )
+    command = _command(context)
+    if command is None:
+        _check_module(context, entries, packages, context.settings.entrypoint)
         return
-    file = str(project.root / "pyproject.toml")
-    module = settings.entrypoint.partition(":")[0]
+    paths = {entry.path for entry in entries}
+    if command.file and not command.file.startswith("/") and str(PurePosixPath(command.file)) not in paths:
+        raise SettingsError(
+            f"tool.aleph.entrypoint: the project has no file {command.file}",
+            where=str(context.project.root / "pyproject.toml"),
+        )
+    if command.application:
+        _check_module(context, entries, packages, command.application)
+    module = command.module
+    known = module.partition(".")[0] in {*sys.stdlib_module_names, *context.runtime.preloaded}
+    if module and not known and not packages().holds(module) and not packages().holds(f"{module}.__main__"):
+        _check_module(context, entries, packages, module)
+    if all(".dist-info/" in path for path in paths) and not (module and packages().holds(module)):
+        raise ProjectError(
+            "The code image would hold nothing of the project.",
+            where=str(context.project.root),
+            hint='Select its files:\n\n[tool.hatch.build.targets.aleph]\ninclude = ["run.sh"]',
+        )
+
+
+def _check_module(
+    context: BuildContext, entries: list[Entry], packages: Callable[[], PackagesResult], entrypoint: str
+) -> None:
+    root = context.project.root
+    module = entrypoint.partition(":")[0]
     paths = [entry.path for entry in entries]
     if holds_module(paths, module):
-        wrong = missing_attribute(entries, settings.entrypoint)
+        wrong = missing_attribute(entries, entrypoint) if ":" in entrypoint else None
         if wrong:
-            raise SettingsError(f"tool.aleph.entrypoint: {wrong}", where=file)
+            raise SettingsError(f"tool.aleph.entrypoint: {wrong}", where=str(root / "pyproject.toml"))
         return
     if packages().holds(module):
         return
-    beside = (path.name for folder in ("", "src") for path in (project.root / folder).glob("*.py"))
+    beside = (path.name for folder in ("", "src") for path in (root / folder).glob("*.py"))
     near, modules = nearest_module((*paths, *beside), module)
     raise SettingsError(
         f"tool.aleph.entrypoint: the project has no module `{module}`" + (f"; did you mean `{near}`?" if near else ""),
-        where=file,
+        where=str(root / "pyproject.toml"),
         hint=None if near else f"Its modules: {', '.join(modules[:8]) or 'none'}",
     )

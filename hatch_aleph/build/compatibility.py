@@ -17,6 +17,7 @@ _WEBSOCKET = re.compile(
     rb"@\w+(\.\w+)*\.websocket(_route)?\(|\bWebSocketRoute\(|\bWebSocketEndpoint\b|\bWebsocketConsumer\b"
 )
 _EXECUTABLE = 0o111
+_LONGEST_LINE = 256  # bytes; of a script's first one, Linux reads no more
 
 
 def incompatibilities(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
@@ -30,14 +31,31 @@ def incompatibilities(settings: Settings, entries: Sequence[Entry], runtime: Run
     sockets = sorted(entry.path for entry in entries if entry.path.endswith(".py") and _WEBSOCKET.search(entry.read()))
     if sockets:
         yield f"the network's hosts carry no websockets, which {', '.join(sockets)} would serve"
+    yield from _names(entries)
     yield from _misfits(entries, runtime)
     if not settings.adapter and settings.interface == "executable":
         yield (
             "a bare executable (adapter = false) has 5 s a request, may get a failing one many times, and is not "
             "started again after a crash"
         )
+        if "$" in settings.entrypoint:
+            yield "variables in the command line of a bare executable (adapter = false) stay as they are"
     elif not settings.adapter:
         yield "a bare app (adapter = false) meets the guest's own calling convention, which few frameworks survive"
+
+
+def _names(entries: Sequence[Entry]) -> Iterator[str]:
+    """Tell of names and first lines that a Linux system takes otherwise than the system they were written on."""
+    odd = [entry.path for entry in entries if any("\udc80" <= letter <= "\udcff" for letter in entry.path)]
+    if odd:
+        yield f"names that are not UTF-8 can be neither imported nor asked for: {', '.join(map(ascii, odd))}"
+    for entry in entries:
+        if entry.kind != "file" or not (entry.mode & _EXECUTABLE or entry.path.endswith(".sh")):
+            continue
+        with entry.open() as stream:
+            first = stream.readline(_LONGEST_LINE)
+        if first.startswith(b"#!") and first.endswith(b"\r\n"):
+            yield f"{entry.path} has Windows line ends: Linux looks for {first[2:-2].decode('utf-8', 'replace')}\\r"
 
 
 def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:

@@ -7,6 +7,7 @@ without a selection only importable modules are taken.
 from __future__ import annotations
 
 import copy
+import re
 import stat
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -14,22 +15,72 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.squashfs import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from hatch_aleph.build.context import BuildContext
+    from hatch_aleph.build.executable_command import Command
     from hatch_aleph.project import Project
 
 TARGET = "aleph"
 _SELECTING = ("include", "only-include", "packages", "force-include", "artifacts")
 # Modules at a project's root that serve its development, not the program.
+_DEVELOPMENT = re.compile(  # beside a program, and no part of it
+    r"\..*|_.*|tests?|docs?|benchmarks|examples|scripts|dist|build|venv|env|node_modules|LICEN[CS]E.*|README.*|CHANGE.*|"
+    r"Dockerfile.*|Makefile|justfile|Procfile|setup\.(py|cfg)|noxfile\.py|conftest\.py|tasks\.py|MANIFEST\.in|"
+    r".*\.(md|rst|toml|lock|egg-info|ya?ml|ini|cfg)|(.*-)?requirements.*\.(txt|in)|Pipfile|package(-lock)?\.json"
+)
 _NOT_PROGRAM = ("setup.py", "noxfile.py", "conftest.py", "tasks.py", "tests", "test", "docs", "benchmarks", "examples")
 
 
-def selected(project: Project) -> list[Entry]:
+def selected(context: BuildContext) -> list[Entry]:
     """Return the files that the target's own configuration selects; none when it selects nothing."""
-    config = _target_config(project)
+    config = _target_config(context.project)
     if not any(config.get(name) for name in _SELECTING):
         return []
-    return list(_walk(project, config))
+    items = list(_items(context.project, config))
+    context.warn(*_matching_nothing(config.get("include", ()), items))
+    return [_entry(item) for item in items]
+
+
+def _matching_nothing(patterns: Iterable[str], items: Iterable[Any]) -> Iterator[str]:
+    """Tell which patterns select nothing."""
+    from pathspec import GitIgnoreSpec
+
+    paths = [item.relative_path for item in items]
+    for pattern in patterns:
+        if not any(GitIgnoreSpec.from_lines([pattern]).match_files(paths)):
+            yield f"tool.hatch.build.targets.{TARGET}.include: {pattern!r} matches no file"
+
+
+def left_out(context: BuildContext, entries: Iterable[Entry]) -> Iterator[str]:
+    """Tell what lies beside a plain module or program and does not travel with it.
+
+    Args:
+        context: The build; a project whose target selects files has decided already.
+        entries: What goes into the image.
+    """
+    project = context.project
+    config = _target_config(project)
+    if any(config.get(name) for name in _SELECTING):
+        return
+    taken = {entry.path.partition("/")[0] for entry in entries}
+    try:
+        items = [item.relative_path for item in _items(project, {**config, "include": ["*"]})]
+    except (ValueError, OSError):
+        return
+    dist = context.destination.absolute()
+    tops = {path.partition("/")[0]: "/" in path for path in (PurePath(each).as_posix() for each in items)}
+    names = [
+        name
+        for name in sorted(tops)
+        if name not in taken and not _DEVELOPMENT.fullmatch(name) and project.root / name != dist
+    ]
+    if names:
+        lines = ", ".join(f'"/{name}"' for name in names)
+        yield (
+            f"not in the image: {', '.join(f'{name}/' if tops[name] else name for name in names)}; what the program "
+            f"needs of it is selected by [tool.hatch.build.targets.{TARGET}] include = [{lines}]"
+        )
 
 
 def plain_modules(project: Project, module: str) -> list[Entry]:
@@ -52,17 +103,45 @@ def plain_modules(project: Project, module: str) -> list[Entry]:
             config = {**_target_config(project), "only-include": names}
             if folder.name == "src":
                 config.setdefault("sources", ["src"])
-            return list(_walk(project, config))
+            return [_entry(item) for item in _items(project, config)]
     return []
 
 
-def command_file(project: Project, command: str) -> list[Entry]:
-    """Return the file that an executable's command names, when it lies in the project."""
-    first = next(iter(command.split(maxsplit=1)), "")
-    path = project.root / first
-    if not first or not path.is_file() or ".." in PurePath(first).parts:
+def command_files(project: Project, command: Command, entries: Iterable[Entry]) -> list[Entry]:
+    """Return the files of the project that an executable's command names, and its script if an installer makes it.
+
+    Args:
+        project: Where to look.
+        command: What the executable is.
+        entries: What is in the image already.
+    """
+    found = []
+    for number, name in enumerate((command.program, command.file)):
+        path = project.root / name
+        if name and path.is_file() and not PurePath(name).is_absolute() and ".." not in PurePath(name).parts:
+            executable = number == 0 or path.stat().st_mode & stat.S_IXUSR
+            found.append(Entry(PurePath(name).as_posix(), "file", 0o755 if executable else 0o644, path))
+    return found or _scripts(command, entries)
+
+
+def _scripts(command: Command, entries: Iterable[Entry]) -> list[Entry]:
+    """Return the script of ``[project.scripts]`` that a command is, as an installer makes it."""
+    from configparser import ConfigParser
+    from importlib.metadata import EntryPoint
+
+    from hatch_aleph.build.packages.distribution import console_script
+
+    group = "console_scripts"
+    parser = ConfigParser(delimiters=("=",), interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign] # names keep their case
+    for entry in entries:
+        if entry.path.endswith(".dist-info/entry_points.txt"):
+            parser.read_string(entry.read().decode("utf-8", "replace"))
+    target = parser.get(group, command.program, fallback="")
+    if not target:
         return []
-    return [Entry(PurePath(first).as_posix(), "file", 0o755, path)]
+    script = console_script(EntryPoint(command.program, target, group))
+    return [Entry(f"bin/{command.program}", "file", 0o755, script)]
 
 
 def _is_module(path: Path) -> bool:
@@ -77,7 +156,7 @@ def _target_config(project: Project) -> dict[str, Any]:
     return config
 
 
-def _walk(project: Project, target_config: dict[str, Any]) -> Iterator[Entry]:
+def _items(project: Project, target_config: dict[str, Any]) -> Iterator[Any]:
     from hatchling.builders.plugin.interface import BuilderInterface
 
     class Selection(BuilderInterface[Any, Any]):
@@ -89,7 +168,10 @@ def _walk(project: Project, target_config: dict[str, Any]) -> Iterator[Entry]:
     config = copy.deepcopy(dict(project.pyproject))
     tool = config.setdefault("tool", {}).setdefault("hatch", {})
     tool.setdefault("build", {}).setdefault("targets", {})[TARGET] = target_config
-    for item in Selection(str(project.root), config=config).recurse_included_files():
-        path = Path(item.path)
-        executable = path.stat().st_mode & stat.S_IXUSR
-        yield Entry(PurePath(item.distribution_path).as_posix(), "file", 0o755 if executable else 0o644, path)
+    yield from Selection(str(project.root), config=config).recurse_included_files()
+
+
+def _entry(item: Any) -> Entry:
+    path = Path(item.path)
+    executable = path.stat().st_mode & stat.S_IXUSR
+    return Entry(PurePath(item.distribution_path).as_posix(), "file", 0o755 if executable else 0o644, path)

@@ -131,6 +131,7 @@ class Settings:
     extras: tuple[str, ...] = key("Extras of the project to vendor.", default=())
     groups: tuple[str, ...] = key("Dependency groups of the project to vendor.", default=())
     allow_source: tuple[str, ...] = key("Distributions that may be built from source.", default=())
+    allow_links: tuple[str, ...] = key("Links of the project (globs of paths) that may lead out of it.", default=())
     exclude: tuple[str, ...] = key("Globs of vendored files to leave out of the packages image.", default=())
     prune: tuple[str, ...] = key("Named prunings of vendored packages: `tests`, `typing`.", default=())
     bytecode: bool = key("Vendor ready bytecode: larger image, twice as fast a start.", default=True)

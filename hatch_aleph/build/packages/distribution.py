@@ -195,8 +195,13 @@ def _entry_points(info: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the scripts that an installer makes of ``entry_points.txt``."""
     for each in importlib.metadata.Distribution.at(info).entry_points:
         if each.group in ("console_scripts", "gui_scripts") and each.attr and "/" not in each.name:
-            script = _SCRIPT.format(module=each.module, attribute=each.attr, first=each.attr.partition(".")[0])
-            yield each.name, SHEBANG + script.encode()
+            yield each.name, console_script(each)
+
+
+def console_script(point: importlib.metadata.EntryPoint) -> bytes:
+    """Return the script that an installer makes of an entry point, for the guest."""
+    script = _SCRIPT.format(module=point.module, attribute=point.attr, first=point.attr.partition(".")[0])
+    return SHEBANG + script.encode()
 
 
 def _record(entries: list[Entry], hashes: Mapping[str, str], record: str) -> bytes:

@@ -1,0 +1,76 @@
+"""Links of the project that lead out of it: what they lead to is not what the project's folder shows."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hatch_aleph.errors import ProjectError
+from hatch_aleph.files import JUNK, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hatch_aleph.squashfs import Entry
+
+_PASSED = JUNK | {"venv", "node_modules"}
+
+
+def refuse_links_out(root: Path, entries: Iterable[Entry], allowed: Iterable[str]) -> None:
+    """Refuse files that are in an image because a link of the project leads to them.
+
+    Backends follow links without telling, so an entry counts as the link's if it lies where the link does, whatever
+    folder of the project became the image's root, and has the same content.
+
+    Args:
+        root: The project's folder.
+        entries: What would go into the image.
+        allowed: Globs of links' paths that may lead out.
+
+    Raises:
+        ProjectError: With all of them.
+    """
+    patterns = tuple(allowed)
+    links = [link for link in _links_out(root.resolve()) if not any(fnmatch(link, each) for each in patterns)]
+    if not links:
+        return
+    inside = {entry.path: entry for entry in entries if entry.kind == "file"}
+    found = [link for link in links if any(_is_packed(path, file, inside) for path, file in _behind(root, link))]
+    if found:
+        told = ", ".join(f"{link} -> {(root / link).resolve()}" for link in found)
+        names = ", ".join(f'"{link}"' for link in found)
+        raise ProjectError(
+            f"Links lead out of the project, and what they lead to would be published: {told}",
+            where=str(root),
+            hint=f"Put the files into the project, or allow the links:\n\n[tool.aleph]\nallow-links = [{names}]",
+        )
+
+
+def _links_out(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            if path.is_symlink() and name not in _PASSED and path.exists() and not path.resolve().is_relative_to(root):
+                yield path.relative_to(root).as_posix()
+        folders[:] = [name for name in folders if name not in _PASSED and not Path(folder, name, "pyvenv.cfg").exists()]
+
+
+def _behind(root: Path, link: str) -> Iterator[tuple[str, Path]]:
+    """Yield the files behind a link, with the paths that they have in the project."""
+    path = root / link
+    if path.is_file():
+        yield link, path
+        return
+    for folder, _, files in os.walk(path):
+        for name in files:
+            file = Path(folder, name)
+            yield file.relative_to(root).as_posix(), file
+
+
+def _is_packed(path: str, file: Path, inside: dict[str, Entry]) -> bool:
+    parts = path.split("/")
+    candidates = ("/".join(parts[number:]) for number in range(len(parts)))
+    packed = [inside[each] for each in candidates if each in inside]
+    return any(entry.source == file for entry in packed) or any(entry.sha256() == sha256_of(file) for entry in packed)

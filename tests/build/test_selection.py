@@ -1,0 +1,192 @@
+"""What of a project's folder becomes code: nothing is left out, taken in or followed without a word."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.build.code import build_code
+from hatch_aleph.build.context import BuildContext
+from hatch_aleph.build.executable_command import Command, read_command
+from hatch_aleph.build.packages import PackagesResult
+from hatch_aleph.errors import ProjectError, SettingsError
+from hatch_aleph.project import load_project
+from hatch_aleph.squashfs import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HEAD = """
+[project]
+name = "my-api"
+version = "1.0"
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+"""
+
+
+class Vendored(PackagesResult):
+    """A packages image with some modules."""
+
+    def __init__(self, *modules: str) -> None:
+        super().__init__(None)
+        object.__setattr__(self, "holds", modules.__contains__)
+
+
+@pytest.fixture
+def built(make_project: Callable[..., Path], tmp_path: Path) -> Callable[..., tuple[dict[str, bytes], list[str]]]:
+    """Build code, and return its files (but metadata and adapter) and the warnings."""
+
+    def build(
+        files: dict[str, str], aleph: str = 'entrypoint = "main:app"', more: str = "", *,
+        links: dict[str, str] | None = None, vendored: tuple[str, ...] = (),
+    ) -> tuple[dict[str, bytes], list[str]]:  # fmt: skip
+        root = make_project({"pyproject.toml": f"{HEAD}[tool.aleph]\n{aleph}\n{more}", **files})
+        for path, target in (links or {}).items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).symlink_to(target)
+        context = BuildContext.of(load_project(root), root / "dist")
+        (root / "dist").mkdir()
+        image = build_code(context, root / "dist", None, lambda: Vendored(*vendored))
+        unpack(root / "dist" / image.file, tmp_path / "unpacked")
+        found = {
+            path.relative_to(tmp_path / "unpacked").as_posix(): path.read_bytes()
+            for path in (tmp_path / "unpacked").rglob("*")
+            if path.is_file()
+        }
+        return {
+            path: data for path, data in found.items() if not path.startswith(("aleph_entry/", "my_api-1.0.dist-info/"))
+        }, context.warnings
+
+    return build
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    ("run.sh --port 8080", Command("run.sh")),
+    ("", Command()),
+    ("python3 x.py --port $PORT", Command("python3", file="x.py")),
+    ("/usr/bin/python3.11 -u -X dev -W ignore app/x.py", Command("/usr/bin/python3.11", file="app/x.py")),
+    ("python3 -m pkg", Command("python3", module="pkg")),
+    ("python -c 'print()' main:app", Command("python")),
+    ("python3 -m uvicorn main:app --host 0.0.0.0", Command("python3", module="uvicorn", application="main:app")),
+    ("python3 -m uvicorn --app-dir src main:app", Command("python3", module="uvicorn")),
+    ("uvicorn --factory 'shop.web:create' --port 8080", Command("uvicorn", application="shop.web:create")),
+    ("gunicorn -k uvicorn.workers.UvicornWorker -b 0.0.0.0:8080 shop.wsgi:application",
+     Command("gunicorn", application="shop.wsgi:application")),
+    ('gunicorn "shop:create(1)"', Command("gunicorn", application="shop:create(1)")),
+    ("hypercorn --bind :8080 main:app", Command("hypercorn", application="main:app")),
+    ("granian --interface asgi main:app", Command("granian", application="main:app")),
+    ("node server.js", Command("node")),
+])  # fmt: skip
+def test_commands(line: str, expected: Command) -> None:
+    assert read_command(line) == expected
+
+
+EXECUTABLE = 'interface = "executable"\ninternet = true\nentrypoint = '
+
+
+@pytest.mark.parametrize("command", [
+    "python3 -m uvicorn main:app", "uvicorn main:app --port $PORT", "gunicorn main:app", "python3 main.py",
+    "python3 -m main",
+])  # fmt: skip
+def test_what_a_command_names_travels(built: Callable[..., object], command: str) -> None:
+    files, _ = built({"helper.py": ""}, f'{EXECUTABLE}"{command}"', vendored=("uvicorn",))
+    assert "main.py" in files
+    assert ("helper.py" in files) == ("main.py" not in command)
+
+
+@pytest.mark.parametrize(("command", "expected"), [
+    ("python3 -m uvicorn mian:app", "the project has no module `mian`; did you mean `main`?"),
+    ("python3 -m uvicorn main:nope", "the module `main` has no `nope`"),
+    ("python3 -m hypercorn main:app", "the project has no module `hypercorn`"),
+    ("python3 run.py", "the project has no file run.py"),
+    ("python3 'x", "No closing quotation"),
+])  # fmt: skip
+def test_what_a_command_names_must_be_there(built: Callable[..., object], command: str, expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected.replace("?", r"\?")):
+        built({}, f'{EXECUTABLE}"{command}"', vendored=("uvicorn",))
+
+
+def test_code_that_holds_nothing_of_the_project_is_refused(built: Callable[..., object]) -> None:
+    with pytest.raises(ProjectError, match="hold nothing of the project"):
+        built({}, f'{EXECUTABLE}"node server.js"')
+
+
+def test_a_vendored_program_needs_nothing_of_the_project(built: Callable[..., object]) -> None:
+    assert built({}, f'{EXECUTABLE}"python3 -m datasette"', vendored=("datasette",))
+
+
+def test_a_script_of_the_project_is_made_as_an_installer_makes_it(built: Callable[..., object]) -> None:
+    files, _ = built(
+        {"my_api/__init__.py": "def run(): ..."}, f'{EXECUTABLE}"serve"', '[project.scripts]\nserve = "my_api:run"\n'
+    )
+    assert files["bin/serve"].startswith(b"#!/usr/bin/python3\n")
+    assert b"from my_api import run" in files["bin/serve"]
+
+
+def test_folders_beside_a_plain_module_are_named(built: Callable[..., object]) -> None:
+    files, warnings = built(
+        {"templates/a.html": "", "static/b.css": "", "README.md": "", "tests/test_x.py": "", "data.csv": ""}
+    )
+    assert set(files) == {"main.py"}
+    (warning,) = warnings
+    assert warning.startswith("not in the image: data.csv, static/, templates/; ")
+    assert 'include = ["/data.csv", "/static", "/templates"]' in warning
+
+
+def test_the_line_of_the_warning_takes_them_in(built: Callable[..., object]) -> None:
+    more = '[tool.hatch.build.targets.aleph]\ninclude = ["/static", "/templates"]\n'
+    files, warnings = built({"templates/a.html": "", "static/b.css": "", "other.txt": ""}, more=more)
+    assert set(files) == {"main.py", "templates/a.html", "static/b.css"}
+    assert not warnings
+
+
+def test_files_beside_a_program_are_named(built: Callable[..., object]) -> None:
+    files, warnings = built({"run.sh": "#!/bin/sh\nexec node server.js\n", "server.js": ""}, f'{EXECUTABLE}"run.sh"')
+    assert set(files) == {"run.sh"}
+    assert "not in the image: main.py, server.js; " in warnings[0]
+
+
+def test_patterns_that_match_nothing_are_told(built: Callable[..., object]) -> None:
+    more = '[tool.hatch.build.targets.aleph]\ninclude = ["/static", "/tempaltes"]\n'
+    _, warnings = built({"templates/a.html": "", "static/b.css": ""}, more=more)
+    assert warnings == ["tool.hatch.build.targets.aleph.include: '/tempaltes' matches no file"]
+
+
+PACKAGE = {"my_api/__init__.py": "app = None"}
+AS_PACKAGE = 'entrypoint = "my_api:app"\n'
+
+
+@pytest.mark.parametrize(("links", "refused"), [
+    ({"my_api/data.txt": "../../outside/secret.txt"}, "my_api/data.txt"),
+    ({"my_api/data": "../../outside"}, "my_api/data"),
+    ({"my_api/deep/er.txt": "/proc/self/../../etc/hostname"}, "my_api/deep/er.txt"),
+    ({"my_api/chain.txt": "other.txt", "my_api/other.txt": "../../outside/secret.txt"}, "my_api/chain.txt"),
+    ({"my_api/inside.txt": "../shared.txt"}, ""),
+    ({"tests/data.txt": "../../outside/secret.txt"}, ""),
+])  # fmt: skip
+def test_links_that_lead_out(built: Callable[..., object], tmp_path: Path, links: dict[str, str], refused: str) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/secret.txt").write_text("secret")
+    files = {**PACKAGE, "shared.txt": "shared"}
+    if not refused:
+        assert built(files, AS_PACKAGE, links=links)
+        return
+    if refused.endswith("er.txt") and not os.path.isfile("/etc/hostname"):  # noqa: TID251, PTH113
+        pytest.skip("no such file")
+    with pytest.raises(ProjectError, match="Links lead out of the project") as caught:
+        built(files, AS_PACKAGE, links=links)
+    assert f"{refused} -> " in str(caught.value)
+
+
+def test_links_are_allowed_by_path(built: Callable[..., object], tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/shared.txt").write_text("shared")
+    files, _ = built(
+        PACKAGE, f'{AS_PACKAGE}allow-links = ["my_api/*"]', links={"my_api/x.txt": "../../outside/shared.txt"}
+    )
+    assert files["my_api/x.txt"] == b"shared"
