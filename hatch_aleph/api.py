@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact, Distribution, Image, Manifest
     from hatch_aleph.build import build_artifact
+    from hatch_aleph.deploy.apply import Deployer, Outcome
+    from hatch_aleph.deploy.deployment import Deployment
+    from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.errors import (
         AccountError,
         ArtifactError,
@@ -44,6 +48,8 @@ __all__ = [
     "Artifact",
     "ArtifactError",
     "DependencyError",
+    "Deployer",
+    "Deployment",
     "Distribution",
     "Entry",
     "GuestError",
@@ -54,6 +60,8 @@ __all__ = [
     "Manifest",
     "NetworkError",
     "NodeClient",
+    "Outcome",
+    "Plan",
     "PlanError",
     "PluginError",
     "Project",
@@ -62,6 +70,7 @@ __all__ = [
     "PublishSettings",
     "RejectedError",
     "Runtime",
+    "Session",
     "Settings",
     "SettingsError",
     "UsageError",
@@ -77,6 +86,10 @@ __all__ = [
 _HOMES = {
     "artifact": "Artifact Distribution Image Manifest",
     "build": "build_artifact",
+    "deploy.apply": "Deployer Outcome",
+    "deploy.deployment": "Deployment",
+    "deploy.plan": "Plan",
+    "deploy.session": "Session",
     "errors": (
         "AccountError ArtifactError DependencyError GuestError HatchAlephError HealthError ImageError "
         "NetworkError PlanError PluginError ProjectError RejectedError SettingsError UsageError"
