@@ -62,7 +62,7 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
         "code": made.code,
         "name": settings.name,
         "urls": list(made.urls),
-        "per_day": str(made.per_day),
+        "per_day": None if made.per_day is None else str(made.per_day),
         **({"messages": messages} if wanted else {}),
     }
     lines = [made.item_hash]
@@ -70,7 +70,8 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
         lines = [f"Program {made.item_hash} ({settings.name}) answers at", *(f"  {url}" for url in made.urls)]
         from hatch_aleph.network.money import amount
 
-        lines.append(f"It costs {amount(made.per_day, 'credit')} a day, its code ({made.code}) included.")
+        cost = "Its cost is unknown" if made.per_day is None else f"It costs {amount(made.per_day, 'credit')} a day"
+        lines.append(f"{cost}, its code ({made.code}) included.")
     context.output.result(fields, as_text(*lines, messages=messages))
 
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact, Image
     from hatch_aleph.deploy.deployment import Deployment
-    from hatch_aleph.deploy.outbox import Outbox
+    from hatch_aleph.deploy.outbox import Dated, Outbox
     from hatch_aleph.deploy.plan import ImageStep, Plan
     from hatch_aleph.deploy.session import Session
-    from hatch_aleph.deploy.state import State
+    from hatch_aleph.deploy.state import State, Version
     from hatch_aleph.network.messages import MessageType
 
 
@@ -236,15 +236,15 @@ class Application:
         if self._plan.in_place:
             amends = newest_amends(self._deployment.client, self._plan.owner, list(refs.values()))
             for step, version in displaced(self._plan, self._manifest, amends):
-                self._publish(replace(step, upload=False), after=version.time)
+                self._publish(replace(step, upload=False), after=version)
             code_ref = amends[refs["code"]].item_hash if refs["code"] in amends else code_ref
         return refs, code_ref
 
-    def _publish(self, step: ImageStep, after: float | None = None) -> str:
+    def _publish(self, step: ImageStep, after: Version | None = None) -> str:
         image: Image = next(image for image in self._manifest.images if image.role == step.role)
         volume = self._state.volumes.get(step.ref or "")
         if after is None:
-            after = volume.current.time if volume else 0.0
+            after = volume.current if volume else None
         content = store_content(
             self._plan.owner,
             step.file_hash,
@@ -261,7 +261,7 @@ class Application:
             return str(self._plan.program.item_hash)
         check_alone(self._deployment, self._state, self._journal)
         content = program_content(self._manifest, refs, owner=self._plan.owner, tag=self._plan.tag)
-        newest = max((program.time for program in self._state.programs), default=0.0)
+        newest = max(self._state.programs, key=lambda program: program.time, default=None)
         return self._deliver("PROGRAM", content, after=newest)
 
     def _answer(self, item_hash: str, code_ref: str) -> Healthy:
@@ -297,7 +297,7 @@ class Application:
         return "".join(f"\n  {line.text}" for line in lines[-_SHOWN_LINES:])
 
     def _deliver(
-        self, type_: MessageType, content: Mapping[str, Any], *, after: float = 0.0, file: Path | None = None
+        self, type_: MessageType, content: Mapping[str, Any], *, after: Dated | None = None, file: Path | None = None
     ) -> str:
         message = self._outbox.deliver(type_, content, after=after, file=file)
         self._note(message.item_hash, type_)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.journal import intent_of
-from hatch_aleph.errors import RejectedError
+from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network.messages import sign_message
 
 if TYPE_CHECKING:
@@ -46,8 +48,20 @@ class Silent:
 
 # A program whose volumes a node has not seen yet is retried for about seven minutes before it is refused.
 PATIENCE = 600.0
+# A signed time further ahead of the clock, in seconds, is somebody's mistake that later messages must not repeat.
+MAX_AHEAD = 300.0
 # Between the times of two messages of which the later is to win: well above a float's grain at today's dates.
 _TICK = 0.001
+
+
+class Dated(Protocol):
+    """A message that the next one must be later than: a content of a volume, a program."""
+
+    @property
+    def item_hash(self) -> str: ...  # noqa: D102 - the class says it
+
+    @property
+    def time(self) -> float: ...  # noqa: D102
 
 
 class Outbox:
@@ -113,22 +127,23 @@ class Outbox:
             self.resumed += 1
 
     def deliver(
-        self, type_: MessageType, content: Mapping[str, Any], *, after: float = 0.0, file: Path | None = None
+        self, type_: MessageType, content: Mapping[str, Any], *, after: Dated | None = None, file: Path | None = None
     ) -> SignedMessage:
         """Sign a message, or take up the one that says the same, and return once the network has processed it.
 
         Args:
             type_: Its type.
             content: Its content without ``time``.
-            after: The time that it must be later than.
+            after: What it must be later than.
             file: Bytes to send along with a STORE that the node does not have.
 
         Raises:
+            PlanError: The message that it must be later than is signed with a time in the future.
             RejectedError: The network refuses it.
             NetworkError: It could not be sent, or is not processed yet; the journal has it for the next run.
         """
         intent = intent_of(type_, self._channel, content)
-        entry = self.journal.find(intent, after=after)
+        entry = self.journal.find(intent, after=after.time if after else 0.0)
         if entry is None:
             entry = self._sign(type_, content, intent, after)
         elif self._client.status(entry.message.item_hash) is not None:
@@ -145,7 +160,7 @@ class Outbox:
         """
         intent = intent_of(type_, self._channel, content)
         if self.journal.find(intent, after=0.0) is None:
-            self._sign(type_, content, intent, 0.0)
+            self._sign(type_, content, intent, None)
 
     def discard_unsent(self) -> None:
         """Give up messages that were never taken by this node and that nothing wants any more."""
@@ -154,8 +169,16 @@ class Outbox:
             if entry.node == self._node:
                 self.journal.close(entry.message.item_hash, "dropped")
 
-    def _sign(self, type_: MessageType, content: Mapping[str, Any], intent: str, after: float) -> Entry:
-        time = max(self._clock(), after + _TICK, self._last + _TICK)
+    def _sign(self, type_: MessageType, content: Mapping[str, Any], intent: str, after: Dated | None) -> Entry:
+        now = self._clock()
+        if after and after.time > now + MAX_AHEAD:
+            raise PlanError(
+                f"The message is signed with a time in the future ({_date(after.time)}): every later one would be, too",
+                where=after.item_hash,
+                hint=f"A clock was wrong. A program is taken out of the way by {typed('delete', after.item_hash)}, an "
+                "amend by `aleph message forget ITEM_HASH` (aleph-client).",
+            )
+        time = max(now, after.time + _TICK if after else 0.0, self._last + _TICK)
         self._last = time
         message = sign_message(self._account, type_, {**content, "time": time}, channel=self._channel, time=time)
         return self.journal.add(message, intent, self._node)
@@ -195,3 +218,11 @@ class Outbox:
         self.journal.close(item_hash, "processed")
         self._observer.done("wait", type=entry.message.type, item_hash=item_hash)
         return entry.message
+
+
+def _date(seconds: float) -> str:
+    """Return a day; a time may lie beyond what a calendar holds."""
+    try:
+        return f"{dt.datetime.fromtimestamp(seconds, dt.timezone.utc):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.0f} s"

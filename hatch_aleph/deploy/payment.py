@@ -41,7 +41,7 @@ def cost_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) ->
         return None
 
 
-def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> Cost:
+def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> Cost | None:
     programs = {program.item_hash: client.price(program.item_hash) for program in state.programs}
     stores = {
         version.item_hash: client.price(version.item_hash)
@@ -49,6 +49,8 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
         for version in volume.versions
     }
     added = _added(client, plan, manifest)
+    if added is None:
+        return None
     leaving = {item_hash for item_hash in plan.forget if item_hash in programs}
     staying = [price for item_hash, price in programs.items() if item_hash not in leaving] + [*stores.values(), *added]
     kept = [price for item_hash, price in stores.items() if item_hash not in _needed(plan, state)]
@@ -72,7 +74,8 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
     )
 
 
-def _added(client: NodeClient, plan: Plan, manifest: Manifest) -> list[Price]:
+def _added(client: NodeClient, plan: Plan, manifest: Manifest) -> list[Price] | None:
+    """Return the prices of what is new, or None when the node gives no estimate."""
     payment = manifest.settings.payment.to_message()
     added = []
     for step in plan.images:
@@ -85,7 +88,7 @@ def _added(client: NodeClient, plan: Plan, manifest: Manifest) -> list[Price]:
         content = program_content(manifest, refs, owner=plan.owner, tag=plan.tag, time=0.0)
         sizes = {refs[step.role]: step.size for step in plan.images}
         added.append(client.estimate(content, "PROGRAM", sizes))
-    return added
+    return None if None in added else [price for price in added if price is not None]
 
 
 def _needed(plan: Plan, state: State) -> frozenset[str]:
@@ -182,8 +185,10 @@ def check_paid(state: State) -> None:
         raise PlanError(text, where=state.tag, hint="Nothing was sent, since nothing has changed.")
 
 
-def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileHashes | None = None) -> Decimal:
+def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileHashes | None = None) -> Decimal | None:
     """Return what a program and the code that is yet to be published cost in a day, in credits.
+
+    None when the node gives no estimate: the network itself judges then.
 
     The network wants a day of *everything* that the account pays for: what it has live already is judged there.
 
@@ -192,11 +197,15 @@ def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileH
     """
     sizes = {} if code is None else {UNSIGNED: code.size}
     priced = {**content, "code": {**content["code"], "ref": content["code"].get("ref") or UNSIGNED}, "time": 0.0}
-    needed = client.estimate(priced, "PROGRAM", sizes).per_day
+    estimates = [client.estimate(priced, "PROGRAM", sizes)]
     payer = str(content["address"])
     if code is not None:
         store = store_content(payer, code.sha256, "storage", time=0.0, payment=content.get("payment"))
-        needed += client.estimate(store, "STORE", {code.sha256: code.size}).per_day
+        estimates.append(client.estimate(store, "STORE", {code.sha256: code.size}))
+    prices = [price for price in estimates if price is not None]
+    if len(prices) < len(estimates):
+        return None
+    needed = _daily(prices)
     credits = client.balance(payer).credits  # noqa: A001 - the network's word
     if credits < needed:
         raise RejectedError(

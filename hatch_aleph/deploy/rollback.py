@@ -97,7 +97,7 @@ def amend_to(
         metadata={NOTES: dict(version.notes)},
         tags=(target.tag,),
     )
-    return outbox.deliver("STORE", content, after=volume.current.time).item_hash
+    return outbox.deliver("STORE", content, after=volume.current).item_hash
 
 
 def _forget_new(target: Deployment, outbox: Outbox, program: Program, state: State) -> None:

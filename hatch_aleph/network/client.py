@@ -304,8 +304,10 @@ class NodeClient:
 
     def estimate(
         self, content: Mapping[str, Any], type_: MessageType = "PROGRAM", sizes: Mapping[str, int] | None = None
-    ) -> Price:
-        """Return what a message would cost.
+    ) -> Price | None:
+        """Return what a message would cost, or None where the node gives no estimate.
+
+        Without prices everything can still be published; the network itself checks the balance when it matters.
 
         Args:
             content: Its content, not signed.
@@ -315,12 +317,16 @@ class NodeClient:
         """
         message = estimation_message(content, type_, sizes or {}, self._clock())
 
-        def read(reply: Reply) -> Price:
-            if reply.status != HTTPStatus.OK:
-                raise _refused(reply, f"price of the {type_}", code=0)
-            return Price.from_json(reply.json())
-
-        return self._nodes.ask("POST", "/api/v0/price/estimate", read, json={"message": message})
+        try:
+            return self._nodes.ask(
+                "POST",
+                "/api/v0/price/estimate",
+                lambda reply: Price.from_json(reply.expected_json()),
+                rounds=2,
+                json={"message": message},
+            )
+        except NetworkError:
+            return None
 
     def price(self, item_hash: str) -> Price:
         """Return what a published message costs.
@@ -371,6 +377,14 @@ class NodeClient:
 
         kind = "by-ref" if newest else "by-message-hash"
         return self._nodes.ask("GET", f"/api/v0/storage/{kind}/{item_hash}", read)
+
+    def newest_content(self, ref: str) -> NetworkMessage | None:
+        """Return the STORE message that a ref leads to, or the newest amend of it by its owner; None if it is gone."""
+        original = self.message(ref)
+        if original is None or not original.status.is_live or original.type != "STORE":
+            return None
+        amends = self.messages(types=("STORE",), owners=(original.owner,), refs=(ref,))
+        return max(amends, key=lambda amend: amend.content_time, default=original)
 
     def download(
         self,
@@ -445,7 +459,9 @@ class NodeClient:
         try:
             price = self.estimate(content, "STORE", {str(content.get("item_hash")): size})
             balance = self.balance(payer)
-        except (NetworkError, RejectedError):
+        except NetworkError:
+            return error.plain
+        if price is None:
             return error.plain
         if price.payment_type == "credit":
             needed, has = amount(price.per_day, "credit"), amount(balance.credits, "credit")

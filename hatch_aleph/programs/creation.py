@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from hatch_aleph.deploy.outbox import Outbox
+    from hatch_aleph.deploy.outbox import Dated, Outbox
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.programs.program_code import Code
     from hatch_aleph.settings import Settings
@@ -39,13 +39,13 @@ class Created:
         item_hash: Of the program.
         code: Item hash of its code's STORE message.
         urls: Where it answers, the one to show first.
-        per_day: What it costs in a day, in credits.
+        per_day: What it costs in a day, in credits; None when the node gives no estimate.
     """
 
     item_hash: str
     code: str
     urls: tuple[str, ...]
-    per_day: Decimal
+    per_day: Decimal | None
 
 
 def create(session: Session, path: Path, settings: Settings, *, scan: bool = True) -> Created:
@@ -109,7 +109,7 @@ def publish_code(
     *,
     owner: str,
     ref: str | None = None,
-    after: float = 0.0,
+    after: Dated | None = None,
 ) -> str:
     """Publish code, or take what an earlier run left, and return the item hash of its STORE message.
 
@@ -120,7 +120,7 @@ def publish_code(
         payment: How it is paid.
         owner: Whose it is.
         ref: Item hash of the original that it amends.
-        after: Time that an amend must be later than.
+        after: What an amend must be later than.
     """
     waiting = None if ref else _waiting(session, code, owner)
     if waiting:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.state import LIVE, Program, Volume, find_program, program_of, refs_of, volumes_of
-from hatch_aleph.errors import RejectedError
+from hatch_aleph.errors import NetworkError, RejectedError
 from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
@@ -156,5 +156,5 @@ def list_programs(client: NodeClient, address: str) -> tuple[Listed, ...]:
 def _price(client: NodeClient, item_hash: str) -> Price | None:
     try:
         return client.price(item_hash)
-    except RejectedError:
+    except (NetworkError, RejectedError):  # a node without prices is no reason to list nothing
         return None

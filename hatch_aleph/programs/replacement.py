@@ -175,7 +175,7 @@ def replace_program(
     # A run that was cut off may have published it already.
     newer = (other for other in existing.others if other.time > old.time)
     item_hash = next((other.item_hash for other in newer if same_program(other.content, content)), None)
-    item_hash = item_hash or outbox.deliver("PROGRAM", content, after=old.time).item_hash
+    item_hash = item_hash or outbox.deliver("PROGRAM", content, after=old).item_hash
     if not keep_prev:
         _move_domains(session, outbox, existing, item_hash)
     doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]

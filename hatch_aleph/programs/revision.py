@@ -163,7 +163,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
         payment = credit_payment(existing.content)
         store = publish_code(
-            session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current.time
+            session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current
         )
         answers(item_hash, urls[0])
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
@@ -210,7 +210,7 @@ def _published_before(session: Session, existing: LiveProgram, content: Mapping[
         there = {**content, "code": {**content["code"], "ref": ref}}
         if ref is None or other.time <= existing.program.time or not same_program(other.content, there):
             continue
-        stored = session.client.stored_file(ref)
+        stored = session.client.newest_content(ref)
         if stored is not None and stored.file_hash in (code.hashes.sha256, code.hashes.cid):
             return ref
     return None

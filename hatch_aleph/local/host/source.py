@@ -95,9 +95,10 @@ class Source:
         ref = str(reference["ref"])
         if not reference.get("use_latest"):
             return ref
-        owner = (await self.message(ref)).owner
-        amends = await self.messages(types=("STORE",), owners=(owner,), refs=(ref,))
-        return max(amends, key=lambda amend: amend.content_time).item_hash if amends else ref
+        newest = await self._ask(lambda client: client.newest_content(ref))
+        if newest is None:
+            raise UnknownMessageError("The node has no such file", where=ref)
+        return newest.item_hash
 
     async def stored_file(self, ref: str) -> Path:
         """Return the file of a STORE message, fetched once and checked against its hash."""

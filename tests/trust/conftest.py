@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.network import NodeClient
+from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.keys import Key
+from tests.deploy.conftest import Rig
+from tests.deploy.rig import NodeHost, RunningNode
+from tests.signing import Signer
+from tests.trust.lying_node import Lie, LyingNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_numbers = itertools.count(40)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def liar(node: RunningNode) -> Iterator[LyingNode]:
+    lying = LyingNode(node.url)
+    yield lying
+    lying.stop()
+
+
+@dataclass
+class Scene:
+    """An owner with two projects on an honest node, behind one that is about to lie.
+
+    Attributes:
+        rig: The owner, who talks to the liar.
+        liar: The node.
+        owner: The same account, signing by another library.
+        stranger: Another account.
+        shop: Item hash of the program that commands are about.
+        other: Item hash of the owner's other project.
+    """
+
+    rig: Rig
+    liar: LyingNode
+    owner: Signer
+    stranger: Signer
+    shop: str
+    other: str
+    forgotten_before: frozenset[str] = frozenset()
+
+    def say(self, lie: Lie) -> None:
+        self.liar.lie = lie
+
+    @property
+    def target(self) -> Any:
+        return self.rig.target(self.rig.artifact())
+
+    def forgotten(self) -> set[str]:
+        """Return all that the owner has ever asked the network to forget."""
+        forgets = [each for each in self.rig.node.messages(self.owner.address) if each["type"] == "FORGET"]
+        return {item_hash for each in forgets for item_hash in each["content"]["hashes"]}
+
+    def message(self, item_hash: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.rig.node.get(f"/api/v0/messages/{item_hash}")
+        return found
+
+    # What the owner may do.
+
+    def deploy(self, code: bytes = b"code 2") -> Any:
+        return self.rig.deploy(self.rig.artifact(code=code, version="2.0"))
+
+    def delete(self) -> Any:
+        from hatch_aleph.programs.removal import delete
+
+        return delete(self.rig.session(), self.shop)
+
+    def delete_project(self) -> Any:
+        from hatch_aleph.programs.removal import delete_deployment
+
+        return delete_deployment(*self.rig.opened(self.rig.artifact()))
+
+    def prune(self) -> Any:
+        from hatch_aleph.deploy.cleanup import prune
+
+        return prune(*self.rig.opened(self.rig.artifact()), Health(self.rig.host), HealthCheck(timeout=2))
+
+    def roll_back(self) -> Any:
+        from hatch_aleph.deploy.rollback import roll_back
+
+        return roll_back(*self.rig.opened(self.rig.artifact()), Health(self.rig.host), HealthCheck(timeout=5))
+
+    def list(self) -> Any:
+        from hatch_aleph.programs.live_programs import list_programs
+
+        return list_programs(self.rig.client, self.owner.address)
+
+
+COMMANDS: dict[str, Callable[[Scene], Any]] = {
+    "deploy": Scene.deploy,
+    "delete": Scene.delete,
+    "delete project": Scene.delete_project,
+    "prune": Scene.prune,
+    "rollback": Scene.roll_back,
+    "list": Scene.list,
+}
+
+
+def outcome(scene: Scene, command: str) -> str:
+    """Do something, and return what the user reads if it fails."""
+    try:
+        COMMANDS[command](scene)
+    except HatchAlephError as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture
+def scene(node: RunningNode, liar: LyingNode, tmp_path: Path) -> Iterator[Scene]:
+    number = next(_numbers)
+    owner, stranger = Signer(number), Signer(number + 100)
+    account = account_from_key(Key(owner.key, "test"), "ETH")
+    assert account.address == owner.address
+    node.faucet(owner.address, credits=10**9)
+    with NodeClient([liar.url], sleep=lambda _seconds: None) as client:
+        rig = Rig(node, account, tmp_path, client, NodeHost(node))
+        other = rig.deploy(rig.artifact(name="other", code=b"other code"), rollback=False).item_hash
+        rig.deploy(rig.artifact(code=b"code 0", version="0.9"))
+        shop = rig.deploy(rig.artifact()).item_hash
+        scene = Scene(rig, liar, owner, stranger, shop, other)
+        scene.forgotten_before = frozenset(scene.forgotten())
+        yield scene

@@ -1,0 +1,253 @@
+"""What a node may say, and what comes of it: each lie is refused with its message, or harmless.
+
+Whatever the lie and the command: nothing but the project's own is forgotten, and nothing of a stranger's is signed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.trust.conftest import COMMANDS, Scene, outcome
+from tests.trust.lying_node import Added, Answers, Ignores, Lie, Messages, Told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.trust.lying_node import Asked
+
+TAG = "hatch-aleph:shop"
+EVIL = hashlib.sha256(b"a stranger's image").hexdigest()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A lie, and what users read of it: a text that must be in the error of each of some commands."""
+
+    lie: Callable[[Scene], Lie]
+    refused: str = ""
+    by: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = field(default=())
+
+
+def store(signer: Any, owner: str, **content: Any) -> dict[str, Any]:
+    """Return a STORE under the shop's tag, with the inputs digest that anybody can read."""
+    notes = {"role": "packages", "sha256": EVIL, "cid": "Qm" + "a" * 44, "size": 18, "inputs": inputs()}
+    message: dict[str, Any] = signer.message(
+        "STORE",
+        {
+            "address": owner,
+            "item_type": "storage",
+            "item_hash": EVIL,
+            "tags": [TAG],
+            "metadata": {"hatch-aleph": notes},
+            **content,
+        },
+    )
+    return message
+
+
+def inputs() -> str:
+    return hashlib.sha256(b"inputs of packages 1").hexdigest()
+
+
+def owned_by_a_stranger(scene: Scene) -> Lie:
+    return Added(store(scene.stranger, scene.owner.address))
+
+
+def with_a_strangers_signature(scene: Scene) -> Lie:
+    forged = store(scene.owner, scene.owner.address)
+    return Added({**forged, "signature": scene.stranger.signature(forged)})
+
+
+def unsigned(scene: Scene) -> Lie:
+    return Added({**store(scene.owner, scene.owner.address), "signature": None})
+
+
+def signed_for_another_message(scene: Scene) -> Lie:
+    real = scene.message(scene.shop)["message"]
+    return Added({**store(scene.owner, scene.owner.address), "signature": real["signature"]})
+
+
+def program_of_a_stranger(scene: Scene) -> Lie:
+    content = {**scene.message(scene.shop)["message"]["content"], "time": time.time()}
+    return Added(scene.stranger.message("PROGRAM", content))
+
+
+def permitted_by_a_stranger(scene: Scene) -> Lie:
+    permission = {"authorizations": [{"address": scene.stranger.address}]}
+    said = {"address": scene.owner.address, "key": "security", "content": permission}
+    return Added(store(scene.stranger, scene.owner.address), scene.stranger.message("AGGREGATE", said))
+
+
+def amend_by_a_stranger(scene: Scene) -> Lie:
+    code = scene.message(scene.shop)["message"]["content"]["code"]["ref"]
+    return Added(store(scene.stranger, scene.owner.address, ref=code, time=time.time() + 60))
+
+
+def amend_of_2096(scene: Scene) -> Lie:
+    """A message that the owner did sign, with a clock of another century."""
+    code = scene.message(scene.shop)["message"]["content"]["code"]["ref"]
+    return Added(store(scene.owner, scene.owner.address, ref=code, time=4e9))
+
+
+def other_contents(_scene: Scene) -> Lie:
+    def change(message: dict[str, Any]) -> dict[str, Any]:
+        content = {**json.loads(message["item_content"]), "reason": "x"}
+        return {**message, "item_content": json.dumps(content), "content": content}
+
+    return Messages(change)
+
+
+def contents_beside_what_was_signed(scene: Scene) -> Lie:
+    """The rendered content names the other project's; what was signed is still there, and alone believed."""
+
+    def change(message: dict[str, Any]) -> dict[str, Any]:
+        return {**message, "content": {**message["content"], "ref": scene.other, "item_hash": scene.other}}
+
+    return Messages(change)
+
+
+def contents_without_what_was_signed(scene: Scene) -> Lie:
+    def change(message: dict[str, Any]) -> dict[str, Any]:
+        return {**message, "item_content": None, "content": {**message["content"], "ref": scene.other}}
+
+    return Messages(change)
+
+
+class ContentsApart(Messages):
+    """Says that contents are kept apart, and then gives others."""
+
+    def __init__(self, scene: Scene, gives: bytes | None) -> None:
+        super().__init__(
+            lambda message: {**message, "item_type": "storage", "item_content": None, "content": message["content"]}
+        )
+        self._gives = gives
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        if asked.path.startswith("/api/v0/storage/raw/") and asked.method == "GET" and self._gives is not None:
+            return Told(200, self._gives, {"Content-Type": "application/octet-stream"})
+        return super().tell(asked, told)
+
+
+class Redirects(Lie):
+    def tell(self, asked: Asked, told: Told) -> Told:
+        return Told(302, b"", {"Location": f"http://elsewhere.invalid{asked.path}"})
+
+
+class Inflates(Lie):
+    """Answers lists with a small body that unpacks to a large one."""
+
+    bomb = gzip.compress(b" " * (70 * 1024**2))
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        if not asked.is_list:
+            return told
+        return Told(200, self.bomb, {"Content-Type": "application/json", "Content-Encoding": "gzip"})
+
+
+class NeverEnds(Lie):
+    """Repeats the first page."""
+
+    def ask(self, asked: Asked) -> Asked:
+        return asked.without("page") if asked.is_list else asked
+
+
+def another_message(scene: Scene) -> Lie:
+    return Answers(f"/api/v0/messages/{scene.shop}", 200, scene.message(scene.other))
+
+
+def another_message_under_this_hash(scene: Scene) -> Lie:
+    """What a delete of the shop would take for its content: the other project's volumes."""
+    found = scene.message(scene.other)
+    shown = {**found["message"], "item_hash": scene.shop}
+    return Answers(f"/api/v0/messages/{scene.shop}", 200, {**found, "item_hash": scene.shop, "message": shown})
+
+
+def field_of(**fields: Any) -> Callable[[Scene], Lie]:
+    return lambda _scene: Messages(lambda message: {**message, **fields})
+
+
+def answers(path: str, status: int = 200, body: Any = b"", **headers: str) -> Callable[[Scene], Lie]:
+    return lambda _scene: Answers(path, status, body, **headers)
+
+
+ALL = tuple(COMMANDS)
+WRITING = ("deploy", "delete", "delete project", "prune", "rollback")
+BY_TAG = ("deploy", "delete project", "prune", "rollback")
+
+LIES: dict[str, Case] = {
+    "ignores tags": Case(lambda _: Ignores("tags"), "ignores the filter `tags`", BY_TAG),
+    "ignores owners": Case(lambda _: Ignores("owners", "tags"), "ignores the filter", BY_TAG),
+    "ignores types": Case(lambda _: Ignores("msgTypes"), "ignores the filter `msgTypes`", ("list",)),
+    "ignores refs": Case(lambda _: Ignores("refs"), "ignores the filter `refs`", BY_TAG),
+    "ignores hashes": Case(lambda _: Ignores("hashes"), "ignores the filter `hashes`", ("delete",)),
+    "a stranger's file of the owner": Case(owned_by_a_stranger, "has not permitted its sender", BY_TAG),
+    "a stranger's signature": Case(with_a_strangers_signature, "did not sign", BY_TAG),
+    "no signature": Case(unsigned, "did not sign", BY_TAG),
+    "another message's signature": Case(signed_for_another_message, "did not sign", BY_TAG),
+    "a stranger's program of the owner": Case(program_of_a_stranger, "has not permitted its sender", BY_TAG),
+    "a permission by whom it permits": Case(permitted_by_a_stranger, "has not permitted its sender", BY_TAG),
+    "a stranger's amend": Case(amend_by_a_stranger, "has not permitted its sender", BY_TAG),
+    "an amend of the year 2096": Case(amend_of_2096, "time in the future", ("rollback", "deploy")),
+    "other contents": Case(other_contents, "has another hash", WRITING),
+    "contents beside the signed ones": Case(contents_beside_what_was_signed, harmless=ALL),
+    "contents without the signed ones": Case(contents_without_what_was_signed, "without its content", WRITING),
+    "contents apart that are not there": Case(lambda s: ContentsApart(s, None), "has no content of", WRITING),
+    "contents apart that are others": Case(lambda s: ContentsApart(s, b"{}"), "gives another content", WRITING),
+    "an item hash that is a path": Case(field_of(item_hash="../../../etc/passwd"), "is no item hash", BY_TAG),
+    "a chain that nobody verifies": Case(field_of(chain="DOT"), "cannot be verified here", WRITING),
+    "another chain": Case(field_of(chain="SOL"), "did not sign", WRITING),
+    "another sender": Case(field_of(sender="0x" + "1" * 40), "did not sign", WRITING),
+    "another type": Case(field_of(type="INSTANCE"), "ignores the filter `msgTypes`", BY_TAG),
+    "a redirect": Case(lambda _: Redirects(), "redirects to", ALL),
+    "a page of HTML": Case(answers("/api/v0/messages", 200, b"<html>"), "without JSON", ALL),
+    "a bomb": Case(lambda _: Inflates(), "answers with more than 64 MiB", ("list", *BY_TAG)),
+    "the first page for ever": Case(lambda _: NeverEnds(), harmless=ALL),
+    "another message": Case(another_message, "asked for", ("delete",)),
+    "another message under this hash": Case(another_message_under_this_hash, "has another hash", ("delete",)),
+    "a clock of another century": Case(
+        answers("/api/v0/version", 200, {}, Date="Fri, 01 Jan 2096 00:00:00 GMT"), "clock is", WRITING
+    ),
+    "no limits": Case(
+        answers(
+            "/api/v0/storage/limits.json",
+            body={"storage": {"max_file_size": -1}, "ipfs": {"max_upload_file_size": -(10**30)}},
+        ),
+        "takes at most -1",
+        ("deploy",),
+    ),
+    "prices that are no numbers": Case(answers("/api/v0/price", 200, {"payment_type": "credit", "cost": "NaN"})),
+    "a balance of nothing": Case(answers("/api/v0/addresses", 200, {"balance": "1e999999999"})),
+    "files that it does not have": Case(answers("/api/v0/storage/raw", 200), harmless=("list", "delete project")),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_is_refused_or_harmless(scene: Scene, name: str) -> None:
+    case = LIES[name]
+    strangers = {EVIL, scene.stranger.address}
+    scene.say(case.lie(scene))
+    said = {command: outcome(scene, command) for command in ("list", "prune", "rollback", "deploy")}
+    said |= {command: outcome(scene, command) for command in ("delete", "delete project")}
+    scene.say(Lie())
+
+    for command in case.by:
+        assert any(words in said[command] for words in case.refused.split("|")), f"{command}: {said[command]}"
+    for command in case.harmless:
+        assert not said[command] or "nothing of this project" in said[command], f"{command}: {said[command]}"
+    assert scene.message(scene.other)["status"] == "processed"
+    refs = {each["ref"] for each in (scene.message(scene.other)["message"]["content"]["code"],)}
+    assert not scene.forgotten() & (refs | {scene.other})
+    signed = json.dumps(scene.rig.node.messages(scene.owner.address))
+    assert not [each for each in strangers if each in signed]
+
+
+def test_there_are_lies_enough() -> None:
+    assert len(LIES) >= 25
