@@ -162,9 +162,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     publication = session.publication("update", item_hash, existing.content)
     with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
         payment = credit_payment(existing.content)
-        store = publish_code(
-            session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current
-        )
+        store = publish_code(session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current)
         answers(item_hash, urls[0])
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
 
