@@ -2,36 +2,106 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import debug_option
+from hatch_aleph.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hatch_aleph.deploy.program_log import Start
+    from hatch_aleph.network.hosts import LogLine
+
+_POLL_SECONDS = 2.0
 
 
-@click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org")
-@with_context("project", "node", "account")
+@click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org --tail 50")
+@with_context("project", "node", "account", "host")
 @click.argument("item_hash", required=False)
 @click.option("--domain", metavar="URL", help="Host that runs the program; a local node has its own.")
+@click.option("--all", "everything", is_flag=True, help="Show the whole console: kernel, mounts and init as well.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Show the last N lines alone.")
+@click.option("--since", metavar="TIME", help="Show lines from this time on, as the host writes it: 2026-11-28T10.")
+@click.option("--follow", "-f", is_flag=True, help="Go on showing what is printed until Ctrl-C.")
 @debug_option
-def logs(context: Context, *, item_hash: str | None, domain: str | None) -> None:
-    """Show what a program has printed on one host. Without ITEM_HASH it is the project's program."""
+def logs(
+    context: Context,
+    *,
+    item_hash: str | None,
+    domain: str | None,
+    everything: bool,
+    tail: int | None,
+    since: str | None,
+    follow: bool,
+) -> None:
+    """Show what a program has printed on one host, start by start. Without ITEM_HASH it is the project's program."""
     from hatch_aleph.cli.program_prompts import may_ask
     from hatch_aleph.errors import UsageError
     from hatch_aleph.programs.program_logs import read_logs
 
     account = context.account(context.chain_for(item_hash))
+    domain = domain or context.host_url
     with context.client() as client:
-        item_hash = context.program(client, item_hash)
+        program = context.program(client, item_hash)
         try:
-            lines = read_logs(client, account, item_hash, domain)
+            lines = read_logs(client, account, program, domain)
         except UsageError as error:
             if domain or not may_ask(context):
                 raise
             context.output.notice(error.message)
-            lines = read_logs(client, account, item_hash, click.prompt("URL of the host (--domain)", err=True))
-    context.output.result(
-        {"item_hash": item_hash, "lines": [asdict(line) for line in lines]},
-        "\n".join(f"{line.time}> {line.text}" for line in lines) or "It has printed nothing.",
-    )
+            domain = click.prompt("URL of the host (--domain)", err=True)
+            lines = read_logs(client, account, program, domain)
+        lines = tuple(line for line in lines if line.time >= since) if since else lines
+        fields = {"item_hash": program, "lines": [asdict(line) for line in lines]}
+        context.output.result(fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail)))
+        if follow:
+            _follow(context, lambda: read_logs(client, account, program, domain), len(lines), since)
+
+
+def _shown(lines: Sequence[LogLine], *, everything: bool, tail: int | None) -> list[str]:
+    from hatch_aleph.deploy.program_log import starts_in
+
+    starts = [] if everything else starts_in(lines)
+    if starts:
+        told = [text for start in starts for text in _start(start)]
+    else:  # a program without the adapter marks no start
+        told = [_line(line) for line in lines] or ["It has printed nothing."]
+    return told if tail is None else told[len(told) - min(tail, len(told)) :]
+
+
+def _start(start: Start) -> list[str]:
+    failure = start.failure
+    ended = f" failed: {str(failure).splitlines()[0]}" if failure else ""
+    heading = click.style(printable(f"--- {start.time} {start.entrypoint}{ended}"), bold=True)
+    return [heading, *(_line(line) for line in start.lines if not _is_mark(line))]
+
+
+def _is_mark(line: LogLine) -> bool:
+    from hatch_aleph.guest.failure import FAILURE_MARK
+
+    return FAILURE_MARK in line.text
+
+
+def _line(line: LogLine) -> str:
+    return f"{line.time}> {printable(line.text)}"
+
+
+def _follow(context: Context, read: Callable[[], Sequence[LogLine]], seen: int, since: str | None) -> None:
+    """Show what is new each time; a host gives the whole log at every request."""
+    while True:
+        time.sleep(_POLL_SECONDS)
+        lines = [line for line in read() if not since or line.time >= since]
+        if len(lines) < seen:  # another machine: its log begins anew
+            seen = 0
+        for line in lines[seen:]:
+            if context.output.as_json:
+                context.output.event("line", **asdict(line))
+            elif not _is_mark(line):
+                click.echo(_line(line))
+        seen = len(lines)

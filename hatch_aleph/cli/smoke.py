@@ -7,15 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.health import Answer, HealthCheck
+from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.errors import GuestError, HealthError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatch_aleph.artifact import Artifact
-
-_SHOWN_LINES = 20
 
 
 def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
@@ -42,11 +42,10 @@ def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
         answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), notice))
     reason = check.judge(answer, None) if answer is not None else None
     if reason is not None:
-        told = "".join(f"\n  {line}" for line in lines[-_SHOWN_LINES:])
         raise HealthError(
-            f"tried here, the program does not answer as it should: {reason}{told}",
+            f"Tried here, the program does not answer as it should: {reason}{explanation(lines, typed('serve'))}",
             where=check.path,
-            hint="Nothing was sent. See it with `serve`; `--no-smoke` publishes without trying.",
+            hint=f"Nothing was sent. See it with {typed('serve')}; `--no-smoke` publishes without trying.",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.custom_domains import attach_domains
@@ -14,6 +15,7 @@ from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, 
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_plugins, check_program
+from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.deploy.rollback import is_overtaken, put_back
 from hatch_aleph.deploy.state import image_notes, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
@@ -133,7 +135,6 @@ def verify_images(artifact: Artifact, plan: Plan) -> None:
 
 
 SUPERSEDED = "superseded"
-_SHOWN_LINES = 12
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,7 @@ class Application:
             lines = HostClient(host).logs(item_hash, self._account)
         except HatchAlephError:
             return ""
-        return "".join(f"\n  {line.text}" for line in lines[-_SHOWN_LINES:])
+        return explanation([line.text for line in lines], typed("logs", item_hash))
 
     def _deliver(
         self, type_: MessageType, content: Mapping[str, Any], *, after: Dated | None = None, file: Path | None = None

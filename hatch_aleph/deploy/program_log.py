@@ -1,0 +1,111 @@
+"""What a program's log says: its starts, apart from the kernel's and the init's lines, and why it failed."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.guest.entrypoint import START_MARK
+from hatch_aleph.guest.failure import FAILURE_MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hatch_aleph.network.hosts import LogLine
+
+# A machine that boots: the kernel's first line, or that of the local host.
+_BOOT = re.compile(r"\[\s*0\.0+\] Linux version|local host: started at ")
+_SHOWN = 20  # lines
+
+
+@dataclass(frozen=True)
+class ProgramFailure:
+    """A failure as the adapter describes it in the log; see :class:`hatch_aleph.guest.failure.Failure`."""
+
+    event: str
+    type: str
+    message: str
+    file: str = ""
+    line: int = 0
+    code: str = ""
+
+    def __str__(self) -> str:
+        """Give what happened, and where in the user's file."""
+        what = f"{self.type}: {self.message}" if self.message else self.type
+        when = "while it starts" if self.event == "start" else f"in {self.event}"
+        lines = [f"{what} ({when})"]
+        if self.file:
+            lines.append(f"  {self.file}, line {self.line}" + (f":  {self.code}" if self.code else ""))
+        return "\n".join(lines)
+
+
+def failure_in(lines: Sequence[str]) -> ProgramFailure | None:
+    """Return the last failure that a log tells, or None.
+
+    The program writes its log itself, so anything may stand there: what is no description of a failure is passed over.
+    """
+    for line in reversed(lines):
+        _, mark, text = line.partition(FAILURE_MARK)
+        if not mark:
+            continue
+        try:
+            data: dict[str, Any] = json.loads(text)
+            texts = {name: str(data[name]) for name in ("event", "type", "message", "file", "code")}
+            return ProgramFailure(**texts, line=int(data["line"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def explanation(lines: Sequence[str], where: str) -> str:
+    """Return the reason that a log gives, to stand below an error; the log's last lines when it gives none.
+
+    Args:
+        lines: The log.
+        where: Tells where the whole log is.
+    """
+    failure = failure_in(lines)
+    told = [*str(failure).splitlines(), f"The whole log: {where}"] if failure else lines[-_SHOWN:]
+    return "".join(f"\n  {line}" for line in told)
+
+
+@dataclass
+class Start:
+    """One start of a program.
+
+    Attributes:
+        time: When, as the host writes it.
+        entrypoint: What was started.
+        lines: What was printed from then on, until the machine booted again.
+    """
+
+    time: str
+    entrypoint: str
+    lines: list[LogLine] = field(default_factory=list)
+
+    @property
+    def failure(self) -> ProgramFailure | None:
+        """Why it failed, if it did."""
+        return failure_in([line.text for line in self.lines])
+
+
+def starts_in(lines: Iterable[LogLine]) -> list[Start]:
+    """Return the program's part of a host's log, start by start.
+
+    A host's log is the machine's whole console: the kernel's lines, the mounts', the init's and the program's, of all
+    starts. The adapter marks where the program begins; a program without it has no start here.
+    """
+    starts: list[Start] = []
+    inside = False
+    for line in lines:
+        _, mark, entrypoint = line.text.partition(START_MARK)
+        if mark:
+            starts.append(Start(line.time, entrypoint))
+            inside = True
+        elif _BOOT.search(line.text):
+            inside = False
+        elif inside:
+            starts[-1].lines.append(line)
+    return starts

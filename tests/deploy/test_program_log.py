@@ -1,0 +1,59 @@
+"""A host's log is read as what it is: a console that the program writes to as well."""
+
+import json
+
+import pytest
+
+from hatch_aleph.deploy.program_log import explanation, failure_in, starts_in
+from hatch_aleph.guest.entrypoint import START_MARK
+from hatch_aleph.guest.failure import FAILURE_MARK
+from hatch_aleph.network.hosts import LogLine
+
+FAILED = {"event": "start", "type": "KeyError", "message": "'X'", "file": "main.py", "line": 5, "code": "y = x['X']"}
+
+
+def console(*texts):
+    return [LogLine(f"2026-11-28 10:00:{number:02}", text, "stdout") for number, text in enumerate(texts)]
+
+
+def test_the_program_s_lines_are_told_start_by_start():
+    lines = console(
+        "[    0.000000] Linux version 6.1.0",
+        "mounting",
+        f"{START_MARK}main:app",
+        "hello",
+        "[    0.000000] Linux version 6.1.0",
+        "mounting",
+        f"{START_MARK}main:app",
+        "again",
+    )
+    starts = starts_in(lines)
+    assert [[line.text for line in start.lines] for start in starts] == [["hello"], ["again"]]
+    assert [start.time for start in starts] == ["2026-11-28 10:00:02", "2026-11-28 10:00:06"]
+    assert [start.entrypoint for start in starts] == ["main:app"] * 2
+
+
+def test_a_log_without_marks_has_no_start():
+    assert starts_in(console("[    0.000000] Linux version 6.1.0", "hello")) == []
+
+
+def test_the_last_failure_is_the_reason():
+    lines = ["noise", FAILURE_MARK + json.dumps(FAILED), "more"]
+    failure = failure_in(lines)
+    assert str(failure) == "KeyError: 'X' (while it starts)\n  main.py, line 5:  y = x['X']"
+    text = explanation(lines, "`hatch-aleph logs`")
+    assert "main.py, line 5" in text
+    assert "The whole log: `hatch-aleph logs`" in text
+    assert "noise" not in text
+
+
+def test_without_a_failure_the_last_lines_are_told():
+    assert explanation([f"line {number}" for number in range(30)], "x").splitlines()[1:] == [
+        f"  line {number}" for number in range(10, 30)
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"event": 1, "line": "x"}', '{"line": [], "event": "a"}'])
+def test_what_a_program_makes_up_is_passed_over(text):
+    assert failure_in([FAILURE_MARK + text]) is None
+    assert failure_in([FAILURE_MARK + json.dumps(FAILED), FAILURE_MARK + text]) is not None
