@@ -28,7 +28,7 @@ def _plugin():
 @pytest.mark.usefixtures("_plugin")
 def test_extra_files_travel_in_the_code_image(make_project, tmp_path):
     project = load_project(make_project())
-    image = build_code(BuildContext.of(project, tmp_path), tmp_path, None, lambda: PackagesResult(None))
+    image = build_code(BuildContext(project, tmp_path), tmp_path, None, lambda: PackagesResult(None))
     assert "build-info.txt" in {member.path for member in list_image(tmp_path / image.file)}
 
 

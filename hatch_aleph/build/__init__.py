@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph import interpreters
 from hatch_aleph.artifact import Artifact
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.fingerprint import Memory, fingerprint_of
@@ -29,15 +30,21 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
     Raises:
         HatchAlephError: Of the kind that fits.
     """
-    context = BuildContext.of(project, destination, profile, **options)
+    context = BuildContext(project, destination, profile, **options)
     memory = Memory(context.cache, destination)
     key = fingerprint_of(context)
     earlier = memory.recall(key) if key else None
-    if earlier is not None:
+    if earlier is not None and _newest(context, earlier["python"]) == earlier["version"]:
         for text in earlier["told"]:
             context.tell(text)
         return Artifact.load(destination / earlier["manifest"])
     return _build(context, memory, key)
+
+
+def _newest(context: BuildContext, minor: str) -> str:
+    """Return the version of the interpreter that a build would use now, "" for none."""
+    found = interpreters.find(minor, memory=context.cache.interpreters) if minor else None
+    return found.version if found else ""
 
 
 def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
@@ -61,7 +68,9 @@ def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
         path = staging.finish(context.stem, manifest)
     artifact = Artifact(path, manifest)
     if key:
-        result = {"manifest": path.name, "told": context.told}
+        python = context.runtime.python if context.settings.bytecode else ""
+        version = interpreter.version if interpreter else ""
+        result = {"manifest": path.name, "told": context.told, "python": python, "version": version}
         files = [path, *(context.destination / name for name in file_names(context.stem, manifest))]
         memory.remember(key, result, files, until=vendored.until)
     return artifact

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph import runtimes
@@ -31,29 +32,25 @@ class Published(Protocol):
 
 @dataclass(frozen=True)
 class BuildContext:
-    """One build of a project.
+    """One build of a project. Settings, runtime and what plugins give are read when they are first asked for.
 
     Attributes:
         project: What is built.
-        settings: With the profile laid over them.
-        runtime: What it is built for.
         destination: Folder of the artifact.
-        extra_files: What plugins add to the code image.
+        profile: Name of the profile to lay over the settings.
         cache: What earlier builds left.
         metadata: hatchling's metadata when hatchling is calling: the environment then has all that the build needs.
         locked: Whether a stale lock is an error.
         offline: Whether caches alone are used.
         published: Fetches the packages image of the same inputs, if there is one.
-        notice: Told what the user should know, a line each.
+        notice: Called with what the user should know, a line each.
         told: What was told.
         warnings: What the manifest says that the user should know before publishing.
     """
 
     project: Project
-    settings: Settings
-    runtime: Runtime
     destination: Path
-    extra_files: tuple[Entry, ...] = ()
+    profile: str | None = None
     cache: Cache = field(default_factory=Cache.default)
     metadata: Any = None
     locked: bool = False
@@ -63,26 +60,41 @@ class BuildContext:
     told: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, project: Project, destination: Path, profile: str | None = None, **options: Any) -> BuildContext:
-        """Read the settings of a project and ask plugins for further files.
+    @cached_property
+    def settings(self) -> Settings:
+        """With the profile laid over them.
 
         Raises:
-            SettingsError: With all mistakes of the settings.
+            SettingsError: With all mistakes.
         """
-        settings = project.settings(profile)
-        runtime = runtimes.find(settings.runtime, settings.python)
-        if runtime is None:  # checked with the settings
-            raise SettingsError(f"Unknown runtime {settings.runtime}.")
-        given = PLUGINS.call("aleph_extra_files", project=project, settings=settings)
-        extra_files = tuple(entry for entries in given for entry in entries)
-        return cls(project, settings, runtime, destination, extra_files, **options)
+        return self.project.settings(self.profile)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What it is built for."""
+        found = runtimes.find(self.settings.runtime, self.settings.python)
+        if found is None:  # checked with the settings
+            raise SettingsError(f"Unknown runtime {self.settings.runtime}.")
+        return found
+
+    @cached_property
+    def extra_files(self) -> tuple[Entry, ...]:
+        """What plugins add to the code image."""
+        given = PLUGINS.call("aleph_extra_files", project=self.project, settings=self.settings)
+        return tuple(entry for entries in given for entry in entries)
+
+    def given_by_plugins(self) -> list[Any]:
+        """Return all that plugins decide of a build; most projects have none, and their settings are not read."""
+        plugins = PLUGINS.implementing("aleph_extra_files", "aleph_runtimes", "aleph_settings")
+        if not plugins:
+            return []
+        files = [[each.path, each.kind, each.mode, each.target, each.sha256()] for each in self.extra_files]
+        return [plugins, asdict(self.settings), asdict(self.runtime), files]
 
     @property
     def stem(self) -> str:
         """First part of the names of all files of the artifact."""
-        profile = self.settings.profile
-        return self.project.stem if profile is None else f"{self.project.stem}-{profile}"
+        return self.project.stem if self.profile is None else f"{self.project.stem}-{self.profile}"
 
     def tell(self, text: str) -> None:
         """Tell the user something once."""

@@ -13,12 +13,12 @@ import re
 import stat
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph import __version__, interpreters
+from hatch_aleph import __version__
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.files import JUNK, stamp, stamp_of
 from hatch_aleph.uv import WITHHELD, configuration
@@ -57,14 +57,11 @@ def fingerprint_of(context: BuildContext) -> str | None:
     return key_of(
         sorted(files),
         [project.name, project.version, project.dependencies, project.extras, project.requires_python],
-        asdict(context.settings),
-        asdict(context.runtime),
-        [[each.path, each.kind, each.mode, each.target, each.sha256()] for each in context.extra_files],
-        [context.locked, context.offline, context.metadata is None],
+        context.given_by_plugins(),
+        [context.profile, context.locked, context.offline, context.metadata is None],
         configuration(project.root),
         _environment(project),
         _tool(),
-        _interpreter(context),
     )
 
 
@@ -209,13 +206,9 @@ def _environment(project: Project) -> dict[str, str]:
 
 def _tool() -> list[Any]:
     """Return the state of this tool: version, files, and the folders that other plugins are installed in."""
-    files = [stamp(file) for file in sorted(Path(__file__).parents[1].rglob("*.py"))]
+    folders = os.walk(Path(__file__).parents[1])
+    files = [
+        [name, stamp(f"{folder}/{name}")] for folder, _, names in folders for name in names if name.endswith(".py")
+    ]
     installed = [path for path in sys.path if path.endswith("-packages")]  # site-, or Debian's dist-packages
-    return [__version__, sys.version, files, [[path, stamp(path)] for path in installed]]
-
-
-def _interpreter(context: BuildContext) -> str:
-    if not context.settings.bytecode:
-        return ""
-    found = interpreters.find(context.runtime.python, memory=context.cache.interpreters)
-    return found.version if found else ""
+    return [__version__, sys.version, sorted(files), [[path, stamp(path)] for path in installed]]

@@ -60,7 +60,7 @@ def image(root: Path, folder: Path) -> dict[str, bytes]:
     """Return what the code image holds of the project."""
     project = load_project(root)
     assert [each.partition(">")[0] for each in project.dependencies] == ["idna"]
-    context = BuildContext.of(project, folder)
+    context = BuildContext(project, folder)
     folder.mkdir()
     made = build_code(context, folder, None, lambda: PackagesResult(None))
     unpack(folder / made.file, folder / "unpacked")

@@ -11,12 +11,11 @@ import sys
 import textwrap
 import threading
 import zipfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.packages import PackagesResult, build_packages
 from hatch_aleph.project import load_project
@@ -25,6 +24,8 @@ from hatch_aleph.runtimes import Runtime
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from hatch_aleph.build.cache import Cache
 
 
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -193,17 +194,12 @@ class Workshop:
 
     def build(self, root: Path, *, out: str = "dist", cache: Cache | None = None, **options: bool) -> PackagesResult:
         project = load_project(root)
-        context = BuildContext(
-            project,
-            project.settings(),
-            self.runtime,
-            root / out,
-            cache=Cache.default(),
-            notice=self.notices.append,
-            **options,  # type: ignore[arg-type]
-        )
+        context = BuildContext(project, root / out, notice=self.notices.append, **options)  # type: ignore[arg-type]
+        vars(context)["runtime"] = self.runtime
         interpreter = context.interpreter()
-        return build_packages(replace(context, cache=cache or context.cache), root / out, interpreter)
+        if cache:
+            vars(context)["cache"] = cache
+        return build_packages(context, root / out, interpreter)
 
 
 @pytest.fixture

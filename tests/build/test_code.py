@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def build(root: Path, destination: Path, **options):
     destination.mkdir(exist_ok=True)
-    context = BuildContext.of(load_project(root), destination)
+    context = BuildContext(load_project(root), destination)
     image = build_code(context, destination, None, lambda: Packages(options.get("vendored", lambda _: False)))
     options.get("warnings", []).extend(context.warnings)
     return image

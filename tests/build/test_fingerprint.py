@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +23,7 @@ from hatch_aleph.squashfs import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pytest_mock import MockerFixture
 
@@ -284,7 +284,7 @@ def tree(index: Index, make_project: Callable[..., Path], plugin: Plugin, mocker
 
 def taken(root: Path, *, out: str = "dist", profile: str | None = "staging", **options: bool) -> str | None:
     """Return the fingerprint of a build, as a command that starts now would take it."""
-    return fingerprint_of(BuildContext.of(load_project(root), root / out, profile, **options))
+    return fingerprint_of(BuildContext(load_project(root), root / out, profile, **options))
 
 
 @pytest.mark.parametrize("change", INPUTS.values(), ids=INPUTS)
@@ -308,7 +308,7 @@ def test_what_a_command_says_is_an_input(tree: Path) -> None:
     assert len(set(found)) == len(found)
 
 
-def test_plugins_tool_and_interpreter_are_inputs(tree: Path, plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugins_and_tool_are_inputs(tree: Path, plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
     edited(tree, "[tool.aleph]", '[tool.aleph]\nruntime = "own"')
     found = [taken(tree)]
     plugin.text = b"two"
@@ -317,10 +317,18 @@ def test_plugins_tool_and_interpreter_are_inputs(tree: Path, plugin: Plugin, mon
     found.append(taken(tree))
     monkeypatch.setattr("hatch_aleph.build.fingerprint.__version__", "99")
     found.append(taken(tree))
-    other = interpreters.Interpreter(Path("/usr/bin/python"), f"{runtimes.DEFAULT.python}.99")
-    monkeypatch.setattr("hatch_aleph.interpreters.find", lambda *_, **__: other)
-    found.append(taken(tree))
     assert len(set(found)) == len(found)
+
+
+def test_another_interpreter_is_an_input(root: Path, mocker: MockerFixture) -> None:
+    first = build(root)
+    known = interpreters.find(runtimes.DEFAULT.python)
+    assert known
+    newer = interpreters.Interpreter(known.path, f"{known.version}9")
+    mocker.patch("hatch_aleph.interpreters.find", return_value=newer)
+    second = build(root)
+    assert second[1] > first[1]
+    assert build(root) == second
 
 
 def test_other_backends_may_read_any_variable_and_the_revision(tree: Path) -> None:

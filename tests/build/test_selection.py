@@ -49,7 +49,7 @@ def built(make_project: Callable[..., Path], tmp_path: Path) -> Callable[..., tu
         for path, target in (links or {}).items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).symlink_to(target)
-        context = BuildContext.of(load_project(root), root / "dist")
+        context = BuildContext(load_project(root), root / "dist")
         (root / "dist").mkdir()
         image = build_code(context, root / "dist", None, lambda: Vendored(*vendored))
         unpack(root / "dist" / image.file, tmp_path / "unpacked")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def project(make_project: Callable[..., Path]) -> Callable[..., BuildContext]:
     def make(files: dict[str, str] | None = None) -> BuildContext:
         root = make_project(files or {})
-        return BuildContext.of(load_project(root), root / "dist")
+        return BuildContext(load_project(root), root / "dist")
 
     return make
 
