@@ -12,6 +12,7 @@ import click
 from hatch_aleph.cli.output import Output
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
+from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.network.nodes import DEFAULT_NODES
 
 if TYPE_CHECKING:
@@ -205,13 +206,13 @@ class Context:
         return HealthCheck.of(self._publishing(artifact).health)
 
     def program(self, client: NodeClient, item_hash: str | None) -> str:
-        """Return the item hash that was given, else that of the project's program.
+        """Return the item hash that was given, completed if it was only begun, else that of the project's program.
 
         Raises:
-            PlanError: The project is not deployed.
+            PlanError: The project is not deployed, or no program of the owner begins like that, or several do.
         """
         if item_hash is not None:
-            return item_hash
+            return item_hash if ITEM_HASH.fullmatch(item_hash) else self._completed(client, item_hash)
         deployment = self.deployment(client)
         programs = deployment.state().programs
         if not programs:
@@ -221,6 +222,19 @@ class Context:
                 hint=f"Deploy it: {typed('deploy')}; or name a program: {typed('list')}",
             )
         return programs[0].item_hash
+
+    def _completed(self, client: NodeClient, beginning: str) -> str:
+        owner = self.address or self.account().address
+        programs = client.messages(types=("PROGRAM",), owners=(owner,), statuses=("processed", "removing"))
+        found = [each.item_hash for each in programs if each.item_hash.startswith(beginning)]
+        if len(found) != 1:
+            what = f"{len(found)} programs begin" if found else "No program begins"
+            raise PlanError(
+                "\n".join([f"{what} with {beginning}.", *found]),
+                where=owner,
+                hint=f"Give more digits; {typed('list')} shows the programs.",
+            )
+        return found[0]
 
     def chain_for(self, item_hash: str | None) -> str:
         """Return the chain of the account: the project's when the project's program is meant."""

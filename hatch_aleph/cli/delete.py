@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.output import confirm
 from hatch_aleph.cli.program_options import as_text, life_options, messages_of
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
 @with_context("project", "node", "account", "owner", "state", "yes")
-@click.argument("item_hash", required=False)
+@program_argument(required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
 @click.option("--missing-ok", is_flag=True, help="End with 0 when nothing of the project is live.")
@@ -50,7 +51,8 @@ def delete(
                 deployment, session, confirm=ask, keep_code=keep_code, reason=reason, missing_ok=missing_ok
             )
         else:
-            done = forget(context.program_session(client), item_hash, keep_code=keep_code, reason=reason)
+            program = context.program(client, item_hash)
+            done = forget(context.program_session(client), program, keep_code=keep_code, reason=reason)
         messages = list(messages_of(client, done.messages)) if print_message else []
     fields = {
         "item_hash": done.program,

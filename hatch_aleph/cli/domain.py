@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import ItemHashType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ def domain() -> None:
 @domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
 @with_context("node", "account")
 @click.argument("name")
-@click.argument("item_hash")
+@click.argument("item_hash", type=ItemHashType())
 def attach(context: Context, *, name: str, item_hash: str) -> None:
     """Point the domain NAME at a program, and show the DNS records to set."""
     from hatch_aleph.deploy.custom_domains import attach as attach_domain

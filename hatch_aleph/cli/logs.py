@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.program_options import debug_option
 from hatch_aleph.text import printable
 
@@ -23,7 +24,7 @@ _POLL_SECONDS = 2.0
 
 @click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org --tail 50")
 @with_context("project", "node", "account", "host")
-@click.argument("item_hash", required=False)
+@program_argument(required=False)
 @click.option("--domain", metavar="URL", help="Host that runs the program; a local node has its own.")
 @click.option("--all", "everything", is_flag=True, help="Show the whole console: kernel, mounts and init as well.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Show the last N lines alone.")

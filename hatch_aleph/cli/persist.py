@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.program_options import (
     alias,
     as_text,
@@ -17,7 +18,7 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 
 @click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
 @with_context("project", "node", "account", "yes")
-@click.argument("item_hash", required=False)
+@program_argument(required=False)
 @_KEEP
 @life_options()
 def persist(context: Context, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
@@ -30,7 +31,7 @@ def persist(context: Context, *, item_hash: str | None, keep_prev: bool, print_m
 
 @click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
 @with_context("project", "node", "account", "yes")
-@click.argument("item_hash", required=False)
+@program_argument(required=False)
 @_KEEP
 @life_options()
 def unpersist(context: Context, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:

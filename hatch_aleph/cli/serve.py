@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.errors import HatchAlephError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def serve(
 
 @click.command(epilog="Example: hatch-aleph run 3a1f... --node https://api2.aleph.im")
 @with_context("node")
-@click.argument("item_hash")
+@click.argument("item_hash", type=ItemHashType())
 @_PORT
 @_PYTHON
 @click.option(

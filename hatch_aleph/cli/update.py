@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.program_options import (
     PATH,
     as_text,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
 @with_context("node", "account", "owner", "yes")
-@click.argument("item_hash")
+@program_argument()
 @click.argument("path", type=PATH, required=False)
 @program_fields
 @click.option("--entrypoint", help="What runs, in the new code.")
@@ -48,6 +49,7 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
         raise UsageError("there is nothing to update", hint="Name the new code: hatch-aleph update ITEM_HASH PATH")
     with context.client() as client:
         session = context.program_session(client)
+        item_hash = context.program(client, item_hash)
         done = change(
             session,
             item_hash,

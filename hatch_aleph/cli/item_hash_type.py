@@ -1,0 +1,70 @@
+"""How a command line names a program: by item hash, its beginning, or a URL; checked before anything is asked."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from hatch_aleph.commands import typed
+from hatch_aleph.itemhash import ITEM_HASH, from_base32
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BEGINNING = re.compile(r"[0-9a-f]{8,63}")
+
+
+class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone
+    """An item hash, as it is, from a URL or from a host name.
+
+    Args:
+        beginning: Whether its first eight digits or more will do; the command then completes it.
+    """
+
+    name = "item hash"
+
+    def __init__(self, *, beginning: bool = False) -> None:
+        self._beginning = beginning
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the item hash.
+
+        Raises:
+            click.UsageError: It is none.
+        """
+        text = str(value).strip()
+        found = item_hash_in(text)
+        if found:
+            return found
+        if self._beginning and _BEGINNING.fullmatch(text):
+            return text
+        short = "its first eight digits or more, " if self._beginning else ""
+        return self.fail(
+            f"{text!r} is no item hash. Give 64 hexadecimal digits, a CID, {short}or a URL of the program; "
+            f"{typed('list')} shows them.",
+            param,
+            ctx,
+        )
+
+
+def item_hash_in(text: str) -> str | None:
+    """Return the item hash that a text is, or that a URL of a program carries; None when there is none."""
+    if ITEM_HASH.fullmatch(text):
+        return text
+    if ITEM_HASH.fullmatch(text.lower()):
+        return text.lower()
+    parts = urlsplit(text if "://" in text else f"//{text}")
+    names = [*(parts.hostname or "").split(".")[:1], *parts.path.split("/")]
+    return next((each for name in names if (each := _of_name(name))), None)
+
+
+def _of_name(name: str) -> str | None:
+    return name if ITEM_HASH.fullmatch(name) else from_base32(name) if name.isalnum() else None
+
+
+def program_argument(*, required: bool = True) -> Callable[[Any], Any]:
+    """Add the argument that names a program of the account."""
+    return click.argument("item_hash", type=ItemHashType(beginning=True), metavar="ITEM_HASH", required=required)

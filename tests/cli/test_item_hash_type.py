@@ -1,0 +1,53 @@
+"""Programs are named in the ways that people have them at hand."""
+
+import pytest
+
+from hatch_aleph.cli.item_hash_type import item_hash_in
+from hatch_aleph.itemhash import to_base32
+
+HASH = "5a732f2c4e96f8eef446ba1e9c0619cb3dc2eddc190598d17f12c1623e052333"
+CID = "QmYULJoNGPDmoRq4WNWTDTUvJGJv1hosox8H6vVd1kCsY8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HASH,
+        HASH.upper(),
+        f"http://127.0.0.1:4021/vm/{HASH}/",
+        f"https://aleph.sh/vm/{HASH}/path?x=1",
+        f"https://{to_base32(HASH)}.aleph.sh/",
+        f"{to_base32(HASH)}.aleph.sh",
+        to_base32(HASH),
+        f"http://{to_base32(HASH)}.localhost:4021",
+    ],
+)
+def test_each_way_of_naming_a_program(text):
+    assert item_hash_in(text) == HASH
+
+
+def test_a_cid_is_one():
+    assert item_hash_in(CID) == CID
+
+
+@pytest.mark.parametrize("text", ["", "abc", HASH[:-1], HASH + "0", "https://example.org/", "../../etc", "Qm1"])
+def test_what_is_none(text):
+    assert item_hash_in(text) is None
+
+
+@pytest.mark.parametrize("command", ["delete", "update", "logs", "persist", "run", "runtime-checker"])
+def test_a_typo_is_an_error_of_the_command_line(command, cli):
+    done = cli(command, "not-a-hash")
+    assert done.code == 64
+    assert "no item hash" in done.err
+
+
+def test_the_beginning_of_a_hash_will_do(cli):
+    made = cli.create()
+    assert cli.json("delete", made["item_hash"][:10]).result["item_hash"] == made["item_hash"]
+    assert cli.json("delete", "0" * 12).error["exit_code"] == 13
+
+
+def test_a_url_will_do(cli):
+    made = cli.create()
+    assert cli.json("delete", made["urls"][0] + "/").result["item_hash"] == made["item_hash"]
