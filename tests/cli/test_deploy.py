@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.programs.rig import ask
+from hatch_aleph.local.host.machine import START_MARK
+from tests.programs.rig import RunningNetwork, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,66 @@ def test_the_life_of_a_deployment(cli, write, tmp_path):
     assert cli.json("status", "--project", project).result["status"]["contents"][0]["version"] == "1.0"
     assert len(cli.json("prune", "--project", project, "--yes").result["forgotten"]) == 1
     assert ask(first["urls"][0]) == (200, "one")
+
+
+@pytest.fixture(scope="module")
+def slow_network(tmp_path_factory):
+    """Serve a network whose host takes a second to stop a program."""
+
+    class Slow(RunningNetwork):
+        pace = 0.2
+
+    running = Slow(tmp_path_factory.mktemp("slow"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def slow_cli(cli, slow_network, monkeypatch):
+    monkeypatch.setenv("ALEPH_API_HOST", slow_network.url)
+    slow_network.faucet(cli.account.address, 10**9)
+    return cli
+
+
+def starts(cli, *arguments: object) -> list[str]:
+    return [line["text"] for line in cli.json("logs", *arguments).result["lines"] if START_MARK in line["text"]]
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+def test_nobody_asks_a_program_while_an_amend_makes_the_host_stop_it(slow_cli, write, command):
+    project = write()
+    url = slow_cli.json("deploy", "--project", project, "--yes", "--no-smoke").result["urls"][0]
+    write("two")
+    if command == "rollback":
+        slow_cli.json("deploy", "--project", project, "--yes", "--no-smoke")
+    assert ask(url)[0] == 200
+    before = len(starts(slow_cli, "--project", project))
+    done = slow_cli(command, "--project", project, "--yes", *(["--no-smoke"] if command == "deploy" else []))
+    assert done.code == 0, done.err
+    assert "until the host has stopped the previous code" in done.err
+    assert ask(url) == (200, "two" if command == "deploy" else "one")
+    # Who asks too early starts a machine that never comes up, and then another.
+    assert len(starts(slow_cli, "--project", project)) == before + 1
+
+
+def test_a_program_that_does_not_start_is_told_after_the_second_start_with_its_log(cli, write):
+    project = write(settings="[tool.aleph.health]\ntimeout-seconds = 100")
+    (project / "main.py").write_text("raise RuntimeError('no engine')\nasync def app(*_): ...\n")
+    error = cli.json("deploy", "--project", project, "--yes", "--no-smoke").error
+    assert "does not start" in error["message"]
+    assert "no engine" in error["message"]
+    assert len(starts(cli, "--project", project)) == 2
+
+
+def test_a_persistent_program_is_asked_only_where_the_scheduler_runs_it(cli, write):
+    project = write(settings="persistent = true")
+    done = cli("deploy", "--project", project, "--yes", "--no-smoke")
+    assert done.code == 0, done.err
+    assert "until the scheduler has started" in done.err
+    status = cli.json("status", "--project", project).result["status"]
+    assert (status["persistent"], status["runs_persistent"]) == (True, True)
+    assert status["host"] == cli.network.url
+    assert status["running_since"]
 
 
 def test_an_app_that_fails_is_not_published(cli, write):

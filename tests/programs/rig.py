@@ -43,7 +43,13 @@ BARE_APP = """
 
 
 class RunningNetwork:
-    """Node and host, served by a thread of its own."""
+    """Node and host, served by a thread of its own; the host stops programs as the network's do, but quicker.
+
+    Attributes:
+        pace: Factor on the host's own times.
+    """
+
+    pace = 0.05
 
     def __init__(self, folder: Path) -> None:
         ready = threading.Event()
@@ -52,6 +58,7 @@ class RunningNetwork:
         assert ready.wait(30)
 
     async def _serve(self, folder: Path, ready: threading.Event) -> None:
+        from hatch_aleph.local.host import Limits
         from hatch_aleph.local.serve import serve_network
 
         def is_ready(url: str) -> None:
@@ -59,7 +66,7 @@ class RunningNetwork:
             ready.set()
 
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.create_task(serve_network(folder, 0, ready=is_ready))
+        self._task = asyncio.create_task(serve_network(folder, 0, ready=is_ready, limits=Limits.as_real(self.pace)))
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
