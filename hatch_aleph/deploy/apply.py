@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
-from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.comparison import program_content
-from hatch_aleph.deploy.custom_domains import attach_domains
 from hatch_aleph.deploy.health import Health, HealthCheck, Healthy
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, displaced
@@ -16,11 +14,9 @@ from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_plugins, check_program
 from hatch_aleph.deploy.program_log import explanation
-from hatch_aleph.deploy.rollback import is_overtaken, put_back
 from hatch_aleph.deploy.state import image_notes, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
 from hatch_aleph.itemhash import UNSIGNED
-from hatch_aleph.network.hosts import HostClient
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
 
@@ -187,6 +183,9 @@ class Application:
 
     def __call__(self) -> Outcome:
         """Do it all; what fails leaves a journal from which the next run goes on."""
+        # Imported here, as below: most runs find nothing to do and are over before.
+        from hatch_aleph.deploy.rollback import is_overtaken
+
         if self._journal.run is not None and is_overtaken(self._journal.run, self._state, self._journal):
             self._journal.end()
         self._journal.begin(self._baseline())
@@ -196,11 +195,15 @@ class Application:
         urls = (answer.url, *(url for url in self._deployment.urls(item_hash) if url != answer.url))
         self._answers(item_hash, answer.url)
         if self._plan.domains:
+            from hatch_aleph.deploy.custom_domains import attach_domains
+
             sent = attach_domains(
                 self._deployment.client, self._outbox, self._plan.owner, self._plan.domains, item_hash
             )
             self._note(sent, "AGGREGATE")
         if self._plan.forget:
+            from hatch_aleph.deploy.cleanup import forget
+
             self._observer.step("forget", hashes=list(self._plan.forget))
             check_kept(self._deployment, item_hash)
             groups = [(self._plan.forget, SUPERSEDED)]
@@ -283,6 +286,8 @@ class Application:
             if not self._options.rollback:
                 error.hint = "It was kept as asked; deploy again to try once more, or `rollback`."
                 raise
+            from hatch_aleph.deploy.rollback import put_back
+
             error.hint = put_back(self._deployment, self._outbox, item_hash, self._manifest)
             raise
 
@@ -291,6 +296,8 @@ class Application:
         host = self._deployment.hosts.known
         if host is None:
             return ""
+        from hatch_aleph.network.hosts import HostClient
+
         try:
             lines = HostClient(host).logs(item_hash, self._account)
         except HatchAlephError:

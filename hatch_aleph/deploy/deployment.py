@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import FileHashes
 from hatch_aleph.deploy.comparison import Planner
-from hatch_aleph.deploy.custom_domains import unattached
 from hatch_aleph.deploy.payment import cost_of
 from hatch_aleph.deploy.preflight import warnings_of
 from hatch_aleph.deploy.state import State, read_state
@@ -140,6 +139,8 @@ class Deployment:
         domains = manifest.settings.domains
         if not domains:
             return plan
+        from hatch_aleph.deploy.custom_domains import unattached
+
         lasting = plan.program.item_hash if plan.program.action == "unchanged" else None
         return replace(plan, domains=unattached(self.client, self.owner, domains, lasting))
 

@@ -137,6 +137,23 @@ def test_a_persistent_program_is_asked_only_where_the_scheduler_runs_it(cli, wri
     assert status["running_since"]
 
 
+# Prints the exit code, then the modules of ours that a command has loaded.
+COUNT = """
+import sys
+from hatch_aleph.cli import run
+print(run(sys.argv[1:]), *(name for name in sys.modules if name.startswith("hatch_aleph")), file=sys.stderr)
+"""
+
+
+def test_a_deployment_with_nothing_to_do_loads_little(cli, write):
+    command = [sys.executable, "-c", COUNT, "deploy", "--project", str(write()), "--yes", "--no-smoke", "--json"]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    code, *modules = done.stderr.split()
+    assert (code, 'changed": false' in done.stdout) == ("0", True)
+    assert len(modules) <= 70, modules
+
+
 def test_an_app_that_fails_is_not_published(cli, write):
     error = cli.json("deploy", "--project", write(status=500), "--yes").error
     assert "tried here" in error["message"]

@@ -66,7 +66,11 @@ class RunningNetwork:
             ready.set()
 
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.create_task(serve_network(folder, 0, ready=is_ready, limits=Limits.as_real(self.pace)))
+        self._task = asyncio.create_task(
+            serve_network(
+                folder, 0, ready=is_ready, limits=Limits.as_real(self.pace, program_memory=1 << 20, virtual_cores=1000)
+            )
+        )
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
