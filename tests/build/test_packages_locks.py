@@ -89,7 +89,7 @@ def test_locks_of_other_tools(index: Index, workshop: Workshop, wheels: dict[str
     workshop.project('"alpha", "gamma; sys_platform != \'win32\'"')
     with pytest.raises(DependencyError, match="The lock is out of date"):
         workshop.build(root, locked=True)
-    assert versions(workshop, root)[-1] == "gamma 1.0"
+    assert versions(workshop, root) == ["alpha 1.0", "beta 1.0", "gamma 1.0"]  # what still fits stays
     assert f"{name} is out of date" in workshop.notices[-1]
     workshop.project('"alpha"')
     text = (root / name).read_text().replace(digest(wheels["beta"]), "0" * 64)
@@ -149,6 +149,38 @@ def test_requirements_of_a_project_that_declares_none(
         workshop.build(root, locked=True)
     (root / "constraints/all.txt").write_text("beta==2.0\n")
     assert versions(workshop, root) == ["alpha 2.0", "beta 2.0", "gamma 1.0"]
+
+
+def test_locking_what_stands_in_for_dependencies(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:
+    root = workshop.project("", aleph=PYTHON)
+    (root / "requirements.txt").write_text("alpha\n")
+    first = lock(root)
+    assert versions(workshop, root, locked=True) == ["alpha 2.0", "beta 2.0"]
+    assert lock(root) == first
+    (root / "requirements.txt").write_text("alpha\ngamma\n")
+    with pytest.raises(DependencyError, match="The lock is out of date"):
+        workshop.build(root, locked=True)
+    (root / "pylock.toml").unlink()
+    (root / "requirements.txt").unlink()
+    (root / "Pipfile.lock").write_text(pipfile(wheels))
+    assert versions(workshop, root, locked=True) == ["alpha 1.0", "beta 1.0"]
+    lock(root)
+    assert versions(workshop, root, locked=True) == ["alpha 1.0", "beta 1.0"]
+
+
+@pytest.mark.parametrize(("name", "write"), [("poetry.lock", poetry), ("pdm.lock", pdm)])
+def test_a_lock_of_a_project_that_declares_nothing(
+    index: Index,
+    workshop: Workshop,
+    wheels: dict[str, Path],
+    name: str,
+    write: Callable[[dict[str, Path]], str],
+) -> None:
+    root = workshop.project("")
+    (root / name).write_text(write(wheels))
+    result = workshop.build(root)
+    assert result.image is None
+    assert f"{name} is not read: it does not say which of its packages the project needs" in result.warnings[0]
 
 
 def test_hashed_requirements_that_include_others(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:

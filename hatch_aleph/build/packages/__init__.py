@@ -46,7 +46,7 @@ def build_packages(
     project, settings = context.project, context.settings
     inputs = gather(project, settings, context.runtime)
     if not inputs.any:
-        return PackagesResult(None)
+        return PackagesResult(None, warnings=inputs.unread)
     memory = Memory(context.cache, context.destination)
     key = key_of(
         FORMAT, inputs.digest, inputs.unread, str(project.root), context.stem,

@@ -6,7 +6,6 @@ everything has hashes, the project's own dependencies, any other ``requirements.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,7 +28,8 @@ Kind = Literal[
     "pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "hashed requirements", "requirements",
     "pyproject.toml",
 ]  # fmt: skip
-_BESIDE: tuple[Kind, ...] = ("poetry.lock", "pdm.lock", "Pipfile.lock")
+_VERSIONS_ALONE: tuple[Kind, ...] = ("poetry.lock", "pdm.lock")  # not which packages the project itself wants
+_STAND_INS = ("Pipfile.lock", "requirements.txt")  # for what a project does not declare
 
 
 @dataclass(frozen=True)
@@ -39,24 +39,24 @@ class Inputs:
     Attributes:
         kind: Which form the dependencies are written in.
         file: Where they stand.
-        content: Its bytes; b"" for pyproject.toml, whose relevant parts are in ``wanted``.
+        content: Digest of that file and those that it includes; "" for pyproject.toml, whose parts are in ``wanted``.
         wanted: Digest of what the project asks for, the same on every machine: dependencies, extras, groups, its
             configuration of uv, runtime.
-        included: Digest of all files that a requirements file includes, itself among them.
         machine: Digest of what this machine adds: uv's own configuration files and variables.
         configured: Whether the project, or a folder around it, configures uv.
         any: Whether there is anything to vendor.
+        stand_in: A file that stands for the dependencies of a project that declares none.
         unread: A line for each file that looks like a source of dependencies and is none.
     """
 
     kind: Kind
     file: Path
-    content: bytes
+    content: str
     wanted: str
-    included: str
     machine: str
     configured: bool
     any: bool
+    stand_in: Path | None = None
     unread: tuple[str, ...] = ()
 
     @property
@@ -67,7 +67,16 @@ class Inputs:
     @property
     def digest(self) -> str:
         """Digest of all of it."""
-        return key_of(self.kind, hashlib.sha256(self.content).hexdigest(), self.wanted, self.included, self.machine)
+        return key_of(self.kind, self.content, self.wanted, self.machine)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file that may have a project's dependencies; with the digest of it and of what it includes."""
+
+    kind: Kind
+    file: Path
+    content: str
 
 
 def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
@@ -77,70 +86,64 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         SettingsError: For extras and groups that the project does not have.
         DependencyError: When the project does not run on the runtime's Python, or a file cannot be read.
     """
-    from hatch_aleph.build.packages.checks import allows_python
-
-    pyproject = project.root / "pyproject.toml"
     _check_names(project, settings)
-    if not allows_python(project.requires_python or "", runtime):
-        raise DependencyError(
-            f"requires-python is {project.requires_python}, but the runtime {runtime.name} has Python {runtime.python}",
-            where=str(pyproject),
-            hint="Widen requires-python, or choose another runtime: tool.aleph.runtime",
-        )
+    _check_python(project, runtime)
+    found = list(_candidates(project.root))
+    declared = bool(project.dependencies or settings.extras or settings.groups)
+    dynamic = "dependencies" in project.pyproject.get("project", {}).get("dynamic", ())  # read by a plugin, perhaps
+    stand_in = next((each for each in found if not declared and not dynamic and each.file.name in _STAND_INS), None)
+    usable = (each for each in found if each.kind != "requirements" and (declared or each.kind not in _VERSIONS_ALONE))
+    pyproject = _Candidate("pyproject.toml", project.root / "pyproject.toml", "")
+    used = next(usable, stand_in or pyproject)
+    unread = [each for each in found if each not in (used, stand_in) and not (dynamic and each.kind == "requirements")]
+    uv_file = project.root / "uv.toml"
     wanted = key_of(
         sorted(project.dependencies),
         {name: sorted(project.extras[name]) for name in settings.extras},
         list(settings.groups) and [settings.groups, project.groups],
         sorted(settings.allow_source),
         project.pyproject.get("tool", {}).get("uv", {}),
-        sha256_of(project.root / "uv.toml") if (project.root / "uv.toml").is_file() else "",
+        sha256_of(uv_file) if uv_file.is_file() else "",
+        stand_in.content if stand_in else "",
         [runtime.python, runtime.platform],
     )
-    machine = key_of(configuration(project.root))
     folders = (project.root, *project.root.parents)
-    configured = "uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders)
-    declared = bool(project.dependencies or settings.extras or settings.groups)
-    found: list[tuple[Kind, Path, str]] = list(_candidates(project))
-    ours: tuple[Kind, Path, str] = ("pyproject.toml", pyproject, "")
-    first = next((each for each in found if each[0] != "requirements"), None)
-    kind, file, included = first or (ours if declared or not found else found[0])
-    dynamic = "dependencies" in project.pyproject.get("project", {}).get("dynamic", ())  # read by a plugin, perhaps
-    unread = [
-        _unread(other, path, kind)
-        for other, path, _ in found
-        if path != file and not (dynamic and path.suffix == ".txt")
-    ]
-    content = b"" if kind == "pyproject.toml" else file.read_bytes()
     return Inputs(
-        kind, file, content, wanted, included, machine, configured, any=kind != "pyproject.toml" or declared,
-        unread=tuple(unread),
-    )  # fmt: skip
+        used.kind,
+        used.file,
+        used.content,
+        wanted,
+        machine=key_of(configuration(project.root)),
+        configured="uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders),
+        any=declared or used is not pyproject,
+        stand_in=stand_in.file if stand_in else None,
+        unread=tuple(_unread(each, used, declared=declared) for each in unread),
+    )
 
 
-def _candidates(project: Project) -> Iterator[tuple[Kind, Path, str]]:
-    """Yield the files that may have a project's dependencies, the first that counts first, and what they include."""
-    root = project.root
-    if (root / "pylock.toml").is_file():
-        yield "pylock.toml", root / "pylock.toml", ""
+def _candidates(root: Path) -> Iterator[_Candidate]:
+    """Yield the files that may have a project's dependencies, the first that counts first."""
     uv_lock = _uv_lock(root)
-    if uv_lock:
-        yield "uv.lock", uv_lock, ""
-    for kind in _BESIDE:
-        if (root / kind).is_file():
-            yield kind, root / kind, ""
-    file = root / "requirements.txt"
-    if file.is_file():
-        read = read_requirements(file)
+    files: list[tuple[Kind, Path]] = [("pylock.toml", root / "pylock.toml"), ("uv.lock", uv_lock or root / "uv.lock")]
+    files += [(kind, root / kind) for kind in (*_VERSIONS_ALONE, "Pipfile.lock")]
+    for kind, file in files:
+        if file.is_file():
+            yield _Candidate(kind, file, sha256_of(file))
+    if (root / "requirements.txt").is_file():
+        read = read_requirements(root / "requirements.txt")
         if read.lines:
-            yield "requirements" if read.unhashed else "hashed requirements", file, read.digest
+            kind = "requirements" if read.unhashed else "hashed requirements"
+            yield _Candidate(kind, root / "requirements.txt", read.digest)
 
 
-def _unread(kind: Kind, file: Path, used: Kind) -> str:
-    why = f"{used.replace('hashed requirements', 'requirements.txt')} comes first"
-    if kind == "requirements":
-        used_instead = "project.dependencies" if used == "pyproject.toml" else used
-        why = f"not everything in it has a hash, and {used_instead} comes first"
-    return f"{file.name} is not read: {why}"
+def _unread(other: _Candidate, used: _Candidate, *, declared: bool) -> str:
+    first = "project.dependencies" if used.kind == "pyproject.toml" else used.file.name
+    why = f"{first} comes first"
+    if other.kind == "requirements":
+        why = f"not everything in it has a hash, and {why}"
+    elif not declared and other.kind in _VERSIONS_ALONE:
+        why = "it does not say which of its packages the project needs, and project.dependencies is empty"
+    return f"{other.file.name} is not read: {why}"
 
 
 def is_stale(locked: Mapping[str, str], project: Project, settings: Settings, runtime: Runtime) -> str | None:
@@ -209,6 +212,17 @@ def _uv_lock(root: Path) -> Path | None:
         if (folder / "uv.lock").is_file() and (folder / "pyproject.toml").is_file():
             return folder / "uv.lock" if b"[tool.uv.workspace]" in (folder / "pyproject.toml").read_bytes() else None
     return None
+
+
+def _check_python(project: Project, runtime: Runtime) -> None:
+    from hatch_aleph.build.packages.checks import allows_python
+
+    if not allows_python(project.requires_python or "", runtime):
+        raise DependencyError(
+            f"requires-python is {project.requires_python}, but the runtime {runtime.name} has Python {runtime.python}",
+            where=str(project.root / "pyproject.toml"),
+            hint="Widen requires-python, or choose another runtime: tool.aleph.runtime",
+        )
 
 
 def _check_names(project: Project, settings: Settings) -> None:

@@ -43,13 +43,12 @@ class Pins:
         self.hashes.setdefault(normalize(name), set()).update(hashes)
 
     @property
-    def constraints(self) -> str:
-        """The versions as constraints, where there is no choice."""
-        single = [f"{name}=={next(iter(each))}" for name, each in self.versions.items() if len(each) == 1]
-        return "\n".join(sorted(single))
+    def single_versions(self) -> dict[str, str]:
+        """The versions where there is no choice, sorted by name."""
+        return {name: next(iter(each)) for name, each in sorted(self.versions.items()) if len(each) == 1 and all(each)}
 
 
-def read_pins(file: Path, content: bytes) -> Pins:
+def read_pins(file: Path) -> Pins:
     """Read poetry.lock, pdm.lock or Pipfile.lock.
 
     Raises:
@@ -58,14 +57,14 @@ def read_pins(file: Path, content: bytes) -> Pins:
     pins = Pins()
     try:
         if file.name == "Pipfile.lock":
-            for name, table in json.loads(content)["default"].items():
+            for name, table in json.loads(file.read_bytes())["default"].items():
                 _refuse_elsewhere(name, table, file)
                 hashes = set(table.get("hashes", ()))
                 pins.add(name, table["version"].removeprefix("=="), hashes)
                 marker = f" ; {table['markers']}" if "markers" in table else ""
                 pins.lines.append(f"{name}{table['version']}{marker}")
             return pins
-        data = parse(content.decode("utf-8", "replace"))
+        data = parse(file.read_text("utf-8", "replace"))
         older = data.get("metadata", {}).get("files", {})  # where Poetry kept the files before 1.3
         for table in data.get("package", []):
             _refuse_elsewhere(table["name"], table, file)

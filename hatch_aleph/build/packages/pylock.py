@@ -118,7 +118,8 @@ def file_name(file: Mapping[str, Any]) -> str:
 
 def pylock_text(tables: Iterable[Mapping[str, Any]], tool: Mapping[str, str] | None = None) -> str:
     """Write a pylock.toml of package tables."""
-    lines = ['lock-version = "1.0"', f'created-by = "{TOOL}"']
+    tables = list(tables)
+    lines = ['lock-version = "1.0"', f'created-by = "{TOOL}"', *([] if tables else ["packages = []"])]
     for table in tables:
         lines += ["", "[[packages]]"]
         lines += [f"{name} = {_toml(value)}" for name, value in table.items()]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hatch_aleph.build.background import Task
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.inputs import is_stale
-from hatch_aleph.build.packages.other_locks import read_pins, read_requirements
+from hatch_aleph.build.packages.other_locks import Pins, read_pins, read_requirements
 from hatch_aleph.build.packages.pages import BELIEVED_SECONDS, Pages, believed
-from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, normalize, parse
+from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, normalize, parse, pylock_text
 from hatch_aleph.build.packages.pylock_reader import read_lock
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
@@ -95,14 +95,13 @@ class Resolver:
             return self._from_uv_lock(inputs)
         if inputs.kind in ("poetry.lock", "pdm.lock"):
             return self._from_constraints(inputs)
-        requirements = inputs.kind == "hashed requirements"
-        pins = read_requirements(inputs.file).pins if requirements else read_pins(inputs.file, inputs.content)
-        text = self.solver.pinned(inputs.file if requirements else pins.lines, str(inputs.file))
+        pins = self._pins(inputs)
+        text = self.solver.pinned(pins.lines or inputs.file, str(inputs.file))
         lock = self._read(text, inputs, allowed=pins.hashes)
         return lock, self._stale(lock)
 
     def _from_pylock(self, inputs: Inputs) -> tuple[Lock, str | None]:
-        text = inputs.content.decode("utf-8", "replace")
+        text = inputs.file.read_text("utf-8", "replace")
         lock = self._read(text, inputs, chosen=False)
         wanted = parse(text).get("tool", {}).get(TOOL, {}).get("wanted")
         if wanted == inputs.wanted:
@@ -122,9 +121,9 @@ class Resolver:
 
     def _from_constraints(self, inputs: Inputs) -> tuple[Lock, str | None]:
         """Resolve the project's dependencies with the versions of a lock that does not say who wants what."""
-        pins = read_pins(inputs.file, inputs.content)
+        pins = self._pins(inputs)
         file = self.scratch / "constraints.txt"
-        file.write_text(pins.constraints, "utf-8")
+        file.write_text("".join(f"{name}=={version}\n" for name, version in pins.single_versions.items()), "utf-8")
         try:
             text = self.solver.compile(inputs, [f"--constraints={file}"])
         except DependencyError as error:
@@ -136,7 +135,7 @@ class Resolver:
 
     def _from_project(self, inputs: Inputs) -> Lock:
         # Two projects that want the same get the same, unless uv's configuration may name paths beside them.
-        place = str(self.solver.project.root) if inputs.configured or inputs.kind == "requirements" else ""
+        place = str(self.solver.project.root) if inputs.configured or inputs.stand_in else ""
         key = key_of("resolution", inputs.digest, place)
         known = self.cache.load("resolutions", key)
         if not known or not (self.solver.uv.offline or believed(known["time"])):
@@ -163,6 +162,11 @@ class Resolver:
         pages.note((each.name for each in self._read(text, inputs).packages), now)
         return {"time": now, "text": text}
 
+    @staticmethod
+    def _pins(inputs: Inputs) -> Pins:
+        hashed = inputs.kind == "hashed requirements"
+        return read_requirements(inputs.file).pins if hashed else read_pins(inputs.file)
+
     def _stale(self, lock: Lock) -> str | None:
         versions = {each.name: each.version for each in lock.packages}
         return is_stale(versions, self.solver.project, self.solver.settings, self.solver.uv.runtime)
@@ -180,13 +184,15 @@ class Resolver:
 
     def with_preferences(self, inputs: Inputs, options: list[str]) -> str:
         """Resolve with the versions of the lock there is, which uv keeps where it can; paths start from ``scratch``."""
-        text = ""
         if inputs.kind == "pylock.toml":
-            text = inputs.content.decode("utf-8", "replace")
+            text = inputs.file.read_text("utf-8", "replace")
         elif inputs.kind == "uv.lock":
             text = self.solver.export("--frozen").stdout
+        else:
+            versions = self._pins(inputs).single_versions if inputs.locked else {}
+            text = pylock_text({"name": name, "version": version} for name, version in versions.items())
         file = self.scratch / "pylock.toml"
-        file.write_text(text or 'lock-version = "1.0"\ncreated-by = "nobody"\npackages = []\n', "utf-8")
+        file.write_text(text, "utf-8")
         self.solver.compile(inputs, [f"--output-file={file}", *options])
         return file.read_text("utf-8")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.packages.inputs import direct
+from hatch_aleph.build.packages.other_locks import read_pins
 from hatch_aleph.build.packages.pylock import normalize
 
 if TYPE_CHECKING:
@@ -76,17 +77,22 @@ class Solver:
 
         sources: dict[str, Any] = self.project.pyproject.get("tool", {}).get("uv", {}).get("sources", {})
         wanted = map(Requirement, direct(self.project, self.settings))
-        names = [each.name for each in wanted if each.url and not each.url.partition("#")[0].endswith(".whl")]
+        names = [each.name for each in wanted if each.url and not _is_wheel(each.url)]
         for name, source in sources.items():
             options = source if isinstance(source, list) else [source]
-            if any({"path", "git", "workspace", "url"} & set(each) for each in options):
+            places = [
+                each.get("path") or each.get("url") or each.get("git") or each.get("workspace") for each in options
+            ]
+            if any(place and not _is_wheel(str(place)) for place in places):
                 names.append(name)
         return {normalize(name) for name in names}
 
     def _question(self, inputs: Inputs) -> tuple[list[str], str | None]:
         """Return what uv is to resolve: arguments, and what it reads from its standard input."""
-        if inputs.kind == "requirements":
-            return ["pip", "compile", str(inputs.file)], None
+        if inputs.stand_in and inputs.stand_in.name == "Pipfile.lock":
+            return ["pip", "compile", "-"], "\n".join(read_pins(inputs.stand_in).lines)
+        if inputs.stand_in:
+            return ["pip", "compile", str(inputs.stand_in)], None
         dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
         groups = [f"--group={name}" for name in self.settings.groups]
         if "project" not in self.project.pyproject or dynamic & {"dependencies", "optional-dependencies"}:
@@ -115,3 +121,7 @@ class Solver:
             "--format=pylock.toml", "--no-header", *self.uv.python, *self.uv.target,
             "--only-binary=:all:", *(f"--no-binary={name}" for name in sorted(self.built())),
         ]  # fmt: skip
+
+
+def _is_wheel(place: str) -> bool:
+    return place.partition("#")[0].partition("?")[0].endswith(".whl")
