@@ -1,6 +1,6 @@
 """Compare images with what another installer writes: much downloaded distributions with compiled parts or scripts.
 
-    python benchmarks/audit.py [--only NAME ...] [--folder DIR]
+    python benchmarks/audit.py [--only NAME ...] [--folder DIR] [--part 1/2]
 
 Each distribution is vendored, with all that it requires, by itself; the same versions are installed with
 ``uv pip install --target``; every file of one must be in the other, byte for byte, but for the rewrites in `REWRITES`.
@@ -84,7 +84,7 @@ def vendor(name: str, folder: Path) -> tuple[tuple[Distribution, ...], tuple[str
     folder.mkdir()
     (folder / "pyproject.toml").write_text(
         f'[project]\nname = "the-audit"\nversion = "1"\ndependencies = ["{name}"]\n'
-        '[tool.aleph]\nentrypoint = "main:app"\nbytecode = false\n'
+        '[tool.aleph]\nentrypoint = "main:app"\nbytecode = false\ncompression = { level = 1 }\n'
     )
     context = BuildContext.of(load_project(folder), folder / "dist")
     result = build_packages(context, folder / "dist", None)
@@ -176,12 +176,12 @@ def compare(name: str, image: Path, target: Path, *, doubled: bool, line: bytes,
 def difference(mine: Path, other: Path, rewrite: str, line: bytes) -> str | None:
     """Return which rewrite explains a difference; "" for equal files, None for one that nothing explains."""
     ours, theirs = mine.read_bytes(), other.read_bytes()
+    if rewrite == "RECORD":
+        return "" if ours == theirs else rewrite if same_record(mine, other) else None
     if bool(mine.stat().st_mode & 0o111) != bool(other.stat().st_mode & 0o111):
         return None
     if ours == theirs:
         return ""
-    if rewrite == "RECORD":
-        return rewrite if same_record(mine, other) else None
     if rewrite:
         return rewrite
     script = mine.parent.name == "bin" and theirs.startswith(line) and ours == GUEST + theirs[len(line) :]
@@ -193,11 +193,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these distributions")
     parser.add_argument("--folder", type=Path, help="where to work")
+    parser.add_argument("--part", default="1/1", metavar="N/ALL", help="every ALLth distribution, from the Nth on")
     options = parser.parse_args()
     found = interpreters.find(runtimes.DEFAULT.python)
     if found is None:
         sys.exit("needs a CPython 3.11")
-    tally, asked = Tally(), options.only or NAMES
+    first, step = map(int, options.part.split("/"))
+    tally, asked = Tally(), (options.only or NAMES)[first - 1 :: step]
     for number, name in enumerate(asked, 1):
         with tempfile.TemporaryDirectory(prefix="audit-", dir=options.folder) as temporary:
             folder = Path(temporary) / name
