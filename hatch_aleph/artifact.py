@@ -28,7 +28,12 @@ SCHEMA = 2
 SUFFIX = ".aleph.json"
 _CHUNK = 8 << 20  # bytes
 
-Role = Literal["code", "packages"]
+Role = str  # code, packages, or volume:MOUNT
+
+
+def volume_role(mount: str) -> Role:
+    """Return the role of a volume that is made of a path."""
+    return f"volume:{mount}"
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Image:
     """One file to publish.
 
     Attributes:
-        role: What it is to the program.
+        role: What it is to the program: ``code``, ``packages``, or ``volume:`` and its mount.
         file: Its name, beside the manifest.
         mount: Where the guest mounts it.
         encoding: ``squashfs``, or ``zip`` for bare executables.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build_artifact(project: Project, destination: Path, *, profile: str | None = None, **options: Any) -> Artifact:
-    """Build the packages image, the code image and the manifest, unless they are there already.
+    """Build the images of code, packages and volumes, and the manifest, unless they are there already.
 
     Everything is written apart and moved into place at the end, the manifest last: a build that fails or is cut off
     leaves what was there.
@@ -53,6 +53,7 @@ def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
     from hatch_aleph.build.manifest import write_manifest
     from hatch_aleph.build.packages import build_packages
     from hatch_aleph.build.staging import Staging, file_names
+    from hatch_aleph.build.volumes import build_volumes
 
     interpreter = context.interpreter()
     with Staging(context.destination) as staging:
@@ -63,7 +64,7 @@ def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
         finally:  # what is wrong with the dependencies comes first, and nothing runs on behind a failure
             vendored = packages.result()
         context.warn(*vendored.warnings)
-        images = (code, vendored.image) if vendored.image else (code,)
+        images = (code, *([vendored.image] if vendored.image else ()), *build_volumes(context, staging.folder))
         manifest = write_manifest(context, images, vendored.distributions)
         path = staging.finish(context.stem, manifest)
     artifact = Artifact(path, manifest)

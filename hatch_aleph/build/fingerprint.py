@@ -49,7 +49,8 @@ def fingerprint_of(context: BuildContext) -> str | None:
     project = context.project
     if _has_hooks(project):
         return None
-    files = list(islice(_files(project, context.destination.absolute()), _MAX_FILES))
+    volumes = [volume.path for volume in context.settings.volumes.immutable if volume.path]
+    files = list(islice(_files(project, context.destination.absolute(), volumes), _MAX_FILES))
     wait = max((max(row[2], row[5]) for row in files), default=0) + _TICK - time.time_ns()
     if len(files) == _MAX_FILES or wait > _TICK:  # too many, or written in the future
         return None
@@ -115,13 +116,13 @@ def _has_hooks(project: Project) -> bool:
     return any(set(table.get("hooks", ())) - {"aleph"} for table in tables)
 
 
-def _files(project: Project, destination: Path) -> Iterator[list[Any]]:
+def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Iterator[list[Any]]:
     """Yield everything that a build may read, links followed: path, stamp, time of change, text of a link."""
     texts = set(_texts(project.pyproject))
     mentioned = " ".join(texts)
     passed = {name for name in _PASSED if name not in mentioned}
     outside = [os.path.expanduser(text) for text in texts if text.startswith(("../", "/", "~/"))]  # noqa: PTH111, TID251 - text
-    paths = [str(project.root), *(str(project.root / path) for path in outside)]
+    paths = [str(project.root), *(str(project.root / path) for path in (*outside, *volumes))]
     for folder in project.root.parents:  # what git ignores, and a workspace's lock
         paths += [str(folder / name) for name in (".gitignore", "uv.lock")]
     if project.backend != "hatchling.build":

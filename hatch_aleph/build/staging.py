@@ -68,6 +68,7 @@ class Staging:
             others = (file for file in self.folder.iterdir() if file.name != path.name)
             for file in (*others, self.folder / path.name):
                 file.replace(self._destination / file.name)
+            possible |= {file.name for file in self._destination.glob(f"{stem}-volume-*.squashfs")}
             for name in possible - file_names(stem, manifest):
                 (self._destination / name).unlink(missing_ok=True)  # an earlier build's
         except OSError as error:

@@ -33,10 +33,12 @@ def program_content(
     """
     content: dict[str, Any] = {**manifest.program, "address": owner}
     content["code"] = {**manifest.program["code"], "ref": refs["code"]}
-    packages = manifest.image("packages")
-    if packages is not None:
-        mounted = {"mount": packages.mount, "ref": refs["packages"], "use_latest": True}
-        content["volumes"] = [mounted, *(manifest.program.get("volumes") or ())]
+    mounted = [
+        {"mount": image.mount, "ref": refs[image.role], "use_latest": True}
+        for image in manifest.images
+        if image.role != "code"
+    ]
+    content["volumes"] = [*mounted, *(manifest.program.get("volumes") or ())]
     content["metadata"] = {**(manifest.program.get("metadata") or {}), "tags": [tag]}
     if time is not None:
         content["time"] = time

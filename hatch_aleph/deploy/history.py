@@ -49,14 +49,18 @@ def live_volumes(state: State, program: Program) -> dict[str, Volume]:
 def releases(state: State) -> tuple[Release, ...]:
     """Return the releases that could run again, the present one first.
 
-    A deployment publishes packages before code, so each content of the code, with the packages that were the newest
-    then, is a release.
+    A deployment publishes code last, so each content of the code, with the other volumes that were the newest then, is
+    a release; and so is each content of another volume that was published for code that stayed.
     """
     by_role: dict[str, list[Version]] = {}
     for volume in state.volumes.values():
         if volume.role is not None:
             by_role.setdefault(volume.role, []).extend(volume.versions)
-    moments = sorted((version.time for version in by_role.get("code", [])), reverse=True)
+    code = by_role.get("code", [])
+    others = (version for role, versions in by_role.items() if role != "code" for version in versions)
+    moments = sorted(
+        {each.time for each in (*code, *(other for other in others if _is_alone(other, code)))}, reverse=True
+    )
     newest = max((version.time for versions in by_role.values() for version in versions), default=0.0)
     if moments:
         # Packages without new code: no build leaves that, but whoever amends by hand does.
@@ -71,6 +75,12 @@ def releases(state: State) -> tuple[Release, ...]:
         said = contents["code"].notes.get("version") if "code" in contents else None
         found.append(Release(number, moment, str(said) if said is not None else None, contents))
     return tuple(found)
+
+
+def _is_alone(version: Version, code: Sequence[Version]) -> bool:
+    """Tell whether a content was published for the code that was there already."""
+    before = max((each for each in code if each.time <= version.time), key=lambda each: each.time, default=None)
+    return before is not None and version.notes.get("code") == before.notes.get("sha256")
 
 
 def find_release(found: Sequence[Release], wanted: str | None) -> Release:

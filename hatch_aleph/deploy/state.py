@@ -259,6 +259,8 @@ def _version(message: NetworkMessage) -> Version:
 
 def image_notes(image: Image, manifest: Manifest) -> dict[str, Any]:
     """Return what the STORE message of an image says about it: enough to know it without its bytes."""
+    code = manifest.image("code")
+    with_code = {"code": code.sha256} if code and code is not image else {}
     return {
         NOTES: {
             "role": image.role,
@@ -269,5 +271,6 @@ def image_notes(image: Image, manifest: Manifest) -> dict[str, Any]:
             "mount": image.mount,
             "encoding": image.encoding,
             "version": manifest.project["version"],
+            **with_code,
         }
     }

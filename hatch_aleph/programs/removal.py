@@ -142,5 +142,5 @@ def _made_for(existing: LiveProgram) -> Iterable[Volume]:
     if code is not None:
         yield code
     for volume in existing.volumes.values():
-        if volume is not code and volume.role == "packages":
+        if volume is not code and volume.role not in (None, "code"):
             yield volume

@@ -163,7 +163,11 @@ def with_settings(
 
 def _volumes(volumes: Volumes) -> list[dict[str, Any]]:
     return [
-        *({"mount": each.mount, "ref": each.ref, "use_latest": each.use_latest} for each in volumes.immutable),
+        *(
+            {"mount": each.mount, "ref": each.ref, "use_latest": each.use_latest}
+            for each in volumes.immutable
+            if each.ref
+        ),
         *(
             {"mount": each.mount, "name": each.name, "size_mib": each.size_mib, "persistence": "host"}
             for each in volumes.persistent

@@ -58,11 +58,12 @@ class EphemeralVolume:
 
 @dataclass(frozen=True)
 class ImmutableVolume:
-    """A volume pinned on the network, read-only."""
+    """A read-only volume: one that is pinned on the network already, or a path that is packed and published."""
 
-    ref: str = key("Item hash of its STORE message.", default="", required=True, pattern="item hash")
+    ref: str = key("Item hash of its STORE message; this or `path`.", default="", pattern="item hash")
     mount: str = key("Where it is mounted.", default="", required=True, pattern="mount")
     use_latest: bool = key("Follow its amends.", default=True)
+    path: str = key("Folder, file or squashfs image to pack and publish, relative to pyproject.toml.", default="")
 
 
 @dataclass(frozen=True)

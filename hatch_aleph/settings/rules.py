@@ -163,6 +163,7 @@ def _of_volumes(settings: Settings, path: Path, *, packages: bool) -> Iterator[P
                 break
         taken[mount] = dotted(where)
     yield from _of_volume_names(settings, (*path, "persistent"))
+    yield from _of_volume_sources(settings, (*path, "immutable"), project=packages)
     for number in range(len(settings.volumes.ephemeral)):
         text = "hosts do not implement ephemeral volumes; write to /tmp instead"
         yield Problem((*path, "ephemeral", number), text)
@@ -177,3 +178,14 @@ def _of_volume_names(settings: Settings, path: Path) -> Iterator[Problem]:
         if other != number:
             same = f"{volume.name!r} is the same file on a host as {settings.volumes.persistent[other].name!r}"
             yield Problem((*path, number, "name"), f"{same}; give each volume a name of its own")
+
+
+def _of_volume_sources(settings: Settings, path: Path, *, project: bool) -> Iterator[Problem]:
+    for number, volume in enumerate(settings.volumes.immutable):
+        where = (*path, number)
+        if bool(volume.ref) is bool(volume.path):
+            yield Problem(where, "expected either ref, of a volume on the network, or path, of what is to be published")
+        elif volume.path and not project:
+            yield Problem((*where, "path"), "only a project publishes volumes; name one that is published by its ref")
+        elif volume.path and not volume.use_latest:
+            yield Problem((*where, "use-latest"), "a volume that is published from a path follows its amends")

@@ -1,0 +1,109 @@
+"""Volumes that are made of a folder or a file: packed as images, and published beside code and packages."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hatch_aleph.artifact import Image, hash_file, volume_role
+from hatch_aleph.build.code_image import time_of
+from hatch_aleph.build.secrets import refuse_secret_files
+from hatch_aleph.errors import ImageError, ProjectError, SettingsError
+from hatch_aleph.files import JUNK
+from hatch_aleph.squashfs import Entry, Options, SquashfsError, scan, verify, write_image
+from hatch_aleph.squashfs.codec import library_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hatch_aleph.build.context import BuildContext
+    from hatch_aleph.settings import ImmutableVolume
+
+FORMAT = 1  # raised whenever the same inputs give another image
+_MAGIC = b"hsqs"
+
+
+def build_volumes(context: BuildContext, folder: Path) -> list[Image]:
+    """Write the image of every volume that has a path.
+
+    Args:
+        context: The build.
+        folder: Receives the images.
+
+    Raises:
+        SettingsError: A path leads to nothing.
+        ProjectError: A file is a secret by its name, or a link leads out of the volume.
+        ImageError: An image cannot be written, or one that is taken as it is cannot be read.
+    """
+    return [_build(context, volume, folder) for volume in context.settings.volumes.immutable if volume.path]
+
+
+def _build(context: BuildContext, volume: ImmutableVolume, folder: Path) -> Image:
+    source = context.project.root / Path(volume.path).expanduser()
+    image = folder / f"{context.stem}-{volume_role(volume.mount).replace(':/', '-').replace('/', '-')}.squashfs"
+    try:
+        if source.is_file() and _is_image(source):
+            verify(source)
+            shutil.copyfile(source, image)
+            hashes = hash_file(image)
+            return Image.of(volume_role(volume.mount), image, mount=volume.mount, inputs=hashes.sha256, hashes=hashes)
+        entries = _entries(context, volume, source)
+        digest = _digest(context, entries)
+        compression = context.settings.compression
+        options = Options(codec=compression.codec, level=compression.level, time=time_of(digest))
+        write_image(entries, image, options, sha256=False)
+    except (SquashfsError, OSError) as error:
+        raise ImageError(f"The volume of {volume.path} cannot be packed: {error}", where=str(source)) from error
+    return Image.of(volume_role(volume.mount), image, mount=volume.mount, inputs=digest)
+
+
+def _is_image(source: Path) -> bool:
+    with source.open("rb") as stream:
+        return stream.read(len(_MAGIC)) == _MAGIC
+
+
+def _entries(context: BuildContext, volume: ImmutableVolume, source: Path) -> list[Entry]:
+    """Return what is in a volume: the files of a folder but for what development leaves there, or one file."""
+    if source.is_file():
+        entries = [Entry(source.name, "file", 0o644, source)]
+    elif source.is_dir():
+        if context.destination.resolve().is_relative_to(source.resolve()):
+            raise SettingsError(
+                f"tool.aleph.volumes.immutable: {volume.path!r} holds {context.destination}, where builds go",
+                where=str(context.project.root / "pyproject.toml"),
+                hint="Name a folder of its own.",
+            )
+        entries = [entry for entry in scan(source) if not JUNK.intersection(entry.path.split("/"))]
+    else:
+        raise SettingsError(
+            f"tool.aleph.volumes.immutable: the path {volume.path!r} leads to no file or folder",
+            where=str(context.project.root / "pyproject.toml"),
+            hint=f"It is relative to pyproject.toml: {source}",
+        )
+    outside = [entry.path for entry in entries if entry.kind == "symlink" and _leads_out(entry)]
+    if outside:
+        raise ProjectError(
+            f"Links lead out of the volume, where the program would not find what they lead to: {', '.join(outside)}",
+            where=str(source),
+            hint="Put the files into the folder.",
+        )
+    refuse_secret_files(entries, context.settings.secrets.allow, where=str(source))
+    return entries
+
+
+def _leads_out(link: Entry) -> bool:
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(link.path), link.target or ""))
+    return target.startswith(("/", ".."))
+
+
+def _digest(context: BuildContext, entries: Sequence[Entry]) -> str:
+    compression = context.settings.compression
+    head = f"volume {FORMAT} {compression.codec} {library_version(compression.codec)} {compression.level}\n"
+    digest = hashlib.sha256(head.encode())
+    for entry in sorted(entries, key=lambda each: each.path):
+        content = entry.target if entry.kind == "symlink" else entry.sha256() if entry.kind == "file" else entry.kind
+        digest.update(f"{entry.path!r} {entry.mode:o} {content}\n".encode())
+    return digest.hexdigest()
