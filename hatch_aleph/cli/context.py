@@ -13,7 +13,7 @@ from hatch_aleph.cli.output import Output
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
-from hatch_aleph.network.nodes import DEFAULT_NODES
+from hatch_aleph.network.defaults import DEFAULT_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

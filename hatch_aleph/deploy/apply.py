@@ -13,7 +13,6 @@ from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, 
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_plugins, check_program
-from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.deploy.state import image_notes, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
 from hatch_aleph.itemhash import UNSIGNED
@@ -296,6 +295,7 @@ class Application:
         host = self._deployment.hosts.known
         if host is None:
             return ""
+        from hatch_aleph.deploy.program_log import explanation
         from hatch_aleph.network.hosts import HostClient
 
         try:

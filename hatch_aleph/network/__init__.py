@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from .accounts import Account, create_account, load_account
     from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile
     from .client import NodeClient
+    from .defaults import DEFAULT_NODES
     from .messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
     from .money import Balance, Price
-    from .nodes import DEFAULT_NODES
     from .rejections import explain
     from .transfer import choose_engine
 
@@ -32,7 +32,7 @@ _HOME = {
     "transfer": ("choose_engine",),
     "money": ("Balance", "Price"),
     "messages": ("SignedMessage", "aggregate_content", "forget_content", "sign_message", "store_content"),
-    "nodes": ("DEFAULT_NODES",),
+    "defaults": ("DEFAULT_NODES",),
     "rejections": ("explain",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

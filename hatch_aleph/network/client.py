@@ -28,9 +28,10 @@ from .answers import (
     as_status,
     read_runtimes,
 )
+from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text
 from .money import Balance, Price, amount, estimation_message, spending_of
-from .nodes import DEFAULT_NODES, Nodes
+from .nodes import Nodes
 from .rejections import explain, settled, still_waiting
 from .search import Filters, find
 from .verification import MessageVerifier

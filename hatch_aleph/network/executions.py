@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from hatch_aleph.errors import NetworkError
 
+from .defaults import SCHEDULER
 from .fields import MalformedAnswerError
 from .http import Connections, NoAnswerError, timeouts
 
-SCHEDULER = "https://scheduler.api.aleph.cloud"
 _LISTS = ("/v2/about/executions/list", "/about/executions/list")
 _SECONDS = 15.0
 _MAX_LIST = 16 * 1024**2  # bytes: a busy host lists some thousand programs

@@ -15,6 +15,7 @@ from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.text import printable, without_credentials
 from hatch_aleph.waiting import Backoff, Waiter
 
+from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
 from .http import UNREACHABLE, Connections, NoAnswerError, Reply
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The first is the default of the SDK and the official command line (aleph-im/aleph-sdk-python, src/aleph/sdk/conf.py),
-# the second that of the network's TypeScript SDK.
-DEFAULT_NODES = ("https://api2.aleph.im", "https://api3.aleph.im")
 ROUNDS = 4
 _BACKOFF = Backoff(first=0.5, longest=8.0, growth=2)
 _LONGEST_RETRY_AFTER = 30.0

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from hatch_aleph.itemhash import to_base32
 
-from .executions import SCHEDULER, Allocation, Execution, allocation, executions
+from .defaults import SCHEDULER
+from .executions import Allocation, Execution, allocation, executions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
+from hatch_aleph.network.defaults import DEFAULT_NODES
 from hatch_aleph.network.http import proxy_for
-from hatch_aleph.network.nodes import DEFAULT_NODES
 
 if TYPE_CHECKING:
     import socket
