@@ -22,8 +22,8 @@ def history(context: Context) -> None:
 
     with context.client() as client:
         found = releases(context.deployment(client).state())
-    rows = [(str(each.number), moment(each.time), each.version or "", _contents(each)) for each in found]
-    context.output.table("", ("number", "since", "version", "contents"), rows)
+    rows = [(str(each.number), moment(each.time), each.version or "", _what(each), _contents(each)) for each in found]
+    context.output.table("", ("number", "since", "version", "what", "contents"), rows)
     context.output.result({"releases": [_release_json(each) for each in found]})
 
 
@@ -61,6 +61,10 @@ def rollback(context: Context, *, to: str | None) -> None:
     )
 
 
+def _what(release: Release) -> str:
+    return f"{release.kind}, live" if release.number == 0 else release.kind
+
+
 def _contents(release: Release) -> str:
     return ", ".join(
         f"{role} {str(version.notes.get('sha256') or version.file_hash)[:12]}…"
@@ -70,4 +74,10 @@ def _contents(release: Release) -> str:
 
 def _release_json(release: Release) -> dict[str, Any]:
     contents = {role: asdict(version) for role, version in release.contents.items()}
-    return {"number": release.number, "time": release.time, "version": release.version, "contents": contents}
+    return {
+        "number": release.number,
+        "time": release.time,
+        "version": release.version,
+        "kind": release.kind,
+        "contents": contents,
+    }

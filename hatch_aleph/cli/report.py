@@ -110,7 +110,7 @@ def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Mo
     for release in releases(state):
         code = release.contents.get("code")
         digest = str(code.notes.get("sha256") or code.file_hash) if code else ""
-        rows.append(Row(release.time, release.version or "", "release", live=release.number == 0, code=digest))
+        rows.append(Row(release.time, release.version or "", release.kind, live=release.number == 0, code=digest))
     facts = [("owner", status.owner), *([("program", status.item_hash)] if status.item_hash else [])]
     money = None
     if status.payment_type == "credit" and status.daily is not None and status.balance is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.errors import PlanError
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.state import Program, State, Version, Volume
 
 _SHORTEST_PREFIX = 6
+# Keys of an amend's notes: what made it, and the file that it left.
+KIND, LEFT = "kind", "left"
+Kind = Literal["deploy", "rollback", "put back", "failed"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,19 @@ class Release:
         time: Since when, in seconds since 1970.
         version: Version of the project, as the code says it.
         contents: The version of each volume, by role.
+        kind: ``deploy``; ``rollback`` by request; ``put back`` after one that did not answer, which is ``failed``.
     """
 
     number: int
     time: float
     version: str | None
     contents: Mapping[str, Version]
+    kind: Kind = "deploy"
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The files that were left for this release, by request or because they failed."""
+        return frozenset(str(version.notes[LEFT]) for version in self.contents.values() if LEFT in version.notes)
 
     def matches(self, wanted: str) -> bool:
         """Tell whether a number, a project version, or the beginning of a hash names this release."""
@@ -65,7 +75,7 @@ def releases(state: State) -> tuple[Release, ...]:
     if moments:
         # Packages without new code: no build leaves that, but whoever amends by hand does.
         moments[0] = max(moments[0], newest)
-    found = []
+    found: list[Release] = []
     for number, moment in enumerate(moments):
         contents = {
             role: max((version for version in versions if version.time <= moment), key=lambda each: each.time)
@@ -73,7 +83,10 @@ def releases(state: State) -> tuple[Release, ...]:
             if any(version.time <= moment for version in versions)
         }
         said = contents["code"].notes.get("version") if "code" in contents else None
-        found.append(Release(number, moment, str(said) if said is not None else None, contents))
+        # What is put back marks what failed, which came right before it.
+        failed = bool(found) and found[-1].kind == "put back" and found[-1].left & _files(contents)
+        kind = "failed" if failed else _kind(contents)
+        found.append(Release(number, moment, str(said) if said is not None else None, contents, kind))
     return tuple(found)
 
 
@@ -83,8 +96,16 @@ def _is_alone(version: Version, code: Sequence[Version]) -> bool:
     return before is not None and version.notes.get("code") == before.notes.get("sha256")
 
 
+def _kind(contents: Mapping[str, Version]) -> Kind:
+    last = max(contents.values(), key=lambda version: version.time, default=None)
+    said = last.notes.get(KIND) if last else None
+    return said if said in ("rollback", "put back") else "deploy"
+
+
 def find_release(found: Sequence[Release], wanted: str | None) -> Release:
-    """Return the release that is meant: the one before the present, unless another is named.
+    """Return the release that is meant: the last before the present that answered, unless another is named.
+
+    Without a name it is neither one that failed nor one that a roll-back has just left.
 
     Raises:
         PlanError: There is none, or several that the word could mean.
@@ -92,13 +113,14 @@ def find_release(found: Sequence[Release], wanted: str | None) -> Release:
     hint = "`history` lists what is still pinned."
     earlier = [release for release in found if release.number > 0]
     if wanted is None:
-        present = found[0].contents if found else {}
-        other = [each for each in earlier if _files(each.contents) != _files(present)]
+        avoided = _avoided(found)
+        present = _files(found[0].contents) if found else frozenset()
+        other = [each for each in earlier if _files(each.contents) != present and not avoided & _files(each.contents)]
         if not other:
-            raise PlanError("there is no earlier content to go back to", hint=hint)
+            raise PlanError("There is no earlier content that answered to go back to.", hint=hint)
         return other[0]
     matching = [release for release in found if release.matches(wanted)]
-    distinct = {tuple(sorted(_files(release.contents).items())) for release in matching}
+    distinct = {_files(release.contents) for release in matching}
     if not matching:
         raise PlanError(f"no release is called {wanted}", hint=hint)
     if len(distinct) > 1:
@@ -107,5 +129,18 @@ def find_release(found: Sequence[Release], wanted: str | None) -> Release:
     return matching[0]
 
 
-def _files(contents: Mapping[str, Version]) -> dict[str, str]:
-    return {role: version.file_hash for role, version in contents.items()}
+def _avoided(found: Sequence[Release]) -> frozenset[str]:
+    """Return the files of releases that failed, and of those that the latest roll-backs in a row have left."""
+    files: set[str] = set()
+    back = True
+    for newer, release in zip((None, *found), found, strict=False):
+        back = back and release.kind == "rollback"
+        if back:
+            files |= release.left
+        if release.kind == "failed" and newer is not None:
+            files |= newer.left
+    return frozenset(files)
+
+
+def _files(contents: Mapping[str, Version]) -> frozenset[str]:
+    return frozenset(version.file_hash for version in contents.values())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
-from hatch_aleph.deploy.history import Release, find_release, live_volumes, releases
+from hatch_aleph.deploy.history import KIND, LEFT, Kind, Release, find_release, live_volumes, releases
 from hatch_aleph.deploy.state import NOTES, live_program, refs_of
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
@@ -54,7 +55,7 @@ def put_back(target: Deployment, outbox: Outbox, item_hash: str, manifest: Manif
     else:
         changed = list(_changed(state, run))
         for volume, version in changed:
-            amend_to(target, outbox, volume, version, manifest.settings.payment.to_message())
+            amend_to(target, outbox, volume, version, manifest.settings.payment.to_message(), kind="put back")
         roles = [str(version.notes.get("role") or "volume") for _, version in changed]
         done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again. {_INSTEAD}"
     outbox.discard_unsent()
@@ -85,16 +86,25 @@ def _changed(state: State, run: Run) -> Iterator[tuple[Volume, Version]]:
 
 
 def amend_to(
-    target: Deployment, outbox: Outbox, volume: Volume, version: Version, payment: Mapping[str, Any] | None
+    target: Deployment,
+    outbox: Outbox,
+    volume: Volume,
+    version: Version,
+    payment: Mapping[str, Any] | None,
+    *,
+    kind: Kind,
 ) -> str:
-    """Amend a volume to a content that is still pinned, without upload; return the amend's item hash."""
+    """Amend a volume to a content that is still pinned, without upload; return the amend's item hash.
+
+    The amend notes what it left and why, so that any machine knows which contents answered.
+    """
     content = store_content(
         target.owner,
         version.file_hash,
         version.engine,  # type: ignore[arg-type] # what the network has accepted before
         payment=payment,
         ref=volume.ref,
-        metadata={NOTES: dict(version.notes)},
+        metadata={NOTES: {**version.notes, KIND: kind, LEFT: volume.current.file_hash}},
         tags=(target.tag,),
     )
     return outbox.deliver("STORE", content, after=volume.current).item_hash
@@ -139,7 +149,7 @@ def roll_back(
 
     Raises:
         PlanError: There is no such release, or nothing live.
-        HealthError: The program does not answer with that content either.
+        HealthError: The program does not answer with that content either; it has the present one again.
     """
     with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
@@ -150,17 +160,16 @@ def roll_back(
             raise PlanError("the roll-back was not confirmed; nothing was sent", where=target.tag)
         publication = session.publication("rollback", program.item_hash, program.content)
         with publishing(publication) as answers:
-            amended = []
+            amended: list[str] = []
             code_ref = volumes["code"].current.item_hash if "code" in volumes else None
             for role in sorted(release.contents, reverse=True):  # packages before code, as a deployment does
                 volume, version = volumes.get(role), release.contents[role]
                 if volume is None or volume.current.file_hash == version.file_hash:
                     continue
-                item_hash = amend_to(target, outbox, volume, version, _payment(program))
+                item_hash = amend_to(target, outbox, volume, version, _payment(program), kind="rollback")
                 amended.append(role)
                 code_ref = item_hash if role == "code" else code_ref
             outbox.discard_unsent()
-            outbox.journal.end()
             try:
                 answer = health.confirm(
                     target.hosts,
@@ -172,9 +181,14 @@ def roll_back(
                     observer=session.observer,
                 )
             except HealthError as error:
-                number = release.number
-                error.hint = f"It has the content of release {number} now all the same: `rollback` to another one."
+                after = live_volumes(target.state(), program)
+                for role in amended:
+                    before = volumes[role].current
+                    amend_to(target, outbox, after[role], before, _payment(program), kind="put back")
+                error.hint = f"It has its present content again. {typed('history')} lists the releases."
                 raise
+            finally:
+                outbox.journal.end()
             answers(program.item_hash, answer.url)
     return RolledBack(release, program.item_hash, answer.url, tuple(amended))
 

@@ -13,7 +13,7 @@ from hatch_aleph.deploy.history import find_release, releases
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.deploy.verification import diff, verify
-from hatch_aleph.errors import PlanError
+from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.squashfs import scan, write_image
 from tests.deploy.conftest import quick
 
@@ -52,9 +52,51 @@ def test_roll_back_amends_to_any_earlier_release_without_upload(rig: Rig) -> Non
     assert done.amended == ("packages", "code")
     assert not rig.target(first).plan(first.manifest).has_changes
     assert rig.count()["STORE"] == before["STORE"] + 2
-    back = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout=10))
+    back = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout=10), to="3.0")
     assert (back.release.version, back.item_hash) == ("3.0", done.item_hash)
     assert not rig.target(third).plan(third.manifest).has_changes
+
+
+def test_roll_back_never_goes_to_what_it_has_just_left(rig: Rig) -> None:
+    _, _, third = three_releases(rig)
+    versions = [roll_back(*rig.opened(third), *health(rig)).release.version for _ in range(2)]
+    assert versions == ["2.0", "1.0"]
+    with pytest.raises(PlanError, match="no earlier content"):
+        roll_back(*rig.opened(third), *health(rig))
+    found = releases(rig.target(third).state())
+    assert [(each.version, each.kind) for each in found[:3]] == [
+        ("1.0", "rollback"),
+        ("2.0", "rollback"),
+        ("3.0", "deploy"),
+    ]
+
+
+def test_what_did_not_answer_is_marked_and_passed_over(rig: Rig) -> None:
+    first = rig.artifact(version="1.0", code=b"one")
+    rig.deploy(first)
+    rig.deploy(rig.artifact(version="2.0", code=b"two"))
+    broken = rig.artifact(version="3.0", code=b"broken")
+    rig.host.broken.add(broken.manifest.images[0].sha256)
+    with pytest.raises(HealthError):
+        rig.deploy(broken)
+    found = releases(rig.target(first).state())
+    assert [(each.version, each.kind) for each in found] == [
+        ("2.0", "put back"),
+        ("3.0", "failed"),
+        ("2.0", "deploy"),
+        ("1.0", "deploy"),
+    ]
+    assert roll_back(*rig.opened(first), *health(rig)).release.version == "1.0"
+
+
+def test_a_roll_back_that_does_not_answer_is_undone(rig: Rig) -> None:
+    first, _, third = three_releases(rig)
+    rig.host.broken.add(first.manifest.images[0].sha256)
+    with pytest.raises(HealthError) as raised:
+        roll_back(*rig.opened(third), *health(rig), to="1.0")
+    assert "present content again" in str(raised.value.hint)
+    assert not rig.target(third).plan(third.manifest).has_changes
+    assert [each.kind for each in releases(rig.target(third).state())][:2] == ["put back", "failed"]
 
 
 def test_a_release_is_named_by_number_version_or_hash_and_by_nothing_else(rig: Rig) -> None:
