@@ -13,6 +13,7 @@ from hatch_aleph.build.bytecode import compile_entries
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.settings.entrypoint import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
+from hatch_aleph.settings.rules import MAX_ARCHIVE
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
 from hatch_aleph.squashfs.codec import library_version
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from hatch_aleph.settings import Settings
 
 FORMAT = 4  # raised whenever the same inputs give another image
-# The guest takes zip code in one piece: aleph-im/aleph-vm, src/aleph/vm/conf.py (MAX_PROGRAM_ARCHIVE_SIZE).
-MAX_ZIP = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,9 @@ def check_zip_size(archive: Path) -> None:
         ImageError: It is too large.
     """
     size = archive.stat().st_size
-    if size > MAX_ZIP:
+    if size > MAX_ARCHIVE:
         raise ImageError(
-            f"the archive has {size:,} bytes, and hosts run zip code up to {MAX_ZIP:,}",
+            f"the archive has {size:,} bytes, and hosts run zip code up to {MAX_ARCHIVE:,}",
             where=str(archive),
             hint="Leave the adapter on and give a folder: it is packed as an image, which may be larger.",
         )

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 @click.argument("path", type=PATH)
 @click.argument("entrypoint")
 @program_fields
+@click.option("--skip-volume/--no-skip-volume", default=False, help="Do not ask for volumes.")
+@click.option("--skip-env-var/--no-skip-env-var", default=False, help="Do not ask for environment variables.")
 @click.option("--adapter/--no-adapter", default=True, help="Pack the entry adapter into a folder's image.")
 @click.option(
     "--payment-chain",

@@ -49,6 +49,7 @@ _FIELDS = (
     ),
     click.option("--vcpus", type=int, help="Virtual CPUs."),
     click.option("--memory", type=int, metavar="MIB", help="Memory in MiB."),
+    click.option("--oversized/--no-oversized", default=None, help="Allow more memory than hosts keep, 8192 MiB."),
     click.option("--timeout-seconds", type=float, metavar="SECONDS", help="Limit of one request. [default: 30]"),
     click.option(
         "--internet/--no-internet", default=None, help="Give access to the internet; doubles the cost on demand."
@@ -61,9 +62,7 @@ _FIELDS = (
         "--subscriptions", metavar="JSON", help="Message subscriptions: a JSON list of filters, or @FILE with one."
     ),
     click.option("--persistent/--no-persistent", default=None, help="Run always, not on demand."),
-    click.option("--skip-volume/--no-skip-volume", default=False, help="Do not ask for volumes."),
     *_VOLUMES,
-    click.option("--skip-env-var/--no-skip-env-var", default=False, help="Do not ask for environment variables."),
     click.option(
         "--env-vars", multiple=True, metavar="KEY=value,...", help="Environment variables. They are public for ever."
     ),
@@ -127,7 +126,7 @@ def table_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
     table: dict[str, Any] = {
         name.replace("_", "-"): options[name]
-        for name in ("name", "runtime", "timeout_seconds", "internet", "updatable", "persistent")
+        for name in ("name", "runtime", "oversized", "timeout_seconds", "internet", "updatable", "persistent")
         if options.get(name) is not None
     }
     table |= resources(options["compute_units"], options["vcpus"], options["memory"])

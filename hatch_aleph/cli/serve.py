@@ -10,7 +10,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
-from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,9 +193,15 @@ def _bare(spec: ProgramSpec, artifact: Artifact) -> ProgramSpec:
     """Return the program with its own entrypoint instead of the adapter's."""
     import dataclasses
 
-    from hatch_aleph.settings.entrypoint import of_message
+    from hatch_aleph.settings.entrypoint import is_command, parse_entrypoint
 
-    return dataclasses.replace(spec, entrypoint=of_message(artifact.manifest.program["code"]["entrypoint"])[0])
+    said = artifact.manifest.program_settings.entrypoint
+    if not is_command(said) and not parse_entrypoint(said).is_plain:
+        raise UsageError(
+            f"Without the adapter the guest loads `module:attribute` alone, not {said!r}.",
+            hint="Leave out --no-adapter, or name the app itself as the entry point.",
+        )
+    return dataclasses.replace(spec, entrypoint=said)
 
 
 async def _next_change(project: Project) -> None:

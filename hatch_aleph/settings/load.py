@@ -20,11 +20,7 @@ _PROFILE_GLOB = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,63}")
 
 
 def load_settings(
-    table: Mapping[str, Any] | None,
-    profile: str | None = None,
-    *,
-    file: str = "pyproject.toml",
-    packages: bool = True,
+    table: Mapping[str, Any] | None, profile: str | None = None, *, file: str = "pyproject.toml"
 ) -> Settings:
     """Validate ``[tool.aleph]`` of a project and lay a profile over it.
 
@@ -32,7 +28,6 @@ def load_settings(
         table: The content of ``[tool.aleph]``, or None when the file has none.
         profile: Name of the profile; None for the common settings alone.
         file: Where the table stands, for messages.
-        packages: Whether a build makes a packages image; without one its mount is free for another volume.
 
     Raises:
         SettingsError: With all mistakes at once, one a line.
@@ -43,7 +38,7 @@ def load_settings(
             where=file,
             hint='Add:\n\n[tool.aleph]\nentrypoint = "my_package.main:app"',
         )
-    settings, problems = read_settings(table, profile, packages=packages)
+    settings, problems = read_settings(table, profile)
     if settings is None:
         raise SettingsError(mistakes(problems, "in [tool.aleph]", _in_toml), where=file)
     return settings

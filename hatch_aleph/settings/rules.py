@@ -26,6 +26,8 @@ MAX_FILTER_ENTRIES = 32
 # What a host keeps for all its programs together, in MiB: src/aleph/vm/conf.py in aleph-im/aleph-vm
 # (PROGRAM_MEMORY_RESERVED_MIB). A program that asks for more is answered 503 by every host that leaves it so.
 HOST_MEMORY = 8192
+# A host takes zip code in one piece up to this size, in bytes (MAX_PROGRAM_ARCHIVE_SIZE there).
+MAX_ARCHIVE = 10_000_000
 # The host attaches at most 25 drives, of which code and packages are two.
 MAX_FURTHER_VOLUMES = 23
 _PRUNINGS = ("tests", "typing")
@@ -76,7 +78,7 @@ def _of_resources(settings: Settings, path: Path) -> Iterator[Problem]:
         text = (
             f"hosts keep {HOST_MEMORY} MiB for all programs together and answer 503 to one of {memory} MiB; where you "
         )
-        yield Problem((*path, key), text + "know a host that has more, say oversized = true")
+        yield Problem((*path, key), text + "know a host that has more, add `oversized`")
 
 
 def _of_entrypoint(settings: Settings, path: Path) -> Iterator[Problem]:

@@ -23,10 +23,7 @@ _BY_CLICK = {"help", "version"}
 # Read under a name that is put together.
 _MADE = {f"{kind}_volume": "_volume" for kind in ("immutable", "persistent", "ephemeral")}
 # Options that change nothing, each with its reason.
-_WITHOUT_EFFECT = {
-    ("update", "skip_volume"): "one set of options for `create` and `update`, so that scripts can pass the same",
-    ("update", "skip_env_var"): "as above",
-}
+_WITHOUT_EFFECT: dict[tuple[str, str], str] = {}
 ROOM = Path(hatch_aleph.cli.__file__).parent
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph import itemhash
+from hatch_aleph.settings.rules import HOST_MEMORY, MAX_ARCHIVE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +120,7 @@ class Limits:
     idle: float = 3600.0
     status_check: float = 60.0
     body_bytes: int = 1024**2
-    archive_bytes: int = 10_000_000
+    archive_bytes: int = MAX_ARCHIVE
     real: bool = False
     boot: float = 0.0
     linger: float = 0.0
@@ -127,7 +128,7 @@ class Limits:
     piece_bytes: int = 0
     schedule: float = 10.0
     confirmations: int = 1
-    program_memory: int = 8192
+    program_memory: int = HOST_MEMORY
     virtual_cores: int = 4 * (os.cpu_count() or 1)
 
     @classmethod

@@ -1,0 +1,41 @@
+"""What stands in two rooms because one may import nothing is the same in both."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import hatch_aleph
+from hatch_aleph import itemhash, runtimes
+from hatch_aleph.local.host import Limits, aleph_host_inside
+from hatch_aleph.settings import CODE_MOUNT, PACKAGES_MOUNT
+from hatch_aleph.settings.model import DEFAULT_CHANNEL
+
+SOURCES = sorted(Path(hatch_aleph.__file__).parent.rglob("*.py"))
+
+
+def test_the_host_inside_mounts_where_settings_say():
+    assert (aleph_host_inside.CODE_ROOT, aleph_host_inside.PACKAGES_ROOT) == (CODE_MOUNT, PACKAGES_MOUNT)
+    assert Limits().archive_bytes == 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "owner"),
+    [
+        (re.escape(DEFAULT_CHANNEL), "settings/model.py"),
+        (re.escape("[0-9a-f]{64}|Qm"), "itemhash.py"),
+        (r"b32(en|de)code", "itemhash.py"),
+        (r'"0" \* 64', "itemhash.py"),
+        *((known.item_hash, "runtimes.py") for known in runtimes.KNOWN.values()),
+    ],
+)
+def test_each_constant_has_one_owner(text, owner):
+    found = [path for path in SOURCES if re.search(text, path.read_text("utf-8"))]
+    assert [path for path in found if not path.as_posix().endswith(f"hatch_aleph/{owner}")] == []
+    assert found
+
+
+def test_what_stands_for_an_unsigned_message_looks_like_one():
+    assert itemhash.ITEM_HASH.fullmatch(itemhash.UNSIGNED)
