@@ -85,6 +85,7 @@ _TEXTS = {
     "upload": "Uploading {file}",
     "publish": "Publishing {type} {item_hash}",
     "wait": "Waiting until {type} {item_hash} is processed",
+    "lost": "The node has lost {type} {item_hash}, which it had taken: sending it again",
     "stop": "Waiting until the host has stopped the previous code (up to {seconds} s): a question before that would "
     "break the update",
     "schedule": "Waiting until the scheduler has started {item_hash}",

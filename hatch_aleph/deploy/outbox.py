@@ -147,9 +147,9 @@ class Outbox:
         if entry is None:
             entry = self._sign(type_, content, intent, after)
         elif self._client.status(entry.message.item_hash) is not None:
-            return self._await_processed(entry)
+            return self._await_processed(entry, file)
         self._send(entry, file)
-        return self._await_processed(entry)
+        return self._await_processed(entry, file)
 
     def sign_for_later(self, type_: MessageType, content: Mapping[str, Any]) -> None:
         """Sign a message that is to be delivered after others, so that a run that is cut off between them is finished.
@@ -205,11 +205,16 @@ class Outbox:
         )
         self._observer.done("upload", file=file.name, size=size)
 
-    def _await_processed(self, entry: Entry) -> SignedMessage:
+    def _send_again(self, entry: Entry, file: Path | None) -> None:
+        """Send what the node had taken and lost; its signature stays, so it is the same message."""
+        self._observer.step("lost", type=entry.message.type, item_hash=entry.message.item_hash)
+        self._put(entry.message, file)
+
+    def _await_processed(self, entry: Entry, file: Path | None = None) -> SignedMessage:
         item_hash = entry.message.item_hash
         self._observer.step("wait", type=entry.message.type, item_hash=item_hash)
         try:
-            self._client.wait(item_hash, deadline=self._patience)
+            self._client.wait(item_hash, deadline=self._patience, lost=lambda: self._send_again(entry, file))
         except RejectedError as error:
             status = self._client.status(item_hash)
             self.journal.close(item_hash, "rejected" if status and status.value == "rejected" else "forgotten")

@@ -31,7 +31,7 @@ from .answers import (
 from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text
 from .money import Balance, Price, amount, estimation_message, spending_of
-from .nodes import Nodes
+from .nodes import PATIENT_ROUNDS, ROUNDS, Nodes
 from .rejections import explain, settled, still_waiting
 from .search import Filters, find
 from .verification import MessageVerifier
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .messages import MessageType, SignedMessage
 
 _COSTS_A_PAGE = 1000
+_LOST_SECONDS = 30.0
 _POLLS = Backoff(first=0.1, longest=3.0)
 _PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -118,7 +119,7 @@ class NodeClient:
 
         # With sync a node would hold the answer back for up to 30 seconds for a message that it knows.
         body = {"sync": False, "message": message.to_json()}
-        return self._nodes.ask("POST", "/api/v0/messages", read, json=body)
+        return self._nodes.ask("POST", "/api/v0/messages", read, rounds=PATIENT_ROUNDS, json=body)
 
     def upload(
         self, message: SignedMessage, file: Path, *, progress: Callable[[int], None] | None = None
@@ -154,12 +155,13 @@ class NodeClient:
 
         return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
 
-    def message(self, item_hash: str, *, verify: bool = True) -> NetworkMessage | None:
+    def message(self, item_hash: str, *, verify: bool = True, rounds: int = ROUNDS) -> NetworkMessage | None:
         """Return a message with its status and verified content, or None as for :meth:`status`.
 
         Args:
             item_hash: Of the message.
             verify: As for :meth:`messages`.
+            rounds: How often each node is tried.
         """
         if not ITEM_HASH.fullmatch(item_hash):
             return None
@@ -170,24 +172,35 @@ class NodeClient:
             message = NetworkMessage.from_json(reply.expected_json(), item_hash)
             return self._verifier.verified(message) if verify else message
 
-        return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}", read)
+        return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}", read, rounds=rounds)
 
-    def wait(self, item_hash: str, *, deadline: float = 120.0) -> NetworkMessage:
-        """Wait until a message has been processed.
+    def wait(
+        self, item_hash: str, *, deadline: float = 120.0, lost: Callable[[], None] | None = None
+    ) -> NetworkMessage:
+        """Wait until a message has been processed; a node that restarts meanwhile is waited for.
 
         Args:
             item_hash: Of the message.
             deadline: Seconds to wait at most.
+            lost: Sends the message again. It is called for each half a minute in which the node does not know it: the
+                queue of new messages does not outlast a restart of the node's broker.
 
         Raises:
             RejectedError: It was rejected, or was forgotten or removed meanwhile.
             NetworkError: It is still pending, or unknown, at the deadline.
         """
         last: NetworkMessage | None = None
+        known = self._waiter.monotonic()
 
         def look(_left: float) -> NetworkMessage | None:
-            nonlocal last
-            last = self.message(item_hash)
+            nonlocal last, known
+            last = self.message(item_hash, rounds=PATIENT_ROUNDS)
+            now = self._waiter.monotonic()
+            if last is not None:
+                known = now
+            elif lost is not None and now - known >= _LOST_SECONDS:
+                known = now
+                lost()
             return None if last is None or last.status is MessageStatus.PENDING else last
 
         message = self._waiter.poll(look, deadline, _POLLS)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ROUNDS = 4
+PATIENT_ROUNDS = 8  # half a minute, in which a node restarts: for what must not end half-way
 _BACKOFF = Backoff(first=0.5, longest=8.0, growth=2)
 _LONGEST_RETRY_AFTER = 30.0
 _SECONDS_TO_READ = 120.0

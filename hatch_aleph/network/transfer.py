@@ -15,6 +15,7 @@ from hatch_aleph.itemhash import FILE_HASH
 from .answers import MessageStatus
 from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping
 from .http import timeouts
+from .nodes import PATIENT_ROUNDS
 from .rejections import explain
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 # A node hashes, pins and counts a large file before it answers.
 _SECONDS_TO_ANSWER = 600.0
 _SECONDS_OF_STALL = 60.0
-_UPLOAD_ROUNDS = 3
 # The limit counts the whole request: the file, the signed message and the parts' headers.
 _ENVELOPE = 256 * 1024
 # A file whose size nobody has promised is cut here.
@@ -62,7 +62,7 @@ def upload(nodes: Nodes, message: SignedMessage, file: Path, progress: Callable[
             "POST",
             f"/api/v0/{content['item_type']}/add_file",
             lambda reply: _judge(reply, message, file),
-            rounds=_UPLOAD_ROUNDS,
+            rounds=PATIENT_ROUNDS,
             files=parts,
             timeout=timeouts(read=_SECONDS_TO_ANSWER, write=_SECONDS_OF_STALL),
         )

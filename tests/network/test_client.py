@@ -103,7 +103,7 @@ def test_unpaid_upload_tells_figures(client: NodeClient, node: ScriptedNode, acc
     node.on("POST", "/api/v0/storage/add_file", recorded("unpaid"))
     node.on("POST", "/api/v0/price/estimate", recorded("store price"))
     node.on("GET", f"/api/v0/addresses/{account.address}/balance", recorded("balance"))
-    with pytest.raises(RejectedError, match=r"a day of it costs 107\.80 credits, there are 1000000000000") as caught:
+    with pytest.raises(RejectedError, match=r"a day of it costs \$0\.00011, there is \$1,000,000\.00") as caught:
         client.upload(store(account, file.read_bytes()), file)
     assert caught.value.code == 6
 
@@ -186,6 +186,26 @@ def test_wait_tells_rejections_in_words(
         client.wait(item_hash)
     assert caught.value.code == code
     assert caught.value.hint
+
+
+def test_what_a_node_has_lost_is_sent_again(node: ScriptedNode) -> None:
+    now, sent = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    item_hash = str(RECORDED["store processed"]["json"]["item_hash"])
+    path = f"/api/v0/messages/{item_hash}"
+    node.on("GET", path, recorded("unknown message"))
+
+    def send_again() -> None:
+        sent.append(now[0])
+        node.on("GET", path, recorded("store processed"))
+
+    with NodeClient([node.url], sleep=sleep, monotonic=lambda: now[0]) as client:
+        assert client.wait(item_hash, lost=send_again).status is MessageStatus.PROCESSED
+    assert len(sent) == 1
+    assert 30 <= sent[0] < 36
 
 
 @pytest.mark.parametrize(("known", "words"), [(True, "PROGRAM is still pending"), (False, "not know")])
