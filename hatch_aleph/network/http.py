@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 UNREACHABLE = "cannot be reached"
 # A page of 200 messages of 200,000 characters, and some.
 MAX_ANSWER = 64 * 1024**2
-_PIECE = 1 << 18
 # The slowest answer that is waited for, on average after a minute.
 _SLOWEST = 1024
 _GRACE_SECONDS = 60.0
@@ -218,7 +217,7 @@ class Connections:
 
     def _pieces(self, url: str, response: httpx.Response, started: float) -> Iterator[bytes]:
         arrived = 0
-        for piece in response.iter_bytes(_PIECE):
+        for piece in response.iter_bytes():  # as they come: a chunk size would hold back what trickles
             yield piece
             arrived += len(piece)
             late = self._monotonic() - started - _GRACE_SECONDS
