@@ -148,7 +148,9 @@ class Manifest:
             data = json.loads(text)
             if data["schema"] != SCHEMA:
                 raise ArtifactError(
-                    f"manifest of schema {data['schema']}, but this version reads {SCHEMA}", where=where, hint=hint
+                    f"The manifest has schema {data['schema']}, and this version reads {SCHEMA}.",
+                    where=where,
+                    hint=hint,
                 )
             data["images"] = tuple(Image(**image) for image in data["images"])
             data["distributions"] = tuple(
@@ -163,7 +165,7 @@ class Manifest:
                 raise ArtifactError(f"This is not a manifest of hatch-aleph: {told}", where=where, hint=hint)
             return cls(**data, settings=settings)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError("this is not a manifest of hatch-aleph", where=where, hint=hint) from error
+            raise ArtifactError("This is not a manifest of hatch-aleph.", where=where, hint=hint) from error
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ class Artifact:
             text = path.read_text("utf-8")
         except OSError as error:
             raise ArtifactError(
-                error.strerror or "cannot be read", where=str(path), hint="Build it first: hatch build -t aleph"
+                error.strerror or "The manifest cannot be read.",
+                where=str(path),
+                hint="Build it first: hatch build -t aleph",
             ) from error
         return cls(path, Manifest.from_json(text, where=str(path)))
 
@@ -233,13 +237,15 @@ class Artifact:
             if image.role in absent and not file.exists():
                 continue
             if Path(image.file).name != image.file:
-                raise ArtifactError(f"names an image outside of its folder: {image.file}", where=str(self.path))
+                raise ArtifactError(
+                    f"The manifest names an image outside of its folder: {image.file}", where=str(self.path)
+                )
             try:
                 digest = sha256_of(file)
             except OSError as error:
-                raise ArtifactError(error.strerror or "cannot be read", where=str(file), hint=hint) from error
+                raise ArtifactError(error.strerror or "The file cannot be read.", where=str(file), hint=hint) from error
             if digest != image.sha256:
-                raise ArtifactError("the image changed since it was built", where=str(file), hint=hint)
+                raise ArtifactError("The image has changed since it was built.", where=str(file), hint=hint)
 
 
 @dataclass(frozen=True)
@@ -282,7 +288,7 @@ def hash_file(file: Path) -> FileHashes:
                 aside.join()
                 size += len(chunk)
     except OSError as error:
-        raise ArtifactError(error.strerror or "cannot be read", where=str(file)) from error
+        raise ArtifactError(error.strerror or "The file cannot be read.", where=str(file)) from error
     return FileHashes(digest.hexdigest(), hasher.finalize(), size)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _WEBSOCKET = re.compile(
     rb"@\w+(\.\w+)*\.websocket(_route)?\(|\bWebSocketRoute\(|\bWebSocketEndpoint\b|\bWebsocketConsumer\b"
 )
+# How the network's own Python library names a handler of messages.
+_EVENT = re.compile(rb"@\w+\.event\b")
 _EXECUTABLE = 0o111
 _LONGEST_LINE = 256  # bytes; of a script's first one, Linux reads no more
 
@@ -28,9 +30,13 @@ def incompatibilities(settings: Settings, entries: Sequence[Entry], runtime: Run
         entries: The project's files, without the adapter.
         runtime: Where it will run.
     """
-    sockets = sorted(entry.path for entry in entries if entry.path.endswith(".py") and _WEBSOCKET.search(entry.read()))
+    sources = {entry.path: entry.read() for entry in entries if entry.path.endswith(".py")}
+    sockets = sorted(path for path, text in sources.items() if _WEBSOCKET.search(text))
     if sockets:
         yield f"the network's hosts carry no websockets, which {', '.join(sockets)} would serve"
+    handlers = sorted(path for path, text in sources.items() if b"AlephApp" in text and _EVENT.search(text))
+    if handlers and not settings.subscriptions:
+        yield f"no message starts the program, though {', '.join(handlers)} handles events: set subscriptions"
     yield from _names(entries)
     yield from _misfits(entries, runtime)
     if not settings.adapter and settings.interface == "executable":

@@ -34,7 +34,7 @@ def load_settings(
     """
     if table is None:
         raise SettingsError(
-            "there is no [tool.aleph] table",
+            "There is no [tool.aleph] table.",
             where=file,
             hint='Add:\n\n[tool.aleph]\nentrypoint = "my_package.main:app"',
         )

@@ -241,6 +241,16 @@ def test_files_that_are_secrets_by_their_name_stop_the_build(make_project, tmp_p
         ('@app.websocket("/ws")\nasync def ws(socket): ...\n', "", ["carry no websockets, which main.py would serve"]),
         ('routes = [WebSocketRoute("/ws", ws)]', "", ["carry no websockets, which main.py would serve"]),
         ("app = None  # no websocket here", "", []),
+        (
+            "from aleph.sdk.vm.app import AlephApp\n@app.event(filters=[])\nasync def on(event): ...\n",
+            "",
+            ["no message starts the program, though main.py handles events"],
+        ),
+        (
+            "from aleph.sdk.vm.app import AlephApp\n@app.event\nasync def on(event): ...\n",
+            'subscriptions = [{ channel = "TEST" }]',
+            [],
+        ),
         ("app = None", "adapter = false", ["meets the guest's own calling convention"]),
     ],
 )

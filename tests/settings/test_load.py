@@ -177,7 +177,7 @@ def test_all_mistakes_are_told_at_once():
 
 
 def test_no_table_at_all():
-    with pytest.raises(SettingsError, match=r"there is no \[tool.aleph\] table"):
+    with pytest.raises(SettingsError, match=r"There is no \[tool.aleph\] table"):
         load_settings(None)
 
 
