@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def node(
 
     limits = Limits.as_real(pace) if as_real else Limits()
     lateness = Lateness(unseen=pace, pending=pace) if as_real else None
+    token = secrets.token_urlsafe(16)
     try:
         asyncio.run(
             serve_network(
@@ -67,7 +69,8 @@ def node(
                 lateness=lateness,
                 release=release,
                 notice=context.output.notice,
-                ready=lambda url: _ready(context.output, url),
+                page_token=token,
+                ready=lambda url: _ready(context.output, url, token),
             )
         )
     except OSError as error:
@@ -76,10 +79,13 @@ def node(
         ) from error
 
 
-def _ready(output: Output, url: str) -> None:
-    output.event("ready", url=url)
+def _ready(output: Output, url: str, token: str) -> None:
+    output.event("ready", url=url, page=f"{url}/#{token}")
     if not output.as_json:
-        click.echo(f"The network runs at {url} (Ctrl-C ends it)\nDeploy to it: --node {url}", err=True)
+        click.echo(
+            f"The network runs at {url} (Ctrl-C ends it)\nDeploy to it: --node {url}\nIts page: {url}/#{token}",
+            err=True,
+        )
 
 
 @click.command(epilog="Example: hatch-aleph faucet 0x1234... --node http://127.0.0.1:4021")

@@ -20,6 +20,7 @@ async def serve_network(
     limits: Limits | None = None,
     lateness: Lateness | None = None,
     release: str = "0.10.3",
+    page_token: str = "",
     cache: Path | None = None,
     notice: Callable[[str], None] = lambda _: None,
     ready: Callable[[str], None] = lambda _: None,
@@ -33,6 +34,7 @@ async def serve_network(
         limits: The host's times and sizes, and whether it has a real host's faults.
         lateness: How late the node tries messages.
         release: Of pyaleph: which one the node plays.
+        page_token: What the page shows to get the logs of programs; a random one by default.
         cache: Where unpacked images are kept; the tool's own cache by default.
         notice: Gets one line for what a developer should know.
         ready: Gets the URL once requests are answered.
@@ -58,6 +60,7 @@ async def serve_network(
         cache or cache_folder() / "host",
         limits=limits,
         notice=notice,
+        page_token=page_token,
         schedules=source is None,
     )
     host.attach(application)

@@ -6,6 +6,8 @@ Source: ``src/aleph/vm/orchestrator/supervisor.py`` and ``views/__init__.py`` in
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,7 @@ from hatch_aleph.local.host.scheduler import Scheduler
 from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
+from hatch_aleph.local.origins import is_own
 from hatch_aleph.network.client import NodeClient
 
 if TYPE_CHECKING:
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host.console import Console
     from hatch_aleph.local.host.machine import Machine
 
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+# What of the places where browsers put what they fetch can run scripts.
+_SHOWN = frozenset({"document", "iframe", "frame", "embed", "object"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
@@ -61,6 +68,8 @@ class Host:
         domain: Domain under which programs answer by host name.
         schedules: Start the node's persistent programs here, and take up its subscribed ones: for a node of this
             machine.
+        page_token: What the node's page shows to get the logs of programs: the programs themselves can reach this
+            server as well. A random one by default.
         runtime_images: Run programs inside their runtimes' images, fetched from the node; needs root.
     """
 
@@ -76,6 +85,7 @@ class Host:
         isolation: Isolation | None = None,
         domain: str = "localhost",
         schedules: bool = False,
+        page_token: str = "",
         runtime_images: bool = False,
     ) -> None:
         self.node_url = node_url
@@ -90,6 +100,7 @@ class Host:
         self._session: aiohttp.ClientSession | None = None
         self._source: Source | None = None
         self._runtime_images = runtime_images
+        self.page_token = page_token or secrets.token_urlsafe(16)
         self._following: list[asyncio.Task[None]] = []
         self._guest_api = GuestApi(lambda: self.node_url)
         self.feed: MessageFeed | None = None
@@ -100,7 +111,7 @@ class Host:
 
     def attach(self, app: web.Application) -> None:
         """Add the host's routes and its host names to an application, and start and close with it."""
-        views = HostViews(self.pool)
+        views = HostViews(self.pool, self.page_token)
         app.middlewares.append(self._by_host_name())  # type: ignore[arg-type]  # its protocol wants one name
         app.router.add_route("*", "/vm/{ref}{suffix:.*}", self._by_path)
         views.attach(app)
@@ -172,6 +183,10 @@ class Host:
         ref, suffix = request.match_info["ref"], request.match_info["suffix"]
         if not itemhash.ITEM_HASH.fullmatch(ref):
             return response_of(answers.failure(400, f"Invalid message reference: {ref}"))
+        if request.headers.get("Sec-Fetch-Dest") in _SHOWN and is_own(request.host) and _HEX.fullmatch(ref):
+            # A browser is to show it: under a name of its own, so that its scripts are strangers to the node's page.
+            name = f"{itemhash.to_base32(ref)}.{self._domain}"
+            raise web.HTTPTemporaryRedirect(request.url.with_host(name).with_path(suffix or "/", encoded=True))
         return await self._respond(ref, suffix, request)
 
     def _by_host_name(self) -> Middleware:

@@ -5,6 +5,7 @@ Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm.
 
 from __future__ import annotations
 
+import hmac
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,9 @@ _ALL_SITES = {"Access-Control-Allow-Origin": "*"}  # cors_allow_all
 class HostViews:
     """Handlers over a pool."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, page_token: str) -> None:
         self._pool = pool
+        self._page_token = page_token
 
     def attach(self, app: web.Application) -> None:
         """Add the routes."""
@@ -76,7 +78,12 @@ class HostViews:
         return web.Response(text="Already stopped, nothing to do")
 
     async def logs_here(self, request: web.Request) -> web.Response:
-        """Answer whoever is on this machine, such as the node's page, what a program printed, oldest first."""
+        """Answer the node's page what a program printed, oldest first."""
+        if not hmac.compare_digest(request.headers.get("X-Page-Token", "").encode(), self._page_token.encode()):
+            text = (
+                "Open the page at the address that `hatch-aleph node` has printed: no program may read another's log."
+            )
+            return web.json_response({"error": text}, status=403)
         record = self._pool.records.get(request.match_info["ref"])
         if record is None:
             return web.json_response({"error": "It has not been started here"}, status=404)

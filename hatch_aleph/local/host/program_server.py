@@ -18,6 +18,7 @@ from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.pool import Pool
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
+from hatch_aleph.local.origins import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -123,6 +124,8 @@ class ProgramServer:
         return machine
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if not is_local(request.host):
+            raise web.HTTPForbidden(text="This server answers to 127.0.0.1 and localhost only.")
         found = await self._ready()
         answer = found if isinstance(found, Answer) else await answer_request(found, request.path, request)
         self._pool.answered(self._spec.item_hash)

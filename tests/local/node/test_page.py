@@ -128,7 +128,9 @@ def network(tmp_path: Path) -> Iterator[str]:
     ready: queue.Queue[Any] = queue.Queue()
 
     async def serve() -> None:
-        task = asyncio.ensure_future(serve_network(tmp_path / "net", 0, cache=tmp_path / "cache", ready=ready.put))
+        task = asyncio.ensure_future(
+            serve_network(tmp_path / "net", 0, cache=tmp_path / "cache", page_token="known", ready=ready.put)
+        )
         ready.put((asyncio.get_running_loop(), task))
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -151,7 +153,9 @@ def test_the_logs_of_a_program_are_followed(browser: Any, network: str, tmp_path
     program = program_message(account, client.store(account, (tmp_path / "app.squashfs").read_bytes()))
     client.post(program)
     client.http.get(f"/vm/{program['item_hash']}/first").raise_for_status()
-    browser.get(network)
+    told = client.http.get(f"/local/logs/{program['item_hash']}.json")
+    assert (told.status_code, "printed" in told.json()["error"]) == (403, True)
+    browser.get(f"{network}/#known")
     wait_for(browser, "programs", program["item_hash"][:12])
     browser.execute_script("document.querySelector(\"#programs button[aria-label^='follow']\").click()")
     wait_for(browser, "logs-text", "asked for /first")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import GUEST_API, INIT, LIBRARIES_ROOT
-from .namespaces import BIND, change_root, mount, separate
+from .namespaces import BIND, BOOT_CAPABILITIES, change_root, give_up_rights, mount, separate
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _GUEST_FOLDER = "/run/aleph"
@@ -51,6 +51,7 @@ def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
     api.parent.mkdir(exist_ok=True)
     api.symlink_to(f"{_GUEST_FOLDER}/api")
     change_root(str(root))
+    give_up_rights(BOOT_CAPABILITIES)
     _become_init(listener_fd)
 
 

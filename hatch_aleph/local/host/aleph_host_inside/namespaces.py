@@ -14,6 +14,12 @@ _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 _DETACH = 2
 _PDEATHSIG = 1
+_CAPBSET_DROP, _SET_NO_NEW_PRIVS = 24, 38
+_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+# chown, dac_override, fowner, fsetid, kill, setgid, setuid, net_bind_service
+_KEPT_CAPABILITIES = frozenset((0, 1, 3, 4, 5, 6, 7, 10))
+# Of a machine that is to mount and to set up its own network, as a runtime's init does: not what reaches the kernel.
+BOOT_CAPABILITIES = frozenset(range(32)) - {16, 17, 19, 22, 25, 29, 30}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -55,6 +61,28 @@ def _wait_for(child: int) -> None:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else 128 - code)
+
+
+def give_up_rights(kept: frozenset[int] = _KEPT_CAPABILITIES) -> None:
+    """Keep only some capabilities, for good: no program that is started later gets any back.
+
+    Args:
+        kept: Numbers of ``linux/capability.h``; by default what a root needs inside files of its own.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    _check(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    for number in range(last + 1):
+        if number not in kept:
+            _check(_libc.prctl(_CAPBSET_DROP, number, 0, 0, 0), "drop of a capability")
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapPrm"))
+    bits = sum(1 << number for number in kept) & int(line.split()[1], 16)
+    low, high = bits & 0xFFFFFFFF, bits >> 32
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
+    _check(_libc.capset(header, data), "capset")
 
 
 def change_root(new: str) -> None:

@@ -1,24 +1,31 @@
-"""Namespaces that give the program the guest's file system: ``/opt/code`` and ``/opt/packages`` are real paths.
+"""A file system, devices and rights of the program's own: what the machine has is not there, unless it is shown here.
 
-The new root is a tmpfs in which this machine's folders are shown, each through an overlay whose upper layer is in
-memory (as the guest's own root is: ``runtimes/aleph-debian-12-python/init0.sh`` in aleph-im/aleph-vm), or bound
-read-only where the kernel refuses. Nothing the program writes reaches this machine, except in persistent volumes.
+The new root is a tmpfs. The system's programs and libraries are shown through overlays with upper layers in memory, as
+the guest's own root is (``runtimes/aleph-debian-12-python/init0.sh`` in aleph-im/aleph-vm), or bound read-only where
+the kernel refuses; all else (homes, state, sockets, devices, kernel settings, control groups) is empty, made anew, or
+read-only. Nothing the program writes reaches this machine, except in persistent volumes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from .namespaces import BIND, NODEV, NOEXEC, NOSUID, RDONLY, REC, REMOUNT, change_root, mount, separate
+from .namespaces import BIND, NODEV, NOEXEC, NOSUID, RDONLY, REC, REMOUNT, change_root, give_up_rights, mount, separate
+from .runtime_files import COMMANDS, ETC, FOREIGN_LIBRARIES
 
 # Flags of the source that a user namespace may not drop when it makes a bind mount read-only.
 _LOCKED = {os.ST_NOSUID: NOSUID, os.ST_NODEV: NODEV, os.ST_NOEXEC: NOEXEC}
-# Shown as they are: kernel interfaces, and folders that other processes write.
-_LIVE = frozenset({"/dev", "/sys", "/run"})
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/nix/store")
+_EMPTY = ("/home", "/media", "/mnt", "/opt", "/run", "/srv", "/var/lib", "/var/log", "/var/tmp", "/usr/local")  # noqa: S108 - in the namespace
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_KERNEL_SETTINGS = ("sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger")
+_KERNEL_SECRETS = ("kcore", "keys", "timer_list", "kallsyms", "kmsg")
+_ASIDE = "/.machine"
 
 
 def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
@@ -34,85 +41,124 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     if plan.get("lo"):
         print("local host: port 8080 is taken on this machine: no internet, but a port of its own")  # noqa: T201 - console
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
-    new = plan["staging"]
-    mount("tmpfs", new, "tmpfs", 0, "mode=0755")
-    layers = Path(new, ".layers")
-    layers.mkdir()
-    points = [*plan["fresh"], *(each["at"] for each in plan["mounts"])]
-    _Room(Path(new), layers, points).furnish(Path("/"))
-    _mount_proc(new)
-    for path in plan["fresh"]:
-        _make_folder(new, path)
-        mount("tmpfs", new + path, "tmpfs", 0, "mode=1777")
-    _keep_interpreter(new, plan["fresh"])
+    new = Path(plan["staging"])
+    mount("tmpfs", str(new), "tmpfs", 0, "mode=0755")
+    _show_system(new)
+    _make_etc(new, plan["hostname"])
+    _make_devices(new)
+    _mount_kernel_folders(new)
+    for path in (*_EMPTY, *plan["fresh"]):
+        _empty(new, path)
+    _show_interpreter(new)
     for each in plan["mounts"]:
-        _mount_volume(new, each)
-    change_root(new)
+        _mount_volume(str(new), each)
+    change_root(str(new))
+    give_up_rights()
 
 
-class _Room:
-    """Shows this machine's tree in the new root, leaving out what will be mounted."""
+def _show_system(new: Path) -> None:
+    """Show the system's folders; of the commands only those that the runtime has."""
+    layers = new / ".layers"
+    layers.mkdir(0o700)
+    for index, path in enumerate(_SYSTEM):
+        real, target = Path(path), Path(str(new) + path)
+        if real.is_symlink():
+            target.symlink_to(real.readlink())
+        elif real.is_dir():
+            target.mkdir(parents=True)
+            upper, work = layers / f"{index}u", layers / f"{index}w"
+            upper.mkdir(0o755)
+            work.mkdir()
+            options = f"lowerdir={real},upperdir={upper},workdir={work}"
+            try:
+                mount("overlay", str(target), "overlay", 0, options)
+            except OSError:
+                _bind_read_only(path, target)
+    for path in ("/usr/bin", "/usr/sbin", "/bin", "/sbin"):
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            _show_commands(new, path)
+    for path in ("/usr/lib", "/usr/lib64", "/lib64", *(str(each) for each in Path("/usr/lib").glob("*-linux-gnu"))):
+        for library in Path(path).iterdir() if Path(path).is_dir() and not Path(path).is_symlink() else ():
+            if library.name.startswith(FOREIGN_LIBRARIES):
+                with contextlib.suppress(OSError):  # shown read-only: it stays
+                    Path(f"{new}{library}").unlink()
 
-    def __init__(self, new: Path, layers: Path, points: list[str]) -> None:
-        self._new = new
-        self._layers = layers
-        self._points = [Path(point) for point in points]
-        self._submounts = _mount_points()
-        self._count = 0
 
-    def furnish(self, folder: Path) -> None:
-        for entry in sorted(folder.iterdir()):
-            target = self._new / entry.relative_to("/")
-            if entry in self._points or entry == Path("/proc") or entry == self._new:
-                continue
-            if entry.is_symlink():
-                target.symlink_to(entry.readlink())
-            elif not entry.is_dir():
-                target.touch()
-                self._bind(entry, target)
-            elif any(entry in point.parents for point in self._points) or entry in self._new.parents:
+def _show_commands(new: Path, path: str) -> None:
+    """Show a folder of commands by links into the real one, which stands aside."""
+    aside, target = Path(f"{new}{_ASIDE}{path}"), Path(str(new) + path)
+    aside.mkdir(parents=True)
+    _bind_read_only(path, aside)
+    mount("tmpfs", str(target), "tmpfs", 0, "mode=0755")
+    for command in Path(path).iterdir():
+        if command.name in COMMANDS or command.name.startswith(("python3", "pip3", "perl5")):
+            (target / command.name).symlink_to(f"{_ASIDE}{command}")
+
+
+def _make_etc(new: Path, hostname: str) -> None:
+    etc = new / "etc"
+    etc.mkdir()
+    for name in ETC:
+        real, target = Path("/etc", name), etc / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # not there, or not for this user
+            if real.is_dir():
                 target.mkdir()
-                self.furnish(entry)
-            else:
-                target.mkdir()
-                self._show(entry, target)
-
-    def _show(self, real: Path, target: Path) -> None:
-        """Lay an overlay with a layer in memory over a folder, or bind one that is live or has mounts below."""
-        live = str(real) in _LIVE or any(real in point.parents or real == point for point in self._submounts)
-        if live or not self._overlay(real, target):
-            self._bind(real, target)
-
-    def _overlay(self, real: Path, target: Path) -> bool:
-        self._count += 1
-        upper, work = self._layers / f"{self._count}u", self._layers / f"{self._count}w"
-        if any(character in str(real) for character in ":,\\"):
-            return False
-        upper.mkdir(mode=real.stat().st_mode & 0o7777)
-        work.mkdir()
-        try:
-            mount("overlay", str(target), "overlay", 0, f"lowerdir={real},upperdir={upper},workdir={work}")
-        except OSError:
-            return False
-        return True
-
-    def _bind(self, real: Path, target: Path) -> None:
-        try:
-            mount(str(real), str(target), None, BIND | REC)
-        except OSError:
-            return  # this user may not see it either
-        if str(real) not in _LIVE:
-            _make_read_only(str(target))
+                _bind_read_only(str(real), target)
+            else:  # by content: what a link leads to is not shown
+                target.write_bytes(real.read_bytes())
+    own = {
+        "hostname": f"{hostname}\n",
+        "hosts": f"127.0.0.1 localhost {hostname}\n::1 localhost\n",
+        "passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        "group": "root:x:0:\nnogroup:x:65534:\n",
+    }
+    for name, text in own.items():
+        (etc / name).write_text(text)
 
 
-def _keep_interpreter(new: str, hidden: list[str]) -> None:
-    """Show this interpreter and this package again where they lie in what was hidden, such as a folder in /tmp."""
-    needed = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(__file__).resolve().parent.parent)}
-    for path in sorted(needed):
-        if any(Path(folder) in Path(path).parents for folder in hidden) and not Path(new + path).exists():
-            _make_folder(new, path)
-            mount(path, new + path, None, BIND | REC)
-            _make_read_only(new + path)
+def _make_devices(new: Path) -> None:
+    devices = new / "dev"
+    devices.mkdir()
+    for name in _DEVICES:
+        (devices / name).touch()
+        mount(f"/dev/{name}", str(devices / name), None, BIND)
+    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        (devices / name).symlink_to(target)
+    _empty(new, "/dev/shm")  # noqa: S108 - in the namespace
+
+
+def _mount_kernel_folders(new: Path) -> None:
+    """Give ``/proc`` of the own processes, and of ``/sys`` what tells of processors; neither can be written."""
+    processors = new / "sys/devices/system"
+    processors.mkdir(parents=True)
+    with contextlib.suppress(OSError):
+        _bind_read_only("/sys/devices/system", processors)
+    processes = new / "proc"
+    processes.mkdir()
+    try:
+        mount("proc", str(processes), "proc", NOSUID | NODEV | NOEXEC)
+    except OSError:
+        # Containers that hide parts of /proc forbid a new one: the outer one has other process numbers.
+        mount("/proc", str(processes), None, BIND | REC)
+    for name in _KERNEL_SETTINGS:
+        if (processes / name).exists():
+            mount(str(processes / name), str(processes / name), None, BIND | REC)
+            _make_read_only(str(processes / name))
+    for name in _KERNEL_SECRETS:
+        if (processes / name).exists():
+            mount("/dev/null", str(processes / name), None, BIND)
+
+
+def _show_interpreter(new: Path) -> None:
+    """Show this interpreter and this package where they are not shown yet, such as below a home."""
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    needed = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(__file__).resolve().parent), *libraries}
+    for path in sorted(each for each in needed if each.startswith("/") and Path(each).is_dir()):
+        target = Path(str(new) + path)
+        if path == "/usr/local" or not target.exists():
+            target.mkdir(parents=True, exist_ok=True)
+            _bind_read_only(path, target)
 
 
 def _mount_volume(new: str, volume: dict[str, Any]) -> None:
@@ -122,26 +168,24 @@ def _mount_volume(new: str, volume: dict[str, Any]) -> None:
         Path(target).touch()
         mount(volume["source"], target, None, BIND)
         return
-    _make_folder(new, volume["at"])
+    Path(target).mkdir(parents=True, exist_ok=True)
     if volume["kind"] == "squashfs":
         subprocess.run(["mount", "-t", "squashfs", "-o", "ro,loop", volume["source"], target], check=True)
-        return
-    mount(volume["source"], target, None, BIND | REC)
-    if volume["read_only"]:
-        _make_read_only(target)
+    elif volume["read_only"]:
+        _bind_read_only(volume["source"], Path(target))
+    else:
+        mount(volume["source"], target, None, BIND)
 
 
-def _mount_proc(new: str) -> None:
-    _make_folder(new, "/proc")
-    try:
-        mount("proc", new + "/proc", "proc", NOSUID | NODEV | NOEXEC)
-    except OSError:
-        # Containers that hide parts of /proc forbid a new one: the outer one has other process numbers.
-        mount("/proc", new + "/proc", None, BIND | REC)
+def _empty(new: Path, path: str) -> None:
+    target = Path(str(new) + path)
+    target.mkdir(parents=True, exist_ok=True)
+    mount("tmpfs", str(target), "tmpfs", NOSUID | NODEV, "mode=1777")
 
 
-def _make_folder(new: str, path: str) -> None:
-    Path(new + path).mkdir(parents=True, exist_ok=True)
+def _bind_read_only(source: str, target: Path) -> None:
+    mount(source, str(target), None, BIND | REC)
+    _make_read_only(str(target))
 
 
 def _make_read_only(target: str) -> None:
@@ -150,11 +194,3 @@ def _make_read_only(target: str) -> None:
         mount(None, target, None, REMOUNT | BIND | RDONLY | kept)
     except OSError as error:
         print(f"local host: {target} stays writable: {error}", file=sys.stderr)  # noqa: T201 - the machine's console
-
-
-def _mount_points() -> list[Path]:
-    """The places where something is mounted, except the root itself."""
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    escaped = (line.split()[4] for line in lines)
-    points = (Path(field.encode().decode("unicode_escape")) for field in escaped)
-    return [point for point in points if point != Path("/")]

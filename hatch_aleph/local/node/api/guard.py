@@ -1,7 +1,6 @@
 """Who may talk to the node: programs and pages of this machine, by names of this machine.
 
-A page of the web could otherwise reach a server on 127.0.0.1: by a name of its own that leads there (DNS rebinding;
-hence the check of ``Host``), or by posting a form or opening a websocket across sites (hence that of ``Origin``).
+Why it asks for names and origins stands in ``local/origins.py``.
 """
 
 from __future__ import annotations
@@ -9,21 +8,20 @@ from __future__ import annotations
 import logging
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from hatch_aleph.local.node.api.support import unprocessable
 from hatch_aleph.local.node.pages import InvalidQueryError
+from hatch_aleph.local.origins import is_local, is_own, is_own_origin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _log = logging.getLogger(__name__)
-_LOCAL = re.compile(r"(?:127\.0\.0\.1|\[::1\]|(?:[A-Za-z0-9-]+\.)*localhost)(?::\d{1,5})?", re.IGNORECASE)
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|[\\\x00]")
-_OWN_NAME = re.compile(r"(?:127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?", re.IGNORECASE)
 _OWN_PATH = re.compile(r"/(?:$|faucet$|version$|(?:api|local|about|control|status|v2)/)")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -37,9 +35,9 @@ async def guard(
     A program that is served beside the node, under a name or path of its own, decides by itself whom it answers.
     """
     host = request.headers.get("Host", "")
-    if not _LOCAL.fullmatch(host):
+    if not is_local(host):
         raise web.HTTPForbidden(text="This node serves 127.0.0.1 and localhost only.")
-    if _OWN_NAME.fullmatch(host) and _OWN_PATH.match(request.path):
+    if is_own(host) and _OWN_PATH.match(request.path):
         _check_own(request)
     try:
         return await handler(request)
@@ -57,17 +55,10 @@ async def guard(
 def _check_own(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     talks = request.method not in _SAFE or request.headers.get("Upgrade", "").lower() == "websocket"
-    if origin is not None and talks and not _is_local(origin):
+    if origin is not None and talks and not is_own_origin(origin):
         raise web.HTTPForbidden(text="This node takes no requests from pages of other sites.")
     if _CLIMBS.search(unquote(request.raw_path.partition("?")[0])):
         raise web.HTTPBadRequest(text="Invalid path")
-
-
-def _is_local(origin: str) -> bool:
-    try:
-        return bool(_LOCAL.fullmatch(urlsplit(origin).netloc))
-    except ValueError:
-        return False
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:

@@ -1,0 +1,155 @@
+"""A program that looks around: what it finds of this machine, and what it can do to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hatch_aleph.local.host import Limits, aleph_host_inside
+from tests.local.host.test_quirks import answer_with
+
+LOOKS = """
+import ctypes, glob, json, os, shutil, subprocess
+
+def tried(action):
+    try:
+        return action() or True
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+
+def write(path, text="0"):
+    with open(path, "w") as file:
+        file.write(text)
+        return "written"
+
+def look(given):
+    libc = ctypes.CDLL(None, use_errno=True)
+    found = {
+        "secret": tried(lambda: open(given["secret"]).read()),
+        "shadow": tried(lambda: open("/etc/shadow").read()),
+        "homes": sorted(os.listdir("/home")) + sorted(os.listdir("/root")),
+        "state": {path: sorted(os.listdir(path)) for path in ("/var/lib", "/var/log", "/run", "/srv", "/mnt", "/tmp")
+                  if os.path.isdir(path)},
+        "root": sorted(os.listdir("/")),
+        "devices": sorted(os.listdir("/dev")),
+        "shared memory": tried(lambda: write("/dev/shm/aleph-hostile")),
+        "run": tried(lambda: write("/run/aleph-hostile")),
+        "usr": tried(lambda: write("/usr/lib/aleph-hostile")),
+        "groups": glob.glob("/sys/fs/cgroup/*"),
+        "kernel setting": tried(lambda: write("/proc/sys/vm/overcommit_memory", "1")),
+        "core pattern": tried(lambda: write("/proc/sys/kernel/core_pattern", "|/tmp/x")),
+        "trigger": tried(lambda: write("/proc/sysrq-trigger", "h")),
+        "sysfs": tried(lambda: write("/sys/devices/system/cpu/cpu0/online", "1")),
+        "mount": libc.mount(b"tmpfs", b"/tmp", b"tmpfs", 0, None),
+        "groups mounted": libc.mount(b"none", b"/tmp", b"cgroup", 0, b"memory"),
+        "new root": libc.chroot(b"/tmp"),
+        "device": tried(lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(8, 0))),
+        "clock": tried(lambda: __import__("time").clock_settime(0, 0)),
+        "module": libc.syscall(313, -1, b"", 0),
+        "others": [pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) > 1 and pid != str(os.getpid())
+                   and given["host"] in str(tried(lambda: open(f"/proc/{pid}/cmdline").read()))],
+        "capabilities": int(next(l for l in open("/proc/self/status") if l.startswith("CapEff")).split()[1], 16),
+        "privileges": next(l for l in open("/proc/self/status") if l.startswith("NoNewPrivs")).split()[1],
+        "commands": [name for name in ("git", "psql", "sudo", "hatch", "uv", "gdb", "java") if shutil.which(name)],
+        "shell": tried(lambda: subprocess.check_output(["sh", "-c", "echo of the system"], text=True).strip()),
+        "environment": sorted(os.environ),
+        "path": os.environ["PATH"],
+    }
+    return found
+"""
+
+
+@pytest.fixture
+def found(sandboxed, run, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the developer's own")
+    given = {"secret": str(secret), "host": "pytest"}
+    source = LOOKS + answer_with(200, "[]", f"json.dumps(look({given!r})).encode()")
+
+    async def use(machine):
+        answer = await machine.request("GET", "/")
+        assert answer.status == 200, answer.body.decode()
+        return json.loads(answer.body)
+
+    os.environ["ALEPH_TEST_OF_SECRETS"] = "never passed on"
+    try:
+        return run(source, use, where=sandboxed, limits=Limits())
+    finally:
+        del os.environ["ALEPH_TEST_OF_SECRETS"]
+
+
+def test_it_finds_nothing_of_the_developers(found):
+    assert found["secret"].startswith("FileNotFoundError")
+    assert found["shadow"].startswith("FileNotFoundError")
+    assert set(found["homes"]) <= {".pyenv", ".local"}  # the way to the interpreter, and nothing beside it
+    assert all(set(names) <= {"socat-socket"} for names in found["state"].values()), found["state"]
+    assert found["others"] == []
+    assert "ALEPH_TEST_OF_SECRETS" not in found["environment"]
+    assert not {name for name in found["devices"] if name.startswith(("sd", "vd", "nvme", "loop", "mem", "kmsg"))}
+
+
+def test_what_it_writes_stays_in_it(found):
+    for place in ("/dev/shm/aleph-hostile", "/run/aleph-hostile", "/usr/lib/aleph-hostile"):  # noqa: S108
+        assert not Path(place).exists()
+    for setting in ("kernel setting", "core pattern", "trigger", "sysfs"):
+        assert found[setting].startswith(("OSError", "PermissionError", "FileNotFoundError")), (setting, found[setting])
+
+
+def test_it_cannot_leave(found):
+    assert found["groups"] == []
+    assert found["mount"] == found["groups mounted"] == found["new root"] == found["module"] == -1
+    for action in ("device", "clock"):
+        assert found[action].startswith(("PermissionError", "OSError")), found[action]
+    assert found["privileges"] == "1"
+    assert found["capabilities"] & ~0b100_1111_1011 == 0
+
+
+def test_it_meets_the_runtimes_commands_and_not_the_developers(found):
+    assert found["commands"] == []
+    assert found["shell"] == "of the system"
+    assert found["path"] == "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can become nobody")
+def test_without_root_it_finds_as_little(tmp_path_factory):
+    """As nobody, with the system's own Python, as root's is behind a home that nobody may enter."""
+    system = Path("/usr/bin/python3")
+    if not system.exists():
+        pytest.skip("the system has no Python")
+    folder = Path(tmp_path_factory.mktemp("nobody"))
+    for above in (folder, *folder.parents[:-2]):
+        above.chmod(0o755)
+    shutil.copytree(Path(aleph_host_inside.__file__).parent, folder / "aleph_host_inside")
+    staging = folder / "staging"
+    staging.mkdir(mode=0o777)
+    staging.chmod(0o777)
+    readable = folder / "readable.txt"
+    readable.write_text("anybody may read this outside")
+    plan = {"user": True, "net": False, "hostname": "nobody", "staging": str(staging), "fresh": ["/tmp", "/root"]}  # noqa: S108
+    script = f"""{LOOKS}
+import sys
+sys.path.insert(0, {str(folder)!r})
+from aleph_host_inside import sandbox
+sandbox.enter({{**{plan!r}, "mounts": []}})
+print(json.dumps(look({{"secret": {str(readable)!r}, "host": "pytest"}})))
+"""
+    command = [str(system), "-I", "-S", "-c", script]
+    done = subprocess.run(
+        command, user=65534, group=65534, extra_groups=[], capture_output=True, text=True, check=False
+    )
+    if "unshare" in done.stderr:
+        pytest.skip(f"no user namespaces for nobody: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["secret"].startswith("FileNotFoundError")
+    assert found["shadow"].startswith("FileNotFoundError")
+    assert set(found["homes"]) == set()
+    assert found["groups"] == found["others"] == found["commands"] == []
+    assert found["mount"] == found["new root"] == -1
+    assert found["capabilities"] & ~0b100_1111_1011 == 0
