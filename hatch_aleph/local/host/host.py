@@ -186,7 +186,8 @@ class Host:
         if request.headers.get("Sec-Fetch-Dest") in _SHOWN and is_own(request.host) and _HEX.fullmatch(ref):
             # A browser is to show it: under a name of its own, so that its scripts are strangers to the node's page.
             name = f"{itemhash.to_base32(ref)}.{self._domain}"
-            raise web.HTTPTemporaryRedirect(request.url.with_host(name).with_path(suffix or "/", encoded=True))
+            port = request.host.rpartition(":")[2] if ":" in request.host.rpartition("]")[2] else "80"
+            raise web.HTTPTemporaryRedirect(f"http://{name}:{port}{request.raw_path.partition(ref)[2] or '/'}")
         return await self._respond(ref, suffix, request)
 
     def _by_host_name(self) -> Middleware:

@@ -57,6 +57,8 @@ def test_a_server_tells_what_happens_and_exchanges_its_program(place, image):
             async with aiohttp.ClientSession() as client:
                 async with client.get(f"{url}/a?b=c") as answer:
                     assert (await answer.json())["query_string"] == "b=c"
+                async with client.get(url, headers={"Host": "rebound.example"}) as answer:
+                    assert answer.status == 403
                 await server.replace(spec_of(broken))
                 async with client.get(url) as answer:
                     told = await answer.json()
