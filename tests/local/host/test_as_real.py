@@ -21,6 +21,7 @@ from hatch_aleph.network.keys import Key
 from tests.local.host.conftest import serving, until
 from tests.local.host.test_following import get, saying
 from tests.local.host.test_quirks import answer_with, app
+from tests.signing import Signer
 
 REAL = Limits.as_real(0.1)
 PERSISTENT = {"http": True, "persistent": True}
@@ -146,7 +147,7 @@ def test_the_owner_stops_a_program(with_host, image, limits):
 
     async def use(node, host, client):
         code = node.store(image({"main.py": saying("one")}).read_bytes())
-        item_hash = node.program(code, address=owner.address)
+        item_hash = node.program(code, signer=Signer(1))
         url, path = f"{node.url}/vm/{item_hash}/", f"/control/machine/{item_hash}/stop"
 
         async def stop(account, where=path):
