@@ -67,13 +67,13 @@ def build_here(root: Path, metadata: Any = None) -> BuiltWheel | None:
     """
     from hatchling.plugin.exceptions import UnknownPluginError
 
-    from hatch_aleph.hatchling_wheel import wheel_builder
+    from hatch_aleph.hatchling_wheel import build, wheel_builder
 
     folder = _new_folder()
     try:
         builder = wheel_builder(str(root), metadata)
         with _variable(BUILDING, "1"):
-            return BuiltWheel(Path(next(iter(builder.build(directory=str(folder), versions=["standard"])))))
+            return BuiltWheel(build(builder, str(folder)))
     except (UnknownPluginError, ImportError) as error:
         if metadata is None:
             return None

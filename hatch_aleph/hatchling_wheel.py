@@ -34,6 +34,21 @@ def wheel_builder(root: str, metadata: Any = None) -> Any:
     return WheelBuilder(root, plugins, config, ProjectMetadata(root, plugins, config))
 
 
+def build(builder: Any, folder: str) -> Path:
+    """Build the wheel into a folder and return it.
+
+    Raises:
+        ValueError: For a pipe or socket among the files, at which reading would wait for ever, or a name that no wheel
+            can hold.
+    """
+    for item in builder.recurse_included_files():
+        if any("\udc80" <= letter <= "\udcff" for letter in item.distribution_path):
+            raise ValueError(f"the name {item.relative_path!a} is not UTF-8")
+        if not Path(item.path).is_file():
+            raise ValueError(f"{item.path} is no regular file")
+    return Path(next(iter(builder.build(directory=folder, versions=["standard"]))))
+
+
 def _has_package(builder: Any) -> bool:
     """Tell whether hatchling knows which files to pack; it raises when it would have to guess."""
     from hatchling.plugin.exceptions import UnknownPluginError
@@ -56,5 +71,4 @@ def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:  # n
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None) -> str:  # noqa: ARG001
     """Build the wheel and return its name."""
     os.chdir(os.environ[ROOT_VARIABLE])
-    builder = wheel_builder(os.environ[ROOT_VARIABLE])
-    return Path(next(iter(builder.build(directory=wheel_directory, versions=["standard"])))).name
+    return build(wheel_builder(os.environ[ROOT_VARIABLE]), wheel_directory).name

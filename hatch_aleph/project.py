@@ -122,7 +122,7 @@ def load_project(root: Path) -> Project:
         project = _from_hatchling(root, pyproject)
         if project is not None:
             return project
-    if not named and not has_backend(root, pyproject):
+    if not named and (backend_of(pyproject) == HATCHLING or not has_backend(root, pyproject)):
         raise ProjectError(
             "There is no [project] table with a name.",
             where=str(root / "pyproject.toml"),

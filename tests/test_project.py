@@ -77,6 +77,7 @@ def test_a_version_that_another_backend_finds(make_project):
     [
         ("not toml", "not TOML"),
         ("[tool.aleph]", r"There is no \[project\] table with a name"),
+        ('[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"', "There is no .project. table"),
         ('[project]\nname = "x"', "project.version is missing"),
         (
             """

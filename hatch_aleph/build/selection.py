@@ -12,6 +12,7 @@ import stat
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.errors import ProjectError
 from hatch_aleph.squashfs import Entry
 
 if TYPE_CHECKING:
@@ -38,18 +39,22 @@ def selected(context: BuildContext) -> list[Entry]:
     if not any(config.get(name) for name in _SELECTING):
         return []
     items = list(_items(context.project, config))
-    context.warn(*_matching_nothing(config.get("include", ()), items))
+    context.warn(*_matching_nothing(context.project, config, items))
     return [_entry(item) for item in items]
 
 
-def _matching_nothing(patterns: Iterable[str], items: Iterable[Any]) -> Iterator[str]:
-    """Tell which patterns select nothing."""
+def _matching_nothing(project: Project, config: dict[str, Any], items: Iterable[Any]) -> Iterator[str]:
+    """Tell which patterns and paths of the target select nothing."""
     from pathspec import GitIgnoreSpec
 
     paths = [item.relative_path for item in items]
-    for pattern in patterns:
+    for pattern in config.get("include", ()):
         if not any(GitIgnoreSpec.from_lines([pattern]).match_files(paths)):
             yield f"tool.hatch.build.targets.{TARGET}.include: {pattern!r} matches no file"
+    for name in ("only-include", "packages"):
+        for path in config.get(name, ()):
+            if not (project.root / path).exists():
+                yield f"tool.hatch.build.targets.{TARGET}.{name}: there is no {path!r}"
 
 
 def left_out(context: BuildContext, entries: Iterable[Entry]) -> Iterator[str]:
@@ -64,10 +69,7 @@ def left_out(context: BuildContext, entries: Iterable[Entry]) -> Iterator[str]:
     if any(config.get(name) for name in _SELECTING):
         return
     taken = {entry.path.partition("/")[0] for entry in entries}
-    try:
-        items = [item.relative_path for item in _items(project, {**config, "include": ["*"]})]
-    except (ValueError, OSError):
-        return
+    items = [item.relative_path for item in _items(project, {**config, "include": ["*"]})]
     dist = context.destination.absolute()
     tops = {path.partition("/")[0]: "/" in path for path in (PurePath(each).as_posix() for each in items)}
     names = [
@@ -168,10 +170,15 @@ def _items(project: Project, target_config: dict[str, Any]) -> Iterator[Any]:
     config = copy.deepcopy(dict(project.pyproject))
     tool = config.setdefault("tool", {}).setdefault("hatch", {})
     tool.setdefault("build", {}).setdefault("targets", {})[TARGET] = target_config
-    yield from Selection(str(project.root), config=config).recurse_included_files()
+    try:
+        yield from Selection(str(project.root), config=config).recurse_included_files()
+    except (ValueError, TypeError, OSError) as error:
+        raise ProjectError(str(error), where=str(project.root / "pyproject.toml")) from error
 
 
 def _entry(item: Any) -> Entry:
     path = Path(item.path)
+    if not path.is_file():
+        raise ProjectError("It is no regular file, and no image holds it.", where=str(path))
     executable = path.stat().st_mode & stat.S_IXUSR
     return Entry(PurePath(item.distribution_path).as_posix(), "file", 0o755 if executable else 0o644, path)

@@ -169,6 +169,8 @@ def setuptools(backend: str, layout: str) -> dict[str, str] | None:
 
 
 def poetry(backend: str, layout: str) -> dict[str, str] | None:
+    if layout == "links":
+        return None  # Poetry itself fails at links out of its `from`
     prefix, packages = where(layout)
     tops = dict.fromkeys(each.partition(".")[0] for each in packages)
     source = f', from = "{prefix.rstrip("/")}"' if prefix else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -190,3 +191,42 @@ def test_links_are_allowed_by_path(built: Callable[..., object], tmp_path: Path)
         PACKAGE, f'{AS_PACKAGE}allow-links = ["my_api/*"]', links={"my_api/x.txt": "../../outside/shared.txt"}
     )
     assert files["my_api/x.txt"] == b"shared"
+
+
+@pytest.mark.parametrize(("table", "expected"), [
+    ('include = "static"', "must be an array of strings"),
+    ('force-include = { "nope.txt" = "x" }', "Forced include not found"),
+])  # fmt: skip
+def test_a_selection_that_is_wrong_is_one_message(built: Callable[..., object], table: str, expected: str) -> None:
+    with pytest.raises(ProjectError, match=expected):
+        built({}, more=f"[tool.hatch.build.targets.aleph]\n{table}\n")
+
+
+def test_paths_that_are_not_there_are_told(built: Callable[..., object]) -> None:
+    _, warnings = built({}, more='[tool.hatch.build.targets.aleph]\nonly-include = ["nope"]\n')
+    assert warnings == ["tool.hatch.build.targets.aleph.only-include: there is no 'nope'"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes in folders")
+@pytest.mark.parametrize("where", ["my_api", "static", "."])
+def test_pipes_are_named_and_not_waited_for(make_project: Callable[..., Path], where: str) -> None:
+    more = '[tool.hatch.build.targets.aleph]\ninclude = ["/static"]\n'
+    text = f"{HEAD}[tool.aleph]\n{AS_PACKAGE}{more}"
+    root = make_project({"pyproject.toml": text, **PACKAGE, "static/a.css": ""})
+    os.mkfifo(root / where / "pipe")
+    context = BuildContext(load_project(root), root / "dist")
+    (root / "dist").mkdir()
+    if where == ".":
+        assert build_code(context, root / "dist", None, Vendored)
+        return
+    with pytest.raises(ProjectError, match="no regular file"):
+        build_code(context, root / "dist", None, Vendored)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
+def test_a_name_that_no_wheel_can_hold(make_project: Callable[..., Path]) -> None:
+    root = make_project({"pyproject.toml": f"{HEAD}[tool.aleph]\n{AS_PACKAGE}", **PACKAGE})
+    with open(os.fsencode(root) + b"/my_api/caf\xe9.txt", "wb"):  # noqa: PTH123 - a name in bytes
+        pass
+    with pytest.raises(ProjectError, match=r"the name 'my_api/caf\\udce9\.txt' is not UTF-8"):
+        build_code(BuildContext(load_project(root), root / "dist"), root, None, Vendored)
