@@ -13,10 +13,10 @@ from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint import holds_module, missing_attribute, nearest_module
 from hatch_aleph.build.executable_command import Command, read_command
 from hatch_aleph.build.links import refuse_links_out
-from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.build.selection import command_files, left_out, plain_modules, selected
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError
+from hatch_aleph.secrets import check_entries
 from hatch_aleph.settings import CODE_MOUNT
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _write(
 ) -> Image:
     settings, where = context.settings, str(context.project.root)
     refuse_links_out(context.project.root, entries, settings.allow_links)
-    refuse_secret_files(entries, settings.secrets.allow, where=where)
+    check_entries(entries, settings.secrets.allow, where=where)
     _check_entrypoint(context, entries, packages)
     context.warn(*incompatibilities(settings, entries, context.runtime))
     packed = pack_code(

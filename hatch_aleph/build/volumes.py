@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Image, hash_file, volume_role
 from hatch_aleph.build.code_image import time_of
-from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.errors import ImageError, ProjectError, SettingsError
 from hatch_aleph.files import JUNK
+from hatch_aleph.secrets import check_entries
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, scan, verify, write_image
 from hatch_aleph.squashfs.codec import library_version
 
@@ -90,7 +90,7 @@ def _entries(context: BuildContext, volume: ImmutableVolume, source: Path) -> li
             where=str(source),
             hint="Put the files into the folder.",
         )
-    refuse_secret_files(entries, context.settings.secrets.allow, where=str(source))
+    check_entries(entries, context.settings.secrets.allow, where=str(source))
     return entries
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.deploy.apply import Options
     from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.network.accounts import Account
 
 # As Terraform users know it; an error is 1 whatever its kind.
 EXIT_CHANGES = 2
@@ -150,10 +151,10 @@ def _confirmed(context: Context, plan: Plan, *, reviewed: bool) -> bool:
     return True
 
 
-def _scan(artifact: Artifact) -> None:
+def _scan(artifact: Artifact, account: Account) -> None:
     from hatch_aleph.deploy.secrets import check_secrets
 
-    check_secrets(artifact)
+    check_secrets(artifact, account)
 
 
 def _smoke(context: Context, artifact: Artifact) -> None:

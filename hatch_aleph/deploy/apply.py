@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.plan import ImageStep, Plan
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State, Version
+    from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.messages import MessageType
 
 
@@ -46,7 +47,7 @@ class Options:
     """
 
     confirm: Callable[[Plan], bool] = lambda _plan: True
-    inspect: Callable[[Artifact], None] | None = None
+    inspect: Callable[[Artifact, Account], None] | None = None
     smoke: Callable[[Artifact], None] | None = None
     reviewed: str | None = None
     rollback: bool = True
@@ -110,7 +111,7 @@ class Deployer:
         verify_images(artifact, plan)
         if plan.publishes and self.options.inspect:
             self.session.observer.step("scan")
-            self.options.inspect(artifact)
+            self.options.inspect(artifact, self.session.account)
         if not self.options.confirm(plan):
             raise PlanError("the plan was not confirmed; nothing was sent", where=plan.tag)
         if plan.publishes and self.options.smoke:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact, Manifest
     from hatch_aleph.deploy.plan import Plan
     from hatch_aleph.deploy.state import State
+    from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.plugins import Plugins
     from hatch_aleph.settings import Settings
@@ -133,16 +134,17 @@ def check_program(content: Mapping[str, Any]) -> None:
     check_content("PROGRAM", {**content, "code": code, "time": 0.0})
 
 
-def check_secrets(file: Path | None, encoding: str, settings: Settings, *, where: str) -> None:
-    """Refuse code and variables in which something looks like a secret.
+def check_secrets(file: Path | None, encoding: str, settings: Settings, account: Account, *, where: str) -> None:
+    """Refuse code and variables in which something looks like a secret, or the account's own key stands.
 
     Raises:
         PlanError: With each finding's file and line.
     """
-    from hatch_aleph.deploy.secrets import find_in_program, refuse
+    from hatch_aleph.deploy.secrets import find_in_program, own_key
+    from hatch_aleph.secrets import refuse
 
     refuse(
-        find_in_program(file, encoding, settings.variables),
+        find_in_program(file, encoding, settings.variables, own_key(account)),
         settings.secrets.allow,
         where=where,
         hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret); "

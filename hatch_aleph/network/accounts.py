@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hatch_aleph.errors import AccountError
 from hatch_aleph.plugins import PLUGINS
+from hatch_aleph.secrets.own_key import KeyForms
 
-from .keys import HOW_TO_CREATE, KEY_VARIABLES, Key, default_key_file, find_key
+from .keys import HOW_TO_CREATE, KEY_VARIABLES, Key, default_key_file, find_key, from_base58
 from .signatures import ethereum_address
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class _SdkAccount:
     def __init__(self, load: Callable[[], Any], chain: str, address: str, hint: str | None = None) -> None:
         self._load = load
         self._hint = hint
+        self.key_forms: KeyForms | None = None
+        """How the key could be written, so that it is refused wherever it would be published; None for devices."""
         self.chain = chain
         self.address = address
 
@@ -147,8 +150,11 @@ def account_from_key(key: Key, chain: str) -> Account:
     """Return the account of a key."""
     try:
         if _SIGNS_AS[chain] == "ETH":
-            return _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", _ethereum_address(key.secret))
-        return _loaded(_sdk_class(chain)(key.secret))
+            account = _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", _ethereum_address(key.secret))
+            account.key_forms = KeyForms(key.secret)
+        else:
+            account = _loaded(_sdk_class(chain)(key.secret))
+            account.key_forms = KeyForms(key.secret, from_base58(account.address))
     except AccountError:
         raise
     except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
@@ -157,6 +163,7 @@ def account_from_key(key: Key, chain: str) -> Account:
             where=key.where,
             hint=HOW_TO_CREATE,
         ) from None
+    return account
 
 
 def create_account(file: Path, chain: str = "ETH") -> Account:

@@ -110,11 +110,12 @@ def _from_solana(text: str) -> bytes | None:
         numbers: Any = json.loads(text)
         pair = bytes(numbers) if isinstance(numbers, list) else b""
     except (ValueError, TypeError):
-        pair = _from_base58(text)
+        pair = from_base58(text)
     return pair[:_KEY_SIZE] if len(pair) in (_KEY_SIZE, _PAIR_SIZE) else None
 
 
-def _from_base58(text: str) -> bytes:
+def from_base58(text: str) -> bytes:
+    """Return the bytes of base58 text, none of what is no such text."""
     import base58
 
     try:

@@ -68,7 +68,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         content = content_of(session, settings, code)
         check_program(content)
         if scan:
-            check_secrets(code.file, code.encoding, settings, where=str(path))
+            check_secrets(code.file, code.encoding, settings, session.account, where=str(path))
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)

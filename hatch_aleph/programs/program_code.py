@@ -14,9 +14,9 @@ from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code_image import check_zip_size, pack_code
 from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint import holds_module, missing_attribute
-from hatch_aleph.build.secrets import refuse_secret_files
 from hatch_aleph.errors import ImageError, ProjectError, UsageError
 from hatch_aleph.files import JUNK
+from hatch_aleph.secrets import find_by_names, refuse
 from hatch_aleph.squashfs import Entry, SquashfsError, list_image, scan, verify
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
         entries = _selected(path, notice)
     except SquashfsError as error:
         raise ImageError(str(error), where=str(path)) from error
-    allow = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
-    refuse_secret_files(entries, settings.secrets.allow, where=str(path), hint=allow)
+    hint = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
+    refuse(find_by_names(entries), settings.secrets.allow, where=str(path), hint=hint, error=ProjectError)
     _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
     wrong = None if settings.interface == "executable" else missing_attribute(entries, settings.entrypoint)
     if wrong:

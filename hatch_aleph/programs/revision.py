@@ -96,7 +96,7 @@ def update(
         code = prepare_code(path, settings, Path(folder), notice=session.notice) if path else None
         if scan:
             file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
-            check_secrets(file, encoding, said, where=str(path or item_hash))
+            check_secrets(file, encoding, said, session.account, where=str(path or item_hash))
         content = _changed(existing.content, settings, changes, code)
         if content == without_time(existing.content):
             return _amend(session, existing, code)

@@ -225,7 +225,7 @@ def test_files_that_are_secrets_by_their_name_stop_the_build(make_project, tmp_p
     )
     with pytest.raises(ProjectError) as caught:
         build(root, tmp_path / "dist")
-    assert "conf/server.key, my_api/.env" in str(caught.value)
+    assert "conf/server.key: secret by its name\n  my_api/.env: secret by its name" in str(caught.value)
     assert ".env.example" not in str(caught.value)
 
     file = root / "pyproject.toml"

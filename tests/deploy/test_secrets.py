@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.deploy.secrets import VARIABLES, check_secrets, find_secrets
+from hatch_aleph.deploy.secrets import check_secrets, find_secrets, own_key
 from hatch_aleph.errors import PlanError
-from hatch_aleph.squashfs import scan, write_image
+from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.keys import Key
+from hatch_aleph.secrets import OWN_KEY, VARIABLES
+from hatch_aleph.squashfs import Entry, scan, write_image
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:
@@ -35,8 +38,8 @@ def test_findings_name_file_line_and_kind_but_not_the_secret(tmp_path: Path) -> 
     artifact = built(tmp_path, {"app/main.py": f'import os\n\nTOKEN = "{GITHUB}"\n', "certs/key.txt": PEM})
     with pytest.raises(PlanError) as raised:
         check_secrets(artifact)
-    assert "app/main.py:3: GitHub Token" in raised.value.message
-    assert "certs/key.txt:2: Private Key" in raised.value.message
+    assert "app/main.py:3: GitHub token" in raised.value.message
+    assert "certs/key.txt:1: private key" in raised.value.message
     assert GITHUB not in str(raised.value)
 
 
@@ -62,5 +65,24 @@ def test_the_settings_allow_by_path_and_by_name(tmp_path: Path) -> None:
     check_secrets(built(tmp_path, files, variables={"DEMO_PASSWORD": "tr0ub4dor-and-3"}, settings=settings))
 
 
-def test_large_and_binary_files_are_passed_over(tmp_path: Path) -> None:
-    assert not list(find_secrets(built(tmp_path, {"data.bin": f"\0{GITHUB}", "big.txt": f"{GITHUB}\n" * 30_000})))
+def test_large_and_binary_files_are_searched(tmp_path: Path) -> None:
+    files = {"data.bin": f"\0\1\2{GITHUB}", "big.txt": "a line\n" * 300_000 + f"{GITHUB}\n"}
+    found = list(find_secrets(built(tmp_path, files)))
+    assert [(each.where, each.line) for each in found] == [("big.txt", 300_001), ("data.bin", 1)]
+
+
+def test_the_key_that_signs_is_found_in_packages_and_manifest_too(tmp_path: Path) -> None:
+    key = Key(bytes(range(1, 64, 2)), "test")
+    account = account_from_key(key, "ETH")
+    write_image([Entry("lib/data.bin", "file", 0o644, b"\0" + key.secret)], tmp_path / "packages.squashfs")
+    artifact = built(
+        tmp_path,
+        {"main.py": f"x = {list(key.secret)}\n"},
+        packages=(tmp_path / "packages.squashfs").read_bytes(),
+        variables={"A": key.secret.hex()},
+    )
+    found = {each.where for each in find_secrets(artifact, own_key(account)) if each.kind == OWN_KEY}
+    assert found == {"main.py", "lib/data.bin", VARIABLES}
+    with pytest.raises(PlanError, match="the key that signs") as raised:
+        check_secrets(artifact, account)
+    assert key.secret.hex() not in str(raised.value)

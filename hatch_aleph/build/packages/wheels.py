@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.bytecode import bytecode_path, collect, sources_of, submit
 from hatch_aleph.errors import DependencyError, HatchAlephError
+from hatch_aleph.secrets import check_entries
 from hatch_aleph.settings import PACKAGES_MOUNT
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class WheelPacker:
             (each, wheels[each.name], select(wheels[each.name].entries, settings.exclude, settings.prune))
             for each in missing
         ]
+        for locked, _, entries in work:
+            if locked.local:  # what an index gives is public already
+                where = f"dependency {locked.name}"
+                check_entries(entries, settings.secrets.allow, where=where, error=DependencyError)
         # The largest first, so that at the end nobody waits for a single large one.
         work.sort(key=lambda item: (-len(item[2]), item[0].name))
         with ExitStack() as stack:
