@@ -7,40 +7,52 @@ import os
 # The environment that the collector defines: in it, commands are Hatch's scripts.
 ENVIRONMENT = "aleph"
 
-# name -> (module, attribute, one line of help); the help stands here so that `--help` imports no command.
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "init": ("init", "init", "Write what a deployment needs into pyproject.toml."),
-    "build": ("build", "build", "Build the code image, the packages image and the manifest."),
-    "lock": ("lock", "lock", "Write or refresh pylock.toml for the runtime."),
-    "inspect": ("inspect", "inspect", "Tell what weighs what in the images."),
-    "report": ("report", "report", "Show start, sizes, licences, releases and cost on one page."),
-    "cache": ("cache", "cache", "Show, prune and clear what builds keep."),
-    "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
-    "plan": ("deploy", "plan", "Show what a deployment would change and cost."),
-    "status": ("status", "status", "Show what runs, what it costs, whether it answers."),
-    "history": ("releases", "history", "List the releases that rollback can go back to."),
-    "rollback": ("releases", "rollback", "Go back to an earlier release, without upload."),
-    "verify": ("verify", "verify", "Build anew and compare with what runs, by hash."),
-    "diff": ("verify", "diff", "Show which files differ from what is live."),
-    "prune": ("prune", "prune", "Forget what no program needs."),
-    "serve": ("serve", "serve", "Run the built images here, as the VM would."),
-    "run": ("serve", "run", "Fetch a live program from a node and run it here."),
-    "node": ("node", "node", "Run the network on this machine: a node and a host."),
-    "faucet": ("node", "faucet", "Give credits and tokens of a local node to an address."),
-    "account": ("account", "account", "Make and show accounts."),
-    "create": ("create", "create", "Publish a program from a folder, an image or an archive."),
-    "upload": ("create", "upload", "The same as create."),
-    "update": ("update", "update", "Give a program new code, or change what it is."),
-    "delete": ("delete", "delete", "Delete a program and its code."),
-    "list": ("list_programs", "list_programs", "List the programs of an address."),
-    "persist": ("persist", "persist", "Make a program persistent."),
-    "persistent": ("persist", "persistent", "The same as persist."),
-    "unpersist": ("persist", "unpersist", "Make a persistent program run on demand again."),
-    "unpersistent": ("persist", "unpersistent", "The same as unpersist."),
-    "logs": ("logs", "logs", "Show what a program has printed on one host."),
-    "domain": ("domain", "domain", "Attach custom domains, list them, check their DNS records."),
-    "runtime-checker": ("runtime_checker", "runtime_checker", "Show what a runtime holds: Python, glibc, Node.js ..."),
+# Group -> name -> (module, attribute, one line of help); the help stands here so that `--help` imports no command.
+GROUPS: dict[str, dict[str, tuple[str, str, str]]] = {
+    "Project": {
+        "init": ("init", "init", "Write what a deployment needs into pyproject.toml."),
+        "build": ("build", "build", "Build the code image, the packages image and the manifest."),
+        "lock": ("lock", "lock", "Write or refresh pylock.toml for the runtime."),
+        "plan": ("deploy", "plan", "Show what a deployment would change and cost."),
+        "deploy": ("deploy", "deploy", "Build what changed, publish it, wait until the program answers."),
+        "status": ("status", "status", "Show what runs, what it costs, whether it answers."),
+        "history": ("releases", "history", "List the releases that rollback can go back to."),
+        "rollback": ("releases", "rollback", "Go back to an earlier release, without upload."),
+        "verify": ("verify", "verify", "Build anew and compare with what runs, by hash."),
+        "diff": ("verify", "diff", "Show which files differ from what is live."),
+        "prune": ("prune", "prune", "Forget what no program needs."),
+        "inspect": ("inspect", "inspect", "Tell what weighs what in the images."),
+        "report": ("report", "report", "Show start, sizes, licences, releases and cost on one page."),
+    },
+    "Programs": {
+        "create": ("create", "create", "Publish a program from a folder, an image or an archive."),
+        "upload": ("create", "upload", "The same as create."),
+        "update": ("update", "update", "Give a program new code, or change what it is."),
+        "list": ("list_programs", "list_programs", "List the programs of an address."),
+        "logs": ("logs", "logs", "Show what a program has printed on one host."),
+        "delete": ("delete", "delete", "Delete a program and its code."),
+        "persist": ("persist", "persist", "Make a program persistent."),
+        "persistent": ("persist", "persistent", "The same as persist."),
+        "unpersist": ("persist", "unpersist", "Make a persistent program run on demand again."),
+        "unpersistent": ("persist", "unpersistent", "The same as unpersist."),
+        "domain": ("domain", "domain", "Attach custom domains, list them, check their DNS records."),
+        "runtime-checker": (
+            "runtime_checker",
+            "runtime_checker",
+            "Show what a runtime holds: Python, glibc, Node.js.",
+        ),
+        "run": ("serve", "run", "Fetch a live program from a node and run it here."),
+    },
+    "Account and this machine": {
+        "account": ("account", "account", "Make and show accounts."),
+        "node": ("node", "node", "Run the network on this machine: a node and a host."),
+        "faucet": ("node", "faucet", "Give credits and tokens of a local node to an address."),
+        "serve": ("serve", "serve", "Run the built images here, as the VM would."),
+        "cache": ("cache", "cache", "Show, prune and clear what builds keep."),
+        "completions": ("completions", "completions", "Print the script that completes commands in a shell."),
+    },
 }
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 def typed(command: str, *arguments: str) -> str:

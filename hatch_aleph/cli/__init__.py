@@ -17,7 +17,7 @@ import click
 
 from hatch_aleph import __version__
 from hatch_aleph.cli.output import Output
-from hatch_aleph.commands import COMMANDS
+from hatch_aleph.commands import COMMANDS, GROUPS
 from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
@@ -43,16 +43,18 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, _, text) in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the nearest command for an unknown one."""
-        name = next(iter(args), "")
+        """Suggest the nearest command for an unknown one; ``program NAME`` is NAME, as in the official manual."""
         import difflib
 
+        args = args[1:] if args[0] == "program" and args[1:] else args
+        name = args[0]
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         if near and name not in COMMANDS and not name.startswith("-"):
             raise click.UsageError(f"No such command {name!r}. Did you mean `{near[0]}`?", ctx)
@@ -63,10 +65,14 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: hatch-aleph deploy --node http://127.0.0.1:4021",
+    invoke_without_command=True,
 )
 @click.version_option(__version__, prog_name="hatch-aleph")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Deploy Python projects to the Aleph Cloud network from pyproject.toml."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def run(arguments: Sequence[str]) -> int:

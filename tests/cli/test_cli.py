@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph import errors
+from hatch_aleph.cli import run
 from hatch_aleph.commands import COMMANDS
 
 
@@ -75,3 +76,35 @@ def test_every_exit_code_is_documented():
     for name, value in vars(errors).items():
         if isinstance(value, type) and issubclass(value, errors.HatchAlephError):
             assert f"| {value.exit_code} | `{name}` |" in page
+
+
+def test_alone_it_shows_its_commands_in_groups(capsys):
+    assert run([]) == 0
+    told = capsys.readouterr().out
+    assert told.index("Project:") < told.index("deploy") < told.index("Programs:") < told.index("faucet")
+
+
+def test_the_official_manual_s_way_of_writing_a_command(capsys):
+    assert run(["program", "list", "--help"]) == 0
+    assert "hatch-aleph list" in capsys.readouterr().out
+    assert run(["program"]) == 64
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes(shell, capsys, monkeypatch):
+    assert run(["completions", shell]) == 0
+    script = capsys.readouterr().out
+    assert "_HATCH_ALEPH_COMPLETE" in script
+    if shell == "bash":
+        monkeypatch.setenv("_HATCH_ALEPH_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", "hatch-aleph rollb")
+        monkeypatch.setenv("COMP_CWORD", "1")
+        with pytest.raises(SystemExit, match="^0$"):
+            run([])
+        assert "rollback" in capsys.readouterr().out
+
+
+def test_a_shell_without_completions_is_named(capsys, monkeypatch):
+    monkeypatch.setenv("SHELL", "/bin/nushell")
+    assert run(["completions"]) == 64
+    assert "nushell" in capsys.readouterr().err
