@@ -99,7 +99,7 @@ def test_a_shell_completes(shell, capsys, monkeypatch):
         monkeypatch.setenv("_HATCH_ALEPH_COMPLETE", "bash_complete")
         monkeypatch.setenv("COMP_WORDS", "hatch-aleph rollb")
         monkeypatch.setenv("COMP_CWORD", "1")
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             run([])
         assert "rollback" in capsys.readouterr().out
 
