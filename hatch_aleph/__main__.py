@@ -3,6 +3,8 @@
 import gc
 import sys
 
+from hatch_aleph.environment import withdraw_key
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
@@ -20,6 +22,7 @@ def main() -> None:
             "Install `hatch-aleph[deploy]`, or `hatch-aleph[cli]` to build without a network."
         )
 
+    withdraw_key()
     code = run(sys.argv[1:])
     gc.freeze()
     sys.exit(code)

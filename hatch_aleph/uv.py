@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.environment import KEY_VARIABLE
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import DEFAULT, Runtime
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 WITHHELD = {
     "VIRTUAL_ENV": "an environment that happens to be active is none of our business",
     "CONDA_PREFIX": "likewise",
-    "ALEPH_PRIVATE_KEY": "the key that signs is for nobody else",
+    KEY_VARIABLE: "the key that signs is for nobody else",
 }
 # Of the caller's UV_* variables uv sees these, each kind with its reason; all others would change what a build means
 # (UV_RESOLUTION, UV_CONSTRAINT, UV_NO_GROUP ...) or how uv itself works (UV_WORKING_DIR, UV_REQUIRE_HASHES ...).

@@ -103,7 +103,11 @@ class Context:
         chain = self.chain or chain
         if chain not in self._accounts:  # a key on standard input can be read once
             self._accounts[chain] = load_account(
-                private_key=self.private_key, private_key_file=self.private_key_file, chain=chain, ledger=self.ledger
+                private_key=self.private_key,
+                private_key_file=self.private_key_file,
+                chain=chain,
+                ledger=self.ledger,
+                notice=self.output.notice,
             )
         return self._accounts[chain]
 

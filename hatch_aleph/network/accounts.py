@@ -17,7 +17,7 @@ from hatch_aleph.errors import AccountError
 from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.secrets.own_key import KeyForms
 
-from .keys import HOW_TO_CREATE, KEY_VARIABLES, Key, default_key_file, find_key, from_base58
+from .keys import (HOW_TO_CREATE, Key, default_key_file, find_key, from_base58, is_key_named, other_tools_account)
 from .signatures import ethereum_address
 
 if TYPE_CHECKING:
@@ -119,11 +119,12 @@ def load_account(
     ledger: bool = False,
     environ: Mapping[str, str] = os.environ,
     stdin: BinaryIO | None = None,
+    notice: Callable[[str], None] = lambda _text: None,
 ) -> Account:
     """Return the account to sign with.
 
     The key is looked for in this order: the arguments, ``ALEPH_PRIVATE_KEY_FILE``, ``ALEPH_PRIVATE_KEY``, plugins, and
-    the key that the official command line keeps in ``~/.aleph-im/private-keys``.
+    the key that the SDK takes: what ``~/.aleph-im/config.json`` names, else a file in ``~/.aleph-im/private-keys``.
 
     Args:
         private_key_file: File with the key; ``-`` reads it from standard input.
@@ -132,6 +133,8 @@ def load_account(
         ledger: Sign on the first Ethereum account of the Ledger that is plugged in.
         environ: The environment variables.
         stdin: What ``-`` reads.
+        notice: Is told what its owner should know before anything is signed: that others can read the key, that the
+            official command line would sign with another account.
 
     Raises:
         AccountError: There is no key, or it is none of that chain.
@@ -139,11 +142,17 @@ def load_account(
     chain = _known(chain)
     if ledger:
         return _ledger_account(chain)
-    if not (private_key_file or private_key or any(environ.get(name) for name in KEY_VARIABLES)):
+    if not (private_key_file or private_key or is_key_named(environ)):
         for account in PLUGINS.call("aleph_account", chain=chain):
             return cast("Account", account)
     key = find_key(private_key_file, private_key, environ, stdin, chain)
-    return account_from_key(key, chain)
+    signer = account_from_key(key, chain)
+    if key.warning:
+        notice(key.warning)
+    other = other_tools_account() if key.is_default else None
+    if other and other[1].lower() != signer.address.lower():
+        notice(f"Signing as {signer.address} (the key {key.where}); `aleph` signs as {other[0]} ({other[1]})")
+    return signer
 
 
 def account_from_key(key: Key, chain: str) -> Account:

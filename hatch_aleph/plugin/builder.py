@@ -50,8 +50,10 @@ class AlephBuilder(BuilderInterface[BuilderConfig, PluginManager]):
 def build_with_hatchling(builder: Any, directory: Path, profile: str | None) -> str:
     """Build for a hatchling builder or build hook, ending it with our message and exit code on failure."""
     from hatch_aleph.build import build_artifact
+    from hatch_aleph.environment import withdraw_key
     from hatch_aleph.project import from_hatchling_metadata, read_pyproject
 
+    withdraw_key()
     root = Path(builder.root)
     try:
         project = from_hatchling_metadata(root, read_pyproject(root), builder.metadata)

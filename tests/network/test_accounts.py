@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -192,3 +193,87 @@ def test_the_address_needs_no_sdk(tmp_path: Path) -> None:
     code = f"address = load_account(private_key='{SECRET.hex()}', environ={{}}).address\n"
     code += "import sys; sys.exit(f'{address} {\"aleph.sdk\" in sys.modules}')"
     assert in_a_process_of_its_own(code, tmp_path).endswith(f"{ADDRESS} False")
+
+
+# Whose key signs
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's home, with the official command lines' folders in it."""
+    for name in ("ALEPH_PRIVATE_KEY", "ALEPH_PRIVATE_KEY_FILE", "ALEPH_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path
+
+
+def write_key(file: Path, number: int, mode: int = 0o600) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes([number]) * 32)
+    file.chmod(mode)
+    return load_account(private_key=file.read_bytes().hex()).address
+
+
+def test_the_key_that_config_json_names_is_taken_as_the_sdk_does(home: Path) -> None:
+    folder = home / ".aleph-im"
+    default = write_key(folder / "private-keys" / "ethereum.key", 201)
+    chosen = write_key(folder / "private-keys" / "work.key", 202)
+    assert load_account().address == default
+    config = {"path": str(folder / "private-keys" / "work.key"), "type": "internal", "chain": "ETH"}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert load_account().address == chosen
+    (folder / "config.json").write_text(json.dumps({**config, "chain": "SOL"}))
+    assert load_account().address == default
+    (folder / "config.json").write_text("{")
+    assert load_account().address == default
+
+
+def test_a_ledger_that_config_json_names_is_said(home: Path) -> None:
+    write_key(home / ".aleph-im" / "private-keys" / "ethereum.key", 203)
+    (home / ".aleph-im" / "config.json").write_text(json.dumps({"type": "hardware", "chain": "ETH", "address": "0xab"}))
+    with pytest.raises(AccountError, match=r"names a Ledger \(0xab\)") as caught:
+        load_account()
+    assert "--ledger" in str(caught.value.hint)
+
+
+def test_the_folder_follows_xdg_data_home(home: Path) -> None:
+    address = write_key(home / "data" / ".aleph-im" / "private-keys" / "ethereum.key", 204)
+    assert load_account(environ={"XDG_DATA_HOME": str(home / "data")}).address == address
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder is another one elsewhere")
+def test_another_account_of_aleph_rs_is_said_before_anything_is_signed(home: Path) -> None:
+    ours = write_key(home / ".aleph-im" / "private-keys" / "ethereum.key", 205)
+    manifest = home / "config" / "aleph" / "accounts.toml"
+    manifest.parent.mkdir(parents=True)
+    entry = '[[accounts]]\nname = "{}"\nchain = "ETH"\naddress = "{}"\nkind = "keystore"\n'
+    manifest.write_text('default = "work"\n' + entry.format("work", "0xcd") + entry.format("mine", ours))
+    told: list[str] = []
+    load_account(notice=told.append)
+    assert len(told) == 1
+    assert f"Signing as {ours}" in told[0]
+    assert "`aleph` signs as work (0xcd)" in told[0]
+    manifest.write_text('default = "mine"\n' + entry.format("mine", ours))
+    load_account(notice=told.append)
+    manifest.write_text("default = [")
+    load_account(notice=told.append)
+    assert len(told) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files")
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_key_that_others_can_read_is_a_warning(tmp_path: Path, mode: int, warned: bool) -> None:
+    told: list[str] = []
+    write_key(tmp_path / "key", 206, mode)
+    load_account(private_key_file=tmp_path / "key", notice=told.append)
+    assert [("can read the private key" in text, "chmod 600" in text) for text in told] == [(True, True)] * warned
+
+
+def test_an_encrypted_keystore_is_named_as_one(tmp_path: Path) -> None:
+    keystore = tmp_path / "keystore.json"
+    keystore.write_text(json.dumps({"version": 3, "address": "ab", "crypto": {"ciphertext": "00", "kdf": "scrypt"}}))
+    with pytest.raises(AccountError, match="encrypted keystore") as caught:
+        load_account(private_key_file=keystore)
+    assert "--private-key-file -" in str(caught.value.hint)
