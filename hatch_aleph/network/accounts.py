@@ -17,7 +17,7 @@ from hatch_aleph.errors import AccountError
 from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.secrets.own_key import KeyForms
 
-from .keys import (HOW_TO_CREATE, Key, default_key_file, find_key, from_base58, is_key_named, other_tools_account)
+from .keys import HOW_TO_CREATE, Key, default_key_file, find_key, from_base58, is_key_named, other_tools_account
 from .signatures import ethereum_address
 
 if TYPE_CHECKING:
