@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from hatch_aleph.errors import ArtifactError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import Runtime
-from hatch_aleph.settings.message import settings_of
 from hatch_aleph.settings.model import PublishSettings
 from hatch_aleph.settings.parse import Problem, dotted, mistakes, parse, to_table
+from hatch_aleph.settings.program_message import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

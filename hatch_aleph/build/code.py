@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from hatch_aleph.artifact import Image
 from hatch_aleph.build.code_image import pack_code
 from hatch_aleph.build.compatibility import incompatibilities
-from hatch_aleph.build.entrypoint import holds_module, missing_attribute, nearest_module
 from hatch_aleph.build.executable_command import Command, read_command
 from hatch_aleph.build.links import refuse_links_out
+from hatch_aleph.build.module_lookup import holds_module, missing_attribute, nearest_module
 from hatch_aleph.build.selection import command_files, left_out, plain_modules, selected
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError

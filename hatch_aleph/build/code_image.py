@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from hatch_aleph.build.bytecode import compile_entries
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
-from hatch_aleph.settings.entrypoint import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
+from hatch_aleph.settings.entry_points import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
 from hatch_aleph.settings.rules import MAX_ARCHIVE
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
 from hatch_aleph.squashfs.codec import library_version

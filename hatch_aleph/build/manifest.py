@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph import __version__
 from hatch_aleph.artifact import Distribution, Image, Manifest
-from hatch_aleph.settings.message import program_content
+from hatch_aleph.settings.program_message import program_content
 
 if TYPE_CHECKING:
     from hatch_aleph.build.context import BuildContext

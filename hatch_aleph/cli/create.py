@@ -83,7 +83,7 @@ upload = alias(create, "create", "upload")
 def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:
     from hatch_aleph.cli.program_prompts import ask_for_the_rest
     from hatch_aleph.programs.creation import checked
-    from hatch_aleph.settings.entrypoint import is_command
+    from hatch_aleph.settings.entry_points import is_command
 
     table = table_of(options)
     table.setdefault("name", _name_of(path))

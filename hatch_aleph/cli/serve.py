@@ -193,7 +193,7 @@ def _bare(spec: ProgramSpec, artifact: Artifact) -> ProgramSpec:
     """Return the program with its own entrypoint instead of the adapter's."""
     import dataclasses
 
-    from hatch_aleph.settings.entrypoint import is_command, parse_entrypoint
+    from hatch_aleph.settings.entry_points import is_command, parse_entrypoint
 
     said = artifact.manifest.program_settings.entrypoint
     if not is_command(said) and not parse_entrypoint(said).is_plain:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.plan import FieldChange, ImageAction, ImageStep, Plan, ProgramStep
 from hatch_aleph.itemhash import UNSIGNED
-from hatch_aleph.settings.message import ABSENT
+from hatch_aleph.settings.program_message import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 from hatch_aleph.secrets import KEEP_OUT, OWN_KEY, Finding, find_in_file, find_in_variables, refuse
-from hatch_aleph.settings.entrypoint import ADAPTER
+from hatch_aleph.settings.entry_points import ADAPTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -17,8 +17,8 @@ from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.program_code import Code, prepare_code
 from hatch_aleph.settings.load import read_settings
-from hatch_aleph.settings.message import program_content
 from hatch_aleph.settings.parse import dotted, mistakes
+from hatch_aleph.settings.program_message import program_content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from hatch_aleph.build.bytecode import find_interpreter
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code_image import check_zip_size, pack_code
 from hatch_aleph.build.compatibility import incompatibilities
-from hatch_aleph.build.entrypoint import holds_module, missing_attribute
+from hatch_aleph.build.module_lookup import holds_module, missing_attribute
 from hatch_aleph.errors import ImageError, ProjectError, UsageError
 from hatch_aleph.files import JUNK
 from hatch_aleph.secrets import find_by_names, refuse

@@ -27,8 +27,8 @@ from hatch_aleph.programs.replacement import (
     same_program,
     without_time,
 )
-from hatch_aleph.settings.entrypoint import is_command
-from hatch_aleph.settings.message import program_content, settings_of, with_settings
+from hatch_aleph.settings.entry_points import is_command
+from hatch_aleph.settings.program_message import program_content, settings_of, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

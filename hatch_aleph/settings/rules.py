@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
-from hatch_aleph.settings.entrypoint import EntryPointError, is_command, parse_entrypoint
+from hatch_aleph.settings.entry_points import EntryPointError, is_command, parse_entrypoint
 from hatch_aleph.settings.parse import Path, Problem, dotted, nearest
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pytest
 from hatch_aleph.cli.program_values import parse_variables, parse_volume, resources
 from hatch_aleph.errors import UsageError
 from hatch_aleph.programs.creation import checked
-from hatch_aleph.settings.entrypoint import is_command
+from hatch_aleph.settings.entry_points import is_command
 
 
 def test_volumes_are_read_as_the_official_command_line_writes_them():

@@ -10,7 +10,7 @@ from hatch_aleph import interpreters
 from hatch_aleph.errors import HatchAlephError, ImageError, ProjectError
 from hatch_aleph.programs.creation import checked
 from hatch_aleph.programs.program_code import prepare_code
-from hatch_aleph.settings.entrypoint import is_command
+from hatch_aleph.settings.entry_points import is_command
 from hatch_aleph.squashfs import list_image, scan, write_image
 
 if TYPE_CHECKING:

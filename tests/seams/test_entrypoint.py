@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hatch_aleph.guest.entrypoint import find
-from hatch_aleph.settings.entrypoint import ADAPTER, EntryPointError, in_message, parse_entrypoint
+from hatch_aleph.settings.entry_points import ADAPTER, EntryPointError, in_message, parse_entrypoint
 
 LITERALS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text("ab'\"()\\:, =#é", max_size=6) | st.binary(max_size=3),

@@ -13,9 +13,9 @@ from hypothesis import given
 
 from hatch_aleph import runtimes
 from hatch_aleph.settings import Payment, PublishSettings, Settings, Volumes, load_settings
-from hatch_aleph.settings.message import ABSENT, PLACES, program_content, settings_of, value_at, with_settings
 from hatch_aleph.settings.model import PUBLIC_FIELDS
 from hatch_aleph.settings.parse import parse, to_table
+from hatch_aleph.settings.program_message import ABSENT, PLACES, program_content, settings_of, value_at, with_settings
 from tests.seams.tables import TABLES
 
 HASH = "a" * 64

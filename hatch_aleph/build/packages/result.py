@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.build.entrypoint import holds_module
+from hatch_aleph.build.module_lookup import holds_module
 
 if TYPE_CHECKING:
     from pathlib import Path

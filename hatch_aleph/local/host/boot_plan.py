@@ -20,7 +20,7 @@ from hatch_aleph.local.host.aleph_host_inside import (
     PACKAGES_ROOT,
 )
 from hatch_aleph.local.host.foreign_platform import with_packages_of_here
-from hatch_aleph.settings.entrypoint import is_command, of_message
+from hatch_aleph.settings.entry_points import is_command, of_message
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.places import Place

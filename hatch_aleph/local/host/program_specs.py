@@ -9,7 +9,7 @@ from hatch_aleph.errors import GuestError, NetworkError
 from hatch_aleph.local.host.aleph_host_inside import CODE_ROOT
 from hatch_aleph.local.host.source import UnavailableFileError
 from hatch_aleph.local.host.spec import Encoding, Interface, ProgramSpec, VolumeSpec
-from hatch_aleph.settings.message import settings_of
+from hatch_aleph.settings.program_message import settings_of
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact

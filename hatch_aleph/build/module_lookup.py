@@ -6,7 +6,7 @@ import ast
 import difflib
 from typing import TYPE_CHECKING
 
-from hatch_aleph.settings.entrypoint import parse_entrypoint
+from hatch_aleph.settings.entry_points import parse_entrypoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

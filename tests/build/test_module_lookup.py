@@ -2,7 +2,7 @@
 
 import pytest
 
-from hatch_aleph.build.entrypoint import defined_names, holds_module, missing_attribute
+from hatch_aleph.build.module_lookup import defined_names, holds_module, missing_attribute
 from hatch_aleph.squashfs import Entry
 
 

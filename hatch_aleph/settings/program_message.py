@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.settings.entrypoint import in_message, is_command, of_message
+from hatch_aleph.settings.entry_points import in_message, is_command, of_message
 from hatch_aleph.settings.model import (
     EphemeralVolume,
     ImmutableVolume,

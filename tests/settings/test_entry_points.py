@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hatch_aleph.errors import SettingsError
 from hatch_aleph.settings import load_settings
-from hatch_aleph.settings.entrypoint import (
+from hatch_aleph.settings.entry_points import (
     EntryPoint,
     EntryPointError,
     in_message,
