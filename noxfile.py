@@ -232,3 +232,10 @@ def audit(session: nox.Session) -> None:
     """Compare images of 200 distributions with what uv installs, file by file; downloads 3 GB."""
     session.install("-e", ".")
     session.run("python", "benchmarks/audit.py", *session.posargs)
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Make the pictures of the documentation from the real tool."""
+    session.install("-e", ".[deploy]")
+    session.run("python", "tools/pictures.py")

@@ -47,6 +47,7 @@ def hello(name: str = "world") -> dict[str, str]:
 
 
 def main() -> None:
+    """Run the tutorial's way and keep what it shows."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-pictures-") as name:
         folder = Path(name) / "shop"

@@ -39,10 +39,9 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
     if variables and (plan.program.action != "unchanged"):
         yield f"environment variables are public for ever: {', '.join(sorted(variables))}"
     if plan.in_place:
-        yield (
-            "the update is in place: for a few seconds the host may meet new code with old packages (it answers 503), "
-            "and a running program is stopped once"
-        )
+        yield "The update is in place: a running program is stopped once, and starts with the new content"
+        if sum(step.action == "amend" for step in plan.images) > 1:
+            yield "For a few seconds the host may meet new code with old packages: the program then answers 503"
     if plan.program.action == "replace":
         yield "the program gets a new item hash, and so a new URL; the old one is gone once the new one answers"
     for step in plan.images:
