@@ -28,13 +28,13 @@ from .answers import (
     as_status,
     read_runtimes,
 )
+from .authenticity import MessageVerifier
 from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text
 from .money import Balance, Price, amount, estimation_message, spending_of
 from .nodes import PATIENT_ROUNDS, ROUNDS, Nodes
 from .rejections import explain, settled, still_waiting
 from .search import Filters, find
-from .verification import MessageVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

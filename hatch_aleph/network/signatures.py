@@ -31,7 +31,7 @@ def is_signed(chain: str, sender: str, type_: str, item_hash: str, signature: st
     signed = f"{chain}\n{sender}\n{type_}\n{item_hash}".encode("utf-8", "replace")
     try:
         if chain in EVM_CHAINS:
-            return _ethereum_signer(signed, signature).lower() == sender.lower()
+            return _ethereum_signer(signed, signature) == sender.lower()
         return chain in SOLANA_CHAINS and _is_signed_on_solana(signed, sender, signature)
     except ImportError:
         raise
@@ -45,7 +45,7 @@ def ethereum_address(public_key: bytes) -> str:
     Args:
         public_key: 64 bytes, without the format's prefix.
     """
-    address = _keccak(public_key).hexdigest()[-40:]
+    address = _address(public_key)
     checksum = _keccak(address.encode()).hexdigest()
     return "0x" + "".join(
         letter.upper() if int(nibble, 16) >= 8 else letter  # noqa: PLR2004 - half of a nibble
@@ -53,8 +53,12 @@ def ethereum_address(public_key: bytes) -> str:
     )
 
 
+def _address(public_key: bytes) -> str:
+    return str(_keccak(public_key).hexdigest()[-40:])
+
+
 def _ethereum_signer(signed: bytes, signature: str) -> str:
-    """Return the address that signed a text as wallets do (EIP-191)."""
+    """Return the address, in lower case, that signed a text as wallets do (EIP-191)."""
     from coincurve import PublicKey
 
     r_s_v = bytes.fromhex(signature.removeprefix("0x").removeprefix("0X"))
@@ -64,7 +68,7 @@ def _ethereum_signer(signed: bytes, signature: str) -> str:
         raise ValueError("no signature")
     digest = _keccak(b"\x19Ethereum Signed Message:\n" + str(len(signed)).encode() + signed).digest()
     key = PublicKey.from_signature_and_message(r_s_v[:-1] + bytes([parity]), digest, hasher=None)
-    return ethereum_address(key.format(compressed=False)[1:])
+    return f"0x{_address(key.format(compressed=False)[1:])}"
 
 
 def _keccak(data: bytes) -> Any:
