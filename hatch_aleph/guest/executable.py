@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .command import command_line, environment
 from .loopback import raise_loopback
-from .proxy import BrokenAnswer, Gone, Upstream
+from .proxy import BrokenAnswer, Gone, Upstream, listening_ports
 
 if TYPE_CHECKING:
     from .configuration import Configuration
@@ -64,6 +64,12 @@ class Executable:
             message = f"{self._command[0]} ended with code {process.returncode} before it listened"
             message += f" on port {self._configuration.port}; the program's log tells why"
             raise ExecutableFailed(message)
+        if not listening.done():
+            ports = " and ".join(map(str, listening_ports(process.pid)))
+            where = f"listens on {ports}" if ports else "listens on no port"
+            _logger.warning(
+                "nothing listens on %d after %g s; the process %s", self._configuration.port, START_SECONDS, where
+            )
         listening.cancel()
         self._watch = asyncio.ensure_future(self._keep_running(process))
 

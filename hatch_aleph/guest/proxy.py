@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,22 @@ class Upstream:
             async for chunk in read_body(reader, headers):
                 cycle.add(chunk)
         cycle.complete()
+
+
+def listening_ports(group: int) -> list[int]:
+    """Return the TCP ports on which the processes of a group listen; none where the kernel has no such tables."""
+    inodes: set[str] = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if os.getpgid(int(folder.name)) == group:
+                inodes.update(str(each.readlink()) for each in (folder / "fd").iterdir())
+    found = set()
+    for table in _TABLES:
+        with contextlib.suppress(OSError):
+            for each in map(str.split, Path(table).read_text(encoding="ascii").splitlines()):
+                if each[3] == _LISTENING and f"socket:[{each[9]}]" in inodes:
+                    found.add(int(each[1].rpartition(":")[2], 16))
+    return sorted(found)
 
 
 def _listens(table: str, port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -264,3 +265,29 @@ def test_variables_in_the_command_line_are_expanded(tmp_path):
 def test_events_are_answered_in_its_place(guest):
     _, answer = guest.ask({"type": "aleph.message", "body": "{}"})
     assert "did not take" in answer["error"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's tables are Linux's")
+def test_a_process_that_listens_elsewhere_is_told_in_the_log(tmp_path, monkeypatch, caplog, port):
+    from hatch_aleph.guest import executable
+    from hatch_aleph.guest.configuration import Configuration
+
+    (tmp_path / "worker.py").write_text(
+        "import socket, time\n"
+        "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n"
+        "print(s.getsockname()[1], file=open('port', 'w'), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    monkeypatch.setenv("ALEPH_CODE_ROOT", str(tmp_path))
+    monkeypatch.setattr(executable, "START_SECONDS", 2.0)
+
+    async def main():
+        started = executable.Executable(f"{sys.executable} worker.py", Configuration({"PORT": port}))
+        try:
+            await started.start()
+        finally:
+            await started.stop()
+
+    asyncio.run(main())
+    elsewhere = (tmp_path / "port").read_text().strip()
+    assert f"nothing listens on {port} after 2 s; the process listens on {elsewhere}" in caplog.text

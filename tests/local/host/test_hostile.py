@@ -153,3 +153,20 @@ print(json.dumps(look({{"secret": {str(readable)!r}, "host": "pytest"}})))
     assert found["groups"] == found["others"] == found["commands"] == []
     assert found["mount"] == found["new root"] == -1
     assert found["capabilities"] & ~0b100_1111_1011 == 0
+
+
+def test_without_internet_it_has_a_network_of_its_own_to_set_up(sandboxed, run):
+    """As the adapter does for executables, whose port would be out of reach otherwise."""
+    source = """
+import fcntl, socket, struct
+control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+flags = struct.unpack("16sH14x", fcntl.ioctl(control, 0x8913, struct.pack("16sH14x", b"lo", 0)))[1]
+fcntl.ioctl(control, 0x8914, struct.pack("16sH14x", b"lo", flags | 1))
+server = socket.socket(); server.bind(("127.0.0.1", 0)); server.listen()
+socket.create_connection(server.getsockname()).close()
+""" + answer_with(200, "[]", "b'reached'")
+
+    async def use(machine):
+        return (await machine.request("GET", "/")).body
+
+    assert run(source, use, where=sandboxed, internet=False) == b"reached"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import Machine, ProgramSpec, StartError, VolumeSpec
+from hatch_aleph.local.host import Machine, ProgramSpec, StartError, VolumeSpec, place_here
 from tests.local.host.test_quirks import answer_with
 
 LISTING = answer_with(
@@ -146,3 +146,23 @@ def test_memory_is_bounded(place, image, isolation):
     answer = asyncio.run(main())
     # the kernel ends a machine in a control group; without one, the allocation fails
     assert answer.status == 502 or b"MemoryError" in answer.body
+
+
+def test_a_relative_folder_of_volumes_is_no_obstacle(python311, host_cache, image, tmp_path, monkeypatch):
+    """As `hatch-aleph run` names them: `.aleph/volumes`."""
+    monkeypatch.chdir(tmp_path)
+    where = place_here("3.11", cache=host_cache, volumes=Path(".aleph/volumes"), python=python311)
+    volume = VolumeSpec(mount="/mnt/keep", kind="persistent", name="keep")
+    source = 'open("/mnt/keep/kept", "w").write("there")\n' + commands("true")
+    spec = ProgramSpec(item_hash="ab" * 32, entrypoint="main:app", code=image({"main.py": source}), volumes=(volume,))
+
+    async def main():
+        machine = Machine(spec, where)
+        try:
+            await machine.start()
+        finally:
+            await machine.halt()
+
+    if where.isolation.sandbox:
+        asyncio.run(main())
+        assert (tmp_path / ".aleph" / "volumes" / ("ab" * 32) / "keep" / "kept").read_text() == "there"

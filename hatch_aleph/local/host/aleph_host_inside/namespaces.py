@@ -16,8 +16,10 @@ _DETACH = 2
 _PDEATHSIG = 1
 _CAPBSET_DROP, _SET_NO_NEW_PRIVS = 24, 38
 _CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
-# chown, dac_override, fowner, fsetid, kill, setgid, setuid, net_bind_service
-_KEPT_CAPABILITIES = frozenset((0, 1, 3, 4, 5, 6, 7, 10))
+# What a root needs with files and processes of its own: chown, dac_override, fowner, fsetid, kill, setgid, setuid,
+# net_bind_service.
+KEPT_CAPABILITIES = frozenset((0, 1, 3, 4, 5, 6, 7, 10))
+NET_ADMIN = 12
 # Of a machine that is to mount and to set up its own network, as a runtime's init does: not what reaches the kernel.
 BOOT_CAPABILITIES = frozenset(range(32)) - {16, 17, 19, 22, 25, 29, 30}
 
@@ -63,11 +65,11 @@ def _wait_for(child: int) -> None:
     os._exit(code if code >= 0 else 128 - code)
 
 
-def give_up_rights(kept: frozenset[int] = _KEPT_CAPABILITIES) -> None:
+def give_up_rights(kept: frozenset[int]) -> None:
     """Keep only some capabilities, for good: no program that is started later gets any back.
 
     Args:
-        kept: Numbers of ``linux/capability.h``; by default what a root needs inside files of its own.
+        kept: Numbers of ``linux/capability.h``.
 
     Raises:
         OSError: The kernel refuses.

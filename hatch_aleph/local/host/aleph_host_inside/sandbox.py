@@ -15,7 +15,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .namespaces import BIND, NODEV, NOEXEC, NOSUID, RDONLY, REC, REMOUNT, change_root, give_up_rights, mount, separate
+from .namespaces import (
+    BIND,
+    KEPT_CAPABILITIES,
+    NET_ADMIN,
+    NODEV,
+    NOEXEC,
+    NOSUID,
+    RDONLY,
+    REC,
+    REMOUNT,
+    change_root,
+    give_up_rights,
+    mount,
+    separate,
+)
 from .runtime_files import COMMANDS, ETC, FOREIGN_LIBRARIES
 
 # Flags of the source that a user namespace may not drop when it makes a bind mount read-only.
@@ -53,7 +67,8 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     for each in plan["mounts"]:
         _mount_volume(str(new), each)
     change_root(str(new))
-    give_up_rights()
+    # In a network of its own a program may set it up, as the adapter does with `lo`.
+    give_up_rights(KEPT_CAPABILITIES | ({NET_ADMIN} if plan["net"] else set()))
 
 
 def _show_system(new: Path) -> None:
