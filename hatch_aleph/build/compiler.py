@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 # Runs inside the other interpreter, so it imports only what is built into every one: no folder can shadow it.
 # marshal's default format depends on reference counts and on what was interned before; version 2 has no references.
-# PEP 552: flag 1 alone means a hash that is not checked, so neither mtime nor content of the source is ever read.
+# PEP 552: flag 1 alone means a hash that is not checked, so neither mtime nor content of the source is ever read;
+# with flag 2 the source's is compared.
 _WORKER = """
 import gc, sys, marshal, _imp
 from _frozen_importlib_external import MAGIC_NUMBER as magic
 read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
 number = int.from_bytes
-key = number(magic[:2], "little")
+key = number(magic, "little")
 gc.disable()  # compiling makes no cycles
 while True:
     head = read(13)
@@ -40,13 +41,15 @@ while True:
         if path:
             with open(path, "rb") as file:
                 source = file.read()
-        code = compile(source, name, "exec", dont_inherit=True, optimize=head[12])
-        pyc = magic + b"\\1\\0\\0\\0" + _imp.source_hash(key, source) + marshal.dumps(code, 2)
+        code = compile(source, name, "exec", dont_inherit=True, optimize=head[12] & 3)
+        flags = b"\\3\\0\\0\\0" if head[12] & 4 else b"\\1\\0\\0\\0"
+        pyc = magic + flags + _imp.source_hash(key, source) + marshal.dumps(code, 2)
     except Exception:
         pyc = b""
     write(len(pyc).to_bytes(4, "little") + pyc)
     sys.stdout.flush()
 """
+CHECKED = 4  # added to an optimization: the bytecode is good for the very source only
 _AHEAD = 8  # requests in a pipe at once: a worker never waits for us, and no pipe ever fills
 _SMALL = 4096  # a longer request goes alone
 
@@ -58,7 +61,7 @@ class Batch:
     Attributes:
         names: What each is called in the guest.
         sources: A path, or the bytes themselves.
-        levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out.
+        levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; CHECKED may be added.
         results: The content of each ``.pyc``; empty for what cannot be compiled.
     """
 

@@ -12,6 +12,7 @@ import logging
 import os
 import site
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def prepare(code_root: str, packages_root: str) -> None:
     os.chdir(code_root)  # apps open "static" and "templates" where a developer starts the server
     order_path(code_root, packages_root)
     forget_shadowed((code_root, packages_root))
+    read_library_bytecode(f"{packages_root}/.aleph/stdlib")
     read_path_files((packages_root, code_root))
     prepare_children(code_root, packages_root)
     reset_logging()
@@ -89,6 +91,26 @@ def order_path(code_root: str, packages_root: str) -> None:
 
 def _is_zipped_library(entry: str) -> bool:
     return entry.endswith(f"python{sys.version_info[0]}{sys.version_info[1]}.zip")
+
+
+def read_library_bytecode(folder: str) -> None:
+    """Look for the standard library's bytecode in a folder first: the runtime's own has none that ``-OO`` reads.
+
+    It holds the hash of its source, which Python compares, so what is of another version does no harm.
+    """
+    if not Path(folder).is_dir():
+        return
+    read, begin = SourceFileLoader.get_data, len(_STANDARD)
+
+    def get_data(loader: SourceFileLoader, path: str) -> bytes:
+        if path.startswith(_STANDARD) and path.endswith(".pyc"):
+            try:
+                return read(loader, folder + path[begin:])
+            except OSError:  # not among the ready ones
+                pass
+        return read(loader, path)
+
+    SourceFileLoader.get_data = get_data  # type: ignore[method-assign,assignment]
 
 
 def read_path_files(folders: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -191,3 +192,23 @@ def test_errors_are_logged_even_if_the_app_disables_existing_loggers(run):
     assert guest.get("/").status == 500
     guest.halt()
     assert "ValueError: told in the log" in guest.log
+
+
+@pytest.mark.parametrize(("fresh", "expected"), [(True, "ready"), (False, "library")])
+def test_bytecode_of_the_standard_library_is_read_if_it_is_of_the_very_source(run, tmp_path, fresh, expected):
+    import colorsys
+    from importlib._bootstrap_external import _code_to_hash_pyc
+    from importlib.util import cache_from_source, source_hash
+
+    source = Path(colorsys.__file__).read_bytes()
+    code = compile(source + b"\nKIND = 'ready'\n", colorsys.__file__, "exec")
+    digest = source_hash(source if fresh else source + b"\n")
+    ready = (
+        tmp_path / "packages/.aleph/stdlib/__pycache__" / Path(cache_from_source("colorsys.py", optimization=2)).name
+    )
+    ready.parent.mkdir(parents=True)
+    ready.write_bytes(_code_to_hash_pyc(code, digest, True))
+    # of the other none is ready
+    text = "import colorsys, wave\nreturn getattr(colorsys, 'KIND', 'library'), wave.__name__"
+    guest = run({"main.py": ask(text)}, "main:app", packages=tmp_path / "packages")
+    assert json.loads(guest.get("/").body) == [expected, "wave"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
+from hatch_aleph.build import standard_library
+from hatch_aleph.build.background import Task
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.code_image import time_of
 from hatch_aleph.build.packages.bom import bill_of_materials
@@ -34,8 +37,9 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages.pylock import Lock
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.build.packages.wheel_cache import PackedWheel
+    from hatch_aleph.squashfs import Segment
 
-FORMAT = 3  # raised whenever the same inputs give another image
+FORMAT = 4  # raised whenever the same inputs give another image
 MIB = 1 << 20
 # The nodes' defaults (aleph-im/pyaleph, src/aleph/config.py); each tells its own at /api/v0/storage/limits.json.
 STORAGE_LIMIT = 100 * MIB
@@ -90,11 +94,27 @@ class ImageBuild:
             lock = Resolver(solver, cache, scratch, context.tell, background).resolve(inputs, locked=context.locked)
             if not lock.packages:
                 return PackagesResult(None, until=lock.until)
-            return self._reuse(lock, inputs) or self._finish(lock, inputs, packer.pack(lock))
+            reused = self._reuse(lock, inputs)
+            if reused is not None:
+                return reused
+            library = Task(partial(self._standard_library, store))
+            return self._finish(lock, inputs, packer.pack(lock), library)
 
     def _digest(self, lock: Lock, contents: Sequence[Sequence[str]]) -> str:
         """Return the digest of what decides the image; ``contents`` has name, version and digest of each wheel."""
-        return key_of("packages", FORMAT, self.recipe.key, self.recipe.selection, PACKAGES_MOUNT, contents, lock.text)
+        library = standard_library.digest(self._library_sources)
+        made_with = [self.recipe.key, self.recipe.selection, library]
+        return key_of("packages", FORMAT, *made_with, PACKAGES_MOUNT, contents, lock.text)
+
+    @cached_property
+    def _library_sources(self) -> dict[str, Path]:
+        return standard_library.sources(self.recipe.settings, self.recipe.interpreter)
+
+    def _standard_library(self, store: Cache) -> list[Segment]:
+        """Return the segment with the bytecode of the standard library, if the program reads any."""
+        if not self._library_sources:
+            return []
+        return [standard_library.packed(self._library_sources, f"{OWN_FOLDER}/stdlib", self.recipe, store)]
 
     def _reuse(self, lock: Lock, inputs: Inputs) -> PackagesResult | None:
         """Take the image of the same inputs that is published already, when all inputs are known before the work."""
@@ -114,7 +134,9 @@ class ImageBuild:
         distributions = [Distribution(each.name, each.version, (each.digest,)) for each in lock.packages]
         return self._result(lock, digest, hashes, distributions, inputs.unread)
 
-    def _finish(self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel]) -> PackagesResult:
+    def _finish(
+        self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel], library: Task[list[Segment]]
+    ) -> PackagesResult:
         segments, overlaps = without_overlaps(wheels, self.recipe.runtime)
         warnings = [*inputs.unread, *overlaps, *(warning for each in wheels for warning in each.facts.warnings)]
         digest = self._digest(lock, [[each.name, each.facts.version, each.digest] for each in wheels])
@@ -125,7 +147,7 @@ class ImageBuild:
         options.time = time_of(digest)
         try:
             with atomic_path(self.file) as unfinished:
-                write_image([*segments, *entries], unfinished, options, sha256=False)
+                write_image([*segments, *library.result(), *entries], unfinished, options, sha256=False)
                 hashes = hash_file(unfinished)
                 self._check_size(hashes.size, wheels, warnings)
                 for name, text in zip(lock_and_sbom_names(self.context.stem), (lock.text, bom), strict=True):

@@ -1,0 +1,93 @@
+"""Bytecode of the standard library: the runtime's own has none that ``python -OO`` reads, and compiles at each start.
+
+The image's recipe (``runtimes/aleph-debian-12-python/create_disk_image.sh`` in aleph-im/aleph-vm) compiles
+``/usr/local/lib``, where Debian has no library. The guest's adapter looks here first. Each file holds the hash of its
+source and is checked against it (PEP 552), so what the runtime has in another version is compiled there as before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from hatch_aleph.build.bytecode import bytecode_path
+from hatch_aleph.build.cache import key_of, touch
+from hatch_aleph.build.compiler import CHECKED, Compiler
+from hatch_aleph.squashfs import Entry, Segment, SquashfsError, write_segment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_aleph.build.cache import Cache
+    from hatch_aleph.build.packages.recipe import Recipe
+    from hatch_aleph.interpreters import Interpreter
+    from hatch_aleph.settings import Settings
+
+FORMAT = 2  # raised whenever the same library gives another segment
+# What at least three of fifty much-used distributions import and the init has not loaded yet. All of the library would
+# be some 4 MB compressed instead of one, for modules that hardly a program imports.
+_NAMES = (
+    "_markupbase", "_strptime", "argparse", "colorsys", "concurrent/futures/thread", "configparser", "csv", "decimal",
+    "difflib", "fractions", "gettext", "glob", "gzip", "hmac", "html", "http/cookiejar", "http/server", "importlib/abc",
+    "importlib/metadata", "importlib/readers", "importlib/resources", "logging/config", "logging/handlers",
+    "multiprocessing", "numbers", "pkgutil", "pprint", "pydoc", "queue", "runpy", "secrets", "socketserver",
+    "stringprep", "sysconfig", "tarfile", "unittest", "wsgiref", "xml/__init__", "xml/etree", "zipfile", "zoneinfo",
+)  # fmt: skip
+
+
+def sources(settings: Settings, interpreter: Interpreter | None) -> dict[str, Path]:
+    """Return the modules that are worth having ready, by their path in the library; none for who does not read them."""
+    if interpreter is None or not settings.adapter or settings.interface == "executable":
+        return {}
+    minor = ".".join(interpreter.version.split(".")[:2])
+    folder = interpreter.path.resolve().parent.parent / "lib" / f"python{minor}"
+    found: dict[str, Path] = {}
+    for name in _NAMES:
+        files = [folder / f"{name}.py", *sorted(folder.joinpath(name).rglob("*.py"))]
+        found.update((file.relative_to(folder).as_posix(), file) for file in files if file.is_file())
+    return found
+
+
+def digest(sources: dict[str, Path]) -> str:
+    """Return what stands for these modules' content; "" for none."""
+    if not sources:
+        return ""
+    total = hashlib.sha256()
+    for path, file in sources.items():
+        total.update(f"{path} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def packed(sources: dict[str, Path], folder: str, recipe: Recipe, cache: Cache) -> Segment:
+    """Return the bytecode as a segment, from the cache if it is there.
+
+    Args:
+        sources: The modules.
+        folder: Where they lie in the image.
+        recipe: Of the image; it has an interpreter where there are modules.
+        cache: Where it is looked for and kept.
+
+    Raises:
+        HatchAlephError: When the interpreter breaks down.
+        SquashfsError: When the segment cannot be written.
+    """
+    interpreter, runtime, options = recipe.interpreter, recipe.runtime, recipe.options
+    assert interpreter is not None  # noqa: S101 - see sources
+    key = key_of("standard library", FORMAT, digest(sources), recipe.key, folder)
+    file = cache.file("wheels", key, ".segment")
+    try:
+        found = Segment.load(file)
+    except SquashfsError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        touch(file)
+        return found
+    with Compiler(interpreter) as compiler:
+        names = [f"/usr/lib/python{runtime.python}/{path}" for path in sources]
+        made = compiler.submit(names, list(sources.values()), [2 | CHECKED] * len(names)).wait()
+    entries = [
+        Entry(f"{folder}/{bytecode_path(path, runtime)}", "file", 0o644, content)
+        for path, content in zip(sources, made, strict=True)
+        if content
+    ]
+    return write_segment(entries, file, options)
