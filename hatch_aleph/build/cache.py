@@ -21,7 +21,7 @@ from hatch_aleph.files import CACHE_VARIABLE, cache_folder, write_atomic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KINDS = ("wheels", "records", "resolutions", "builds")
+KINDS = ("wheels", "library", "records", "resolutions", "builds")
 _DAY = 86400
 
 

@@ -317,12 +317,12 @@ def test_credentials_stay_out(
 
 def test_a_budget(index: Index, workshop: Workshop) -> None:
     index.add("alpha", files={"alpha/noise.bin": os.urandom(1_500_000)})
-    root = workshop.project('"alpha"', aleph="budget-mib = 1\n")
+    root = workshop.project('"alpha"', aleph="adapter = false\nbudget-mib = 1\n")
     with pytest.raises(ImageError, match=r"1\.4 MiB, above tool\.aleph\.budget-mib = 1") as caught:
         workshop.build(root)
     assert "alpha 1.4 MiB" in str(caught.value)
     assert not list((root / "dist").iterdir())
-    assert workshop.build(workshop.project('"alpha"', aleph="budget-mib = 2\n")).image is not None
+    assert workshop.build(workshop.project('"alpha"', aleph="adapter = false\nbudget-mib = 2\n")).image is not None
 
 
 def test_no_wheel_a_conflict_an_unknown_name(index: Index, workshop: Workshop) -> None:

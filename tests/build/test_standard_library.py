@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph import interpreters
-from hatch_aleph.build import standard_library
+from hatch_aleph.build.packages import standard_library
 from hatch_aleph.interpreters import Interpreter
 from hatch_aleph.settings import Settings
 from tests.build.conftest import Index, Workshop, image_files

@@ -7,10 +7,10 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
-from hatch_aleph.build import standard_library
 from hatch_aleph.build.background import Task
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.code_image import time_of
+from hatch_aleph.build.packages import standard_library
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
 from hatch_aleph.build.packages.overlaps import without_overlaps

@@ -74,7 +74,7 @@ def packed(sources: dict[str, Path], folder: str, recipe: Recipe, cache: Cache) 
     interpreter, runtime, options = recipe.interpreter, recipe.runtime, recipe.options
     assert interpreter is not None  # noqa: S101 - see sources
     key = key_of("standard library", FORMAT, digest(sources), recipe.key, folder)
-    file = cache.file("wheels", key, ".segment")
+    file = cache.file("library", key, ".segment")
     try:
         found = Segment.load(file)
     except SquashfsError:
