@@ -17,6 +17,7 @@ import click
 
 from hatch_aleph import __version__
 from hatch_aleph.cli.output import Output
+from hatch_aleph.cli.tables import colours
 from hatch_aleph.commands import COMMANDS, GROUPS
 from hatch_aleph.errors import HatchAlephError, UsageError
 
@@ -80,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     _stop_on_signals()
     try:
-        result = cli.main(args=list(arguments), prog_name="hatch-aleph", standalone_mode=False)
+        result = cli.main(args=list(arguments), prog_name="hatch-aleph", standalone_mode=False, color=colours())
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:

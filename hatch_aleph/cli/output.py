@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hatch_aleph.cli.tables import colours
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -63,23 +65,16 @@ class Output:
                 }
             )
         else:
-            click.echo(click.style("Error: ", fg="red", bold=True) + str(error), err=True)
+            click.echo(click.style("Error: ", fg="red", bold=True) + str(error), err=True, color=colours())
         return error.exit_code
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table for people; nothing with ``--json``, whose result carries the same."""
+        """Print a table for people (``tables.show_table``); nothing with ``--json``, whose result carries the same."""
         if self.as_json:
             return
-        from rich.console import Console
-        from rich.table import Table
+        from hatch_aleph.cli.tables import show_table
 
-        table = Table(title=title or None, box=None, pad_edge=False, title_justify="left")
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*row)
-        console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 200)
-        console.print(table)
+        show_table(title, columns, rows)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:

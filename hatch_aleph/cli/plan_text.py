@@ -49,9 +49,9 @@ def show_plan(output: Output, plan: Plan) -> None:
         click.echo(line)
     click.echo(summary_line(plan))
     for warning in plan.warnings:
-        output.notice(click.style(f"Warning: {warning}", fg="yellow"))
+        output.notice(click.style(f"Warning: {printable(warning)}", fg="yellow"))
     for danger in plan.dangers:
-        output.notice(click.style(f"Danger: {danger}", fg="red", bold=True))
+        output.notice(click.style(f"Danger: {printable(danger)}", fg="red", bold=True))
 
 
 def summary_line(plan: Plan) -> str:

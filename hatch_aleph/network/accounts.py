@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hatch_aleph.errors import AccountError
 from hatch_aleph.plugins import PLUGINS
-from hatch_aleph.secrets.own_key import KeyForms
 
 from .keys import HOW_TO_CREATE, Key, default_key_file, find_key, from_base58, is_key_named, other_tools_account
 from .signatures import ethereum_address
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
+
+    from hatch_aleph.secrets.own_key import KeyForms
 
 
 _ON_THE_DEVICE = "Plug the Ledger in, unlock it, open its Ethereum app and confirm there; Linux needs its udev rules."
@@ -66,13 +67,28 @@ class Account(Protocol):
 class _SdkAccount:
     """An account of aleph-sdk-python, asynchronous and free with its key, behind our narrow interface."""
 
-    def __init__(self, load: Callable[[], Any], chain: str, address: str, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Any],
+        chain: str,
+        address: str,
+        hint: str | None = None,
+        key: Key | None = None,
+    ) -> None:
         self._load = load
         self._hint = hint
-        self.key_forms: KeyForms | None = None
-        """How the key could be written, so that it is refused wherever it would be published; None for devices."""
+        self._key = key
         self.chain = chain
         self.address = address
+
+    @cached_property
+    def key_forms(self) -> KeyForms | None:
+        """How the key could be written, so that it is refused wherever it would be published; None for devices."""
+        if self._key is None:
+            return None
+        from hatch_aleph.secrets.own_key import KeyForms
+
+        return KeyForms(self._key.secret, from_base58(self.address) if self.chain == "SOL" else b"")
 
     @cached_property
     def _sdk_account(self) -> Any:
@@ -159,11 +175,9 @@ def account_from_key(key: Key, chain: str) -> Account:
     """Return the account of a key."""
     try:
         if _SIGNS_AS[chain] == "ETH":
-            account = _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", _ethereum_address(key.secret))
-            account.key_forms = KeyForms(key.secret)
-        else:
-            account = _loaded(_sdk_class(chain)(key.secret))
-            account.key_forms = KeyForms(key.secret, from_base58(account.address))
+            address = _ethereum_address(key.secret)
+            return _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", address, key=key)
+        return _loaded(_sdk_class(chain)(key.secret), key=key)
     except AccountError:
         raise
     except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
@@ -172,7 +186,6 @@ def account_from_key(key: Key, chain: str) -> Account:
             where=key.where,
             hint=HOW_TO_CREATE,
         ) from None
-    return account
 
 
 def create_account(file: Path, chain: str = "ETH") -> Account:
@@ -211,8 +224,8 @@ def _known(chain: str) -> str:
     return chain.upper()
 
 
-def _loaded(account: Any, hint: str | None = None) -> _SdkAccount:
-    return _SdkAccount(lambda: account, account.CHAIN, account.get_address(), hint)
+def _loaded(account: Any, hint: str | None = None, key: Key | None = None) -> _SdkAccount:
+    return _SdkAccount(lambda: account, account.CHAIN, account.get_address(), hint, key)
 
 
 def _ethereum_address(secret: bytes) -> str:

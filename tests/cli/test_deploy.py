@@ -165,7 +165,7 @@ def test_secrets_stop_a_deployment_by_file_and_line(cli, write):
     project = write()
     (project / "main.py").write_text('import this\n\nPASSWORD = "tr0ub4dor-and-3"\nasync def app(*_): ...\n')
     error = cli.json("deploy", "--project", project, "--yes").error
-    assert "main.py:3: Secret Keyword" in error["message"]
+    assert "main.py:3: secret by its name and form" in error["message"]
     assert cli.sent == []
 
 

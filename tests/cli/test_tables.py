@@ -1,0 +1,106 @@
+"""Tables show what is in them, whatever it is and wherever they are shown."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hatch_aleph.cli import tables
+from hatch_aleph.cli.tables import show_table
+
+COMMANDS = Path(tables.__file__).parent
+HASH = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
+HOSTILE = [
+    "[/x]",
+    "[prod] blue",
+    "\x1b[31mred",
+    "\x1b]0;title\x07",
+    "a\rb",
+    "\u202eevil",
+    ":smile:",
+    "[link=http://x]y[/]",
+    "漢字",
+]
+
+
+def shown(columns, rows, title="", width=None) -> str:
+    stream = io.StringIO()
+    show_table(title, columns, rows, stream=stream, width=width)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("cell", HOSTILE)
+@pytest.mark.parametrize("width", [None, 40, 100])
+def test_hostile_text_is_shown_as_it_is(cell, width):
+    text = shown(["name", cell], [[cell, HASH], ["plain", cell]], title=f"of {cell}", width=width)
+    assert not set("\x1b\x07\r\u202e") & set(text)
+    as_it_is = cell.replace("\x1b", r"\x1b").replace("\x07", r"\x07").replace("\r", r"\r").replace("\u202e", r"\u202e")
+    assert text.count(as_it_is) >= 3
+
+
+def test_numbers_line_up_at_the_right():
+    rows = [["a", "7", "$0.26 a day", "1.50 MB"], ["b", "1,200", "$12.00 a day", "-"]]
+    lines = shown(["name", "files", "cost", "size"], rows).splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "name  files          cost     size",
+        "a         7   $0.26 a day  1.50 MB",
+        "b     1,200  $12.00 a day        -",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 70, 80, 100, 200, None])
+def test_hashes_are_never_folded(width):
+    columns = ["name", "item hash", "state", "since", "what it is"]
+    row = ["my-api", HASH, "processed", "2026-01-01 10:00:00 UTC", "a program of some words, which may well be folded"]
+    text = shown(columns, [row], title="All", width=width)
+    assert HASH in text
+    assert text.startswith("All\n")
+    if width and width >= 80:
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+
+
+def test_on_a_narrow_terminal_entries_stand_below_each_other():
+    text = shown(["name", "item hash"], [["one", HASH], ["two", HASH]], width=60)
+    assert text == f"name       one\nitem hash  {HASH}\n\nname       two\nitem hash  {HASH}\n"
+
+
+def test_elsewhere_than_on_a_terminal_a_row_is_a_line():
+    rows = [["x" * 300, "words and words " * 30]]
+    assert len(shown(["a", "b"], rows).splitlines()) == 2
+
+
+def test_a_cell_may_have_lines():
+    lines = shown(["a", "b"], [["one\ntwo", "x"]]).splitlines()
+    assert [line.rstrip() for line in lines] == ["a    b", "one  x", "two"]
+
+
+def test_only_one_function_makes_tables():
+    for file in COMMANDS.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("rich.table", "rich.markup")):
+                assert file.name == "tables.py", file
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=str
+)
+def test_colours_are_left_out_where_nobody_wants_them(variables, coloured):
+    import pty
+
+    code = "from hatch_aleph.cli.tables import show_table; show_table('T', ['a', 'b'], [['https://x.example/', 'y']])"
+    parent, child = pty.openpty()
+    environment = {"TERM": "xterm-256color", "PATH": os.environ["PATH"], **variables}
+    subprocess.run([sys.executable, "-c", code], stdout=child, check=True, env=environment)
+    os.close(child)
+    text = os.read(parent, 10_000)
+    os.close(parent)
+    assert (b"\x1b" in text) is coloured
+    assert (b"\x1b]8;" in text) is coloured  # the address is a link
+    assert b"https://x.example/" in text
