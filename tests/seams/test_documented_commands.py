@@ -33,7 +33,8 @@ def lines() -> list[tuple[str, str]]:
 
 
 def words(line: str) -> list[str]:
-    """Split a command line, in which a placeholder stands for any program."""
+    """Split a command line, up to what its shell does with the output; a placeholder stands for any program."""
+    line = re.split(r"\s[|>]|\s&&\s", line)[0]
     return shlex.split(re.sub(r"\b(ITEM_HASH|3a1f\.\.\.)", "a" * 64, line))
 
 
