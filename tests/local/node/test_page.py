@@ -162,6 +162,17 @@ def test_the_logs_of_a_program_are_followed(browser: Any, network: str, tmp_path
     client.http.get(f"/vm/{program['item_hash']}/second").raise_for_status()
     client.http.close()
     wait_for(browser, "logs-text", "asked for /second")
+    wait_for(browser, "programs", "answering since")
+    follow = "document.querySelector(\"#programs button[aria-label^='follow']\")"
+    browser.execute_script(f"{follow}.focus(); refresh(); window.before = {follow}")
+    for _ in range(100):
+        if browser.execute_script(f"return {follow} !== window.before"):
+            break
+        time.sleep(0.05)
+    assert browser.execute_script(f"return document.activeElement === {follow}")
+    browser.set_window_size(390, 800)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    browser.set_window_size(1280, 800)
     by_name = browser.execute_script("return document.querySelectorAll('#programs a')[1].href")
     browser.get(by_name)
     assert browser.find_element("tag name", "body").text == "hello"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SHOWN_ENTRIES = 5000
+_STATES = "/v2/about/executions/list"  # of a host that is served beside the node
 _SQUASHFS = b"hsqs"
 
 
@@ -37,9 +38,11 @@ async def get_public_info(_request: web.Request) -> web.Response:
     return answer({"node_multi_addresses": []})
 
 
-async def get_page(_request: web.Request) -> web.Response:
+async def get_page(request: web.Request) -> web.Response:
     """Show programs, messages, volumes, balances and logs in a browser."""
     text, policy = _page()
+    if any(each.canonical == _STATES for each in request.app.router.resources()):
+        text = text.replace("<body>", "<body data-host>")
     headers = {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Cache-Control": "no-cache"}
     return web.Response(text=text, content_type="text/html", headers=headers)
 
