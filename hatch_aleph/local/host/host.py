@@ -17,6 +17,7 @@ from aiohttp import web
 from hatch_aleph import itemhash
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import host_answers as answers
+from hatch_aleph.local.host.execution_pool import Pool
 from hatch_aleph.local.host.failures import (
     ArchiveTooLargeError,
     InsufficientCapacityError,
@@ -28,7 +29,6 @@ from hatch_aleph.local.host.host_views import HostViews
 from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.message_feed import MessageFeed
 from hatch_aleph.local.host.places import Isolation, Place, find_python, probe
-from hatch_aleph.local.host.pool import Pool
 from hatch_aleph.local.host.program_specs import published
 from hatch_aleph.local.host.reconciler import Reconciler
 from hatch_aleph.local.host.scheduler import Scheduler

@@ -16,7 +16,7 @@ from hatch_aleph.local.host.authentication import Asked, UnauthenticatedError, s
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.execution import Execution
-    from hatch_aleph.local.host.pool import Pool
+    from hatch_aleph.local.host.execution_pool import Pool
 
 _ALL_SITES = {"Access-Control-Allow-Origin": "*"}  # cors_allow_all
 

@@ -12,10 +12,10 @@ from aiohttp import web
 from hatch_aleph.errors import UsageError
 from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host.console import Console
+from hatch_aleph.local.host.execution_pool import Pool
 from hatch_aleph.local.host.failures import InsufficientCapacityError, NoInitError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.image_machine import machine_for
-from hatch_aleph.local.host.pool import Pool
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
 from hatch_aleph.local.origins import is_local

@@ -17,8 +17,8 @@ from hatch_aleph.local.host.spec import Answer, Limits
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from hatch_aleph.local.host.execution_pool import Pool
     from hatch_aleph.local.host.machine import Machine
-    from hatch_aleph.local.host.pool import Pool
     from hatch_aleph.local.host.scheduler import Scheduler
     from hatch_aleph.local.host.source import Source
 

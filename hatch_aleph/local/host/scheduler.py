@@ -19,7 +19,7 @@ from hatch_aleph.local.host.spec import Answer, Limits
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hatch_aleph.local.host.pool import Pool
+    from hatch_aleph.local.host.execution_pool import Pool
     from hatch_aleph.local.host.source import Source
 
 # Message statuses after which a program is no longer to run.

@@ -8,7 +8,7 @@ talks to it by HTTP.
 from hatch_aleph.local.node.embedded_node import Node
 from hatch_aleph.local.node.intake import Lateness
 from hatch_aleph.local.node.limits import Limits
-from hatch_aleph.local.node.releases import RELEASES
+from hatch_aleph.local.node.pyaleph_releases import RELEASES
 from hatch_aleph.local.node.server import application_of, serve_application
 
 __all__ = ["RELEASES", "Lateness", "Limits", "Node", "application_of", "serve_application"]

@@ -20,7 +20,7 @@ from hatch_aleph.local.node.intake import Intake, Lateness
 from hatch_aleph.local.node.ledger import Ledger
 from hatch_aleph.local.node.limits import SYNC_SECONDS, Limits
 from hatch_aleph.local.node.processor import Processor
-from hatch_aleph.local.node.releases import NEWEST, Release
+from hatch_aleph.local.node.pyaleph_releases import NEWEST, Release
 from hatch_aleph.local.node.rules import NodeState
 from hatch_aleph.local.node.times import to_micros
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from hatch_aleph.local.node.pages import Pages
+from hatch_aleph.local.node.list_pages import Pages
 
 if TYPE_CHECKING:
     import sqlite3

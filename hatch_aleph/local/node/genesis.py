@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
-from hatch_aleph.local.node.message import Message, check_content
+from hatch_aleph.local.node.envelope import Message, check_content
 from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING
 from hatch_aleph.local.node.times import to_micros
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.local.node.processor import Attempt
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
     from hatch_aleph.local.node.processor import Processor
 
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.local.node.costs import payment_type
-from hatch_aleph.local.node.message import CONTENT_MODELS, Message
+from hatch_aleph.local.node.envelope import CONTENT_MODELS, Message
 
 if TYPE_CHECKING:
     import sqlite3

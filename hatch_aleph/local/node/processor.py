@@ -11,8 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.local.node.envelope import complete_content, read_message
 from hatch_aleph.local.node.limits import INLINE_LIMIT, MAX_RETRIES, MAX_RETRY_SECONDS
-from hatch_aleph.local.node.message import complete_content, read_message
 from hatch_aleph.local.node.rejection import Code, NotProcessedError, RejectedMessageError, RetryMessageError
 from hatch_aleph.local.node.rules.data import AggregateRules, PostRules
 from hatch_aleph.local.node.rules.forget import ForgetRules
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatch_aleph.local.node.costs import Cost
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
     from hatch_aleph.local.node.rules import NodeState, Rules
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatch_aleph.local.node import Node
-from hatch_aleph.local.node.message import read_message
+from hatch_aleph.local.node.envelope import read_message
 from tests.local.node.support import Account, store_message
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hatch_aleph.local.node.api.support import answer, body_of, node_of, query_of, unprocessable
 from hatch_aleph.local.node.filters import Query
-from hatch_aleph.local.node.pages import Pages
+from hatch_aleph.local.node.list_pages import Pages
 from hatch_aleph.local.node.times import from_iso, to_iso, to_seconds
 
 if TYPE_CHECKING:

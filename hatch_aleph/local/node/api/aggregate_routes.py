@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hatch_aleph.local.node.api.support import answer, node_of, query_of
-from hatch_aleph.local.node.pages import Pages
+from hatch_aleph.local.node.list_pages import Pages
 from hatch_aleph.local.node.times import from_iso, to_iso
 
 if TYPE_CHECKING:

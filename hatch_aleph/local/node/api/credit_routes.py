@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, query_of
 from hatch_aleph.local.node.filters import MessageTypes, Query
-from hatch_aleph.local.node.pages import InvalidQueryError, Pages
+from hatch_aleph.local.node.list_pages import InvalidQueryError, Pages
 from hatch_aleph.local.node.times import from_iso, to_iso, to_micros, to_seconds
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from hatch_aleph.local.node.api.support import unprocessable
-from hatch_aleph.local.node.pages import InvalidQueryError
+from hatch_aleph.local.node.list_pages import InvalidQueryError
 from hatch_aleph.local.origins import is_local, is_own, is_own_origin
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hatch_aleph.local.node.api import message_views
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
+from hatch_aleph.local.node.envelope import load_json, read_message
 from hatch_aleph.local.node.filters import (
     PagedFilters,
     Statuses,
@@ -16,13 +17,12 @@ from hatch_aleph.local.node.filters import (
     live_query,
     unsupported_for_ended,
 )
-from hatch_aleph.local.node.message import load_json, read_message
 from hatch_aleph.local.node.rejection import MalformedMessageError
 from hatch_aleph.local.node.times import from_iso, to_iso
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.embedded_node import Node
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
 
 
 class HashFilters(PagedFilters):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from hatch_aleph.local.node.database import Database
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
 
 _HEADERS = {
     "POST": (("type", "content_type"), ("ref", "content_ref")),

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from hatch_aleph import __version__
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, unprocessable
-from hatch_aleph.local.node.releases import NEWEST
+from hatch_aleph.local.node.pyaleph_releases import NEWEST
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:

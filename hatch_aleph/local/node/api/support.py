@@ -10,7 +10,7 @@ from aiohttp import web
 from aleph_message.models import ItemHash
 from pydantic import BaseModel, ValidationError
 
-from hatch_aleph.local.node.message import load_json
+from hatch_aleph.local.node.envelope import load_json
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.embedded_node import Node

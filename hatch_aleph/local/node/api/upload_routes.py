@@ -12,9 +12,9 @@ from aiohttp import BodyPartReader, web
 from hatch_aleph.local.node.api.message_routes import http_status, publish
 from hatch_aleph.local.node.api.support import answer, node_of, too_large, unprocessable
 from hatch_aleph.local.node.costs import payment_type, total
+from hatch_aleph.local.node.envelope import load_json, read_message
 from hatch_aleph.local.node.file_store import TooLargeError
 from hatch_aleph.local.node.limits import JSON_BODY_LIMIT
-from hatch_aleph.local.node.message import load_json, read_message
 from hatch_aleph.local.node.rejection import MalformedMessageError, RejectedMessageError
 from hatch_aleph.local.node.rules.store import upload_cost_mib
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from aleph_message.models import StoreContent
 
     from hatch_aleph.local.node.embedded_node import Node
+    from hatch_aleph.local.node.envelope import Message
     from hatch_aleph.local.node.file_store import Incoming
-    from hatch_aleph.local.node.message import Message
 
 _CHUNK = 256 * 1024
 

@@ -16,7 +16,7 @@ from hatch_aleph.local.node.ledger import content_tags
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.embedded_node import Node
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
 
 _HEARTBEAT = 60.0
 _CONNECTIONS = 64

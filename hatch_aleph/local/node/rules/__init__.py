@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from hatch_aleph.local.node.balances import Balances
     from hatch_aleph.local.node.costs import Cost, Pricer
     from hatch_aleph.local.node.database import Database
+    from hatch_aleph.local.node.envelope import Message
     from hatch_aleph.local.node.file_pins import FilePins
     from hatch_aleph.local.node.file_store import FileStore
     from hatch_aleph.local.node.ledger import Ledger
-    from hatch_aleph.local.node.message import Message
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from aleph_message.models import AggregateContent, PostContent
 
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
 
 
 _CREDIT_CHANNEL = "ALEPH_CREDIT"

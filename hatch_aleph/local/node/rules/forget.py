@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aleph_message.models import ForgetContent
 
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
 
 
 class ForgetRules(Rules):

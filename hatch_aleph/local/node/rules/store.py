@@ -16,7 +16,7 @@ from hatch_aleph.local.node.times import to_micros
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.costs import Cost
-    from hatch_aleph.local.node.message import Message
+    from hatch_aleph.local.node.envelope import Message
 
 
 class StoreRules(Rules):

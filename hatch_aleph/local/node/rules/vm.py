@@ -14,8 +14,8 @@ from hatch_aleph.local.node.rules import Rules
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.costs import Cost
+    from hatch_aleph.local.node.envelope import Message
     from hatch_aleph.local.node.machine_files import Machine
-    from hatch_aleph.local.node.message import Message
 
 
 class MachineRules(Rules):
