@@ -172,7 +172,7 @@ class PublishedImages:
             for version in versions:
                 notes = version.notes
                 if version.inputs == inputs and notes.get("role") == "packages" and version.file_hash in _names(notes):
-                    self._client.download(version.file_hash, destination)  # checks the bytes against the hash
+                    self._client.download(version.file_hash, destination, size=version.size)  # checks the hash
                     return FileHashes(str(notes["sha256"]), str(notes["cid"]), destination.stat().st_size)
         except NetworkError:
             # Building it is always possible; what is wrong with the node is told by whoever needs it.

@@ -46,6 +46,12 @@ class Version:
         return self.file_hash in (sha256, cid)
 
     @property
+    def size(self) -> int | None:
+        """The size of the file in bytes, if this tool wrote it."""
+        size = self.notes.get("size")
+        return size if isinstance(size, int) else None
+
+    @property
     def inputs(self) -> str | None:
         """The digest of all that went into it, if this tool wrote it."""
         return self.notes.get("inputs")

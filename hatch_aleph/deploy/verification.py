@@ -80,7 +80,7 @@ def _image(target: Deployment, state: State, program: Program, image: Image) -> 
         return Verified(image.role, image.sha256, None, same=False)
     live = volume.current
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-verify-") as folder:
-        target.client.download(live.file_hash, Path(folder) / "image")  # checks the hash of what arrives
+        target.client.download(live.file_hash, Path(folder) / "image", size=live.size)  # checks the hash
     same = live.holds(image.sha256, image.cid)
     return Verified(image.role, image.sha256, str(live.notes.get("sha256") or live.file_hash), same)
 
@@ -126,7 +126,7 @@ def diff(target: Deployment, artifact: Artifact) -> tuple[FileDifference, ...]:
         with tempfile.TemporaryDirectory(prefix="hatch-aleph-diff-") as folder:
             live = Path(folder) / "live"
             if volume:
-                target.client.download(volume.current.file_hash, live)
+                target.client.download(volume.current.file_hash, live, size=volume.current.size)
             before = _files(live, image) if volume else {}
             found += _compare(image.role, before, _files(artifact.file(image), image))
     return tuple(found)

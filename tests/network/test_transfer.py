@@ -146,3 +146,14 @@ def test_a_folder_that_cannot_be_written(client: NodeClient, tmp_path: Path) -> 
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ArtifactError, match="cannot be written"):
         client.download("ab" * 32, tmp_path / "file" / "below")
+
+
+def test_a_file_is_cut_at_the_size_that_was_promised(client: NodeClient, node: ScriptedNode, tmp_path: Path) -> None:
+    data = b"x" * 5000
+    name = hashlib.sha256(data).hexdigest()
+    node.on("GET", f"/api/v0/storage/raw/{name}", Answer(200, data))
+    with pytest.raises(NetworkError, match="sends more than the 4,999 bytes"):
+        client.download(name, tmp_path / "file", size=4999)
+    assert list(tmp_path.iterdir()) == []
+    client.download(name, tmp_path / "file", size=5000)
+    assert (tmp_path / "file").read_bytes() == data
