@@ -156,7 +156,7 @@ def test_a_deployment_with_nothing_to_do_loads_little(cli, write):
 
 def test_an_app_that_fails_is_not_published(cli, write):
     error = cli.json("deploy", "--project", write(status=500), "--yes").error
-    assert "tried here" in error["message"]
+    assert "Tried here" in error["message"]
     assert error["exit_code"] == 11
     assert cli.sent == []
 
