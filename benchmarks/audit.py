@@ -86,7 +86,7 @@ def vendor(name: str, folder: Path) -> tuple[tuple[Distribution, ...], tuple[str
         f'[project]\nname = "the-audit"\nversion = "1"\ndependencies = ["{name}"]\n'
         '[tool.aleph]\nentrypoint = "main:app"\nbytecode = false\ncompression = { level = 1 }\n'
     )
-    context = BuildContext.of(load_project(folder), folder / "dist")
+    context = BuildContext(load_project(folder), folder / "dist")
     result = build_packages(context, folder / "dist", None)
     assert result.file is not None
     unpack(result.file, folder / "image", limit=20 << 30)

@@ -16,6 +16,7 @@ import io
 import os
 import posixpath
 import re
+import stat
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -112,6 +113,7 @@ def installed(target: Path, python: str) -> dict[str, InstalledWheel]:
 def _read(target: Path, info: Path, python: str) -> InstalledWheel:
     entries: dict[str, Entry] = {}
     hashes: dict[str, str] = {}
+    sizes: dict[str, int] = {}
     recorded = set()
     scripts = dict(_entry_points(info))
     for row in csv.reader(io.StringIO(_text(info / "RECORD"))):
@@ -123,23 +125,28 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         if folder == _SCRIPT_FOLDER and name.removesuffix(".exe") in scripts:
             continue
         file = target / inside
-        if not file.is_file():
+        try:
+            status = file.stat()
+        except OSError:
             continue
-        executable = bool(file.stat().st_mode & 0o111) or folder == _SCRIPT_FOLDER
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        sizes[path] = status.st_size
+        executable = bool(status.st_mode & 0o111) or folder == _SCRIPT_FOLDER
         hashes[path] = row[1] if len(row) > 1 else ""
         source: Path | bytes = file
         script = _for_guest(file, python) if folder == _SCRIPT_FOLDER else None
         if script is not None:
-            source, hashes[path] = script, _record_hash(script)
+            source, hashes[path], sizes[path] = script, _record_hash(script), len(script)
         elif hashes[path]:
             recorded.add(path)
         entries[path] = Entry(path, "file", 0o755 if executable else 0o644, source)
     for name, text in scripts.items():
         path = f"bin/{name}"
-        hashes[path] = _record_hash(text)
+        hashes[path], sizes[path] = _record_hash(text), len(text)
         entries[path] = Entry(path, "file", 0o755, text)
     record = f"{info.name}/RECORD"
-    entries[record] = Entry(record, "file", 0o644, _record([*entries.values()], hashes, record))
+    entries[record] = Entry(record, "file", 0o644, _record(hashes, sizes, record))
     return InstalledWheel(info.name, tuple(entries[path] for path in sorted(entries)), hashes, frozenset(recorded))
 
 
@@ -204,14 +211,10 @@ def console_script(point: importlib.metadata.EntryPoint) -> bytes:
     return SHEBANG + script.encode()
 
 
-def _record(entries: list[Entry], hashes: Mapping[str, str], record: str) -> bytes:
+def _record(hashes: Mapping[str, str], sizes: Mapping[str, int], record: str) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for entry in sorted(entries, key=lambda each: each.path):
-        size = (
-            len(entry.source) if isinstance(entry.source, bytes) else entry.source.stat().st_size if entry.source else 0
-        )
-        writer.writerow([entry.path, hashes[entry.path], size])
+    writer.writerows([path, hashes[path], sizes[path]] for path in sorted(hashes))
     writer.writerow([record, "", ""])
     return text.getvalue().encode()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
@@ -98,7 +99,13 @@ class ImageBuild:
             if reused is not None:
                 return reused
             library = Task(partial(self._standard_library, store))
-            return self._finish(lock, inputs, packer.pack(lock), library)
+            wheels = packer.pack(lock)
+            # Removing thousands of files takes as long as writing the image: both at once.
+            removal = Task(lambda: _remove(scratch / "install", scratch / "guess"))
+            try:
+                return self._finish(lock, inputs, wheels, library)
+            finally:
+                removal.result()
 
     def _digest(self, lock: Lock, contents: Sequence[Sequence[str]]) -> str:
         """Return the digest of what decides the image; ``contents`` has name, version and digest of each wheel."""
@@ -210,3 +217,8 @@ class ImageBuild:
                 consequence = "" if limit == IPFS_LIMIT else ": nodes' storage does not take it, so it goes to IPFS"
                 warnings.append(f"The packages image has {size / MIB:.1f} MiB, above {what}{consequence}. {helps}")
                 break
+
+
+def _remove(*folders: Path) -> None:
+    for each in folders:
+        rmtree(each, ignore_errors=True)
