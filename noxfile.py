@@ -82,7 +82,14 @@ def backends(session: nox.Session) -> None:
 def large(session: nox.Session) -> None:
     """Deploy large artifacts: how many bytes go up, how much memory it takes; takes about two minutes."""
     session.install("-e", ".[deploy]", "--group", "test")
-    session.run("pytest", "-m", "slow", "tests/deploy/test_redeploy.py", "tests/deploy/test_memory.py")
+    session.run(
+        "pytest",
+        "-m",
+        "slow",
+        "tests/deploy/test_redeploy.py",
+        "tests/deploy/test_memory.py",
+        "tests/build/test_code_memory.py",
+    )
 
 
 @nox.session(python="3.12")

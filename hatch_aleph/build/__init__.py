@@ -48,17 +48,17 @@ def _newest(context: BuildContext, minor: str) -> str:
 
 
 def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
-    from hatch_aleph.build.background import Task
     from hatch_aleph.build.code import build_code
     from hatch_aleph.build.manifest import write_manifest
     from hatch_aleph.build.packages import build_packages
     from hatch_aleph.build.staging import Staging, file_names
     from hatch_aleph.build.volumes import build_volumes
+    from hatch_aleph.squashfs.pool import in_background
 
     interpreter = context.interpreter()
     with Staging(context.destination) as staging:
         # Resolving mostly waits, and so does building a wheel: they wait together.
-        packages = Task(lambda: build_packages(context, staging.folder, interpreter))
+        packages = in_background(lambda: build_packages(context, staging.folder, interpreter))
         try:
             code = build_code(context, staging.folder, interpreter, packages.result)
         finally:  # what is wrong with the dependencies comes first, and nothing runs on behind a failure

@@ -53,7 +53,7 @@ class Options:
         self.workers = workers
 
     @property
-    def look(self) -> tuple[str, int, int]:
+    def layout_key(self) -> tuple[str, int, int]:
         """What decides how data is stored: codec, level, block size."""
         return self.codec, self.level, self.block_size
 

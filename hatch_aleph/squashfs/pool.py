@@ -1,4 +1,4 @@
-"""Threads that compress: small, because importing concurrent.futures takes as long as packing a small tree."""
+"""Threads: small, because importing concurrent.futures takes as long as packing a small tree."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Job:
 
     __slots__ = ("_done", "_error", "_result", "_work")
 
-    def __init__(self, work: Callable[[Worker], Any]) -> None:
+    def __init__(self, work: Callable[[Any], Any]) -> None:
         self._work = work
         self._done = threading.Lock()
         self._done.acquire()
         self._result: Any = None
         self._error: BaseException | None = None
 
-    def run(self, worker: Worker) -> None:
+    def run(self, worker: Any) -> None:
         """Do it, in the thread that calls."""
         try:
             self._result = self._work(worker)
@@ -94,6 +94,13 @@ class Pool:
             if not self._stopped:
                 worker = worker or self._make_worker()
                 job.run(worker)
+
+
+def in_background(work: Callable[[], Any]) -> Job:
+    """Begin a call in a thread of its own, and return what gives its result."""
+    job = Job(lambda _: work())
+    threading.Thread(target=job.run, args=(None,), name="background", daemon=True).start()
+    return job
 
 
 def processors() -> int:

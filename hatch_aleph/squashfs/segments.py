@@ -29,16 +29,16 @@ class Segment:
 
     Attributes:
         file: Where it is.
-        look: Codec, level and block size it was written with.
+        layout_key: Codec, level and block size it was written with.
         contents: Its names and where their content is in ``file``.
         sha256: Digest of its bytes.
     """
 
-    __slots__ = ("contents", "file", "look", "sha256")
+    __slots__ = ("contents", "file", "layout_key", "sha256")
 
-    def __init__(self, file: str, look: tuple[str, int, int], contents: Contents, sha256: str) -> None:
+    def __init__(self, file: str, layout_key: tuple[str, int, int], contents: Contents, sha256: str) -> None:
         self.file = file
-        self.look = look
+        self.layout_key = layout_key
         self.contents = contents
         self.sha256 = sha256
 
@@ -65,7 +65,7 @@ class Segment:
         return cls(name, (codec, level, block_size), _contents(index), index["sha256"])
 
 
-def write_index(stream: BinaryIO, look: tuple[str, int, int], contents: Contents) -> str:
+def write_index(stream: BinaryIO, layout_key: tuple[str, int, int], contents: Contents) -> str:
     """Complete a file that holds a group's bytes to a segment; return the digest of those bytes."""
     import hashlib
     import json
@@ -86,7 +86,7 @@ def write_index(stream: BinaryIO, look: tuple[str, int, int], contents: Contents
         names.append([node.path, node.kind, node.mode, places[id(data)]])
     index = {
         "version": VERSION,
-        "look": look,
+        "look": layout_key,
         "length": contents.length,
         "sha256": sha256,
         "fragments": contents.fragments,

@@ -109,13 +109,13 @@ def write_segment(
     with Atomic(os.fspath(file)) as stream:
         with _pool(options) as pool:
             contents = Packer(pool, stream, options.block_size, progress).pack(_nodes(entries), first)
-        digest_of_bytes = write_index(stream, options.look, contents)
-    return Segment(os.fspath(file), options.look, contents, digest_of_bytes)
+        digest_of_bytes = write_index(stream, options.layout_key, contents)
+    return Segment(os.fspath(file), options.layout_key, contents, digest_of_bytes)
 
 
 def _pool(options: Options) -> Pool:
     piece = max(PIECE, options.block_size)
-    return Pool(options.workers, lambda: Worker(compressor(*options.look), options.block_size, piece))
+    return Pool(options.workers, lambda: Worker(compressor(*options.layout_key), options.block_size, piece))
 
 
 def _nodes(entries: Iterable[Entry | Node]) -> Iterable[Node]:
@@ -182,9 +182,9 @@ class _Writer:
         self._fragments += [(base + start, size) for start, size in contents.fragments]
 
     def _copy(self, segment: Segment) -> None:
-        if segment.look != self._options.look:
+        if segment.layout_key != self._options.layout_key:
             raise SquashfsError(
-                f"is a segment of {segment.look}, not of {self._options.look}",
+                f"is a segment of {segment.layout_key}, not of {self._options.layout_key}",
                 path=segment.file,
                 hint="make it again",
             )
@@ -211,7 +211,7 @@ class _Writer:
         from .metadata import MetadataWriter, lookup_table
         from .superblock import NO_TABLE, Superblock
 
-        compress = compressor(*self._options.look)
+        compress = compressor(*self._options.layout_key)
         inodes, listings = MetadataWriter(compress), MetadataWriter(compress)
         root, count = tree.write(inodes, listings)
         inode_table = self._position

@@ -71,7 +71,7 @@ def check(entries, options, readers, promise):
         assert verify(image).members == len(expected[0])
         for name, reader in readers.items():
             assert reader(image, Path(scratch) / name) == expected, name
-        again = write_image(reversed(entries), image, Options(*options.look, workers=2))
+        again = write_image(reversed(entries), image, Options(*options.layout_key, workers=2))
         assert again.sha256 == summary.sha256
 
 

@@ -8,7 +8,6 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
-from hatch_aleph.build.background import Task
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.build.code_image import time_of
 from hatch_aleph.build.packages import standard_library
@@ -26,6 +25,7 @@ from hatch_aleph.errors import ImageError
 from hatch_aleph.files import atomic_path, write_atomic
 from hatch_aleph.settings import PACKAGES_MOUNT
 from hatch_aleph.squashfs import Entry, SquashfsError, write_image
+from hatch_aleph.squashfs.pool import in_background
 from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.build.packages.wheel_cache import PackedWheel
     from hatch_aleph.squashfs import Segment
+    from hatch_aleph.squashfs.pool import Job
 
 FORMAT = 4  # raised whenever the same inputs give another image
 MIB = 1 << 20
@@ -98,10 +99,10 @@ class ImageBuild:
             reused = self._reuse(lock, inputs)
             if reused is not None:
                 return reused
-            library = Task(partial(self._standard_library, store))
+            library = in_background(partial(self._standard_library, store))
             wheels = packer.pack(lock)
             # Removing thousands of files takes as long as writing the image: both at once.
-            removal = Task(lambda: _remove(scratch / "install", scratch / "guess"))
+            removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
             try:
                 return self._finish(lock, inputs, wheels, library)
             finally:
@@ -141,9 +142,7 @@ class ImageBuild:
         distributions = [Distribution(each.name, each.version, (each.digest,)) for each in lock.packages]
         return self._result(lock, digest, hashes, distributions, inputs.unread)
 
-    def _finish(
-        self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel], library: Task[list[Segment]]
-    ) -> PackagesResult:
+    def _finish(self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel], library: Job) -> PackagesResult:
         segments, overlaps = without_overlaps(wheels, self.recipe.runtime)
         warnings = [*inputs.unread, *overlaps, *(warning for each in wheels for warning in each.facts.warnings)]
         digest = self._digest(lock, [[each.name, each.facts.version, each.digest] for each in wheels])

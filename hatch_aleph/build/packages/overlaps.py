@@ -33,7 +33,7 @@ def without_overlaps(wheels: Sequence[PackedWheel], runtime: Runtime) -> tuple[l
                 owners.setdefault(node.path, each)
         kept = [node for node in old.contents.nodes if node.path not in doubles]
         segments.append(
-            Segment(old.file, old.look, Contents(kept, old.contents.fragments, old.contents.length), old.sha256)
+            Segment(old.file, old.layout_key, Contents(kept, old.contents.fragments, old.contents.length), old.sha256)
         )
     return segments, warnings
 

@@ -42,7 +42,7 @@ class Recipe:
     def key(self) -> list[Any]:
         """What decides how the files of a wheel are stored, for the names of cache entries."""
         return [
-            self.options.look, library_version(self.options.codec),
+            self.options.layout_key, library_version(self.options.codec),
             self.interpreter.version if self.interpreter else "", self.settings.optimize,
             self.runtime.python, self.runtime.platform,
         ]  # fmt: skip

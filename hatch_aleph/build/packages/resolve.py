@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hatch_aleph.build.background import Task
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.inputs import is_stale
 from hatch_aleph.build.packages.other_locks import Pins, read_pins, read_requirements
@@ -16,6 +15,7 @@ from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, normalize, pa
 from hatch_aleph.build.packages.pylock_reader import read_lock
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
+from hatch_aleph.squashfs.pool import in_background
 from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Resolver:
             since = pages.since(each.name for each in lock.packages)
             if believed(since) and not lock.local and _resolved_without_fallback(guess.stderr, lock):
                 return {"time": since, "text": guess.stdout}
-            asked = Task(lambda: self.solver.compile(inputs))
+            asked = in_background(lambda: self.solver.compile(inputs))
             self.background(lock, lambda: asked.done and asked.result() != guess.stdout)
             text = asked.result()
         pages.note((each.name for each in self._read(text, inputs).packages), now)

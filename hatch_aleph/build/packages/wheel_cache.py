@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.background import Task
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of, touch
 from hatch_aleph.errors import ImageError
 from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
-from hatch_aleph.squashfs.pool import processors
+from hatch_aleph.squashfs.pool import in_background, processors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +104,7 @@ class WheelCache:
                 if wheel:
                     found[each.name, each.digest] = wheel
 
-        others = [Task(take) for _ in range(min(processors(), len(wanted)) - 1)]
+        others = [in_background(take) for _ in range(min(processors(), len(wanted)) - 1)]
         take()
         for each in others:
             each.result()
