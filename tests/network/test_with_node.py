@@ -166,7 +166,7 @@ def test_ipfs_engine_takes_the_cid(network: NodeClient, rich: Account, tmp_path:
 def test_unpaid_uploads_and_programs_tell_figures(network: NodeClient, running: RunningNode, tmp_path: Path) -> None:
     poor = load_account(private_key="44" * 32, environ={})
     file = image(tmp_path, b"poor")
-    with pytest.raises(RejectedError, match=r"a day of it costs 107\.80 credits, there are 0 for everything") as caught:
+    with pytest.raises(RejectedError, match=r"a day of it costs \$0\.00011, there is \$0\.00 for everything") as caught:
         network.upload(signed_store(poor, file), file)
     assert caught.value.code == 6
     fund(running, poor.address, credit=1000)
