@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,6 +56,8 @@ class Context:
         offline: Ask no index.
         address: Owner of what is meant, in place of the settings' and the account's.
         host_url: Host to ask, in place of the network's own.
+        no_smoke: Publish without trying it here.
+        no_health: Publish without asking it afterwards.
         state_folder: Folder of the journals, when it is not ``.aleph`` in the project.
     """
 
@@ -75,6 +78,8 @@ class Context:
     address: str | None = None
     host_url: str | None = None
     state_folder: Path | None = None
+    no_smoke: bool = False
+    no_health: bool = False
     _accounts: dict[str, Account] = field(default_factory=dict)
 
     @functools.cached_property
@@ -269,6 +274,7 @@ class Context:
 
     def program_session(self, client: NodeClient, *, chain: str = "ETH") -> Session:
         """Return the session in which a single program is changed; its journal lies in the user's state folder."""
+        from hatch_aleph.deploy.health import Health
         from hatch_aleph.deploy.session import Session
         from hatch_aleph.files import state_folder
 
@@ -279,7 +285,28 @@ class Context:
             self.address,
             notice=self.output.notice,
             observer=self.steps,
+            host=self.host_url,
+            health=None if self.no_health else Health(),
+            smoke=None if self.no_smoke else functools.partial(_smoke, self),
+            confirm=self.confirm,
         )
+
+    def confirm(self, what: str) -> None:
+        """Ask on a terminal whether something is to be done; elsewhere the command itself is the answer.
+
+        Raises:
+            Abort: When the answer is no.
+        """
+        if self.yes or self.output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            self.output.notice(f"{what}.")
+        else:
+            click.confirm(f"{what}?", abort=True, err=True)
+
+
+def _smoke(context: Context, artifact: Artifact) -> None:
+    from hatch_aleph.cli.smoke import smoke_test
+
+    smoke_test(artifact, notice=context.output.notice)
 
 
 def _of(profile: str | None) -> str:
@@ -368,6 +395,8 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
             help="Folder of the journal. Also ALEPH_STATE_FOLDER. [default: .aleph in the project]",
         ),
     ),
+    "smoke": (click.option("--no-smoke", is_flag=True, help="Publish without trying the program here first."),),
+    "ask": (click.option("--no-health", is_flag=True, help="Do not wait until the program answers."),),
     "yes": (click.option("--yes", "-y", is_flag=True, help="Answer yes to every question."),),
 }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from hatch_aleph.cli.context import Context, with_context
@@ -11,16 +9,14 @@ from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.output import confirm
 from hatch_aleph.cli.program_options import as_text, life_options, messages_of
 
-if TYPE_CHECKING:
-    from hatch_aleph.deploy.state import State
-
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
-@with_context("project", "node", "account", "owner", "state", "yes")
+@with_context("project", "node", "account", "host", "owner", "state", "yes")
 @program_argument(required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
 @click.option("--missing-ok", is_flag=True, help="End with 0 when nothing of the project is live.")
+@click.option("--wait", is_flag=True, help="Wait until no host runs it any more, up to four minutes.")
 @life_options()
 def delete(
     context: Context,
@@ -29,6 +25,7 @@ def delete(
     reason: str,
     keep_code: bool,
     missing_ok: bool,
+    wait: bool,
     print_message: bool,
     verbose: bool,
 ) -> None:
@@ -36,12 +33,13 @@ def delete(
 
     Without ITEM_HASH all that is deployed of the project (and profile) is deleted: programs, code, packages.
     """
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.programs.removal import delete as forget
     from hatch_aleph.programs.removal import delete_deployment
 
-    def ask(state: State) -> None:
-        names = ", ".join(program.item_hash for program in state.programs) or "no program"
-        confirm(f"Delete all of {state.tag}: {names}, {len(state.volumes)} volume(s)?", yes=context.yes)
+    def ask(hashes: tuple[str, ...]) -> None:
+        context.output.table("Forgotten for ever", ("message",), [(item_hash,) for item_hash in hashes])
+        confirm(f"Delete all that is deployed: forget these {len(hashes)}?", yes=context.yes)
 
     with context.client() as client:
         if item_hash is None:
@@ -52,8 +50,12 @@ def delete(
             )
         else:
             program = context.program(client, item_hash)
-            done = forget(context.program_session(client), program, keep_code=keep_code, reason=reason)
+            session = context.program_session(client)
+            done = forget(session, program, keep_code=keep_code, reason=reason)
         messages = list(messages_of(client, done.messages)) if print_message else []
+        if wait:
+            for gone in filter(None, done.program.split(", ")):
+                Health().await_end(session.hosts, gone, session.observer)
     fields = {
         "item_hash": done.program,
         "deleted_volumes": list(done.volumes),
@@ -65,6 +67,8 @@ def delete(
         lines = ["Nothing of this project was live."]
     elif verbose:
         lines = [f"Program {done.program} is deleted."]
+        if not wait:
+            context.output.notice("A host may go on answering for up to three minutes; --wait waits for its end.")
         lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
         lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)
     context.output.result(fields, as_text(*lines, messages=messages))

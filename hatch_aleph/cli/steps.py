@@ -88,6 +88,7 @@ _TEXTS = {
     "lost": "The node has lost {type} {item_hash}, which it had taken: sending it again",
     "stop": "Waiting until the host has stopped the previous code (up to {seconds} s): a question before that would "
     "break the update",
+    "end": "Waiting until no host runs {item_hash} any more",
     "schedule": "Waiting until the scheduler has started {item_hash}",
     "health": "Waiting for an answer of {url}",
     "forget": "Forgetting what is superseded",

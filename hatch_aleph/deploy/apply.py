@@ -12,7 +12,7 @@ from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, displaced
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
-from hatch_aleph.deploy.preflight import check_by_plugins, check_program
+from hatch_aleph.deploy.preflight import check_by_plugins, check_program, check_refs
 from hatch_aleph.deploy.state import image_notes, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
 from hatch_aleph.itemhash import UNSIGNED
@@ -107,6 +107,7 @@ class Deployer:
         content = program_content(artifact.manifest, refs, owner=plan.owner, tag=plan.tag)
         if plan.program.action != "unchanged":
             check_program(content)
+            check_refs(self.session.client, content)
         check_by_plugins(self.plugins, artifact, plan)
         verify_images(artifact, plan)
         if plan.publishes and self.options.inspect:

@@ -37,6 +37,7 @@ _FAILED_START = "Error during vm initialisation"
 # A stop takes 6.2 s on a real host: halt, a second, the machine's folder, five seconds for the guest API.
 STOP_SECONDS = 8.0
 _LONGEST_STOP = 30.0
+_END_SECONDS = 240.0
 _LOOKS = Backoff(first=0.25, longest=2.0)
 _SHOWN_BODY = 300
 
@@ -215,6 +216,24 @@ class Health:
 
         self._waiter.poll(gone, _LONGEST_STOP, _LOOKS)
         return before
+
+    def await_end(self, hosts: Hosts, item_hash: str, observer: Observer) -> None:
+        """Wait until the host has stopped a program that was forgotten: it looks three times, a minute apart.
+
+        Raises:
+            HealthError: It runs on.
+        """
+        observer.step("end", item_hash=item_hash)
+        host = hosts.known
+        if host is None:  # who asks any host starts nothing, but learns nothing either
+            self._waiter.sleep(_END_SECONDS)
+            return
+
+        def gone(_left: float) -> bool | None:
+            return None if item_hash in (hosts.list_executions(host) or {}) else True
+
+        if self._waiter.poll(gone, _END_SECONDS, _LOOKS) is None:
+            raise HealthError("The host still runs the program.", where=host, hint="It is forgotten all the same.")
 
     def _await_running(self, hosts: Hosts, item_hash: str, seconds: float, before: Execution | None) -> str:
         reason = ""

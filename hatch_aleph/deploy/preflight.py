@@ -42,6 +42,11 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
         yield "The update is in place: a running program is stopped once, and starts with the new content"
         if sum(step.action == "amend" for step in plan.images) > 1:
             yield "For a few seconds the host may meet new code with old packages: the program then answers 503"
+    if manifest.program_settings.persistent and state.programs and plan.publishes:
+        yield (
+            "The program is persistent: its machine is killed without `halt`, and it is away for about half a minute, "
+            "until the scheduler has started it again"
+        )
     if plan.program.action == "replace":
         yield "the program gets a new item hash, and so a new URL; the old one is gone once the new one answers"
     for step in plan.images:
@@ -110,7 +115,7 @@ def check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
     parts = [("runtime", content["runtime"]), *(("volume", each) for each in content.get("volumes") or ())]
     for role, part in parts:
         ref = part.get("ref")
-        if ref is None:
+        if ref in (None, UNSIGNED):
             continue
         message = client.message(ref, verify=False)  # whether the node knows it; what it holds is not used here
         if message is None or not message.status.is_live:

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.journal import Journal, unwritable
 from hatch_aleph.deploy.outbox import PATIENCE, Observer, Outbox, Silent
 from hatch_aleph.deploy.preflight import check_clock
@@ -18,11 +19,13 @@ from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.plugins import Publication
+from hatch_aleph.settings.message import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from hatch_aleph.artifact import Artifact
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import SignedMessage
@@ -103,6 +106,10 @@ class Session:
         patience: Seconds to wait for a message to be processed.
         journal: Opens a journal.
         host: URL of a host to use in place of the network's own.
+        health: Asks what was published without a project; None leaves that out.
+        check: What counts as its answer.
+        smoke: Runs it here before it is published; raises.
+        confirm: Is shown what is about to be done and forgotten; raises if it is not to be.
     """
 
     client: NodeClient
@@ -115,6 +122,10 @@ class Session:
     patience: float = PATIENCE
     journal: Callable[[Path, str, str], Journal] = Journal
     host: str | None = None
+    health: Health | None = None
+    check: HealthCheck = field(default_factory=HealthCheck)
+    smoke: Callable[[Artifact], None] | None = None
+    confirm: Callable[[str], None] = lambda _text: None
 
     @property
     def owner(self) -> str:
@@ -131,6 +142,25 @@ class Session:
     ) -> Publication:
         """Return what plugins are told of a command that publishes in this session."""
         return Publication(command, self.owner, self.client.nodes[0], item_hash, content)
+
+    def await_answer(
+        self, item_hash: str, content: Mapping[str, Any], code_ref: str | None = None, *, amended: bool = False
+    ) -> None:
+        """Wait until a program answers that was published or amended, if this session asks.
+
+        Args:
+            item_hash: Of the program.
+            content: Of its message.
+            code_ref: Item hash of the STORE message whose code must run.
+            amended: Whether its code has just been amended.
+
+        Raises:
+            HealthError: It does not.
+        """
+        if self.health is not None:
+            persistent = bool(value_at(content, "on.persistent"))
+            options: dict[str, Any] = {"amended": amended, "persistent": persistent, "observer": self.observer}
+            self.health.confirm(self.hosts, item_hash, self.check, code_ref, **options)
 
     @contextlib.contextmanager
     def deploying(self, tag: str, channel: str) -> Iterator[Outbox]:

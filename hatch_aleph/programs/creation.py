@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
-from hatch_aleph.errors import UsageError
+from hatch_aleph.errors import HealthError, UsageError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.plugins import publishing
-from hatch_aleph.programs.program_code import Code, prepare_code
+from hatch_aleph.programs.program_code import Code, prepare_code, try_here
 from hatch_aleph.settings.load import read_settings
 from hatch_aleph.settings.parse import dotted, mistakes
 from hatch_aleph.settings.program_message import program_content
@@ -62,6 +63,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         ImageError: The code cannot be read, packed or is too large.
         PlanError: The runtime or a volume is not there, or something looks like a secret.
         RejectedError: The network refuses it, or would: nothing was sent if so.
+        HealthError: It does not answer, here (nothing was sent) or once published.
     """
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
         code = prepare_code(path, settings, Path(folder), notice=session.notice)
@@ -73,6 +75,9 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
+        try_here(session, code, content)
+        if per_day is not None:
+            session.notice(f"{settings.name} costs {per_day:,.0f} credits a day, its code included")
         with (
             session.sending(f"create:{settings.name}", settings.channel) as outbox,
             publishing(session.publication("create", content=content)) as answers,
@@ -81,6 +86,14 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
             content["code"] = {**content["code"], "ref": ref}
             item_hash = outbox.deliver("PROGRAM", content).item_hash
             urls = session.hosts.urls(item_hash)
+            try:
+                session.await_answer(item_hash, content, ref)
+            except HealthError as error:
+                error.hint = (
+                    f"It stays published. Give it better code under the same URL: {typed(f'update {item_hash} PATH')}; "
+                    f"or {typed(f'delete {item_hash}')}."
+                )
+                raise
             answers(item_hash, urls[0])
     return Created(item_hash, ref, urls, per_day)
 
@@ -98,7 +111,7 @@ def content_of(session: Session, settings: Settings, code: Code) -> dict[str, An
     return {**content, "address": session.owner}
 
 
-_TAG = "hatch-aleph-code"
+CODE_TAG = "hatch-aleph-code"
 
 
 def publish_code(
@@ -135,14 +148,16 @@ def publish_code(
         "size": code.hashes.size,
         "encoding": code.encoding,
     }
-    content = store_content(owner, file_hash, engine, payment=payment, ref=ref, metadata={NOTES: notes}, tags=(_TAG,))
+    content = store_content(
+        owner, file_hash, engine, payment=payment, ref=ref, metadata={NOTES: notes}, tags=(CODE_TAG,)
+    )
     upload = not session.client.has_file(file_hash)
     return outbox.deliver("STORE", content, after=after, file=code.file if upload else None).item_hash
 
 
 def _waiting(session: Session, code: Code, owner: str) -> str | None:
     """Return code with these bytes that no program uses: left by a run that was cut off or refused half-way."""
-    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(_TAG,))
+    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(CODE_TAG,))
     fitting = [
         message.item_hash
         for message in stores

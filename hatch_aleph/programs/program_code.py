@@ -5,10 +5,10 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph import runtimes
-from hatch_aleph.artifact import FileHashes, hash_file
+from hatch_aleph.artifact import SUFFIX, Artifact, FileHashes, Image, Manifest, hash_file
 from hatch_aleph.build.bytecode import find_interpreter
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code_image import check_zip_size, pack_code
@@ -17,11 +17,14 @@ from hatch_aleph.build.module_lookup import holds_module, missing_attribute
 from hatch_aleph.errors import ImageError, ProjectError, UsageError
 from hatch_aleph.files import JUNK
 from hatch_aleph.secrets import find_by_names, refuse
+from hatch_aleph.settings import CODE_MOUNT
+from hatch_aleph.settings.message import value_at
 from hatch_aleph.squashfs import Entry, SquashfsError, list_image, scan, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.settings import Settings
 
 Encoding = Literal["squashfs", "zip"]
@@ -42,6 +45,29 @@ class Code:
     encoding: Encoding
     hashes: FileHashes
     adapter: bool
+
+
+def try_here(session: Session, code: Code, content: Mapping[str, Any]) -> None:
+    """Run code here before it is published, if the session tries what it publishes.
+
+    Args:
+        session: Tries it.
+        code: The code.
+        content: Of the message of the program.
+
+    Raises:
+        GuestError: It does not start.
+        HealthError: It starts, but does not answer as it should.
+    """
+    if session.smoke is None:
+        return
+    image = Image.of("code", code.file, mount=CODE_MOUNT, inputs="", encoding=code.encoding, hashes=code.hashes)
+    runtime = runtimes.find(str(value_at(content, "runtime.ref"))) or runtimes.DEFAULT
+    project = {"name": str(value_at(content, "metadata.name") or "program"), "version": "0"}
+    manifest = Manifest(project, None, content, (image,), (), runtime, {})
+    session.observer.step("smoke")
+    session.smoke(Artifact(code.file.with_name(f"program{SUFFIX}"), manifest))
+    session.observer.done("smoke")
 
 
 def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callable[[str], None]) -> Code:

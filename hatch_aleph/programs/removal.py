@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.session import Session
-    from hatch_aleph.deploy.state import State, Volume
+    from hatch_aleph.deploy.state import Volume
     from hatch_aleph.programs.live_programs import LiveProgram
 
 
@@ -74,6 +74,7 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         groups.append((hashes, f"Deletion of program {item_hash}"))
     domains = names_of(session.client, existing.owner, [item_hash])
+    session.confirm(f"Forget for ever: {', '.join(each for hashes, _ in groups for each in hashes)}")
     publication = session.publication("delete", item_hash, existing.content)
     with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
         if domains:
@@ -87,7 +88,7 @@ def delete_deployment(
     target: Deployment,
     session: Session,
     *,
-    confirm: Callable[[State], None] = lambda _state: None,
+    confirm: Callable[[tuple[str, ...]], None] = lambda _hashes: None,
     keep_code: bool = False,
     reason: str = "User deletion",
     missing_ok: bool = False,
@@ -99,7 +100,7 @@ def delete_deployment(
     Args:
         target: The deployment.
         session: Who signs.
-        confirm: Is shown what is live; raises if it is to stay.
+        confirm: Is shown every item hash that will be forgotten; raises if it is to stay.
         keep_code: Keep the files.
         reason: Said to everybody.
         missing_ok: Accept that nothing of it is live.
@@ -118,13 +119,13 @@ def delete_deployment(
                 where=f"{target.owner}, {target.tag}",
                 hint="Check --profile and --node.",
             )
-        confirm(state)
         programs = [program.item_hash for program in state.programs]
         volumes = [] if keep_code else list(state.volumes.values())
         kept = tuple(volume.ref for volume in volumes if volume.ref in state.used_elsewhere)
         doomed = [volume for volume in volumes if volume.ref not in kept]
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         hashes += [] if keep_code else [version.item_hash for version in state.orphans]
+        confirm((*programs, *hashes))
         domains = names_of(target.client, target.owner, programs)
         gone = ", ".join(programs)
         with publishing(session.publication("delete", gone)) as answers:

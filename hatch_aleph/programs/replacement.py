@@ -10,13 +10,15 @@ from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.custom_domains import attach_domains, names_of
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
+from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.errors import PlanError
+from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Session
@@ -146,8 +148,9 @@ def recreate(
     """
     check_program(content)
     check_refs(session.client, content)
-    check_affordable(session.client, content)
+    per_day = check_affordable(session.client, content)
     item_hash = existing.program.item_hash
+    session.confirm(replacing(existing, per_day, keep_prev=keep_prev))
     with (
         session.sending(recreating(item_hash), existing.channel) as outbox,
         publishing(session.publication(command, item_hash, content)) as answers,
@@ -155,6 +158,18 @@ def recreate(
         done = replace_program(session, outbox, existing, content, keep_prev=keep_prev, reason=reason)
         answers(done.item_hash, done.urls[0])
     return done
+
+
+def replacing(
+    existing: LiveProgram, per_day: Decimal | None, *, keep_prev: bool, replaced_code: Volume | None = None
+) -> str:
+    """Say what a replacement will do and cost, with every message that it will forget."""
+    cost = "at unknown cost" if per_day is None else f"for {per_day:,.0f} credits a day"
+    said = f"Publish a program that takes over from {existing.program.item_hash}, {cost}"
+    if keep_prev:
+        return f"{said}, which goes on costing"
+    gone = [existing.program.item_hash, *(each.item_hash for each in (replaced_code.versions if replaced_code else ()))]
+    return f"{said}, and once it answers forget: {', '.join(gone)}"
 
 
 def replace_program(
@@ -176,6 +191,15 @@ def replace_program(
     newer = (other for other in existing.others if other.time > old.time)
     item_hash = next((other.item_hash for other in newer if same_program(other.content, content)), None)
     item_hash = item_hash or outbox.deliver("PROGRAM", content, after=old).item_hash
+    try:
+        session.await_answer(item_hash, content)
+    except HealthError as error:
+        groups = [([item_hash], FAILED)]
+        if replaced_code is not None:
+            groups.append(([str(content["code"]["ref"])], FAILED))
+        forget(session.client, outbox, existing.owner, groups)
+        error.hint = f"It was forgotten again, and the program before is as it was: {old.item_hash}"
+        raise
     if not keep_prev:
         _move_domains(session, outbox, existing, item_hash)
     doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]

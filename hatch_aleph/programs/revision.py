@@ -12,10 +12,12 @@ from hatch_aleph import runtimes
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.errors import PlanError
+from hatch_aleph.deploy.state import NOTES, newest_amends
+from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import publishing
-from hatch_aleph.programs.creation import checked, publish_code
-from hatch_aleph.programs.program_code import Code, prepare_code
+from hatch_aleph.programs.creation import CODE_TAG, checked, publish_code
+from hatch_aleph.programs.program_code import Code, prepare_code, try_here
 from hatch_aleph.programs.replacement import (
     Recreated,
     check_recreatable,
@@ -24,6 +26,7 @@ from hatch_aleph.programs.replacement import (
     recreate,
     recreating,
     replace_program,
+    replacing,
     same_program,
     without_time,
 )
@@ -159,10 +162,29 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
+    try_here(session, code, existing.content)
+    session.confirm(f"Give the program {item_hash} this code, which stops it once")
     publication = session.publication("update", item_hash, existing.content)
     with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
         payment = credit_payment(existing.content)
         store = publish_code(session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current)
+        try:
+            session.await_answer(item_hash, existing.content, store, amended=True)
+        except HealthError as error:
+            # An amend, not a FORGET of the last one: only amends make hosts stop what runs.
+            before, newest = volume.current, newest_amends(session.client, existing.owner, [volume.ref])
+            back = store_content(
+                existing.owner,
+                before.file_hash,
+                before.engine,  # type: ignore[arg-type] # what the network has accepted before
+                payment=payment,
+                ref=volume.ref,
+                metadata={NOTES: dict(before.notes)},
+                tags=(CODE_TAG,),
+            )
+            outbox.deliver("STORE", back, after=newest.get(volume.ref))
+            error.hint = "The update was rolled back; the program has its earlier code again."
+            raise
         answers(item_hash, urls[0])
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
 
@@ -177,8 +199,11 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
     content["code"] = {**content["code"], "ref": None}
     check_program(content)
     check_refs(session.client, content)
-    check_affordable(session.client, content, code.hashes)
-    item_hash = existing.program.item_hash
+    per_day = check_affordable(session.client, content, code.hashes)
+    try_here(session, code, content)
+    item_hash, old = existing.program.item_hash, existing.code
+    replaced = None if old is None or old.ref in existing.used_elsewhere else old
+    session.confirm(replacing(existing, per_day, keep_prev=keep_prev, replaced_code=replaced))
     with (
         session.sending(recreating(item_hash), existing.channel) as outbox,
         publishing(session.publication("update", item_hash, content)) as answers,
@@ -187,7 +212,6 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
             session, outbox, code, content["payment"], owner=existing.owner
         )
         content["code"] = {**content["code"], "ref": ref}
-        old = existing.code
         done = replace_program(
             session,
             outbox,
@@ -195,7 +219,7 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
             content,
             keep_prev=keep_prev,
             reason="Program updated",
-            replaced_code=None if old is None or old.ref in existing.used_elsewhere else old,
+            replaced_code=replaced,
         )
         answers(done.item_hash, done.urls[0])
     return _updated(done, ref)

@@ -21,6 +21,7 @@ def test_every_option_arrives_in_the_message(cli, network):
         *("--immutable-volume", f"mount=/opt/packages,ref={library},use_latest=false"),
         *("--env-vars", "A=1,B=two", "--beta", "--subscriptions", '[{"channel": "TEST"}]'),
         *("--payment-chain", "base", "--channel", "TESTS", "--no-adapter", "--address", cli.account.address),
+        "--no-health",  # without the adapter this app knows no lifespan
         *("--print-messages", "--verbose", "--no-debug"),
     ).result
     content = network.content(made["item_hash"])

@@ -154,6 +154,13 @@ def test_a_deployment_with_nothing_to_do_loads_little(cli, write):
     assert len(modules) <= 70, modules
 
 
+def test_an_unknown_volume_is_told_before_anything_is_sent(cli, write):
+    volume = f'[[tool.aleph.volumes.immutable]]\nmount = "/opt/lib"\nref = "{"ab" * 32}"'
+    error = cli.json("deploy", "--project", write(settings=volume), "--yes").error
+    assert (error["where"], "unknown" in error["message"]) == ("ab" * 32, True)
+    assert cli.sent == []
+
+
 def test_an_app_that_fails_is_not_published(cli, write):
     error = cli.json("deploy", "--project", write(status=500), "--yes").error
     assert "Tried here" in error["message"]

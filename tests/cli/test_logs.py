@@ -4,7 +4,7 @@ from tests.programs.rig import ask
 
 
 def test_logs_of_a_program(cli, network):
-    made = cli.create()
+    made = cli.create("hello", "--no-health")
     assert cli.json("logs", made["item_hash"]).error["exit_code"] == 9
     ask(made["urls"][0] + "/seen")
     told = cli("logs", made["item_hash"], "--domain", network.url).out
