@@ -19,7 +19,7 @@ from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.plugins import Publication
-from hatch_aleph.settings.message import value_at
+from hatch_aleph.settings.program_message import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

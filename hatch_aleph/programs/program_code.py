@@ -18,7 +18,7 @@ from hatch_aleph.errors import ImageError, ProjectError, UsageError
 from hatch_aleph.files import JUNK
 from hatch_aleph.secrets import find_by_names, refuse
 from hatch_aleph.settings import CODE_MOUNT
-from hatch_aleph.settings.message import value_at
+from hatch_aleph.settings.program_message import value_at
 from hatch_aleph.squashfs import Entry, SquashfsError, list_image, scan, verify
 
 if TYPE_CHECKING:
