@@ -274,7 +274,7 @@ class Context:
 
     def program_session(self, client: NodeClient, *, chain: str = "ETH") -> Session:
         """Return the session in which a single program is changed; its journal lies in the user's state folder."""
-        from hatch_aleph.deploy.health import Health
+        from hatch_aleph.deploy import health
         from hatch_aleph.deploy.session import Session
         from hatch_aleph.files import state_folder
 
@@ -286,7 +286,8 @@ class Context:
             notice=self.output.notice,
             observer=self.steps,
             host=self.host_url,
-            health=None if self.no_health else Health(),
+            health=None if self.no_health else health.Health(),
+            check=health.HealthCheck(timeout=health.DEFAULT_TIMEOUT),
             smoke=None if self.no_smoke else functools.partial(_smoke, self),
             confirm=self.confirm,
         )

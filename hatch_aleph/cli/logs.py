@@ -43,8 +43,8 @@ def logs(
 ) -> None:
     """Show what a program has printed on one host, start by start. Without ITEM_HASH it is the project's program."""
     from hatch_aleph.cli.program_prompts import may_ask
+    from hatch_aleph.deploy.program_log import read_logs
     from hatch_aleph.errors import UsageError
-    from hatch_aleph.programs.program_logs import read_logs
 
     account = context.account(context.chain_for(item_hash))
     domain = domain or context.host_url

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from tests.programs.rig import ask, ask_until
 
 BROKEN = """
@@ -19,6 +21,12 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"picky"})
 """
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Give up after seconds what fails for two minutes."""
+    monkeypatch.setattr("hatch_aleph.deploy.health.DEFAULT_TIMEOUT", 8.0)
 
 
 def broken(cli):

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from hatch_aleph.deploy.program_log import read_logs
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.executions import Allocation
 from hatch_aleph.network.urls import Hosts
-from hatch_aleph.programs.program_logs import read_logs
 from tests.programs.rig import ask
 from tests.programs.test_revision import created
 
