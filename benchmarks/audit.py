@@ -116,7 +116,8 @@ def rewrite_of(path: str, scripts: set[str]) -> str:
         return "RECORD"
     if path.endswith((".pyc", ".pyo")) and "__pycache__" in path:
         return "bytecode of the wheel"
-    return "console scripts" if folder == "bin" and name in scripts else ""
+    of_pip = re.fullmatch(r"pip3\.\d+", name)  # written for the Python that installs, whatever the wheel says
+    return "console scripts" if folder == "bin" and (name in scripts or of_pip) else ""
 
 
 def scripts_of(target: Path) -> set[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.build.cache import Cache
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.squashfs import list_image
 from tests.build.conftest import RUNNING, image_files
@@ -81,6 +82,23 @@ def test_a_file_that_is_not_as_its_record_says(index: Index, workshop: Workshop)
             workshop.build(workshop.project('"alpha"'))
         assert "beta.py" not in str(caught.value)
     assert caught.value.exit_code == 5
+
+
+def test_a_changed_cache_of_uv_is_passed_over(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    index.add("alpha", files={"alpha.py": "x = 1\n"})
+    index.add("beta")
+    workshop.build(workshop.project('"alpha", "beta"'))
+    Cache.default().clear()
+    (cached,) = (tmp_path / "uv-cache").rglob("alpha.py")
+    cached.write_text("x = 2\n")  # as happens to hard links of it in an environment
+    assert built(workshop, tmp_path, '"alpha", "beta"', name="again")["alpha.py"] == b"x = 1\n"
+
+
+def test_only_our_names_of_pip_are_made(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    scripts = "[console_scripts]\npip = pip:main\npip3 = pip:main\n"
+    index.add("pip", "99.0", files={"pip/__init__.py": "", "pip-99.0.dist-info/entry_points.txt": scripts})
+    found = built(workshop, tmp_path, '"pip"')
+    assert [path for path in found if path.startswith("bin/")] == ["bin/pip", "bin/pip3"]
 
 
 @pytest.mark.parametrize("row", ["md5=1B2M2Y8AsgTpgAmY7PhCfg", "sha256=", "nonsense"])

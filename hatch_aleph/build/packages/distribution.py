@@ -37,6 +37,7 @@ _NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"
 _HASHES = frozenset(("sha256", "sha384", "sha512"))  # what the wheel format allows
 _DRIVE = re.compile("[A-Za-z]:.*")
 _FIRST_LINE = re.compile(rb"#!(?:/bin/sh\n'''exec' '?([^\n]*?)'? \"\$0\" \"\$@\"\n' '''\n|([^\n]*)\n)")
+_OF_PIP = re.compile(r"pip3\.\d+(?:\.exe)?")  # which installers write for their own Python, whatever the wheel says
 _CHUNK = 1 << 20  # bytes
 _SCRIPT = """\
 import os, sys
@@ -122,7 +123,7 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         path = f"bin/{name}" if folder == _SCRIPT_FOLDER else inside
         if not path or (folder == info.name and name in _NOTES) or _is_bytecode(path):
             continue
-        if folder == _SCRIPT_FOLDER and name.removesuffix(".exe") in scripts:
+        if folder == _SCRIPT_FOLDER and (name.removesuffix(".exe") in scripts or _OF_PIP.fullmatch(name)):
             continue
         file = target / inside
         try:

@@ -11,7 +11,7 @@ from hatch_aleph.build.packages.pylock import pylock_text
 from hatch_aleph.errors import DependencyError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from hatch_aleph.build.packages.distribution import InstalledWheel
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _NAMED = 3  # names that fit a line
 
 
-def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, InstalledWheel]:
+def install(
+    packages: Sequence[Locked], folder: Path, uv: Uv, *, afresh: Collection[str] = ()
+) -> dict[str, InstalledWheel]:
     """Install distributions and return what each brought, by name.
 
     Two distributions may bring the same file (namespace packages that do it wrong): each then gets a folder of its
@@ -31,6 +33,7 @@ def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, Insta
         packages: What to install, dependencies not followed.
         folder: Empty.
         uv: Installs.
+        afresh: Names of what is fetched again, since uv's cache of it was changed.
 
     Raises:
         DependencyError: When something cannot be fetched, built or verified.
@@ -38,7 +41,10 @@ def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, Insta
     wheels = _install(packages, folder / "together", uv)
     owners = Counter(path for wheel in wheels.values() for path in wheel.files)
     for package in packages:
-        if package.name in wheels and any(owners[path] > 1 for path in wheels[package.name].files):
+        if package.name in afresh:
+            cache = ["--cache-dir", str(folder / "uv-cache")]
+            wheels[package.name] = _install([package], folder / package.name, uv, cache)[package.name]
+        elif package.name in wheels and any(owners[path] > 1 for path in wheels[package.name].files):
             wheels[package.name] = _install([package], folder / package.name, uv)[package.name]
     missing = [package.name for package in packages if package.name not in wheels]
     if missing:
@@ -49,7 +55,9 @@ def install(packages: Sequence[Locked], folder: Path, uv: Uv) -> dict[str, Insta
     return wheels
 
 
-def _install(packages: Sequence[Locked], target: Path, uv: Uv) -> dict[str, InstalledWheel]:
+def _install(
+    packages: Sequence[Locked], target: Path, uv: Uv, options: Sequence[str] = ()
+) -> dict[str, InstalledWheel]:
     folder = target.parent / f"{target.name}.lock"
     folder.mkdir(parents=True)
     lock = folder / "pylock.toml"
@@ -62,7 +70,7 @@ def _install(packages: Sequence[Locked], target: Path, uv: Uv) -> dict[str, Inst
         if each.local
         for option in ("refresh-package", "reinstall-package")
     ]
-    arguments += [*fresh, *uv.python, *uv.target]
+    arguments += [*options, *fresh, *uv.python, *uv.target]
     # uv asks the index even for what it has; most of the time everything is there.
     if uv.run(arguments, offline=True).code:
         outcome = uv.run(arguments)

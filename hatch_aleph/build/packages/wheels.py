@@ -12,7 +12,7 @@ from hatch_aleph.secrets import check_entries
 from hatch_aleph.settings import PACKAGES_MOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     from hatch_aleph.build.compiler import Compiler
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages.wheel_cache import PackedWheel, WheelCache
     from hatch_aleph.squashfs import Entry
     from hatch_aleph.uv import Uv
+
+
+class _ChangedFilesError(DependencyError):
+    """Files are not as the RECORD of their wheel says; carries the names of the distributions."""
+
+    def __init__(self, message: str, *, hint: str, names: tuple[str, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.names = names
 
 
 @dataclass(frozen=True)
@@ -68,15 +76,25 @@ class WheelPacker:
         self.ready.update(found)
         self.progress(len(found), len(lock.packages))
         missing = [each for each in wanted if (each.name, each.digest) not in found]
-        if missing:
+        if not missing:
+            return
+        try:
             self._make(missing, len(lock.packages), cancelled)
+        except _ChangedFilesError as error:
+            if self.uv.offline:
+                raise
+            # uv's cache may be what was changed: its files are hard links of those in environments.
+            again = replace(self, scratch=self.scratch.with_name("again"))
+            again._make(missing, len(lock.packages), cancelled, error.names)
 
-    def _make(self, missing: Sequence[Locked], count: int, cancelled: Callable[[], bool]) -> None:
+    def _make(
+        self, missing: Sequence[Locked], count: int, cancelled: Callable[[], bool], afresh: Collection[str] = ()
+    ) -> None:
         from hatch_aleph.build.packages.exclusion import select
         from hatch_aleph.build.packages.install import install
 
         settings, runtime = self.recipe.settings, self.recipe.runtime
-        wheels = install(missing, self.scratch, self.uv)
+        wheels = install(missing, self.scratch, self.uv, afresh=afresh)
         work = [
             (each, wheels[each.name], select(wheels[each.name].entries, settings.exclude, settings.prune))
             for each in missing
@@ -123,12 +141,15 @@ class WheelPacker:
         from hatch_aleph.build.packages.bom import licence_of
         from hatch_aleph.build.packages.checks import check, missing_libraries
 
-        facts, fatal, changed = [], [], []
+        facts, fatal = [], []
+        changed: dict[str, list[str]] = {}
         runtime = self.recipe.runtime
         for locked, wheel, entries in work:
             version = str(wheel.metadata["Version"])
             who = f"{locked.name} {version}"
-            changed += [f"{who}: {path}" for path in wheel.differing()]
+            differing = wheel.differing()
+            if differing:
+                changed[locked.name] = [f"{who}: {path}" for path in differing]
             findings = check(wheel, entries, runtime, who)
             fatal += findings.fatal
             facts.append({
@@ -141,10 +162,11 @@ class WheelPacker:
                 "warnings": findings.warnings,
             })  # fmt: skip
         if changed:
-            raise DependencyError(
-                "Files that are not as the RECORD of their wheel says:\n"
-                + "\n".join(f"  {each}" for each in sorted(changed)),
-                hint="The wheel is broken, or uv's cache: choose another version, or type `uv cache clean`.",
+            lines = sorted(line for each in changed.values() for line in each)
+            raise _ChangedFilesError(
+                "Files that are not as the RECORD of their wheel says:\n" + "\n".join(f"  {each}" for each in lines),
+                hint="The wheel is broken: choose another version.",
+                names=tuple(changed),
             )
         if fatal:
             raise DependencyError(
