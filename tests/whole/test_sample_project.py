@@ -92,12 +92,20 @@ def uvicorn(project, deployed, tmp_path_factory):
     if python is None:
         pytest.skip("no Python 3.11 here")
     uv = find_uv_bin()
-    lock = shutil.copy(next((project / "dist").glob("pylock.*.toml")), folder / "pylock.toml")
+    # The lock that travels names no index, so it is read for names, versions and hashes.
+    manifest = json.loads(next((project / "dist").glob("*.aleph.json")).read_text())
+    pinned = folder / "requirements.txt"
+    pinned.write_text(
+        "".join(
+            f"{each['name']}=={each['version']} {' '.join(f'--hash={digest}' for digest in each['hashes'])}\n"
+            for each in manifest["distributions"]
+        )
+    )
     environment = folder / "environment"
     subprocess.run([uv, "venv", "-q", "--python", str(python.path), str(environment)], check=True)
     interpreter = environment / "bin" / "python"
     install = [uv, "pip", "install", "-q", "--python", str(interpreter)]
-    subprocess.run([*install, "-r", str(lock)], check=True)
+    subprocess.run([*install, "--require-hashes", "-r", str(pinned)], check=True)
     subprocess.run([*install, "uvicorn"], check=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
