@@ -96,7 +96,8 @@ def large(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """Run apps of the usual frameworks, installed from the index, in the local host; takes about ten minutes."""
     session.install("-e", ".[deploy]", "--group", "test")
-    session.run("pytest", "-m", "slow and index", "tests/guest/test_matrix.py", *session.posargs)
+    tests = ("tests/guest/test_matrix.py", "tests/guest/test_published.py")
+    session.run("pytest", "-m", "slow and index", *tests, *session.posargs)
 
 
 @nox.session

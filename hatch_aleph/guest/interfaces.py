@@ -20,6 +20,7 @@ NOT_APPS = {
     "flask_socketio.SocketIO": "has an app: name the Flask object (over HTTP polling; hosts pass no websockets)",
     "gradio.blocks.Blocks": "has an app: name what gradio.mount_gradio_app(fastapi.FastAPI(), blocks, '/') returns",
     "mcp.server.fastmcp.server.FastMCP": "has an app: name what its streamable_http_app() returns",
+    "mcp.server.mcpserver.server.MCPServer": "has an app: name what its streamable_http_app() returns",
     "robyn.BaseRobyn": _SERVER,
     "robyn.Robyn": _SERVER,
     "socketio.async_server.AsyncServer": "has an app: name socketio.ASGIApp(server)",

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -105,7 +106,13 @@ class Guest:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            self.command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            self.command,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
         for line in self.process.stdout:
             if line.startswith("PORT "):
@@ -133,7 +140,8 @@ class Guest:
         if hasattr(self, "port") and self.process.poll() is None:
             with contextlib.suppress(OSError):  # executables would outlive a killed parent
                 self.ask(b"halt", 5)
-        self.process.kill()
+        with contextlib.suppress(OSError):  # with what it started: workers of joblib hold its output open
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         if hasattr(self, "reader"):
             self.reader.join()
@@ -209,7 +217,7 @@ def server(kind: str, target: str, folder: Path, env=None, *, factory=False, pyt
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(500):
+        for _ in range(3000):  # a minute
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             assert process.poll() is None, f"{kind} ended"

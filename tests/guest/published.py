@@ -1,0 +1,144 @@
+"""Published applications as they are on the package index, and what each is asked: see ``test_published``.
+
+python -m tests.guest.published    prints the table of docs/guest.md
+"""
+
+# ruff: noqa: E501 - programs as text
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Published(NamedTuple):
+    """An application of the index.
+
+    Attributes:
+        entrypoint: As `[tool.aleph]` and gunicorn have it.
+        needs: What is installed.
+        server: Its own.
+        kind: What it is, for the table.
+        targets: What is asked.
+        main: A `main.py` for those whose app must be made.
+    """
+
+    entrypoint: str
+    needs: tuple[str, ...]
+    server: str
+    kind: str
+    targets: tuple[str, ...] = ("/",)
+    main: str = ""
+
+
+PUBLISHED = [
+    Published(
+        "httpbin:app", ("httpbin",), "gunicorn", "Flask: an HTTP test service",
+        ("/get?a=1&a=2", "/status/418", "/headers", "/base64/SGVsbG8=", "/redirect-to?url=/get", "/cookies/set?a=1", "/json"),
+    ),
+    Published(
+        "main:app", ("prometheus-client",), "uvicorn", "metrics, ASGI", ("/missing",),
+        "import prometheus_client as p\napp = p.make_asgi_app(p.CollectorRegistry())\n",
+    ),
+    Published("proxpi.server:app", ("proxpi",), "gunicorn", "Flask: a proxy of the package index", ("/health", "/static/x")),
+    Published(
+        "main:app", ("dash",), "gunicorn", "Dash 4: the object itself", ("/_dash-layout", "/_dash-dependencies"),
+        "import dash\napp = dash.Dash(__name__)\napp.layout = dash.html.Div('hello')\n",
+    ),
+    Published(
+        "main:app", ("strawberry-graphql[asgi]",), "uvicorn", "GraphQL", ("/?query={hello}", "/"),
+        "import strawberry, strawberry.asgi\n@strawberry.type\nclass Query:\n    @strawberry.field\n"
+        "    def hello(self) -> str:\n        'A docstring.'\n        return 'world'\n"
+        "app = strawberry.asgi.GraphQL(strawberry.Schema(Query))\n",
+    ),
+    Published(
+        "main:app", ("ariadne",), "uvicorn", "GraphQL, schema first", ("/",),
+        "from ariadne import QueryType, make_executable_schema\nfrom ariadne.asgi import GraphQL\n"
+        "app = GraphQL(make_executable_schema('type Query { a: Int }', QueryType()))\n",
+    ),
+    Published(
+        "main:app", ("connexion[flask]",), "gunicorn", "Flask by way of Connexion's base", ("/x",),
+        "import flask\napp = flask.Flask(__name__)\n@app.get('/x')\ndef x():\n    return {'a': [1]}\n",
+    ),
+    Published(
+        "main:app", ("pyramid", "setuptools<81"), "gunicorn", "Pyramid", ("/hello/you", "/missing"),
+        "from pyramid.config import Configurator\ndef hello(request):\n    return {'hello': request.matchdict['name']}\n"
+        "with Configurator() as c:\n    c.add_route('h', '/hello/{name}')\n"
+        "    c.add_view(hello, route_name='h', renderer='json')\n    app = c.make_wsgi_app()\n",
+    ),
+    Published(
+        "main:app", ("cherrypy",), "gunicorn", "CherryPy", ("/", "/echo?a=b", "/missing"),
+        "import cherrypy\ncherrypy.config.update({'environment': 'embedded'})\nclass Root:\n    @cherrypy.expose\n"
+        "    def index(self):\n        return 'hello'\n    @cherrypy.expose\n    def echo(self, a):\n        return a\n"
+        "app = cherrypy.Application(Root(), '')\n",
+    ),
+    Published(
+        "main:app", ("web.py",), "gunicorn", "web.py", ("/a",),
+        "import web\nurls = ('/(.*)', 'Hello')\nclass Hello:\n    def GET(self, name):\n        return 'Hello ' + name\n"
+        "app = web.application(urls, {'Hello': Hello}).wsgifunc()\n",
+    ),
+    Published(
+        "main:app", ("mcp<2",), "uvicorn", "an MCP server", ("/missing", "/mcp"),
+        "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x', stateless_http=True)\n@mcp.tool()\n"
+        "def add(a: int, b: int) -> int:\n    'Add.'\n    return a + b\napp = mcp.streamable_http_app()\n",
+    ),
+    Published(
+        "main:app", ("python-socketio",), "uvicorn", "socket.io over polling", ("/socket.io/?EIO=3", "/x"),
+        "import socketio\napp = socketio.ASGIApp(socketio.AsyncServer(async_mode='asgi'))\n",
+    ),
+    Published(
+        "main:app", ("sanic",), "uvicorn", "Sanic", ("/x",),
+        "from sanic import Sanic, response\napp = Sanic('matrix')\n@app.get('/x')\nasync def x(request):\n"
+        "    return response.json({'a': 1})\n",
+    ),
+    Published(
+        "main:app", ("fastapi", "docopt", "ply"), "uvicorn", "docstrings and asserts: FastAPI, docopt", ("/openapi.json", "/d", "/a"),
+        "'''Usage: x [--a]'''\nimport docopt, fastapi\napp = fastapi.FastAPI()\n@app.get('/d')\ndef d():\n"
+        "    'Described.'\n    return docopt.docopt(__doc__, ['--a'])\n@app.get('/a')\ndef a():\n    assert False, 'no'\n",
+    ),
+    Published(
+        "main:app", ("flask-restx",), "gunicorn", "Flask-RESTX with its schema", ("/swagger.json", "/h"),
+        "import flask, flask_restx\napp = flask.Flask(__name__)\napi = flask_restx.Api(app)\n@api.route('/h')\n"
+        "class H(flask_restx.Resource):\n    def get(self):\n        'Say it.'\n        return {'h': 1}\n",
+    ),
+    Published(
+        "main:app", ("whitenoise", "falcon"), "gunicorn", "WhiteNoise before Falcon", ("/main.py", "/missing"),
+        "import falcon, os, whitenoise\napp = whitenoise.WhiteNoise(falcon.App(), root=os.path.dirname(__file__))\n",
+    ),
+    Published(
+        "main:app", ("flasgger", "setuptools<81"), "gunicorn", "Flask with a schema from docstrings", ("/apispec_1.json", "/h"),
+        "import flask, flasgger\napp = flask.Flask(__name__)\nflasgger.Swagger(app)\n@app.get('/h')\ndef h():\n"
+        "    '''Say it.\n    ---\n    responses:\n      200:\n        description: said\n    '''\n    return {'h': 1}\n",
+    ),
+    Published(
+        "main:app", ("apiflask",), "gunicorn", "APIFlask", ("/openapi.json", "/h"),
+        "import apiflask\napp = apiflask.APIFlask(__name__)\n@app.get('/h')\ndef h():\n    'Say it.'\n    return {'h': 1}\n",
+    ),
+    Published(
+        "main:app", ("django-ninja",), "uvicorn", "Django Ninja, ASGI", ("/api/openapi.json", "/api/h?n=2", "/api/h"),
+        "import django\nfrom django.conf import settings\nsettings.configure(ROOT_URLCONF='main', SECRET_KEY='x', "
+        "ALLOWED_HOSTS=['*'], INSTALLED_APPS=[])\ndjango.setup()\nfrom ninja import NinjaAPI\napi = NinjaAPI()\n"
+        "@api.get('/h')\ndef h(request, n: int):\n    'Say it.'\n    return n\nfrom django.urls import path\n"
+        "urlpatterns = [path('api/', api.urls)]\nfrom django.core.asgi import get_asgi_application\n"
+        "app = get_asgi_application()\n",
+    ),
+    Published(
+        "main:app", ("microdot",), "uvicorn", "Microdot, ASGI", ("/h", "/missing"),
+        "from microdot.asgi import Microdot\napp = Microdot()\n@app.get('/h')\nasync def h(request):\n    return 'h'\n",
+    ),
+    Published(
+        "main:app", ("muffin",), "uvicorn", "Muffin", ("/h", "/missing"),
+        "import muffin\napp = muffin.Application()\n@app.route('/h')\nasync def h(request):\n    return {'h': 1}\n",
+    ),
+]  # fmt: skip
+
+
+def table() -> str:
+    """Return the table of the documentation."""
+    rows = [
+        f"| {each.kind} | {', '.join(each.needs) or 'Python'} | {each.server} | {len(each.targets)} |"
+        for each in PUBLISHED
+    ]
+    return "\n".join(["| application | distributions | compared with | requests |", "|---|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201 - its purpose
