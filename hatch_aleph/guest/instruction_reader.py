@@ -59,7 +59,7 @@ async def _read_whole(read: Callable[[int], Any], msgpack: Any, limit: int) -> b
         return received
     pieces = [received]
     size = len(received)
-    unpacker = msgpack.Unpacker(raw=False)
+    unpacker = msgpack.Unpacker(raw=False, read_size=size or 1)  # by itself it takes a megabyte
     while pieces[-1] and size < limit and not _completes(unpacker, pieces[-1], msgpack):
         pieces.append(await read(limit - size))
         size += len(pieces[-1])

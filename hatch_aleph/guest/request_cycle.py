@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import threading
@@ -12,15 +13,18 @@ from .native_threads import start_later
 from .response import Headers, finish, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 # Joining, packing and sending hold up to four copies of an answer at once.
 ANSWER_LIMIT = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
 CANCEL_AFTER = 1.0
 LATE = 0.2  # seconds after which a timer of the event loop is overdue
-# What uvicorn and gunicorn refuse too: such a value could pass for further headers.
-_ILLEGAL_IN_NAME = rb"[^!#$%&'*+\-.^_`|~0-9a-z]"
-_ILLEGAL_IN_VALUE = rb"[\x00-\x08\x0a-\x1f\x7f]"
+
+
+@functools.lru_cache(1)
+def _illegal() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any]]:
+    """Give what finds in names and values of headers what uvicorn and gunicorn refuse too; made at the first answer."""
+    return re.compile(rb"[^!#$%&'*+\-.^_`|~0-9a-z]").search, re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
 class ClientGone(OSError):  # noqa: N818 - a condition that servers signal, no failure
@@ -124,10 +128,12 @@ class RequestCycle:
         self.check_open()
         # Django's cookies begin with a space, which HTTP takes away
         taken = [(bytes(name).lower(), bytes(value).strip(b" \t")) for name, value in headers]
-        if re.search(_ILLEGAL_IN_NAME, b"".join([name for name, _ in taken])):
-            raise ValueError("invalid HTTP header name")
-        if re.search(_ILLEGAL_IN_VALUE, b"".join([value for _, value in taken])):
-            raise ValueError("invalid HTTP header value")
+        illegal_in_name, illegal_in_value = _illegal()
+        for name, value in taken:
+            if illegal_in_name(name):
+                raise ValueError("invalid HTTP header name")
+            if illegal_in_value(value):
+                raise ValueError("invalid HTTP header value")
         self._headers = taken
         self._status = int(status)
 
