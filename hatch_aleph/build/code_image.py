@@ -135,6 +135,7 @@ def _adapter_settings(settings: Settings, packages_inputs: str) -> Entry:
         "INTERFACE": settings.interface,
         "PACKAGES": packages_inputs,
         "PORT": 8080,
+        "LAZY": settings.lazy,
         "VOLUMES": tuple(each.mount for each in settings.volumes.persistent if each.flush),
     }
     text = "".join(f"{name} = {value!r}\n" for name, value in constants.items())

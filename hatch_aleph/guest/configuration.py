@@ -17,6 +17,7 @@ class Configuration:
         seconds: The message's ``resources.seconds``: how long the host waits for an answer.
         interface: ``auto``, ``asgi``, ``asgi2``, ``wsgi`` or ``executable``.
         packages: Inputs digest of the packages image that the code was built with; empty for none.
+        lazy: Top-level modules whose import is put off until they are used.
         volumes: Mounts of the persistent volumes that are flushed before an answer leaves.
         port: Where an executable listens.
         code_root: Folder of the code image.
@@ -27,6 +28,7 @@ class Configuration:
         self.seconds = float(constants.get("SECONDS", 30.0))
         self.interface = str(constants.get("INTERFACE", "auto"))
         self.packages = str(constants.get("PACKAGES", ""))
+        self.lazy = tuple(constants.get("LAZY", ()))
         self.volumes = tuple(constants.get("VOLUMES", ()))
         self.port = int(constants.get("PORT", 8080))
         self.code_root = code_root()

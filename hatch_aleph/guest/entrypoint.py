@@ -58,6 +58,10 @@ def start(name: str, init: str) -> Entry:
         message = f"module {__package__!r} has no {name!r}; an entrypoint is written module:attribute"
         raise AttributeError(message)
     prepare(configuration.code_root, configuration.packages_root)
+    if configuration.lazy:
+        from .lazy_import import put_off  # few programs ask for it
+
+        put_off(configuration.lazy)
     _mark_log(name)
     return Entry(_program(name, configuration), configuration.seconds, volumes)
 

@@ -136,6 +136,7 @@ class Settings:
     exclude: tuple[str, ...] = key("Globs of vendored files to leave out of the packages image.", default=())
     prune: tuple[str, ...] = key("Named prunings of vendored packages: `tests`, `typing`.", default=())
     bytecode: bool = key("Vendor ready bytecode: larger image, twice as fast a start.", default=True)
+    lazy: tuple[str, ...] = key("Top-level modules whose import is put off until they are used.", default=())
     optimize: bool = key("Leave docstrings and asserts out of the bytecode, as `python -OO` does.", default=False)
     budget_mib: int | None = key("Largest size of the packages image, in MiB; a build above it fails.", minimum=1)
     compute_units: int | None = key("Compute units: 1 vCPU and 2048 MiB each.", minimum=1, maximum=12)
