@@ -104,7 +104,7 @@ def test_an_amend_is_no_volume_to_follow(network, session, app):
 
 def test_without_credits_nothing_is_sent(network, client, app, tmp_path):
     poor = network.new_account(0)
-    with pytest.raises(RejectedError, match=r"a day costs .*, there are 0") as caught:
+    with pytest.raises(RejectedError, match=r"needed for a day of it, \$0\.00 available") as caught:
         create(Session(client, poor, tmp_path / "state"), app(), settings())
     assert (caught.value.code, network.sent(poor.address)) == (6, [])
 
