@@ -35,7 +35,7 @@ def test_what_is_none(text):
     assert item_hash_in(text) is None
 
 
-@pytest.mark.parametrize("command", ["delete", "update", "logs", "persist", "run", "runtime-checker"])
+@pytest.mark.parametrize("command", ["delete", "update", "logs", "persist", "run"])
 def test_a_typo_is_an_error_of_the_command_line(command, cli):
     done = cli(command, "not-a-hash")
     assert done.code == 64

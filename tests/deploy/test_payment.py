@@ -57,7 +57,7 @@ def test_suspended_and_back_after_a_top_up(rig: Rig, capsys: pytest.CaptureFixtu
     assert f"the program {outcome.item_hash} is being removed" in found.trouble[0]
     assert "Top up, and it comes back by itself" in found.trouble[0]
     assert found.trouble[0] in target.plan(artifact.manifest).warnings
-    assert "removing: top up, and it comes back" in listed(rig, capsys)
+    assert "removing" in listed(rig, capsys)
     with pytest.raises(PlanError, match="is being removed"):  # a pipeline must not call this done
         rig.deploy(artifact)
     with pytest.raises(PlanError, match="code 6"):

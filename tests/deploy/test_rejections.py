@@ -179,7 +179,9 @@ def test_5_and_6_the_balance_is_spent_meanwhile(rig: Rig, code: int, uploads: bo
 
     error = refused(rig, code, artifact, spend)
     # At the door, with figures of our own asking, or later, with the node's.
-    assert ("there are 0" in str(error) or "0.00 are free" in str(error)) if uploads else "available: 0" in str(error)
+    assert (
+        ("there is $0.00" in str(error) or "0.00 are free" in str(error)) if uploads else "available: 0" in str(error)
+    )
     rig.node.faucet(rig.account.address, **{kind: 10**9})
     mended(rig, artifact)
 
@@ -259,9 +261,23 @@ def test_300_and_302_what_is_to_be_replaced_is_unknown_or_fixed(rig: Rig) -> Non
     mended(rig, rig.artifact())
 
 
-def test_301_a_volume_is_unknown(rig: Rig) -> None:
+def test_a_volume_that_is_unknown_is_told_before_anything_is_sent(rig: Rig) -> None:
     missing = {"ref": "ab" * 32, "mount": "/opt/data", "use_latest": True}
-    assert "ab" * 32 in str(refused(rig, 301, rig.artifact(volumes=[missing])))
+    with pytest.raises(PlanError, match="unknown to the network"):
+        rig.deploy(rig.artifact(volumes=[missing]))
+    assert rig.count() == {}
+    mended(rig, rig.artifact())
+
+
+def test_301_a_volume_is_forgotten_meanwhile(rig: Rig) -> None:
+    other = rig.artifact(name="other", packages=os.urandom(50))
+    rig.deploy(other)
+    ref = rig.target(other).state().programs[0].ref("packages", "/opt/packages")
+    volume = {"ref": ref, "mount": "/opt/data", "use_latest": True}
+    gone = refused(
+        rig, 301, rig.artifact(volumes=[volume]), lambda: delete_deployment(*rig.opened(other, "another-machine"))
+    )
+    assert str(ref) in str(gone)
     # Code and packages are there; the next run has only the program left.
     plan = rig.target(rig.artifact()).plan(rig.artifact().manifest)
     assert [step.action for step in plan.images] == ["reuse", "reuse"]
@@ -338,8 +354,8 @@ def test_503_a_file_that_somebody_else_uses_stays_and_the_rest_goes(rig: Rig) ->
 def test_codes_that_deployments_do_not_meet_today(rig: Rig, code: int) -> None:
     # Of posts, or never raised by today's nodes: an answer is made to carry each, so that a newer node's is told too.
     class Rejecting(NodeClient):
-        def message(self, item_hash: str) -> Any:
-            found = super().message(item_hash)
+        def message(self, item_hash: str, **options: Any) -> Any:
+            found = super().message(item_hash, **options)
             if found is not None and found.type == "PROGRAM":
                 return replace(found, status=type(found.status)("rejected"), error_code=code)
             return found

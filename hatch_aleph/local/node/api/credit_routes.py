@@ -113,7 +113,7 @@ class HistoryQuery(CreditFilters, Pages):
 class BalancesQuery(Pages):
     """What can be asked of everybody's balances."""
 
-    min_balance: int = Field(default=0, ge=1)
+    min_balance: int = Field(default=0, ge=1, lt=2**53)
     chains: list[str] | None = None
 
     @field_validator("chains", mode="before")
