@@ -16,6 +16,7 @@ nox.options.error_on_missing_interpreters = False
 
 ROOT = Path(__file__).parent
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+WHOLE = "3.12"  # runs every test
 
 
 def _offer_pyenv_interpreters() -> None:
@@ -51,9 +52,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on each Python."""
+    """Run the tests on each Python; the longest, in which it hardly matters, on one of them."""
     session.install("-e", ".[deploy]", "--group", "test")
-    session.run("pytest", *(session.posargs or ["-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile"]))
+    brief = [] if session.python == WHOLE else ["--brief"]
+    session.run("pytest", *(session.posargs or ["-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile", *brief]))
 
 
 @nox.session

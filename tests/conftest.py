@@ -6,13 +6,31 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# Whole ways through processes of their own, minutes each, in which the Python of the tests hardly matters.
+ON_ONE_PYTHON = frozenset(
+    {
+        "tests/deploy/test_crash_matrix.py",
+        "tests/deploy/test_overlap.py",
+        "tests/documentation/test_pages.py",
+        "tests/plugin/test_hatch.py",
+        "tests/programs/test_cuts.py",
+        "tests/seams/test_worked_plugin.py",
+        "tests/secrets/test_secrets.py",
+        "tests/trust/test_lying_node.py",
+        "tests/trust/test_other_nodes.py",
+        "tests/whole/test_examples.py",
+        "tests/whole/test_small_projects.py",
+    }
+)
 
 MINIMAL = """
 [project]
@@ -26,6 +44,15 @@ build-backend = "hatchling.build"
 [tool.aleph]
 entrypoint = "main:app"
 """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--brief", action="store_true", help="Leave out the long tests that need run on one Python alone.")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    brief = config.getoption("--brief") and collection_path.is_relative_to(ROOT)
+    return True if brief and collection_path.relative_to(ROOT).as_posix() in ON_ONE_PYTHON else None
 
 
 @pytest.fixture
