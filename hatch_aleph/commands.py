@@ -30,6 +30,8 @@ GROUPS: dict[str, dict[str, tuple[str, str, str]]] = {
         "update": ("update", "update", "Give a program new code, or change what it is."),
         "list": ("list_programs", "list_programs", "List the programs of an address."),
         "logs": ("logs", "logs", "Show what a program has printed on one host."),
+        "restart": ("restart", "restart", "Stop a program on its host, and start it again."),
+        "stop": ("restart", "stop", "Stop a program on its host."),
         "delete": ("delete", "delete", "Delete a program and its code."),
         "persist": ("persist", "persist", "Make a program persistent."),
         "persistent": ("persist", "persistent", "The same as persist."),

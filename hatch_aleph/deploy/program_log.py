@@ -140,11 +140,16 @@ def read_logs(
         NetworkError: The host is out of reach, or never ran the program.
         AccountError: The host does not take the account for the owner's.
     """
-    host = domain or _host_of(client, item_hash, hosts or Hosts(client.nodes[0]))
+    host = domain or host_of(client, item_hash, hosts or Hosts(client.nodes[0]))
     return HostClient(host).logs(item_hash, account)
 
 
-def _host_of(client: NodeClient, item_hash: str, hosts: Hosts) -> str:
+def host_of(client: NodeClient, item_hash: str, hosts: Hosts) -> str:
+    """Return the one host that runs a program.
+
+    Raises:
+        UsageError: Any host may run it, so one must be named.
+    """
     if hosts.known:
         return hosts.known
     persistent = bool(dict(find_program(client, item_hash).content.get("on") or {}).get("persistent"))

@@ -64,6 +64,33 @@ class HostClient:
         self._domain = str(urlsplit(self._url).hostname)
         self._clock = clock
 
+    def stop(self, item_hash: str, account: Account) -> bool:
+        """Stop a program; the next request, or the scheduler, starts it again (aleph-im/aleph-vm, views/operator.py).
+
+        Returns:
+            Whether the host ran it.
+
+        Raises:
+            NetworkError: The host is out of reach, or does not stop it.
+            AccountError: The host does not take the account for the owner's.
+        """
+        path = f"/control/machine/{item_hash}/stop"
+        headers = signed_headers(account, "POST", path, self._domain, self._clock())
+        reply = Connections().send("POST", self._url + path, headers=headers)
+        self._check_owner(reply, account)
+        if reply.status not in (_OK, _NOT_FOUND):
+            raise NetworkError(f"The host does not stop the program: {_said(reply)}", where=reply.server)
+        return reply.status == _OK
+
+    def _check_owner(self, reply: Reply, account: Account) -> None:
+        where = without_credentials(self._url)
+        if reply.status in (_UNAUTHORIZED, _FORBIDDEN):
+            raise AccountError(
+                f"The host does not take {account.address} for the owner's: {_said(reply)}",
+                where=where,
+                hint="Sign with the owner's key, name the host by its own domain, and check this machine's clock.",
+            )
+
     def logs(self, item_hash: str, account: Account) -> tuple[LogLine, ...]:
         """Return what a program has printed on this host, oldest first.
 
@@ -74,22 +101,16 @@ class HostClient:
         path = f"/control/machine/{item_hash}/logs"
         headers = signed_headers(account, "GET", path, self._domain, self._clock())
         reply = Connections().send("GET", self._url + path, headers=headers)
-        where = without_credentials(self._url)
+        self._check_owner(reply, account)
         if reply.status == _NOT_FOUND:
             raise NetworkError(
                 "The host knows no execution of this program",
-                where=where,
+                where=without_credentials(self._url),
                 hint="Call the program there first; a host forgets what never started. Another one: --domain URL",
-            )
-        if reply.status in (_UNAUTHORIZED, _FORBIDDEN):
-            raise AccountError(
-                f"The host does not give the logs to {account.address}: {_said(reply)}",
-                where=where,
-                hint="Sign with the owner's key, name the host by its own domain, and check this machine's clock.",
             )
         lines = _json(reply)
         if reply.status != _OK or not isinstance(lines, list):
-            raise NetworkError(f"The host does not give the logs: {_said(reply)}", where=where)
+            raise NetworkError(f"The host does not give the logs: {_said(reply)}", where=reply.server)
         return tuple(_line(each) for each in lines if isinstance(each, dict))
 
 

@@ -1,0 +1,90 @@
+"""``hatch-aleph stop`` and ``restart``: the owner's word to the host that runs a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import program_argument
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.urls import Hosts
+
+_DOMAIN = click.option("--domain", metavar="URL", help="Host that runs the program; a local node has its own.")
+
+
+@click.command(epilog="Example: hatch-aleph stop ITEM_HASH --domain https://crn.example.org")
+@with_context("project", "node", "account", "host")
+@program_argument(required=False)
+@_DOMAIN
+def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None:
+    """Stop a program on its host. The next request, or for a persistent program the scheduler, starts it again.
+
+    Without ITEM_HASH it is the project's program.
+    """
+    with context.client() as client:
+        stopped = _stop(context, client, item_hash, domain)
+    ran = "is stopped" if stopped.ran else "does not run"
+    context.output.result(
+        {"item_hash": stopped.item_hash, "host": stopped.host, "ran": stopped.ran},
+        f"Program {stopped.item_hash} {ran} on {stopped.host}.",
+    )
+
+
+@click.command(epilog="Example: hatch-aleph restart")
+@with_context("project", "node", "account", "host")
+@program_argument(required=False)
+@_DOMAIN
+def restart(context: Context, *, item_hash: str | None, domain: str | None) -> None:
+    """Stop a program on its host, start it again, and wait until it answers.
+
+    A program on demand is started by a request, a persistent one by the scheduler. Without ITEM_HASH it is the
+    project's program, and the answer must be as its settings say.
+    """
+    from hatch_aleph.deploy.health import Health, HealthCheck
+
+    with context.client() as client:
+        stopped = _stop(context, client, item_hash, domain)
+        persistent = bool((stopped.content.get("on") or {}).get("persistent"))
+        answer = Health().confirm(
+            stopped.hosts,
+            stopped.item_hash,
+            context.health() if item_hash is None else HealthCheck(),
+            amended=True,
+            persistent=persistent,
+            observer=context.steps,
+        )
+    context.output.result(
+        {"item_hash": stopped.item_hash, "host": stopped.host, "url": answer.url, "status": answer.status}, answer.url
+    )
+
+
+@dataclass(frozen=True)
+class _Stopped:
+    """A program that was stopped: its message's content, where it runs, and whether it ran."""
+
+    item_hash: str
+    content: Mapping[str, Any]
+    host: str
+    hosts: Hosts
+    ran: bool
+
+
+def _stop(context: Context, client: NodeClient, item_hash: str | None, domain: str | None) -> _Stopped:
+    from hatch_aleph.deploy.program_log import host_of
+    from hatch_aleph.deploy.state import find_program
+    from hatch_aleph.network.hosts import HostClient
+    from hatch_aleph.network.urls import Hosts
+
+    account = context.account(context.chain_for(item_hash))
+    program = context.program(client, item_hash)
+    content = find_program(client, program).content
+    hosts = Hosts(client.nodes[0], domain or context.host_url)
+    host = host_of(client, program, hosts)
+    return _Stopped(program, content, host, hosts, HostClient(host).stop(program, account))
