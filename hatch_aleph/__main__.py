@@ -13,6 +13,8 @@ def main() -> None:
 
     try:
         from hatch_aleph.cli import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __package__:
             raise
@@ -23,7 +25,10 @@ def main() -> None:
         )
 
     withdraw_key()
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except OSError as error:  # not even an error can be written: the disk behind standard output is full, say
+        sys.exit(f"Error: The output cannot be written: {error.strerror}")
     gc.freeze()
     sys.exit(code)
 

@@ -139,12 +139,12 @@ def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Itera
         elif (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
             items = _items(path, passed, project if path == str(destination) else None)
-            paths += [item.path for item in items if item.is_dir()]
+            paths += [item.path for item in items if _is_folder(item)]
             for item in items:
                 if item.is_symlink():
                     link = os.readlink(item.path)  # noqa: PTH115 - likewise
                     yield _row(item.path, item.stat(follow_symlinks=not _is_dead(item)), link)
-                elif not item.is_dir():
+                elif not _is_folder(item):
                     yield _row(item.path, item.stat())
 
 
@@ -163,7 +163,17 @@ def _items(folder: str, passed: set[str], built: Project | None) -> list[os.DirE
 
 
 def _is_dead(link: os.DirEntry[str]) -> bool:
-    return not (link.is_file() or link.is_dir())
+    try:
+        return not (link.is_file() or link.is_dir())
+    except OSError:  # a link that leads to itself
+        return True
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()
+    except OSError:  # as above
+        return False
 
 
 def _row(path: str, status: os.stat_result, link: str = "") -> list[Any]:

@@ -33,7 +33,11 @@ def refuse_links_out(root: Path, entries: Iterable[Entry], allowed: Iterable[str
         ProjectError: With all of them.
     """
     patterns = tuple(allowed)
-    links = [link for link in _links_out(root.resolve()) if not any(fnmatch(link, each) for each in patterns)]
+    entries = list(entries)
+    # Large folders that no image holds are not searched; one of which anything travels is.
+    passed = _PASSED - {part for entry in entries for part in entry.path.split("/")[:-1]}
+    found_out = _links_out(root.resolve(), passed)
+    links = [link for link in found_out if not any(fnmatch(link, each) for each in patterns)]
     if not links:
         return
     inside = {entry.path: entry for entry in entries if entry.kind == "file"}
@@ -48,13 +52,13 @@ def refuse_links_out(root: Path, entries: Iterable[Entry], allowed: Iterable[str
         )
 
 
-def _links_out(root: Path) -> Iterator[str]:
+def _links_out(root: Path, passed: frozenset[str]) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             path = Path(folder, name)
-            if path.is_symlink() and name not in _PASSED and path.exists() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and path.exists() and not path.resolve().is_relative_to(root):
                 yield path.relative_to(root).as_posix()
-        folders[:] = [name for name in folders if name not in _PASSED and not Path(folder, name, "pyvenv.cfg").exists()]
+        folders[:] = [name for name in folders if name not in passed and not Path(folder, name, "pyvenv.cfg").exists()]
 
 
 def _behind(root: Path, link: str) -> Iterator[tuple[str, Path]]:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hatch_aleph.project import Project
 
 TARGET = "aleph"
-_SELECTING = ("include", "only-include", "packages", "force-include", "artifacts")
+_CHOOSING = ("include", "only-include", "packages")
+_SELECTING = (*_CHOOSING, "force-include", "artifacts")
 # Modules at a project's root that serve its development, not the program.
 _DEVELOPMENT = re.compile(  # beside a program, and no part of it
     r"\..*|_.*|tests?|docs?|benchmarks|examples|scripts|dist|build|venv|env|node_modules|LICEN[CS]E.*|README.*|CHANGE.*|"
@@ -38,6 +39,9 @@ def selected(context: BuildContext) -> list[Entry]:
     config = _target_config(context.project)
     if not any(config.get(name) for name in _SELECTING):
         return []
+    if not any(config.get(name) for name in _CHOOSING):
+        # Hatch would take everything beside what these two name.
+        config["include"] = list(config.get("artifacts") or ["/.aleph/nothing"])
     items = list(_items(context.project, config))
     context.warn(*_matching_nothing(context.project, config, items))
     return [_entry(item) for item in items]
@@ -49,8 +53,10 @@ def _matching_nothing(project: Project, config: dict[str, Any], items: Iterable[
 
     paths = [item.relative_path for item in items]
     for pattern in config.get("include", ()):
-        if not any(GitIgnoreSpec.from_lines([pattern]).match_files(paths)):
-            yield f"tool.hatch.build.targets.{TARGET}.include: {pattern!r} matches no file"
+        if pattern != "/.aleph/nothing" and not any(GitIgnoreSpec.from_lines([pattern]).match_files(paths)):
+            ignored = (project.root / pattern.strip("/")).exists()
+            why = " that git does not ignore: name it in `artifacts` too" if ignored else ""
+            yield f"tool.hatch.build.targets.{TARGET}.include: {pattern!r} matches no file{why}"
     for name in ("only-include", "packages"):
         for path in config.get(name, ()):
             if not (project.root / path).exists():
@@ -171,7 +177,10 @@ def _items(project: Project, target_config: dict[str, Any]) -> Iterator[Any]:
     tool = config.setdefault("tool", {}).setdefault("hatch", {})
     tool.setdefault("build", {}).setdefault("targets", {})[TARGET] = target_config
     try:
-        yield from Selection(str(project.root), config=config).recurse_included_files()
+        for item in Selection(str(project.root), config=config).recurse_included_files():
+            # Keys, journals and volumes of the local host: whatever is selected, they are no part of the program.
+            if PurePath(item.relative_path or "").parts[:1] != (".aleph",):
+                yield item
     except (ValueError, TypeError, OSError) as error:
         raise ProjectError(str(error), where=str(project.root / "pyproject.toml")) from error
 

@@ -130,6 +130,9 @@ class Context:
         """
         from hatch_aleph.artifact import SUFFIX, Artifact
 
+        if self.manifest is not None and (self.dist or self.locked or self.offline):
+            option = "--dist" if self.dist else "--locked" if self.locked else "--offline"
+            raise UsageError(f"{option} has no effect on an artifact that is named: nothing is built")
         if self.manifest is None:
             return Artifact.find(self.dist_folder, self.profile) if self.no_build else None
         if self.manifest.is_dir():

@@ -14,7 +14,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import confirm
 from hatch_aleph.cli.plan_text import plan_markdown, show_plan
-from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
@@ -91,6 +91,8 @@ def deploy(
     is finished by the next one. MANIFEST is the artifact of a build, such as dist/my_api-1.0.aleph.json; without it the
     project is built.
     """
+    if dry_run and reviewed:
+        raise UsageError("--dry-run and --plan exclude each other: a reviewed plan is applied or left")
     if dry_run:
         return _plan(context, detailed=detailed_exitcode)
     from hatch_aleph.deploy.apply import Options

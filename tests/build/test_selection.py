@@ -146,6 +146,30 @@ def test_the_line_of_the_warning_takes_them_in(built: Callable[..., object]) -> 
     assert not warnings
 
 
+@pytest.mark.parametrize(("more", "names"), [
+    ('artifacts = ["/logo.svg"]', {"logo.svg"}),
+    ('force-include = { "logo.svg" = "art/logo.svg" }', {"art/logo.svg"}),
+    ('include = ["*"]', {"logo.svg", "notes.txt", "pyproject.toml"}),
+])  # fmt: skip
+def test_only_what_is_named_is_taken_and_never_our_own_folder(
+    built: Callable[..., object], more: str, names: set[str]
+) -> None:
+    files = {"logo.svg": "<svg/>", "notes.txt": "mine", ".aleph/volumes/db.sqlite": "rows"}
+    found, _ = built(files, more=f"[tool.hatch.build.targets.aleph]\n{more}\n")
+    assert set(found) == {"main.py", *names}
+
+
+def test_an_ignored_folder_is_told_as_one(built: Callable[..., object]) -> None:
+    more = '[tool.hatch.build.targets.aleph]\ninclude = ["/made"]\n'
+    _, warnings = built({"made/a.css": "", ".gitignore": "made/\n"}, more=more)
+    assert any("name it in `artifacts` too" in warning for warning in warnings)
+
+
+def test_a_link_that_leads_to_itself_is_no_defect(built: Callable[..., object]) -> None:
+    files, _ = built({}, links={"x": "x"})
+    assert "main.py" in files
+
+
 def test_files_beside_a_program_are_named(built: Callable[..., object]) -> None:
     files, warnings = built({"run.sh": "#!/bin/sh\nexec node server.js\n", "server.js": ""}, f'{EXECUTABLE}"run.sh"')
     assert set(files) == {"run.sh"}
@@ -167,6 +191,7 @@ AS_PACKAGE = 'entrypoint = "my_api:app"\n'
     ({"my_api/data": "../../outside"}, "my_api/data"),
     ({"my_api/deep/er.txt": "/proc/self/../../etc/hostname"}, "my_api/deep/er.txt"),
     ({"my_api/chain.txt": "other.txt", "my_api/other.txt": "../../outside/secret.txt"}, "my_api/chain.txt"),
+    ({"my_api/node_modules": "../../outside"}, "my_api/node_modules"),
     ({"my_api/inside.txt": "../shared.txt"}, ""),
     ({"tests/data.txt": "../../outside/secret.txt"}, ""),
 ])  # fmt: skip
