@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.errors import ArtifactError
@@ -18,14 +17,17 @@ from hatch_aleph.runtimes import Runtime
 from hatch_aleph.settings.model import PublishSettings
 from hatch_aleph.settings.parse import Problem, dotted, mistakes, parse, to_table
 from hatch_aleph.settings.program_message import settings_of
+from hatch_aleph.shapes import COUNT, NO_KEY, OTHERS, PLAIN, TEXT, TRUTH, Kind, Shape, misfit, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from hatch_aleph.settings.model import Settings
 
 SCHEMA = 2
 SUFFIX = ".aleph.json"
+AGAIN = "Build it again: hatch build -t aleph"
 _CHUNK = 8 << 20  # bytes
 
 Role = str  # code, packages, or volume:MOUNT
@@ -34,6 +36,63 @@ Role = str  # code, packages, or volume:MOUNT
 def volume_role(mount: str) -> Role:
     """Return the role of a volume that is made of a path."""
     return f"volume:{mount}"
+
+
+_WORDS = text("letters, digits, spaces, `.`, `_`, `+`, `!`, `-`", r"\w[\w .+!-]{0,127}")
+_FILE = text(
+    "the name of a file beside the manifest, not outside of its folder",
+    r"(?!\.{1,2}$)[^/\\:\x00-\x1f\x7f\ud800-\udfff]{1,200}",
+)
+_HASH = text("64 hexadecimal digits", "[0-9a-f]{64}")
+_ENCODING = text("squashfs or zip", "squashfs|zip")
+_ONLY = {OTHERS: NO_KEY}
+_SHAPE: Shape = {  # as docs/schema/manifest.json publishes it
+    "schema": COUNT,
+    "project": {"name": _WORDS, "version": _WORDS, **_ONLY},
+    "profile": Kind("a string or null", lambda value: value is None or TEXT.fits(value)),
+    "program": {
+        "type": text("vm-function", "vm-function"),
+        "allow_amend": TRUTH,
+        "code": {"encoding": _ENCODING, "entrypoint": TEXT, "interface": text("asgi or binary", "asgi|binary")},
+        "runtime": {"ref": TEXT},
+        "on": {"http": TRUTH, "persistent": TRUTH, "message?": [{OTHERS: PLAIN}]},
+        "environment": {"internet": TRUTH, "aleph_api": TRUTH, OTHERS: PLAIN},
+        "resources": {"vcpus": COUNT, "memory": COUNT, "seconds": COUNT},
+        "variables": {OTHERS: TEXT},
+        "volumes": [{"mount": TEXT, "ref?": TEXT, "name?": TEXT, "size_mib?": COUNT, OTHERS: PLAIN}],
+        "metadata": {"name": TEXT},
+        "payment": {"type": TEXT, OTHERS: PLAIN},
+        OTHERS: PLAIN,
+    },
+    "images": [
+        {
+            "role": text("code, packages or volume:MOUNT", "code|packages|volume:/.*"),
+            "file": _FILE,
+            "mount": text("an absolute path", "/.*"),
+            "encoding": _ENCODING,
+            "sha256": _HASH,
+            "cid": text("a CID", "[0-9A-Za-z]+"),
+            "size": COUNT,
+            "inputs": TEXT,
+            **_ONLY,
+        }
+    ],
+    "distributions": [{"name": TEXT, "version": TEXT, "hashes": [TEXT], **_ONLY}],
+    "runtime": {
+        "name": TEXT,
+        "item_hash": TEXT,
+        "python": text("a minor version", r"3\.\d{1,2}"),
+        "glibc": Kind("two numbers", lambda value: isinstance(value, list) and list(map(type, value)) == [int, int]),
+        "architecture?": TEXT,
+        "distribution?": TEXT,
+        "preloaded?": {OTHERS: TEXT},
+        **_ONLY,
+    },
+    "tool": {OTHERS: TEXT},
+    "settings": {OTHERS: PLAIN},
+    "warnings": [TEXT],
+    **_ONLY,
+}
 
 
 @dataclass(frozen=True)
@@ -137,35 +196,52 @@ class Manifest:
         return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, *, where: str) -> Manifest:
+    def from_json(cls, content: str, *, where: str) -> Manifest:
         """Read a manifest.
 
         Raises:
             ArtifactError: For text that is no manifest, or one of another schema version.
         """
-        hint = "Build it again: hatch build -t aleph"
         try:
-            data = json.loads(text)
-            if data["schema"] != SCHEMA:
-                raise ArtifactError(
-                    f"The manifest has schema {data['schema']}, and this version reads {SCHEMA}.",
-                    where=where,
-                    hint=hint,
-                )
-            data["images"] = tuple(Image(**image) for image in data["images"])
-            data["distributions"] = tuple(
-                Distribution(each["name"], each["version"], tuple(each["hashes"])) for each in data["distributions"]
-            )
-            data["runtime"] = Runtime(**{**data["runtime"], "glibc": tuple(data["runtime"]["glibc"])})
-            data["warnings"] = tuple(data["warnings"])
-            problems: list[Problem] = []
-            settings = parse(PublishSettings, data.pop("settings"), problems)
-            if settings is None:
-                told = mistakes(problems, "in its settings", dotted)
-                raise ArtifactError(f"This is not a manifest of hatch-aleph: {told}", where=where, hint=hint)
-            return cls(**data, settings=settings)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError("This is not a manifest of hatch-aleph.", where=where, hint=hint) from error
+            return cls._of(json.loads(content))
+        except _MisfitError as error:
+            message = f"This is not a manifest of hatch-aleph that can be used: {error}"
+        except RecursionError:
+            message = "This is not a manifest of hatch-aleph: it is nested too deeply"
+        except ValueError as error:
+            message = f"This is not a manifest of hatch-aleph: {error}"
+        raise ArtifactError(message, where=where, hint=AGAIN)
+
+    @classmethod
+    def _of(cls, data: Any) -> Manifest:
+        if isinstance(data, dict) and data.get("schema") != SCHEMA:
+            raise _MisfitError(f"it has schema {data.get('schema')!r:.40}, and this version reads {SCHEMA}")
+        wrong = misfit(data, _SHAPE)
+        if wrong:
+            raise _MisfitError(wrong)
+        if not any(image["role"] == "code" for image in data["images"]):
+            raise _MisfitError("images: none has the role code")
+        problems: list[Problem] = []
+        settings = parse(PublishSettings, data["settings"], problems)
+        if settings is None:
+            raise _MisfitError(mistakes(problems, "in its settings", dotted))
+        runtime = data["runtime"]
+        return cls(
+            **{
+                **data,
+                "images": tuple(Image(**image) for image in data["images"]),
+                "distributions": tuple(
+                    Distribution(**{**each, "hashes": tuple(each["hashes"])}) for each in data["distributions"]
+                ),
+                "runtime": Runtime(**{**runtime, "glibc": tuple(runtime["glibc"])}),
+                "settings": settings,
+                "warnings": tuple(data["warnings"]),
+            }
+        )
+
+
+class _MisfitError(Exception):
+    """What a manifest says that none can say."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +259,19 @@ class Artifact:
             ArtifactError: When it is missing or no manifest.
         """
         try:
-            text = path.read_text("utf-8")
+            content = path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            hint = f"A manifest is named *{SUFFIX}, beside the images. {AGAIN}"
+            raise ArtifactError(
+                "This is not a manifest of hatch-aleph: not UTF-8", where=str(path), hint=hint
+            ) from error
         except OSError as error:
             raise ArtifactError(
                 error.strerror or "The manifest cannot be read.",
                 where=str(path),
                 hint="Build it first: hatch build -t aleph",
             ) from error
-        return cls(path, Manifest.from_json(text, where=str(path)))
+        return cls(path, Manifest.from_json(content, where=str(path)))
 
     @classmethod
     def find(cls, folder: Path, profile: str | None = None) -> Artifact:
@@ -199,7 +280,13 @@ class Artifact:
         Raises:
             ArtifactError: There is none, or there are several: which one is meant only a user can say.
         """
-        lying = [cls.load(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+        lying: list[Artifact] = []
+        damaged: list[ArtifactError] = []
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                lying.append(cls.load(path))
+            except ArtifactError as error:  # noqa: PERF203 - a folder holds few
+                damaged.append(error)
         found = [each for each in lying if each.manifest.profile == profile]
         if len(found) == 1:
             return found[0]
@@ -212,6 +299,8 @@ class Artifact:
                 where=str(folder),
                 hint="Name the one you mean.",
             )
+        if damaged:  # perhaps it is the one that is meant
+            raise damaged[0]
         raise ArtifactError(
             f"There is no artifact{of_profile} here" + (f", but these:{listed}" if listed else "."),
             where=str(folder),
@@ -231,21 +320,22 @@ class Artifact:
         Raises:
             ArtifactError: For the first image that is missing, or has another size or hash.
         """
-        hint = "Build it again: hatch build -t aleph"
         for image in self.manifest.images:
             file = self.file(image)
             if image.role in absent and not file.exists():
                 continue
-            if Path(image.file).name != image.file:
-                raise ArtifactError(
-                    f"The manifest names an image outside of its folder: {image.file}", where=str(self.path)
-                )
             try:
-                digest = sha256_of(file)
+                size = file.stat().st_size
+                digest = sha256_of(file) if size == image.size else ""
             except OSError as error:
-                raise ArtifactError(error.strerror or "The file cannot be read.", where=str(file), hint=hint) from error
+                raise ArtifactError(
+                    error.strerror or "The file cannot be read.", where=str(file), hint=AGAIN
+                ) from error
+            if size != image.size:
+                told = f"The image has changed since it was built: it has {size} bytes, not {image.size}."
+                raise ArtifactError(told, where=str(file), hint=AGAIN)
             if digest != image.sha256:
-                raise ArtifactError("The image has changed since it was built.", where=str(file), hint=hint)
+                raise ArtifactError("The image has changed since it was built.", where=str(file), hint=AGAIN)
 
 
 @dataclass(frozen=True)
@@ -309,4 +399,5 @@ def remove_artifacts(folder: Path) -> None:
             names = []
         stem = path.name.removesuffix(SUFFIX)
         for name in (*names, path.name, *lock_and_sbom_names(stem)):
-            (folder / Path(name).name).unlink(missing_ok=True)
+            if not (folder / name).is_dir():
+                (folder / name).unlink(missing_ok=True)
