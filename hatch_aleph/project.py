@@ -16,6 +16,7 @@ from hatch_aleph import interpreters
 from hatch_aleph.backend import HATCHLING, BuiltWheel, backend_of, build_isolated, has_backend
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, SettingsError
+from hatch_aleph.shapes import OTHERS, TEXT, Kind, Shape, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,34 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+_TABLES = Kind(
+    "a table or a list of tables",
+    lambda value: all(isinstance(each, dict) for each in (value if isinstance(value, list) else [value])),
+)
+_HOOKS: dict[str, Any] = {"hooks?": {OTHERS: {}}}
+_SHAPE: Shape = {  # of what is read here; the rest is others' to judge
+    "project?": {
+        "name?": TEXT,
+        "version?": TEXT,
+        "dynamic?": [TEXT],
+        "dependencies?": [TEXT],
+        "optional-dependencies?": {OTHERS: [TEXT]},
+        "requires-python?": TEXT,
+    },
+    "build-system?": {"requires?": [TEXT], "build-backend?": TEXT},
+    "dependency-groups?": {},
+    "tool?": {
+        "aleph?": {},
+        "hatch?": {
+            "build?": {**_HOOKS, "targets?": {OTHERS: _HOOKS}},
+            "metadata?": _HOOKS,
+            "version?": {},
+        },
+        "uv?": {"sources?": {OTHERS: _TABLES}},
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -91,11 +120,11 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     """Parse the pyproject.toml of a folder.
 
     Raises:
-        ProjectError: When there is none, or it is not TOML.
+        ProjectError: When there is none, it is not TOML, or a key that is read here holds something else.
     """
     file = root / "pyproject.toml"
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        pyproject = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         hint = "Name the project's folder: --project DIR"
         if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
@@ -104,6 +133,12 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mark = "Save it as UTF-8 without a byte order mark." if file.read_bytes().startswith(codecs.BOM_UTF8) else None
         raise ProjectError(f"not TOML: {error}", where=str(file), hint=mark) from error
+    except RecursionError as error:
+        raise ProjectError("it is nested too deeply to be read", where=str(file)) from error
+    wrong = misfit(pyproject, _SHAPE)
+    if wrong:
+        raise ProjectError(wrong, where=str(file))
+    return pyproject
 
 
 def load_project(root: Path) -> Project:
@@ -115,7 +150,7 @@ def load_project(root: Path) -> Project:
     root = root.resolve()
     pyproject = read_pyproject(root)
     table = pyproject.get("project", {})
-    named = isinstance(table, dict) and isinstance(table.get("name"), str)
+    named = "name" in table
     if named and not {"version", "dependencies", "optional-dependencies"}.intersection(table.get("dynamic", ())):
         return _from_table(root, pyproject, table)
     if named and backend_of(pyproject) == HATCHLING:
@@ -148,7 +183,7 @@ def _python_of(pyproject: Mapping[str, Any]) -> str:
 
 
 def _from_table(root: Path, pyproject: Mapping[str, Any], table: Mapping[str, Any]) -> Project:
-    if not isinstance(table.get("version"), str):
+    if "version" not in table:
         raise ProjectError("project.version is missing", where=str(root / "pyproject.toml"))
     return Project(
         root=root,

@@ -60,7 +60,7 @@ def misfit(value: Any, shape: Shape, path: str = "") -> str | None:
         if key != OTHERS and not key.endswith("?") and key not in value:
             return f"{prefix}{key}: missing"
     return _first(
-        misfit(each, named.get(key, shape.get(OTHERS)), prefix + key)
+        misfit(each, named[key] if key in named else shape[OTHERS], prefix + key)
         for key, each in value.items()
         if key in named or OTHERS in shape
     )

@@ -101,6 +101,39 @@ def test_metadata_that_cannot_be_read(make_project, text, expected):
         load_project(root)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("project = 5", "project: expected a table, not 5"),
+        ('[project]\nname = "x"\nversion = 1', "project.version: expected a string, not 1"),
+        ("[project]\nname = 1", "project.name: expected a string"),
+        ('[project]\nname = "x"\ndynamic = 5', "project.dynamic: expected a list"),
+        ('[project]\nname = "x"\nversion = "1"\ndependencies = [1]', r"project.dependencies\[0\]: expected a string"),
+        (
+            '[project]\nname = "x"\nversion = "1"\noptional-dependencies = [1]',
+            "optional-dependencies: expected a table",
+        ),
+        ('[project]\nname = "x"\nversion = "1"\noptional-dependencies.a = 1', "dependencies.a: expected a list"),
+        ('[project]\nname = "x"\nversion = "1"\nrequires-python = 3', "project.requires-python: expected a string"),
+        ("build-system = 5", "build-system: expected a table"),
+        ("dependency-groups = 5", "dependency-groups: expected a table"),
+        ("tool = 5", "tool: expected a table"),
+        ("tool.aleph = 5", "tool.aleph: expected a table"),
+        ("tool.hatch = 5", "tool.hatch: expected a table"),
+        ("tool.hatch.build.targets.aleph = 5", "tool.hatch.build.targets.aleph: expected a table"),
+        ("tool.uv.sources = 5", "tool.uv.sources: expected a table"),
+        ("tool.uv.sources.foo = 5", "tool.uv.sources.foo: expected a table or a list of tables, not 5"),
+        ("a = " + "[" * 20_000, "nested too deeply"),
+    ],
+)
+def test_a_key_of_another_kind_is_named(make_project, text, told):
+    root = make_project()
+    (root / "pyproject.toml").write_text(text, "utf-8")
+    with pytest.raises(ProjectError, match=told) as caught:
+        load_project(root)
+    assert caught.value.where == str(root / "pyproject.toml")
+
+
 def test_no_project_at_all(tmp_path):
     with pytest.raises(ProjectError, match="No such file"):
         load_project(tmp_path)
