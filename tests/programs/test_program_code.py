@@ -156,6 +156,16 @@ def damaged_zip(folder: Path, app: Path) -> Path:
     return path
 
 
+def damaged_deflate(folder: Path, app: Path) -> Path:
+    path = folder / "deflate.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(app / "main.py", "main.py")
+    content = bytearray(path.read_bytes())
+    content[37:47] = b"\xff" * 10  # behind the header of 30 bytes and the name
+    path.write_bytes(content)
+    return path
+
+
 def climbing_zip(folder: Path, _app: Path) -> Path:
     path = folder / "climbing.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -187,13 +197,14 @@ def text(folder: Path, _app: Path) -> Path:
     [
         (damaged_image, ImageError, "damaged"),
         (damaged_zip, ImageError, "damaged"),
+        (damaged_deflate, ImageError, "deflate.zip: the archive cannot be read"),
         (climbing_zip, ImageError, "outside of its tree"),
         (cut_zip, ImageError, "cannot be read"),
         (large_zip, ImageError, "up to 10,000,000"),
         (text, ProjectError, "expected a folder, a squashfs image or a zip archive"),
         (lambda folder, _: folder / "nothing", ProjectError, "no such folder or file"),
     ],
-    ids=["damaged image", "damaged zip", "climbing zip", "cut zip", "large zip", "text", "nothing"],
+    ids=["damaged image", "damaged zip", "damaged deflate", "climbing zip", "cut zip", "large zip", "text", "nothing"],
 )
 def test_what_cannot_run_is_refused(app, tmp_path, make, kind, told):
     path = make(tmp_path, app())
