@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from hatch_aleph.errors import AccountError
 from hatch_aleph.plugins import PLUGINS
 
-from .keys import HOW_TO_CREATE, Key, default_key_file, find_key, from_base58, is_key_named, other_tools_account
+from .keys import (
+    HOW_TO_CREATE,
+    Key,
+    default_key_file,
+    find_key,
+    from_base58,
+    is_key_named,
+    other_tools_account,
+    refuse_key_as_file,
+)
 from .signatures import ethereum_address
 
 if TYPE_CHECKING:
@@ -197,6 +206,7 @@ def create_account(file: Path, chain: str = "ETH") -> Account:
         AccountError: The file exists, or its folder cannot be written.
     """
     chain = _known(chain)
+    refuse_key_as_file(file, "the file of the new key")
     key = Key(os.urandom(32), str(file))
     account = account_from_key(key, chain)
     try:

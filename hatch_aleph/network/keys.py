@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ _OTHERS = 0o077  # bits of a file's mode
 FROM_STDIN = Path("-")
 HOW_TO_CREATE = "Make one with `hatch-aleph account create`, or name yours with `--private-key-file`."
 _KEY_SIZE = 32
+_LONGEST = 64 * 1024  # of a file with a key; devices have no end
+_LIKE_A_KEY = re.compile(r"(0x)?[0-9A-Fa-f]{60,}|[1-9A-HJ-NP-Za-km-z]{43,}|\[[\d\s,]*\]?")
 _PAIR_SIZE = 64  # Solana's own files hold the private key and, after it, the public one.
 
 
@@ -129,11 +132,13 @@ def find_key(
 
 def _read_key(file: Path, named_by: str, stdin: BinaryIO | None, chain: str) -> Key:
     if file == FROM_STDIN:
-        return parse_key((stdin or sys.stdin.buffer).read(), "standard input", chain)
-    file = file.expanduser()
+        return parse_key(_bounded(stdin or sys.stdin.buffer, "standard input"), "standard input", chain)
     try:
-        content, mode = file.read_bytes(), file.stat().st_mode
+        file = file.expanduser()
+        with file.open("rb") as stream:
+            content, mode = _bounded(stream, str(file)), file.stat().st_mode
     except OSError as error:
+        refuse_key_as_file(file, named_by)
         raise AccountError(
             f"The key that {named_by} names cannot be read: {error.strerror}", where=str(file), hint=HOW_TO_CREATE
         ) from None
@@ -141,6 +146,32 @@ def _read_key(file: Path, named_by: str, stdin: BinaryIO | None, chain: str) -> 
     if os.name == "posix" and mode & _OTHERS:
         key.warning = f"Other users of this machine can read the private key {file}: `chmod 600 {file}`"
     return key
+
+
+def _bounded(stream: BinaryIO, where: str) -> bytes:
+    content = stream.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise AccountError(f"It is longer than {_LONGEST >> 10} KiB, so it holds no private key", where=where)
+    return content
+
+
+def is_like_key(text: str) -> bool:
+    """Tell whether a text has the form of a private key, so that no error repeats it."""
+    return _LIKE_A_KEY.fullmatch(text.strip()) is not None
+
+
+def refuse_key_as_file(file: Path, named_by: str) -> None:
+    """Refuse a key where the name of its file belongs.
+
+    Raises:
+        AccountError: It has the form of a key, which is not repeated.
+    """
+    if is_like_key(str(file)):
+        raise AccountError(
+            "This is a private key, and the name of a file is expected; it is not repeated here",
+            where=named_by,
+            hint=f"Write the key to a file that you alone can read and name that, or set {KEY_VARIABLE}.",
+        ) from None
 
 
 def parse_key(content: bytes, where: str, chain: str) -> Key:

@@ -277,3 +277,27 @@ def test_an_encrypted_keystore_is_named_as_one(tmp_path: Path) -> None:
     with pytest.raises(AccountError, match="encrypted keystore") as caught:
         load_account(private_key_file=keystore)
     assert "--private-key-file -" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("prefix", ["0x", "", "base58", "json"])
+def test_a_key_in_place_of_its_file_is_not_repeated(
+    tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = {"base58": "4" * 88, "json": str(list(range(64)))}.get(prefix, prefix + "c0ffee" * 10 + "c0de")
+    for attempt in (
+        lambda: load_account(private_key_file=Path(text)),
+        lambda: load_account(environ={"ALEPH_PRIVATE_KEY_FILE": text}),
+        lambda: create_account(Path(text)),
+    ):
+        with pytest.raises(AccountError) as caught:
+            attempt()
+        assert "file is expected" in str(caught.value)
+        assert text not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no device without an end")
+def test_of_a_file_without_an_end_little_is_read() -> None:
+    with pytest.raises(AccountError, match="longer than 64 KiB"):
+        load_account(private_key_file=Path("/dev/zero"))
