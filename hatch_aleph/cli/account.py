@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.value_types import OwnerType
 
 
 @click.group()
@@ -47,7 +48,7 @@ def show(context: Context) -> None:
 
 @account.command(epilog="Example: hatch-aleph account balance 0x1234... --node http://127.0.0.1:4021")
 @with_context("node", "account")
-@click.argument("address", required=False)
+@click.argument("address", required=False, type=OwnerType())
 def balance(context: Context, *, address: str | None) -> None:
     """Show the credits and tokens of ADDRESS, or of your own account."""
     from hatch_aleph.network.money import amount

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hatch_aleph.cli.output import Output
+from hatch_aleph.cli.value_types import HostUrlType, OwnerType
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
@@ -379,6 +380,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "host": (
         click.option(
             "--host-url",
+            type=HostUrlType(),
             metavar="URL",
             envvar="ALEPH_HOST_URL",
             help="Host to ask for answers, in place of the network's own. Also ALEPH_HOST_URL.",
@@ -387,6 +389,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "owner": (
         click.option(
             "--address",
+            type=OwnerType(),
             metavar="ADDRESS",
             help="Owner, when it is not the account; to sign for it, it must have permitted the account.",
         ),

@@ -9,6 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.value_types import OwnerType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +51,7 @@ def detach(context: Context, *, name: str) -> None:
 
 @domain.command("list", epilog="Example: hatch-aleph domain list 0x1234...")
 @with_context("node", "account")
-@click.argument("address", required=False)
+@click.argument("address", required=False, type=OwnerType())
 def list_domains(context: Context, *, address: str | None) -> None:
     """List the domains of ADDRESS, or of your own account."""
     from hatch_aleph.deploy.custom_domains import domains_of
@@ -63,7 +64,7 @@ def list_domains(context: Context, *, address: str | None) -> None:
 
 @domain.command(epilog="Example: hatch-aleph domain check 0x1234... --json")
 @with_context("node", "account")
-@click.argument("address", required=False)
+@click.argument("address", required=False, type=OwnerType())
 def check(context: Context, *, address: str | None) -> None:
     """Look up in DNS whether the domains of ADDRESS, or of your own account, have their records."""
     from hatch_aleph.deploy.custom_domains import domains_of

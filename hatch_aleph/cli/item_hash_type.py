@@ -41,9 +41,12 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
             return found
         if self._beginning and _BEGINNING.fullmatch(text):
             return text
+        from hatch_aleph.network.keys import is_like_key
+
+        shown = "This" if is_like_key(text) else repr(text)
         short = "its first eight digits or more, " if self._beginning else ""
         return self.fail(
-            f"{text!r} is no item hash. Give 64 hexadecimal digits, a CID, {short}or a URL of the program; "
+            f"{shown} is no item hash. Give 64 hexadecimal digits, a CID, {short}or a URL of the program; "
             f"{typed('list')} shows them.",
             param,
             ctx,

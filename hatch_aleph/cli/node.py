@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.value_types import OwnerType
 from hatch_aleph.errors import NetworkError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _ready(output: Output, url: str, token: str) -> None:
 
 @click.command(epilog="Example: hatch-aleph faucet 0x1234... --node http://127.0.0.1:4021")
 @with_context("node", "account")
-@click.argument("address", required=False)
+@click.argument("address", required=False, type=OwnerType())
 @click.option("--credits", "credit", type=click.IntRange(0), default=1_000_000_000, show_default=True)
 @click.option("--tokens", type=click.FloatRange(0), default=0, show_default=True)
 def faucet(context: Context, *, address: str | None, credit: int, tokens: float) -> None:

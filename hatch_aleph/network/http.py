@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import threading
 import time
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hatch_aleph import __version__
-from hatch_aleph.errors import NetworkError
+from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.text import without_credentials
 
 from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
@@ -36,6 +37,7 @@ MAX_ANSWER = 64 * 1024**2
 _SLOWEST = 1024
 _GRACE_SECONDS = 60.0
 _REFUSALS = frozenset({400, 402, 403, 404, 410, 413, 422})
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _THIS_MACHINE = ("127.0.0.1", "localhost", "*.localhost", "[::1]")
 
 
@@ -178,7 +180,8 @@ class Connections:
                 reply = Reply(url, response.status_code, headers, started=started)
                 yield reply, self._pieces(url, response, started)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise NoAnswerError(_in_words(error), url) from None
+            final = isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol))
+            raise NoAnswerError(_in_words(error), url, final=final) from None
 
     def send(
         self,
@@ -225,9 +228,14 @@ class Connections:
                 raise NoAnswerError(f"sends less than {_SLOWEST} bytes a second", url)
 
     def _opened(self) -> httpx.Client:
+        import httpx
+
         with self._opening:
             if self._client is None:
-                self._client = self._client_factory()
+                try:
+                    self._client = self._client_factory()
+                except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+                    raise _wrong_environment(error) from None
                 # Closes the connections of a client that nobody closed; a plain __del__ could run too late.
                 self._close = weakref.finalize(self, self._client.close)
             return self._client
@@ -264,6 +272,40 @@ def _new_client() -> httpx.Client:
         follow_redirects=False,
         mounts={f"all://{host}": httpx.HTTPTransport(verify=trusted) for host in _THIS_MACHINE},
     )
+
+
+def _wrong_environment(error: Exception) -> UsageError:
+    """Return the error for what no client can be made of: a proxy or certificates that the environment names."""
+    kinds = ("SSL_CERT_FILE", "SSL_CERT_DIR") if isinstance(error, OSError) else _PROXY_VARIABLES
+    names = [name for name, value in os.environ.items() if name.upper() in kinds and value]
+    if not isinstance(error, OSError):
+        names = [name for name in names if not _is_proxy(os.environ[name])] or names
+    what = "names certificates that cannot be read" if isinstance(error, OSError) else "is no proxy this tool can use"
+    return UsageError(  # their values may hold a password
+        f"The environment {what} ({type(error).__name__})",
+        where=", ".join(sorted(names)) or None,
+        hint="Unset it, or name a file of certificates." if isinstance(error, OSError) else "Such as http://host:3128",
+    )
+
+
+def _is_proxy(value: str) -> bool:
+    import httpx
+
+    try:
+        httpx.Client(proxy=value if "://" in value else f"http://{value}", verify=False, trust_env=False).close()  # noqa: S501 - asks nothing
+    except (ImportError, ValueError, httpx.InvalidURL):
+        return False
+    return True
+
+
+def is_address(url: str) -> bool:
+    """Tell whether a URL can be asked: no control characters, and a host that has a name in DNS."""
+    import httpx
+
+    try:
+        return bool(httpx.URL(url).host)
+    except (httpx.InvalidURL, ValueError):
+        return False
 
 
 def _in_words(error: Exception) -> str:

@@ -17,7 +17,7 @@ from hatch_aleph.waiting import Backoff, Waiter
 
 from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
-from .http import UNREACHABLE, Connections, NoAnswerError, Reply
+from .http import UNREACHABLE, Connections, NoAnswerError, Reply, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -165,7 +165,12 @@ def checked(url: str, noun: str = "node") -> str:
     """
     try:
         parts = urlsplit(url if "//" in url else f"https://{url}")
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (parts.port or 1) > 0
+            and is_address(parts.geturl())
+        )
     except ValueError:
         usable = False
     if not usable or parts.query or parts.fragment:

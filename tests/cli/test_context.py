@@ -190,3 +190,32 @@ def test_the_publisher_publishes_the_very_file_that_is_named(cli, project, tmp_p
         assert page.read_text("utf-8").startswith(f"### shop {version} → `{tag}`\n")
     with pytest.raises(AssertionError, match="None of these"):
         AlephPublisher(App(), project, project / "cache", {}, {}).publish(["dist/shop-1.0.whl"], {})
+
+
+KEY = "c0ffee" * 10 + "c0de"
+
+
+@pytest.mark.parametrize("key", ["0x" + KEY, KEY, "4" * 88, "0x12"])
+@pytest.mark.parametrize(
+    "command",
+    [("faucet",), ("account", "balance"), ("domain", "list"), ("list", "--address"), ("plan", "--address")],
+)
+def test_a_key_in_place_of_an_address_is_refused_and_not_repeated(cli, command, key):
+    done = cli.json(*command, key)
+    assert done.code == 64
+    assert key not in done.out + done.err
+    assert cli.sent == []
+
+
+@pytest.mark.parametrize("url", ["http://u:secret@127.0.0.1:1", "banana", "ftp://x", "http:///secret"])
+def test_the_url_of_a_host_is_checked_and_holds_no_password(cli, monkeypatch, url):
+    monkeypatch.setenv("ALEPH_HOST_URL", url)
+    done = cli.json("status")
+    assert done.code == 64
+    assert "u:secret" not in done.out + done.err
+
+
+def test_a_key_in_place_of_an_item_hash_is_not_repeated(cli):
+    done = cli.json("delete", "0x" + KEY)
+    assert done.code == 64
+    assert KEY not in done.out + done.err

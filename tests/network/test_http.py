@@ -174,3 +174,21 @@ def test_an_address_without_a_scheme_is_a_node(node: ScriptedNode) -> None:
     assert NodeClient(["api2.aleph.im"]).nodes == ("https://api2.aleph.im",)
     with pytest.raises(UsageError, match="no address of a node"):
         NodeClient(["ftp://x"])
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/\x1b[2J", "http://xn--\u00fc.example", "http://a\u2028b.example"])
+def test_what_can_be_no_address_is_refused_before_it_is_asked(url: str) -> None:
+    with pytest.raises(UsageError, match="no address of a node"):
+        NodeClient([url])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HTTP_PROXY", "banana://u:secret@x"), ("ALL_PROXY", "socks9://x"), ("SSL_CERT_FILE", "/nowhere/secret.pem")],
+)
+def test_an_environment_that_allows_no_client_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError) as caught:
+        Connections().send("GET", "http://127.0.0.1:1")
+    assert name in str(caught.value)
+    assert "secret" not in str(caught.value)
