@@ -280,9 +280,9 @@ def _wrong_environment(error: Exception) -> UsageError:
     names = [name for name, value in os.environ.items() if name.upper() in kinds and value]
     if not isinstance(error, OSError):
         names = [name for name in names if not _is_proxy(os.environ[name])] or names
-    what = "names certificates that cannot be read" if isinstance(error, OSError) else "is no proxy this tool can use"
+    what = "certificates that cannot be read" if isinstance(error, OSError) else "a proxy that this tool cannot use"
     return UsageError(  # their values may hold a password
-        f"The environment {what} ({type(error).__name__})",
+        f"The environment names {what} ({type(error).__name__})",
         where=", ".join(sorted(names)) or None,
         hint="Unset it, or name a file of certificates." if isinstance(error, OSError) else "Such as http://host:3128",
     )
