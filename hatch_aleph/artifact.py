@@ -39,13 +39,25 @@ def volume_role(mount: str) -> Role:
 
 
 _WORDS = text("letters, digits, spaces, `.`, `_`, `+`, `!`, `-`", r"\w[\w .+!-]{0,127}")
-_FILE = text(
+FILE = text(
     "the name of a file beside the manifest, not outside of its folder",
     r"(?!\.{1,2}$)[^/\\:\x00-\x1f\x7f\ud800-\udfff]{1,200}",
 )
 _HASH = text("64 hexadecimal digits", "[0-9a-f]{64}")
 _ENCODING = text("squashfs or zip", "squashfs|zip")
 _ONLY = {OTHERS: NO_KEY}
+IMAGE_SHAPE: Shape = {
+    "role": text("code, packages or volume:MOUNT", "code|packages|volume:/.*"),
+    "file": FILE,
+    "mount": text("an absolute path", "/.*"),
+    "encoding": _ENCODING,
+    "sha256": _HASH,
+    "cid": text("a CID", "[0-9A-Za-z]+"),
+    "size": COUNT,
+    "inputs": TEXT,
+    **_ONLY,
+}
+DISTRIBUTION_SHAPE: Shape = {"name": TEXT, "version": TEXT, "hashes": [TEXT], **_ONLY}
 _SHAPE: Shape = {  # as docs/schema/manifest.json publishes it
     "schema": COUNT,
     "project": {"name": _WORDS, "version": _WORDS, **_ONLY},
@@ -64,20 +76,8 @@ _SHAPE: Shape = {  # as docs/schema/manifest.json publishes it
         "payment": {"type": TEXT, OTHERS: PLAIN},
         OTHERS: PLAIN,
     },
-    "images": [
-        {
-            "role": text("code, packages or volume:MOUNT", "code|packages|volume:/.*"),
-            "file": _FILE,
-            "mount": text("an absolute path", "/.*"),
-            "encoding": _ENCODING,
-            "sha256": _HASH,
-            "cid": text("a CID", "[0-9A-Za-z]+"),
-            "size": COUNT,
-            "inputs": TEXT,
-            **_ONLY,
-        }
-    ],
-    "distributions": [{"name": TEXT, "version": TEXT, "hashes": [TEXT], **_ONLY}],
+    "images": [IMAGE_SHAPE],
+    "distributions": [DISTRIBUTION_SHAPE],
     "runtime": {
         "name": TEXT,
         "item_hash": TEXT,

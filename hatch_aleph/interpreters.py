@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.files import stamp, write_atomic
+from hatch_aleph.shapes import ANYTHING, OTHERS, TEXT, misfit
 from hatch_aleph.uv import Uv, pythons_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+_MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
 _ASK = "import sys; print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.version_info[3])"
 
 
@@ -158,22 +160,28 @@ def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | No
     if memory is None:
         return None
     try:
-        entry = json.loads(memory.read_text("utf-8"))[minor]
+        entry = _remembered(memory)[minor]
         path = Path(entry["path"])
         if entry["key"] == key and entry["stamp"] == stamp(path.resolve()):
             return Interpreter(path, entry["version"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError):
         pass  # nothing is remembered, or nothing that can be read: look again
     return None
+
+
+def _remembered(memory: Path) -> dict[str, Any]:
+    """Return what is remembered; what is not of its shape counts as absent."""
+    try:
+        known = json.loads(memory.read_text("utf-8"))
+        return known if misfit(known, _MEMORY) is None else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def _remember(memory: Path | None, minor: str, key: list[Any], chosen: Interpreter) -> None:
     if memory is None:
         return
-    try:
-        known = json.loads(memory.read_text("utf-8"))
-    except (OSError, ValueError):
-        known = {}
+    known = _remembered(memory)
     entry = {"path": str(chosen.path), "version": chosen.version, "key": key, "stamp": stamp(chosen.path.resolve())}
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
         write_atomic(memory, json.dumps({**known, minor: entry}))

@@ -36,6 +36,8 @@ def _is_plain(value: Any) -> bool:
 TEXT = text()
 TRUTH = Kind("true or false", lambda value: isinstance(value, bool))
 COUNT = Kind("a whole number from 1", lambda value: type(value) is int and 0 < value < 1 << 63)
+NUMBER = Kind("a number", lambda value: type(value) in (int, float) and value == value)  # noqa: PLR0124 - not NaN
+ANYTHING = Kind("anything", lambda _: True)
 PLAIN = Kind("finite numbers and text of Unicode", _is_plain)
 NO_KEY = Kind("no such key", lambda _: False)
 # A kind, [the shape of each item], or a table of shapes by key; a key that ends in `?` may be missing.

@@ -89,17 +89,23 @@ def test_a_remembered_one_is_not_asked_again_until_it_changes(tmp_path: Path, en
     assert again.version == "3.7.8"
 
 
-def test_a_removed_interpreter_and_a_damaged_memory_are_looked_up_anew(tmp_path: Path, environ: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "damaged", ["{", "5", '{"3.7": 5}', '{"3.7": {"path": 5}}', "[" * 100_000], ids=lambda text: text[:20]
+)
+def test_a_removed_interpreter_and_a_damaged_memory_are_looked_up_anew(
+    tmp_path: Path, environ: dict[str, str], damaged: str
+) -> None:
     memory = tmp_path / "interpreters.json"
     shim(tmp_path / "bin", "3.7", "cpython 3.7.9 final")
     interpreters.find("3.7", memory=memory, environ=environ)
     shutil.rmtree(tmp_path / "bin")
     assert interpreters.find("3.7", memory=memory, environ=environ) is None
-    memory.write_text("{")
+    memory.write_text(damaged)
     shim(tmp_path / "bin", "3.7", "cpython 3.7.10 final")
     found = interpreters.find("3.7", memory=memory, environ=environ)
     assert found is not None
     assert found.version == "3.7.10"
+    assert json.loads(memory.read_text())["3.7"]["version"] == "3.7.10"
 
 
 def download(folder: Path, version: str) -> dict[str, str]:

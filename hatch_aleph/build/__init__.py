@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import interpreters
-from hatch_aleph.artifact import Artifact
+from hatch_aleph.artifact import FILE, Artifact
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.fingerprint import Memory, fingerprint_of
+from hatch_aleph.shapes import TEXT, Shape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.project import Project
+
+_RESULT: Shape = {"manifest": FILE, "told": [TEXT], "python": TEXT, "version": TEXT}
 
 
 def build_artifact(project: Project, destination: Path, *, profile: str | None = None, **options: Any) -> Artifact:
@@ -33,7 +36,7 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
     context = BuildContext(project, destination, profile, **options)
     memory = Memory(context.cache, destination)
     key = fingerprint_of(context)
-    earlier = memory.recall(key) if key else None
+    earlier = memory.recall(key, _RESULT) if key else None
     if earlier is not None and _newest(context, earlier["python"]) == earlier["version"]:
         for text in earlier["told"]:
             context.tell(text)

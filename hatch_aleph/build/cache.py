@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.files import CACHE_VARIABLE, cache_folder, write_atomic
+from hatch_aleph.shapes import ANYTHING, Shape, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,13 +60,14 @@ class Cache:
         """Return where an entry lies or would lie."""
         return self.root / kind / key[:2] / f"{key}{suffix}"
 
-    def load(self, kind: str, key: str) -> Any:
-        """Return a JSON entry, or None when there is none that can be trusted."""
+    def load(self, kind: str, key: str, shape: Shape = ANYTHING) -> Any:
+        """Return a JSON entry, or None when there is none of that shape that can be trusted."""
         try:
             text = self.file(kind, key).read_text("utf-8")
             digest, _, body = text.partition("\n")
-            return json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == digest else None
-        except (OSError, ValueError):
+            value = json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == digest else None
+            return value if misfit(value, shape) is None else None
+        except (OSError, ValueError, RecursionError):
             return None
 
     def store(self, kind: str, key: str, value: Any) -> None:

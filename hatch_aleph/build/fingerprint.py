@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph import __version__
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.files import JUNK, stamp, stamp_of
+from hatch_aleph.shapes import NUMBER, Shape
 from hatch_aleph.uv import WITHHELD, configuration
 
 if TYPE_CHECKING:
@@ -78,14 +79,15 @@ class Memory:
     cache: Cache
     folder: Path
 
-    def recall(self, key: str, *, forever: bool = False) -> Any:
+    def recall(self, key: str, shape: Shape, *, forever: bool = False) -> Any:
         """Return the result that was remembered under a key; None when it does not hold any more.
 
         Args:
             key: The digest of everything that leads to it.
+            shape: What such a result looks like.
             forever: Believe it beyond its time.
         """
-        note = self.cache.load("builds", self._name(key))
+        note = self.cache.load("builds", self._name(key), {"until": NUMBER, "files": {}, "result": shape})
         if not note or not (forever or time.time() < note["until"]):
             return None
         if any(stamp(self.folder / name) != stamped for name, stamped in note["files"].items()):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hatch_aleph.errors import PlanError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.network.messages import SignedMessage
+from hatch_aleph.shapes import COUNT, OTHERS, TEXT, TRUTH, Kind, Shape, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,6 +62,13 @@ class Run:
     images: Mapping[str, str] = field(default_factory=dict)
 
 
+_RUN: Shape = {"node": TEXT, "images": {OTHERS: TEXT}}
+_SHAPE: Shape = {
+    "schema": COUNT,
+    "run": Kind("a table or null", lambda value: value is None or misfit(value, _RUN) is None),
+    "open": [{"message": {}, "intent": TEXT, "node": TEXT, "sent": TRUTH}],
+    "outcomes": [{"item_hash": TEXT}],
+}
 _write_durably = partial(write_atomic, durable=True)
 
 
@@ -180,12 +188,15 @@ class Journal:
     def _read(self) -> None:
         try:
             data = json.loads(self.file.read_text("utf-8"))
-            if data["schema"] != SCHEMA:
+            if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
                 raise PlanError(
                     f"a journal of schema {data['schema']}, but this version reads {SCHEMA}",
                     where=str(self.file),
                     hint="Finish that deployment with the version of hatch-aleph that began it.",
                 )
+            wrong = misfit(data, _SHAPE)
+            if wrong:
+                raise ValueError(wrong)  # noqa: TRY301 - told below like all that is wrong in it
             self._run = Run(**data["run"]) if data["run"] else None
             self._outcomes = list(data["outcomes"])
             for item in data["open"]:
@@ -195,7 +206,7 @@ class Journal:
             return
         except OSError as error:
             raise unwritable(self._folder, error) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PlanError(
                 "the journal was damaged by another program",
                 where=str(self.file),

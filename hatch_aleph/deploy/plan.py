@@ -214,7 +214,7 @@ def reviewed_checksum(file: Path) -> str:
         return str(data["checksum"])
     except OSError as error:
         raise PlanError(error.strerror or "cannot be read", where=str(file)) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PlanError("this is no saved plan", where=str(file), hint="Write one: plan --out FILE") from error
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.shapes import TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +31,17 @@ def test_entries(tmp_path: Path) -> None:
     assert cache.load("builds", "00") is None
     cache.store("builds", "00", 1)
     assert cache.load("builds", "00") == 1
+
+
+@pytest.mark.parametrize(
+    "body", ["5", "[]", "{}", '{"text": 5}', '{"text": "\\ud800"}', "[" * 100_000, '{"a":' * 100_000]
+)
+def test_an_entry_of_another_shape_counts_as_absent(tmp_path: Path, body: str) -> None:
+    cache = Cache(tmp_path / "cache")
+    cache.store("builds", "00", {"text": "x"})
+    assert cache.load("builds", "00", {"text": TEXT}) == {"text": "x"}
+    cache.file("builds", "00").write_text(f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}")
+    assert cache.load("builds", "00", {"text": TEXT}) is None
 
 
 def test_scratch_is_gone_afterwards(tmp_path: Path) -> None:

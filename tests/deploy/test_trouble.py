@@ -122,6 +122,14 @@ def test_a_folder_that_cannot_be_written(rig: Rig) -> None:
     fails(rig, PlanError, "cannot be written", "--state-folder")
 
 
+@pytest.mark.parametrize("text", ["", "5", '{"schema": 1, "run": 5, "open": [], "outcomes": []}', "[" * 100_000])
+def test_a_journal_of_another_shape_is_not_guessed_at(rig: Rig, text: str) -> None:
+    artifact = rig.artifact()
+    rig.deploy(artifact)
+    Journal(rig.folder / ".aleph", rig.account.address, rig.target(artifact).tag).file.write_text(text)
+    fails(rig, PlanError, "damaged", "move the file away")
+
+
 def test_a_damaged_journal_is_not_guessed_at(rig: Rig) -> None:
     artifact = rig.artifact()
     rig.deploy(artifact)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.artifact import Distribution, Image, lock_and_sbom_names
+from hatch_aleph.artifact import DISTRIBUTION_SHAPE, IMAGE_SHAPE, Distribution, Image, lock_and_sbom_names
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.fingerprint import Memory
 from hatch_aleph.build.packages.result import PackagesResult
+from hatch_aleph.shapes import NUMBER, TEXT, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["PackagesResult", "build_packages"]
 
 FORMAT = 3  # raised whenever the same inputs give another image, or what is noted of a build has another form
+
+
+_RESULT: Shape = {
+    "image": IMAGE_SHAPE,
+    "distributions": [DISTRIBUTION_SHAPE],
+    "warnings": [TEXT],
+    "until": NUMBER,
+}
 
 
 def build_packages(
@@ -53,7 +62,7 @@ def build_packages(
         interpreter.version if interpreter else "", settings.exclude, settings.prune, asdict(settings.compression),
         settings.budget_mib, settings.adapter, context.locked,
     )  # fmt: skip
-    earlier = memory.recall(key, forever=context.offline)
+    earlier = memory.recall(key, _RESULT, forever=context.offline)
     if earlier is not None:
         return _result(earlier, context.destination)
     from hatch_aleph.build.packages.image import ImageBuild

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.cache import key_of
+from hatch_aleph.shapes import NUMBER, OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +49,7 @@ class Pages:
         return min((known.get(name, 0.0) for name in names), default=0.0)
 
     def _load(self) -> dict[str, float]:
-        return self.cache.load("resolutions", self._key) or {}
+        return self.cache.load("resolutions", self._key, {OTHERS: NUMBER}) or {}
 
 
 def believed(when: float) -> bool:

@@ -15,6 +15,7 @@ from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, normalize, pa
 from hatch_aleph.build.packages.pylock_reader import read_lock
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
+from hatch_aleph.shapes import NUMBER, TEXT
 from hatch_aleph.squashfs.pool import in_background
 from hatch_aleph.text import without_user_parts
 
@@ -137,7 +138,7 @@ class Resolver:
         # Two projects that want the same get the same, unless uv's configuration may name paths beside them.
         place = str(self.solver.project.root) if inputs.configured or inputs.stand_in else ""
         key = key_of("resolution", inputs.digest, place)
-        known = self.cache.load("resolutions", key)
+        known = self.cache.load("resolutions", key, {"time": NUMBER, "text": TEXT})
         if not known or not (self.solver.uv.offline or believed(known["time"])):
             known = self._ask(inputs, place)
             if not self._read(known["text"], inputs).local:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of, touch
 from hatch_aleph.errors import ImageError
+from hatch_aleph.shapes import NO_KEY, OTHERS, TEXT, TRUTH, Shape
 from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
 from hatch_aleph.squashfs.pool import in_background, processors
 
@@ -48,6 +49,19 @@ class WheelFacts:
     segment: str
 
 
+_SHAPE: Shape = {
+    "version": TEXT,
+    "licence": TEXT,
+    "licence_expression": TRUTH,
+    "modules": [TEXT],
+    "needed": {OTHERS: TEXT},
+    "provided": [TEXT],
+    "warnings": [TEXT],
+    "segment": TEXT,
+    OTHERS: NO_KEY,
+}
+
+
 @dataclass(frozen=True)
 class PackedWheel:
     """A distribution, ready for any image.
@@ -76,7 +90,7 @@ class PackedWheel:
     @cached_property
     def hashes(self) -> Mapping[str, str]:
         """The hash of each file, as far as they are still kept: few builds need them."""
-        return self.cache.load("records", self.key) or {}
+        return self.cache.load("records", self.key, {OTHERS: TEXT}) or {}
 
 
 @dataclass(frozen=True)
@@ -165,7 +179,7 @@ class WheelCache:
         return self._load(name, digest, self._key(digest, selected=True))
 
     def _load(self, name: str, digest: str, key: str) -> PackedWheel | None:
-        stored = self.cache.load("wheels", key)
+        stored = self.cache.load("wheels", key, _SHAPE)
         file = self.cache.file("wheels", key, ".segment")
         if stored is None:
             return None
