@@ -96,9 +96,9 @@ def test_0_a_variable_that_no_message_can_carry(rig: Rig) -> None:
 
 def test_0_a_field_of_a_wrong_type_is_told_before_it_is_signed(rig: Rig) -> None:
     with pytest.raises(RejectedError, match="would not understand this PROGRAM") as raised:
-        rig.deploy(rig.artifact(on={"http": "perhaps", "persistent": False}))
+        rig.deploy(rig.artifact(payment={"type": "credit", "chain": "NOCHAIN"}))
     assert raised.value.code == 0
-    assert "on.http" in str(raised.value.hint)
+    assert "payment.chain" in str(raised.value.hint)
     mended(rig, rig.artifact())
 
 

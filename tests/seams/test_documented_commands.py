@@ -33,7 +33,7 @@ def lines() -> list[tuple[str, str]]:
 
 
 def words(line: str) -> list[str]:
-    """Split a command line, up to what its shell does with the output; placeholders stand for any program or address."""
+    """Split a command line, up to what its shell does with the output; placeholders stand for anything."""
     line = re.split(r"\s[|>]|\s&&\s", line)[0]
     line = re.sub(r"\b(ITEM_HASH|3a1f\.\.\.)", "a" * 64, line)
     return shlex.split(re.sub(r"\b0x[0-9A-Fa-f]{2,8}(\.\.\.|…)", "0x" + "1" * 40, line))
