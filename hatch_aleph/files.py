@@ -20,6 +20,8 @@ JUNK = frozenset((
     ".git", ".hg", ".svn", ".aleph", ".venv", ".tox", ".nox", ".idea", ".vscode", ".mypy_cache", ".ruff_cache",
     ".pytest_cache", ".hypothesis", "__pycache__", ".DS_Store",
 ))  # fmt: skip
+# Large folders besides, which hardly any build reads: they are searched only where something of them is meant.
+SELDOM_READ = JUNK | {"node_modules", "venv"}
 _CHUNK = 1 << 20  # bytes
 _LONGEST = 200  # characters of a name to which more are added
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import __version__
 from hatch_aleph.build.cache import Cache, key_of
-from hatch_aleph.files import JUNK, stamp, stamp_of
+from hatch_aleph.files import SELDOM_READ, stamp, stamp_of
 from hatch_aleph.shapes import NUMBER, Shape
 from hatch_aleph.uv import WITHHELD, configuration
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from hatch_aleph.build.context import BuildContext
     from hatch_aleph.project import Project
 
-# Never looked into unless pyproject.toml names them: no build reads them, and some are huge.
-_PASSED = JUNK | {"venv", "node_modules"}
 _BUILT = (".aleph.json", ".squashfs", ".zip", ".cdx.json", ".toml", ".whl", ".tar.gz")  # what builds leave in dist
 _MAX_FILES = 20_000  # looking at more takes longer than many a build
 _TICK = 20_000_000  # ns; a file changed that shortly before may change again with the same time
@@ -122,7 +120,8 @@ def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Itera
     """Yield everything that a build may read, links followed: path, stamp, time of change, text of a link."""
     texts = set(_texts(project.pyproject))
     mentioned = " ".join(texts)
-    passed = {name for name in _PASSED if name not in mentioned}
+    # Not looked into unless pyproject.toml names them: some are huge.
+    passed = {name for name in SELDOM_READ if name not in mentioned}
     outside = [os.path.expanduser(text) for text in texts if text.startswith(("../", "/", "~/"))]  # noqa: PTH111, TID251 - text
     paths = [str(project.root), *(str(project.root / path) for path in (*outside, *volumes))]
     for folder in project.root.parents:  # what git ignores, and a workspace's lock

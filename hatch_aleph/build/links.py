@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import ProjectError
-from hatch_aleph.files import JUNK, sha256_of
+from hatch_aleph.files import SELDOM_READ, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hatch_aleph.squashfs import Entry
-
-_PASSED = JUNK | {"venv", "node_modules"}
 
 
 def refuse_links_out(root: Path, entries: Iterable[Entry], allowed: Iterable[str]) -> None:
@@ -35,7 +33,7 @@ def refuse_links_out(root: Path, entries: Iterable[Entry], allowed: Iterable[str
     patterns = tuple(allowed)
     entries = list(entries)
     # Large folders that no image holds are not searched; one of which anything travels is.
-    passed = _PASSED - {part for entry in entries for part in entry.path.split("/")[:-1]}
+    passed = SELDOM_READ - {part for entry in entries for part in entry.path.split("/")[:-1]}
     found_out = _links_out(root.resolve(), passed)
     links = [link for link in found_out if not any(fnmatch(link, each) for each in patterns)]
     if not links:

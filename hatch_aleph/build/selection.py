@@ -39,10 +39,11 @@ def selected(context: BuildContext) -> list[Entry]:
     config = _target_config(context.project)
     if not any(config.get(name) for name in _SELECTING):
         return []
+    chosen = config
     if not any(config.get(name) for name in _CHOOSING):
-        # Hatch would take everything beside what these two name.
-        config["include"] = list(config.get("artifacts") or ["/.aleph/nothing"])
-    items = list(_items(context.project, config))
+        # Hatch would take everything beside what the other two name. A pattern of our own folder matches nothing.
+        chosen = {**config, "include": config.get("artifacts") or ["/.aleph/"]}
+    items = list(_items(context.project, chosen))
     context.warn(*_matching_nothing(context.project, config, items))
     return [_entry(item) for item in items]
 
@@ -53,7 +54,7 @@ def _matching_nothing(project: Project, config: dict[str, Any], items: Iterable[
 
     paths = [item.relative_path for item in items]
     for pattern in config.get("include", ()):
-        if pattern != "/.aleph/nothing" and not any(GitIgnoreSpec.from_lines([pattern]).match_files(paths)):
+        if not any(GitIgnoreSpec.from_lines([pattern]).match_files(paths)):
             ignored = (project.root / pattern.strip("/")).exists()
             why = " that git does not ignore: name it in `artifacts` too" if ignored else ""
             yield f"tool.hatch.build.targets.{TARGET}.include: {pattern!r} matches no file{why}"

@@ -36,6 +36,7 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
     """
     from hatch_aleph.build.sizes import images_of, measured
     from hatch_aleph.files import write_atomic
+    from hatch_aleph.local.host import by_package
     from hatch_aleph.report.document import Report, render
 
     artifact = context.built() or _found(context)
@@ -61,7 +62,7 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
             raise ArtifactError(f"The page cannot be written: {error.strerror}", where=str(page)) from error
     weights = {name: sizes.by_owner() for name, sizes in images}
     if not context.output.as_json and page is None:
-        _bars("Cold start, ms", _by_package(imports))
+        _bars("Cold start, ms", by_package(imports))
         for name, owners in weights.items():
             _bars(f"{name}, MB", [(owner, weight.compressed / 1e6) for owner, weight in owners.items()])
     fields: dict[str, Any] = {
@@ -146,12 +147,6 @@ def _components(artifact: Artifact) -> list[Component]:
         )
         for each in listed
     ]
-
-
-def _by_package(costs: Sequence[ImportCost]) -> list[tuple[str, float]]:
-    from hatch_aleph.local.host import by_package
-
-    return by_package(costs)
 
 
 def _bars(title: str, values: Sequence[tuple[str, float]]) -> None:

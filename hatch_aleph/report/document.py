@@ -7,13 +7,15 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.report.icicle import Cost, icicle
+from hatch_aleph.local.host import by_package
+from hatch_aleph.report.icicle import icicle
 from hatch_aleph.report.treemap import KEYS, boxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hatch_aleph.build.sizes import Sizes
+    from hatch_aleph.local.host import ImportCost
 
 _MIB = 1 << 20
 _LIMITS = ((100 * _MIB, "100 MiB: the node's own storage"), (1024 * _MIB, "1 GiB: IPFS"))
@@ -87,7 +89,7 @@ class Report:
     title: str
     facts: Sequence[tuple[str, str]]
     images: Sequence[tuple[str, Sizes]] = ()
-    imports: Sequence[Cost] = ()
+    imports: Sequence[ImportCost] = ()
     components: Sequence[Component] = ()
     releases: Sequence[Row] = ()
     money: Money | None = None
@@ -132,13 +134,9 @@ def _bar(share: float) -> str:
     return f'<div class="bar"><i style="width:{min(max(share, 0.0), 1.0):.1%}"></i></div>'
 
 
-def _cold_start(costs: Sequence[Cost]) -> str:
+def _cold_start(costs: Sequence[ImportCost]) -> str:
     total = sum(cost.self_ms for cost in costs)
-    packages: dict[str, float] = {}
-    for cost in costs:
-        name = cost.module.partition(".")[0]
-        packages[name] = packages.get(name, 0.0) + cost.self_ms
-    ranked = sorted(packages.items(), key=lambda item: -item[1])[:_PACKAGES_SHOWN]
+    ranked = by_package(costs)[:_PACKAGES_SHOWN]
     rows = [(html.escape(name), f"{spent:.1f}", _bar(spent / total if total else 0)) for name, spent in ranked]
     return (
         f"<p>{total:.0f} ms from the entry point to the application, on this machine. Each import stands below the one "

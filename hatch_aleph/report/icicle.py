@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from hatch_aleph.local.host import ImportCost
 
 WIDTH = 1200.0
 _ROW = 22.0
 _SMALLEST = 0.004  # of the whole: what is narrower cannot be seen, and would make the page large
 _DEEPEST = 24
 _CHARACTER = 6.5
-
-
-class Cost(Protocol):
-    """One module's import, as the local host measures it: milliseconds, and how many imports it is inside of."""
-
-    @property
-    def module(self) -> str:
-        """Its dotted name."""
-
-    @property
-    def self_ms(self) -> float:
-        """Of the module alone."""
-
-    @property
-    def cumulative_ms(self) -> float:
-        """With what it imports first."""
-
-    @property
-    def depth(self) -> int:
-        """How many imports it is inside of."""
 
 
 @dataclass
@@ -46,7 +28,7 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
-def tree(costs: Iterable[Cost]) -> list[Node]:
+def tree(costs: Iterable[ImportCost]) -> list[Node]:
     """Return the imports as trees.
 
     Args:
@@ -61,7 +43,7 @@ def tree(costs: Iterable[Cost]) -> list[Node]:
     return [node for _, node in waiting]
 
 
-def icicle(costs: Iterable[Cost]) -> str:
+def icicle(costs: Iterable[ImportCost]) -> str:
     """Return the picture as SVG; an empty string when nothing was measured."""
     roots = tree(costs)
     total = sum(node.together for node in roots)

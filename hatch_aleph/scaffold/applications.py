@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph.files import JUNK
+from hatch_aleph.files import SELDOM_READ
 from hatch_aleph.scaffold.frameworks import FRAMEWORKS, SERVERS
 from hatch_aleph.scaffold.syntax import Module
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hatch_aleph.scaffold.frameworks import Framework
 
 # Folders and files that hold no application that is meant to be deployed.
-_PASSED_OVER = {*JUNK, "build", "dist", "env", "htmlcov", "migrations", "node_modules", "site-packages", "venv"}
+_PASSED_OVER = {*SELDOM_READ, "build", "dist", "env", "htmlcov", "migrations", "site-packages"}
 _ASIDE = frozenset(
     {"benchmarks", "doc", "docs", "docs_src", "example", "examples", "samples", "scripts", "test", "tests"}
 )
