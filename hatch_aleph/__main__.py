@@ -1,20 +1,36 @@
 """``hatch-aleph`` and ``python -m hatch_aleph``."""
 
-import gc
 import sys
-
-from hatch_aleph.environment import withdraw_key
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    try:
+        code = _overview() if sys.argv[1:] in (["--help"], ["-h"]) else _command()
+    except OSError as error:  # not even an error can be written: the disk behind standard output is full, say
+        sys.exit(f"Error: The output cannot be written: {error.strerror}")
+    sys.exit(code)
+
+
+def _overview() -> int:
+    """Answer without click, whose import takes longer than all the rest."""
+    from hatch_aleph.commands import overview
+
+    sys.stdout.write(f"{overview()}\n")
+    sys.stdout.flush()
+    return 0
+
+
+def _command() -> int:
+    import gc
+
     # Looking for garbage among what a command imports, and again when it ends, takes a tenth of a small build.
     gc.set_threshold(10_000)
-
     try:
         from hatch_aleph.cli import run
+        from hatch_aleph.environment import withdraw_key
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __package__:
             raise
@@ -23,14 +39,10 @@ def main() -> None:
             f"Error: The command line needs {error.name}, which is not installed.\n"
             "Install `hatch-aleph[deploy]`, or `hatch-aleph[cli]` to build without a network."
         )
-
     withdraw_key()
-    try:
-        code = run(sys.argv[1:])
-    except OSError as error:  # not even an error can be written: the disk behind standard output is full, say
-        sys.exit(f"Error: The output cannot be written: {error.strerror}")
+    code = run(sys.argv[1:])
     gc.freeze()
-    sys.exit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 # The environment that the collector defines: in it, commands are Hatch's scripts.
 ENVIRONMENT = "aleph"
@@ -55,6 +56,37 @@ GROUPS: dict[str, dict[str, tuple[str, str, str]]] = {
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+_OPTIONS = {"--version": "Show the version and exit.", "-h, --help": "Show this message and exit."}
+_WIDEST = 98
+
+
+def overview() -> str:
+    """Return what `hatch-aleph --help` prints; the table is all it needs, so it is there before click is."""
+    try:
+        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(sys.stdout.fileno()).columns)
+    except (OSError, ValueError):  # not on a terminal
+        width = 80
+    lines = [
+        "Usage: hatch-aleph [OPTIONS] [COMMAND] [ARGS]...\n",
+        *_folded("  ", "Deploy Python projects to the Aleph Cloud network from pyproject.toml.", width),
+    ]
+    groups = {title: {name: text for name, (_, _, text) in group.items()} for title, group in GROUPS.items()}
+    for title, entries in {"Options": _OPTIONS, **groups}.items():
+        longest = max(map(len, entries))
+        lines.append(f"\n{title}:")
+        for name, text in entries.items():
+            lines += _folded(f"  {name:{longest}}  ", text, width)
+    return "\n".join([*lines, "\n  Example: hatch-aleph deploy --node http://127.0.0.1:4021"])
+
+
+def _folded(start: str, text: str, width: int) -> list[str]:
+    width = min(width - 2, _WIDEST)
+    if len(start + text) <= width:
+        return [start + text]
+    import textwrap
+
+    # Below forty columns of text nothing can be read: then the terminal folds.
+    return textwrap.wrap(text, max(width, len(start) + 40), initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def typed(command: str, *arguments: str) -> str:

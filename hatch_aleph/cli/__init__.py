@@ -18,7 +18,7 @@ import click
 from hatch_aleph import __version__
 from hatch_aleph.cli.output import Output
 from hatch_aleph.cli.tables import colours
-from hatch_aleph.commands import COMMANDS, GROUPS
+from hatch_aleph.commands import COMMANDS, overview
 from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
@@ -42,11 +42,9 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"hatch_aleph.cli.{module}"), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
-        """List the commands without importing them."""
-        for title, commands in GROUPS.items():
-            with formatter.section(title):
-                formatter.write_dl([(name, text) for name, (_, _, text) in commands.items()])
+    def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - as above
+        """Return the overview, which imports no command."""
+        return overview()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -65,7 +63,6 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Example: hatch-aleph deploy --node http://127.0.0.1:4021",
     invoke_without_command=True,
 )
 @click.version_option(__version__, prog_name="hatch-aleph")

@@ -10,7 +10,7 @@ import pytest
 
 from hatch_aleph import errors
 from hatch_aleph.cli import run
-from hatch_aleph.commands import COMMANDS
+from hatch_aleph.commands import COMMANDS, overview
 
 
 def hatch_aleph(*arguments, **options):
@@ -24,17 +24,28 @@ def hatch_aleph(*arguments, **options):
     )
 
 
-def test_help_lists_every_command_and_imports_none():
+def test_help_lists_every_command_and_imports_none(capsys):
     code = (
-        "import sys; from hatch_aleph.cli import run; run(['--help']);"
-        "print([name for name in sys.modules if name.startswith(('hatch_aleph.build', 'hatch_aleph.network', 'rich',"
-        " 'pydantic', 'aleph', 'httpx'))])"
+        "import sys; from hatch_aleph.__main__ import main; sys.argv[1:] = ['--help']\n"
+        "try: main()\n"
+        "finally: print(*sorted(name for name in sys.modules if name.startswith(('hatch_aleph', 'click', 'typing'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    text, modules = done.stdout.rstrip("\n").rsplit("\n", 1)
     for name, (_, _, help_text) in COMMANDS.items():
-        assert re.search(rf"^\s+{re.escape(name)}\s", done.stdout, re.MULTILINE), name
+        assert re.search(rf"^\s+{re.escape(name)}\s", text, re.MULTILINE), name
         assert help_text
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert modules == "hatch_aleph hatch_aleph.__main__ hatch_aleph.commands"
+    assert run(["--help"]) == 0
+    assert capsys.readouterr().out.rstrip("\n") == text
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+def test_help_is_folded_like_the_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = overview().splitlines()
+    assert max(map(len, lines[1:-1])) <= max(min(columns, 100), 60)
+    assert " ".join(overview().split()).count("Build what changed, publish it, wait until the program answers.") == 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)
