@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, tuple[str, str, str]]] = {
         "persistent": ("persist", "persistent", "The same as persist."),
         "unpersist": ("persist", "unpersist", "Make a persistent program run on demand again."),
         "unpersistent": ("persist", "unpersistent", "The same as unpersist."),
+        "volume": ("volume", "volume", "Publish volumes for programs without a project, list and delete them."),
         "domain": ("domain", "domain", "Attach custom domains, list them, check their DNS records."),
         "runtime-checker": (
             "runtime_checker",
@@ -48,6 +49,8 @@ GROUPS: dict[str, dict[str, tuple[str, str, str]]] = {
     },
     "Account and this machine": {
         "account": ("account", "account", "Make and show accounts."),
+        "pricing": ("prices", "pricing", "Show what programs and files cost."),
+        "credits": ("prices", "credit_account", "Show what came to an address's credits, and what went."),
         "node": ("node", "node", "Run the network on this machine: a node and a host."),
         "faucet": ("node", "faucet", "Give credits and tokens of a local node to an address."),
         "serve": ("serve", "serve", "Run the built images here, as the VM would."),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hatch_aleph.build.context import BuildContext
-    from hatch_aleph.settings import ImmutableVolume
+    from hatch_aleph.settings import Compression, ImmutableVolume
 
 FORMAT = 1  # raised whenever the same inputs give another image
 _MAGIC = b"hsqs"
@@ -43,21 +43,50 @@ def build_volumes(context: BuildContext, folder: Path) -> list[Image]:
 
 def _build(context: BuildContext, volume: ImmutableVolume, folder: Path) -> Image:
     source = context.project.root / Path(volume.path).expanduser()
-    image = folder / f"{context.stem}-{volume_role(volume.mount).replace(':/', '-').replace('/', '-')}.squashfs"
+    pyproject = str(context.project.root / "pyproject.toml")
+    if not source.exists():
+        raise SettingsError(
+            f"tool.aleph.volumes.immutable: the path {volume.path!r} leads to no file or folder",
+            where=pyproject,
+            hint=f"It is relative to pyproject.toml: {source}",
+        )
+    if source.is_dir() and context.destination.resolve().is_relative_to(source.resolve()):
+        raise SettingsError(
+            f"tool.aleph.volumes.immutable: {volume.path!r} holds {context.destination}, where builds go",
+            where=pyproject,
+            hint="Name a folder of its own.",
+        )
+    role = volume_role(volume.mount)
+    image = folder / f"{context.stem}-{role.replace(':/', '-').replace('/', '-')}.squashfs"
+    inputs = write_volume(source, image, context.settings.compression, allow=context.settings.secrets.allow)
+    return Image.of(role, image, mount=volume.mount, inputs=inputs)
+
+
+def write_volume(source: Path, image: Path, compression: Compression, *, allow: Sequence[str] = ()) -> str:
+    """Write the image of a volume, and return the digest of what went into it.
+
+    Args:
+        source: A folder, a file, or an image, which is copied as it is.
+        image: Where to.
+        compression: Of the image.
+        allow: Files that only look like secrets by their names.
+
+    Raises:
+        ProjectError: A file is a secret by its name, or a link leads out of the volume.
+        ImageError: The image cannot be written, or one that is taken as it is cannot be read.
+    """
     try:
         if source.is_file() and _is_image(source):
             verify(source)
             shutil.copyfile(source, image)
-            hashes = hash_file(image)
-            return Image.of(volume_role(volume.mount), image, mount=volume.mount, inputs=hashes.sha256, hashes=hashes)
-        entries = _entries(context, volume, source)
-        digest = _digest(context, entries)
-        compression = context.settings.compression
+            return hash_file(image).sha256
+        entries = _entries(source, allow)
+        digest = _digest(compression, entries)
         options = Options(codec=compression.codec, level=compression.level, time=time_of(digest))
         write_image(entries, image, options, sha256=False)
     except (SquashfsError, OSError) as error:
-        raise ImageError(f"The volume of {volume.path} cannot be packed: {error}", where=str(source)) from error
-    return Image.of(volume_role(volume.mount), image, mount=volume.mount, inputs=digest)
+        raise ImageError(f"The volume of {source} cannot be packed: {error}", where=str(source)) from error
+    return digest
 
 
 def _is_image(source: Path) -> bool:
@@ -65,24 +94,12 @@ def _is_image(source: Path) -> bool:
         return stream.read(len(_MAGIC)) == _MAGIC
 
 
-def _entries(context: BuildContext, volume: ImmutableVolume, source: Path) -> list[Entry]:
+def _entries(source: Path, allow: Sequence[str]) -> list[Entry]:
     """Return what is in a volume: the files of a folder but for what development leaves there, or one file."""
-    if source.is_file():
-        entries = [Entry(source.name, "file", 0o644, source)]
-    elif source.is_dir():
-        if context.destination.resolve().is_relative_to(source.resolve()):
-            raise SettingsError(
-                f"tool.aleph.volumes.immutable: {volume.path!r} holds {context.destination}, where builds go",
-                where=str(context.project.root / "pyproject.toml"),
-                hint="Name a folder of its own.",
-            )
+    if source.is_dir():
         entries = [entry for entry in scan(source) if not JUNK.intersection(entry.path.split("/"))]
     else:
-        raise SettingsError(
-            f"tool.aleph.volumes.immutable: the path {volume.path!r} leads to no file or folder",
-            where=str(context.project.root / "pyproject.toml"),
-            hint=f"It is relative to pyproject.toml: {source}",
-        )
+        entries = [Entry(source.name, "file", 0o644, source)]
     outside = [entry.path for entry in entries if entry.kind == "symlink" and _leads_out(entry)]
     if outside:
         raise ProjectError(
@@ -90,7 +107,7 @@ def _entries(context: BuildContext, volume: ImmutableVolume, source: Path) -> li
             where=str(source),
             hint="Put the files into the folder.",
         )
-    check_entries(entries, context.settings.secrets.allow, where=str(source))
+    check_entries(entries, allow, where=str(source))
     return entries
 
 
@@ -99,8 +116,7 @@ def _leads_out(link: Entry) -> bool:
     return target.startswith(("/", ".."))
 
 
-def _digest(context: BuildContext, entries: Sequence[Entry]) -> str:
-    compression = context.settings.compression
+def _digest(compression: Compression, entries: Sequence[Entry]) -> str:
     head = f"volume {FORMAT} {compression.codec} {library_version(compression.codec)} {compression.level}\n"
     digest = hashlib.sha256(head.encode())
     for entry in sorted(entries, key=lambda each: each.path):

@@ -51,7 +51,7 @@ def show(context: Context) -> None:
 @click.argument("address", required=False, type=OwnerType())
 def balance(context: Context, *, address: str | None) -> None:
     """Show the credits and tokens of ADDRESS, or of your own account."""
-    from hatch_aleph.network.money import amount
+    from hatch_aleph.network.money import with_credits
 
     address = address or context.account().address
     with context.client() as client:
@@ -59,6 +59,5 @@ def balance(context: Context, *, address: str | None) -> None:
     fields = {"address": address, "credits": str(held.credits), "tokens": str(held.tokens), "locked": str(held.locked)}
     context.output.result(
         fields,
-        f"{address}\n  {amount(held.credits, 'credit')} ({held.credits:,} credits)\n"
-        f"  {held.tokens} tokens, {held.locked} of them locked",
+        f"{address}\n  {with_credits(held.credits)}\n  {held.tokens} tokens, {held.locked} of them locked",
     )

@@ -50,6 +50,7 @@ class Context:
         chain: Of the account.
         ledger: Sign on a Ledger.
         yes: Answer yes to every question.
+        dry_run: Check everything, show what would be sent, and send nothing.
         manifest: The artifact that is meant, when it was named.
         dist: Folder of the artifact, when it is not the project's ``dist``.
         no_build: Take the artifact as it lies there.
@@ -71,6 +72,7 @@ class Context:
     chain: str | None = None
     ledger: bool = False
     yes: bool = False
+    dry_run: bool = False
     manifest: Path | None = None
     dist: Path | None = None
     no_build: bool = False
@@ -294,14 +296,34 @@ class Context:
             check=health.HealthCheck(timeout=health.DEFAULT_TIMEOUT),
             smoke=None if self.no_smoke else functools.partial(_smoke, self),
             confirm=self.confirm,
+            announce=self.announce,
         )
+
+    def announce(self, what: str) -> None:
+        """Say what is about to be published; in a dry run that is all.
+
+        Raises:
+            Exit: In a dry run: the command ends here, with 0.
+        """
+        self.end_dry_run(what)
+        self.output.notice(f"{what}.")
+
+    def end_dry_run(self, what: str, **fields: object) -> None:
+        """End the command if it is only to show what it would do."""
+        if self.dry_run:
+            self.output.result(
+                {"dry_run": True, "would": what, **fields}, f"{what}.\nThis was a dry run: nothing was sent."
+            )
+            raise click.exceptions.Exit(0)
 
     def confirm(self, what: str) -> None:
         """Ask on a terminal whether something is to be done; elsewhere the command itself is the answer.
 
         Raises:
             Abort: When the answer is no.
+            Exit: In a dry run.
         """
+        self.end_dry_run(what)
         if self.yes or self.output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
             self.output.notice(f"{what}.")
         else:
@@ -311,7 +333,7 @@ class Context:
 def _smoke(context: Context, artifact: Artifact) -> None:
     from hatch_aleph.cli.smoke import smoke_test
 
-    smoke_test(artifact, notice=context.output.notice)
+    smoke_test(artifact, context)
 
 
 def _of(profile: str | None) -> str:
@@ -404,6 +426,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     ),
     "smoke": (click.option("--no-smoke", is_flag=True, help="Publish without trying the program here first."),),
     "ask": (click.option("--no-health", is_flag=True, help="Do not wait until the program answers."),),
+    "dry": (click.option("--dry-run", is_flag=True, help="Check everything, show what would be sent, send nothing."),),
     "yes": (click.option("--yes", "-y", is_flag=True, help="Answer yes to every question."),),
 }
 

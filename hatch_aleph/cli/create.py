@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: hatch-aleph create ./my_app main:app --name my-app --memory 512")
-@with_context("node", "account", "host", "owner", "smoke", "ask", "yes")
+@with_context("node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
 @click.argument("path", type=PATH)
 @click.argument("entrypoint")
 @program_fields

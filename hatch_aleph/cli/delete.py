@@ -11,7 +11,7 @@ from hatch_aleph.cli.program_options import as_text, life_options, messages_of
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
-@with_context("project", "node", "account", "host", "owner", "state", "yes")
+@with_context("project", "node", "account", "host", "owner", "state", "dry", "yes")
 @program_argument(required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
@@ -39,6 +39,7 @@ def delete(
 
     def ask(hashes: tuple[str, ...]) -> None:
         context.output.table("Forgotten for ever", ("message",), [(item_hash,) for item_hash in hashes])
+        context.end_dry_run(f"Delete all that is deployed: forget these {len(hashes)}", hashes=hashes)
         confirm(f"Delete all that is deployed: forget these {len(hashes)}?", yes=context.yes)
 
     with context.client() as client:

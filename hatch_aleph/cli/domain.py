@@ -24,7 +24,7 @@ def domain() -> None:
 
 
 @domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
-@with_context("node", "account")
+@with_context("node", "account", "dry")
 @click.argument("name")
 @click.argument("item_hash", type=ItemHashType())
 def attach(context: Context, *, name: str, item_hash: str) -> None:
@@ -38,7 +38,7 @@ def attach(context: Context, *, name: str, item_hash: str) -> None:
 
 
 @domain.command(epilog="Example: hatch-aleph domain detach api.example.org")
-@with_context("node", "account")
+@with_context("node", "account", "dry")
 @click.argument("name")
 def detach(context: Context, *, name: str) -> None:
     """Take the domain NAME away from its program."""

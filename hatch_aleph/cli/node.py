@@ -98,6 +98,7 @@ def faucet(context: Context, *, address: str | None, credit: int, tokens: float)
     """Give credits and tokens of a local node to ADDRESS, or to your own account."""
     address = address or context.account().address
     balance = context.client().faucet(address, credit=credit, tokens=tokens)
-    context.output.result(
-        balance, f"{address} has {balance.get('credit_balance')} credits and {balance.get('balance')} tokens"
-    )
+    from hatch_aleph.network.money import amount, with_credits
+
+    held, tokens = (float(balance.get(key) or 0) for key in ("credit_balance", "balance"))
+    context.output.result(balance, f"{address} has {with_credits(held)} and {amount(tokens, 'hold')}")

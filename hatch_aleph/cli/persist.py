@@ -17,7 +17,7 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 
 
 @click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
-@with_context("project", "node", "account", "host", "ask", "yes")
+@with_context("project", "node", "account", "host", "ask", "dry", "yes")
 @program_argument(required=False)
 @_KEEP
 @life_options()
@@ -30,7 +30,7 @@ def persist(context: Context, *, item_hash: str | None, keep_prev: bool, print_m
 
 
 @click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
-@with_context("project", "node", "account", "host", "ask", "yes")
+@with_context("project", "node", "account", "host", "ask", "dry", "yes")
 @program_argument(required=False)
 @_KEEP
 @life_options()

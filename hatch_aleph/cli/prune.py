@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: hatch-aleph prune --keep 2")
-@with_context("project", "node", "account", "host", "owner", "state", "yes")
+@with_context("project", "node", "account", "host", "owner", "state", "dry", "yes")
 @click.option("--keep", type=click.IntRange(min=0), default=0, help="Earlier contents to keep for `rollback`.")
 def prune(context: Context, *, keep: int) -> None:
     """Forget what no program needs: earlier contents, volumes without a program, programs that a newer one supersedes.
@@ -27,6 +27,7 @@ def prune(context: Context, *, keep: int) -> None:
     def ask(waste: tuple[Waste, ...]) -> bool:
         rows = [(each.role, each.why, moment(each.time), each.item_hash) for each in waste]
         context.output.table("No longer needed", ("role", "why", "since", "message"), rows)
+        context.end_dry_run(f"Forget these {len(waste)} for ever", hashes=[each.item_hash for each in waste])
         confirm(f"Forget these {len(waste)} for ever?", yes=context.yes)
         return True
 

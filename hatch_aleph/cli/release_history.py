@@ -28,7 +28,7 @@ def history(context: Context) -> None:
 
 
 @click.command(epilog="Example: hatch-aleph rollback 1.4.2")
-@with_context("project", "node", "account", "host", "owner", "state", "yes")
+@with_context("project", "node", "account", "host", "owner", "state", "dry", "yes")
 @click.argument("to", required=False)
 def rollback(context: Context, *, to: str | None) -> None:
     """Go back to an earlier release, without upload and under the same URL.
@@ -41,6 +41,7 @@ def rollback(context: Context, *, to: str | None) -> None:
 
     def ask(release: Release) -> bool:
         what = f"release {release.number} ({release.version or 'no version'}, {moment(release.time)})"
+        context.end_dry_run(f"Go back to {what}", release=_release_json(release))
         confirm(f"Go back to {what}?", yes=context.yes)
         return True
 

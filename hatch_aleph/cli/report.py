@@ -115,10 +115,7 @@ def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Mo
     facts = [("owner", status.owner), *([("program", status.item_hash)] if status.item_hash else [])]
     money = None
     if status.payment_type == "credit" and status.daily is not None and status.balance is not None:
-        from hatch_aleph.network.money import CREDITS_A_DOLLAR
-
-        everything = max(status.spending or 0.0, status.daily)
-        money = Money(*(each / CREDITS_A_DOLLAR for each in (status.daily, status.balance, everything)))
+        money = Money(status.daily, status.balance, max(status.spending or 0.0, status.daily))
     return rows, money, facts
 
 

@@ -36,7 +36,7 @@ _PYTHON = click.option(
 
 
 @click.command(epilog="Example: hatch-aleph serve --port 8000 --reload")
-@with_context("named", "project", "artifact")
+@with_context("named", "project", "artifact", "node")
 @_PORT
 @_PYTHON
 @click.option("--reload", "watch", is_flag=True, help="Build and start again when a file of the project changes.")
@@ -59,14 +59,15 @@ def serve(
 ) -> None:
     """Build the project and run it here, as the VM would: same Python, same paths, same quirks.
 
-    MANIFEST is the artifact of a build; without it the project is built.
+    MANIFEST is the artifact of a build; without it the project is built. Volumes that are named by `ref` are fetched
+    from the node, those of a `path` are packed.
     """
 
     async def spec() -> ProgramSpec:
-        from hatch_aleph.local.host import built
+        from hatch_aleph.cli.smoke import spec_of
 
         artifact = context.artifact()
-        program = await built(artifact, runtime=runtime_image)
+        program = await spec_of(artifact, context, runtime=runtime_image)
         return _bare(program, artifact) if bare else program
 
     async def changed() -> ProgramSpec:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.health import Answer, HealthCheck
 from hatch_aleph.deploy.program_log import explanation
-from hatch_aleph.errors import GuestError, HealthError
+from hatch_aleph.errors import GuestError, HealthError, NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.cli.context import Context
+    from hatch_aleph.local.host import ProgramSpec
 
 
-def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
+def smoke_test(artifact: Artifact, context: Context) -> None:
     """Start an artifact's program here, ask it once, and stop it.
 
-    A machine that cannot run it (another platform, no such Python, a volume of the network) is told and passed over.
+    A machine that cannot run it (another platform, no such Python, a volume that no node gives) is told and passed
+    over.
 
     Raises:
         GuestError: The program does not start.
@@ -29,17 +30,13 @@ def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
     """
     from hatch_aleph.local.host import is_runtimes_platform
 
-    manifest = artifact.manifest
-    remote = [volume.mount for volume in manifest.program_settings.volumes.immutable]
+    manifest, notice = artifact.manifest, context.output.notice
     if not is_runtimes_platform():
         notice("The program is not tried here: this machine does not run the runtime's modules.")
         return
-    if remote:
-        notice(f"The program is not tried here: it needs volumes of the network ({', '.join(remote)}).")
-        return
     check = HealthCheck.of(manifest.settings.health)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-smoke-") as folder:
-        answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), notice))
+        answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), context))
     reason = check.judge(answer, None) if answer is not None else None
     if reason is not None:
         raise HealthError(
@@ -49,16 +46,35 @@ def smoke_test(artifact: Artifact, *, notice: Callable[[str], None]) -> None:
         )
 
 
-async def _ask(
-    artifact: Artifact, path: str, folder: Path, notice: Callable[[str], None]
-) -> tuple[Answer | None, list[str]]:
-    from hatch_aleph.files import cache_folder
-    from hatch_aleph.local.host import built, place_here, smoke
+async def spec_of(artifact: Artifact, context: Context, **changes: Any) -> ProgramSpec:
+    """Return what the local host runs of an artifact; volumes of the network are fetched from the node.
 
-    spec = await built(artifact)
+    Raises:
+        NetworkError: A volume cannot be fetched.
+    """
+    from hatch_aleph.files import cache_folder
+    from hatch_aleph.local.host import Source, built
+
+    remote = [volume.mount for volume in artifact.manifest.program_settings.volumes.immutable if volume.ref]
+    if not remote:
+        return await built(artifact, **changes)
+    context.output.notice(f"Fetching what the program mounts: {', '.join(remote)}")
+    source = Source(context.client, cache_folder() / "host")
     try:
+        return await built(artifact, source, **changes)
+    finally:
+        source.close()
+
+
+async def _ask(artifact: Artifact, path: str, folder: Path, context: Context) -> tuple[Answer | None, list[str]]:
+    from hatch_aleph.files import cache_folder
+    from hatch_aleph.local.host import place_here, smoke
+
+    notice = context.output.notice
+    try:
+        spec = await spec_of(artifact, context)
         place = place_here(spec.python, cache=cache_folder() / "host", volumes=folder / "volumes")
-    except GuestError as error:
+    except (GuestError, NetworkError) as error:
         notice(f"The program is not tried here: {error.message}.")
         return None, []
     lines: list[str] = []

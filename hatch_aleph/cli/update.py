@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
-@with_context("node", "account", "host", "owner", "smoke", "ask", "yes")
+@with_context("node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
 @program_argument()
 @click.argument("path", type=PATH, required=False)
 @program_fields

@@ -12,10 +12,9 @@ from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, displaced
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
-from hatch_aleph.deploy.preflight import check_by_plugins, check_program, check_refs
+from hatch_aleph.deploy.preflight import check_by_plugins, check_content_of
 from hatch_aleph.deploy.state import image_notes, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
-from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
 
@@ -103,11 +102,7 @@ class Deployer:
             check_reviewed(plan, self.options.reviewed, where=plan.tag)
         plan.check_safe(allow_data_loss=self.options.allow_data_loss)
         check_acceptable(plan, artifact.manifest, now=self.session.clock())
-        refs = {step.role: step.ref or UNSIGNED for step in plan.images}
-        content = program_content(artifact.manifest, refs, owner=plan.owner, tag=plan.tag)
-        if plan.program.action != "unchanged":
-            check_program(content)
-            check_refs(self.session.client, content)
+        content = check_content_of(self.session.client, plan, artifact.manifest)
         check_by_plugins(self.plugins, artifact, plan)
         verify_images(artifact, plan)
         if plan.publishes and self.options.inspect:

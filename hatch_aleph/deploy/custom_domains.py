@@ -80,6 +80,7 @@ def attach(session: Session, domain: str, item_hash: str) -> Domain:
     name = host_name(domain)
     program = find_program(session.client, item_hash)
     require_owner(session, program.owner, program.sender, item_hash)
+    session.announce(f"Point {name} at {item_hash}")
     with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
         message = attach_domains(session.client, outbox, program.owner, [name], item_hash)
     return Domain(name, item_hash, required_records(name, program.owner), message)
@@ -93,6 +94,7 @@ def detach(session: Session, domain: str) -> Domain:
         RejectedError: The network refuses the message.
     """
     name = host_name(domain)
+    session.announce(f"Take {name} away from its program")
     with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
         message = detach_domains(session.client, outbox, session.owner, [name])
     if message is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.artifact import FileHashes
 from hatch_aleph.deploy.comparison import Planner
 from hatch_aleph.deploy.payment import cost_of
-from hatch_aleph.deploy.preflight import warnings_of
+from hatch_aleph.deploy.preflight import check_content_of, warnings_of
 from hatch_aleph.deploy.state import State, read_state
 from hatch_aleph.errors import AccountError, NetworkError, PlanError
 from hatch_aleph.network.urls import Hosts
@@ -126,11 +126,14 @@ class Deployment:
         """Return what deploying an artifact would change, with cost and warnings. Sends nothing, needs no key.
 
         Raises:
-            RejectedError: An image is larger than the node takes.
+            RejectedError: An image is larger than the node takes, or the network would not understand the program.
+            PlanError: A runtime or volume that the program names is not there.
             NetworkError: The node cannot be asked.
         """
         state = state or self.state()
-        return self.with_costs_and_warnings(self.diff(manifest, state), manifest, state)
+        plan = self.diff(manifest, state)
+        check_content_of(self.client, plan, manifest)
+        return self.with_costs_and_warnings(plan, manifest, state)
 
     def diff(self, manifest: Manifest, state: State) -> Plan:
         """Return the plan without cost and warnings, which take a request a message."""

@@ -18,7 +18,7 @@ from hatch_aleph.network.money import amount
 from hatch_aleph.network.urls import LOOPBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hatch_aleph.artifact import FileHashes, Manifest
     from hatch_aleph.deploy.plan import Plan
@@ -185,6 +185,18 @@ def check_paid(state: State) -> None:
         raise PlanError(text, where=state.tag, hint="Nothing was sent, since nothing has changed.")
 
 
+def check_affordable_file(
+    client: NodeClient, payer: str, file: FileHashes, payment: Mapping[str, Any] | None
+) -> Decimal | None:
+    """Return what a day of a file costs that is yet to be published, in credits; None without an estimate.
+
+    Raises:
+        RejectedError: There is not even enough for this file.
+    """
+    store = store_content(payer, file.sha256, "storage", time=0.0, payment=payment)
+    return _affordable(client, payer, [client.estimate(store, "STORE", {file.sha256: file.size})])
+
+
 def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileHashes | None = None) -> Decimal | None:
     """Return what a program and the code that is yet to be published cost in a day, in credits.
 
@@ -202,6 +214,10 @@ def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileH
     if code is not None:
         store = store_content(payer, code.sha256, "storage", time=0.0, payment=content.get("payment"))
         estimates.append(client.estimate(store, "STORE", {code.sha256: code.size}))
+    return _affordable(client, payer, estimates)
+
+
+def _affordable(client: NodeClient, payer: str, estimates: Sequence[Price | None]) -> Decimal | None:
     prices = [price for price in estimates if price is not None]
     if len(prices) < len(estimates):
         return None

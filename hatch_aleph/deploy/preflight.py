@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
+from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.payment import being_removed, was_removed
 from hatch_aleph.errors import PlanError
 from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.messages import check_content
+from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,9 +62,8 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
             f"{kept} is kept, and once it answers {', '.join(plan.forget)} is forgotten, and `prune` frees the rest"
         )
     if plan.cost and plan.cost.kept:
-        yield (
-            f"{plan.cost.kept:.2f} of the cost a day is for earlier contents, kept for `rollback`; `prune` forgets them"
-        )
+        kept = amount(plan.cost.kept, plan.cost.payment_type)
+        yield f"{kept} a day of the cost is for earlier contents, kept for `rollback`; {typed('prune')} forgets them"
 
 
 def _of_runtime(client: NodeClient, manifest: Manifest, state: State) -> Iterator[str]:
@@ -126,6 +128,21 @@ def check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
         original = message.content.get("ref")
         if part.get("use_latest", True) and original is not None:
             raise PlanError(f"the {role} is an amend", where=ref, hint=f"Name its original: {original}")
+
+
+def check_content_of(client: NodeClient, plan: Plan, manifest: Manifest) -> dict[str, Any]:
+    """Check what a plan would publish as its program, and return its content as far as it is known.
+
+    Raises:
+        RejectedError: The network would not understand it.
+        PlanError: A runtime or volume that it names is not there.
+    """
+    refs = {step.role: step.ref or UNSIGNED for step in plan.images}
+    content = program_content(manifest, refs, owner=plan.owner, tag=plan.tag)
+    if plan.program.action != "unchanged":
+        check_program(content)
+        check_refs(client, content)
+    return content
 
 
 def check_program(content: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
@@ -72,7 +73,7 @@ def find_in_program(
 
 
 def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Finding]:
-    for path, content in _files(code, encoding):
+    for path, content in files_of(code, encoding):
         # The adapter is ours, and the same in every program.
         if path.partition("/")[0] == ADAPTER:
             continue
@@ -81,14 +82,14 @@ def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Findin
 
 
 def _only_own_key(packages: Path, own: KeyForms) -> Iterator[Finding]:
-    for path, content in _files(packages, "squashfs"):
+    for path, content in files_of(packages, "squashfs"):
         with content() as stream:
             while data := stream.read(_CHUNK):
                 if own.occur_in(data):
                     yield Finding(path, 0, "", OWN_KEY)
 
 
-def _files(code: Path, encoding: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+def files_of(code: Path, encoding: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield path and content of each file of an image or archive; nothing is unpacked."""
     if encoding == "zip":
         with ZipFile(code) as archive:
@@ -111,8 +112,8 @@ class _Content(io.RawIOBase):
         self._pieces = pieces
 
     def read(self, size: int = -1) -> bytes:
-        """Return at least ``size`` bytes if there are so many, and little more."""
-        parts, left = [], size
+        """Return at least ``size`` bytes if there are so many, and little more; all of them without a size."""
+        parts, left = [], size if size >= 0 else sys.maxsize
         while left > 0 and (piece := next(self._pieces, b"")):
             parts.append(piece)
             left -= len(piece)

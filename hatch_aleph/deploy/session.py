@@ -110,6 +110,7 @@ class Session:
         check: What counts as its answer.
         smoke: Runs it here before it is published; raises.
         confirm: Is shown what is about to be done and forgotten; raises if it is not to be.
+        announce: Is told what is about to be published; raises in a dry run.
     """
 
     client: NodeClient
@@ -126,6 +127,7 @@ class Session:
     check: HealthCheck = field(default_factory=HealthCheck)
     smoke: Callable[[Artifact], None] | None = None
     confirm: Callable[[str], None] = lambda _text: None
+    announce: Callable[[str], None] = lambda _text: None
 
     @property
     def owner(self) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.custom_domains import names_of
 from hatch_aleph.deploy.history import live_volumes
-from hatch_aleph.deploy.payment import being_removed, was_removed
+from hatch_aleph.deploy.payment import being_removed, top_up, was_removed
 from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.deployment import Deployment
@@ -108,6 +109,8 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
     if len(state.programs) > 1:
         trouble.append(f"{len(state.programs)} programs carry its tag: `deploy`, or `prune`, leaves one of them")
     payment_type, daily, balance, spending = _costs(target, state)
+    if not being_removed(state):
+        trouble += _soon_unpaid(target, payment_type, max(daily or 0.0, spending or 0.0), balance)
     host, execution = _whereabouts(target, program)
     return Status(
         owner=target.owner,
@@ -156,6 +159,17 @@ def _costs(target: Deployment, state: State) -> tuple[str | None, float | None, 
         float(balance.credits if kind == "credit" else balance.free),
         None if spending is None else float(spending),
     )
+
+
+def _soon_unpaid(target: Deployment, kind: str | None, daily: float, balance: float | None) -> list[str]:
+    """Tell that the network is about to take everything away: it wants a day's cost of all that an owner pays for."""
+    if kind != "credit" or balance is None or balance >= daily:
+        return []
+    text = (
+        f"The balance of {amount(balance, kind)} is below a day's cost of all that {target.owner} pays for "
+        f"({amount(daily, kind)}): it is taken away soon. {top_up(target.node, target.owner)}"
+    )
+    return [text]
 
 
 def _content(role: str, version: Version, earlier: int) -> Content:

@@ -31,7 +31,7 @@ from .answers import (
 from .authenticity import MessageVerifier
 from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text
-from .money import Balance, Price, amount, estimation_message, spending_of
+from .money import Balance, CreditChange, Price, Pricing, amount, estimation_message, spending_of
 from .nodes import PATIENT_ROUNDS, ROUNDS, Nodes
 from .rejections import explain, settled, still_waiting
 from .search import Filters, find
@@ -297,6 +297,29 @@ class NodeClient:
             found.update(listed)
         return found
 
+    def pricing(self) -> Pricing:
+        """Return the network's price list, which it publishes as an aggregate.
+
+        This is the node's word; what is published is charged by the network's own.
+        """
+
+        def read(reply: Reply) -> Pricing:
+            return Pricing.from_json(as_mapping(as_mapping(reply.expected_json()).get("data")).get("pricing"))
+
+        path = f"/api/v0/aggregates/{RUNTIMES_ADDRESS}.json"
+        return self._nodes.ask("GET", path, read, params={"keys": "pricing"})
+
+    def credit_history(self, address: str, *, limit: int) -> tuple[CreditChange, ...]:
+        """Return the latest changes of an address's credits, the newest first; empty when there never was one."""
+
+        def read(reply: Reply) -> tuple[CreditChange, ...]:
+            if reply.is_not_found:
+                return ()
+            return tuple(map(CreditChange.from_json, as_list(as_mapping(reply.expected_json()).get("credit_history"))))
+
+        query = {"pagination": limit, "page": 1}
+        return self._nodes.ask("GET", f"/api/v0/addresses/{address}/credit_history", read, params=query)
+
     def faucet(self, address: str, *, credit: int, tokens: float) -> dict[str, Any]:
         """Ask a local node for credits and tokens, and return the balance that it answers.
 
@@ -481,7 +504,7 @@ class NodeClient:
             needed, has = amount(price.per_day, "credit"), amount(balance.credits, "credit")
             figures = f"a day of it costs {needed}, there is {has} for everything"
         else:
-            figures = f"it needs {price.cost:.2f} ALEPH held, {balance.free:.2f} are free"
+            figures = f"it needs {amount(price.cost, 'hold')} held, {amount(balance.free, 'hold')} are free"
         return RejectedError(
             f"{error.plain.message}: {figures}", where=payer, hint=error.plain.hint, code=error.plain.code
         )

@@ -175,7 +175,9 @@ class Connections:
 
         started = self._monotonic()
         try:
-            with self._opened().stream(method, url, **options) as response:
+            address, headers = _without_dns(url)
+            options["headers"] = {**headers, **(options.get("headers") or {})}
+            with self._opened().stream(method, address, **options) as response:
                 headers = {key.lower(): value for key, value in response.headers.items()}
                 reply = Reply(url, response.status_code, headers, started=started)
                 yield reply, self._pieces(url, response, started)
@@ -239,6 +241,20 @@ class Connections:
                 # Closes the connections of a client that nobody closed; a plain __del__ could run too late.
                 self._close = weakref.finalize(self, self._client.close)
             return self._client
+
+
+def _without_dns(url: str) -> tuple[str, dict[str, str]]:
+    """Return what to ask for a URL, and the header that names its host.
+
+    Names below ``localhost`` mean this machine (RFC 6761), as curl and browsers know; many resolvers do not.
+    """
+    if ".localhost" not in url:
+        return url, {}
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not (parts.hostname or "").endswith(".localhost"):
+        return url, {}
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=f"localhost{port}").geturl(), {"Host": f"{parts.hostname}{port}"}
 
 
 def timeouts(*, read: float = 30.0, write: float = 60.0, connect: float = 10.0) -> httpx.Timeout:

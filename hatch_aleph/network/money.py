@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .fields import MalformedAnswerError, as_decimal, as_mapping, as_text, shown
+from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +99,86 @@ def amount(value: Decimal | float, payment_type: str) -> str:
     dollars = float(value) / CREDITS_A_DOLLAR
     digits = 2 if not dollars or abs(dollars) >= 1 else 1 - math.floor(math.log10(abs(dollars)))
     return f"-${-dollars:,.{digits}f}" if dollars < 0 else f"${dollars:,.{digits}f}"
+
+
+def with_credits(value: Decimal | float) -> str:
+    """Return credits as dollars with the credits beside them, for details."""
+    return f"{amount(value, 'credit')} ({float(value):,.0f} credits)"
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A size of program; the prices are credits a day.
+
+    Attributes:
+        units: Compute units.
+        vcpus: Virtual CPUs.
+        memory_mib: Memory.
+        disk_mib: Of its volumes, what the price includes on demand.
+        on_demand: Without access to the internet.
+        internet: On demand, with access to it: twice the units (aleph-im/pyaleph, src/aleph/services/cost.py).
+        persistent: Running always.
+    """
+
+    units: int
+    vcpus: int
+    memory_mib: int
+    disk_mib: int
+    on_demand: Decimal
+    internet: Decimal
+    persistent: Decimal
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """The network's prices of programs and files: tiers, and credits a day for a MiB of a file or of a volume."""
+
+    tiers: tuple[Tier, ...]
+    file_mib: Decimal
+    volume_mib: Decimal
+
+    @classmethod
+    def from_json(cls, data: Any) -> Pricing:
+        """Read the aggregate ``pricing``, whose prices are for an hour."""
+        listed = as_mapping(data)
+        program, persistent, files = (as_mapping(listed.get(key)) for key in _PRODUCTS)
+        unit, day = as_mapping(program.get("compute_unit")), Decimal(24)
+
+        def credit(product: Mapping[str, Any], kind: str) -> Decimal:
+            return as_decimal(as_mapping(as_mapping(product.get("price")).get(kind)).get("credit")) * day
+
+        always, at_times = credit(persistent, "compute_unit"), credit(program, "compute_unit")
+        counts = [int(as_decimal(as_mapping(each).get("compute_units"))) for each in as_list(program.get("tiers"))]
+        vcpus, memory, disk = (int(as_decimal(unit.get(key))) for key in ("vcpus", "memory_mib", "disk_mib"))
+        tiers = (Tier(n, n * vcpus, n * memory, n * disk, n * at_times, 2 * n * at_times, n * always) for n in counts)
+        return cls(tuple(tiers), credit(files, "storage"), credit(program, "storage"))
+
+
+_PRODUCTS = ("program", "program_persistent", "storage")
+
+
+@dataclass(frozen=True)
+class CreditChange:
+    """What came to an address's credits, or went: an amount, when, what did it, and when it expires."""
+
+    amount: Decimal
+    time: str
+    provider: str
+    origin: str | None
+    expires: str | None
+
+    @classmethod
+    def from_json(cls, data: Any) -> CreditChange:
+        """Read an entry of ``/api/v0/addresses/{address}/credit_history``."""
+        entry = as_mapping(data)
+        origin, expires = entry.get("origin"), entry.get("expiration_date")
+        return cls(
+            as_decimal(entry.get("amount")),
+            str(entry.get("message_timestamp") or ""),
+            str(entry.get("payment_method") or entry.get("provider") or ""),
+            None if origin is None else str(origin),
+            None if expires is None else str(expires),
+        )
 
 
 def spending_of(data: Any) -> Decimal:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hatch_aleph.errors import NetworkError, RejectedError
 
 from .answers import MessageStatus
-from .fields import shown
+from .fields import MalformedAnswerError, as_decimal, shown
+from .money import with_credits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,10 +117,18 @@ MEANINGS: dict[int, Meaning] = {
     ),
 }
 
+
+def _money(value: Any) -> str:
+    try:
+        return with_credits(as_decimal(value))
+    except MalformedAnswerError:
+        return shown(value)
+
+
 # What the parts of `details` are called for a reader.
 _DETAILS: dict[str, Callable[[Any], str]] = {
-    "required_credits": lambda value: f"required: {shown(value)} credits",
-    "account_credits": lambda value: f"available: {shown(value)} credits",
+    "required_credits": lambda value: f"required: {_money(value)}",
+    "account_credits": lambda value: f"available: {_money(value)}",
     "min_runtime_days": lambda value: f"counted for: {shown(value)} day(s)",
     "required_balance": lambda value: f"required: {shown(value)} ALEPH",
     "account_balance": lambda value: f"available: {shown(value)} ALEPH",

@@ -16,6 +16,7 @@ from .executions import Allocation, Execution, allocation, executions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_BY_NUMBER = re.compile(r"localhost|127(\.\d+){3}|::1")
 LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|.*\.localhost")
 
 
@@ -27,7 +28,13 @@ def program_urls(item_hash: str, host: str | None) -> tuple[str, ...]:
         host: URL of the one host to ask; None for the network's own.
     """
     if host is not None:
-        return (f"{host.rstrip('/')}/vm/{item_hash}",)
+        by_path = f"{host.rstrip('/')}/vm/{item_hash}"
+        here = urlsplit(host)
+        if here.scheme != "http" or not _BY_NUMBER.fullmatch(here.hostname or ""):
+            return (by_path,)
+        # By a name of its own, since an application's absolute redirects lead away from a path below another server's.
+        port = f":{here.port}" if here.port else ""
+        return (f"http://{to_base32(item_hash)}.localhost{port}", by_path)
     return (f"https://{to_base32(item_hash)}.aleph.sh", f"https://aleph.sh/vm/{item_hash}")
 
 

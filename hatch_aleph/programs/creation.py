@@ -14,6 +14,7 @@ from hatch_aleph.deploy.preflight import check_program, check_refs, check_secret
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
 from hatch_aleph.errors import HealthError, UsageError
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.network.money import amount
 from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.program_code import Code, prepare_code, try_here
@@ -76,8 +77,8 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         check_refs(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
         try_here(session, code, content)
-        if per_day is not None:
-            session.notice(f"{settings.name} costs {per_day:,.0f} credits a day, its code included")
+        cost = "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
+        session.announce(f"Publish the program {settings.name} {cost}, its code included")
         with (
             session.sending(f"create:{settings.name}", settings.channel) as outbox,
             publishing(session.publication("create", content=content)) as answers,
@@ -123,6 +124,8 @@ def publish_code(
     owner: str,
     ref: str | None = None,
     after: Dated | None = None,
+    tag: str = CODE_TAG,
+    notes: Mapping[str, Any] | None = None,
 ) -> str:
     """Publish code, or take what an earlier run left, and return the item hash of its STORE message.
 
@@ -134,30 +137,30 @@ def publish_code(
         owner: Whose it is.
         ref: Item hash of the original that it amends.
         after: What an amend must be later than.
+        tag: What it is found by.
+        notes: Beside its hashes in the message's metadata; by default that it is code.
     """
-    waiting = None if ref else _waiting(session, code, owner)
+    waiting = None if ref else _waiting(session, code, owner, tag)
     if waiting:
-        session.notice(f"The code is there already, and no program uses it: {waiting}")
+        session.notice(f"It is there already, and no program uses it: {waiting}")
         return waiting
     engine = choose_engine(code.hashes.size, session.client.limits())
     file_hash = code.hashes.name_on(engine)
-    notes = {
-        "role": "code",
+    said = {
+        **(notes or {"role": "code"}),
         "sha256": code.hashes.sha256,
         "cid": code.hashes.cid,
         "size": code.hashes.size,
         "encoding": code.encoding,
     }
-    content = store_content(
-        owner, file_hash, engine, payment=payment, ref=ref, metadata={NOTES: notes}, tags=(CODE_TAG,)
-    )
+    content = store_content(owner, file_hash, engine, payment=payment, ref=ref, metadata={NOTES: said}, tags=(tag,))
     upload = not session.client.has_file(file_hash)
     return outbox.deliver("STORE", content, after=after, file=code.file if upload else None).item_hash
 
 
-def _waiting(session: Session, code: Code, owner: str) -> str | None:
-    """Return code with these bytes that no program uses: left by a run that was cut off or refused half-way."""
-    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(CODE_TAG,))
+def _waiting(session: Session, code: Code, owner: str, tag: str) -> str | None:
+    """Return a file with these bytes that no program uses: left by a run that was cut off or refused half-way."""
+    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(tag,))
     fitting = [
         message.item_hash
         for message in stores

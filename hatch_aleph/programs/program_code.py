@@ -15,8 +15,11 @@ from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code_image import check_zip_size, pack_code
 from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute
+from hatch_aleph.commands import typed
+from hatch_aleph.deploy.secrets import files_of
 from hatch_aleph.errors import ImageError, ProjectError, UsageError
 from hatch_aleph.files import JUNK
+from hatch_aleph.scaffold.syntax import wsgi_kind
 from hatch_aleph.secrets import find_by_names, refuse
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.settings.program_message import value_at
@@ -106,7 +109,10 @@ def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callab
                 where=str(path),
                 hint="Name its folder instead, which is packed with the adapter that starts it.",
             )
+    _tell_unread(path, names, notice)
     _check_entrypoint(path, settings, names)
+    sources = {name: content().read() for name, content in files_of(path, encoding) if name.endswith(".py")}
+    _refuse_wsgi(path, sources, settings)
     return Code(path, encoding, hash_file(path), adapter=False)
 
 
@@ -132,7 +138,11 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
         raise ImageError(str(error), where=str(path)) from error
     hint = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
     refuse(find_by_names(entries), settings.secrets.allow, where=str(path), hint=hint, error=ProjectError)
-    _check_entrypoint(path, settings, [entry.path for entry in entries if entry.kind != "directory"])
+    names = [entry.path for entry in entries if entry.kind != "directory"]
+    _tell_unread(path, names, notice)
+    _check_entrypoint(path, settings, names)
+    if not settings.adapter:
+        _refuse_wsgi(path, {each.path: each.read() for each in entries if each.path.endswith(".py")}, settings)
     wrong = None if settings.interface == "executable" else missing_attribute(entries, settings.entrypoint)
     if wrong:
         raise ProjectError(wrong, where=str(path))
@@ -179,6 +189,37 @@ def _check_entrypoint(path: Path, settings: Settings, names: Sequence[str]) -> N
         raise ProjectError(
             f"there is no module {module!r} in it, which the entrypoint names", where=str(path), hint=_shown(names)
         )
+
+
+def _refuse_wsgi(path: Path, sources: Mapping[str, bytes], settings: Settings) -> None:
+    """Refuse an app that the guest cannot call without the adapter."""
+    kind = None if settings.interface == "executable" else wsgi_kind(sources, settings.entrypoint)
+    if kind:
+        raise ProjectError(
+            f"{settings.entrypoint} is a WSGI application ({kind}): without the adapter the guest calls ASGI alone",
+            where=str(path),
+            hint="Name its folder, and leave out --no-adapter: a folder is packed with the adapter.",
+        )
+
+
+def _tell_unread(path: Path, names: Sequence[str], notice: Callable[[str], None]) -> None:
+    """Tell of dependencies beside the code that nobody installs: a program without a project has none."""
+    inside = [name for name in _DECLARING if name in names and _declares(path / name)]
+    beside = [name for name in _DECLARING if (path.parent / name).is_file() and _declares(path.parent / name)]
+    unread = inside or [f"../{name}" for name in beside]
+    if unread:
+        notice(
+            f"Dependencies of {', '.join(unread)} are not installed: the program has what its runtime holds and what "
+            f"lies in {path.name}. A project gets its packages: {typed('init')} in its folder, then {typed('deploy')}."
+        )
+
+
+def _declares(file: Path) -> bool:
+    """Tell whether a file names dependencies; one that is in an archive is taken to do so."""
+    return file.suffix != ".toml" or not file.is_file() or b"dependencies" in file.read_bytes()
+
+
+_DECLARING = ("requirements.txt", "pyproject.toml", "Pipfile")
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.network.money import amount
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
@@ -164,7 +165,7 @@ def replacing(
     existing: LiveProgram, per_day: Decimal | None, *, keep_prev: bool, replaced_code: Volume | None = None
 ) -> str:
     """Say what a replacement will do and cost, with every message that it will forget."""
-    cost = "at unknown cost" if per_day is None else f"for {per_day:,.0f} credits a day"
+    cost = "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
     said = f"Publish a program that takes over from {existing.program.item_hash}, {cost}"
     if keep_prev:
         return f"{said}, which goes on costing"

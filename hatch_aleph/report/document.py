@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.local.host import by_package
+from hatch_aleph.network.money import amount
 from hatch_aleph.report.icicle import icicle
 from hatch_aleph.report.treemap import KEYS, boxes
 
@@ -64,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Money:
-    """What the deployment costs: dollars a day, and the balance that pays for all that the owner has."""
+    """What the deployment costs: credits a day, and the balance that pays for all that the owner has."""
 
     day: float
     balance: float
@@ -207,16 +208,21 @@ def _releases(releases: Sequence[Row]) -> str:
 
 
 def _cost(money: Money, made: float) -> str:
-    lines = [f"<p>${money.day:,.2f} a day, ${money.day * 30:,.2f} in 30 days for this deployment.</p>"]
+    lines = [f"<p>{_dollars(money.day)} a day, {_dollars(money.day * 30)} in 30 days for this deployment.</p>"]
     if money.owner_day > 0:
         days = money.balance / money.owner_day
         end = dt.datetime.fromtimestamp(made, dt.timezone.utc) + dt.timedelta(days=min(days, 36_500))
         css = "bad" if days < 7 else "good"  # noqa: PLR2004 - a week to act in
         lines.append(
-            f"<p>The balance of ${money.balance:,.2f} pays ${money.owner_day:,.2f} a day for all that the owner has. "
-            f'It ends <b class="{css}">in {days:,.0f} days</b>, on {end:%Y-%m-%d}.</p>{_slope(days)}'
+            f"<p>The balance of {_dollars(money.balance)} pays {_dollars(money.owner_day)} a day "
+            f'for all that the owner has. It ends <b class="{css}">in {days:,.0f} days</b>, on {end:%Y-%m-%d}.</p>'
+            + _slope(days)
         )
     return "".join(lines)
+
+
+def _dollars(value: float) -> str:
+    return amount(value, "credit")
 
 
 def _slope(days: float) -> str:

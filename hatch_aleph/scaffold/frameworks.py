@@ -13,12 +13,14 @@ class Framework:
         name: As its authors write it.
         suffix: What follows the application's name in an entry point: ``.server`` for Dash.
         listens: Whether it must run as a process of its own that listens on a port.
+        wsgi: Whether it is called by WSGI, which the guest speaks only by way of the adapter.
         note: What the user should know before deploying such an application.
     """
 
     name: str
     suffix: str = ""
     listens: bool = False
+    wsgi: bool = False
     note: str | None = None
 
 
@@ -31,23 +33,23 @@ FRAMEWORKS: dict[str, Framework] = {
     "starlette.applications.Starlette": Framework("Starlette"),
     "litestar.Litestar": Framework("Litestar"),
     "litestar.app.Litestar": Framework("Litestar"),
-    "flask.Flask": Framework("Flask"),
-    "flask.app.Flask": Framework("Flask"),
-    "apiflask.APIFlask": Framework("APIFlask"),
-    "flask_openapi3.OpenAPI": Framework("flask-openapi3"),
+    "flask.Flask": Framework("Flask", wsgi=True),
+    "flask.app.Flask": Framework("Flask", wsgi=True),
+    "apiflask.APIFlask": Framework("APIFlask", wsgi=True),
+    "flask_openapi3.OpenAPI": Framework("flask-openapi3", wsgi=True),
     "connexion.AsyncApp": Framework("Connexion"),
-    "connexion.FlaskApp": Framework("Connexion"),
+    "connexion.FlaskApp": Framework("Connexion", wsgi=True),
     "quart.Quart": Framework("Quart"),
-    "falcon.App": Framework("Falcon"),
-    "falcon.API": Framework("Falcon"),
+    "falcon.App": Framework("Falcon", wsgi=True),
+    "falcon.API": Framework("Falcon", wsgi=True),
     "falcon.asgi.App": Framework("Falcon"),
-    "bottle.Bottle": Framework("Bottle"),
-    "bottle.default_app": Framework("Bottle"),
+    "bottle.Bottle": Framework("Bottle", wsgi=True),
+    "bottle.default_app": Framework("Bottle", wsgi=True),
     "blacksheep.Application": Framework("BlackSheep"),
     "blacksheep.server.Application": Framework("BlackSheep"),
     "fasthtml.common.FastHTML": Framework("FastHTML"),
     "fasthtml.common.fast_app": Framework("FastHTML"),
-    "django.core.wsgi.get_wsgi_application": Framework("Django"),
+    "django.core.wsgi.get_wsgi_application": Framework("Django", wsgi=True),
     "django.core.asgi.get_asgi_application": Framework("Django"),
     "dash.Dash": Framework("Dash", suffix=".server"),
     "fastmcp.FastMCP": Framework("FastMCP", suffix=".http_app()"),

@@ -176,6 +176,42 @@ class Module:
         return next((node.lineno for node in calls if self._dotted(node.func) in SERVERS), None)
 
 
+def wsgi_kind(sources: Mapping[str, bytes], entrypoint: str) -> str | None:
+    """Return what makes an entry point a WSGI application, as far as its source shows: a framework, or its arguments.
+
+    Args:
+        sources: Python files by path.
+        entrypoint: ``module:attribute``; what the module only imports is followed.
+    """
+    name, _, attribute = entrypoint.partition(":")
+    followed: set[str] = set()
+    while name not in followed:
+        followed.add(name)
+        path = name.replace(".", "/")
+        package = f"{path}.py" not in sources
+        source = sources.get(f"{path}/__init__.py" if package else f"{path}.py")
+        module = Module.parse(name, source, package=package, known={}) if source is not None else None
+        if module is None:
+            return None
+        made = next((each for each in module.applications() if each.name == attribute), None)
+        if made is not None:
+            return made.framework.name if made.framework.wsgi else None
+        if any(isinstance(node, ast.FunctionDef) and node.name == attribute for node in _at_import(module.tree.body)):
+            return _wsgi_function(module.tree, attribute)
+        name, _, attribute = module.names.get(attribute, "").rpartition(".")
+    return None
+
+
+def _wsgi_function(tree: ast.Module, name: str) -> str | None:
+    function = next(each for each in _at_import(tree.body) if isinstance(each, ast.FunctionDef) and each.name == name)
+    arguments = function.args
+    takes = len(arguments.posonlyargs) + len(arguments.args)
+    return "a function of environ and start_response" if takes == _WSGI_ARGUMENTS and not arguments.vararg else None
+
+
+_WSGI_ARGUMENTS = 2
+
+
 def _targets(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         # FastHTML: `app, rt = fast_app()`

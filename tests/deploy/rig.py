@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import SUFFIX, Artifact, Image, Manifest, hash_file
+from hatch_aleph.cli.item_hash_type import item_hash_in
 from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer
 from hatch_aleph.runtimes import DEFAULT
 from hatch_aleph.settings import PublishSettings
@@ -171,7 +172,7 @@ class NodeHost:
 
     def __call__(self, url: str, *, timeout: float) -> Answer:
         self.asked.append(url)
-        item_hash = url.split("/vm/")[1].split("/", maxsplit=1)[0]
+        item_hash = item_hash_in(url) or ""
         try:
             program = self.node.get(f"/api/v0/messages/{item_hash}")
         except OSError:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.errors import HealthError
+from hatch_aleph.network.urls import program_urls
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Rig
@@ -14,7 +15,7 @@ def test_a_first_deployment_pins_creates_and_answers(rig: Rig) -> None:
     outcome = rig.deploy(rig.artifact())
     assert [step.action for step in outcome.plan.images] == ["pin", "pin"]
     assert outcome.plan.program.action == "create"
-    assert outcome.urls == (f"{rig.node.url}/vm/{outcome.item_hash}",)
+    assert outcome.urls == program_urls(outcome.item_hash, rig.node.url)
     assert rig.count() == {"STORE": 2, "PROGRAM": 1}
 
 

@@ -31,6 +31,7 @@ def test_urls_of_the_network_of_this_machine_and_of_a_host() -> None:
         f"https://aleph.sh/vm/{HASH}",
     )
     assert Hosts("http://127.0.0.1:4021", list_executions=lambda _: {}).urls(HASH) == (
+        f"http://{name}.localhost:4021",
         f"http://127.0.0.1:4021/vm/{HASH}",
     )
     assert program_urls(HASH, "https://my.host/") == (f"https://my.host/vm/{HASH}",)

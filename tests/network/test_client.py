@@ -170,7 +170,7 @@ def test_wait_until_processed(client: NodeClient, node: ScriptedNode, pauses: li
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [
-        ("rejected 6", 6, r"required: 107\.804934183756585600 credits, available: 0 credits"),
+        ("rejected 6", 6, r"required: \$0\.00011 \(108 credits\), available: \$0\.00 \(0 credits\)"),
         ("rejected 5", 5, r"required: 400\.000000000000000000 ALEPH, available: 0 ALEPH"),
         ("rejected 301", 301, "abababababab"),
         ("rejected 503", 503, "File 9db5bf.* used on vm 230ee9"),

@@ -175,7 +175,9 @@ def test_unpaid_uploads_and_programs_tell_figures(network: NodeClient, running: 
     network.wait(store.item_hash)
     program = signed_program(poor, store.item_hash)
     network.publish(program)
-    with pytest.raises(RejectedError, match=r"required: [0-9.]+ credits, available: \d+ credits") as caught:
+    with pytest.raises(
+        RejectedError, match=r"required: \$[0-9.]+ \([\d,]+ credits\), available: \$[0-9.]+ \([\d,]+ credits\)"
+    ) as caught:
         network.wait(program.item_hash)
     assert (caught.value.code, caught.value.item_hash) == (6, program.item_hash)
 

@@ -12,6 +12,7 @@ from hatch_aleph.programs.creation import checked
 from hatch_aleph.programs.program_code import prepare_code
 from hatch_aleph.settings.entry_points import is_command
 from hatch_aleph.squashfs import list_image, scan, write_image
+from tests.programs.rig import write_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,3 +230,41 @@ def test_an_executable_in_an_archive_needs_internet(app, tmp_path):
         prepare(archive, "run.sh")
     code, _ = prepare(archive, "run.sh", internet=True)
     assert code.encoding == "zip"
+
+
+WSGI = {
+    "Flask": "from flask import Flask\napp = Flask(__name__)\n",
+    "a function": "def app(environ, start_response):\n    return [b'']\n",
+    "Django": "from django.core.wsgi import get_wsgi_application\napp = get_wsgi_application()\n",
+    "imported": "from site_app.core import app\n",
+}
+
+
+@pytest.mark.parametrize("source", WSGI.values(), ids=WSGI)
+@pytest.mark.parametrize("encoding", ["zip", "squashfs", "folder without adapter"])
+def test_wsgi_without_the_adapter_is_refused(tmp_path, source, encoding):
+    folder = write_app(
+        tmp_path / "app", source=source, **{"site_app/core.py": WSGI["Flask"], "site_app/__init__.py": ""}
+    )
+    path = folder
+    if encoding == "zip":
+        path = tmp_path / "app.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in folder.rglob("*.py"):
+                archive.write(file, file.relative_to(folder))
+    elif encoding == "squashfs":
+        path = tmp_path / "app.squashfs"
+        write_image(scan(folder), path)
+    settings = checked({"entrypoint": "main:app", "name": "app", "adapter": False})
+    with pytest.raises(ProjectError, match="is a WSGI application") as raised:
+        prepare_code(path, settings, tmp_path, notice=print)
+    assert "folder" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize("beside", ["requirements.txt", "app/requirements.txt", "app/pyproject.toml"])
+def test_dependencies_that_nobody_installs_are_said(tmp_path, beside):
+    folder = write_app(tmp_path / "app")
+    (tmp_path / beside).write_text('[project]\ndependencies = ["httpx"]\n', "utf-8")
+    told: list[str] = []
+    prepare_code(folder, checked({"entrypoint": "main:app", "name": "app"}), tmp_path, notice=told.append)
+    assert beside.rpartition("/")[2] in next(line for line in told if "not installed" in line)

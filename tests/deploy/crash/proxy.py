@@ -143,8 +143,10 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - a cl
             return {**kept, "Content-Length": str(len(body))}
 
         def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-            if self.path.startswith("/vm/"):
-                answer = proxy.host(proxy.host.node.url + self.path, timeout=10)
+            name = str(self.headers.get("Host"))
+            if self.path.startswith("/vm/") or ".localhost" in name:
+                base = f"http://{name}" if ".localhost" in name else proxy.host.node.url
+                answer = proxy.host(base + self.path, timeout=10)
                 return answer.status, list(answer.headers.items()), answer.text.encode()
             connection = http.client.HTTPConnection(*proxy.upstream, timeout=30)
             try:

@@ -1,0 +1,176 @@
+"""Volumes without a project: a folder, a file or an image, pinned for programs to mount."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.artifact import hash_file
+from hatch_aleph.build.volumes import write_volume
+from hatch_aleph.commands import typed
+from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.deploy.payment import check_affordable_file
+from hatch_aleph.deploy.preflight import check_secrets
+from hatch_aleph.deploy.state import LIVE, Volume, program_of, refs_of, volumes_of
+from hatch_aleph.errors import PlanError, ProjectError
+from hatch_aleph.network.money import amount
+from hatch_aleph.programs.creation import checked, publish_code
+from hatch_aleph.programs.program_code import Code
+from hatch_aleph.settings import Compression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from decimal import Decimal
+
+    from hatch_aleph.deploy.session import Session
+    from hatch_aleph.deploy.state import Program
+    from hatch_aleph.network.client import NodeClient
+
+TAG = "hatch-aleph-volume"
+_HASHES_A_MESSAGE = 500
+
+
+@dataclass(frozen=True)
+class OwnVolume:
+    """A volume of an owner.
+
+    Attributes:
+        volume: Its contents.
+        name: What it was published as.
+        per_day: What a day of all its contents costs, in credits; None when the node does not tell.
+        programs: Live programs of the owner that mount it.
+    """
+
+    volume: Volume
+    name: str
+    per_day: Decimal | None
+    programs: tuple[Program, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        current = self.volume.current
+        return {
+            "ref": self.volume.ref,
+            "name": self.name,
+            "size": current.size,
+            "time": current.time,
+            "file": current.file_hash,
+            "contents": [version.item_hash for version in self.volume.versions],
+            "per_day": None if self.per_day is None else str(self.per_day),
+            "programs": [program.item_hash for program in self.programs],
+        }
+
+
+def publish(
+    session: Session, path: Path, *, name: str | None = None, amends: str | None = None, allow: Sequence[str] = ()
+) -> str:
+    """Pack a folder or a file, or take an image as it is, publish it, and return the item hash that programs name.
+
+    Args:
+        session: Who and where.
+        path: The folder, file or image.
+        name: What it is called; by default its name.
+        amends: Item hash of a volume of the owner that gets this as its new content.
+        allow: Files that only look like secrets.
+
+    Raises:
+        ProjectError: There is no such path, or it holds a secret by name.
+        PlanError: It holds what looks like a secret, or what it is to amend is not there.
+        ImageError: It cannot be packed or read.
+        RejectedError: The network refuses it, or would.
+    """
+    if not path.exists():
+        raise ProjectError("There is no such folder or file.", where=str(path))
+    existing = find(session.client, amends, owner=session.owner) if amends else None
+    name = name or (existing.name if existing else path.resolve().name)
+    settings = checked({"name": "volume", "entrypoint": "main:app", "secrets": {"allow": list(allow)}})
+    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
+        image = Path(folder) / "volume.squashfs"
+        write_volume(path, image, Compression(), allow=allow)
+        code = Code(image, "squashfs", hash_file(image), adapter=False)
+        check_secrets(image, "squashfs", settings, session.account, where=str(path))
+        payment = settings.payment.to_message()
+        per_day = check_affordable_file(session.client, session.owner, code.hashes, payment)
+        if existing and existing.volume.current.holds(code.hashes.sha256, code.hashes.cid):
+            return existing.volume.ref
+        cost = "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
+        programs = [program.item_hash for program in existing.programs] if existing else []
+        users = f"; programs that change with it: {', '.join(programs)}" if programs else ""
+        session.announce(f"Publish {name}, {code.hashes.size / 1e6:.2f} MB, {cost}{users}")
+        with session.sending(f"volume:{amends or name}", settings.channel) as outbox:
+            published = publish_code(
+                session,
+                outbox,
+                code,
+                payment,
+                owner=session.owner,
+                ref=amends,
+                after=existing.volume.current if existing else None,
+                tag=TAG,
+                notes={"role": "volume", "name": name},
+            )
+    return amends or published
+
+
+def volumes(client: NodeClient, owner: str) -> tuple[OwnVolume, ...]:
+    """Return the volumes that an owner has published without a project, newest first."""
+    stores = client.messages(types=("STORE",), owners=(owner,), tags=(TAG,), statuses=LIVE)
+    found, _ = volumes_of(message for message in stores if message.owner == owner)
+    return tuple(_own(client, owner, found.values())) if found else ()
+
+
+def find(client: NodeClient, ref: str, *, owner: str | None = None) -> OwnVolume:
+    """Return a volume by its original's item hash, published by whatever tool.
+
+    Raises:
+        PlanError: There is no such live volume, or it is not the owner's.
+    """
+    message = client.message(ref)
+    if message is None or not message.status.is_live or message.type != "STORE":
+        told = "unknown" if message is None else f"a {message.type} that is {message.status.value}"
+        raise PlanError(f"This is no live volume: it is {told}.", where=ref, hint=f"See {typed('volume list')}.")
+    original = message.content.get("ref")
+    if original is not None:
+        raise PlanError("This is an amend of a volume.", where=ref, hint=f"Name its original: {original}")
+    if owner is not None and message.owner != owner:
+        raise PlanError(f"The volume belongs to {message.owner}.", where=ref, hint="Sign with its owner's key.")
+    amends = client.messages(types=("STORE",), owners=(message.owner,), refs=(ref,), statuses=LIVE)
+    found, _ = volumes_of([message, *(amend for amend in amends if amend.owner == message.owner)])
+    return next(iter(_own(client, message.owner, found.values())))
+
+
+def _own(client: NodeClient, owner: str, found: Iterable[Volume]) -> list[OwnVolume]:
+    machines = client.messages(types=("PROGRAM",), owners=(owner,), statuses=LIVE, verify=False)
+    users = [(program_of(message), refs_of(message.content)) for message in machines]
+    prices = client.prices(owner)
+    listed = []
+    for volume in found:
+        hashes = [version.item_hash for version in volume.versions]
+        costs = [prices[item_hash].per_day for item_hash in hashes if item_hash in prices]
+        programs = tuple(program for program, refs in users if volume.ref in refs)
+        name = str(volume.current.notes.get("name") or volume.role or "")
+        listed.append(OwnVolume(volume, name, sum(costs[1:], costs[0]) if costs else None, programs))
+    return sorted(listed, key=lambda each: each.volume.current.time, reverse=True)
+
+
+def delete(session: Session, ref: str) -> tuple[str, ...]:
+    """Forget a volume with all its contents, and return their item hashes.
+
+    Raises:
+        PlanError: There is none, it is another's, or a live program mounts it.
+        RejectedError: The network refuses it.
+    """
+    owned = find(session.client, ref, owner=session.owner)
+    if owned.programs:
+        used = ", ".join(program.item_hash for program in owned.programs)
+        raise PlanError(f"Programs mount this volume: {used}", where=ref, hint="Delete or update them first.")
+    hashes = [version.item_hash for version in owned.volume.versions]
+    session.confirm(f"Forget for ever: {', '.join(hashes)}")
+    with session.sending(f"volume:{ref}", checked({"name": "v", "entrypoint": "main:app"}).channel) as outbox:
+        groups = [
+            (hashes[i : i + _HASHES_A_MESSAGE], "User deletion") for i in range(0, len(hashes), _HASHES_A_MESSAGE)
+        ]
+        forget(session.client, outbox, session.owner, groups)
+    return tuple(hashes)

@@ -1,0 +1,80 @@
+"""Volumes for those without a project: published, mounted, amended, listed and deleted."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.programs.rig import ask, ask_until
+
+READS = """
+from pathlib import Path
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": Path(MOUNT, "weights.txt").read_bytes()})
+"""
+READS = READS.replace("MOUNT", '__import__("json").loads(__import__("os").environ.get("ALEPH_MOUNTS", "{}")).get('
+                               '"/opt/model", "/opt/model")')  # fmt: skip
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights.txt").write_text("one", "utf-8")
+    return folder
+
+
+@pytest.mark.timeout(300)
+def test_from_its_first_content_to_its_end(cli, network, model):
+    ref = cli.json("volume", "publish", model, "--name", "weights").result["item_hash"]
+    assert cli("volume", "publish", model, "--name", "weights").out.strip() == ref  # nothing uses it yet: taken again
+    assert cli.sent == ["STORE"]
+    mount = ("--immutable-volume", f"mount=/opt/model,ref={ref}")
+    made = cli.json("create", cli.app(**{"main.py": READS}), "main:app", *mount)
+    assert not [event for event in made.events if "not tried here" in event.get("text", "")]  # tried with the volume
+    assert ask(made.result["urls"][1]) == (200, "one")
+
+    (model / "weights.txt").write_text("two", "utf-8")
+    told = cli("volume", "publish", model, "--amend", ref)
+    assert told.out.strip() == ref
+    assert made.result["item_hash"] in told.err  # what changes with it
+    assert ask_until(made.result["urls"][1], "two") == "two"
+
+    (listed,) = cli.json("volume", "list").result["volumes"]
+    assert (listed["name"], listed["ref"], listed["programs"]) == ("weights", ref, [made.result["item_hash"]])
+    assert len(listed["contents"]) == 2
+    assert "$" in cli("volume", "show", ref).out
+    refused = cli.json("volume", "delete", ref).error
+    assert (made.result["item_hash"] in refused["message"], refused["exit_code"]) == (True, 13)
+
+    assert cli("delete", made.result["item_hash"]).code == 0
+    assert cli.json("volume", "delete", ref).result["forgotten"] == listed["contents"]
+    assert network.status(ref) == "forgotten"
+    assert "no volume" in cli("volume", "list").out
+
+
+def test_what_is_no_volume_is_said_before_anything_is_sent(cli, model):
+    made = cli.create()
+    sent = cli.sent
+    for arguments, told in (
+        (("publish", model / "nowhere"), "no such folder"),
+        (("publish", model, "--amend", "ab" * 32), "no live volume"),
+        (("show", made["item_hash"]), "a PROGRAM"),
+        (("delete", "ab" * 32), "unknown"),
+    ):
+        done = cli("volume", *arguments)
+        assert done.code not in (0, 1), done.err
+        assert told in done.err
+    (model / "id_rsa").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n", "utf-8")
+    assert "id_rsa" in cli("volume", "publish", model).err
+    assert cli.sent == sent
+
+
+def test_another_owners_volume_stays(cli, network, model):
+    ref = cli.json("volume", "publish", model).result["item_hash"]
+    cli.use(network.new_account())
+    assert "belongs to" in cli("volume", "delete", ref).err
+    assert "belongs to" in cli("volume", "publish", model, "--amend", ref).err
+    assert network.status(ref) == "processed"
