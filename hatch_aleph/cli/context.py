@@ -333,7 +333,7 @@ class Context:
 def _smoke(context: Context, artifact: Artifact) -> None:
     from hatch_aleph.cli.smoke import smoke_test
 
-    smoke_test(artifact, context)
+    smoke_test(artifact, context.output.notice, context.client)
 
 
 def _of(profile: str | None) -> str:

@@ -67,7 +67,7 @@ def serve(
         from hatch_aleph.cli.smoke import spec_of
 
         artifact = context.artifact()
-        program = await spec_of(artifact, context, runtime=runtime_image)
+        program = await spec_of(artifact, context.output.notice, context.client, runtime=runtime_image)
         return _bare(program, artifact) if bare else program
 
     async def changed() -> ProgramSpec:

@@ -13,12 +13,17 @@ from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hatch_aleph.artifact import Artifact
-    from hatch_aleph.cli.context import Context
     from hatch_aleph.local.host import ProgramSpec
+    from hatch_aleph.network.client import NodeClient
+
+    Notice = Callable[[str], None]
+    Connect = Callable[[], NodeClient]
 
 
-def smoke_test(artifact: Artifact, context: Context) -> None:
+def smoke_test(artifact: Artifact, notice: Notice, connect: Connect) -> None:
     """Start an artifact's program here, ask it once, and stop it.
 
     A machine that cannot run it (another platform, no such Python, a volume that no node gives) is told and passed
@@ -30,13 +35,13 @@ def smoke_test(artifact: Artifact, context: Context) -> None:
     """
     from hatch_aleph.local.host import is_runtimes_platform
 
-    manifest, notice = artifact.manifest, context.output.notice
+    manifest = artifact.manifest
     if not is_runtimes_platform():
         notice("The program is not tried here: this machine does not run the runtime's modules.")
         return
     check = HealthCheck.of(manifest.settings.health)
     with tempfile.TemporaryDirectory(prefix="hatch-aleph-smoke-") as folder:
-        answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), context))
+        answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), notice, connect))
     reason = check.judge(answer, None) if answer is not None else None
     if reason is not None:
         raise HealthError(
@@ -46,7 +51,7 @@ def smoke_test(artifact: Artifact, context: Context) -> None:
         )
 
 
-async def spec_of(artifact: Artifact, context: Context, **changes: Any) -> ProgramSpec:
+async def spec_of(artifact: Artifact, notice: Notice, connect: Connect, **changes: Any) -> ProgramSpec:
     """Return what the local host runs of an artifact; volumes of the network are fetched from the node.
 
     Raises:
@@ -58,21 +63,22 @@ async def spec_of(artifact: Artifact, context: Context, **changes: Any) -> Progr
     remote = [volume.mount for volume in artifact.manifest.program_settings.volumes.immutable if volume.ref]
     if not remote:
         return await built(artifact, **changes)
-    context.output.notice(f"Fetching what the program mounts: {', '.join(remote)}")
-    source = Source(context.client, cache_folder() / "host")
+    notice(f"Fetching what the program mounts: {', '.join(remote)}")
+    source = Source(connect, cache_folder() / "host")
     try:
         return await built(artifact, source, **changes)
     finally:
         source.close()
 
 
-async def _ask(artifact: Artifact, path: str, folder: Path, context: Context) -> tuple[Answer | None, list[str]]:
+async def _ask(
+    artifact: Artifact, path: str, folder: Path, notice: Notice, connect: Connect
+) -> tuple[Answer | None, list[str]]:
     from hatch_aleph.files import cache_folder
     from hatch_aleph.local.host import place_here, smoke
 
-    notice = context.output.notice
     try:
-        spec = await spec_of(artifact, context)
+        spec = await spec_of(artifact, notice, connect)
         place = place_here(spec.python, cache=cache_folder() / "host", volumes=folder / "volumes")
     except (GuestError, NetworkError) as error:
         notice(f"The program is not tried here: {error.message}.")
