@@ -249,3 +249,10 @@ def pictures(session: nox.Session) -> None:
     """Make the pictures of the documentation from the real tool."""
     session.install("-e", ".[deploy]")
     session.run("python", "tools/pictures.py")
+
+
+@nox.session
+def recognised(session: nox.Session) -> None:
+    """Look what `init` finds in published projects, fetched by git, and write it into the documentation."""
+    session.install("-e", ".[deploy]")
+    session.run("python", "tools/recognised.py", *session.posargs)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 SUFFIX = ".aleph.json"
+# Of dist/, where the build hook leaves an artifact: `twine upload dist/*` takes everything that is not hidden.
+HOOK_FOLDER = ".aleph"
 AGAIN = "Build it again: hatch build -t aleph"
 _CHUNK = 8 << 20  # bytes
 
@@ -275,11 +277,13 @@ class Artifact:
 
     @classmethod
     def find(cls, folder: Path, profile: str | None = None) -> Artifact:
-        """Return the one artifact of a profile in a folder.
+        """Return the one artifact of a profile in a folder, or in the build hook's folder within when it has none.
 
         Raises:
             ArtifactError: There is none, or there are several: which one is meant only a user can say.
         """
+        if not any(folder.glob(f"*{SUFFIX}")) and any((folder / HOOK_FOLDER).glob(f"*{SUFFIX}")):
+            folder = folder / HOOK_FOLDER
         lying: list[Artifact] = []
         damaged: list[ArtifactError] = []
         for path in sorted(folder.glob(f"*{SUFFIX}")):

@@ -10,6 +10,9 @@ from typing import ClassVar
 
 from hatch_aleph.text import printable
 
+# One section a kind, under its class's name.
+PAGE = "https://github.com/aleph-im/hatch-aleph/blob/main/docs/errors.md"
+
 
 class HatchAlephError(Exception):
     """Base of all errors that are told to the user without a traceback.
@@ -34,6 +37,17 @@ class HatchAlephError(Exception):
         if self.hint:
             lines.append(self.hint)
         return printable("\n".join(lines), keep="\n\t")
+
+    @property
+    def help_url(self) -> str:
+        """Where the documentation explains its kind: that of the nearest class of this module."""
+        kind = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        return f"{PAGE}#{kind.__name__.lower()}"
+
+    @property
+    def with_help(self) -> str:
+        """All of it, and where its kind is explained: what commands and builds end with."""
+        return f"{self}\nSee {self.help_url}"
 
 
 class UsageError(HatchAlephError):

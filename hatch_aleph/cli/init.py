@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.output import confirm
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, UsageError
 from hatch_aleph.scaffold.workflows import Service
@@ -38,6 +39,7 @@ _SHOWN = 9  # a choice is one digit
     "--install", metavar="REQUIREMENT", help="What installs this tool in CI. [default: as it is installed here]"
 )
 @click.option("--try", "try_it", is_flag=True, help="Then deploy to a network on this machine, and leave it running.")
+@click.option("--no-smoke", is_flag=True, help="With --try: deploy there without trying the program first.")
 def init(
     context: Context,
     *,
@@ -48,16 +50,20 @@ def init(
     services: tuple[Service, ...],
     install: str | None,
     try_it: bool,
+    no_smoke: bool,
 ) -> int:
     """Write what a deployment of FOLDER needs into its pyproject.toml.
 
-    The application is found by reading the source; none of it is run. Dependencies of requirements.txt or Pipfile are
+    The application is found by reading the source; none of it is run. When a folder below alone has one, as in a
+    repository with `backend` and `frontend`, that folder is meant. Dependencies of requirements.txt or Pipfile are
     taken over where there is no [project] table. What stands in pyproject.toml stays; a second run changes nothing.
     """
     from hatch_aleph.files import write_atomic
     from hatch_aleph.scaffold.pyproject import add_preview_profile, add_tables, open_pyproject
 
-    root = folder.resolve()
+    if no_smoke and not try_it:
+        raise UsageError("--no-smoke has no effect without --try")
+    root = folder.resolve() if entrypoint else _project_folder(context, folder.resolve())
     edit = open_pyproject(root)
     application = _application(context, root, edit.entrypoint, entrypoint)
     add_tables(edit, application, name=name, hatch=hatch)
@@ -84,7 +90,7 @@ def init(
     if try_it:
         from hatch_aleph.cli.trial import run_trial
 
-        return run_trial(context, root)
+        return run_trial(context, root, options=("--no-smoke",) if no_smoke else ())
     return 0
 
 
@@ -103,6 +109,32 @@ def _told(application: Application, done: Sequence[str], notes: Sequence[str], *
     return "\n".join(lines)
 
 
+def _project_folder(context: Context, root: Path) -> Path:
+    """Return the folder that is meant: the one named, or the one below it that alone has an application.
+
+    Raises:
+        ProjectError: Several folders below have one, or it is not confirmed that the one is meant.
+    """
+    from hatch_aleph.scaffold.applications import find_applications, projects_below
+    from hatch_aleph.scaffold.pyproject import open_pyproject
+
+    if open_pyproject(root).entrypoint or find_applications(root):
+        return root
+    below = {folder: found[0] for folder in projects_below(root) if (found := find_applications(folder))}
+    if not below:
+        return root  # which says that there is none
+    listed = [f"  {typed('init', folder.name)}  {each.framework}: {each.entrypoint}" for folder, each in below.items()]
+    asked = context.yes or (sys.stdin.isatty() and sys.stderr.isatty() and not context.output.as_json)
+    if len(below) == 1 and asked:
+        ((folder, application),) = below.items()
+        where = f"{folder.name}/ has the application ({application.framework}: {application.entrypoint})."
+        confirm(f"{where} Is that folder meant?", yes=context.yes)
+        context.output.notice(where)
+        return folder
+    hint = "\n".join(["These folders have one:", *listed])
+    raise ProjectError("No application is found right here", where=str(root), hint=hint)
+
+
 def _application(context: Context, root: Path, written: str | None, named: str | None) -> Application:
     """Return what runs: as it is named, as it is written already, else as it is found.
 
@@ -110,7 +142,7 @@ def _application(context: Context, root: Path, written: str | None, named: str |
         UsageError: Several are as likely, and there is nobody to ask.
         ProjectError: None is found.
     """
-    from hatch_aleph.scaffold.applications import Application, clear_choice, find_applications, projects_below
+    from hatch_aleph.scaffold.applications import Application, clear_choice, find_applications
 
     if written and named and written != named:
         raise UsageError(
@@ -124,10 +156,7 @@ def _application(context: Context, root: Path, written: str | None, named: str |
     if choice is not None:
         return choice
     if not found:
-        below = [f"  {typed(f'init {folder.name}')}" for folder in projects_below(root)]
         hint = "Name what runs: --entrypoint MODULE:ATTRIBUTE, or a command that listens on $PORT."
-        if below:
-            hint = "\n".join(["These folders are projects of their own:", *below, hint])
         raise ProjectError("No application is found in the source", where=str(root), hint=hint)
     listed = [
         f"  {number}  {each.entrypoint}  ({each.framework}, {each.file}:{each.line})"

@@ -61,11 +61,12 @@ class Output:
                     "where": error.where,
                     "hint": error.hint,
                     "exit_code": error.exit_code,
+                    "help": error.help_url,
                     **({"code": code} if code is not None else {}),
                 }
             )
         else:
-            click.echo(click.style("Error: ", fg="red", bold=True) + str(error), err=True, color=colours())
+            click.echo(click.style("Error: ", fg="red", bold=True) + error.with_help, err=True, color=colours())
         return error.exit_code
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

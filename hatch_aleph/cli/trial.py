@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 _ENDED = 20  # seconds that the network gets to end its programs
 
 
-def run_trial(context: Context, root: Path) -> int:
+def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> int:
     """Start a network, deploy the project to it, and leave it running until Ctrl-C.
 
     Args:
         context: Where to say what happens.
         root: The project.
+        options: More of them for ``deploy``.
 
     Raises:
         NetworkError: The network does not start.
@@ -49,7 +50,10 @@ def run_trial(context: Context, root: Path) -> int:
         url = _url_of(network)
         if not (folder / "account.key").exists():
             _run(root, environment, "account", "create")
-        for step in (("faucet", "--node", url), ("deploy", "--node", url, "--yes", "--state-folder", str(folder))):
+        for step in (
+            ("faucet", "--node", url),
+            ("deploy", "--node", url, "--yes", "--state-folder", str(folder), *options),
+        ):
             context.output.notice(f"$ hatch-aleph {' '.join(step[:3])}")
             if _run(root, environment, *step, shown=step[0] == "deploy"):
                 raise HealthError(

@@ -61,7 +61,7 @@ def build_with_hatchling(builder: Any, directory: Path, profile: str | None) -> 
             project, directory, profile=profile, metadata=builder.metadata, notice=builder.app.display_info
         )
     except HatchAlephError as error:
-        builder.app.abort(str(error), error.exit_code)
+        builder.app.abort(error.with_help, error.exit_code)
         raise
     for warning in artifact.manifest.warnings:
         builder.app.display_warning(warning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,7 @@ def _add_project(edit: Edit, root: Path, name: str | None) -> None:
     document = edit.document
     if "project" in document or "poetry" in document.get("tool", {}):
         return
-    if (root / "setup.py").exists() or (root / "setup.cfg").exists():
+    if (root / "setup.py").exists() or _has_metadata(root / "setup.cfg"):
         return
     declared = read_declared(root)
     edit.notes.extend(declared.notes)
@@ -133,6 +134,18 @@ def _add_project(edit: Edit, root: Path, name: str | None) -> None:
         edit.notes.append(
             f"Dependencies stand in pyproject.toml from now on: a change of {declared.file} has no effect"
         )
+
+
+def _has_metadata(file: Path) -> bool:
+    """Return whether a setup.cfg describes a distribution: most hold the configuration of linters alone."""
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(file.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        return False
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
+    return parser.has_option("metadata", "name")
 
 
 def _project_name(root: Path) -> str:

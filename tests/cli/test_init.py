@@ -43,11 +43,43 @@ def test_without_a_terminal_several_are_listed(tmp_path, capsys):
     assert run(["init", str(tmp_path), "--entrypoint", "two:app"]) == 0
 
 
-def test_a_folder_without_an_application_names_the_projects_in_it(tmp_path, capsys):
+def test_the_one_folder_below_with_an_application_is_meant(tmp_path, capsys):
+    for name in ("backend", "frontend"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").write_text("")
+    (tmp_path / "backend" / "main.py").write_text(FASTAPI)
+    # Nobody is there to ask, and which folder is meant is no small thing.
+    assert run(["init", str(tmp_path)]) == 4
+    told = capsys.readouterr().err
+    assert "init backend`  FastAPI: main:app" in told
+    assert "frontend" not in told
+    assert run(["init", str(tmp_path), "--yes"]) == 0
+    assert 'entrypoint = "main:app"' in (tmp_path / "backend" / "pyproject.toml").read_text()
+    assert not (tmp_path / "pyproject.toml").exists()
+
+
+def test_several_folders_below_are_named(tmp_path, capsys):
+    for name in ("api", "site"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "requirements.txt").write_text("fastapi\n")
+        (tmp_path / name / "main.py").write_text(FASTAPI)
+    assert run(["init", str(tmp_path), "--yes"]) == 4
+    told = capsys.readouterr().err
+    assert "init api`" in told
+    assert "init site`" in told
+
+
+def test_a_folder_without_any_application_says_how_to_name_one(tmp_path, capsys):
     (tmp_path / "backend").mkdir()
     (tmp_path / "backend" / "pyproject.toml").write_text("")
     assert run(["init", str(tmp_path)]) == 4
-    assert "init backend" in capsys.readouterr().err
+    assert "--entrypoint" in capsys.readouterr().err
+
+
+def test_what_only_a_trial_heeds_is_refused_without_one(tmp_path, capsys):
+    (tmp_path / "main.py").write_text(FASTAPI)
+    assert run(["init", str(tmp_path), "--no-smoke"]) == 64
+    assert "--try" in capsys.readouterr().err
 
 
 def test_a_workflow_that_is_there_is_kept(tmp_path, capsys):

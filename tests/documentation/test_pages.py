@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,12 @@ DOCS = ROOT / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "guides").glob("*.md"))]
 DOCUMENTED_NODE = "http://127.0.0.1:4021"
 _BLOCK = re.compile(
-    r"(?:<!-- (?P<note>[^>]*?) -->\n)?```(?:\{code-block\} )?(?P<language>[\w-]*)\n"
-    r"(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<text>.*?)\n```",
-    re.DOTALL,
+    r"(?:^ *<!-- (?P<note>[^>]*?) -->\n)?^(?P<indent> *)```(?:\{code-block\} )?(?P<language>[\w-]*)\n"
+    r"(?P<options>(?: *:[\w-]+:[^\n]*\n)*)(?P<text>.*?)\n(?P=indent)```",
+    re.DOTALL | re.MULTILINE,
 )
 _ITEM_HASH = "$(grep -oE '/vm/[0-9a-f]{64}' \"$LOG\" | tail -1 | cut -c5-)"
+_UNTIL = "until: "
 _EXAMPLE = re.compile(r"<!-- example: (\w+) -->")
 
 
@@ -41,7 +43,8 @@ class Block:
 def blocks_of(page):
     for match in _BLOCK.finditer(page.read_text("utf-8")):
         caption = re.search(r":caption: (.+)", match["options"])
-        yield Block(match["language"], match["text"].lstrip("\n"), caption and caption[1].strip(), match["note"])
+        text = textwrap.dedent(match["text"].lstrip("\n"))
+        yield Block(match["language"], text, caption and caption[1].strip(), match["note"])
 
 
 def commands_of(text):
@@ -63,15 +66,16 @@ def test_every_command_of_a_page_runs(page, network, tmp_path):
     for block in blocks_of(page):
         if block.caption:
             script.append(_written(block, network.url))
-        elif block.language == "console" and not block.note:
+        elif block.language == "console" and (not block.note or block.note.startswith(_UNTIL)):
             for command, shown in commands_of(block.text):
                 commands.append((command, shown))
                 meant = command.replace(DOCUMENTED_NODE, network.url).replace("ITEM_HASH", _ITEM_HASH)
+                until = block.note and block.note.removeprefix(_UNTIL)
                 script += [
                     "echo; echo '##begin'",
-                    f"{{ {meant}\n}} > ../out",
+                    _ended_by_ctrl_c(meant, until) if until else f'{{ {meant}\n}} > "$OUT"',
                     "code=$?",
-                    'cat ../out; cat ../out >> "$LOG"',
+                    'cat "$OUT"; cat "$OUT" >> "$LOG"',
                 ]
                 script += ['echo; echo "##end $code"']
     if not commands:
@@ -92,6 +96,15 @@ def _written(block, url):
     return f"mkdir -p $(dirname '{block.caption}'); cat > '{block.caption}' <<'__END__'\n{text}\n__END__"
 
 
+def _ended_by_ctrl_c(command, text):
+    """Return a shell's way to run a command until it has printed a text; it must then end by itself, with 0 or 130."""
+    return (
+        f'set -m; {command} --port 0 > "$OUT" 2>&1 & pid=$!; set +m\n'
+        f"for _ in $(seq 1200); do grep -qF '{text}' \"$OUT\" && break; sleep 0.1; done\n"
+        f"kill -INT -$pid; wait $pid; code=$?; [ $code = 0 ] || [ $code = 130 ] && grep -qF '{text}' \"$OUT\""
+    )
+
+
 def _environment(network, home):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ALEPH_")}
     return kept | {
@@ -99,6 +112,7 @@ def _environment(network, home):
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "ALEPH_PRIVATE_KEY_FILE": str(home / "account.key"),
         "LOG": str(home / "log"),
+        "OUT": str(home / "out"),
     }
 
 

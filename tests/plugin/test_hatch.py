@@ -7,6 +7,7 @@ import json
 import pytest
 from PySquashfsImage import SquashFsImage
 
+from hatch_aleph.artifact import Artifact
 from hatch_aleph.errors import SettingsError
 
 pytestmark = [pytest.mark.index, pytest.mark.timeout(600)]
@@ -74,11 +75,20 @@ def test_build_target(make_project, hatch):
 def test_build_hook(make_project, hatch):
     root = make_project({"pyproject.toml": PYPROJECT + "\n[tool.hatch.build.hooks.aleph]\n", **FILES})
     hatch(root, "build", "-t", "wheel")
-    assert {path.name.split("-", 1)[1] for path in (root / "dist").iterdir()} >= {
-        "1.5-py2.py3-none-any.whl",
+    dist = root / "dist"
+    # What `twine upload dist/*` takes is for the index alone.
+    assert [path.name for path in dist.iterdir() if not path.name.startswith(".")] == [
+        "my_api-1.5-py2.py3-none-any.whl"
+    ]
+    assert {path.name.split("-", 1)[1] for path in (dist / ".aleph").iterdir()} >= {
         "1.5.aleph.json",
         "1.5-code.squashfs",
     }
+    assert Artifact.find(dist).path == dist / ".aleph" / "my_api-1.5.aleph.json"
+
+    hatch(root, "clean")
+    assert not list(dist.glob("*"))
+    assert not list((dist / ".aleph").glob("*"))
 
 
 def test_mistakes_end_in_one_message(make_project, hatch):

@@ -118,3 +118,16 @@ def test_a_line_that_cannot_be_taken_over_stops(line, tmp_path):
     (tmp_path / "requirements.txt").write_text(f"httpx\n{line}\n")
     with pytest.raises(ProjectError, match=r"requirements\.txt:2"):
         read_declared(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "described"), [("[flake8]\nmax-line-length = 100\n", False), ("[metadata]\nname = shop\n", True)]
+)
+def test_a_setup_cfg_of_linters_alone_describes_no_project(text, described, tmp_path):
+    (tmp_path / "setup.cfg").write_text(text)
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    _, data = written(tmp_path)
+    assert ("project" in data) is not described
+    assert data["build-system"]["build-backend"] == ("setuptools.build_meta" if described else "hatchling.build")
+    if not described:
+        assert data["project"]["dependencies"] == ["flask"]

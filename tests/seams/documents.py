@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "sample_project").glob("*.md"))]
-_FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+PAGES = [
+    ROOT / "README.md",
+    *sorted(file for file in (ROOT / "docs").rglob("*.md") if "_build" not in file.parts),
+    *sorted((ROOT / "examples").glob("*.md")),
+    *sorted((ROOT / "sample_project").glob("*.md")),
+]
+_FENCE = re.compile(r"^( *)```(?:\{code-block\} )?(\w+)\n(?: *:[\w-]+:[^\n]*\n)*(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ def examples(*languages: str) -> list[Example]:
         for match in _FENCE.finditer(text):
             if match[2] in languages:
                 line = text[: match.start()].count("\n") + 1
-                found.append(Example(match[2], match[3], f"{page.relative_to(ROOT)}:{line}"))
+                found.append(Example(match[2], textwrap.dedent(match[3]), f"{page.relative_to(ROOT)}:{line}"))
     return found
 
 

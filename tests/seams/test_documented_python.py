@@ -23,7 +23,10 @@ from tests.seams.documents import examples
 PYPROJECT = '[project]\nname = "shop"\nversion = "1.0"\n\n[tool.aleph]\nentrypoint = "main:app"\nbytecode = false\n'
 PAGES = sorted({example.place.split(":")[0] for example in examples("python")})
 # Pages whose examples are files of a project that another test installs or deploys.
-ELSEWHERE = {"docs/hooks.md": "tests/seams/test_worked_plugin.py"}
+ELSEWHERE = {
+    "docs/hooks.md": "tests/seams/test_worked_plugin.py",
+    "docs/tutorial.md": "tests/documentation/test_pages.py",
+}
 
 
 @pytest.fixture(scope="module")

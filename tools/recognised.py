@@ -1,0 +1,128 @@
+"""Make docs/recognised.md: what `init` finds in published projects, read at pinned commits: `nox -s recognised`.
+
+    python tools/recognised.py [--mirror FOLDER]
+
+Each project is fetched with git from GitHub, or from FOLDER/OWNER+NAME/repo, a git directory; `init` runs in a copy of its
+tree. The run fails when what is found is not what the project's own start command names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "recognised.md"
+HEAD = """\
+# Published projects that init recognises
+
+`hatch-aleph init` reads source and runs none of it. What it finds in projects as they are published, at the commit named; what is
+right is what each project's own Procfile, Dockerfile or documentation starts. `nox -s recognised` fetches them and makes this
+page, and fails when it finds something else.
+
+| project | commit | kind | `init` finds | dependencies from |
+|---|---|---|---|---|
+"""
+TAIL = """
+A project may need more than its tables to run as a program: a database elsewhere, a secret that is handed over
+([](guides/secrets.md)), a front end that is built first.
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A published project.
+
+    Attributes:
+        name: On GitHub.
+        commit: The one that is read.
+        kind: What it is made with.
+        entrypoint: What its own start command names.
+    """
+
+    name: str
+    commit: str
+    kind: str
+    entrypoint: str
+
+
+PROJECTS = [
+    Project("encode/starlette-example", "4c220b3be4aca49dfc2b507dfde26f0bad2349b4", "Starlette", "app:app"),
+    Project("fastapi/full-stack-fastapi-template", "68adb40d37425f6f8668ec7e5a054500d045e43e", "FastAPI", "app.main:app"),
+    Project("nsidnev/fastapi-realworld-example-app", "029eb7781c60d5f563ee8990a0cbfb79b244538c", "FastAPI, Poetry", "app.main:app"),
+    Project("litestar-org/litestar-fullstack", "8b637ce4232a407142ae94ec95d7eb268f8fd765", "Litestar", "app.server.asgi:create_app()"),
+    Project("pgjones/tozo", "9cc3a6e2a6aeab7f882df1f1204577c323ba64b4", "Quart", "backend.run:app"),
+    Project("postmanlabs/httpbin", "f8ec666b4d1b654e4ff6aedd356f510dcac09f83", "Flask; its Procfile says `httpbin:app`, the same object", "httpbin.core:app"),
+    Project("gothinkster/flask-realworld-example-app", "4b95fb2227dfeb5dd1a45d89b2bf48630b93fd28", "Flask", "autoapp:app"),
+    Project("miguelgrinberg/microblog", "a975ef64864354867c88e0ed3a17ba7d17dca752", "Flask", "microblog:app"),
+    Project("heroku/python-getting-started", "f7c8d9929a782e90bc0bb9320f2cb43a3d62958d", "Django", "gettingstarted.wsgi:application"),
+    Project("healthchecks/healthchecks", "29b5ec251059034b79e0120e2ff0c3e35d7bd9f8", "Django", "hc.wsgi:application"),
+    Project("wagtail/bakerydemo", "8e2b625755d8942412d5b7627b146a795933b8b2", "Django, Wagtail", "bakerydemo.wsgi:application"),
+]
+
+
+def main() -> int:
+    """Run `init` in each project and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mirror", type=Path)
+    mirror = parser.parse_args().mirror
+    rows, wrong = [], []
+    for project in PROJECTS:
+        with tempfile.TemporaryDirectory() as name:
+            tree = Path(name).resolve() / project.name.partition("/")[2]
+            _fetch(project, tree, mirror)
+            found = _init(tree)
+        print(project.name, found)
+        if found["entrypoint"] != project.entrypoint:
+            wrong.append(f"{project.name}: {found['entrypoint']} in place of {project.entrypoint}")
+        link = f"[{project.name}](https://github.com/{project.name})"
+        where = f"{found['folder']}/: " if found["folder"] != "." else ""
+        rows.append(
+            f"| {link} | {project.commit[:10]} | {project.kind} | {where}`{found['entrypoint']}` | {found['source']} |"
+        )
+    if wrong:
+        print("\n".join(wrong), file=sys.stderr)
+        return 1
+    PAGE.write_text(HEAD + "\n".join(rows) + "\n" + TAIL, "utf-8")
+    return 0
+
+
+def _fetch(project: Project, tree: Path, mirror: Path | None) -> None:
+    """Write the tree of the project's commit."""
+    source = f"https://github.com/{project.name}.git"
+    if mirror is not None:
+        source = (mirror / project.name.replace("/", "+") / "repo").resolve().as_uri()
+    tree.mkdir()
+    for command in (
+        ("init", "--quiet"),
+        ("fetch", "--quiet", "--depth", "1", source, project.commit),
+        ("-c", "advice.detachedHead=false", "checkout", "--quiet", "FETCH_HEAD"),
+    ):
+        subprocess.run(["git", "-C", str(tree), *command], check=True)
+
+
+def _init(tree: Path) -> dict[str, str]:
+    """Return what `init` says that it found, and where the dependencies of the project then come from."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hatch_aleph", "init", str(tree), "--yes", "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    event = json.loads(done.stdout.splitlines()[-1])
+    if event["event"] != "result":
+        return {"entrypoint": f"{event['message']} ({event['where']})", "folder": ".", "source": ""}
+    folder = Path(event["written"][0]).parent
+    taken = [line.rpartition("dependencies from ")[2] for line in event["done"] if "dependencies from " in line]
+    text = (folder / "pyproject.toml").read_text("utf-8")
+    elsewhere = "setup.py" if "[project]" not in text else "`[project]`"
+    source = taken[0] if taken else "`[tool.poetry]`" if "[tool.poetry" in text else elsewhere
+    return {"entrypoint": event["entrypoint"], "folder": str(folder.relative_to(tree)), "source": source}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
