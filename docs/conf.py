@@ -24,7 +24,7 @@ intersphinx_mapping: dict[str, tuple[str, str | None]] = {}
 html_theme = "furo"
 html_title = f"hatch-aleph {__version__}"
 html_static_path = ["static"]
-html_search_scorer = "static/scorer.js"
+html_search_scorer = str(Path(__file__).parent / "static" / "scorer.js")
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]
 # Commands and options are copied from these pages: quotes and dashes stay as they are typed.

@@ -2,8 +2,8 @@
 
     python tools/recognised.py [--mirror FOLDER]
 
-Each project is fetched with git from GitHub, or from FOLDER/OWNER+NAME/repo, a git directory; `init` runs in a copy of its
-tree. The run fails when what is found is not what the project's own start command names.
+Each project is fetched with git from GitHub, or from FOLDER/OWNER+NAME/repo, a git directory; `init` runs in its tree.
+The run fails when what is found is not what the project's own start command names.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "recognised.md"
 HEAD = """\
 # Published projects that init recognises
 
-`hatch-aleph init` reads source and runs none of it. What it finds in projects as they are published, at the commit named; what is
-right is what each project's own Procfile, Dockerfile or documentation starts. `nox -s recognised` fetches them and makes this
-page, and fails when it finds something else.
+`hatch-aleph init` reads source and runs none of it. This is what it finds in projects as they are published, at
+the commit named. What is right is what each project's own Procfile, Dockerfile or documentation starts.
+`nox -s recognised` fetches them, makes this page, and fails when it finds something else.
 
 | project | commit | kind | `init` finds | dependencies from |
 |---|---|---|---|---|
@@ -52,16 +52,45 @@ class Project:
 
 PROJECTS = [
     Project("encode/starlette-example", "4c220b3be4aca49dfc2b507dfde26f0bad2349b4", "Starlette", "app:app"),
-    Project("fastapi/full-stack-fastapi-template", "68adb40d37425f6f8668ec7e5a054500d045e43e", "FastAPI", "app.main:app"),
-    Project("nsidnev/fastapi-realworld-example-app", "029eb7781c60d5f563ee8990a0cbfb79b244538c", "FastAPI, Poetry", "app.main:app"),
-    Project("litestar-org/litestar-fullstack", "8b637ce4232a407142ae94ec95d7eb268f8fd765", "Litestar", "app.server.asgi:create_app()"),
+    Project(
+        "fastapi/full-stack-fastapi-template", "68adb40d37425f6f8668ec7e5a054500d045e43e", "FastAPI", "app.main:app"
+    ),
+    Project(
+        "nsidnev/fastapi-realworld-example-app",
+        "029eb7781c60d5f563ee8990a0cbfb79b244538c",
+        "FastAPI, Poetry",
+        "app.main:app",
+    ),
+    Project(
+        "litestar-org/litestar-fullstack",
+        "8b637ce4232a407142ae94ec95d7eb268f8fd765",
+        "Litestar",
+        "app.server.asgi:create_app()",
+    ),
     Project("pgjones/tozo", "9cc3a6e2a6aeab7f882df1f1204577c323ba64b4", "Quart", "backend.run:app"),
-    Project("postmanlabs/httpbin", "f8ec666b4d1b654e4ff6aedd356f510dcac09f83", "Flask; its Procfile says `httpbin:app`, the same object", "httpbin.core:app"),
-    Project("gothinkster/flask-realworld-example-app", "4b95fb2227dfeb5dd1a45d89b2bf48630b93fd28", "Flask", "autoapp:app"),
+    Project(
+        "postmanlabs/httpbin",
+        "f8ec666b4d1b654e4ff6aedd356f510dcac09f83",
+        "Flask; its Procfile says `httpbin:app`, the same object",
+        "httpbin.core:app",
+    ),
+    Project(
+        "gothinkster/flask-realworld-example-app", "4b95fb2227dfeb5dd1a45d89b2bf48630b93fd28", "Flask", "autoapp:app"
+    ),
     Project("miguelgrinberg/microblog", "a975ef64864354867c88e0ed3a17ba7d17dca752", "Flask", "microblog:app"),
-    Project("heroku/python-getting-started", "f7c8d9929a782e90bc0bb9320f2cb43a3d62958d", "Django", "gettingstarted.wsgi:application"),
+    Project(
+        "heroku/python-getting-started",
+        "f7c8d9929a782e90bc0bb9320f2cb43a3d62958d",
+        "Django",
+        "gettingstarted.wsgi:application",
+    ),
     Project("healthchecks/healthchecks", "29b5ec251059034b79e0120e2ff0c3e35d7bd9f8", "Django", "hc.wsgi:application"),
-    Project("wagtail/bakerydemo", "8e2b625755d8942412d5b7627b146a795933b8b2", "Django, Wagtail", "bakerydemo.wsgi:application"),
+    Project(
+        "wagtail/bakerydemo",
+        "8e2b625755d8942412d5b7627b146a795933b8b2",
+        "Django, Wagtail",
+        "bakerydemo.wsgi:application",
+    ),
 ]
 
 
