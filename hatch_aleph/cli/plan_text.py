@@ -78,7 +78,10 @@ def _rows(plan: Plan) -> list[tuple[str, str, str, str]]:
     ]
     program = (plan.program.action, "program", f"{plan.program.item_hash[:10]}…" if plan.program.item_hash else "", "")
     rows.insert(0 if plan.program.action == "replace" else len(rows), program)
-    rows += [("forget", "program", item_hash, "once the other one answers") for item_hash in plan.forget]
+    when = (
+        f"{plan.drain_seconds:g} s after the domains have moved" if plan.drain_seconds else "once the other one answers"
+    )
+    rows += [("forget", "program", item_hash, when) for item_hash in plan.forget]
     rows += [("attach", "domain", domain, "") for domain in plan.domains]
     return rows
 

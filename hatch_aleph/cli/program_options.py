@@ -49,7 +49,9 @@ _FIELDS = (
     ),
     click.option("--vcpus", type=int, help="Virtual CPUs."),
     click.option("--memory", type=int, metavar="MIB", help="Memory in MiB."),
-    click.option("--oversized/--no-oversized", default=None, help="Allow more memory than hosts keep, 8192 MiB."),
+    click.option(
+        "--oversized/--no-oversized", default=None, help="Allow more than hosts give: 8192 MiB, 32 virtual CPUs."
+    ),
     click.option("--timeout-seconds", type=float, metavar="SECONDS", help="Limit of one request. [default: 30]"),
     click.option(
         "--internet/--no-internet", default=None, help="Give access to the internet; doubles the cost on demand."

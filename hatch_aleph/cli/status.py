@@ -36,6 +36,7 @@ def _status_text(found: Status) -> str:
         return "\n".join([f"Nothing of {found.tag} is live.", *found.trouble])
     lines = [f"{found.tag}: program {found.item_hash}, since {moment(found.since or 0)}"]
     lines += [f"  {url}" for url in (*(f"https://{domain}" for domain in found.domains), *found.urls)]
+    lines.append(f"  {_whereabouts(found)}")
     for each in found.contents:
         earlier = f", {each.earlier} earlier kept" if each.earlier else ""
         lines.append(f"  {each.role} {each.version or ''} {each.sha256[:12]}… since {moment(each.since)}{earlier}")
@@ -49,3 +50,13 @@ def _status_text(found: Status) -> str:
     lines += [f"  older, still live: {item_hash}" for item_hash in found.superseded]
     lines += [f"Trouble: {text}" for text in found.trouble]
     return "\n".join(lines)
+
+
+def _whereabouts(found: Status) -> str:
+    wanted = "persistent" if found.persistent else "on demand"
+    if found.host is None:
+        return f"{wanted}: {'the scheduler has no host for it' if found.persistent else 'any host starts it'}"
+    if found.running_since is None:
+        return f"{wanted}: not running on {found.host}"
+    runs = {None: "runs", True: "runs as a persistent program", False: "runs on demand"}[found.runs_persistent]
+    return f"{wanted}: {runs} on {found.host} since {found.running_since}"

@@ -91,6 +91,7 @@ _TEXTS = {
     "end": "Waiting until no host runs {item_hash} any more",
     "schedule": "Waiting until the scheduler has started {item_hash}",
     "health": "Waiting for an answer of {url}",
+    "drain": "The domains lead to {item_hash} now: the superseded program goes on for {seconds} s",
     "forget": "Forgetting what is superseded",
 }
 

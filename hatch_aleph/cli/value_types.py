@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import click
 
-# Ethereum's and Solana's: a key has other lengths.
-_OWNER = re.compile(r"0x[0-9A-Fa-f]{40}|[1-9A-HJ-NP-Za-km-z]{32,44}")
+from hatch_aleph.settings.parse import PATTERNS
+
+_OWNER = re.compile(PATTERNS["address"][1])
 
 
 class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone

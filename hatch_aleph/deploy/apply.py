@@ -200,6 +200,7 @@ class Application:
         if self._plan.forget:
             from hatch_aleph.deploy.cleanup import forget
 
+            self._drain(item_hash)
             self._observer.step("forget", hashes=list(self._plan.forget))
             check_kept(self._deployment, item_hash)
             groups = [(self._plan.forget, SUPERSEDED)]
@@ -286,6 +287,18 @@ class Application:
 
             error.hint = put_back(self._deployment, self._outbox, item_hash, self._manifest)
             raise
+
+    def _drain(self, item_hash: str) -> None:
+        """Let go on what is superseded as long as somebody may still be led to it by a domain."""
+        if not self._plan.drain_seconds:
+            return
+        from hatch_aleph.deploy.custom_domains import await_takeover
+
+        settings = self._manifest.settings
+        self._observer.step("drain", seconds=f"{self._plan.drain_seconds:g}", item_hash=item_hash)
+        self._health.pause(self._plan.drain_seconds)
+        if self._deployment.hosts.known is None:  # a host of this machine serves no domain
+            await_takeover(settings.domains, self._plan.forget, settings.health.path, self._health)
 
     def _logged(self, item_hash: str) -> str:
         """Return the last lines that the program printed, where the one host is known that ran it."""

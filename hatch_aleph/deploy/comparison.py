@@ -108,6 +108,7 @@ class Planner:
         else:
             changes = self._changes(old, manifest) if old else ()
             step = ProgramStep("replace" if old else "create", old.item_hash if old else None, changes)
+        superseded = tuple(program.item_hash for program in self._state.programs if program is not kept)
         return Plan(
             node=self._node,
             owner=self._state.owner,
@@ -117,14 +118,22 @@ class Planner:
             profile=manifest.profile,
             images=images,
             program=step,
-            forget=tuple(program.item_hash for program in self._state.programs if program is not kept),
+            forget=superseded,
+            drain_seconds=manifest.settings.drain_seconds if superseded and manifest.settings.domains else 0.0,
             dangers=_dangers(old.content) if old and kept is None else (),
         )
 
     def _program_to_keep(self, manifest: Manifest) -> Program | None:
         # The newest that says what is wanted. With two live at once (a new one had not taken over when its deployment
         # was cut off, or was kept though it did not answer), either may be the one.
-        return next((program for program in self._state.programs if not self._changes(program, manifest)), None)
+        fitting = (program for program in self._state.programs if not self._changes(program, manifest))
+        if manifest.settings.strategy == "replace":  # no volume is ever amended: other contents are another program
+            fitting = (program for program in fitting if self._has_all(program, manifest))
+        return next(fitting, None)
+
+    def _has_all(self, program: Program, manifest: Manifest) -> bool:
+        volumes = ((image, self._state.volume_of(program, image.role, image.mount)) for image in manifest.images)
+        return all(volume is not None and volume.current.holds(image.sha256, image.cid) for image, volume in volumes)
 
     def _changes(self, program: Program, manifest: Manifest) -> tuple[FieldChange, ...]:
         refs = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import find_program
-from hatch_aleph.errors import PlanError
+from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.domains import KEY, attached, changes, check_records, host_name, required_records
 from hatch_aleph.network.messages import aggregate_content
 from hatch_aleph.settings.model import DEFAULT_CHANNEL
@@ -15,10 +15,13 @@ from hatch_aleph.settings.model import DEFAULT_CHANNEL
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.domains import Lookup, Record
+
+_TAKEOVER_SECONDS = 120.0
 
 
 def unattached(client: NodeClient, owner: str, domains: Iterable[str], item_hash: str | None) -> tuple[str, ...]:
@@ -31,6 +34,25 @@ def attach_domains(
 ) -> str | None:
     """Point domains at a program; return the item hash of the message, or None when all point there already."""
     return _say(outbox, owner, changes(_known(client, owner), dict.fromkeys(domains, item_hash)))
+
+
+def await_takeover(domains: Iterable[str], superseded: Collection[str], path: str, health: Health) -> None:
+    """Wait until no domain leads to a superseded program any more.
+
+    What sends a domain on keeps for a while where it led: only its answers tell.
+
+    Raises:
+        HealthError: One still does after two minutes.
+    """
+    for domain in domains:
+        url = f"https://{host_name(domain)}{path}"
+        if not health.await_other(url, superseded, _TAKEOVER_SECONDS):
+            raise HealthError(
+                f"The domain still leads to the superseded program after {_TAKEOVER_SECONDS:.0f} s.",
+                where=url,
+                hint="So it was not forgotten. Run the command again: it forgets the program once the domain leads to "
+                "the new one.",
+            )
 
 
 def detach_domains(client: NodeClient, outbox: Outbox, owner: str, domains: Iterable[str]) -> str | None:

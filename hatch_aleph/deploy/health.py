@@ -18,7 +18,7 @@ from hatch_aleph.network.urls import program_urls
 from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.urls import Hosts
@@ -234,6 +234,22 @@ class Health:
 
         if self._waiter.poll(gone, _END_SECONDS, _LOOKS) is None:
             raise HealthError("The host still runs the program.", where=host, hint="It is forgotten all the same.")
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        self._waiter.sleep(seconds)
+
+    def await_other(self, url: str, item_hashes: Collection[str], seconds: float) -> bool:
+        """Tell whether a URL leads to none of some programs within a time; one that does not answer leads nowhere."""
+
+        def look(left: float) -> bool | None:
+            try:
+                answer = self._get(url, timeout=max(1.0, min(left, _REQUEST_TIMEOUT)))
+            except OSError:
+                return True
+            return None if answer.headers.get(ITEM_HASH) in item_hashes else True
+
+        return self._waiter.poll(look, seconds, _LOOKS) is not None
 
     def _await_running(self, hosts: Hosts, item_hash: str, seconds: float, before: Execution | None) -> str:
         reason = ""

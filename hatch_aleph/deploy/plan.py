@@ -122,6 +122,7 @@ class Plan:
         program: The program's step.
         forget: Programs that are superseded, forgotten after the new one answered.
         domains: Custom domains that do not point at the program yet.
+        drain_seconds: How long what is superseded goes on once the domains have moved.
         dangers: What would be lost; each stops the plan unless it is allowed by name of the option in it.
         warnings: What the user should know.
         cost: None when the node tells no prices.
@@ -137,6 +138,7 @@ class Plan:
     program: ProgramStep
     forget: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    drain_seconds: float = 0.0
     dangers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     cost: Cost | None = None

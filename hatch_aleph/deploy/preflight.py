@@ -12,6 +12,7 @@ from hatch_aleph.errors import PlanError
 from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.messages import check_content
 from hatch_aleph.network.money import amount
+from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ MAX_CLOCK_OFFSET = 120.0
 def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> tuple[str, ...]:
     """Return every warning of a plan; the manifest's own come first."""
     unpaid = being_removed(state) if state.programs else was_removed(client, plan.owner)
-    told = (*_of_plan(plan, manifest, state), *_of_runtime(client, manifest, state))
+    told = (*_of_plan(plan, manifest, state), *_of_resources(manifest), *_of_runtime(client, manifest, state))
     return (*manifest.warnings, *told, *([unpaid] if unpaid else []))
 
 
@@ -51,7 +52,7 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
             "until the scheduler has started it again"
         )
     if plan.program.action == "replace":
-        yield "the program gets a new item hash, and so a new URL; the old one is gone once the new one answers"
+        yield _of_replacement(plan, manifest)
     for step in plan.images:
         if step.action == "amend" and step.ref in state.used_elsewhere:
             yield f"another program of {plan.owner} also uses this {step.role} volume ({step.ref}) and changes with it"
@@ -64,6 +65,25 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
     if plan.cost and plan.cost.kept:
         kept = amount(plan.cost.kept, plan.cost.payment_type)
         yield f"{kept} a day of the cost is for earlier contents, kept for `rollback`; {typed('prune')} forgets them"
+
+
+def _of_replacement(plan: Plan, manifest: Manifest) -> str:
+    if not manifest.settings.domains:
+        return "the program gets a new item hash, and so a new URL; the old one is gone once the new one answers"
+    domains, seconds = ", ".join(manifest.settings.domains), f"{plan.drain_seconds:g}"
+    return (
+        f"The program gets a new item hash. Once it answers, {domains} moves to it, and {seconds} s later the old "
+        "one is forgotten with its URL"
+    )
+
+
+def _of_resources(manifest: Manifest) -> Iterator[str]:
+    vcpus, memory = manifest.program_settings.resources
+    if memory > HOST_MEMORY or vcpus > HOST_VCPUS:
+        yield (
+            f"It asks for {memory} MiB and {vcpus} virtual CPUs: a host answers 503 to a program of more than "
+            f"{HOST_MEMORY} MiB or {HOST_VCPUS} virtual CPUs, unless its operator has given more"
+        )
 
 
 def _of_runtime(client: NodeClient, manifest: Manifest, state: State) -> Iterator[str]:

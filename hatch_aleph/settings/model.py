@@ -14,6 +14,7 @@ Interface = Literal["auto", "asgi", "asgi2", "wsgi", "executable"]
 PaymentType = Literal["credit", "hold", "superfluid"]
 Chain = Literal["ETH", "AVAX", "BASE", "SOL"]
 Codec = Literal["zstd", "gzip", "xz"]
+Strategy = Literal["amend", "replace"]
 
 DEFAULT_CHANNEL = "ALEPH-CLOUDSOLUTIONS"
 
@@ -107,10 +108,17 @@ class PublishSettings:
 
     channel: str = key("Channel of the messages.", default=DEFAULT_CHANNEL)
     payment: Payment = key("How it is paid.", factory=Payment)
-    address: str | None = key("Address that owns and pays, when it is not the account's own.")
+    address: str | None = key("Address that owns and pays, when it is not the account's own.", pattern="address")
     health: Health = key("What a healthy program answers.", factory=Health)
     secrets: Secrets = key("What the secret scan may ignore.", factory=Secrets)
-    domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=())
+    domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=(), pattern="domain")
+    strategy: Strategy = key(
+        "How code and packages are updated: `amend` in place, or `replace` by a program that takes the domains over.",
+        default="amend",
+    )
+    drain_seconds: float = key(
+        "How long a replaced program goes on after the domains have moved.", default=60.0, minimum=0, maximum=3600
+    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,7 @@ class Settings:
     compute_units: int | None = key("Compute units: 1 vCPU and 2048 MiB each.", minimum=1, maximum=12)
     vcpus: int | None = key("Virtual CPUs.", minimum=1, maximum=256)
     memory: int | None = key("Memory in MiB.", minimum=128, maximum=1024 * 1024)
-    oversized: bool = key("Allow more memory than hosts keep for programs, 8192 MiB.", default=False)
+    oversized: bool = key("Allow more than hosts give a program: 8192 MiB, 32 virtual CPUs.", default=False)
     timeout_seconds: float = key("Limit of one request, in seconds.", default=30.0, minimum=1, maximum=3600)
     internet: bool = key("Give the program access to the internet (doubles its cost on demand).", default=False)
     aleph_api: bool = key("Give the program access to the network's API.", default=True)
@@ -152,13 +160,20 @@ class Settings:
     volumes: Volumes = key("Further volumes.", factory=Volumes)
     channel: str = key("Channel of the messages.", default=DEFAULT_CHANNEL)
     payment: Payment = key("How it is paid.", factory=Payment)
-    address: str | None = key("Address that owns and pays, when it is not the account's own.")
+    address: str | None = key("Address that owns and pays, when it is not the account's own.", pattern="address")
     subscriptions: tuple[Mapping[str, Any], ...] = key("Filters of messages that start the program.", default=())
     compression: Compression = key("How the images are compressed.", factory=Compression)
     adapter: bool = key("Wrap the app so that it behaves as under uvicorn or gunicorn.", default=True)
     health: Health = key("What a healthy program answers.", factory=Health)
     secrets: Secrets = key("What the secret scan may ignore.", factory=Secrets)
-    domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=())
+    domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=(), pattern="domain")
+    strategy: Strategy = key(
+        "How code and packages are updated: `amend` in place, or `replace` by a program that takes the domains over.",
+        default="amend",
+    )
+    drain_seconds: float = key(
+        "How long a replaced program goes on after the domains have moved.", default=60.0, minimum=0, maximum=3600
+    )
 
     profile: str | None = None  # set by the loader, not a key
 

@@ -25,6 +25,9 @@ PATTERNS = {
     "volume name": ("1 to 256 characters without `/`", r"[^/\x00]{1,256}"),
     "path": ("a path that begins with /", r"/\S*"),
     "python": ("a minor version such as 3.11", r"3\.\d{1,2}"),
+    # An account's on Ethereum or Solana: a key has other lengths.
+    "address": ("0x and 40 hexadecimal digits, or a Solana address", r"0x[0-9A-Fa-f]{40}|[1-9A-HJ-NP-Za-km-z]{32,44}"),
+    "domain": ("a domain such as api.example.org, without https:// and path", r"[\w-]{1,63}(\.[\w-]{1,63})+"),
     "name": ("1 to 128 letters, digits, spaces, `.`, `_`, `-`", r"\w[\w .-]{0,127}"),
 }
 
@@ -169,6 +172,9 @@ def _scalar(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[
         expected, expression = PATTERNS.get(pattern, ("a string that is not empty", r"(?s:.+)"))
         climbs = pattern == "mount" and ".." in PurePosixPath(value).parts
         if climbs or not re.fullmatch(expression, value):
+            if pattern == "address":  # it may be a key
+                problems.append(Problem(path, f"expected {expected}; what is there is not repeated"))
+                return None
             return _wrong(path, expected, value, problems)
     return value
 

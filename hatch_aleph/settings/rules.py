@@ -26,6 +26,9 @@ MAX_FILTER_ENTRIES = 32
 # What a host keeps for all its programs together, in MiB: src/aleph/vm/conf.py in aleph-im/aleph-vm
 # (PROGRAM_MEMORY_RESERVED_MIB). A program that asks for more is answered 503 by every host that leaves it so.
 HOST_MEMORY = 8192
+# The machine monitor of hosts starts no machine of more (MAX_SUPPORTED_VCPUS in firecracker-microvm/firecracker), and a
+# host gives four virtual cores a physical one (VCPU_OVERCOMMIT_FACTOR in conf.py): as many as eight cores make.
+HOST_VCPUS = 32
 # A host takes zip code in one piece up to this size, in bytes (MAX_PROGRAM_ARCHIVE_SIZE there).
 MAX_ARCHIVE = 10_000_000
 # The host attaches at most 25 drives, of which code and packages are two.
@@ -47,6 +50,7 @@ def problems_of(settings: Settings, path: Path = (), *, packages: bool = True) -
     """Yield what is wrong with keys together, or by rules of the network."""
     yield from _of_entrypoint(settings, path)
     yield from _of_resources(settings, path)
+    yield from _of_strategy(settings, path)
     runtime = runtimes.find(settings.runtime)
     if runtime is None:
         suggestion = runtimes.suggest(settings.runtime)
@@ -72,13 +76,27 @@ def problems_of(settings: Settings, path: Path = (), *, packages: bool = True) -
 def _of_resources(settings: Settings, path: Path) -> Iterator[Problem]:
     if settings.compute_units and (settings.vcpus or settings.memory):
         yield Problem((*path, "compute-units"), "say either compute-units, or vcpus and memory")
-    _, memory = settings.resources
-    if memory > HOST_MEMORY and not settings.oversized:
+    vcpus, memory = settings.resources
+    if settings.oversized:
+        return
+    if memory > HOST_MEMORY:
         key = "memory" if settings.memory else "compute-units"
-        text = (
-            f"hosts keep {HOST_MEMORY} MiB for all programs together and answer 503 to one of {memory} MiB; where you "
-        )
-        yield Problem((*path, key), text + "know a host that has more, add `oversized`")
+        text = f"hosts keep {HOST_MEMORY} MiB for all programs together and answer 503 to one of {memory} MiB"
+        yield Problem((*path, key), f"{text}; where you know a host that has more, add `oversized`")
+    if vcpus > HOST_VCPUS:
+        text = f"hosts start no machine of more than {HOST_VCPUS} virtual CPUs, and so none of {vcpus}"
+        yield Problem((*path, "vcpus"), f"{text}; where you know a host that does, add `oversized`")
+
+
+def _of_strategy(settings: Settings, path: Path) -> Iterator[Problem]:
+    if settings.strategy != "replace":
+        return
+    if not settings.domains:
+        text = "each update has a new item hash and URL then, so it needs `domains`, which move to the new program"
+        yield Problem((*path, "strategy"), text)
+    if settings.volumes.persistent:
+        text = "a new program begins with empty persistent volumes: each update would lose what they hold"
+        yield Problem((*path, "strategy"), text)
 
 
 def _of_entrypoint(settings: Settings, path: Path) -> Iterator[Problem]:

@@ -135,6 +135,9 @@ def test_a_persistent_program_is_asked_only_where_the_scheduler_runs_it(cli, wri
     assert (status["persistent"], status["runs_persistent"]) == (True, True)
     assert status["host"] == cli.network.url
     assert status["running_since"]
+    shown = cli("status", "--project", project).out
+    where = f"  persistent: runs as a persistent program on {cli.network.url} since {status['running_since']}\n"
+    assert where in shown
 
 
 # Prints the exit code, then the modules of ours that a command has loaded.

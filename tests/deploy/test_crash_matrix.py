@@ -22,6 +22,7 @@ from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.domains import KEY, attached
 from hatch_aleph.network.keys import Key
 from tests.deploy.crash.proxy import FAULTS, Proxy, Spoiling
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="the tool is forked to be killed")
 
-SCENARIOS = ("first", "update", "replace", "broken update", "broken program")
+SCENARIOS = ("first", "update", "replace", "take over", "broken update", "broken program")
+TAKE_OVER = {"domains": ["api.example.org"], "strategy": "replace"}
 WRITE_FAULTS = ("before", "during", "after")
 REDUCED = 2
 _numbers = itertools.count(1)
@@ -103,7 +105,10 @@ class Case:
             code=b"code %d of %s" % (version, self.mark) * 50,
             packages=b"packages of %s" % self.mark * 50,
             # What is broken on purpose need not be waited for; the rest is given time on a busy machine.
-            settings={"health": {"path": "/", "timeout-seconds": 1.0 if self.broken and version > 1 else 20.0}},
+            settings={
+                **(TAKE_OVER if self.scenario == "take over" else {}),
+                "health": {"path": "/", "timeout-seconds": 1.0 if self.broken and version > 1 else 20.0},
+            },
             variables={"A": str(version)} if changed else {},
         )
 
@@ -144,7 +149,11 @@ class Case:
         hosts_answer = {program.item_hash: self.answers(program.item_hash) for program in state.programs}
         # The host answers 200, or 502 for code that is broken on purpose; anything else means that something is absent.
         assert set(hosts_answer.values()) <= {200, 502}
-        if self.scenario in ("replace", "broken program"):
+        if self.scenario == "take over":
+            with NodeClient([self.node.url]) as client:
+                said = attached(client.aggregate(self.account.address, (KEY,)).get(KEY))
+            assert hosts_answer[said["api.example.org"]] == 200  # whatever was cut, visitors are answered
+        if self.scenario in ("replace", "take over", "broken program"):
             assert 200 in hosts_answer.values()
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from hatch_aleph.settings.model import DEFAULT_CHANNEL
-from hatch_aleph.settings.rules import HOST_MEMORY
+from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS
 
 HASHES = st.sampled_from(["a" * 64, "0123456789abcdef" * 4, "Qm" + "Z" * 44, "bafy" + "a2" * 27 + "b"])
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,20}", fullmatch=True)
+DOMAINS = st.from_regex(r"[a-z]{1,8}\.(example\.)?org", fullmatch=True)
 VARIABLES = st.dictionaries(WORDS.filter(lambda name: name and "=" not in name), WORDS, max_size=4)
 PATHS = st.from_regex(r"/(opt|mnt)/[a-z]{3,9}", fullmatch=True).filter(
     lambda path: path not in ("/opt/code", "/opt/packages")
@@ -58,7 +59,7 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
             "chain": st.sampled_from(["ETH", "AVAX", "BASE", "SOL"]),
         },
     ),
-    "address": NAMES,
+    "address": st.sampled_from(["0x" + "aB" * 20, "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV"]),
     "subscriptions": st.lists(FILTERS, max_size=3),
     "health": st.fixed_dictionaries(
         {},
@@ -69,7 +70,8 @@ KEYS: dict[str, st.SearchStrategy[Any]] = {
         },
     ),
     "secrets": st.fixed_dictionaries({}, optional={"allow": st.lists(WORDS, max_size=3)}),
-    "domains": st.lists(NAMES, max_size=3),
+    "domains": st.lists(DOMAINS, max_size=3),
+    "drain-seconds": st.floats(0, 3600),
     "compute-units": st.integers(1, 12),
 }
 APPS = st.fixed_dictionaries(
@@ -85,7 +87,7 @@ def _complete(parts: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
     if "vcpus" in table or "memory" in table:
         table.pop("compute-units", None)
     units = table.get("compute-units") or table.get("vcpus", 1)
-    if table.get("memory", units * 2048) > HOST_MEMORY:
+    if table.get("memory", units * 2048) > HOST_MEMORY or table.get("vcpus", 1) > HOST_VCPUS:
         table["oversized"] = True
     return table
 

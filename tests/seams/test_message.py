@@ -28,7 +28,7 @@ def content_of(settings: Settings, encoding: str = "squashfs") -> dict[str, Any]
 
 
 def as_signed(content: dict[str, Any]) -> dict[str, Any]:
-    return {**content, "code": {**content["code"], "ref": HASH}, "address": "0x1", "time": 1.0}
+    return {**content, "code": {**content["code"], "ref": HASH}, "address": "0x" + "1" * 40, "time": 1.0}
 
 
 def in_message(settings: Settings) -> Settings:
@@ -89,7 +89,7 @@ def test_what_is_absent_is_what_the_networks_models_take_it_for():
         "on": {"http": True},
         "environment": {},
         "resources": {},
-        "address": "0x1",
+        "address": "0x" + "1" * 40,
         "time": 1.0,
     }
     model = ProgramContent.model_validate(least).model_dump(mode="json")
@@ -123,7 +123,7 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "channel": {"channel": "OTHER"},
     "payment": {"payment": Payment("hold")},
-    "address": {"address": "0x2"},
+    "address": {"address": "0x" + "2" * 40},
     "subscriptions": {"subscriptions": ({"sender": "0x2"},)},
     "compression": {"compression": load_settings({"entrypoint": "a:b", "compression": {"level": 3}}).compression},
     "health": {"health": load_settings({"entrypoint": "a:b", "health": {"path": "/x"}}).health},

@@ -31,7 +31,7 @@ def test_everything_the_official_create_command_can_say():
             },
             "channel": "TEST",
             "payment": {"type": "hold", "chain": "AVAX"},
-            "address": "0x1",
+            "address": "0x" + "1" * 40,
             "subscriptions": [{"sender": "0x2", "channel": "TEST"}],
             "compression": {"codec": "zstd", "level": 15},
             "adapter": False,
@@ -96,6 +96,23 @@ def test_compute_units_are_vcpus_and_memory():
         ({"entrypoint": "a:b", "python": "3.12"}, "tool.aleph.python: the runtime debian-12 has Python 3.11; if its"),
         ({"entrypoint": "a:b", "memory": 8193}, "tool.aleph.memory: hosts keep 8192 MiB for all programs together"),
         ({"entrypoint": "a:b", "compute-units": 5}, "tool.aleph.compute-units: hosts keep 8192 MiB for all"),
+        ({"entrypoint": "a:b", "vcpus": 33}, "tool.aleph.vcpus: hosts start no machine of more than 32 virtual CPUs"),
+        (
+            {"entrypoint": "a:b", "strategy": "replace"},
+            "tool.aleph.strategy: each update has a new item hash and URL then, so it needs `domains`",
+        ),
+        (
+            {
+                "entrypoint": "a:b",
+                "strategy": "replace",
+                "domains": ["api.example.org"],
+                "volumes": {"persistent": [{"name": "d", "mount": "/opt/d", "size-mib": 1}]},
+            },
+            "tool.aleph.strategy: a new program begins with empty persistent volumes",
+        ),
+        ({"entrypoint": "a:b", "domains": ["https://a.org"]}, "tool.aleph.domains[0]: expected a domain such as"),
+        ({"entrypoint": "a:b", "domains": ["../../etc"]}, "tool.aleph.domains[0]: expected a domain such as"),
+        ({"entrypoint": "a:b", "address": "me"}, "tool.aleph.address: expected 0x and 40 hexadecimal digits, or a"),
         (
             {"entrypoint": "a:b", "timeout-seconds": float("nan")},
             "tool.aleph.timeout-seconds: expected a number that is",
@@ -156,7 +173,16 @@ def test_a_mistake_names_its_key_what_was_expected_and_the_nearest_name(table, e
     assert "1 mistake in" in str(caught.value) or "entrypint" in table
 
 
+def test_an_address_that_may_be_a_key_is_not_repeated():
+    key = "0x" + "9f" * 32
+    for said in (key, key[2:], "S" * 87):
+        with pytest.raises(SettingsError) as caught:
+            load_settings({"entrypoint": "a:b", "address": said})
+        assert said[:20] not in str(caught.value)
+
+
 def test_what_a_host_could_do_all_the_same():
+    assert load_settings({"entrypoint": "a:b", "vcpus": 64, "oversized": True}).resources[0] == 64
     assert load_settings({"entrypoint": "a:b", "memory": 16384, "oversized": True}).resources == (1, 16384)
     assert load_settings({"entrypoint": "a:b", "python": "3.12", "runtime": HASH}).python == "3.12"
     filters = [{"type": "POST", "content": {"ref": "x", "type": "amend"}}, {"content": {"code": {"ref": HASH}}}]
