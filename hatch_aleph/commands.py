@@ -30,6 +30,8 @@ GROUPS: dict[str, dict[str, tuple[str, str, str]]] = {
         "upload": ("create", "upload", "The same as create."),
         "update": ("update", "update", "Give a program new code, or change what it is."),
         "list": ("list_programs", "list_programs", "List the programs of an address."),
+        "show": ("show", "show", "Show a program: its creation, owner, freshness and history."),
+        "open": ("show", "open_program", "Open a program in the browser."),
         "logs": ("logs", "logs", "Show what a program has printed on one host."),
         "restart": ("restart", "restart", "Stop a program on its host, and start it again."),
         "stop": ("restart", "stop", "Stop a program on its host."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,15 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import debug_option
-from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
     from hatch_aleph.programs.live_programs import Listed
 
+_BATCH = 100  # programs of a table; a page of a node has twice as many
+
 
 @click.command("list", epilog="Example: hatch-aleph list --address 0x1234... --json")
-@with_context("node", "account", "owner")
+@with_context("node", "account", "host", "owner")
 @debug_option
 @click.option("--long/--short", default=False, help="Show specifications, configuration and URLs of each.")
 def list_programs(context: Context, *, long: bool) -> None:
@@ -25,21 +27,36 @@ def list_programs(context: Context, *, long: bool) -> None:
     from hatch_aleph.programs.live_programs import list_programs as find
 
     address = context.address or context.account().address
+    listed: list[dict[str, Any]] = []
+    count = 0
     with context.client() as client:
-        programs = find(client, address)
         removed = was_removed(client, address)
-    if removed:
-        context.output.notice(f"{removed}.")
-    if not programs:
-        context.output.result({"address": address, "programs": []}, f"{address} has no program.")
-        return
-    title = f"{len(programs)} program{'s' if len(programs) > 1 else ''} of {address}"
-    if long:
-        rows = ((_program(each), _specifications(each), _configuration(each)) for each in programs)
-        context.output.table(title, ("Program", "Specifications", "Configuration"), rows)
+        if removed:
+            context.output.notice(f"{removed}.")
+        found = find(client, address, host=context.host_url)
+        while batch := list(itertools.islice(found, _BATCH)):
+            count += len(batch)
+            if context.output.as_json:
+                listed += [each.to_json() for each in batch]
+            else:
+                _show(context, batch, address, long=long, first=count <= _BATCH)
+    fields = {"address": address, "programs": listed}
+    if not count:
+        context.output.result(fields, f"{address} has no program.")
     else:
-        context.output.table(title, ("name", "item hash", "runs", "cost", "state"), map(_line, programs))
-    context.output.result({"address": address, "programs": [each.to_json() for each in programs]})
+        context.output.result(fields, f"{count:,} programs." if count > _BATCH else None)
+
+
+def _show(context: Context, batch: list[Listed], address: str, *, long: bool, first: bool) -> None:
+    """Print some programs; an owner's first ones stand there before a node has told of the last."""
+    whole = first and len(batch) < _BATCH
+    title = f"{len(batch)} program{'s' if len(batch) > 1 else ''} of {address}" if whole else f"Programs of {address}"
+    if long:
+        rows = ((_program(each), _specifications(each), _configuration(each)) for each in batch)
+        context.output.table(title if first else "", ("Program", "Specifications", "Configuration"), rows)
+    else:
+        columns = ("name", "item hash", "runs", "cost", "state")
+        context.output.table(title if first else "", columns, map(_line, batch))
 
 
 def _line(each: Listed) -> tuple[str, ...]:
@@ -49,7 +66,7 @@ def _line(each: Listed) -> tuple[str, ...]:
         each.name or "-",
         each.message.item_hash,
         "always" if persistent else "on demand",
-        _cost(each),
+        each.cost_text,
         "" if state == "processed" else state,
     )
 
@@ -57,20 +74,12 @@ def _line(each: Listed) -> tuple[str, ...]:
 def _program(each: Listed) -> str:
     message = each.message
     created = datetime.fromtimestamp(message.content_time, timezone.utc)
-    lines = [each.name or "-", message.item_hash, f"created {created:%Y-%m-%d %H:%M} UTC", f"cost {_cost(each)}"]
+    lines = [each.name or "-", message.item_hash, f"created {created:%Y-%m-%d %H:%M} UTC", f"cost {each.cost_text}"]
     if message.status.value != "processed":
         lines.append(f"{message.status.value}: top up, and it comes back")
     if each.superseded_by:
         lines.append(f"superseded by {each.superseded_by}")
     return "\n".join([*lines, *each.urls, ""])
-
-
-def _cost(each: Listed) -> str:
-    if each.price is None:
-        return "unknown"
-    if each.price.payment_type == "hold":
-        return f"{amount(each.price.held, 'hold')} held"
-    return f"{amount(each.price.per_day, each.price.payment_type)} a day"
 
 
 def _specifications(each: Listed) -> str:

@@ -25,7 +25,7 @@ _ROWS = 8
 
 
 @click.command(epilog="Example: hatch-aleph report --html report.html")
-@with_context("project", "named", "artifact", "node", "account", "owner")
+@with_context("project", "named", "artifact", "node", "account", "host", "owner")
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file.")
 @click.option("--no-network", is_flag=True, help="Leave out releases and cost, which a node knows.")
 @click.option("--no-imports", is_flag=True, help="Leave out the cold start, for which the program is imported here.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -11,17 +12,23 @@ from hatch_aleph.cli.output import moment
 from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
-    from hatch_aleph.deploy.status import Status
+    from hatch_aleph.deploy.status import Status, Unused
+    from hatch_aleph.network.executions import Execution
+    from hatch_aleph.programs.live_programs import Listed
 
 
 @click.command(epilog="Example: hatch-aleph status --profile production")
 @with_context("project", "node", "account", "host", "owner")
 @click.option("--no-health", is_flag=True, help="Do not ask the program itself.")
-def status(context: Context, *, no_health: bool) -> int:
+@click.option("--all", "everything", is_flag=True, help="Show all that the owner has, not this project's alone.")
+def status(context: Context, *, no_health: bool, everything: bool) -> int:
     """Show what runs, since when, what it costs, and whether it answers.
 
-    Ends with 1 when something is wrong with it, or nothing is live.
+    Ends with 1 when something is wrong with it, or nothing is live. With --all it needs no project, and asks no
+    program: who asks starts it.
     """
+    if everything:
+        return _status_of_owner(context)
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.status import read_status
 
@@ -33,7 +40,7 @@ def status(context: Context, *, no_health: bool) -> int:
 
 def _status_text(found: Status) -> str:
     if found.item_hash is None:
-        return "\n".join([f"Nothing of {found.tag} is live.", *found.trouble])
+        return "\n".join([f"Nothing of {found.tag} is live.", *map(_unused_text, found.unused), *found.trouble])
     lines = [f"{found.tag}: program {found.item_hash}, since {moment(found.since or 0)}"]
     lines += [f"  {url}" for url in (*(f"https://{domain}" for domain in found.domains), *found.urls)]
     lines.append(f"  {_whereabouts(found)}")
@@ -48,6 +55,7 @@ def _status_text(found: Status) -> str:
         whole = " for all that the owner has" if found.days and (found.spending or 0) > found.daily else ""
         lines.append(f"  costs {amount(found.daily, kind)} a day{lasts}{whole}")
     lines += [f"  older, still live: {item_hash}" for item_hash in found.superseded]
+    lines += map(_unused_text, found.unused)
     lines += [f"Trouble: {text}" for text in found.trouble]
     return "\n".join(lines)
 
@@ -60,3 +68,53 @@ def _whereabouts(found: Status) -> str:
         return f"{wanted}: not running on {found.host}"
     runs = {None: "runs", True: "runs as a persistent program", False: "runs on demand"}[found.runs_persistent]
     return f"{wanted}: {runs} on {found.host} since {found.running_since}"
+
+
+def _unused_text(each: Unused) -> str:
+    cost = "at unknown cost" if each.per_day is None else f"for {amount(each.per_day, 'credit')} a day"
+    return f"  no program uses {each.role} {each.ref} of {moment(each.since)}, {cost}"
+
+
+def _status_of_owner(context: Context) -> int:
+    from hatch_aleph.deploy.payment import soon_unpaid
+    from hatch_aleph.network.urls import Hosts
+    from hatch_aleph.programs.live_programs import list_programs, unused_files
+
+    owner = context.address or context.account().address
+    with context.client() as client:
+        programs = list(list_programs(client, owner))
+        unused = unused_files(client, owner)
+        balance, spending = client.balance(owner).credits, client.spending(owner)
+        hosts = Hosts(client.nodes[0], context.host_url)
+        running = (hosts.list_executions(hosts.known) or {}) if hosts.known else None
+        poor = soon_unpaid(client.nodes[0], owner, float(spending or 0), float(balance))
+        trouble = [f"{each.message.item_hash} is {each.message.status.value}" for each in programs if each.unpaid]
+        trouble += [poor] if poor else []
+    rows = [
+        (each.name or "-", each.deployment, each.message.item_hash, _runs(each, running), each.cost_text)
+        for each in programs
+    ]
+    if rows:
+        context.output.table(f"{owner}", ("name", "deployment", "item hash", "host", "cost"), rows)
+    lines = [*map(_unused_text, unused)]
+    if spending is not None:
+        lasts = f", which lasts {balance / spending:,.0f} days" if spending else ""
+        lines.append(f"{amount(spending, 'credit')} a day of the balance of {amount(balance, 'credit')}{lasts}")
+    lines += [f"Trouble: {text}" for text in trouble]
+    fields = {
+        "owner": owner,
+        "programs": [each.to_json() for each in programs],
+        "unused": [asdict(each) for each in unused],
+        "balance": str(balance),
+        "spending": None if spending is None else str(spending),
+        "trouble": trouble,
+    }
+    context.output.result({"status": fields}, "\n".join(lines) or f"{owner} has nothing here.")
+    return 1 if trouble else 0
+
+
+def _runs(each: Listed, running: dict[str, Execution] | None) -> str:
+    if running is None:
+        return "not told"
+    found = running.get(each.message.item_hash)
+    return "runs" if found and found.running else "asleep"

@@ -160,9 +160,9 @@ class Planner:
 
     def _waiting(self, image: Image) -> Volume | None:
         # Left by a deployment that was cut off between volume and program.
-        free = (volume for volume in self._state.volumes.values() if volume.ref not in self._state.used)
-        fitting = [volume for volume in free if volume.role == image.role]
-        return next((volume for volume in fitting if volume.current.holds(image.sha256, image.cid)), None)
+        fitting = (volume for volume in self._state.volumes.values() if volume.role == image.role)
+        holding = (volume for volume in fitting if volume.current.holds(image.sha256, image.cid))
+        return next((volume for volume in holding if volume.ref not in self._state.used), None)
 
     def _step(self, image: Image, action: ImageAction, volume: Volume | None, before: str | None) -> ImageStep:
         from hatch_aleph.network.transfer import choose_engine

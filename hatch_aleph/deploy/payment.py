@@ -42,12 +42,11 @@ def cost_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) ->
 
 
 def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> Cost | None:
-    programs = {program.item_hash: client.price(program.item_hash) for program in state.programs}
-    stores = {
-        version.item_hash: client.price(version.item_hash)
-        for volume in state.volumes.values()
-        for version in volume.versions
-    }
+    versions = [version.item_hash for volume in state.volumes.values() for version in volume.versions]
+    live = [program.item_hash for program in state.programs]
+    prices = client.prices_of(plan.owner, [*live, *versions])
+    programs = {item_hash: prices[item_hash] for item_hash in live}
+    stores = {item_hash: prices[item_hash] for item_hash in versions}
     added = _added(client, plan, manifest)
     if added is None:
         return None
@@ -125,6 +124,25 @@ def being_removed(state: State) -> str | None:
     return (
         f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} being removed: {state.owner} has less than a day "
         "costs of all that it pays for. Top up, and it comes back by itself; about a day later it is gone for good"
+    )
+
+
+def soon_unpaid(node: str, owner: str, daily: float, balance: float | None) -> str | None:
+    """Tell that the network is about to take everything away; None while the balance lasts for two days and more.
+
+    It does so when the balance is below a day's cost of all that an owner pays for: there is a day left to act in.
+
+    Args:
+        node: Where to top up.
+        owner: Who pays.
+        daily: A day of everything, in credits.
+        balance: Credits that are left.
+    """
+    if balance is None or not daily or balance >= 2 * daily:
+        return None
+    return (
+        f"The balance of {amount(balance, 'credit')} lasts {balance / daily:.1f} days for all that {owner} pays for; "
+        f"below a day's cost, {amount(daily, 'credit')}, the network takes it away. {top_up(node, owner)}"
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hatch_aleph.artifact import Image, Manifest
     from hatch_aleph.network.answers import NetworkMessage
@@ -119,7 +120,8 @@ class State:
         programs: Live programs, newest first; more than one while a new one has not yet taken over.
         volumes: By the original's item hash.
         orphans: Amends whose original is gone; no program can use them.
-        used_elsewhere: Item hashes that other programs of the owner refer to.
+        look_elsewhere: Returns the item hashes that other programs of the owner refer to. An owner may have thousands,
+            and most deployments need not know: it is asked when somebody does.
     """
 
     owner: str
@@ -127,7 +129,12 @@ class State:
     programs: tuple[Program, ...] = ()
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     orphans: tuple[Version, ...] = ()
-    used_elsewhere: frozenset[str] = frozenset()
+    look_elsewhere: Callable[[], frozenset[str]] = frozenset
+
+    @property
+    def used_elsewhere(self) -> frozenset[str]:
+        """Item hashes that other programs of the owner refer to."""
+        return self.look_elsewhere()
 
     @property
     def used(self) -> frozenset[str]:
@@ -149,7 +156,7 @@ def refs_of(content: Mapping[str, Any]) -> frozenset[str]:
 
 
 def read_state(client: NodeClient, owner: str, tag: str) -> State:
-    """Ask the node for all that is live of a deployment, and for what other programs of the owner use."""
+    """Ask the node for all that is live of a deployment; what other programs of the owner use is asked when needed."""
     tagged = _owned(client.messages(types=("PROGRAM", "STORE"), owners=(owner,), tags=(tag,), statuses=LIVE), owner)
     programs = [program_of(message) for message in tagged if message.type == "PROGRAM"]
     stores = {message.item_hash: message for message in tagged if message.type == "STORE"}
@@ -161,15 +168,19 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
         stores |= {message.item_hash: message for message in _owned(amends, owner)}
     volumes, orphans = volumes_of(stores.values())
     ours = {program.item_hash for program in programs}
-    others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
-    used = (refs_of(message.content) for message in others if message.item_hash not in ours)
+
+    @functools.cache
+    def look_elsewhere() -> frozenset[str]:
+        others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
+        return frozenset().union(*(refs_of(message.content) for message in others if message.item_hash not in ours))
+
     return State(
         owner=owner,
         tag=tag,
         programs=tuple(sorted(programs, key=lambda program: program.time, reverse=True)),
         volumes=volumes,
         orphans=orphans,
-        used_elsewhere=frozenset().union(*used),
+        look_elsewhere=look_elsewhere,
     )
 
 

@@ -6,17 +6,21 @@ import contextlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.custom_domains import names_of
 from hatch_aleph.deploy.history import live_volumes
-from hatch_aleph.deploy.payment import being_removed, top_up, was_removed
+from hatch_aleph.deploy.payment import being_removed, soon_unpaid, was_removed
+from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import NetworkError, RejectedError
-from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health, HealthCheck
-    from hatch_aleph.deploy.state import Program, State, Version
+    from hatch_aleph.deploy.state import Program, State, Version, Volume
     from hatch_aleph.network.executions import Execution
+    from hatch_aleph.network.money import Price
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,17 @@ class Content:
     since: float
     item_hash: str
     earlier: int
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A file of an owner that no program mounts: what it was, its contents, and what they cost in a day, in credits."""
+
+    role: str
+    ref: str
+    since: float
+    contents: tuple[str, ...]
+    per_day: float | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,7 @@ class Status:
         payment_type: ``credit``, ``superfluid`` or ``hold``.
         balance: Credits, or free tokens, of the owner.
         spending: A day of all that the owner pays for, in credits; None when the node does not tell.
+        unused: Volumes of it that no program mounts.
     """
 
     owner: str
@@ -73,6 +89,7 @@ class Status:
     payment_type: str | None = None
     balance: float | None = None
     spending: float | None = None
+    unused: tuple[Unused, ...] = ()
 
     @property
     def days(self) -> float | None:
@@ -95,9 +112,10 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
     """
     state = target.state()
     if not state.programs:
-        left = "volumes without a program are left: `deploy` takes what fits, `prune` forgets them"
+        left = f"volumes without a program are left: {typed('deploy')} takes what fits, {typed('prune')} forgets them"
         told = [f"{len(state.volumes)} {left}" if state.volumes else None, was_removed(target.client, target.owner)]
-        return Status(target.owner, target.tag, trouble=tuple(text for text in told if text))
+        unused = _unused(state, _costs(target, state)[0])
+        return Status(target.owner, target.tag, trouble=tuple(text for text in told if text), unused=unused)
     program = state.programs[0]
     volumes = live_volumes(state, program)
     urls = target.urls(program.item_hash)
@@ -108,9 +126,12 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         trouble += [f"it does not answer as it should: {said}"] if said else []
     if len(state.programs) > 1:
         trouble.append(f"{len(state.programs)} programs carry its tag: `deploy`, or `prune`, leaves one of them")
-    payment_type, daily, balance, spending = _costs(target, state)
+    prices, balance, spending = _costs(target, state)
+    payment_type = next((price.payment_type for price in prices.values()), None)
+    daily = float(sum(price.per_day for price in prices.values())) if prices else None
     if not being_removed(state):
-        trouble += _soon_unpaid(target, payment_type, max(daily or 0.0, spending or 0.0), balance)
+        lasting = soon_unpaid(target.node, target.owner, max(daily or 0.0, spending or 0.0), balance)
+        trouble += [lasting] if lasting and payment_type == "credit" else []
     host, execution = _whereabouts(target, program)
     return Status(
         owner=target.owner,
@@ -130,6 +151,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         payment_type=payment_type,
         balance=balance,
         spending=spending,
+        unused=_unused(state, prices),
     )
 
 
@@ -143,33 +165,37 @@ def _whereabouts(target: Deployment, program: Program) -> tuple[str | None, Exec
     return host, (listed or {}).get(program.item_hash)
 
 
-def _costs(target: Deployment, state: State) -> tuple[str | None, float | None, float | None, float | None]:
+def _costs(target: Deployment, state: State) -> tuple[dict[str, Price], float | None, float | None]:
+    """Return the price of each message, the owner's balance, and a day of all that the owner pays for."""
     hashes = [program.item_hash for program in state.programs]
     hashes += [version.item_hash for volume in state.volumes.values() for version in volume.versions]
     try:
-        prices = [target.client.price(item_hash) for item_hash in hashes]
+        prices = target.client.prices_of(target.owner, hashes)
         balance = target.client.balance(target.owner)
         spending = target.client.spending(target.owner)
     except (NetworkError, RejectedError):
-        return None, None, None, None
-    kind = prices[0].payment_type
-    return (
-        kind,
-        float(sum(price.per_day for price in prices)),
-        float(balance.credits if kind == "credit" else balance.free),
-        None if spending is None else float(spending),
-    )
+        return {}, None, None
+    by_credit = any(price.payment_type == "credit" for price in prices.values())
+    has = balance.credits if by_credit else balance.free
+    return prices, float(has), None if spending is None else float(spending)
 
 
-def _soon_unpaid(target: Deployment, kind: str | None, daily: float, balance: float | None) -> list[str]:
-    """Tell that the network is about to take everything away: it wants a day's cost of all that an owner pays for."""
-    if kind != "credit" or balance is None or balance >= daily:
-        return []
-    text = (
-        f"The balance of {amount(balance, kind)} is below a day's cost of all that {target.owner} pays for "
-        f"({amount(daily, kind)}): it is taken away soon. {top_up(target.node, target.owner)}"
-    )
-    return [text]
+def _unused(state: State, prices: Mapping[str, Price]) -> tuple[Unused, ...]:
+    named: frozenset[str] = frozenset().union(*(refs_of(program.content) for program in state.programs))
+    left = [volume for volume in state.volumes.values() if volume.ref not in named]
+    # Only then may another program of the owner's matter, of which there may be thousands.
+    return unused_of([volume for volume in left if volume.ref not in state.used_elsewhere], prices) if left else ()
+
+
+def unused_of(volumes: Iterable[Volume], prices: Mapping[str, Price]) -> tuple[Unused, ...]:
+    """Return volumes that nothing uses, with what they cost."""
+    found = []
+    for volume in volumes:
+        hashes = tuple(version.item_hash for version in volume.versions)
+        known = [float(prices[item_hash].per_day) for item_hash in hashes if item_hash in prices]
+        role = str(volume.original.notes.get("name") or volume.role or "file")
+        found.append(Unused(role, volume.ref, volume.current.time, hashes, sum(known) if known else None))
+    return tuple(sorted(found, key=lambda each: each.since, reverse=True))
 
 
 def _content(role: str, version: Version, earlier: int) -> Content:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .messages import MessageType, SignedMessage
 
 _COSTS_A_PAGE = 1000
+_PRICED_ALONE = 6
 _LOST_SECONDS = 30.0
 _POLLS = Backoff(first=0.1, longest=3.0)
 _PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -319,6 +320,15 @@ class NodeClient:
 
         query = {"pagination": limit, "page": 1}
         return self._nodes.ask("GET", f"/api/v0/addresses/{address}/credit_history", read, params=query)
+
+    def prices_of(self, address: str, hashes: Sequence[str]) -> dict[str, Price]:
+        """Return what some messages cost that an address pays for: many at once where a request each would be more.
+
+        Raises:
+            RejectedError: One is not, or no longer, on the network.
+        """
+        listed = self.prices(address) if len(hashes) > _PRICED_ALONE else {}
+        return {each: listed.get(each) or self.price(each) for each in hashes}
 
     def faucet(self, address: str, *, credit: int, tokens: float) -> dict[str, Any]:
         """Ask a local node for credits and tokens, and return the balance that it answers.

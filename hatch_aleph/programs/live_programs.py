@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.deployment import PREFIX
 from hatch_aleph.deploy.state import LIVE, Program, Volume, find_program, program_of, refs_of, volumes_of
+from hatch_aleph.deploy.status import Unused, unused_of
 from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.network.money import amount
 from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from hatch_aleph.deploy.state import Version
     from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.money import Price
@@ -111,6 +115,28 @@ class Listed:
         metadata = self.message.content.get("metadata")
         return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
 
+    @property
+    def deployment(self) -> str:
+        """The project, and profile, that it belongs to; empty for a program without a project."""
+        metadata = self.message.content.get("metadata")
+        tags = metadata.get("tags") if isinstance(metadata, dict) else None
+        own = (tag.partition(":")[2] for tag in tags or () if isinstance(tag, str) and tag.startswith(f"{PREFIX}:"))
+        return next(own, "")
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether it is being removed for want of credits."""
+        return self.message.status.value == "removing"
+
+    @property
+    def cost_text(self) -> str:
+        """What it costs, as people read it."""
+        if self.price is None:
+            return "unknown"
+        if self.price.payment_type == "hold":
+            return f"{amount(self.price.held, 'hold')} held"
+        return f"{amount(self.price.per_day, self.price.payment_type)} a day"
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, the message's content included."""
         message = self.message
@@ -130,27 +156,27 @@ class Listed:
         }
 
 
-def list_programs(client: NodeClient, address: str) -> tuple[Listed, ...]:
-    """Return the live programs of an address, newest first; those that are being removed for want of credits too."""
-    found = [
-        message
-        for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False)
-        if message.owner == address
-    ]
-    # Anybody's message may say to replace this one; only the owner's counts.
-    replaced = {message.content.get("replaces"): message.item_hash for message in reversed(found)}
-    found.sort(key=lambda message: message.content_time, reverse=True)
-    hosts = Hosts(client.nodes[0])
-    prices = client.prices(address) if found else {}
-    return tuple(
-        Listed(
+def list_programs(client: NodeClient, address: str, *, host: str | None = None) -> Iterator[Listed]:
+    """Yield the live programs of an address, newest first; those that are being removed for want of credits too.
+
+    They come page by page, since an owner may have thousands: none is kept here.
+    """
+    hosts = Hosts(client.nodes[0], host)
+    # Anybody's message may say to replace this one; only the owner's counts, which is newer and so comes before it.
+    replaced: dict[str, str] = {}
+    prices: dict[str, Price] | None = None
+    for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False):
+        if message.owner != address:
+            continue
+        prices = client.prices(address) if prices is None else prices
+        if message.content.get("replaces"):
+            replaced[str(message.content["replaces"])] = message.item_hash
+        yield Listed(
             message,
             prices.get(message.item_hash) or _price(client, message.item_hash),
             replaced.get(message.item_hash),
             hosts.urls(message.item_hash),
         )
-        for message in found
-    )
 
 
 def _price(client: NodeClient, item_hash: str) -> Price | None:
@@ -158,3 +184,53 @@ def _price(client: NodeClient, item_hash: str) -> Price | None:
         return client.price(item_hash)
     except (NetworkError, RejectedError):  # a node without prices is no reason to list nothing
         return None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a program is made of beside its message: code, runtime, data or a volume.
+
+    Attributes:
+        role: ``code``, ``runtime``, ``data`` or the mount.
+        ref: Item hash that the program names.
+        owner: Whose it is; None when it is gone.
+        since: Signed time of the content that the program gets.
+        contents: All contents, newest first, as far as they are its owner's.
+        follows: Whether the program gets later contents.
+    """
+
+    role: str
+    ref: str
+    owner: str | None
+    since: float | None
+    contents: tuple[Version, ...]
+    follows: bool
+
+
+def parts_of(client: NodeClient, program: Program) -> tuple[Part, ...]:
+    """Return what a program is made of, each with its contents and their times."""
+    content = program.content
+    named = [(role, content.get(role)) for role in ("code", "runtime", "data")]
+    named += [(str(volume.get("mount")), volume) for volume in content.get("volumes") or ()]
+    return tuple(_part(client, role, each) for role, each in named if isinstance(each, dict) and each.get("ref"))
+
+
+def _part(client: NodeClient, role: str, named: Mapping[str, Any]) -> Part:
+    ref, follows = str(named["ref"]), bool(named.get("use_latest", role != "code"))
+    original = client.message(ref, verify=False)  # as below: it is only shown
+    if original is None or not original.status.is_live or original.type != "STORE":
+        return Part(role, ref, None, None, (), follows)
+    amends = client.messages(types=("STORE",), owners=(original.owner,), refs=(ref,), verify=False)
+    volumes, _ = volumes_of([original, *(each for each in amends if each.owner == original.owner)])
+    versions = volumes[ref].versions if ref in volumes else ()
+    current = versions[0] if follows and versions else next((each for each in versions if each.item_hash == ref), None)
+    return Part(role, ref, original.owner, current.time if current else None, versions, follows)
+
+
+def unused_files(client: NodeClient, owner: str) -> tuple[Unused, ...]:
+    """Return the files of an owner that no program or instance of the owner refers to, newest first."""
+    machines = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
+    used: frozenset[str] = frozenset().union(*(refs_of(message.content) for message in machines))
+    stores = client.messages(types=("STORE",), owners=(owner,), statuses=LIVE, verify=False)
+    volumes, _ = volumes_of(message for message in stores if message.owner == owner)
+    return unused_of([volume for ref, volume in volumes.items() if ref not in used], client.prices(owner))

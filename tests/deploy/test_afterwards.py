@@ -137,7 +137,7 @@ def test_volumes_without_a_program_are_waste_unless_another_program_uses_them(ri
     state = rig.target(last).state()
     waste = find_waste(state)
     assert [each.why for each in waste] == ["no program uses it"]
-    used = replace(state, used_elsewhere=frozenset({waste[0].item_hash}))
+    used = replace(state, look_elsewhere=lambda: frozenset({waste[0].item_hash}))
     assert find_waste(used) == ()
 
 

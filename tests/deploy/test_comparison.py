@@ -42,7 +42,11 @@ def program(manifest: Manifest, item_hash: str, refs: dict[str, str], *, time: f
 
 def state_of(manifest: Manifest, *programs: Program, volumes: list[Volume], elsewhere: tuple[str, ...] = ()) -> State:
     return State(
-        OWNER, tag_of(manifest), programs, {each.ref: each for each in volumes}, used_elsewhere=frozenset(elsewhere)
+        OWNER,
+        tag_of(manifest),
+        programs,
+        {each.ref: each for each in volumes},
+        look_elsewhere=lambda: frozenset(elsewhere),
     )
 
 

@@ -79,7 +79,7 @@ def test_gone_for_good_and_published_anew_after_a_top_up(rig: Rig, capsys: pytes
     found = read_status(target, Health(rig.host), HealthCheck())
     assert found.item_hash is None
     volumes, removed = found.trouble
-    assert "2 volumes without a program are left: `deploy` takes what fits" in volumes
+    assert "2 volumes without a program are left: `hatch-aleph deploy` takes what fits" in volumes
     assert first.item_hash in removed
     assert "needs a top-up and another deployment" in removed
     plan = target.plan(artifact.manifest)

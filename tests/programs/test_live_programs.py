@@ -18,7 +18,7 @@ def replacing(network, client, account, original):
 def test_programs_newest_first_with_cost_and_urls(session, client, account, app):
     first = created(session, app("one"), name="first")
     second = created(session, app("two"), name="second")
-    listed = list_programs(client, account.address)
+    listed = tuple(list_programs(client, account.address))
     assert [(each.name, each.message.item_hash) for each in listed] == [
         ("second", second.item_hash),
         ("first", first.item_hash),
@@ -38,4 +38,4 @@ def test_what_took_over_counts_only_if_it_is_the_owners(network, session, client
 
 
 def test_nobody_has_nothing(client):
-    assert list_programs(client, "0x" + "12" * 20) == ()
+    assert tuple(list_programs(client, "0x" + "12" * 20)) == ()

@@ -102,7 +102,7 @@ class Scene:
     def list(self) -> Any:
         from hatch_aleph.programs.live_programs import list_programs
 
-        return list_programs(self.rig.client, self.owner.address)
+        return tuple(list_programs(self.rig.client, self.owner.address))
 
 
 COMMANDS: dict[str, Callable[[Scene], Any]] = {
