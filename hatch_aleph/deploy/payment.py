@@ -6,16 +6,15 @@ import contextlib
 import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.plan import Cost
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.itemhash import UNSIGNED
+from hatch_aleph.network.http import is_here
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import amount
-from hatch_aleph.network.urls import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -106,7 +105,7 @@ def _daily(prices: Iterable[Price]) -> Decimal:
 
 def top_up(node: str, address: str) -> str:
     """Return how an address comes by credits at a node: the faucet of a local one, else by buying them."""
-    if LOOPBACK.fullmatch(urlsplit(node).hostname or ""):
+    if is_here(node):
         return f"Give it credits: {typed('faucet', address, '--node', node)}."
     return f"Buy credits for {address} in the network's web console, https://app.aleph.cloud."
 

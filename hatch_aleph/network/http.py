@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 import threading
 import time
 import weakref
@@ -38,7 +39,10 @@ _SLOWEST = 1024
 _GRACE_SECONDS = 60.0
 _REFUSALS = frozenset({400, 402, 403, 404, 410, 413, 422})
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-_THIS_MACHINE = ("127.0.0.1", "localhost", "*.localhost", "[::1]")
+_THIS_MACHINE = re.compile(r"localhost|127(\.\d+){3}|::1|.*\.localhost")
+
+# httpx imports its own command line where click, rich and pygments are installed, which takes longer than all the rest.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # how Python notes that there is no such module
 
 
 class NoAnswerError(NetworkError):
@@ -148,16 +152,16 @@ class Connections:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client_factory = client_factory or _new_client
-        self._client: httpx.Client | None = None
-        self._close: Callable[[], Any] = lambda: None
+        self._client_factory = client_factory
+        self._clients: dict[tuple[bool, bool], httpx.Client] = {}
         self._opening = threading.Lock()
         self._monotonic = monotonic
 
     def close(self) -> None:
         """Close all connections."""
-        self._close()
-        self._client = None
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
 
     @contextlib.contextmanager
     def stream(self, method: str, url: str, **options: Any) -> Iterator[tuple[Reply, Iterator[bytes]]]:
@@ -177,7 +181,7 @@ class Connections:
         try:
             address, headers = _without_dns(url)
             options["headers"] = {**headers, **(options.get("headers") or {})}
-            with self._opened().stream(method, address, **options) as response:
+            with self._opened(url).stream(method, address, **options) as response:
                 headers = {key.lower(): value for key, value in response.headers.items()}
                 reply = Reply(url, response.status_code, headers, started=started)
                 yield reply, self._pieces(url, response, started)
@@ -229,18 +233,28 @@ class Connections:
             if late > 0 and arrived < late * _SLOWEST:
                 raise NoAnswerError(f"sends less than {_SLOWEST} bytes a second", url)
 
-    def _opened(self) -> httpx.Client:
+    def _opened(self, url: str) -> httpx.Client:
         import httpx
 
+        kind = is_here(url), url.startswith("http:")
         with self._opening:
-            if self._client is None:
+            if kind not in self._clients:
                 try:
-                    self._client = self._client_factory()
+                    client = self._client_factory() if self._client_factory else _new_client(*kind)
                 except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
                     raise _wrong_environment(error) from None
+                self._clients[kind] = client
                 # Closes the connections of a client that nobody closed; a plain __del__ could run too late.
-                self._close = weakref.finalize(self, self._client.close)
-            return self._client
+                weakref.finalize(self, client.close)
+            return self._clients[kind]
+
+
+def is_here(url: str) -> bool:
+    """Tell whether a URL leads to this machine."""
+    try:
+        return _THIS_MACHINE.fullmatch(urlsplit(url).hostname or "") is not None
+    except ValueError:
+        return False
 
 
 def _without_dns(url: str) -> tuple[str, dict[str, str]]:
@@ -271,22 +285,23 @@ def proxy_for(url: str) -> str | None:
     from httpx import URL
 
     parts = URL(url)
-    if parts.host.endswith("localhost") or parts.host in ("127.0.0.1", "::1") or proxy_bypass(parts.host):
+    if is_here(url) or proxy_bypass(parts.host):
         return None
     proxies = getproxies()
     return proxies.get({"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme), proxies.get("all"))
 
 
-def _new_client() -> httpx.Client:
+def _new_client(here: bool, plain: bool) -> httpx.Client:
+    """Make a client of servers on this machine or elsewhere, of plain HTTP or of any."""
     import httpx
 
-    trusted = httpx.create_ssl_context()
     return httpx.Client(
-        verify=trusted,
+        # To read all certificates takes as long as many a request: without a proxy, plain HTTP has no use for them.
+        verify=not (here and plain) and httpx.create_ssl_context(),
         timeout=timeouts(),
         headers={"User-Agent": f"hatch-aleph/{__version__}", "Accept": "application/json, */*"},
         follow_redirects=False,
-        mounts={f"all://{host}": httpx.HTTPTransport(verify=trusted) for host in _THIS_MACHINE},
+        trust_env=not here,
     )
 
 

@@ -17,7 +17,7 @@ from hatch_aleph.waiting import Backoff, Waiter
 
 from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
-from .http import UNREACHABLE, Connections, NoAnswerError, Reply, is_address
+from .http import UNREACHABLE, Connections, NoAnswerError, Reply, is_address, is_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,6 @@ _BACKOFF = Backoff(first=0.5, longest=8.0, growth=2)
 _LONGEST_RETRY_AFTER = 30.0
 _SECONDS_TO_READ = 120.0
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 530})
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class _NodeFailure(Exception):  # noqa: N818 - never leaves this module
@@ -142,9 +141,7 @@ class Nodes:
         self._waiter.sleep(seconds)
 
     def _given_up(self, failures: Sequence[tuple[str, str]]) -> NetworkError:
-        local = any(
-            urlsplit(node).hostname in _LOOPBACK and reason.startswith(UNREACHABLE) for node, reason in failures
-        )
+        local = any(is_here(node) and reason.startswith(UNREACHABLE) for node, reason in failures)
         hint = "Check your connection, or name another node with `--node URL`."
         if self._noun != "node":
             hint = "Check your connection, and try again later."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,12 +11,10 @@ from hatch_aleph.itemhash import to_base32
 
 from .defaults import SCHEDULER
 from .executions import Allocation, Execution, allocation, executions
+from .http import is_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_BY_NUMBER = re.compile(r"localhost|127(\.\d+){3}|::1")
-LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|.*\.localhost")
 
 
 def program_urls(item_hash: str, host: str | None) -> tuple[str, ...]:
@@ -30,7 +27,7 @@ def program_urls(item_hash: str, host: str | None) -> tuple[str, ...]:
     if host is not None:
         by_path = f"{host.rstrip('/')}/vm/{item_hash}"
         here = urlsplit(host)
-        if here.scheme != "http" or not _BY_NUMBER.fullmatch(here.hostname or ""):
+        if here.scheme != "http" or not is_here(host):
             return (by_path,)
         # By a name of its own, since an application's absolute redirects lead away from a path below another server's.
         port = f":{here.port}" if here.port else ""
@@ -56,8 +53,7 @@ class Hosts:
 
     @functools.cached_property
     def _node_is_host(self) -> bool:
-        is_here = LOOPBACK.fullmatch(urlsplit(self.node).hostname or "") is not None
-        return is_here and self.list_executions(self.node) is not None
+        return is_here(self.node) and self.list_executions(self.node) is not None
 
     @property
     def known(self) -> str | None:

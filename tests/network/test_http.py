@@ -189,6 +189,6 @@ def test_what_can_be_no_address_is_refused_before_it_is_asked(url: str) -> None:
 def test_an_environment_that_allows_no_client_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError) as caught:
-        Connections().send("GET", "http://127.0.0.1:1")
+        Connections().send("GET", "http://node.test")
     assert name in str(caught.value)
     assert "secret" not in str(caught.value)
