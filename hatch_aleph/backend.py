@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import ProjectError
+from hatch_aleph.files import scratch_folder
 from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
@@ -95,11 +96,8 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
         ProjectError: With what the backend said at last.
         DependencyError: When there is no uv.
     """
-    import tempfile
-
     folder = _new_folder()
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as name:
-        scratch = Path(name)
+    with scratch_folder() as scratch:
         source = _hatchling_source(pyproject, scratch) if backend_of(pyproject) == HATCHLING else root
         command = ["build", "--wheel", "--out-dir", str(folder), str(source)]
         if python:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import hashlib
 import os
+import re
+import stat
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,6 +20,7 @@ APPLICATION = "hatch-aleph"
 CACHE_VARIABLE = "HATCH_ALEPH_CACHE"
 STATE_VARIABLE = "ALEPH_STATE_FOLDER"
 CONFIG_VARIABLE = "ALEPH_CONFIG_HOME"  # the official client's own
+OWN_FOLDER = ".aleph"  # of a project: what runs leave there
 # Names of files and folders that development leaves in a tree: never a program's own, made again by whoever needs them.
 JUNK = frozenset((
     ".git", ".hg", ".svn", ".aleph", ".venv", ".tox", ".nox", ".idea", ".vscode", ".mypy_cache", ".ruff_cache",
@@ -99,6 +105,92 @@ def atomic_folder(final: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def make_own_folder(folder: Path) -> None:
+    """Make a folder for what a run leaves behind: nothing of it is for version control.
+
+    A repository can bring links: one in place of ``.aleph``, or of what is in it, would lead elsewhere what is written.
+
+    Args:
+        folder: Usually ``.aleph`` of a project or a folder in it. Another one is the user's, who knows where it leads.
+
+    Raises:
+        OSError: When it cannot be made, or a part of it is such a link.
+    """
+    parts = folder.parts
+    at = len(parts) - parts[::-1].index(OWN_FOLDER) if OWN_FOLDER in parts else len(parts)
+    own = OWN_FOLDER in parts
+    for end in range(at, len(parts) + 1) if own else ():
+        part = Path(*parts[:end])
+        if part.is_symlink():
+            raise OSError(errno.ELOOP, "It is a link, which may lead anywhere", str(part))
+    root = Path(*parts[:at])
+    new = not root.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = root / ".gitignore"
+    if (own or new) and (ignore.is_symlink() or not ignore.exists()):
+        write_atomic(ignore, "*\n")
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give an empty folder that is gone afterwards, once those are removed that killed runs have left."""
+    import tempfile
+
+    root = Path(tempfile.gettempdir())
+    _sweep_once(root)
+    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=root) as name:
+        yield Path(name)
+
+
+_SCRATCH = f"{APPLICATION}-"
+_ABANDONED_SECONDS = 86400.0
+
+
+@functools.cache
+def _sweep_once(root: Path) -> None:
+    sweep_scratch(root)
+
+
+def sweep_scratch(root: Path) -> None:
+    """Remove the scratch folders of the user's runs that have ended, a day after anything was put into them."""
+    import shutil
+
+    for folder in root.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):  # another run removes it as well
+            if is_own(folder) and time.time() - folder.lstat().st_mtime > _ABANDONED_SECONDS and not _is_in_use(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_own(folder: Path) -> bool:
+    """Tell whether a folder is one, no link, and the user's: in shared places anybody may make one of any name."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and (os.name == "nt" or status.st_uid == os.getuid())
+
+
+def others_can_write(folder: Path) -> bool:
+    """Tell whether a folder is another user's, or one that everybody may write; one that is not there is neither."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    return os.name != "nt" and (status.st_uid != os.getuid() or bool(status.st_mode & stat.S_IWOTH))
+
+
+def _is_in_use(folder: Path) -> bool:
+    made_by = re.match(rf"{_SCRATCH}(\d+)-", folder.name)
+    if made_by is None:
+        return False
+    if os.name == "nt":
+        return True  # asking for a process there ends it
+    try:
+        os.kill(int(made_by[1]), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _flush(path: Path, flags: int) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import HatchAlephError
-from hatch_aleph.files import CACHE_VARIABLE, cache_folder, write_atomic
+from hatch_aleph.files import CACHE_VARIABLE, cache_folder, others_can_write, write_atomic
 from hatch_aleph.shapes import ANYTHING, Shape, misfit
 
 if TYPE_CHECKING:
@@ -48,8 +48,24 @@ class Cache:
 
     @classmethod
     def default(cls) -> Cache:
-        """Return the user's cache."""
-        return cls(cache_folder())
+        """Return the user's cache.
+
+        Raises:
+            HatchAlephError: Others can write it: what they put there would become part of images.
+        """
+        root = cache_folder()
+        if others_can_write(root):
+            raise HatchAlephError(
+                "The cache belongs to another user, or everybody may write it, so what it holds cannot be trusted",
+                where=str(root),
+                hint=f"Name one of your own by {CACHE_VARIABLE}=DIR, or take this one over (chown, chmod o-w).",
+            )
+        return cls(root)
+
+    @property
+    def host(self) -> Path:
+        """Where the local host keeps files, unpacked images and preloaded modules."""
+        return self.root / "host"
 
     @property
     def interpreters(self) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from hatch_aleph.build.module_lookup import holds_module, missing_attribute, nea
 from hatch_aleph.build.selection import command_files, left_out, plain_modules, selected
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError
+from hatch_aleph.files import scratch_folder
 from hatch_aleph.secrets import check_entries
 from hatch_aleph.settings import CODE_MOUNT
 
@@ -44,8 +44,8 @@ def build_code(
         SettingsError: When the entrypoint names no module of it.
         ImageError: When the image cannot be written.
     """
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as scratch:  # holds the wheel's files until they are read
-        return _write(context, _entries(context, Path(scratch)), folder, interpreter, packages)
+    with scratch_folder() as scratch:  # holds the wheel's files until they are read
+        return _write(context, _entries(context, scratch), folder, interpreter, packages)
 
 
 def _write(

@@ -149,17 +149,21 @@ class Context:
             )
         return artifact
 
-    def artifact(self, client: NodeClient | None = None, *, folder: Path | None = None) -> Artifact:
+    def artifact(
+        self, client: NodeClient | None = None, *, folder: Path | None = None, anew: Path | None = None
+    ) -> Artifact:
         """Return the artifact that is meant: named, as it lies in its folder, or built from the project.
 
         Args:
             client: Spares building what is published already.
             folder: Receives what is built, in place of the artifact's folder.
+            anew: An empty folder, for a build that takes nothing from what earlier ones have kept.
         """
         taken = self.built()
         if taken is not None:
             return taken
         from hatch_aleph.build import build_artifact
+        from hatch_aleph.build.cache import Cache
 
         return build_artifact(
             self.project,
@@ -169,6 +173,7 @@ class Context:
             locked=self.locked,
             offline=self.offline,
             published=self._published_images(client) if client else None,
+            **({"cache": Cache(anew)} if anew else {}),
         )
 
     def _published_images(self, client: NodeClient) -> Any:
@@ -453,3 +458,21 @@ def with_context(*groups: str) -> Callable[[Function], Function]:
         return decorated  # type: ignore[no-any-return]
 
     return decorate
+
+
+def own_folder(folder: Path) -> None:
+    """Make a folder for what a command leaves behind.
+
+    Raises:
+        UsageError: It cannot be made, or leads elsewhere.
+    """
+    from hatch_aleph.files import make_own_folder
+
+    try:
+        make_own_folder(folder)
+    except OSError as error:
+        raise UsageError(
+            f"The folder cannot be used: {error.strerror or error}",
+            where=str(error.filename or folder),
+            hint="Remove what is in the way, or give write permission.",
+        ) from error

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,14 +18,13 @@ def measure(context: Context, artifact: Artifact) -> tuple[str, list[ImportCost]
     Raises:
         GuestError: It cannot be imported, or is no Python.
     """
-    from hatch_aleph.files import cache_folder
+    from hatch_aleph.build.cache import Cache
+    from hatch_aleph.files import scratch_folder
     from hatch_aleph.local.host import built, measure_imports, place_here
 
     spec = asyncio.run(built(artifact))
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-imports-") as volumes:
-        place = place_here(
-            spec.python, cache=cache_folder() / "host", volumes=Path(volumes), notice=context.output.notice
-        )
+    with scratch_folder() as volumes:
+        place = place_here(spec.python, cache=Cache.default().host, volumes=volumes, notice=context.output.notice)
         return spec.entrypoint, measure_imports(spec, place)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.value_types import OwnerType
 from hatch_aleph.errors import NetworkError
 
@@ -57,6 +57,7 @@ def node(
     from hatch_aleph.local.node import Lateness
     from hatch_aleph.local.serve import serve_network
 
+    own_folder(folder)
     limits = Limits.as_real(pace) if as_real else Limits()
     lateness = Lateness(unseen=pace, pending=pace) if as_real else None
     token = secrets.token_urlsafe(16)

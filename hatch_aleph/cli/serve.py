@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.errors import HatchAlephError, UsageError
 
@@ -99,11 +99,11 @@ def serve(
 )
 def run(context: Context, *, item_hash: str, port: int, python: Path | None, inside_runtime: bool) -> None:
     """Fetch a live program from a node and run it here."""
-    from hatch_aleph.files import cache_folder
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import Source, published
 
     async def spec() -> ProgramSpec:
-        source = Source(context.client, cache_folder() / "host")
+        source = Source(context.client, Cache.default().host)
         try:
             return await published(source, item_hash, runtime_image=inside_runtime)
         finally:
@@ -122,15 +122,17 @@ def _serve(
     volumes: Path,
     as_real: bool = False,
 ) -> None:
-    from hatch_aleph.files import cache_folder
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import GuestApi, Limits, place_here, serve_images
     from hatch_aleph.network.nodes import checked
+
+    own_folder(volumes)
 
     async def main() -> None:
         program = await spec()
         place = place_here(
             program.python,
-            cache=cache_folder() / "host",
+            cache=Cache.default().host,
             volumes=volumes / "volumes",
             python=python,
             notice=context.output.notice,

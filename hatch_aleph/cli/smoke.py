@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.health import Answer, HealthCheck
 from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
+from hatch_aleph.files import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.local.host import ProgramSpec
@@ -40,8 +40,8 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect) -> None:
         notice("The program is not tried here: this machine does not run the runtime's modules.")
         return
     check = HealthCheck.of(manifest.settings.health)
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-smoke-") as folder:
-        answer, lines = asyncio.run(_ask(artifact, check.path, Path(folder), notice, connect))
+    with scratch_folder() as folder:
+        answer, lines = asyncio.run(_ask(artifact, check.path, folder, notice, connect))
     reason = check.judge(answer, None) if answer is not None else None
     if reason is not None:
         raise HealthError(
@@ -57,14 +57,14 @@ async def spec_of(artifact: Artifact, notice: Notice, connect: Connect, **change
     Raises:
         NetworkError: A volume cannot be fetched.
     """
-    from hatch_aleph.files import cache_folder
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import Source, built
 
     remote = [volume.mount for volume in artifact.manifest.program_settings.volumes.immutable if volume.ref]
     if not remote:
         return await built(artifact, **changes)
     notice(f"Fetching what the program mounts: {', '.join(remote)}")
-    source = Source(connect, cache_folder() / "host")
+    source = Source(connect, Cache.default().host)
     try:
         return await built(artifact, source, **changes)
     finally:
@@ -74,12 +74,12 @@ async def spec_of(artifact: Artifact, notice: Notice, connect: Connect, **change
 async def _ask(
     artifact: Artifact, path: str, folder: Path, notice: Notice, connect: Connect
 ) -> tuple[Answer | None, list[str]]:
-    from hatch_aleph.files import cache_folder
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import place_here, smoke
 
     try:
         spec = await spec_of(artifact, notice, connect)
-        place = place_here(spec.python, cache=cache_folder() / "host", volumes=folder / "volumes")
+        place = place_here(spec.python, cache=Cache.default().host, volumes=folder / "volumes")
     except (GuestError, NetworkError) as error:
         notice(f"The program is not tried here: {error.message}.")
         return None, []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hatch_aleph.cli.context import own_folder
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import HealthError, NetworkError
 
@@ -35,7 +36,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
         HealthError: The deployment failed; its own words stand above.
     """
     folder = root / ".aleph" / "trial"
-    folder.mkdir(parents=True, exist_ok=True)
+    own_folder(folder)
     # Nothing that it does may touch the user's own account.
     environment = {name: value for name, value in os.environ.items() if name not in _ACCOUNT_VARIABLES}
     environment["ALEPH_PRIVATE_KEY_FILE"] = str(folder / "account.key")

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.files import scratch_folder
 
 
 @click.command(epilog="Example: hatch-aleph verify --profile production")
 @with_context("named", "project", "artifact", "node", "account", "host", "owner")
 def verify(context: Context) -> int:
-    """Build the project anew from its lock, and compare it with what runs, by hash. Ends with 1 when they differ."""
+    """Build the project anew from its lock, and compare it with what runs, by hash. Ends with 1 when they differ.
+
+    Nothing is taken from what earlier builds have kept in the cache.
+    """
     from hatch_aleph.deploy.verification import verify as compare
 
     with contextlib.ExitStack() as stack:
         artifact = context.built()
         if artifact is None:
-            folder = None if context.dist else stack.enter_context(tempfile.TemporaryDirectory(prefix="hatch-aleph-"))
-            artifact = context.artifact(folder=Path(folder) if folder else None)
+            scratch = stack.enter_context(scratch_folder())
+            artifact = context.artifact(folder=None if context.dist else scratch / "dist", anew=scratch / "cache")
         client = stack.enter_context(context.client())
         deployment = context.deployment(client, artifact)
         found = compare(deployment, artifact.manifest, path=context.health(artifact).path)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.errors import PlanError
-from hatch_aleph.files import write_atomic
+from hatch_aleph.files import make_own_folder, write_atomic
 from hatch_aleph.network.messages import SignedMessage
 from hatch_aleph.shapes import COUNT, OTHERS, TEXT, TRUTH, Kind, Shape, misfit
 
@@ -176,11 +176,8 @@ class Journal:
             "outcomes": self._outcomes,
         }
         try:
-            first = not self.file.exists()
+            make_own_folder(self.file.parent)
             self._write(self.file, json.dumps(data, indent=1) + "\n")
-            if first:
-                # What a run leaves here is of no use to others and not for version control.
-                (self._folder / ".gitignore").write_text("*\n", "utf-8")
             _sync_folder(self.file.parent)
         except OSError as error:
             raise unwritable(self._folder, error) from error

@@ -17,6 +17,7 @@ from hatch_aleph.deploy.outbox import PATIENCE, Observer, Outbox, Silent
 from hatch_aleph.deploy.preflight import check_clock
 from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
+from hatch_aleph.files import make_own_folder
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.plugins import Publication
 from hatch_aleph.settings.program_message import value_at
@@ -63,8 +64,8 @@ def deployment_lock(folder: Path) -> Iterator[None]:
     """
     file = folder / "lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        make_own_folder(folder)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     except OSError as error:
         raise unwritable(folder, error) from error
     try:

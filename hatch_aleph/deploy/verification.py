@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.deploy.comparison import differences, program_content
 from hatch_aleph.deploy.health import CODE_REF, Answer, http_get
 from hatch_aleph.deploy.state import live_program
+from hatch_aleph.files import scratch_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hatch_aleph.artifact import Artifact, Image, Manifest
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Get
@@ -79,8 +80,8 @@ def _image(target: Deployment, state: State, program: Program, image: Image) -> 
     if volume is None:
         return Verified(image.role, image.sha256, None, same=False)
     live = volume.current
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-verify-") as folder:
-        target.client.download(live.file_hash, Path(folder) / "image", size=live.size)  # checks the hash
+    with scratch_folder() as folder:
+        target.client.download(live.file_hash, folder / "image", size=live.size)  # checks the hash
     same = live.holds(image.sha256, image.cid)
     return Verified(image.role, image.sha256, str(live.notes.get("sha256") or live.file_hash), same)
 
@@ -123,8 +124,8 @@ def diff(target: Deployment, artifact: Artifact) -> tuple[FileDifference, ...]:
         volume = state.volume_of(program, image.role, image.mount)
         if volume and volume.current.holds(image.sha256, image.cid):
             continue
-        with tempfile.TemporaryDirectory(prefix="hatch-aleph-diff-") as folder:
-            live = Path(folder) / "live"
+        with scratch_folder() as folder:
+            live = folder / "live"
             if volume:
                 target.client.download(volume.current.file_hash, live, size=volume.current.size)
             before = _files(live, image) if volume else {}
@@ -155,8 +156,8 @@ def _files(file: Path, image: Image) -> dict[str, tuple[str, int]]:
             return {each.filename: (hashlib.sha256(archive.read(each)).hexdigest(), each.file_size) for each in members}
     from hatch_aleph.squashfs import unpack
 
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-diff-") as name:
-        folder = Path(name) / "tree"
+    with scratch_folder() as name:
+        folder = name / "tree"
         unpack(file, folder)
         paths = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
         return {path.relative_to(folder).as_posix(): _told(path) for path in paths}

@@ -44,7 +44,7 @@ async def serve_network(
     """
     from aiohttp import web
 
-    from hatch_aleph.files import cache_folder
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import Host
     from hatch_aleph.local.node import RELEASES, Node, application_of, serve_application
     from hatch_aleph.network.nodes import checked
@@ -57,7 +57,7 @@ async def serve_network(
     host = Host(
         source or "",
         folder / "host",
-        cache or cache_folder() / "host",
+        cache or Cache.default().host,
         limits=limits,
         notice=notice,
         page_token=page_token,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
@@ -13,6 +11,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
 from hatch_aleph.errors import HealthError, UsageError
+from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import amount
 from hatch_aleph.network.transfer import choose_engine
@@ -25,6 +24,7 @@ from hatch_aleph.settings.program_message import program_content
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+    from pathlib import Path
 
     from hatch_aleph.deploy.outbox import Dated, Outbox
     from hatch_aleph.deploy.session import Session
@@ -66,8 +66,8 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         RejectedError: The network refuses it, or would: nothing was sent if so.
         HealthError: It does not answer, here (nothing was sent) or once published.
     """
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
-        code = prepare_code(path, settings, Path(folder), notice=session.notice)
+    with scratch_folder() as folder:
+        code = prepare_code(path, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
         check_program(content)
         if scan:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
@@ -14,6 +12,7 @@ from hatch_aleph.deploy.preflight import check_program, check_refs, check_secret
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import NOTES, newest_amends
 from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import CODE_TAG, checked, publish_code
@@ -35,6 +34,7 @@ from hatch_aleph.settings.program_message import program_content, settings_of, w
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.programs.live_programs import LiveProgram
@@ -95,8 +95,8 @@ def update(
     existing = look_up_for_replacement(session, item_hash)
     require_owner(session, existing.owner, existing.sender, item_hash)
     said, settings = _settings(settings_of(existing.content), changes)
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
-        code = prepare_code(path, settings, Path(folder), notice=session.notice) if path else None
+    with scratch_folder() as folder:
+        code = prepare_code(path, settings, folder, notice=session.notice) if path else None
         if scan:
             file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
             check_secrets(file, encoding, said, session.account, where=str(path or item_hash))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph import runtimes
@@ -15,6 +13,7 @@ from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import checked, content_of, publish_code
@@ -112,12 +111,12 @@ def check_runtime(
     found = runtimes.find(settings.runtime)
     if found is None:
         raise PlanError("there is no such runtime", where=runtime)
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
-        source = Path(folder) / "checker"
+    with scratch_folder() as folder:
+        source = folder / "checker"
         source.mkdir()
         module = importlib.resources.files(__package__) / f"{MODULE}.py"
         (source / f"{MODULE}.py").write_bytes(module.read_bytes())
-        code = prepare_code(source, settings, Path(folder), notice=session.notice)
+        code = prepare_code(source, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
         check_program(content)
         check_refs(session.client, content)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.build.cache import KINDS
 from hatch_aleph.local.host.machine import START_MARK
 from tests.programs.rig import RunningNetwork, ask
 
@@ -124,6 +125,16 @@ def test_a_program_that_does_not_start_is_told_after_the_second_start_with_its_l
     assert "does not start" in error["message"]
     assert "no engine" in error["message"]
     assert len(starts(cli, "--project", project)) == 2
+
+
+def test_verify_believes_nothing_that_earlier_builds_kept(cli, write, tmp_path, monkeypatch):
+    project = write()
+    assert cli("deploy", "--project", project, "--yes", "--no-smoke").code == 0
+    monkeypatch.setenv("HATCH_ALEPH_CACHE", str(tmp_path / "cache"))
+    assert cli.json("verify", "--project", project).result["same"]
+    assert [folder.name for folder in (tmp_path / "cache").glob("*") if folder.name in KINDS] == []
+    assert cli("build", "--project", project, "--out", tmp_path / "out").code == 0
+    assert (tmp_path / "cache" / "builds").exists()
 
 
 def test_a_persistent_program_is_asked_only_where_the_scheduler_runs_it(cli, write):

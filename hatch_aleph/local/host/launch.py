@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hatch_aleph.files import is_own
 from hatch_aleph.local.host.aleph_host_inside import LIBRARIES_ROOT
 from hatch_aleph.local.host.boot_plan import boot_plan
 from hatch_aleph.local.host.memory import MemoryGroup
@@ -169,9 +170,11 @@ def sweep_stale_machines(parent: Path) -> None:
     """Remove the machines' folders and control groups whose host is gone; the kernel has ended the machines with it."""
     for folder in parent.glob(f"{_PREFIX}*"):
         try:
+            if not is_own(folder):
+                continue
             owner = int((folder / _OWNER).read_text())
         except (OSError, ValueError):
-            continue  # of another user, or being made just now
+            continue  # being made just now
         if not _lives(owner):
             for group in MemoryGroup.all_of(folder.name):
                 group.remove()

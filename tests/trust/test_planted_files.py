@@ -1,0 +1,164 @@
+"""What others can plant in a project, in the shared temporary folder and in the cache: refused, or left as it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.build.cache import Cache
+from hatch_aleph.cli import run
+from hatch_aleph.deploy.journal import Journal, Run
+from hatch_aleph.deploy.session import deployment_lock
+from hatch_aleph.errors import HatchAlephError, PlanError
+from hatch_aleph.files import make_own_folder, scratch_folder, sweep_scratch
+from tests.deploy.rig import make_artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+BEFORE = "what was there before\n"
+
+
+def lock(project: Path) -> None:
+    with deployment_lock(project / ".aleph"):
+        pass
+
+
+def journal(project: Path) -> None:
+    Journal(project / ".aleph", "0xA", "tag").begin(Run("node", None))
+
+
+def serve(project: Path) -> None:
+    make_own_folder(project / ".aleph" / "volumes")
+
+
+PLANTED: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "the lock": (".aleph/lock", lock),
+    "what git ignores": (".aleph/.gitignore", journal),
+    "the folder, for the lock": (".aleph", lock),
+    "the folder, for the journal": (".aleph", journal),
+    "the journals": (".aleph/journal", journal),
+    "the runs": (".aleph/runs", lambda project: make_own_folder(project / ".aleph" / "runs" / "x")),
+    "the volumes": (".aleph/volumes", serve),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_link_that_a_repository_brings_leads_nothing_out(tmp_path: Path, name: str) -> None:
+    outside, project = tmp_path / "outside", tmp_path / "project"
+    (outside / "folder").mkdir(parents=True)
+    for file in ("file", "folder/lock", "folder/.gitignore"):
+        (outside / file).write_text(BEFORE)
+    place, use = PLANTED[name]
+    (project / place).parent.mkdir(parents=True, exist_ok=True)
+    is_file = place in (".aleph/lock", ".aleph/.gitignore")
+    (project / place).symlink_to(outside / ("file" if is_file else "folder"))
+    try:
+        use(project)
+    except (PlanError, OSError) as error:
+        assert "link" in str(error)  # noqa: PT017 - refused or harmless: both are right
+    found = {str(file.relative_to(outside)): file for file in outside.rglob("*") if file.is_file()}
+    assert set(found) == {"file", "folder/lock", "folder/.gitignore"}
+    assert {file.read_text() for file in found.values()} == {BEFORE}
+
+
+def test_the_command_names_the_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / ".aleph").symlink_to(tmp_path / "outside")
+    assert run(["node", "--port", "0", "--folder", str(tmp_path / ".aleph" / "network")]) == 64
+    said = capsys.readouterr().err
+    assert f"{tmp_path / '.aleph'}: The folder cannot be used: It is a link" in said
+    assert not list((tmp_path / "outside").iterdir())
+
+
+def test_links_in_dist_are_replaced_and_never_written_through(tmp_path: Path) -> None:
+    from hatch_aleph.build.staging import Staging
+
+    outside, dist = tmp_path / "outside", tmp_path / "dist"
+    outside.write_text(BEFORE)
+    artifact = make_artifact(tmp_path / "made")
+    dist.mkdir()
+    names = ("shop-1.0.aleph.json", "shop-1.0-code.squashfs", "shop-1.0-packages.squashfs")
+    for name in names:
+        (dist / name).symlink_to(outside)
+    with Staging(dist) as staging:
+        for image in artifact.manifest.images:
+            (staging.folder / image.file).write_bytes((artifact.path.parent / image.file).read_bytes())
+        staging.finish("shop-1.0", artifact.manifest)
+    assert outside.read_text() == BEFORE
+    assert [(dist / name).is_symlink() for name in names] == [False] * 3
+
+
+def test_what_is_ours_stays_out_of_git_whatever_came_first(tmp_path: Path) -> None:
+    make_own_folder(tmp_path / ".aleph" / "network")
+    assert (tmp_path / ".aleph" / ".gitignore").read_text() == "*\n"
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".aleph" / "network" / "node.sqlite").write_text("x")
+    seen = subprocess.run(["git", "status", "--short"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert seen.stdout == ""
+
+
+def test_a_folder_that_the_user_names_is_not_hidden_from_git(tmp_path: Path) -> None:
+    make_own_folder(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def old(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    os.utime(folder, (time.time() - 2 * 86400,) * 2)
+    return folder
+
+
+def test_what_killed_runs_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    outside = old(tmp_path / "outside")
+    killed = [old(tmp_path / f"hatch-aleph-{ended.pid}-abc"), old(tmp_path / "hatch-aleph-of-an-earlier-version")]
+    kept = [old(tmp_path / "another-tool"), old(tmp_path / f"hatch-aleph-{os.getpid()}-long-running")]
+    young = tmp_path / f"hatch-aleph-{ended.pid}-young"
+    young.mkdir()
+    link = tmp_path / f"hatch-aleph-{ended.pid}-link"
+    link.symlink_to(outside)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    (tmp_path / "hatch-aleph-file").write_text("x")
+    if os.getuid() == 0:
+        kept.append(old(tmp_path / f"hatch-aleph-{ended.pid}-of-another-user"))
+        os.chown(kept[-1], 65534, 65534)
+    sweep_scratch(tmp_path)
+    assert [folder.exists() for folder in killed] == [False, False]
+    assert all((folder / "file").exists() for folder in (*kept, outside))
+    assert young.exists()
+    assert link.is_symlink()
+
+
+def test_a_scratch_folder_is_the_users_alone_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        assert folder.parent == tmp_path
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fault", ["everybody may write", "another user"])
+def test_a_cache_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setenv("HATCH_ALEPH_CACHE", str(cache))
+    assert Cache.default().root == cache
+    if fault == "another user":
+        if os.getuid() != 0:
+            pytest.skip("only root gives folders away")
+        os.chown(cache, 65534, 65534)
+    else:
+        cache.chmod(0o777)
+    with pytest.raises(HatchAlephError, match="cannot be trusted") as caught:
+        Cache.default()
+    assert "HATCH_ALEPH_CACHE=DIR" in str(caught.value)
