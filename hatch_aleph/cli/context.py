@@ -225,6 +225,25 @@ class Context:
 
         return HealthCheck.of(self._publishing(artifact).health)
 
+    def runtime(self, name: str) -> str:
+        """Return a runtime as settings take it: a name that they do not know is looked up in the network's own lists.
+
+        Raises:
+            UsageError: The lists have no such name either.
+        """
+        from hatch_aleph import runtimes
+
+        if runtimes.find(name) is not None:
+            return name
+        with self.client() as client:
+            listed = client.runtimes()
+        found = next((each.item_hash for each in listed if each.name == name), None)
+        if found is None:
+            names = sorted({each.name for each in listed} | set(runtimes.names()))
+            raise UsageError(f"There is no runtime {name!r}.", hint=f"There are: {', '.join(names)}; or an item hash.")
+        self.output.notice(f"The runtime {name!r} is {found}, by the network's list.")
+        return found
+
     def program(self, client: NodeClient, item_hash: str | None) -> str:
         """Return the item hash that was given, completed if it was only begun, else that of the project's program.
 

@@ -86,6 +86,8 @@ def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, 
     from hatch_aleph.settings.entry_points import is_command
 
     table = table_of(options)
+    if "runtime" in table:
+        table["runtime"] = context.runtime(table["runtime"])
     table.setdefault("name", _name_of(path))
     ask_for_the_rest(
         context,

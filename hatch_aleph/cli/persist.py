@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from hatch_aleph.cli.context import Context, with_context
@@ -12,7 +14,14 @@ from hatch_aleph.cli.program_options import (
     life_options,
     messages_of,
 )
+from hatch_aleph.commands import typed
+from hatch_aleph.errors import PlanError
+from hatch_aleph.files import write_atomic
 
+if TYPE_CHECKING:
+    from hatch_aleph.scaffold.pyproject import Edit
+
+_WRITE = click.option("--write", is_flag=True, help="In a project: also set it in [tool.aleph], so that it lasts.")
 _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the program before; it goes on costing.")
 
 
@@ -20,26 +29,30 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 @with_context("project", "node", "account", "host", "ask", "dry", "yes")
 @program_argument(required=False)
 @_KEEP
+@_WRITE
 @life_options()
-def persist(context: Context, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+def persist(context: Context, *, item_hash: str | None, **options: bool) -> None:
     """Make a program persistent: it runs always. It gets a new item hash, is paid by credits, and must be updatable.
 
-    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's.
+    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's,
+    whose [tool.aleph] must say the same, or its next deployment would undo this.
     """
-    _change(context, item_hash, persistent=True, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
+    _change(context, item_hash, persistent=True, **options)
 
 
 @click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
 @with_context("project", "node", "account", "host", "ask", "dry", "yes")
 @program_argument(required=False)
 @_KEEP
+@_WRITE
 @life_options()
-def unpersist(context: Context, *, item_hash: str | None, keep_prev: bool, print_message: bool, verbose: bool) -> None:
+def unpersist(context: Context, *, item_hash: str | None, **options: bool) -> None:
     """Make a persistent program run on demand again. It gets a new item hash, and must be updatable.
 
-    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's.
+    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's,
+    whose [tool.aleph] must say the same, or its next deployment would undo this.
     """
-    _change(context, item_hash, persistent=False, keep_prev=keep_prev, print_message=print_message, verbose=verbose)
+    _change(context, item_hash, persistent=False, **options)
 
 
 persistent = alias(persist, "persist", "persistent")
@@ -47,10 +60,18 @@ unpersistent = alias(unpersist, "unpersist", "unpersistent")
 
 
 def _change(
-    context: Context, item_hash: str | None, *, persistent: bool, keep_prev: bool, print_message: bool, verbose: bool
+    context: Context,
+    item_hash: str | None,
+    *,
+    persistent: bool,
+    keep_prev: bool,
+    write: bool,
+    print_message: bool,
+    verbose: bool,
 ) -> None:
     from hatch_aleph.programs.replacement import set_persistent
 
+    edit = _edit_of_table(context, persistent=persistent, write=write) if item_hash is None else None
     with context.client() as client:
         session = context.program_session(client, chain=context.chain_for(item_hash))
         item_hash = context.program(client, item_hash)
@@ -58,6 +79,9 @@ def _change(
             session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=context.yes
         )
         messages = list(messages_of(client, done.messages)) if print_message else []
+    if edit is not None:
+        write_atomic(edit.file, edit.text)
+        context.output.notice(f"{edit.file}: {', '.join(edit.done)}")
     fields = {
         "item_hash": done.item_hash,
         "previous": done.previous,
@@ -75,3 +99,26 @@ def _change(
         lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone}).", "It answers at"]
         lines.extend(f"  {url}" for url in done.urls)
     context.output.result(fields, as_text(*lines, messages=messages))
+
+
+def _edit_of_table(context: Context, *, persistent: bool, write: bool) -> Edit | None:
+    """Return the change of pyproject.toml that lets the next deployment agree; None when it does already.
+
+    Raises:
+        PlanError: It does not, and nothing is to be written.
+    """
+    if context.settings.persistent is persistent:
+        return None
+    from hatch_aleph.scaffold.pyproject import open_pyproject, set_key
+
+    said = str(persistent).lower()
+    file = context.project_folder / "pyproject.toml"
+    if not write:
+        raise PlanError(
+            f"[tool.aleph] says persistent = {str(not persistent).lower()}: the next deployment would undo this.",
+            where=str(file),
+            hint=f"Set `persistent = {said}` there and {typed('deploy')}, or let this command write it: --write",
+        )
+    edit = open_pyproject(context.project_folder)
+    set_key(edit, "persistent", persistent, context.profile)
+    return edit

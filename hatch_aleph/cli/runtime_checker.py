@@ -28,7 +28,7 @@ def runtime_checker(context: Context, *, item_hash: str, verbose: bool) -> None:
     from hatch_aleph.programs.runtime_check import check_runtime
 
     with context.client() as client:
-        checked = check_runtime(context.program_session(client), item_hash, host=context.host_url)
+        checked = check_runtime(context.program_session(client), context.runtime(item_hash), host=context.host_url)
     fields = {
         "runtime": checked.runtime,
         "facts": checked.facts,

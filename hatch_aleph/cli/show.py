@@ -29,7 +29,7 @@ def show(context: Context, *, item_hash: str | None) -> None:
     """
     from hatch_aleph.deploy.custom_domains import names_of
     from hatch_aleph.deploy.state import find_program, program_of
-    from hatch_aleph.network.money import amount
+    from hatch_aleph.network.money import cost_text
     from hatch_aleph.network.urls import Hosts
     from hatch_aleph.programs.live_programs import parts_of
 
@@ -43,7 +43,7 @@ def show(context: Context, *, item_hash: str | None) -> None:
             *(f"https://{domain}" for domain in domains),
             *Hosts(client.nodes[0], context.host_url).urls(message.item_hash),
         ]
-    cost = f"{amount(price.held, 'hold')} held" if price.held else f"{amount(price.per_day, price.payment_type)} a day"
+    cost = cost_text([price])
     name = dict(program.content.get("metadata") or {}).get("name") or "no name"
     lines = [
         f"{name}  {program.item_hash}",

@@ -55,6 +55,7 @@ def _status_text(found: Status) -> str:
         whole = " for all that the owner has" if found.days and (found.spending or 0) > found.daily else ""
         lines.append(f"  costs {amount(found.daily, kind)} a day{lasts}{whole}")
     lines += [f"  older, still live: {item_hash}" for item_hash in found.superseded]
+    lines += [f"  kept by --keep-prev: {item_hash}" for item_hash in found.kept]
     lines += map(_unused_text, found.unused)
     lines += [f"Trouble: {text}" for text in found.trouble]
     return "\n".join(lines)

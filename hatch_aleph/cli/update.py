@@ -42,6 +42,8 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
     from hatch_aleph.programs.revision import update as change
 
     changes = table_of(options)
+    if "runtime" in changes:
+        changes["runtime"] = context.runtime(changes["runtime"])
     if options["entrypoint"]:
         changes["entrypoint"] = options["entrypoint"]
     ask_for_the_rest(context, changes, volumes=False, variables=False, beta=options["beta"])

@@ -13,7 +13,7 @@ from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, 
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_plugins, check_content_of
-from hatch_aleph.deploy.state import image_notes, newest_amends
+from hatch_aleph.deploy.state import image_notes, keeping, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
@@ -262,6 +262,7 @@ class Application:
             return str(self._plan.program.item_hash)
         check_alone(self._deployment, self._state, self._journal)
         content = program_content(self._manifest, refs, owner=self._plan.owner, tag=self._plan.tag)
+        content = keeping(content, (program.item_hash for program in self._state.kept))
         newest = max(self._state.programs, key=lambda program: program.time, default=None)
         return self._deliver("PROGRAM", content, after=newest)
 

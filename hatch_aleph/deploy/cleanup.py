@@ -10,8 +10,9 @@ from hatch_aleph.deploy.custom_domains import attach_domains, names_of
 from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.overlap import check_kept
 from hatch_aleph.deploy.state import live_among
-from hatch_aleph.errors import PlanError, RejectedError
+from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.network.messages import forget_content
+from hatch_aleph.network.money import cost_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +55,28 @@ def forget(
             contents.append(forget_content(owner, live, reason=reason))
     for content in contents[1:]:
         outbox.sign_for_later("FORGET", content)
-    return tuple(item_hash for content in contents for item_hash in _deliver(client, outbox, content))
+    sent: list[str] = []
+    try:
+        for content in contents:
+            sent += _deliver(client, outbox, content)
+    except RejectedError as error:
+        error.hint = _in_part(client, owner, [each for content in contents for each in content["hashes"]], error.hint)
+        raise
+    return tuple(sent)
+
+
+def _in_part(client: NodeClient, owner: str, hashes: Sequence[str], hint: str | None) -> str:
+    """Say what is gone, what stays, and what that goes on costing."""
+    left = live_among(client, hashes)
+    gone = [each for each in hashes if each not in left]
+    cost = "an unknown cost"
+    with contextlib.suppress(NetworkError, RejectedError):
+        cost = cost_text(client.prices_of(owner, left).values())
+    lines = [
+        f"Gone: {', '.join(gone) or 'nothing'}.",
+        f"Still there, for {cost}: {', '.join(left)}.",
+    ]
+    return "\n".join([*lines, *([hint] if hint else [])])
 
 
 def _deliver(client: NodeClient, outbox: Outbox, content: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 NOTES = "hatch-aleph"
 # A message that is being removed for want of credits is still ours: it comes back after a top-up.
 LIVE = ("processed", "removing")
+# Key of a program's metadata: item hashes of earlier programs that are not to be forgotten. Texts there have at most
+# 512 characters: aleph-im/aleph-message, aleph_message/models/execution/base.py.
+KEEPS = "hatch-aleph-keeps"
+_MOST_KEPT = 7
 _REFS_A_QUERY = 80  # 65 characters each, in a request line of at most 8190
 
 
@@ -118,6 +123,7 @@ class State:
         owner: Address whose messages count; those of others are ignored whatever their tag.
         tag: The deployment's tag.
         programs: Live programs, newest first; more than one while a new one has not yet taken over.
+        kept: Older ones that were to be kept (``--keep-prev``); no deployment touches them.
         volumes: By the original's item hash.
         orphans: Amends whose original is gone; no program can use them.
         look_elsewhere: Returns the item hashes that other programs of the owner refer to. An owner may have thousands,
@@ -127,6 +133,7 @@ class State:
     owner: str
     tag: str
     programs: tuple[Program, ...] = ()
+    kept: tuple[Program, ...] = ()
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     orphans: tuple[Version, ...] = ()
     look_elsewhere: Callable[[], frozenset[str]] = frozenset
@@ -155,6 +162,31 @@ def refs_of(content: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(part["ref"] for part in parts if isinstance(part, dict) and part.get("ref"))
 
 
+def kept_by(content: Mapping[str, Any]) -> frozenset[str]:
+    """Return the item hashes of earlier programs that a program's message says are to be kept."""
+    metadata = content.get("metadata")
+    said = metadata.get(KEEPS) if isinstance(metadata, dict) else None
+    return frozenset(said.split()) if isinstance(said, str) else frozenset()
+
+
+def keeping(content: Mapping[str, Any], item_hashes: Iterable[str]) -> dict[str, Any]:
+    """Return a program's content that says which earlier programs are to be kept, so that every machine knows.
+
+    Raises:
+        PlanError: There are more than a message can name.
+    """
+    kept = sorted(kept_by(content).union(item_hashes))
+    if not kept:
+        return dict(content)
+    if len(kept) > _MOST_KEPT:
+        raise PlanError(
+            f"{len(kept)} earlier programs would be kept; a message names {_MOST_KEPT} at most.",
+            where=kept[0],
+            hint=f"Delete one of them: {typed('delete', kept[0])}",
+        )
+    return {**content, "metadata": {**(content.get("metadata") or {}), KEEPS: " ".join(kept)}}
+
+
 def read_state(client: NodeClient, owner: str, tag: str) -> State:
     """Ask the node for all that is live of a deployment; what other programs of the owner use is asked when needed."""
     tagged = _owned(client.messages(types=("PROGRAM", "STORE"), owners=(owner,), tags=(tag,), statuses=LIVE), owner)
@@ -167,6 +199,9 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
         amends = client.messages(types=("STORE",), owners=(owner,), refs=refs, statuses=LIVE)
         stores |= {message.item_hash: message for message in _owned(amends, owner)}
     volumes, orphans = volumes_of(stores.values())
+    spared = frozenset().union(*(kept_by(program.content) for program in programs))
+    kept = [program for program in programs if program.item_hash in spared]
+    programs = [program for program in programs if program.item_hash not in spared]
     ours = {program.item_hash for program in programs}
 
     @functools.cache
@@ -178,6 +213,7 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
         owner=owner,
         tag=tag,
         programs=tuple(sorted(programs, key=lambda program: program.time, reverse=True)),
+        kept=tuple(kept),
         volumes=volumes,
         orphans=orphans,
         look_elsewhere=look_elsewhere,

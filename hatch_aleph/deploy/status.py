@@ -60,6 +60,7 @@ class Status:
         trouble: What is wrong, with what to do.
         contents: What its volumes hold.
         superseded: Older programs that are still live.
+        kept: Older programs that are to be kept.
         domains: Custom domains that point at it.
         host: The one host that runs it, where one is known.
         running_since: When that host took it up, in its own words; None when it does not run there.
@@ -80,6 +81,7 @@ class Status:
     trouble: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()
     superseded: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     host: str | None = None
     running_since: str | None = None
@@ -142,6 +144,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         trouble=tuple(trouble),
         contents=tuple(_content(role, volume.current, len(volume.amends)) for role, volume in sorted(volumes.items())),
         superseded=tuple(each.item_hash for each in state.programs[1:]),
+        kept=tuple(each.item_hash for each in state.kept),
         domains=tuple(names_of(target.client, target.owner, [program.item_hash])),
         host=host,
         running_since=execution.began if execution and execution.running else None,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SECONDS_A_DAY = 86_400
 CREDITS_A_DOLLAR = 1_000_000  # aleph-im/pyaleph, src/aleph/toolkit/constants.py
@@ -99,6 +99,15 @@ def amount(value: Decimal | float, payment_type: str) -> str:
     dollars = float(value) / CREDITS_A_DOLLAR
     digits = 2 if not dollars or abs(dollars) >= 1 else 1 - math.floor(math.log10(abs(dollars)))
     return f"-${-dollars:,.{digits}f}" if dollars < 0 else f"${dollars:,.{digits}f}"
+
+
+def cost_text(prices: Iterable[Price]) -> str:
+    """Return what some messages cost together as people read it, hold and the rest apart."""
+    sums: dict[str, Decimal] = {}
+    for price in prices:
+        sums[price.payment_type] = sums.get(price.payment_type, Decimal(0)) + (price.held or price.per_day)
+    parts = [f"{amount(sums[kind], kind)}{' held' if kind == 'hold' else ' a day'}" for kind in sorted(sums)]
+    return " and ".join(parts) or "an unknown cost"
 
 
 def with_credits(value: Decimal | float) -> str:

@@ -9,7 +9,7 @@ from hatch_aleph.deploy.deployment import PREFIX
 from hatch_aleph.deploy.state import LIVE, Program, Volume, find_program, program_of, refs_of, volumes_of
 from hatch_aleph.deploy.status import Unused, unused_of
 from hatch_aleph.errors import NetworkError, RejectedError
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import cost_text
 from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
@@ -131,11 +131,7 @@ class Listed:
     @property
     def cost_text(self) -> str:
         """What it costs, as people read it."""
-        if self.price is None:
-            return "unknown"
-        if self.price.payment_type == "hold":
-            return f"{amount(self.price.held, 'hold')} held"
-        return f"{amount(self.price.per_day, self.price.payment_type)} a day"
+        return "unknown" if self.price is None else cost_text([self.price])
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data, the message's content included."""

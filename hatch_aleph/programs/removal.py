@@ -119,6 +119,8 @@ def delete_deployment(
                 where=f"{target.owner}, {target.tag}",
                 hint="Check --profile and --node.",
             )
+        if state.kept:
+            session.notice(f"Kept by --keep-prev, so it stays: {', '.join(each.item_hash for each in state.kept)}")
         programs = [program.item_hash for program in state.programs]
         volumes = [] if keep_code else list(state.volumes.values())
         kept = tuple(volume.ref for volume in volumes if volume.ref in state.used_elsewhere)

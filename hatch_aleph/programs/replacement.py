@@ -12,6 +12,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
+from hatch_aleph.deploy.state import keeping
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.money import amount
 from hatch_aleph.plugins import publishing
@@ -188,6 +189,8 @@ def replace_program(
     ``replaced_code`` is the old program's code that nothing uses once it is gone; it is forgotten with it.
     """
     old = existing.program
+    if keep_prev:
+        content = keeping(content, [old.item_hash])
     # A run that was cut off may have published it already.
     newer = (other for other in existing.others if other.time > old.time)
     item_hash = next((other.item_hash for other in newer if same_program(other.content, content)), None)

@@ -116,6 +116,25 @@ def add_preview_profile(edit: Edit) -> None:
         edit.append(table, f'[tool.aleph.profiles."{PREVIEW_PROFILE}"]')
 
 
+def set_key(edit: Edit, key: str, value: bool, profile: str | None) -> None:
+    """Set a key of ``[tool.aleph]``, or of a profile that stands there by its own name.
+
+    Raises:
+        ProjectError: The profile is one of a family (``pr-*``), whose table is not for one member alone.
+    """
+    document = edit.document
+    table: Any = document["tool"]["aleph"]
+    path = "tool.aleph"
+    if profile is not None:
+        profiles = table.get("profiles", {})
+        path = f"tool.aleph.profiles.{profile}"
+        if profile not in profiles:
+            raise ProjectError(f"[{path}] does not stand in the file by this name.", where=str(edit.file))
+        table = profiles[profile]
+    table[key] = value
+    edit.change(document, f"[{path}] {key} = {str(value).lower()}")
+
+
 def _add_project(edit: Edit, root: Path, name: str | None) -> None:
     document = edit.document
     if "project" in document or "poetry" in document.get("tool", {}):

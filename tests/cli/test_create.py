@@ -96,6 +96,16 @@ def test_what_is_wrong_is_told_in_one_message_and_nothing_is_sent(cli, arguments
     assert cli.sent == []
 
 
+def test_a_runtime_by_the_name_that_the_network_lists(cli, network):
+    name = "Legacy runtime with Debian 11, Python 3.9"  # of its aggregate `runtimes`; settings know it as debian-11
+    done = cli.json("create", cli.app(), "main:app", "--runtime", name, "--dry-run")
+    assert any(name in event.get("text", "") for event in done.events)
+    assert done.result["dry_run"] is True
+    error = cli.json("create", cli.app(), "main:app", "--runtime", "node-18").error
+    assert (error["exit_code"], name in error["hint"], "debian-12" in error["hint"]) == (64, True, True)
+    assert cli.sent == []
+
+
 def test_a_path_that_is_not_there(cli):
     error = cli.json("create", cli.folder / "nowhere", "main:app").error
     assert (error["kind"], error["exit_code"]) == ("ProjectError", 4)

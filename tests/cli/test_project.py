@@ -32,7 +32,10 @@ def project(cli, network, tmp_path):
 
 def test_from_logs_to_the_end(cli, network, project):
     assert cli.json("logs", "--project", project).code == 0
-    there = cli.json("persist", "--project", project).result
+    refused = cli.json("persist", "--project", project).error
+    assert ("next deployment would undo" in refused["message"], "--write" in refused["hint"]) == (True, True)
+    there = cli.json("persist", "--project", project, "--write").result
+    assert "persistent = true" in (project / "pyproject.toml").read_text()
     assert ask(there["urls"][0]) == (200, "deployed")
     assert cli.json("delete", "--project", project).error["exit_code"] == 64
     done = cli.json("delete", "--project", project, "--yes").result
@@ -46,4 +49,6 @@ def test_from_logs_to_the_end(cli, network, project):
 def test_another_profile_is_another_deployment(cli, project):
     text = (project / "pyproject.toml").read_text() + "[tool.aleph.profiles.staging]\n"
     (project / "pyproject.toml").write_text(text)
-    assert "not deployed" in cli.json("persist", "--project", project, "--profile", "staging").error["message"]
+    assert (
+        "not deployed" in cli.json("persist", "--project", project, "--profile", "staging", "--write").error["message"]
+    )

@@ -1,0 +1,56 @@
+"""Declared and done agree: what a command changes stays, what it keeps is kept, what is left is said."""
+
+from __future__ import annotations
+
+import time
+
+from hatch_aleph.network import NodeClient
+from hatch_aleph.network.messages import sign_message
+from tests.programs.rig import ask
+
+APP = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"x"})
+"""
+
+
+def test_a_persisted_project_stays_so(cli, network, make_project):
+    project = make_project({"main.py": APP})
+    text = (project / "pyproject.toml").read_text("utf-8").replace("[tool.aleph]", "[tool.aleph]\nupdatable = true")
+    (project / "pyproject.toml").write_text(text, "utf-8")
+    said = ("--project", project)
+    first = cli.json("deploy", *said, "--yes", "--no-smoke").result
+    there = cli.json("persist", *said, "--write", "--keep-prev").result
+    assert (there["previous"], there["forgotten"]) == (first["item_hash"], False)
+    again = cli.json("deploy", *said, "--yes", "--no-smoke").result
+    assert (again["changed"], again["item_hash"]) == (False, there["item_hash"])
+    assert first["item_hash"] in cli("status", *said).out
+    # A deployment that replaces the program keeps it as well, and so do those who clean up.
+    text = (project / "pyproject.toml").read_text("utf-8").replace("[tool.aleph]", "[tool.aleph]\nmemory = 512")
+    (project / "pyproject.toml").write_text(text, "utf-8")
+    third = cli.json("deploy", *said, "--yes", "--no-smoke").result
+    assert third["item_hash"] not in (first["item_hash"], there["item_hash"])
+    assert network.status(there["item_hash"]) == "forgotten"
+    for command in (("prune",), ("delete",)):
+        assert cli(*command, *said, "--yes").code == 0
+        assert network.status(first["item_hash"]) == "processed"
+    assert ask(first["urls"][1]) == (200, "x")  # with all that it is made of
+
+
+def test_what_is_refused_in_part_says_what_is_gone_what_stays_and_its_cost(cli, network):
+    made = cli.create("shared")
+    mine, stranger = cli.account, network.new_account()
+    content = {**network.content(made["item_hash"]), "address": stranger.address}
+    now = time.time()
+    with NodeClient([network.url]) as client:
+        message = sign_message(stranger, "PROGRAM", {**content, "time": now}, channel="TEST", time=now)
+        client.publish(message)
+        client.wait(message.item_hash)
+    cli.use(mine)
+    error = cli.json("delete", made["item_hash"]).error
+    assert f"Gone: {made['item_hash']}." in error["hint"]
+    assert f"a day: {made['code']}." in error["hint"]
+    assert "$" in error["hint"]
+    assert network.status(made["item_hash"]) == "forgotten"
+    assert network.status(made["code"]) == "processed"
