@@ -104,7 +104,10 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
             command += ["--python", str(python)]
         before = set(_leftovers(root))
         try:
-            outcome = Uv(root).run(command, quiet=False, environ={**os.environ, **_variables(root, scratch)})
+            environ = {**os.environ, **_variables(root, scratch)}
+            outcome = Uv(root).run(command, quiet=False, environ=environ)
+            if outcome.unwritable:  # then without what uv keeps
+                outcome = Uv(root, cache=scratch / "uv").run(command, quiet=False, environ=environ)
         finally:
             for path in set(_leftovers(root)) - before:
                 shutil.rmtree(path, ignore_errors=True)

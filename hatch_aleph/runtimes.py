@@ -96,18 +96,21 @@ DEFAULT = DEBIAN_12
 def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     """Return the runtime of a name or item hash, or None for a name that nobody knows.
 
-    An item hash that is not in the table is taken to be like the default runtime, with the Python that the settings
-    state: own runtimes are almost always built from the official recipe.
+    An item hash that is not known is taken to be like the default runtime, with the Python that the settings state: own
+    runtimes are almost always built from the official recipe.
     """
-    known = _named(name_or_hash, KNOWN.values()) or _named(name_or_hash, _of_plugins())
-    if known is None and not ITEM_HASH.fullmatch(name_or_hash):
-        return None
-    base = known or Runtime(
-        name=name_or_hash, item_hash=name_or_hash, python=DEFAULT.python, glibc=DEFAULT.glibc, preloaded=_PRELOADED
-    )
-    if python is None or python == base.python:
-        return base
-    return replace(base, python=python)
+    found = known(name_or_hash)
+    if found or not ITEM_HASH.fullmatch(name_or_hash):
+        return found
+    return replace(DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=python or DEFAULT.python, distribution="")
+
+
+def known(name_or_hash: str) -> Runtime | None:
+    """Return the runtime of a name or item hash whose facts are known.
+
+    The names of the table are its own. What a plugin states of an item hash comes first, for an image can be replaced.
+    """
+    return KNOWN.get(name_or_hash) or _named(name_or_hash, _of_plugins()) or _named(name_or_hash, KNOWN.values())
 
 
 def names() -> tuple[str, ...]:

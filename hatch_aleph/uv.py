@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.environment import KEY_VARIABLE
-from hatch_aleph.errors import DependencyError
+from hatch_aleph.errors import CacheError, DependencyError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import DEFAULT, Runtime
 from hatch_aleph.text import printable, without_credentials
@@ -37,15 +37,27 @@ PASSED_ON = {
     r"UV_CONCURRENT_\w+|UV_CACHE_DIR|UV_LINK_MODE|UV_LOCK_TIMEOUT|UV_STACK_SIZE": "this machine",
     r"UV_PYTHON_(?:INSTALL_DIR|INSTALL_MIRROR|DOWNLOADS|DOWNLOADS_JSON_URL|CACHE_DIR)": "where interpreters come from",
 }
+# Of the others these decide nothing of what is built: how a tool shows itself, and what other commands of it do.
+_NO_MATTER = re.compile(
+    r"UV_(?:NO_PROGRESS|NO_CACHE|NO_ENV_FILE|ENV_FILE|PREVIEW\w*|RUN_\w+|TOOL_\w+|PROJECT\w*|PUBLISH_\w+|PYTHON_BIN_DIR|"
+    r"PYTHON_PREFERENCE|SYSTEM_PYTHON|BREAK_SYSTEM_PACKAGES|COMPILE_BYTECODE\w*|NO_SYNC|VENV_\w+|LOG_\w+|"
+    r"UNMANAGED_INSTALL|INSTALL_DIR|NO_MODIFY_PATH|DISABLE_UPDATE|INSTALLER_\w+|SHOW_\w+|HIDE_\w+)|"
+    r"PIP_(?:DISABLE_PIP_VERSION_CHECK|NO_PYTHON_VERSION_WARNING|NO_INPUT|NO_COLOR|PROGRESS_BAR|QUIET|VERBOSE|LOG|RETRIES|"
+    r"DEFAULT_TIMEOUT|TIMEOUT|NO_CACHE_DIR|CACHE_DIR|ROOT_USER_ACTION|NO_WARN_\w+|NO_COMPILE|REQUIRE_VIRTUALENV|"
+    r"BREAK_SYSTEM_PACKAGES|USER|TARGET|PREFIX|ROOT|SRC|PYTHON)"
+)
 # What pip is told of indexes counts where uv is told nothing: (pip's variable, uv's, its own others, separator).
 _OF_PIP = (
     ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", ("UV_INDEX_URL",), " "),
     ("PIP_EXTRA_INDEX_URL", "UV_INDEX", ("UV_EXTRA_INDEX_URL",), " "),
     ("PIP_FIND_LINKS", "UV_FIND_LINKS", (), ","),
+    ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST", (), " "),
+    ("PIP_CERT", "SSL_CERT_FILE", (), " "),
 )
 _TOOLS = ("UV_", "PIP_")
 _PASSED_ON = re.compile("|".join(f"(?:{each})" for each in PASSED_ON))
 _LINES = 14
+_UNWRITABLE = re.compile(r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache")
 
 _OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
 # What helps, by what uv says; the message itself is always uv's own.
@@ -62,7 +74,6 @@ _HINTS = (
      "Check the name, or add the index that has it: tool.uv.index."),
     (r"unsatisfiable|incompatible",
      "Loosen one of the named requirements, or override it: tool.uv.override-dependencies."),
-    (r"[Nn]o space left", "Make room, or move the caches: UV_CACHE_DIR, HATCH_ALEPH_CACHE."),
     (r"[Pp]ermission denied|[Rr]ead-only", "Let uv write its cache, or move it: UV_CACHE_DIR."),
 )  # fmt: skip
 
@@ -77,6 +88,7 @@ class Uv:
         interpreter: What builds from source, and what uv wants to see besides.
         offline: Ask no index.
         verbose: Let it log what it does, instead of errors alone.
+        cache: Its cache; None for its own.
     """
 
     root: Path | None = None
@@ -84,6 +96,7 @@ class Uv:
     interpreter: Path | None = None
     offline: bool = False
     verbose: bool = False
+    cache: Path | None = None
 
     @property
     def target(self) -> list[str]:
@@ -121,6 +134,8 @@ class Uv:
             command.append("--verbose" if self.verbose else "--quiet")
         if self.offline or offline:
             command.append("--offline")
+        if self.cache:
+            command += ["--cache-dir", str(self.cache)]
         others = {
             name: value for name, value in environ.items() if name not in WITHHELD and not name.startswith(_TOOLS)
         }
@@ -152,13 +167,20 @@ class Outcome:
         return [line for line in lines if line.strip() and not line.startswith("hint:")]
 
     @property
+    def unwritable(self) -> bool:
+        """Whether it failed because its cache, or what it is to write, takes nothing more."""
+        return self.code != 0 and _UNWRITABLE.search("\n".join(self.lines)) is not None
+
+    @property
     def reason(self) -> str:
         """What uv says of a failure in one line: the error and its last cause."""
         said = [line.strip().removeprefix("cause: ") for line in self.lines]
         return ": ".join(dict.fromkeys((*said[:1], *said[-1:]))) or "uv failed without a message"
 
-    def error(self, where: str) -> DependencyError:
+    def error(self, where: str) -> DependencyError | CacheError:
         """Return the failure as an error of ours."""
+        if self.unwritable:
+            return CacheError(self.lines[-1].strip().removeprefix("cause: "))
         message = "\n".join(self.lines[:_LINES]) or "uv failed without a message"
         if self.offline:
             return DependencyError(message, where=where, hint=_OFFLINE)
@@ -170,9 +192,28 @@ def index_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the variables that configure uv: of the caller's those that are passed on, and what pip's say."""
     kept = {name: value for name, value in environ.items() if name.startswith("UV_") and _PASSED_ON.fullmatch(name)}
     for theirs, ours, older, separator in _OF_PIP:
-        if environ.get(theirs) and not any(name in kept for name in (ours, *older)):
+        if environ.get(theirs) and not any(environ.get(name) for name in (ours, *older)):
             kept[ours] = separator.join(environ[theirs].split())
     return kept
+
+
+def left_out(environ: Mapping[str, str] = os.environ) -> str:
+    """Return a line that names the variables for uv and pip which might mean a build and which it does not see."""
+    known = {theirs: (ours, *older) for theirs, ours, older, _ in _OF_PIP}
+    found = sorted(
+        name
+        for name, value in environ.items()
+        if value
+        and name.startswith(_TOOLS)
+        and not (_PASSED_ON.fullmatch(name) or _NO_MATTER.fullmatch(name))
+        and (name not in known or any(environ.get(each, value) not in ("", value) for each in known[name]))
+    )
+    if not found:
+        return ""
+    return (
+        f"Not passed on to uv, so that every machine builds the same: {', '.join(found)}. What the project needs of it "
+        "stands in [tool.uv]."
+    )
 
 
 def configuration_files(root: Path) -> list[Path]:

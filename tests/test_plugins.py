@@ -136,10 +136,13 @@ def test_a_key_in_an_error_of_a_plugin_is_not_shown(registered, tmp_path):
     assert "cdcd" not in "".join(traceback.format_exception(caught.value))
 
 
+REPLACED = Runtime(name="newer", item_hash=runtimes.DEBIAN_12.item_hash, python="3.12", glibc=(2, 39))
+
+
 class WithRuntime:
     @hookimpl
     def aleph_runtimes(self):
-        return [OWN, Runtime(name="debian-12", item_hash="c" * 64, python="2.7", glibc=(2, 0))]
+        return [OWN, Runtime(name="debian-12", item_hash="c" * 64, python="2.7", glibc=(2, 0)), REPLACED]
 
 
 def test_runtimes_of_plugins_are_known_wherever_settings_are_checked(registered):
@@ -150,6 +153,9 @@ def test_runtimes_of_plugins_are_known_wherever_settings_are_checked(registered)
     assert runtimes.find("own") is OWN
     assert runtimes.find("b" * 64) is OWN
     assert runtimes.find("debian-12") is runtimes.DEBIAN_12
+    assert runtimes.find(runtimes.DEBIAN_12.item_hash) is REPLACED
+    told = {"entrypoint": "main:app", "runtime": runtimes.DEBIAN_12.item_hash, "python": "3.12"}
+    assert load_settings(told).python == "3.12"
     with pytest.raises(SettingsError, match="did you mean `own`"):
         load_settings({"entrypoint": "main:app", "runtime": "owm"})
 

@@ -9,6 +9,7 @@ from hatch_aleph.artifact import FILE, Artifact
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.fingerprint import Memory, fingerprint_of
 from hatch_aleph.shapes import TEXT, Shape
+from hatch_aleph.uv import left_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,9 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
         HatchAlephError: Of the kind that fits.
     """
     context = BuildContext(project, destination, profile, **options)
+    ignored = left_out()
+    if ignored:  # whatever an earlier build was told
+        context.notice(ignored)
     memory = Memory(context.cache, destination)
     key = fingerprint_of(context)
     earlier = memory.recall(key, _RESULT) if key else None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 KINDS = ("wheels", "library", "records", "resolutions", "builds")
 _DAY = 86400
+_LEAST = 1 << 16  # bytes that a disk must take to be worth beginning
 
 
 def key_of(*parts: Any) -> str:
@@ -98,7 +99,8 @@ class Cache:
 
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
+            with tempfile.TemporaryFile(dir=self.root, buffering=0) as file:
+                file.write(bytes(_LEAST))
                 return None
         except OSError as error:
             return error.strerror or str(error)

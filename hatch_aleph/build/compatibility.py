@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hatch_aleph.errors import ProjectError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -29,6 +31,9 @@ def incompatibilities(settings: Settings, entries: Sequence[Entry], runtime: Run
         settings: The program's.
         entries: The project's files, without the adapter.
         runtime: Where it will run.
+
+    Raises:
+        ProjectError: For an extension module or library that the runtime cannot load.
     """
     sources = {entry.path: entry.read() for entry in entries if entry.path.endswith(".py")}
     sockets = sorted(path for path, text in sources.items() if _WEBSOCKET.search(text))
@@ -65,18 +70,28 @@ def _names(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
-    """Tell of compiled programs and modules in the code that the runtime cannot load."""
+    """Tell of compiled programs in the code that the runtime cannot load; modules are judged as those of packages."""
     loadable = [
         entry for entry in entries if entry.source is not None and (entry.mode & _EXECUTABLE or ".so" in entry.path)
     ]
     if not loadable:  # most code is Python alone, and needs none of what follows
         return
-    from hatch_aleph.build.packages.checks import misfit, missing_libraries
+    from hatch_aleph.build.packages.checks import check_binaries, is_library, misfit, missing_libraries
     from hatch_aleph.build.packages.elf import NotElfError, read_elf
 
+    findings = check_binaries(loadable, runtime, "the code")
+    if findings.fatal:
+        raise ProjectError(
+            "Cannot work on the runtime:\n" + "\n".join(f"  {each}" for each in sorted(findings.fatal)),
+            where=f"{runtime.name} (CPython {runtime.python}, {runtime.platform})",
+            hint="What the program does not need of these is left out by Hatch's `exclude`, or by its backend's.",
+        )
+    yield from findings.warnings
     brought = [entry.path.rpartition("/")[2] for entry in entries]
+    needed = [findings.needed]
     for entry in loadable:
-        path = entry.path
+        if is_library(entry.path):
+            continue
         with entry.open() as stream:
             try:
                 elf = read_elf(stream)
@@ -84,10 +99,11 @@ def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
                 continue
         wrong = misfit(elf, runtime)
         if wrong:
-            yield f"{path} {wrong}: build it on such a system or, if it is a program, link it statically"
-            continue
-        missing = missing_libraries(dict.fromkeys(elf.needed, path), brought)
+            yield f"{entry.path} {wrong}: build it on such a system, or link it statically"
+        else:
+            needed.append(dict.fromkeys(elf.needed, entry.path))
+    for each in needed:
+        missing = missing_libraries(each, brought)
         if missing:
-            yield (
-                f"{path} needs {', '.join(missing)}, which neither the code nor, as far as is known, the runtime has"
-            )
+            names, user = ", ".join(missing), next(iter(missing.values()))
+            yield f"{user} needs {names}, which neither the code nor, as far as is known, the runtime has"

@@ -204,7 +204,7 @@ def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Diffe
                 "python",
                 python,
                 assumed.python,
-                f'name it by its item hash and say python = "{python}" in [tool.aleph], so that wheels fit',
+                _advice(python, known=runtimes.known(assumed.item_hash) is not None),
             )
         )
     glibc = str(facts.get("glibc") or "")
@@ -228,6 +228,15 @@ def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Diffe
     if less:
         found.append(Difference("preloaded", f"without {', '.join(less)}", "with", "vendored copies of these are used"))
     return tuple(found)
+
+
+def _advice(python: str, *, known: bool) -> str:
+    if known:
+        return (
+            f"update hatch-aleph; or let a plugin's aleph_runtimes state Python {python} of its item hash, and name it by "
+            f'that: then python = "{python}" holds, and wheels fit'
+        )
+    return f'say python = "{python}" in [tool.aleph], so that wheels fit'
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -57,9 +57,9 @@ def problems_of(settings: Settings, path: Path = (), *, packages: bool = True) -
         hint = f"; did you mean `{suggestion}`?" if suggestion else ""
         names = ", ".join(runtimes.names())
         yield Problem((*path, "runtime"), f"expected an item hash or one of {names}, not {settings.runtime!r}{hint}")
-    elif settings.python not in (None, runtime.python) and settings.runtime in runtimes.names():
-        text = f"the runtime {runtime.name} has Python {runtime.python}"
-        yield Problem((*path, "python"), f"{text}; if its image was replaced, name it by its item hash")
+    elif settings.python not in (None, runtime.python) and runtimes.known(settings.runtime):
+        text = f"the runtime {runtime.name} has Python {runtime.python}: leave the key out, or choose another runtime"
+        yield Problem((*path, "python"), text)
     for name in settings.prune:
         if name not in _PRUNINGS:
             text = f"expected names among {', '.join(_PRUNINGS)}, not {name!r}{nearest(name, _PRUNINGS)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hatch_aleph.build.compatibility import incompatibilities
+from hatch_aleph.errors import ProjectError
 from hatch_aleph.project import load_project
 from hatch_aleph.runtimes import DEBIAN_12
 from hatch_aleph.squashfs import Entry
@@ -40,6 +41,37 @@ def test_names_and_line_ends_of_other_systems(make_project):
         "names that are not UTF-8 can be neither imported nor asked for: 'caf\\udce9.txt'",
         "run.sh has Windows line ends: Linux looks for /bin/sh\\r",
     ]
+
+
+@linux
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (b"", b"", ""),
+        (b"GLIBC_2.14", b"GLIBC_2.99", "pkg/fast.cpython-311-x86_64-linux-gnu.so needs glibc 2.99, and the runtime has"),
+        (None, AARCH64, "pkg/fast.cpython-311-x86_64-linux-gnu.so is for aarch64, and the runtime is x86_64"),
+        (b"\x7fELF", b"\xcf\xfa\xed\xfe", "pkg/fast.cpython-311-x86_64-linux-gnu.so is no Linux library"),
+    ],
+)
+def test_own_modules_are_judged_as_those_of_packages_are(make_project, old, new, told):
+    data = extension()
+    data = data[:MACHINE] + new + data[MACHINE + 2 :] if old is None else data.replace(old, new)
+    module = Entry("pkg/fast.cpython-311-x86_64-linux-gnu.so", "file", 0o755, data)
+    if not told:
+        assert say(make_project, module) == []
+        return
+    with pytest.raises(ProjectError) as caught:
+        say(make_project, module)
+    assert told in str(caught.value)
+    right = Entry("pkg/fast.abi3.so", "file", 0o755, extension())
+    if "glibc" not in told:  # of several machines the right one is there
+        assert say(make_project, module, right) == []
+
+
+@linux
+def test_a_module_for_another_python_is_told_of(make_project):
+    module = Entry("fast.cpython-313-x86_64-linux-gnu.so", "file", 0o755, extension())
+    assert ["CPython 3.11" in each for each in say(make_project, module)] == [True]
 
 
 @linux

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.build.cache import Cache
+from hatch_aleph.build.packages.lock import write_lock
 from hatch_aleph.errors import HatchAlephError, ImageError
+from hatch_aleph.project import load_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,10 +72,58 @@ def test_a_full_disk_under_the_cache(
     index.add("alpha", files={"alpha/noise.bin": os.urandom(900_000)})
     root = workshop.project('"alpha"')
     cache = Cache(small_disk("small", 500) / "cache")
+    without = workshop.build(root, cache=cache).image
+    told = next(each for each in workshop.notices if "No space left" in each)
+    assert str(cache.root) in told
+    assert not list(cache.root.glob("wheels/*/*"))
+    assert not list(cache.root.glob("tmp/*"))
+    assert without == workshop.build(root, out="other").image
+    assert len(workshop.notices) == 1
+
+
+@pytest.mark.root
+def test_a_cache_that_fills_up_while_it_is_written(
+    index: Index, workshop: Workshop, tmp_path: Path, small_disk: Callable[[str, int], Path]
+) -> None:
+    """What fits in is kept, what does not is told with its path, and the image is the same."""
+    names = [f"part{number}" for number in range(4)]
+    for name in names:
+        index.add(name, files={f"{name}/noise.bin": random.Random(name).randbytes(200_000)})  # noqa: S311 - the same
+    root = workshop.project(", ".join(f'"{name}"' for name in names))
+    whole = workshop.build(root, out="other").image
+    cache = Cache(small_disk("small", 1200) / "cache")
+    assert workshop.build(root, cache=cache).image == whole
+    assert [str(cache.root) in each for each in workshop.notices] == [True]
+    assert len(list(cache.root.glob("wheels/*/*.segment"))) in range(1, 4)
+
+
+@pytest.mark.root
+def test_a_full_disk_under_the_cache_of_uv(
+    index: Index, workshop: Workshop, small_disk: Callable[[str, int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha", files={"alpha/noise.bin": random.Random(1).randbytes(900_000)})  # noqa: S311 - the same
+    whole = workshop.build(workshop.project('"alpha"', name="other")).image
+    monkeypatch.setenv("HATCH_ALEPH_CACHE", str(workshop.folder / "second"))
+    full = small_disk("small", 500)
+    monkeypatch.setenv("UV_CACHE_DIR", str(full / "uv"))
+    assert workshop.build(workshop.project('"alpha"')).image == whole
+    assert [str(full) in each for each in workshop.notices] == [True]
+    locked = write_lock(load_project(workshop.folder / "project"), None, notice=workshop.notices.append)
+    assert locked.added == ("alpha 1.0",)
+
+
+@pytest.mark.root
+def test_no_room_anywhere(
+    index: Index, workshop: Workshop, small_disk: Callable[[str, int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("alpha", files={"alpha/noise.bin": os.urandom(900_000)})
+    root = workshop.project('"alpha"')
+    full = small_disk("small", 500)
+    monkeypatch.setattr("tempfile.tempdir", str(full))
     with pytest.raises(HatchAlephError) as caught:
-        workshop.build(root, cache=cache)
+        workshop.build(root, cache=Cache(full / "cache"))
     assert "No space left" in str(caught.value)
     assert "HATCH_ALEPH_CACHE" in str(caught.value)
     assert not list(root.glob("dist/*.squashfs"))
-    assert not list(cache.root.glob("wheels/*/*"))
-    assert workshop.build(root).image is not None
+    monkeypatch.undo()
+    assert not list(full.glob("hatch-aleph-*"))

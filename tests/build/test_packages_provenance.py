@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.artifact import lock_and_sbom_names
+from hatch_aleph.build import build_artifact
 from hatch_aleph.build.packages.lock import write_lock
 from hatch_aleph.project import load_project
+from hatch_aleph.uv import left_out
 from tests.build.conftest import image_files, serve
 from tests.build.test_packages_inputs import PYTHON
 
@@ -145,6 +148,38 @@ def test_variables_that_change_what_a_build_means_are_left_out(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HATCH_ALEPH_CACHE", str(tmp_path / "cold"))
     assert workshop.build(workshop.project('"alpha"', name="hostile")).image == expected
+    told: list[str] = []
+    root = workshop.project()
+    (root / "main.py").write_text("app = None\n")
+    for _ in range(2):  # the second finds nothing to do
+        build_artifact(load_project(root), tmp_path / "out", notice=told.append)
+    named = [each for each in told if "Not passed on to uv" in each]
+    quiet = {"UV_PROJECT", "UV_COMPILE_BYTECODE", "UV_SYSTEM_PYTHON", "PIP_TARGET"}  # for other commands of theirs
+    assert [{name for name in hostile if re.search(rf"\b{name}\b", each)} for each in named] == [{*hostile} - quiet] * 2
+    for name in hostile:
+        monkeypatch.delenv(name)
+    told.clear()
+    build_artifact(load_project(root), tmp_path / "out", notice=told.append)
+    assert not [each for each in told if "Not passed on" in each]
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"UV_DEFAULT_INDEX": "https://a/simple", "UV_CACHE_DIR": "/c", "UV_INDEX_COMPANY_PASSWORD": "x"}, ()),
+        ({"PIP_NO_CACHE_DIR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_NO_PROGRESS": "1", "UV": "/bin/uv"}, ()),
+        ({"PIP_INDEX_URL": "https://a/simple", "PIP_CERT": "/cert.pem", "PIP_CONSTRAINT": ""}, ()),
+        ({"PIP_INDEX_URL": "https://a/simple", "UV_DEFAULT_INDEX": "https://a/simple"}, ()),
+        ({"PIP_INDEX_URL": "https://a/simple", "UV_DEFAULT_INDEX": "https://b/simple"}, ("PIP_INDEX_URL",)),
+        ({"UV_RESOLUTION": "lowest", "PIP_CONSTRAINT": "c"}, ("PIP_CONSTRAINT", "UV_RESOLUTION")),
+        ({"UV_SOMETHING_NEW": "1"}, ("UV_SOMETHING_NEW",)),
+    ],
+)
+def test_variables_that_are_left_out_are_named(variables: dict[str, str], named: tuple[str, ...]) -> None:
+    line = left_out(variables)
+    assert bool(line) == bool(named)
+    assert [name for name in variables if name in line] == sorted(named, key=list(variables).index)
+    assert all(value not in line for name, value in variables.items() if name in named and "://" in value)
 
 
 def test_indexes_of_pip_count_where_uv_has_none(

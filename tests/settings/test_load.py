@@ -3,6 +3,7 @@
 import pytest
 
 from hatch_aleph.errors import SettingsError
+from hatch_aleph.runtimes import DEBIAN_11, DEBIAN_12
 from hatch_aleph.settings import ImmutableVolume, Payment, PersistentVolume, load_settings
 
 HASH = "a" * 64
@@ -93,7 +94,15 @@ def test_compute_units_are_vcpus_and_memory():
         ({"entrypoint": "a:b", "extras": "fast"}, "tool.aleph.extras: expected a list, not 'fast'"),
         ({"entrypoint": "a:b", "compression": {"codec": "gzip", "level": 12}}, "gzip has levels 1 to 9"),
         ({"entrypoint": "a:b", "prune": ["test"]}, "not 'test'; did you mean `tests`?"),
-        ({"entrypoint": "a:b", "python": "3.12"}, "tool.aleph.python: the runtime debian-12 has Python 3.11; if its"),
+        ({"entrypoint": "a:b", "python": "3.12"}, "tool.aleph.python: the runtime debian-12 has Python 3.11: leave"),
+        (
+            {"entrypoint": "a:b", "python": "3.12", "runtime": DEBIAN_12.item_hash},
+            "tool.aleph.python: the runtime debian-12 has Python 3.11: leave",
+        ),
+        (
+            {"entrypoint": "a:b", "python": "3.11", "runtime": DEBIAN_11.item_hash},
+            "tool.aleph.python: the runtime debian-11 has Python 3.9: leave",
+        ),
         ({"entrypoint": "a:b", "memory": 8193}, "tool.aleph.memory: hosts keep 8192 MiB for all programs together"),
         ({"entrypoint": "a:b", "compute-units": 5}, "tool.aleph.compute-units: hosts keep 8192 MiB for all"),
         ({"entrypoint": "a:b", "vcpus": 33}, "tool.aleph.vcpus: hosts start no machine of more than 32 virtual CPUs"),

@@ -70,16 +70,23 @@ def check(wheel: InstalledWheel, entries: Sequence[Entry], runtime: Runtime, who
         runtime: Where it will run.
         who: Its name and version, for messages.
     """
-    findings = Findings(modules=_modules(entries))
+    findings = check_binaries(entries, runtime, who)
+    findings.modules.extend(_modules(entries))
     _check_metadata(wheel, runtime, who, findings)
     _check_paths(wheel, who, findings)
+    return findings
+
+
+def check_binaries(entries: Iterable[Entry], runtime: Runtime, who: str) -> Findings:
+    """Check the extension modules and libraries among some files; arguments are those of :func:`check`."""
+    findings = Findings()
     usable = ("abi3", f"cpython-{runtime.python.replace('.', '')}")
     extensions: dict[str, list[str]] = {}
     foreign: list[tuple[str, str]] = []
     fitting: set[str] = set()
     for entry in entries:
         name = entry.path.rpartition("/")[2]
-        if name.endswith(_FOREIGN) or not _SHARED.search(name):
+        if not is_library(name):
             continue
         tag = _EXTENSION_TAG.search(name)
         module = entry.path[: -len(tag[0])] if tag and tag[1] in usable else ""
@@ -100,6 +107,11 @@ def check(wheel: InstalledWheel, entries: Sequence[Entry], runtime: Runtime, who
         if not set(tags) & {"", *usable}
     )
     return findings
+
+
+def is_library(name: str) -> bool:
+    """Tell a library or extension module for Linux by its name."""
+    return _SHARED.search(name) is not None and not name.endswith(_FOREIGN)
 
 
 def misfit(elf: Elf, runtime: Runtime) -> str:

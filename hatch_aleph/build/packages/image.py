@@ -8,7 +8,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
-from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.code_image import time_of
 from hatch_aleph.build.packages import standard_library
 from hatch_aleph.build.packages.bom import bill_of_materials
@@ -20,6 +20,7 @@ from hatch_aleph.build.packages.result import PackagesResult
 from hatch_aleph.build.packages.solver import Solver
 from hatch_aleph.build.packages.wheel_cache import WheelCache
 from hatch_aleph.build.packages.wheels import WheelPacker
+from hatch_aleph.build.workplace import with_workplace
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ImageError
 from hatch_aleph.files import atomic_path, write_atomic
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.build.context import BuildContext
     from hatch_aleph.build.packages.inputs import Inputs
     from hatch_aleph.build.packages.pylock import Lock
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.build.packages.wheel_cache import PackedWheel
+    from hatch_aleph.build.workplace import Workplace
     from hatch_aleph.squashfs import Segment
-    from hatch_aleph.squashfs.pool import Job
 
 FORMAT = 4  # raised whenever the same inputs give another image
 MIB = 1 << 20
@@ -76,37 +78,33 @@ class ImageBuild:
             DependencyError: When a dependency cannot be resolved, fetched, verified or run.
             ImageError: When the image cannot be written, or is above the budget.
         """
-        context, cache, interpreter = self.context, self.context.cache, self.recipe.interpreter
-        with cache.scratch() as scratch:
-            store = cache
-            why = cache.writable()
-            if why:
-                context.tell(f"Nothing is kept for the next build: the cache {cache.root} cannot be written ({why}).")
-                store = Cache(scratch / "cache")
-            uv = Uv(
-                context.project.root, context.runtime, interpreter.path if interpreter else None,
-                offline=context.offline,
-            )  # fmt: skip
-            packer = WheelPacker(
-                self.recipe, WheelCache(self.recipe, cache, store), uv, scratch / "install", self.progress
-            )
-            # Whoever wants the published image instead has no use for segments.
-            background = packer.prepare if context.published is None else idle
-            solver = Solver(context.project, context.settings, uv)
-            lock = Resolver(solver, cache, scratch, context.tell, background).resolve(inputs, locked=context.locked)
-            if not lock.packages:
-                return PackagesResult(None, until=lock.until)
-            reused = self._reuse(lock, inputs)
-            if reused is not None:
-                return reused
-            library = in_background(partial(self._standard_library, store))
-            wheels = packer.pack(lock)
-            # Removing thousands of files takes as long as writing the image: both at once.
-            removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
-            try:
-                return self._finish(lock, inputs, wheels, library)
-            finally:
-                removal.result()
+        return with_workplace(self.context.cache, lambda place: self._build(inputs, place), self.context.tell)
+
+    def _build(self, inputs: Inputs, place: Workplace) -> PackagesResult:
+        context, interpreter, scratch = self.context, self.recipe.interpreter, place.scratch
+        uv = Uv(
+            context.project.root, context.runtime, interpreter.path if interpreter else None,
+            offline=context.offline, cache=place.uv_cache,
+        )  # fmt: skip
+        wheel_cache = WheelCache(self.recipe, context.cache, place.store)
+        packer = WheelPacker(self.recipe, wheel_cache, uv, scratch / "install", self.progress)
+        # Whoever wants the published image instead has no use for segments.
+        background = packer.prepare if context.published is None else idle
+        solver = Solver(context.project, context.settings, uv)
+        lock = Resolver(solver, context.cache, scratch, context.tell, background).resolve(inputs, locked=context.locked)
+        if not lock.packages:
+            return PackagesResult(None, until=lock.until)
+        reused = self._reuse(lock, inputs)
+        if reused is not None:
+            return reused
+        library = in_background(partial(self._standard_library, place.store))
+        wheels = packer.pack(lock)
+        # Removing thousands of files takes as long as writing the image: both at once.
+        removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
+        try:
+            return self._finish(lock, inputs, wheels, library.result())
+        finally:
+            removal.result()
 
     def _digest(self, lock: Lock, contents: Sequence[Sequence[str]]) -> str:
         """Return the digest of what decides the image; ``contents`` has name, version and digest of each wheel."""
@@ -142,7 +140,7 @@ class ImageBuild:
         distributions = [Distribution(each.name, each.version, (each.digest,)) for each in lock.packages]
         return self._result(lock, digest, hashes, distributions, inputs.unread)
 
-    def _finish(self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel], library: Job) -> PackagesResult:
+    def _finish(self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel], library: list[Segment]) -> PackagesResult:
         segments, overlaps = without_overlaps(wheels, self.recipe.runtime)
         warnings = [*inputs.unread, *overlaps, *(warning for each in wheels for warning in each.facts.warnings)]
         digest = self._digest(lock, [[each.name, each.facts.version, each.digest] for each in wheels])
@@ -153,7 +151,7 @@ class ImageBuild:
         options.time = time_of(digest)
         try:
             with atomic_path(self.file) as unfinished:
-                write_image([*segments, *library.result(), *entries], unfinished, options, sha256=False)
+                write_image([*segments, *library, *entries], unfinished, options, sha256=False)
                 hashes = hash_file(unfinished)
                 self._check_size(hashes.size, wheels, warnings)
                 for name, text in zip(lock_and_sbom_names(self.context.stem), (lock.text, bom), strict=True):

@@ -11,15 +11,17 @@ from hatch_aleph.build.packages.inputs import gather
 from hatch_aleph.build.packages.pylock import made_for, parse, project_table, pylock_text
 from hatch_aleph.build.packages.resolve import Resolver
 from hatch_aleph.build.packages.solver import Solver
+from hatch_aleph.build.workplace import with_workplace
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError, SettingsError
 from hatch_aleph.files import write_atomic
-from hatch_aleph.uv import Uv
+from hatch_aleph.uv import Uv, left_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hatch_aleph.build.workplace import Workplace
     from hatch_aleph.project import Project
 
 
@@ -64,6 +66,9 @@ def write_lock(
     Raises:
         DependencyError: When there is no solution, or the lock is stale and ``check`` is set.
     """
+    ignored = left_out()
+    if ignored:
+        notice(ignored)
     settings = project.settings(profile)
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None:  # checked with the settings
@@ -73,11 +78,14 @@ def write_lock(
     file = project.root / "pylock.toml"
     old = file.read_text("utf-8") if file.is_file() else ""
     options = ["--upgrade"] if upgrade is True else [f"--upgrade-package={name}" for name in upgrade or ()]
-    with cache.scratch() as scratch:
-        solver = Solver(project, settings, Uv(project.root, runtime, None, offline=offline))
-        resolved = parse(Resolver(solver, cache, scratch, notice).with_preferences(inputs, options))
-        tables = [project_table(each, scratch, project.root) for each in resolved.get("packages", [])]
-        text = pylock_text(tables, {"for": made_for(runtime), "wanted": inputs.wanted})
+
+    def locked(place: Workplace) -> str:
+        solver = Solver(project, settings, Uv(project.root, runtime, None, offline=offline, cache=place.uv_cache))
+        resolved = parse(Resolver(solver, cache, place.scratch, notice).with_preferences(inputs, options))
+        tables = [project_table(each, place.scratch, project.root) for each in resolved.get("packages", [])]
+        return pylock_text(tables, {"for": made_for(runtime), "wanted": inputs.wanted})
+
+    text = with_workplace(cache, locked, notice)
     change = _compare(file, _versions(old, str(file)), _versions(text, str(file)))
     if check and text != old:
         raise DependencyError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import key_of, touch
 from hatch_aleph.build.compiler import CHECKED, Compiler
+from hatch_aleph.build.workplace import unwritten
 from hatch_aleph.squashfs import Entry, Segment, SquashfsError, write_segment
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def packed(sources: dict[str, Path], folder: str, recipe: Recipe, cache: Cache) 
 
     Raises:
         HatchAlephError: When the interpreter breaks down.
-        SquashfsError: When the segment cannot be written.
+        CacheError: When the segment cannot be written.
     """
     interpreter, runtime, options = recipe.interpreter, recipe.runtime, recipe.options
     assert interpreter is not None  # noqa: S101 - see sources
@@ -90,4 +91,7 @@ def packed(sources: dict[str, Path], folder: str, recipe: Recipe, cache: Cache) 
         for path, content in zip(sources, made, strict=True)
         if content
     ]
-    return write_segment(entries, file, options)
+    try:
+        return write_segment(entries, file, options)
+    except SquashfsError as error:
+        raise unwritten(error, file) or error from error

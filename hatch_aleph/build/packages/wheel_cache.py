@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of, touch
+from hatch_aleph.build.workplace import unwritten
 from hatch_aleph.errors import ImageError
 from hatch_aleph.shapes import NO_KEY, OTHERS, TEXT, TRUTH, Shape
 from hatch_aleph.squashfs import Segment, SquashfsError, write_segment
@@ -154,12 +155,7 @@ class WheelCache:
             first = sorted(each.path for each in bytecode)
             segment = write_segment([*entries, *bytecode], file, self.recipe.options, first=first)
         except (SquashfsError, OSError) as error:
-            disk = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
-            raise ImageError(
-                str(error),
-                where=str(file) if disk else f"{locked.name} {facts['version']}",
-                hint="Make room, or move the cache: HATCH_ALEPH_CACHE" if disk else None,
-            ) from error
+            raise unwritten(error, file) or ImageError(str(error), where=f"{locked.name} {facts['version']}") from error
         known = WheelFacts(**facts, segment=segment.sha256)
         self.store.store("records", key, dict(wheel.hashes))
         self.store.store("wheels", key, asdict(known))
