@@ -55,9 +55,18 @@ _OF_PIP = (
     ("PIP_CERT", "SSL_CERT_FILE", (), " "),
 )
 _TOOLS = ("UV_", "PIP_")
+# While uv unpacks a wheel that it has not had before it passes over some of what is wrong with it, and tells its log.
+_LOG = "uv_extract=warn,uv_install_wheel=debug"
+_UNSAFE = re.compile(r"^WARN Skipping unsafe file name: (.*)$", re.MULTILINE)
+_LOST = re.compile(
+    r"^DEBUG Files (.*) are listed in `RECORD` but missing from the wheel archive for `?([\w.-]+)", re.MULTILINE
+)
+_LOGGED = ("warning:", "WARN ", "INFO ", "DEBUG ")
 _PASSED_ON = re.compile("|".join(f"(?:{each})" for each in PASSED_ON))
 _LINES = 14
-_UNWRITABLE = re.compile(r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache")
+_UNWRITABLE = re.compile(
+    r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache"
+)
 
 _OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
 # What helps, by what uv says; the message itself is always uv's own.
@@ -142,7 +151,7 @@ class Uv:
         try:
             done = subprocess.run(
                 command, check=False, capture_output=True, encoding="utf-8", errors="replace", cwd=self.root,
-                env={**others, **index_variables(environ)}, input=text or "",
+                env={**others, **index_variables(environ), "RUST_LOG": "" if self.verbose else _LOG}, input=text or "",
             )  # fmt: skip
         except OSError as error:
             raise DependencyError(f"uv does not run: {error.strerror}", where=command[0]) from error
@@ -162,9 +171,20 @@ class Outcome:
     def lines(self) -> list[str]:
         """What uv says of a failure, a line each, without its warnings, hints and credentials."""
         text = printable(without_credentials(self.stderr or self.stdout), keep="\n\t").strip()
-        lines = [line.removeprefix("error: ") for line in text.splitlines() if not line.startswith("warning:")]
+        lines = [line.removeprefix("error: ") for line in text.splitlines() if not line.startswith(_LOGGED)]
         # uv's own hints name its own options, which are not ours.
         return [line for line in lines if line.strip() and not line.startswith("hint:")]
+
+    @property
+    def unsafe(self) -> list[str]:
+        """Paths out of the wheels that it unpacked, which it leaves out."""
+        return _UNSAFE.findall(self.stderr)
+
+    @property
+    def lost(self) -> dict[str, list[str]]:
+        """By distribution, what the RECORD of a wheel that it unpacked lists and the wheel does not hold."""
+        found = _LOST.findall(self.stderr)
+        return {re.sub(r"[-_.]+", "-", name).lower(): re.findall("`(.*?)`", files) for files, name in found}
 
     @property
     def unwritable(self) -> bool:

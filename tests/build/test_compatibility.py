@@ -48,7 +48,11 @@ def test_names_and_line_ends_of_other_systems(make_project):
     ("old", "new", "told"),
     [
         (b"", b"", ""),
-        (b"GLIBC_2.14", b"GLIBC_2.99", "pkg/fast.cpython-311-x86_64-linux-gnu.so needs glibc 2.99, and the runtime has"),
+        (
+            b"GLIBC_2.14",
+            b"GLIBC_2.99",
+            "pkg/fast.cpython-311-x86_64-linux-gnu.so needs glibc 2.99, and the runtime has",
+        ),
         (None, AARCH64, "pkg/fast.cpython-311-x86_64-linux-gnu.so is for aarch64, and the runtime is x86_64"),
         (b"\x7fELF", b"\xcf\xfa\xed\xfe", "pkg/fast.cpython-311-x86_64-linux-gnu.so is no Linux library"),
     ],

@@ -138,6 +138,41 @@ def test_paths_that_lead_elsewhere(index: Index, workshop: Workshop, tmp_path: P
     assert not list(tmp_path.rglob("evil.py"))
 
 
+@pytest.mark.parametrize(
+    ("path", "listed", "local"),
+    [("../evil.py", True, True), ("/evil.py", False, False), ("alpha/../../evil.py", True, False)],
+)
+def test_paths_that_uv_passes_over(
+    index: Index, workshop: Workshop, tmp_path: Path, path: str, listed: bool, local: bool
+) -> None:
+    """At each build, though uv unpacks a wheel once and then forgets what it has not taken; wherever it comes from."""
+    index.add("beta")
+    wheel = index.add("alpha", files={"alpha.py": "", path: "1/0"})
+    if not listed:
+        rewritten(wheel, {"alpha-1.0.dist-info/RECORD": b"alpha.py,,\n"})
+    place = f" @ {(tmp_path / 'index' / wheel.name).as_uri()}" if local else ""
+    root = workshop.project(f'"alpha{place}", "beta"')
+    for number in range(2):
+        with pytest.raises(DependencyError, match="alpha") as caught:
+            workshop.build(root, out=f"dist{number}")
+        assert repr(path) in str(caught.value)
+    assert not list(tmp_path.rglob("evil.py"))
+
+
+def test_a_file_that_the_record_lists_and_the_wheel_lacks(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    record = b"alpha.py,,\nalpha/gone.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n"
+    rewritten(index.add("alpha", files={"alpha.py": ""}), {"alpha-1.0.dist-info/RECORD": record})
+    wheel = index.add("beta", files={"beta.py": ""})
+    rewritten(wheel, {"beta-1.0.dist-info/RECORD": record.replace(b"alpha", b"beta")})
+    root = workshop.project(f'"alpha", "beta @ {wheel.as_uri()}"')
+    for out in ("first", "second"):
+        told = [each for each in workshop.build(root, out=out).warnings if "does not hold" in each]
+        assert told == [
+            f"{name} 1.0: its RECORD lists files that the wheel does not hold: {name}/gone.py"
+            for name in ("alpha", "beta")
+        ]
+
+
 def test_files_that_only_an_image_may_have(index: Index, workshop: Workshop) -> None:
     index.add("alpha", files={".aleph/inputs": "0" * 64})
     with pytest.raises(DependencyError, match=r"\.aleph/inputs") as caught:

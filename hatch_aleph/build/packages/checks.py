@@ -179,6 +179,8 @@ def _check_paths(wheel: InstalledWheel, who: str, findings: Findings) -> None:
     unlisted = [path for path in wheel.files if not wheel.hashes.get(path, "-")]
     if unlisted:
         findings.warnings.append(f"{who}: its RECORD has no hash of {_some(unlisted)}")
+    if wheel.lost:
+        findings.warnings.append(f"{who}: its RECORD lists files that the wheel does not hold: {_some(wheel.lost)}")
     seen: dict[str, str] = {}
     clashes = [f"{other} and {path}" for path in wheel.files if (other := seen.setdefault(path.lower(), path)) != path]
     if clashes:

@@ -57,12 +57,14 @@ class InstalledWheel:
         entries: All of it, sorted by path.
         hashes: Of each file as RECORD writes it; "" where the wheel gave none.
         recorded: Paths whose hash is the wheel's own word, to be verified.
+        lost: Files that the wheel's RECORD lists and that it does not hold, as far as that was seen.
     """
 
     info: str
     entries: tuple[Entry, ...]
     hashes: Mapping[str, str] = field(repr=False)
     recorded: frozenset[str] = field(default=frozenset(), repr=False)
+    lost: tuple[str, ...] = ()
 
     @cached_property
     def files(self) -> dict[str, Entry]:

@@ -97,6 +97,7 @@ class ImageBuild:
         reused = self._reuse(lock, inputs)
         if reused is not None:
             return reused
+        packer.forget(each for each in lock.packages if each.name in solver.suspects)
         library = in_background(partial(self._standard_library, place.store))
         wheels = packer.pack(lock)
         # Removing thousands of files takes as long as writing the image: both at once.

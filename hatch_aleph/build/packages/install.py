@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.packages.distribution import installed
@@ -72,9 +73,32 @@ def _install(
     ]
     arguments += [*options, *fresh, *uv.python, *uv.target]
     # uv asks the index even for what it has; most of the time everything is there.
-    if uv.run(arguments, offline=True).code:
+    outcome = uv.run(arguments, offline=True)
+    unsafe, lost = outcome.unsafe, outcome.lost
+    if outcome.code:
         outcome = uv.run(arguments)
-        if outcome.code:
-            names = [each.name for each in packages]
-            raise outcome.error(", ".join(names) if len(names) <= _NAMED else f"{len(names)} distributions")
-    return installed(target, str(uv.interpreter or sys.executable))
+        unsafe, lost = unsafe + outcome.unsafe, {**lost, **outcome.lost}
+    if unsafe:
+        raise _refusal(packages, unsafe, folder, uv)
+    if outcome.code:
+        raise outcome.error(_names(packages))
+    found = installed(target, str(uv.interpreter or sys.executable))
+    return {name: replace(wheel, lost=tuple(lost.get(name, ()))) for name, wheel in found.items()}
+
+
+def _refusal(packages: Sequence[Locked], unsafe: Sequence[str], folder: Path, uv: Uv) -> DependencyError:
+    """Return the error for paths that lead out of a wheel; uv forgets the wheel, so that it is judged at each build."""
+    uv.run(["cache", "clean", *(each.name for each in packages)])
+    if len(packages) > 1 and not uv.offline:  # the log does not tell whose they are
+        for number, each in enumerate(packages):
+            _install([each], folder / f"apart{number}", replace(uv, cache=folder / "uv"))
+    return DependencyError(
+        f"The wheel brings files that no image may hold: {', '.join(map(repr, dict.fromkeys(unsafe)))}.",
+        where=_names(packages),
+        hint="The wheel is broken or hostile: choose another version.",
+    )
+
+
+def _names(packages: Sequence[Locked]) -> str:
+    names = [each.name for each in packages]
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} distributions"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.packages.inputs import direct
 from hatch_aleph.build.packages.other_locks import read_pins
-from hatch_aleph.build.packages.pylock import normalize
+from hatch_aleph.build.packages.pylock import normalize, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from hatch_aleph.uv import Outcome, Uv
 
 
+_SEARCHED = re.compile(r"^DEBUG Searching for a compatible version of ([\w.-]+)", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Solver:
     """Asks uv; every answer is the text of a pylock.toml for the runtime.
@@ -27,11 +31,14 @@ class Solver:
         project: Whose dependencies.
         settings: Name extras, groups and what may be built.
         uv: Resolves.
+        suspects: Names of distributions that uv passed something over in; what was made of them meanwhile counts for
+            nothing.
     """
 
     project: Project
     settings: Settings
     uv: Uv
+    suspects: set[str] = field(default_factory=set, compare=False)
 
     def compile(self, inputs: Inputs, options: Sequence[str] = ()) -> str:
         """Resolve the project's own dependencies.
@@ -45,7 +52,7 @@ class Solver:
     def guess(self, inputs: Inputs) -> Outcome | None:
         """Resolve with what uv has, which takes no time; None when it has too little."""
         arguments, text = self._question(inputs)
-        outcome = replace(self.uv, offline=True, verbose=True).run([*arguments, *self._wheels()], text=text)
+        outcome = self._run(replace(self.uv, offline=True, verbose=True), [*arguments, *self._wheels()], text)
         return outcome if outcome.code == 0 else None
 
     def pinned(self, requirements: Iterable[str] | Path, where: str) -> str:
@@ -107,13 +114,32 @@ class Solver:
     def _wheels_first(self, arguments: list[str], where: str, text: str | None = None) -> str:
         """Resolve with wheels alone, and only if that fails with the sources that may be built."""
         arguments = [*arguments, *self._wheels()]
-        outcome = self.uv.run(arguments, text=text)
+        outcome = self._run(self.uv, arguments, text)
         if outcome.code and self.settings.allow_source:
             sources = [f"--no-binary={name}" for name in self.settings.allow_source]
-            outcome = self.uv.run([*arguments, *sources], text=text)
+            outcome = self._run(self.uv, [*arguments, *sources], text)
         if outcome.code:
             raise outcome.error(where)
         return outcome.stdout
+
+    def _run(self, uv: Uv, arguments: list[str], text: str | None) -> Outcome:
+        outcome = uv.run(arguments, text=text)
+        if outcome.unsafe or outcome.lost:
+            self._forget(outcome)
+        return outcome
+
+    def _forget(self, outcome: Outcome) -> None:
+        """Let uv forget the wheels that it passed something over in: they are judged where they are installed."""
+        from packaging.requirements import Requirement
+
+        names = list(outcome.lost)
+        if outcome.unsafe and outcome.code == 0:  # whose they are is not told
+            names = [each["name"] for each in parse(outcome.stdout).get("packages", [])]
+        elif outcome.unsafe:
+            names += [Requirement(each).name for each in direct(self.project, self.settings)]
+            names += _SEARCHED.findall(outcome.stderr)
+        self.suspects.update(map(normalize, names))
+        self.uv.run(["cache", "clean", *sorted(self.suspects)])
 
     def _wheels(self) -> list[str]:
         """Return the options for a lock for the runtime, of wheels and of what can only be built."""

@@ -161,6 +161,11 @@ class WheelCache:
         self.store.store("wheels", key, asdict(known))
         return PackedWheel(locked.name, digest, known, segment, self.store, key)
 
+    def forget(self, digest: str) -> None:
+        """Remove a distribution."""
+        for selected in (False, True):
+            self.store.file("wheels", self._key(digest, selected=selected)).unlink(missing_ok=True)
+
     def _key(self, digest: str, *, selected: bool) -> str:
         """Name a segment; ``selected`` when something of the distribution is left out."""
         return key_of(FORMAT, digest, self.recipe.key, self.recipe.selection if selected else [])

@@ -68,6 +68,12 @@ class WheelPacker:
         with suppress(HatchAlephError):  # an error counts only in what is really asked for
             early._make_ready(guess, cancelled)  # noqa: SLF001 - of this class
 
+    def forget(self, packages: Iterable[Locked]) -> None:
+        """Make these anew, whatever was made of them."""
+        for each in packages:
+            self.ready.pop((each.name, each.digest), None)
+            self.cache.forget(each.digest)
+
     def _make_ready(self, lock: Lock, cancelled: Callable[[], bool]) -> None:
         wanted = [each for each in lock.packages if (each.name, each.digest) not in self.ready]
         if not wanted:
