@@ -1,4 +1,4 @@
-"""Where a build writes what it keeps and what it needs meanwhile: in the cache, or apart when that cannot be written."""
+"""Where a build writes what it keeps and what it needs meanwhile: the cache, or apart when that cannot be written."""
 
 from __future__ import annotations
 

@@ -233,8 +233,8 @@ def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Diffe
 def _advice(python: str, *, known: bool) -> str:
     if known:
         return (
-            f"update hatch-aleph; or let a plugin's aleph_runtimes state Python {python} of its item hash, and name it by "
-            f'that: then python = "{python}" holds, and wheels fit'
+            f"update hatch-aleph; or let a plugin's aleph_runtimes state Python {python} of its item hash, and name it "
+            f'by that: then python = "{python}" holds, and wheels fit'
         )
     return f'say python = "{python}" in [tool.aleph], so that wheels fit'
 
