@@ -87,10 +87,6 @@ class ImageError(HatchAlephError):
         return cls(f"cannot be written: {str(reason).removeprefix('cannot be written: ')}", where=str(path), hint=hint)
 
 
-class CacheError(ImageError):
-    """A cache cannot be written, or its disk is full: what is being built can be built without it."""
-
-
 class ArtifactError(HatchAlephError):
     """What a build left in dist/ is missing, incomplete or was changed since."""
 

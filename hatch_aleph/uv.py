@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.environment import KEY_VARIABLE
-from hatch_aleph.errors import CacheError, DependencyError
+from hatch_aleph.errors import DependencyError, ImageError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import DEFAULT, Runtime
 from hatch_aleph.text import printable, without_credentials
@@ -85,6 +85,10 @@ _HINTS = (
      "Loosen one of the named requirements, or override it: tool.uv.override-dependencies."),
     (r"[Pp]ermission denied|[Rr]ead-only", "Let uv write its cache, or move it: UV_CACHE_DIR."),
 )  # fmt: skip
+
+
+class CacheError(ImageError):
+    """A cache, uv's or ours, cannot be written, or its disk is full: what is being built can be built without it."""
 
 
 @dataclass(frozen=True)

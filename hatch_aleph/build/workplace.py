@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from hatch_aleph.build.cache import Cache
-from hatch_aleph.errors import CacheError
+from hatch_aleph.uv import CacheError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
