@@ -70,6 +70,7 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
     help="Apply a plan that `plan --out FILE` wrote, if it is still true.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("--all", "everything", is_flag=True, help="Deploy every project of the workspace that --project names.")
 @click.option("--no-smoke", is_flag=True, help="Publish without trying the program here first.")
 @click.option("--no-rollback", is_flag=True, help="Keep what was published even if it does not answer.")
 @click.option("--no-secret-scan", is_flag=True, help="Publish without looking for secrets in it.")
@@ -80,6 +81,7 @@ def deploy(
     detailed_exitcode: bool,
     reviewed: Path | None,
     dry_run: bool,
+    everything: bool,
     no_smoke: bool,
     no_rollback: bool,
     no_secret_scan: bool,
@@ -89,11 +91,13 @@ def deploy(
 
     Shows the plan and its cost first, and asks. A second run with nothing changed sends nothing; a run that was cut off
     is finished by the next one. MANIFEST is the artifact of a build, such as dist/my_api-1.0.aleph.json; without it the
-    project is built.
+    project is built. With --all, those of [tool.uv.workspace], or of the folders below, are deployed side by side.
     """
     if dry_run and reviewed:
         raise UsageError("--dry-run and --plan exclude each other: a reviewed plan is applied or left")
-    if dry_run:
+    if everything and (reviewed or context.manifest or context.dist or detailed_exitcode):
+        raise UsageError("--all takes no MANIFEST, --plan, --dist or --detailed-exitcode: these mean one project")
+    if dry_run and not everything:
         return _plan(context, detailed=detailed_exitcode)
     from hatch_aleph.deploy.apply import Options
     from hatch_aleph.deploy.plan import reviewed_checksum
@@ -106,6 +110,10 @@ def deploy(
         rollback=not no_rollback,
         allow_data_loss=allow_data_loss,
     )
+    if everything:
+        from hatch_aleph.cli.workspace import deploy_all
+
+        return deploy_all(context, options, dry_run=dry_run)
     return run_deployment(context, options)
 
 
