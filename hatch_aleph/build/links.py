@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph.errors import ProjectError
+from hatch_aleph.errors import HatchAlephError, ProjectError
 from hatch_aleph.files import SELDOM_READ, sha256_of
 
 if TYPE_CHECKING:
@@ -16,25 +16,34 @@ if TYPE_CHECKING:
     from hatch_aleph.squashfs import Entry
 
 
-def refuse_links_out(root: Path, entries: Iterable[Entry], allowed: Iterable[str]) -> None:
-    """Refuse files that are in an image because a link of the project leads to them.
+def refuse_links_out(
+    root: Path,
+    entries: Iterable[Entry],
+    allowed: Iterable[str],
+    *,
+    within: Path | None = None,
+    error: type[HatchAlephError] = ProjectError,
+) -> None:
+    """Refuse files that are in an image because a link of the project, or of a dependency's folder, leads to them.
 
     Backends follow links without telling, so an entry counts as the link's if it lies where the link does, whatever
     folder of the project became the image's root, and has the same content.
 
     Args:
-        root: The project's folder.
+        root: The project's folder, or the dependency's.
         entries: What would go into the image.
         allowed: Globs of links' paths that may lead out.
+        within: A larger folder that links may lead to.
+        error: What to raise.
 
     Raises:
-        ProjectError: With all of them.
+        HatchAlephError: Of the class given, with all of them.
     """
     patterns = tuple(allowed)
     entries = list(entries)
     # Large folders that no image holds are not searched; one of which anything travels is.
     passed = SELDOM_READ - {part for entry in entries for part in entry.path.split("/")[:-1]}
-    found_out = _links_out(root.resolve(), passed)
+    found_out = _links_out(root.resolve(), passed, (within or root).resolve())
     links = [link for link in found_out if not any(fnmatch(link, each) for each in patterns)]
     if not links:
         return
@@ -43,20 +52,24 @@ def refuse_links_out(root: Path, entries: Iterable[Entry], allowed: Iterable[str
     if found:
         told = ", ".join(f"{link} -> {(root / link).resolve()}" for link in found)
         names = ", ".join(f'"{link}"' for link in found)
-        raise ProjectError(
+        raise error(
             f"Links lead out of the project, and what they lead to would be published: {told}",
             where=str(root),
             hint=f"Put the files into the project, or allow the links:\n\n[tool.aleph]\nallow-links = [{names}]",
         )
 
 
-def _links_out(root: Path, passed: frozenset[str]) -> Iterator[str]:
+def _links_out(root: Path, passed: frozenset[str], within: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             path = Path(folder, name)
-            if path.is_symlink() and path.exists() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and path.exists() and not _is_in(path.resolve(), root, within):
                 yield path.relative_to(root).as_posix()
         folders[:] = [name for name in folders if name not in passed and not Path(folder, name, "pyvenv.cfg").exists()]
+
+
+def _is_in(path: Path, *folders: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _behind(root: Path, link: str) -> Iterator[tuple[str, Path]]:

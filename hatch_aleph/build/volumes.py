@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,10 +57,26 @@ def _build(context: BuildContext, volume: ImmutableVolume, folder: Path) -> Imag
             where=pyproject,
             hint="Name a folder of its own.",
         )
+    _refuse_link_out(context, volume, source)
     role = volume_role(volume.mount)
     image = folder / f"{context.stem}-{role.replace(':/', '-').replace('/', '-')}.squashfs"
     inputs = write_volume(source, image, context.settings.compression, allow=context.settings.secrets.allow)
     return Image.of(role, image, mount=volume.mount, inputs=inputs)
+
+
+def _refuse_link_out(context: BuildContext, volume: ImmutableVolume, source: Path) -> None:
+    """Refuse a path that only a link leads out of the project; one that says so itself (``../shared``) is meant."""
+    root = context.project.root
+    said = Path(volume.path).expanduser()
+    says_so = said.is_absolute() or ".." in said.parts
+    allowed = any(fnmatch(volume.path, pattern) for pattern in context.settings.allow_links)
+    if not (says_so or allowed or source.resolve().is_relative_to(root.resolve())):
+        raise ProjectError(
+            f"A link leads out of the project, and what it leads to would be published: {volume.path} -> "
+            f"{source.resolve()}",
+            where=str(root),
+            hint=f'Put the files into the project, or allow the link:\n\n[tool.aleph]\nallow-links = ["{volume.path}"]',
+        )
 
 
 def write_volume(source: Path, image: Path, compression: Compression, *, allow: Sequence[str] = ()) -> str:

@@ -73,7 +73,7 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
 @click.option("--all", "everything", is_flag=True, help="Deploy every project of the workspace that --project names.")
 @click.option("--no-smoke", is_flag=True, help="Publish without trying the program here first.")
 @click.option("--no-rollback", is_flag=True, help="Keep what was published even if it does not answer.")
-@click.option("--no-secret-scan", is_flag=True, help="Publish without looking for secrets in it.")
+@click.option("--no-secret-scan", is_flag=True, help="Look for no secrets but the key that signs.")
 @click.option("--allow-data-loss", is_flag=True, help="Replace a program whose persistent volumes are lost by it.")
 def deploy(
     context: Context,

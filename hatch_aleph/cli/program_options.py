@@ -74,7 +74,17 @@ _FIELDS = (
         metavar="NAME",
         help="File in PATH, or variable, that only looks like a secret (globs). May be repeated.",
     ),
-    click.option("--secret-scan/--no-secret-scan", default=True, help="Look for secrets before anything is sent."),
+    click.option(
+        "--allow-link",
+        multiple=True,
+        metavar="NAME",
+        help="Link in PATH that may lead out of it (globs). May be repeated.",
+    ),
+    click.option(
+        "--secret-scan/--no-secret-scan",
+        default=True,
+        help="Look for secrets, or for the key that signs alone.",
+    ),
 )
 
 
@@ -143,6 +153,8 @@ def table_of(options: Mapping[str, Any]) -> dict[str, Any]:
         table["variables"] = parse_variables(options["env_vars"])
     if options["subscriptions"] is not None:
         table["subscriptions"] = read_subscriptions(options["subscriptions"])
+    if options["allow_link"]:
+        table["allow-links"] = list(options["allow_link"])
     if options["allow_secret"]:
         table["secrets"] = {"allow": list(options["allow_secret"])}
     return table

@@ -175,19 +175,30 @@ def check_program(content: Mapping[str, Any]) -> None:
     check_content("PROGRAM", {**content, "code": code, "time": 0.0})
 
 
-def check_secrets(file: Path | None, encoding: str, settings: Settings, account: Account, *, where: str) -> None:
+def check_secrets(
+    file: Path | None, encoding: str, settings: Settings, account: Account, *, where: str, only_own: bool = False
+) -> None:
     """Refuse code and variables in which something looks like a secret, or the account's own key stands.
+
+    Args:
+        file: The code, an image or archive; None when it stays.
+        encoding: Of the code.
+        settings: Its variables, and what they allow.
+        account: Who signs.
+        where: What is published, for the message.
+        only_own: Look for the own key alone.
 
     Raises:
         PlanError: With each finding's file and line.
     """
-    from hatch_aleph.deploy.secrets import find_in_program, own_key
+    from hatch_aleph.deploy.secrets import find_in_program, of_own_key, own_key
     from hatch_aleph.secrets import refuse
 
+    found = find_in_program(file, encoding, settings.variables, own_key(account))
     refuse(
-        find_in_program(file, encoding, settings.variables, own_key(account)),
+        of_own_key(found) if only_own else found,
         settings.secrets.allow,
         where=where,
         hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret); "
-        "--no-secret-scan does not look.",
+        "--no-secret-scan looks for the key that signs alone.",
     )

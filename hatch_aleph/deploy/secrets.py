@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -9,17 +10,24 @@ import sys
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
-from hatch_aleph.secrets import KEEP_OUT, OWN_KEY, Finding, find_in_file, find_in_variables, refuse
+from hatch_aleph.secrets import (
+    KEEP_OUT,
+    OWN_KEY,
+    Finding,
+    find_in_file,
+    find_in_variables,
+    holds_own_key,
+    refuse,
+)
 from hatch_aleph.settings.entry_points import ADAPTER
+from hatch_aleph.squashfs import SquashfsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.secrets.own_key import KeyForms
-
-_CHUNK = 1 << 22
 
 
 def check_secrets(artifact: Artifact, account: Any = None) -> None:
@@ -32,12 +40,30 @@ def check_secrets(artifact: Artifact, account: Any = None) -> None:
     Raises:
         PlanError: With each finding's file and line; nothing was sent.
     """
-    refuse(
-        find_secrets(artifact, own_key(account)),
-        artifact.manifest.settings.secrets.allow,
-        where=str(artifact.path),
-        hint=KEEP_OUT,
-    )
+    allowed = artifact.manifest.settings.secrets.allow
+    refuse(find_secrets(artifact, own_key(account)), allowed, where=str(artifact.path), hint=KEEP_OUT)
+
+
+def check_own_key(artifact: Artifact, account: Any) -> None:
+    """Refuse an artifact that holds the key that signs, whatever else is in it.
+
+    Raises:
+        PlanError: With each file that holds it; nothing was sent.
+    """
+    own = own_key(account)
+    if own is None:
+        return
+    found: list[Finding] = []
+    with contextlib.suppress(SquashfsError):  # of what is no image the bytes alone can be looked through
+        found.extend(of_own_key(find_secrets(artifact, own)))
+    files = [artifact.file(image) for image in artifact.manifest.images] if not found else []
+    found.extend(Finding(file.name, 0, "", OWN_KEY) for file in files if file.exists() and _holds(file, own))
+    refuse(found, (), where=str(artifact.path), hint="Take it out of the project, and build again.")
+
+
+def of_own_key(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Return the findings that are the key that signs."""
+    return (finding for finding in findings if finding.kind == OWN_KEY)
 
 
 def own_key(account: Any) -> KeyForms | None:
@@ -49,14 +75,18 @@ def own_key(account: Any) -> KeyForms | None:
 def find_secrets(artifact: Artifact, own: KeyForms | None = None) -> Iterator[Finding]:
     """Return what looks like a secret in the code image, the variables and the rest of the manifest.
 
-    What an index gave to the packages image is public already; of that image only the own key is looked for.
+    What an index gave to the packages image is public already, and volumes were searched when they were packed: in
+    these only the own key is looked for.
     """
     manifest = artifact.manifest
-    code, packages = manifest.image("code"), manifest.image("packages")
-    if code is not None and artifact.file(code).exists():
-        yield from _in_code(artifact.file(code), code.encoding, own)
-    if own is not None and packages is not None and artifact.file(packages).exists():
-        yield from _only_own_key(artifact.file(packages), own)
+    for image in manifest.images:
+        file = artifact.file(image)
+        if not file.exists():
+            continue
+        if image.role == "code":
+            yield from _in_code(file, image.encoding, own)
+        elif own is not None:
+            yield from _own_key_in(file, image.encoding, own)
     rest = json.loads(manifest.to_json())
     variables: Mapping[str, str] = rest["program"].pop("variables", None) or {}
     yield from find_in_variables(sorted(variables.items()), own)
@@ -73,20 +103,58 @@ def find_in_program(
 
 
 def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Finding]:
+    inside = False
     for path, content in files_of(code, encoding):
         # The adapter is ours, and the same in every program.
         if path.partition("/")[0] == ADAPTER:
             continue
         with content() as stream:
-            yield from find_in_file(path, stream, own)
+            for finding in find_in_file(path, stream, own):
+                inside = inside or finding.kind == OWN_KEY
+                # No message repeats the key that is in a name.
+                yield finding if own is None or not own.occur_in(finding.where.encode()) else _of_name(code)
+    if own is not None and not inside:
+        yield from _own_key_outside(code, encoding, own)
 
 
-def _only_own_key(packages: Path, own: KeyForms) -> Iterator[Finding]:
-    for path, content in files_of(packages, "squashfs"):
+def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
+    inside = False
+    for path, content in files_of(image, encoding):
         with content() as stream:
-            while data := stream.read(_CHUNK):
-                if own.occur_in(data):
-                    yield Finding(path, 0, "", OWN_KEY)
+            if holds_own_key(stream, own):
+                inside = True
+                yield Finding(path, 0, "", OWN_KEY)
+    if not inside:
+        yield from _own_key_outside(image, encoding, own)
+
+
+def _own_key_outside(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
+    """Find the key in names, in links, and in bytes of an image or archive that belong to no file."""
+    if any(own.occur_in(name.encode("utf-8", "surrogateescape")) for name in _names(image, encoding)):
+        yield _of_name(image)
+    elif _holds(image, own):
+        yield Finding(image.name, 0, "", OWN_KEY)
+
+
+def _holds(file: Path, own: KeyForms) -> bool:
+    with file.open("rb") as stream:
+        return holds_own_key(stream, own)
+
+
+def _of_name(image: Path) -> Finding:
+    return Finding(f"a name in {image.name}", 0, "", OWN_KEY)
+
+
+def _names(image: Path, encoding: str) -> Iterator[str]:
+    if encoding == "zip":
+        with ZipFile(image) as archive:
+            yield from archive.namelist()
+        return
+    from hatch_aleph.squashfs.reader import open_image
+
+    with open_image(image) as opened:
+        for member, _ in opened.members():
+            yield from (member.path, member.target or "")
 
 
 def files_of(code: Path, encoding: str) -> Iterator[tuple[str, Callable[[], Any]]]:

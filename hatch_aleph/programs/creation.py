@@ -57,7 +57,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         session: Who and where.
         path: A folder, a ``.squashfs`` image or a ``.zip`` archive.
         settings: What it is to be; with a name.
-        scan: Look for secrets in it.
+        scan: Look for secrets in it; the key that signs is looked for in any case.
 
     Raises:
         ProjectError: There is nothing that could run.
@@ -70,8 +70,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         code = prepare_code(path, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
         check_program(content)
-        if scan:
-            check_secrets(code.file, code.encoding, settings, session.account, where=str(path))
+        check_secrets(code.file, code.encoding, settings, session.account, where=str(path), only_own=not scan)
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)
@@ -192,6 +191,7 @@ def checked(table: Mapping[str, Any]) -> Settings:
 _OPTIONS: dict[KeyPath, str] = {
     ("entrypoint",): "ENTRYPOINT",
     ("payment", "chain"): "--payment-chain",
+    ("allow-links",): "--allow-link",
     ("secrets", "allow"): "--allow-secret",
     ("variables",): "--env-vars",
     ("volumes", "ephemeral"): "--ephemeral-volume",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -136,6 +137,7 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
         entries = _selected(path, notice)
     except SquashfsError as error:
         raise ImageError(str(error), where=str(path)) from error
+    _refuse_links_out(path, entries, settings.allow_links)
     hint = "Move it out of the folder. If it is harmless, allow it by name: --allow-secret PATH"
     refuse(find_by_names(entries), settings.secrets.allow, where=str(path), hint=hint, error=ProjectError)
     names = [entry.path for entry in entries if entry.kind != "directory"]
@@ -151,6 +153,19 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
     interpreter = find_interpreter(runtime, Cache.default(), notice) if settings.bytecode else None
     packed = pack_code(entries, settings, runtime, folder / "code", where=str(path), interpreter=interpreter)
     return packed.file, packed.encoding
+
+
+def _refuse_links_out(path: Path, entries: Sequence[Entry], allowed: Sequence[str]) -> None:
+    """Refuse links that lead out of the folder: they would tell what is where on this machine, and lead nowhere."""
+    root = path.resolve()
+    links = [each for each in entries if each.kind == "symlink" and not any(fnmatch(each.path, a) for a in allowed)]
+    out = [each.path for each in links if not (root / each.path).resolve().is_relative_to(root)]
+    if out:
+        raise ProjectError(
+            f"Links lead out of the folder: {', '.join(out)}",
+            where=str(path),
+            hint="Put the files in their place. What is meant for the guest is allowed by name: --allow-link PATH",
+        )
 
 
 def _selected(path: Path, notice: Callable[[str], None]) -> list[Entry]:

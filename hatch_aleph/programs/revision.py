@@ -85,7 +85,7 @@ def update(
         changes: Keys of ``[tool.aleph]`` with their new values.
         keep_prev: Keep a program that another one takes over from.
         allow_data_loss: Let go of persistent volumes.
-        scan: Look for secrets in what is new.
+        scan: Look for secrets in what is new; the key that signs is looked for in any case.
 
     Raises:
         PlanError: It is not there, another's, its code cannot be amended, or fields change that may not.
@@ -97,9 +97,8 @@ def update(
     said, settings = _settings(settings_of(existing.content), changes)
     with scratch_folder() as folder:
         code = prepare_code(path, settings, folder, notice=session.notice) if path else None
-        if scan:
-            file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
-            check_secrets(file, encoding, said, session.account, where=str(path or item_hash))
+        file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
+        check_secrets(file, encoding, said, session.account, where=str(path or item_hash), only_own=not scan)
         content = _changed(existing.content, settings, changes, code)
         if content == without_time(existing.content):
             return _amend(session, existing, code)

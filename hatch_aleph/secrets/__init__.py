@@ -7,11 +7,13 @@ seconds for a megabyte; betterleaks brings 54 MB, and not for every machine.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import HatchAlephError, PlanError, ProjectError
+from hatch_aleph.secrets.archives import MAX_BYTES, SEPARATOR, is_archive, members
 from hatch_aleph.secrets.file_names import is_public_pem, is_secret_name
 from hatch_aleph.text import printable
 
@@ -32,6 +34,7 @@ __all__ = [
     "find_in_entries",
     "find_in_file",
     "find_in_variables",
+    "holds_own_key",
     "refuse",
 ]
 
@@ -67,8 +70,9 @@ class Finding:
 
     def is_allowed(self, patterns: Iterable[str]) -> bool:
         """Tell whether the settings allow it, by the file's path or the variable's name; the own key never is."""
-        subject = self.name or self.where
-        return self.kind != OWN_KEY and any(fnmatch(subject, pattern) for pattern in patterns)
+        subjects = [self.name] if self.name else [self.where, self.where.partition(SEPARATOR)[0]]
+        allowed = any(fnmatch(subject, pattern) for subject in subjects for pattern in patterns)
+        return self.kind != OWN_KEY and allowed
 
 
 def refuse(
@@ -122,24 +126,52 @@ def find_in_entries(entries: Iterable[Entry], own: KeyForms | None = None) -> It
 
 
 def find_in_file(path: str, stream: BinaryIO, own: KeyForms | None = None) -> Iterator[Finding]:
-    """Find secrets in one file, read piece by piece; each line is told once."""
-    data = stream.read(_CHUNK)
-    if is_secret_name(path) and not is_public_pem(data):
+    """Find secrets in one file, read piece by piece, and in what an archive holds; each line is told once."""
+    head = stream.read(_CHUNK)
+    if is_secret_name(path) and not is_public_pem(head):
         yield Finding(path, 0, "", "secret by its name")
-    line, told = 1, set[int]()
-    while data:
+    if is_archive(head):
+        head += stream.read(MAX_BYTES - len(head))
+        for name, content in members(head):
+            where = f"{path}{SEPARATOR}{name}" if name else path
+            if name and is_secret_name(name) and not is_public_pem(content):
+                yield Finding(where, 0, "", "secret by its name")
+            yield from _in_pieces(where, content, io.BytesIO(), own)
+    yield from _in_pieces(path, head, stream, own)
+
+
+def _in_pieces(path: str, head: bytes, stream: BinaryIO, own: KeyForms | None) -> Iterator[Finding]:
+    told = set[int]()
+    for line, data in _pieces(head, stream):
         if own is not None and own.occur_in(data):
             yield Finding(path, 0, "", OWN_KEY)
         for number, kind in _in_data(data):
             if line + number not in told:
                 told.add(line + number)
                 yield Finding(path, line + number, "", kind)
+
+
+def _pieces(head: bytes, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield a file in pieces that overlap, each with the number of its first line."""
+    line, data = 1, head
+    while data:
+        yield line, data
         more = stream.read(_CHUNK)
         if not more:
             return
-        cut = len(data) - _OVERLAP
+        cut = max(len(data) - _OVERLAP, 0)
         line += data.count(b"\n", 0, cut)
         data = data[cut:] + more
+
+
+def holds_own_key(stream: BinaryIO, own: KeyForms) -> bool:
+    """Tell whether the key that signs stands in a file, or in what an archive holds."""
+    head = stream.read(_CHUNK)
+    if is_archive(head):
+        head += stream.read(MAX_BYTES - len(head))
+        if any(own.occur_in(name.encode("utf-8", "surrogateescape") + b"\n" + data) for name, data in members(head)):
+            return True
+    return any(own.occur_in(data) for _, data in _pieces(head, stream))
 
 
 def find_in_variables(variables: Iterable[tuple[str, str]], own: KeyForms | None = None) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.errors import DependencyError
 from tests.build.conftest import image_files
 
 if TYPE_CHECKING:
@@ -110,3 +111,32 @@ def test_what_is_there_now_is_built(
             assert str(tmp_path).encode() not in files[".aleph/pylock.toml"]
     assert inputs[0] != inputs[1]
     assert repository or inputs[1] == inputs[2]  # another commit is another input
+
+
+@pytest.mark.parametrize("place", [in_a_folder, in_a_workspace, named_by_its_folder])
+def test_a_link_that_leads_out_of_a_dependencys_folder_is_refused_unless_it_is_allowed(
+    index: Index, workshop: Workshop, place: Callable[[Workshop], tuple[Path, Path]]
+) -> None:
+    index.add("alpha")
+    root, folder = place(workshop)
+    outside = workshop.folder / "outside.py"
+    outside.write_text("x = 'of the machine'\n")
+    (folder / "library.py").symlink_to(outside)
+    (folder / "library.txt").write_text(outside.read_text())
+    with pytest.raises(DependencyError, match=r"Links lead out .*would be published: library.py -> ") as caught:
+        workshop.build(root)
+    assert 'allow-links = ["library.py"]' in str(caught.value)
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(
+        pyproject.read_text().replace("[tool.aleph]\n", '[tool.aleph]\nallow-links = ["library.py"]\n')
+    )
+    assert workshop.build(root).image is not None
+
+
+def test_a_link_from_a_workspaces_member_to_the_workspace_leads_nowhere_else(index: Index, workshop: Workshop) -> None:
+    index.add("alpha")
+    root, folder = in_a_workspace(workshop)
+    (root / "shared.py").write_text("x = 'shared'\n")
+    (folder / "library.py").symlink_to("../shared.py")
+    (folder / "library.txt").write_text("x = 'shared'\n")
+    assert workshop.build(root).image is not None

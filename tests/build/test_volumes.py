@@ -19,11 +19,12 @@ def build(make_project, tmp_path):
     (model / "weights.bin").write_bytes(b"\0" * 5000)
     (model / "sub" / "labels.txt").write_text("a\n", "utf-8")
 
-    def build(path="../model"):
-        (root / "pyproject.toml").write_text(plain + VOLUME.format(path=path), "utf-8")
+    def build(path="../model", more=""):
+        settings = plain.replace("[tool.aleph]\n", f"[tool.aleph]\n{more}")
+        (root / "pyproject.toml").write_text(settings + VOLUME.format(path=path), "utf-8")
         return build_artifact(load_project(root), tmp_path / "dist")
 
-    build.model = model
+    build.model, build.root = model, root
     return build
 
 
@@ -31,6 +32,16 @@ def paths(artifact):
     image = artifact.manifest.image("volume:/opt/model")
     assert image.mount == "/opt/model"
     return sorted(each.path for each in list_image(artifact.file(image)) if each.kind != "directory")
+
+
+def test_a_path_that_only_a_link_leads_out_is_refused_unless_it_is_allowed(build):
+    root = build.root
+    (root / "data").symlink_to(build.model)
+    with pytest.raises(ProjectError, match="A link leads out of the project, and what it leads to") as caught:
+        build("data")
+    assert f"data -> {build.model}" in str(caught.value)
+    assert 'allow-links = ["data"]' in str(caught.value)
+    assert paths(build("data", more='allow-links = ["data"]\n')) == ["sub/labels.txt", "weights.bin"]
 
 
 def test_a_folder_is_packed_without_what_development_leaves(build):

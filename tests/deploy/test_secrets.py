@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import io
+import tarfile
 from typing import TYPE_CHECKING
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
-from hatch_aleph.deploy.secrets import check_secrets, find_secrets, own_key
+from hatch_aleph.deploy.preflight import check_secrets as check_program_secrets
+from hatch_aleph.deploy.secrets import check_own_key, check_secrets, find_secrets, own_key
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
-from hatch_aleph.secrets import OWN_KEY, VARIABLES
+from hatch_aleph.secrets import OWN_KEY, VARIABLES, find_in_file, holds_own_key
+from hatch_aleph.secrets.archives import MAX_BYTES, members
+from hatch_aleph.settings import load_settings
 from hatch_aleph.squashfs import Entry, scan, write_image
 from tests.deploy.rig import make_artifact
 
@@ -86,3 +93,112 @@ def test_the_key_that_signs_is_found_in_packages_and_manifest_too(tmp_path: Path
     with pytest.raises(PlanError, match="the key that signs") as raised:
         check_secrets(artifact, account)
     assert key.secret.hex() not in str(raised.value)
+
+
+SECRET = bytes(range(7, 250, 8))[:31] + b"\xfe"
+HEXADECIMAL = SECRET.hex()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def tarred(files: dict[str, bytes], mode: str) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
+        for name, content in files.items():
+            item = tarfile.TarInfo(name)
+            item.size = len(content)
+            archive.addfile(item, io.BytesIO(content))
+    return packed.getvalue()
+
+
+TEXT = f"k = '{HEXADECIMAL}'".encode() * 3
+WRITTEN: dict[str, bytes] = {
+    "raw": b"\0\1" + SECRET,
+    "hexadecimal": HEXADECIMAL.encode(),
+    "hexadecimal in mixed case": "".join(c.upper() if i % 3 else c for i, c in enumerate(HEXADECIMAL)).encode(),
+    "hexadecimal with colons": ":".join(f"{each:02X}" for each in SECRET).encode(),
+    "an array of C": ", ".join(f"0x{each:02x}" for each in SECRET).encode(),
+    "escapes": repr("".join(f"\\x{each:02x}" for each in SECRET)).encode(),
+    "two lines": f"'{HEXADECIMAL[:32]}'\n    '{HEXADECIMAL[32:]}'".encode(),
+    "UTF-16": HEXADECIMAL.encode("utf-16"),
+    "a list of numbers": str(list(SECRET)).encode(),
+    "signed numbers": str([each - 256 if each > 127 else each for each in SECRET]).encode(),
+    "numbers on lines": "\n".join(map(str, SECRET)).encode(),
+    "one number": str(int.from_bytes(SECRET, "big")).encode(),
+    "base64": base64.b64encode(SECRET),
+    "base64 behind other bytes": base64.b64encode(b"\x30\x74\x02\x01\x01" + SECRET + b"tail"),
+    "base64 of hexadecimal": base64.b64encode(b"key=" + HEXADECIMAL.encode()),
+    "base32": base64.b32encode(SECRET),
+    "a zip": zipped({"a.txt": TEXT}),
+    "a zip in a zip": zipped({"b.whl": zipped({"a.txt": TEXT})}),
+    "a zip in a zip in a zip": zipped({"c.jar": zipped({"b.whl": zipped({"a.txt": TEXT})})}),
+    "a zip behind a script": b"#!/usr/bin/env python3\n" + zipped({"__main__.py": TEXT}),
+    "a tar.gz": tarred({"sdist/a.py": TEXT}, "w:gz"),
+    "a tar.xz": tarred({"sdist/a.py": TEXT}, "w:xz"),
+    "a tar.bz2 in a zip": zipped({"a.tar.bz2": tarred({"sdist/a.py": TEXT}, "w:bz2")}),
+    "gzip": gzip.compress(TEXT),
+    "beyond a piece": b"x" * ((1 << 22) - 20) + SECRET,
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_the_key_that_signs_is_found_in_whatever_form(form: str) -> None:
+    own = own_key(account_from_key(Key(SECRET, "test"), "ETH"))
+    assert own is not None
+    found = list(find_in_file("data", io.BytesIO(WRITTEN[form]), own))
+    assert OWN_KEY in {each.kind for each in found}
+    assert holds_own_key(io.BytesIO(WRITTEN[form]), own)
+
+
+def test_archives_are_looked_into_up_to_a_bound() -> None:
+    token = f'TOKEN = "{GITHUB}"\n'.encode()
+    inner = zipped({"app/.env": token, "app/a.py": token})
+    found = list(find_in_file("vendor/b.whl", io.BytesIO(zipped({"c.zip": inner}))))
+    assert [(each.where, each.line) for each in found] == [
+        ("vendor/b.whl!c.zip!app/.env", 0),
+        ("vendor/b.whl!c.zip!app/.env", 1),
+        ("vendor/b.whl!c.zip!app/a.py", 1),
+    ]
+    assert all(each.is_allowed(["vendor/b.whl"]) for each in found)
+    bomb = zipped({f"{number}": bytes(1 << 25) for number in range(8)})
+    assert len(bomb) < 1 << 20
+    assert list(find_in_file("bomb.zip", io.BytesIO(zipped({"a": bomb, "b": bomb})))) == []
+    assert sum(len(content) for _, content in members(zipped({"a": bomb, "b": bomb}))) <= MAX_BYTES
+    damaged = zipped({"a.py": token * 50})[:-30]
+    assert list(find_in_file("damaged.zip", io.BytesIO(damaged))) == []
+
+
+@pytest.mark.parametrize("place", ["a name", "a link", "between the files", "a zip's comment", "a data volume"])
+def test_the_key_that_signs_is_found_outside_of_files(tmp_path: Path, place: str) -> None:
+    account = account_from_key(Key(SECRET, "test"), "ETH")
+    code = tmp_path / "code"
+    entries = [Entry("main.py", "file", 0o644, b"x = 1\n" * 200)]
+    if place == "a name":
+        entries.append(Entry(f"{HEXADECIMAL}.pem", "file", 0o644, b""))
+    if place == "a link":
+        entries.append(Entry("link", "symlink", 0o777, target=HEXADECIMAL))
+    write_image(entries, code)
+    if place == "between the files":
+        code.write_bytes(code.read_bytes() + SECRET)
+    if place == "a zip's comment":
+        with ZipFile(code, "w") as archive:
+            archive.writestr("main.py", "x = 1\n")
+            archive.comment = HEXADECIMAL.encode()
+        with pytest.raises(PlanError, match="the key that signs") as raised:
+            check_program_secrets(
+                code, "zip", load_settings({"entrypoint": "main:app"}), account, where="x", only_own=True
+            )
+    else:
+        artifact = make_artifact(tmp_path / "dist", code=code.read_bytes())
+        if place == "a data volume":
+            file = artifact.file(artifact.manifest.images[1])
+            write_image([Entry("data", "file", 0o644, TEXT)], file)
+        with pytest.raises(PlanError, match="the key that signs") as raised:
+            check_own_key(artifact, account)
+    assert HEXADECIMAL not in str(raised.value)

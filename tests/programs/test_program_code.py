@@ -91,6 +91,19 @@ def test_secrets_stop_it_unless_allowed_by_name(app, name):
     assert name in names(code.file)
 
 
+@pytest.mark.parametrize("target", ["/etc/hostname", "../outside.txt", "static/../../outside.txt"])
+def test_a_link_that_leads_out_of_the_folder_stops_it_unless_allowed_by_name(app, target):
+    folder = app(**{"static/a.css": "x"})
+    (folder.parent / "outside.txt").write_text("mine")
+    (folder / "link").symlink_to(target)
+    (folder / "inside").symlink_to("static/a.css")
+    with pytest.raises(ProjectError, match="Links lead out of the folder: link") as caught:
+        prepare(folder)
+    assert "--allow-link" in str(caught.value)
+    code, _ = prepare(folder, **{"allow-links": ["li*"]})
+    assert {"link", "inside"} <= set(names(code.file))
+
+
 def test_an_example_of_an_environment_is_no_secret(app):
     code, _ = prepare(app(**{".env.example": "KEY="}), adapter=False)
     assert ".env.example" in names(code.file)

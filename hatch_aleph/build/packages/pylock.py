@@ -8,7 +8,7 @@ import posixpath
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -59,6 +59,13 @@ class Locked:
     def local(self) -> bool:
         """Whether it is a folder, a file of this machine or a repository: its content can change under its name."""
         return self.kind in ("directory", "vcs") or "path" in self.file
+
+    @property
+    def folder(self) -> str | None:
+        """The folder that it is built from, as the lock names it; None for anything else."""
+        if self.kind != "directory":
+            return None
+        return str(PurePath(self.file["path"], self.file.get("subdirectory") or ""))
 
     @property
     def digest(self) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.bytecode import bytecode_path, collect, sources_of, submit
+from hatch_aleph.build.links import refuse_links_out
 from hatch_aleph.errors import DependencyError, HatchAlephError
 from hatch_aleph.secrets import check_entries
 from hatch_aleph.settings import PACKAGES_MOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-    from pathlib import Path
 
     from hatch_aleph.build.compiler import Compiler
     from hatch_aleph.build.packages.distribution import InstalledWheel
@@ -109,6 +110,11 @@ class WheelPacker:
             if locked.local:  # what an index gives is public already
                 where = f"dependency {locked.name}"
                 check_entries(entries, settings.secrets.allow, where=where, error=DependencyError)
+            if locked.folder:
+                root = self.uv.root or Path()
+                refuse_links_out(
+                    root / locked.folder, entries, settings.allow_links, within=root, error=DependencyError
+                )
         # The largest first, so that at the end nobody waits for a single large one.
         work.sort(key=lambda item: (-len(item[2]), item[0].name))
         with ExitStack() as stack:
