@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def test_every_option_of_the_manual_is_there_under_its_name(command):
         assert official in ("", ours)
         for name in ours.split(" / "):
             assert name in options(command), name
+
+
+def test_the_tables_are_made_from_the_manual_and_the_commands():
+    made = runpy.run_path(str(PAGE.parents[1] / "tools" / "manual.py"))["page"]()
+    assert made == PAGE.read_text("utf-8"), "make it anew: python tools/manual.py"
 
 
 @pytest.mark.parametrize(
