@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from hatch_aleph.build.cache import Cache
+from hatch_aleph.files import scratch_folder
 from hatch_aleph.uv import CacheError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _Result = TypeVar("_Result")
@@ -57,8 +57,7 @@ def with_workplace(cache: Cache, work: Callable[[Workplace], _Result], tell: Cal
     for uv_too in (False, True) if str(cache.root) in str(failure) else (True,):
         tell(f"Nothing is kept for the next build, a cache cannot be written: {failure}")
         try:
-            with tempfile.TemporaryDirectory(prefix="hatch-aleph-", ignore_cleanup_errors=True) as name:
-                folder = Path(name)
+            with scratch_folder() as folder:
                 return work(Workplace(folder, Cache(folder / "cache"), folder / "uv" if uv_too else None))
         except (CacheError, OSError) as error:
             failure = _unwritable(error, cache)

@@ -13,7 +13,7 @@ from hatch_aleph.errors import DependencyError, ProjectError
 from hatch_aleph.project import load_project
 from tests.build.conftest import RUNNING, write_wheel
 from tests.build.test_packages_inputs import PYTHON, lock, uv, versions
-from tests.build.test_packages_sources import library
+from tests.build.test_packages_sources import git, library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +116,51 @@ def test_what_such_locks_take_from_elsewhere_is_refused(
     (root / name).write_text(text)
     with pytest.raises(DependencyError, match=f"alpha comes from a git, which is not read from a {name}"):
         workshop.build(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "declared"), [("Pipfile.lock", True), ("Pipfile.lock", False), ("poetry.lock", True), ("pdm.lock", True)]
+)
+def test_the_way_out_of_that_refusal(
+    index: Index, workshop: Workshop, wheels: dict[str, Path], name: str, declared: bool
+) -> None:
+    """What each hint says is done as it is written, and then the project builds."""
+    library(workshop.folder / "library")
+    (workshop.folder / "library/library.txt").write_text("x = 1\n")
+    for command in (("init",), ("add", "."), ("commit", "--message", "First")):
+        git(workshop.folder / "library", *command)
+    address = f"file://{workshop.folder}/library"
+    default = {"library": {"git": address, "ref": "main"}, "my-api": {"path": "."}, "beta": {"version": "==1.0"}}
+    table = '[[package]]\nname = "{}"\nversion = "1.0"\n'
+    text = {
+        "Pipfile.lock": json.dumps({"default": default}),
+        "poetry.lock": table.format("library")
+        + f'source = {{type = "git", url = "{address}"}}\n'
+        + table.format("beta"),
+        "pdm.lock": table.format("library") + f'git = "{address}"\n' + table.format("beta"),
+    }[name]
+    wanted = f'"beta", "library @ git+{address}@main"' if declared else ""
+    root = workshop.project(wanted, aleph=PYTHON)
+    (root / name).write_text(text)
+    with pytest.raises(DependencyError, match="library comes from a git") as caught:
+        workshop.build(root)
+    assert caught.value.hint == "Write a lock that has it: `hatch-aleph lock`"
+    lock(root)
+    if not declared:  # nor does the project itself name the place
+        with pytest.raises(DependencyError) as caught:
+            workshop.build(root)
+        assert "tool.aleph.allow-source = ['library']" in (caught.value.hint or "")
+        workshop.project(wanted, aleph=f'{PYTHON}allow-source = ["library"]\n')
+        lock(root)
+    assert versions(workshop, root, locked=True) == ["beta 1.0", "library 1.0"]
+
+
+def test_versions_that_are_not_kept_are_told(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:
+    root = workshop.project('"alpha>=2"', aleph=PYTHON)
+    (root / "poetry.lock").write_text(poetry(wheels))
+    told: list[str] = []
+    write_lock(load_project(root), None, notice=told.append)
+    assert told == ["Not as poetry.lock has it (other requirements, or no wheel): alpha 2.0 in place of 1.0"]
 
 
 def test_the_first_that_is_there_counts_and_the_others_are_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from shutil import rmtree
@@ -99,7 +100,12 @@ class ImageBuild:
             return reused
         packer.forget(each for each in lock.packages if each.name in solver.suspects)
         library = in_background(partial(self._standard_library, place.store))
-        wheels = packer.pack(lock)
+        try:
+            wheels = packer.pack(lock)
+        except BaseException:
+            with suppress(Exception):  # nothing runs on behind a failure, whose folders are about to go
+                library.result()
+            raise
         # Removing thousands of files takes as long as writing the image: both at once.
         removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
         try:

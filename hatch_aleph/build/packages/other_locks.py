@@ -19,8 +19,11 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _PINNED = re.compile(r"([\w.-]+)(?:\[.*?\])?\s*==\s*([^\s;]+)")
 _HASH = re.compile(r"--hash[=\s](\S+?:[0-9a-fA-F]+)")
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)[=\s]?\s*(\S+)")
+_ITSELF = (".", "./")
 _PROJECT_ITSELF = re.compile(r"(?:-e|--editable)[=\s]?\s*\.(?:\[.*\])?/?")
-_ELSEWHERE = ("git", "hg", "svn", "bzr", "url", "path", "file", "directory")  # where a lock may take a package from
+# Where a lock may take a package from; the first is the only kind of repository that uv reads.
+_ELSEWHERE = ("git", "url", "path", "file", "directory")
+_UNREADABLE = ("hg", "svn", "bzr")
 
 
 @dataclass
@@ -48,8 +51,13 @@ class Pins:
         return {name: next(iter(each)) for name, each in sorted(self.versions.items()) if len(each) == 1 and all(each)}
 
 
-def read_pins(file: Path) -> Pins:
+def read_pins(file: Path, *, refuse: bool = True) -> Pins:
     """Read poetry.lock, pdm.lock or Pipfile.lock.
+
+    Args:
+        file: The lock.
+        refuse: Take packages of folders, repositories and addresses as an error; else they have no version, and a line
+            alone.
 
     Raises:
         DependencyError: When it is none, or has packages that no index gives.
@@ -58,7 +66,12 @@ def read_pins(file: Path) -> Pins:
     try:
         if file.name == "Pipfile.lock":
             for name, table in json.loads(file.read_bytes())["default"].items():
-                _refuse_elsewhere(name, table, file)
+                if table.get("path") in _ITSELF:
+                    continue
+                place = _elsewhere(name, table, file, refuse=refuse)
+                if place:
+                    pins.lines.append(place)
+                    continue
                 hashes = set(table.get("hashes", ()))
                 pins.add(name, table["version"].removeprefix("=="), hashes)
                 marker = f" ; {table['markers']}" if "markers" in table else ""
@@ -67,7 +80,8 @@ def read_pins(file: Path) -> Pins:
         data = parse(file.read_text("utf-8", "replace"))
         older = data.get("metadata", {}).get("files", {})  # where Poetry kept the files before 1.3
         for table in data.get("package", []):
-            _refuse_elsewhere(table["name"], table, file)
+            if _elsewhere(table["name"], table, file, refuse=refuse):
+                continue
             files = table.get("files") or older.get(table["name"], [])
             pins.add(table["name"], table["version"], {each["hash"] for each in files})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -77,16 +91,24 @@ def read_pins(file: Path) -> Pins:
     return pins
 
 
-def _refuse_elsewhere(name: str, table: dict[str, Any], file: Path) -> None:
+def _elsewhere(name: str, table: dict[str, Any], file: Path, *, refuse: bool) -> str:
+    """Return the requirement for a package that no index gives; "" for one of an index."""
     source = table.get("source")
     named = {*table, source.get("type") if isinstance(source, dict) else ""}
-    kind = next((each for each in _ELSEWHERE if each in named), None)
-    if kind:
+    kind = next((each for each in (*_ELSEWHERE, *_UNREADABLE) if each in named), None)
+    if kind is None:
+        return ""
+    if refuse or kind in _UNREADABLE:
+        hint = f"Write a lock that has it: {typed('lock')}"
+        if kind in _UNREADABLE:
+            hint = f"Only repositories of git can be read: let {file.name} name a release of {name}, or a wheel."
         raise DependencyError(
-            f"{name} comes from a {kind}, which is not read from a {file.name}.",
-            where=str(file),
-            hint=f"Write a lock that names it: {typed('lock')}",
+            f"{name} comes from a {kind}, which is not read from a {file.name}.", where=str(file), hint=hint
         )
+    place = str(table.get(kind, source.get("url", "") if isinstance(source, dict) else ""))
+    if kind == "git":
+        return f"{name} @ git+{place}@{table['ref']}" if "ref" in table else f"{name} @ git+{place}"
+    return f"{name} @ {place if '://' in place else (file.parent / place).resolve().as_uri()}"
 
 
 @dataclass(frozen=True)

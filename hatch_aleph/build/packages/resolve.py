@@ -164,9 +164,9 @@ class Resolver:
         return {"time": now, "text": text}
 
     @staticmethod
-    def _pins(inputs: Inputs) -> Pins:
+    def _pins(inputs: Inputs, *, refuse: bool = True) -> Pins:
         hashed = inputs.kind == "hashed requirements"
-        return read_requirements(inputs.file).pins if hashed else read_pins(inputs.file)
+        return read_requirements(inputs.file).pins if hashed else read_pins(inputs.file, refuse=refuse)
 
     def _stale(self, lock: Lock) -> str | None:
         versions = {each.name: each.version for each in lock.packages}
@@ -185,17 +185,29 @@ class Resolver:
 
     def with_preferences(self, inputs: Inputs, options: list[str]) -> str:
         """Resolve with the versions of the lock there is, which uv keeps where it can; paths start from ``scratch``."""
+        versions: dict[str, str] = {}
         if inputs.kind == "pylock.toml":
             text = inputs.file.read_text("utf-8", "replace")
         elif inputs.kind == "uv.lock":
             text = self.solver.export("--frozen").stdout
         else:
-            versions = self._pins(inputs).single_versions if inputs.locked else {}
+            versions = self._pins(inputs, refuse=False).single_versions if inputs.locked else {}
             text = pylock_text({"name": name, "version": version} for name, version in versions.items())
         file = self.scratch / "pylock.toml"
         file.write_text(text, "utf-8")
         self.solver.compile(inputs, [f"--output-file={file}", *options])
-        return file.read_text("utf-8")
+        found = file.read_text("utf-8")
+        if inputs.kind not in ("pylock.toml", "uv.lock"):
+            self._tell_changes(inputs, versions, found)
+        return found
+
+    def _tell_changes(self, inputs: Inputs, versions: Mapping[str, str], found: str) -> None:
+        """Tell which versions of another tool's lock were not kept, for the requirements or for want of a wheel."""
+        others = ((each["name"], each.get("version", ""), versions.get(each["name"], ""))
+                  for each in parse(found).get("packages", []))  # fmt: skip
+        changes = [f"{name} {new} in place of {old}" for name, new, old in others if new and old and new != old]
+        if changes:
+            self.notice(f"Not as {inputs.file.name} has it (other requirements, or no wheel): {', '.join(changes)}")
 
     def _with_addresses(self, lock: Lock, inputs: Inputs) -> Lock:
         """Find the files that a lock names by hash alone on the indexes that are configured here."""

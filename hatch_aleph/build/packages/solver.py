@@ -97,7 +97,7 @@ class Solver:
     def _question(self, inputs: Inputs) -> tuple[list[str], str | None]:
         """Return what uv is to resolve: arguments, and what it reads from its standard input."""
         if inputs.stand_in and inputs.stand_in.name == "Pipfile.lock":
-            return ["pip", "compile", "-"], "\n".join(read_pins(inputs.stand_in).lines)
+            return ["pip", "compile", "-"], "\n".join(read_pins(inputs.stand_in, refuse=False).lines)
         if inputs.stand_in:
             return ["pip", "compile", str(inputs.stand_in)], None
         dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
