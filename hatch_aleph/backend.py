@@ -115,8 +115,23 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
     if wheel is not None:
         return BuiltWheel(wheel, minor)
     shutil.rmtree(folder, ignore_errors=True)
-    lines = "\n  ".join(outcome.lines[-_LINES:])
-    raise ProjectError(f"The build backend failed:\n  {lines}", where=str(root / "pyproject.toml"))
+    lines = "\n  ".join(_said(outcome.lines))
+    raise ProjectError(
+        f"The build backend failed:\n  {lines}",
+        where=str(root / "pyproject.toml"),
+        hint=f"The backend says so by itself as well: uv build --wheel {root}",
+    )
+
+
+def _said(lines: list[str]) -> list[str]:
+    """Return the end of what a backend said; of Python's frames, which tell of the backend's own code, none."""
+    last = next(
+        (number for number, line in reversed([*enumerate(lines)]) if line.strip().startswith("Traceback (")), None
+    )
+    if last is not None:
+        message = next((number for number in range(last + 1, len(lines)) if not lines[number][:1].isspace()), last)
+        lines = [*lines[:last], *lines[message:]] if message > last else lines
+    return lines[-_LINES:]
 
 
 def _new_folder() -> Path:

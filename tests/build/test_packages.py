@@ -331,7 +331,14 @@ def test_no_wheel_a_conflict_an_unknown_name(index: Index, workshop: Workshop) -
     index.add("beta", "2.0")
     with pytest.raises(DependencyError, match=r"source.*no usable wheels") as caught:
         workshop.build(workshop.project('"source"'))
-    assert "allow-source" in (caught.value.hint or "")
+    assert "allow-source = ['source']" in (caught.value.hint or "")
+    (index.files / "other-1.0.tar.gz").write_bytes(b"")
+    index.add("gamma", requires=("other", "more"))
+    index.add("more", tag="cp38-cp38-win_amd64")
+    with pytest.raises(DependencyError, match="All without a usable wheel: ") as caught:
+        workshop.build(workshop.project('"gamma", "source"'))
+    assert all(f"'{name}'" in (caught.value.hint or "") for name in ("source", "other", "more"))
+    assert f"Programs run on Python {RUNNING}" in (caught.value.hint or "")
     with pytest.raises(DependencyError, match=r"beta<2") as caught:
         workshop.build(workshop.project('"alpha"'))
     assert caught.value.exit_code == 5

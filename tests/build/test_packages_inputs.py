@@ -112,6 +112,12 @@ def test_a_broken_lock(index: Index, workshop: Workshop, text: str) -> None:
     with pytest.raises(DependencyError, match=r"not a pylock\.toml") as caught:
         workshop.build(root)
     assert str(root / "pylock.toml") == caught.value.where
+    assert caught.value.hint == "Remove it, and write it again: `hatch-aleph lock`"
+    with pytest.raises(DependencyError, match=r"not a pylock\.toml") as caught:
+        lock(root)
+    assert caught.value.hint == "Remove it, and write it again: `hatch-aleph lock`"
+    (root / "pylock.toml").unlink()
+    lock(root)
 
 
 def test_uv_lock(index: Index, workshop: Workshop) -> None:

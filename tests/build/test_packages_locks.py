@@ -160,6 +160,13 @@ def test_versions_that_are_not_kept_are_told(index: Index, workshop: Workshop, w
     (root / "poetry.lock").write_text(poetry(wheels))
     told: list[str] = []
     write_lock(load_project(root), None, notice=told.append)
+    (root / "pylock.toml").unlink()
+    workshop.build(root)
+    assert workshop.notices[0].startswith(
+        "poetry.lock is out of date (its versions do not meet the project's requirements"
+    )
+    assert "my-api depends on alpha>=2" in workshop.notices[0]
+    assert workshop.notices[1] == told[0]
     assert told == ["Not as poetry.lock has it (other requirements, or no wheel): alpha 2.0 in place of 1.0"]
 
 
@@ -171,8 +178,12 @@ def test_the_first_that_is_there_counts_and_the_others_are_told(
     result = workshop.build(root)
     assert [each.version for each in result.distributions] == ["2.0", "2.0"]
     assert result.warnings == (
-        "requirements.txt is not read: not everything in it has a hash, and project.dependencies comes first",
+        "requirements.txt is not read: not everything in it has a hash, and project.dependencies comes first; it alone "
+        "has alpha==1.0",
     )
+    for same in ("alpha\n", "# what init has read\nAlpha  # the newest\n"):
+        (root / "requirements.txt").write_text(same)
+        assert workshop.build(root).warnings == ()
     (root / "poetry.lock").write_text(poetry(wheels))
     result = workshop.build(root)
     assert [each.version for each in result.distributions] == ["1.0", "1.0"]

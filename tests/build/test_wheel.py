@@ -189,5 +189,8 @@ def test_the_last_lines_of_a_backend_are_shown(project: Callable[..., BuildConte
     )
     noise = "print('noise\\n' * 500)\nraise RuntimeError('the reason')\n"
     context = project({"pyproject.toml": text, "setup.py": noise})
-    with pytest.raises(ProjectError, match="the reason"):
+    with pytest.raises(ProjectError, match="the reason") as caught:
         project_entries(context, tmp_path)
+    assert "frozen importlib" not in caught.value.message  # nor any other frame, which tells of the backend's code
+    assert ", line " not in caught.value.message
+    assert f"uv build --wheel {context.project.root}" in (caught.value.hint or "")

@@ -29,6 +29,7 @@ Kind = Literal[
     "pyproject.toml",
 ]  # fmt: skip
 _VERSIONS_ALONE: tuple[Kind, ...] = ("poetry.lock", "pdm.lock")  # not which packages the project itself wants
+_NAMED = 3  # requirements that fit a line
 _STAND_INS = ("Pipfile.lock", "requirements.txt")  # for what a project does not declare
 
 
@@ -117,7 +118,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         configured="uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders),
         any=declared or used is not pyproject,
         stand_in=stand_in.file if stand_in else None,
-        unread=tuple(_unread(each, used, declared=declared) for each in unread),
+        unread=tuple(filter(None, (_unread(each, used, project, settings) for each in unread))),
     )
 
 
@@ -136,14 +137,40 @@ def _candidates(root: Path) -> Iterator[_Candidate]:
             yield _Candidate(kind, root / "requirements.txt", read.digest)
 
 
-def _unread(other: _Candidate, used: _Candidate, *, declared: bool) -> str:
+def _unread(other: _Candidate, used: _Candidate, project: Project, settings: Settings) -> str:
+    """Tell that a file does not count, and why; "" for requirements that all stand in the project as well."""
     first = "project.dependencies" if used.kind == "pyproject.toml" else used.file.name
     why = f"{first} comes first"
     if other.kind == "requirements":
-        why = f"not everything in it has a hash, and {why}"
-    elif not declared and other.kind in _VERSIONS_ALONE:
+        lines = _not_declared(read_requirements(other.file).lines, project, settings)
+        if not lines:
+            return ""
+        more = f" and {len(lines) - _NAMED} more" if len(lines) > _NAMED else ""
+        why = f"not everything in it has a hash, and {why}; it alone has {', '.join(lines[:_NAMED])}{more}"
+    elif not (project.dependencies or settings.extras or settings.groups) and other.kind in _VERSIONS_ALONE:
         why = "it does not say which of its packages the project needs, and project.dependencies is empty"
     return f"{other.file.name} is not read: {why}"
+
+
+def _not_declared(lines: Iterable[str], project: Project, settings: Settings) -> list[str]:
+    """Return the requirements that the project does not have as they are written, or written otherwise."""
+    declared = list(direct(project, settings))
+    rest = [each for each in lines if each not in declared]
+    if rest:
+        known = {_canonical(each) for each in declared}
+        rest = [each for each in rest if _canonical(each) not in known]
+    return rest
+
+
+def _canonical(text: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return text
+    requirement.name = normalize(requirement.name)
+    return str(requirement)
 
 
 def is_stale(locked: Mapping[str, str], project: Project, settings: Settings, runtime: Runtime) -> str | None:
@@ -219,9 +246,11 @@ def _check_python(project: Project, runtime: Runtime) -> None:
 
     if not allows_python(project.requires_python or "", runtime):
         raise DependencyError(
-            f"requires-python is {project.requires_python}, but the runtime {runtime.name} has Python {runtime.python}",
+            f"requires-python is {project.requires_python}, and programs run on Python {runtime.python} (runtime "
+            f"{runtime.name}).",
             where=str(project.root / "pyproject.toml"),
-            hint="Widen requires-python, or choose another runtime: tool.aleph.runtime",
+            hint=f"Let requires-python (in Poetry's table: python) take {runtime.python}, or name a runtime that has "
+            "another Python: tool.aleph.runtime, with tool.aleph.python",
         )
 
 

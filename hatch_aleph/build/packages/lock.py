@@ -77,6 +77,7 @@ def write_lock(
     inputs = gather(project, settings, runtime)
     file = project.root / "pylock.toml"
     old = file.read_text("utf-8") if file.is_file() else ""
+    before = _versions(old, str(file))
     options = ["--upgrade"] if upgrade is True else [f"--upgrade-package={name}" for name in upgrade or ()]
 
     def locked(place: Workplace) -> str:
@@ -86,7 +87,7 @@ def write_lock(
         return pylock_text(tables, {"for": made_for(runtime), "wanted": inputs.wanted})
 
     text = with_workplace(cache, locked, notice)
-    change = _compare(file, _versions(old, str(file)), _versions(text, str(file)))
+    change = _compare(file, before, _versions(text, str(file)))
     if check and text != old:
         raise DependencyError(
             "The lock is out of date." if old else "There is no lock.", where=str(file), hint=typed("lock")
@@ -100,9 +101,12 @@ def write_lock(
 
 
 def _versions(text: str, where: str) -> dict[str, str]:
+    from packaging.pylock import Pylock, PylockValidationError
+
     try:
-        return {each["name"]: str(each.get("version", "")) for each in parse(text).get("packages", [])}
-    except (ValueError, KeyError, TypeError) as error:
+        packages = Pylock.from_dict(parse(text)).packages if text else ()
+        return {each.name: str(each.version or "") for each in packages}
+    except (ValueError, PylockValidationError) as error:
         raise DependencyError(
             f"This is not a pylock.toml: {error}.", where=where, hint=f"Remove it, and write it again: {typed('lock')}"
         ) from error

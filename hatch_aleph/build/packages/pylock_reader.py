@@ -66,7 +66,9 @@ def read_lock(
 
 
 def _not_a_lock(error: Exception, where: str) -> DependencyError:
-    return DependencyError(f"This is not a pylock.toml: {error}.", where=where, hint=f"Write it: {typed('lock')}")
+    return DependencyError(
+        f"This is not a pylock.toml: {error}.", where=where, hint=f"Remove it, and write it again: {typed('lock')}"
+    )
 
 
 def _allowed(table: Mapping[str, Any], allowed: Mapping[str, Collection[str]], where: str) -> Mapping[str, Any]:

@@ -128,7 +128,7 @@ class Resolver:
         try:
             text = self.solver.compile(inputs, [f"--constraints={file}"])
         except DependencyError as error:
-            return Lock(()), f"its versions do not meet the project's requirements: {error.message.splitlines()[0]}"
+            return Lock(()), f"its versions do not meet the project's requirements: {_cause(error)}"
         lock = self._read(text, inputs, allowed=pins.hashes)
         strange = [f"{each.name} {each.version}" for each in lock.packages
                    if not each.local and each.version not in pins.versions.get(each.name, ())]  # fmt: skip
@@ -251,6 +251,11 @@ class Resolver:
             extras=solver.settings.extras, groups=solver.settings.groups, allowed=allowed,
         )  # fmt: skip
         return lock if until is None else Lock(lock.packages, until)
+
+
+def _cause(error: DependencyError) -> str:
+    """Return the last line of an error, where the reason stands, without a stop."""
+    return error.message.splitlines()[-1].strip().removeprefix("cause: ").rstrip(".")
 
 
 def _resolved_without_fallback(log: str, lock: Lock) -> bool:

@@ -10,16 +10,23 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.build.packages.inputs import direct
 from hatch_aleph.build.packages.other_locks import read_pins
 from hatch_aleph.build.packages.pylock import normalize, parse
+from hatch_aleph.errors import DependencyError
+from hatch_aleph.files import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hatch_aleph.build.packages.inputs import Inputs
+    from hatch_aleph.errors import HatchAlephError
     from hatch_aleph.project import Project
     from hatch_aleph.settings import Settings
     from hatch_aleph.uv import Outcome, Uv
 
 
+_NO_WHEELS = re.compile(
+    r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?(?:[<>=!~]\S*)? ha(?:s|ve) no (?:usable wheels|wheels? with a matching)"
+)
+_OTHER_PYTHON = re.compile(r"does not satisfy Python|requested Python version")
 _SEARCHED = re.compile(r"^DEBUG Searching for a compatible version of ([\w.-]+)", re.MULTILINE)
 
 
@@ -119,8 +126,29 @@ class Solver:
             sources = [f"--no-binary={name}" for name in self.settings.allow_source]
             outcome = self._run(self.uv, [*arguments, *sources], text)
         if outcome.code:
-            raise outcome.error(where)
+            raise self._failure(outcome, arguments, where, text)
         return outcome.stdout
+
+    def _failure(self, outcome: Outcome, arguments: list[str], where: str, text: str | None) -> HatchAlephError:
+        """Return the error; uv names one distribution without a wheel for the runtime, this names all."""
+        error, runtime = outcome.error(where), self.uv.runtime
+        names: list[str] = []
+        with scratch_folder() as folder:
+            excluded = folder / "excluded.txt"
+            while found := sorted({*map(normalize, _NO_WHEELS.findall("\n".join(outcome.lines)))} - {*names}):
+                names += found
+                excluded.write_text("".join(f"{name}\n" for name in names), "utf-8")
+                outcome = self._run(self.uv, [*arguments, f"--excludes={excluded}"], text)
+        if len(names) > 1:
+            error = DependencyError(f"{error.message}\nAll without a usable wheel: {', '.join(names)}", where=where)
+        if names:
+            error.hint = (
+                f"Programs run on Python {runtime.python}, {runtime.platform} (runtime {runtime.name}). Choose "
+                f"versions that have wheels for it, or name what may be built from source: tool.aleph.allow-source = {names}"
+            )
+        elif _OTHER_PYTHON.search(error.message):
+            error.hint = f"Programs run on Python {runtime.python} (runtime {runtime.name}): choose versions that do."
+        return error
 
     def _run(self, uv: Uv, arguments: list[str], text: str | None) -> Outcome:
         outcome = uv.run(arguments, text=text)
