@@ -178,8 +178,10 @@ def test_the_first_that_is_there_counts_and_the_others_are_told(
     result = workshop.build(root)
     assert [each.version for each in result.distributions] == ["2.0", "2.0"]
     assert result.warnings == (
-        "requirements.txt is not read: not everything in it has a hash, and project.dependencies comes first; it alone "
-        "has alpha==1.0",
+        (
+            "requirements.txt is not read: not everything in it has a hash, and project.dependencies comes first; it "
+            "alone has alpha==1.0"
+        ),
     )
     for same in ("alpha\n", "# what init has read\nAlpha  # the newest\n"):
         (root / "requirements.txt").write_text(same)

@@ -144,7 +144,8 @@ class Solver:
         if names:
             error.hint = (
                 f"Programs run on Python {runtime.python}, {runtime.platform} (runtime {runtime.name}). Choose "
-                f"versions that have wheels for it, or name what may be built from source: tool.aleph.allow-source = {names}"
+                "versions that have wheels for it, or name what may be built from source: "
+                f"tool.aleph.allow-source = {names}"
             )
         elif _OTHER_PYTHON.search(error.message):
             error.hint = f"Programs run on Python {runtime.python} (runtime {runtime.name}): choose versions that do."
