@@ -86,7 +86,7 @@ def test_every_exit_code_is_documented():
     page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text("utf-8")
     for name, value in vars(errors).items():
         if isinstance(value, type) and issubclass(value, errors.HatchAlephError):
-            assert f"| {value.exit_code} | `{name}` |" in page
+            assert f"| {value.exit_code} | [`{name}`](#{name.lower()}) |" in page
 
 
 def test_alone_it_shows_its_commands_in_groups(capsys):
