@@ -25,14 +25,13 @@ def list_programs(context: Context, *, long: bool) -> None:
     """List the programs of an address, one a line; with --address no key is needed."""
     from hatch_aleph.deploy.payment import was_removed
     from hatch_aleph.programs.live_programs import list_programs as find
+    from hatch_aleph.squashfs.pool import in_background
 
     address = context.address or context.account().address
     listed: list[dict[str, Any]] = []
     count = 0
     with context.client() as client:
-        removed = was_removed(client, address)
-        if removed:
-            context.output.notice(f"{removed}.")
+        removed = in_background(lambda: was_removed(client, address))
         found = find(client, address, host=context.host_url)
         while batch := list(itertools.islice(found, _BATCH)):
             count += len(batch)
@@ -40,6 +39,8 @@ def list_programs(context: Context, *, long: bool) -> None:
                 listed += [each.to_json() for each in batch]
             else:
                 _show(context, batch, address, long=long, first=count <= _BATCH)
+        if removed.result():
+            context.output.notice(f"{removed.result()}.")
     fields = {"address": address, "programs": listed}
     if not count:
         context.output.result(fields, f"{address} has no program.")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import email.utils
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
+from hatch_aleph.squashfs.pool import in_background
 from hatch_aleph.text import without_user_parts
 from hatch_aleph.waiting import Backoff, Waiter
 
@@ -275,21 +277,22 @@ class NodeClient:
         return self._nodes.ask("GET", "/api/v0/costs", read, params={"address": address, "payment_type": "credit"})
 
     def prices(self, address: str) -> dict[str, Price]:
-        """Return what each message that an address pays for by credit costs, by item hash, a thousand a request.
+        """Return what each message costs that an address pays for by credit or by holding, a thousand a request.
 
-        Empty from a node that keeps no such list.
+        By item hash; empty from a node that keeps no such list.
         """
+        held = in_background(lambda: self._listed_prices(address, "hold"))
+        return {**self._listed_prices(address, "credit"), **held.result()}
 
+    def _listed_prices(self, address: str, kind: str) -> dict[str, Price]:
         def read(reply: Reply) -> list[tuple[str, Price]]:
             if reply.is_unsupported:
                 return []
             listed = map(as_mapping, as_list(as_mapping(reply.expected_json()).get("resources") or []))
-            return [
-                (as_text(each, "item_hash"), Price("credit", as_decimal(each.get("cost_credit")))) for each in listed
-            ]
+            return [(as_text(each, "item_hash"), Price(kind, as_decimal(each.get(f"cost_{kind}")))) for each in listed]
 
         found: dict[str, Price] = {}
-        query = {"address": address, "payment_type": "credit", "include_details": 1, "pagination": _COSTS_A_PAGE}
+        query = {"address": address, "payment_type": kind, "include_details": 1, "pagination": _COSTS_A_PAGE}
         full = True
         while full:
             page = len(found) // _COSTS_A_PAGE + 1
@@ -328,7 +331,8 @@ class NodeClient:
             RejectedError: One is not, or no longer, on the network.
         """
         listed = self.prices(address) if len(hashes) > _PRICED_ALONE else {}
-        return {each: listed.get(each) or self.price(each) for each in hashes}
+        alone = {each: in_background(partial(self.price, each)) for each in hashes if each not in listed}
+        return {each: listed.get(each) or alone[each].result() for each in hashes}
 
     def faucet(self, address: str, *, credit: int, tokens: float) -> dict[str, Any]:
         """Ask a local node for credits and tokens, and return the balance that it answers.

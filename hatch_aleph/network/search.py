@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import UsageError
+from hatch_aleph.squashfs.pool import in_background
 
 from .answers import MessageStatus, NetworkMessage
 from .fields import UnhelpfulNodeError, as_list, as_mapping, shown
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _PAGE = 200
 _HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
+_AT_ONCE = 6  # requests, beyond which a node may see an attack
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,16 @@ def find(
         for status in statuses
         for group in groups
     ]
+    if len(streams) > 1:
+        streams = [*map(_begun, streams[:_AT_ONCE]), *streams[_AT_ONCE:]]
     sign = -1 if newest_first else 1
     return heapq.merge(*streams, key=lambda message: sign * message.time)
+
+
+def _begun(stream: Iterator[NetworkMessage]) -> Iterator[NetworkMessage]:
+    """Return a stream whose first page is being asked for, beside those of others."""
+    first = in_background(lambda: list(itertools.islice(stream, 1)))
+    return itertools.chain.from_iterable(get() for get in (first.result, lambda: stream))
 
 
 def _pages(

@@ -10,7 +10,8 @@ from hatch_aleph.deploy.state import LIVE, Program, Volume, find_program, progra
 from hatch_aleph.deploy.status import Unused, unused_of
 from hatch_aleph.errors import NetworkError, RejectedError
 from hatch_aleph.network.money import cost_text
-from hatch_aleph.network.urls import Hosts
+from hatch_aleph.network.urls import Hosts, program_urls
+from hatch_aleph.squashfs.pool import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -158,20 +159,20 @@ def list_programs(client: NodeClient, address: str, *, host: str | None = None) 
     They come page by page, since an owner may have thousands: none is kept here.
     """
     hosts = Hosts(client.nodes[0], host)
+    # What each of them needs is asked for beside the first page.
+    prices, known = in_background(lambda: client.prices(address)), in_background(lambda: hosts.known)
     # Anybody's message may say to replace this one; only the owner's counts, which is newer and so comes before it.
     replaced: dict[str, str] = {}
-    prices: dict[str, Price] | None = None
     for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False):
         if message.owner != address:
             continue
-        prices = client.prices(address) if prices is None else prices
         if message.content.get("replaces"):
             replaced[str(message.content["replaces"])] = message.item_hash
         yield Listed(
             message,
-            prices.get(message.item_hash) or _price(client, message.item_hash),
+            prices.result().get(message.item_hash) or _price(client, message.item_hash),
             replaced.get(message.item_hash),
-            hosts.urls(message.item_hash),
+            program_urls(message.item_hash, known.result()),
         )
 
 
