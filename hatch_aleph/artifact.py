@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import ArtifactError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import Runtime
@@ -29,7 +30,7 @@ SCHEMA = 2
 SUFFIX = ".aleph.json"
 # Of dist/, where the build hook leaves an artifact: `twine upload dist/*` takes everything that is not hidden.
 HOOK_FOLDER = ".aleph"
-AGAIN = "Build it again: hatch build -t aleph"
+AGAIN = f"Build it again: {typed('build')}"
 _CHUNK = 8 << 20  # bytes
 
 Role = str  # code, packages, or volume:MOUNT
@@ -271,7 +272,7 @@ class Artifact:
             raise ArtifactError(
                 error.strerror or "The manifest cannot be read.",
                 where=str(path),
-                hint="Build it first: hatch build -t aleph",
+                hint=f"Build it first: {typed('build')}",
             ) from error
         return cls(path, Manifest.from_json(content, where=str(path)))
 
@@ -295,7 +296,7 @@ class Artifact:
         if len(found) == 1:
             return found[0]
         of_profile = f" of profile {profile}" if profile else " without a profile" if lying else ""
-        target = f"aleph:{profile}" if profile else "aleph"
+        target = f"build --profile {profile}" if profile else "build"
         listed = "".join(f"\n  {each.path.name} ({each.manifest.label})" for each in lying)
         if found:
             raise ArtifactError(
@@ -308,7 +309,7 @@ class Artifact:
         raise ArtifactError(
             f"There is no artifact{of_profile} here" + (f", but these:{listed}" if listed else "."),
             where=str(folder),
-            hint=f"Build it: hatch build -t {target}",
+            hint=f"Build it: {typed(target)}",
         )
 
     def file(self, image: Image) -> Path:

@@ -83,8 +83,12 @@ class ImageError(HatchAlephError):
     def unwritable(cls, path: object, error: Exception) -> ImageError:
         """Return the error for a file of the artifact that cannot be written."""
         reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
-        hint = "Make room, give write permission, or build elsewhere: --out DIR (of `deploy`: --dist DIR)."
-        return cls(f"cannot be written: {str(reason).removeprefix('cannot be written: ')}", where=str(path), hint=hint)
+        hint = "Make room, give write permission, or build elsewhere: --out DIR, or --dist DIR."
+        return cls(
+            f"The file cannot be written: {str(reason).removeprefix('The file cannot be written: ')}",
+            where=str(path),
+            hint=hint,
+        )
 
 
 class ArtifactError(HatchAlephError):

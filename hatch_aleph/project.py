@@ -129,12 +129,12 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         hint = "Name the project's folder: --project DIR"
         if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
             hint += f", or make a project of this one, with its requirements.txt if there is one: {typed('init')}"
-        raise ProjectError(error.strerror or "cannot be read", where=str(file), hint=hint) from error
+        raise ProjectError(error.strerror or "The file cannot be read", where=str(file), hint=hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mark = "Save it as UTF-8 without a byte order mark." if file.read_bytes().startswith(codecs.BOM_UTF8) else None
-        raise ProjectError(f"not TOML: {error}", where=str(file), hint=mark) from error
+        raise ProjectError(f"The file is not TOML: {error}", where=str(file), hint=mark) from error
     except RecursionError as error:
-        raise ProjectError("it is nested too deeply to be read", where=str(file)) from error
+        raise ProjectError("The file is nested too deeply to be read", where=str(file)) from error
     wrong = misfit(pyproject, _SHAPE)
     if wrong:
         raise ProjectError(wrong, where=str(file))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.commands import typed
 from hatch_aleph.environment import KEY_VARIABLE
 from hatch_aleph.errors import DependencyError, ImageError
 from hatch_aleph.files import sha256_of
@@ -74,7 +75,7 @@ _HINTS = (
     (r"no usable wheels|only.*source distribution|building from source is disabled|no wheels? with a matching",
      "Name what may be built from source: tool.aleph.allow-source, or choose a version that has wheels."),
     (r"[Hh]ash mismatch",
-     "The file is not the one that was locked: check the index, or lock again with `hatch-aleph lock`."),
+     f"The file is not the one that was locked: check the index, or lock again with {typed('lock')}."),
     (r"error sending request|[Cc]onnect|dns error|timed out|[Ff]ailed to fetch",
      "Check the network and the index (UV_DEFAULT_INDEX, tool.uv.index); with warm caches --offline needs neither."),
     (r"401|403|[Uu]nauthorized|[Ff]orbidden",

@@ -191,5 +191,7 @@ def _remove(file: Path) -> None:
 
 def _failure(file: Path, error: OSError) -> HatchAlephError:
     return HatchAlephError(
-        f"cannot be removed: {error.strerror}", where=str(file), hint=f"Move the cache elsewhere: {CACHE_VARIABLE}=DIR"
+        f"The cached file cannot be removed: {error.strerror}",
+        where=str(file),
+        hint=f"Move the cache elsewhere: {CACHE_VARIABLE}=DIR",
     )

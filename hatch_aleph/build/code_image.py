@@ -72,7 +72,7 @@ def pack_code(
     files = list(entries)
     if settings.adapter:
         if any(entry.path.split("/")[0] in (ADAPTER, f"{ADAPTER}.py") for entry in files):
-            raise ProjectError(f"it has a module {ADAPTER}, which is the adapter's name", where=where)
+            raise ProjectError(f"The project has a module {ADAPTER}, which is the adapter's name", where=where)
         files += _adapter()
     files = _unique(files, where)
     if not settings.is_bare_executable:  # whose interpreter, if it has one, is not the init's
@@ -108,7 +108,7 @@ def check_zip_size(archive: Path) -> None:
     size = archive.stat().st_size
     if size > MAX_ARCHIVE:
         raise ImageError(
-            f"the archive has {size:,} bytes, and hosts run zip code up to {MAX_ARCHIVE:,}",
+            f"The archive has {size:,} bytes, and hosts run zip code up to {MAX_ARCHIVE:,}",
             where=str(archive),
             hint="Leave the adapter on and give a folder: it is packed as an image, which may be larger.",
         )
@@ -148,7 +148,7 @@ def _unique(entries: Iterable[Entry], where: str) -> list[Entry]:
     for entry in entries:
         other = found.setdefault(entry.path, entry)
         if other is not entry and other.sha256() != entry.sha256():
-            raise ProjectError(f"two different files would both be {entry.path} in the image", where=where)
+            raise ProjectError(f"Two different files would both be {entry.path} in the image", where=where)
     return [found[path] for path in sorted(found)]
 
 
@@ -180,7 +180,7 @@ def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for entry in entries:
                 if entry.kind == "symlink":
-                    raise ProjectError(f"a zip archive holds no links: {entry.path}", where=where)
+                    raise ProjectError(f"A zip archive holds no links: {entry.path}", where=where)
                 if entry.kind == "directory":
                     continue
                 item = zipfile.ZipInfo(entry.path)

@@ -90,7 +90,7 @@ class Batch:
         """
         self.done.wait()
         if self.error is not None:
-            raise HatchAlephError(f"the interpreter that makes bytecode failed: {self.error}") from self.error
+            raise HatchAlephError(f"The interpreter that makes bytecode failed: {self.error}") from self.error
         return self.results
 
 

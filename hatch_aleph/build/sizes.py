@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from hatch_aleph.artifact import SUFFIX, Artifact
+from hatch_aleph.artifact import AGAIN, SUFFIX, Artifact
 from hatch_aleph.build.packages.exclusion import RULES, is_test, is_typing
 from hatch_aleph.errors import ArtifactError, ImageError
 
@@ -97,7 +97,7 @@ def images_of(path: Path) -> list[Path]:
     artifact = Artifact.load(path) if path.is_file() else Artifact.find(path)
     images = [artifact.file(image) for image in artifact.manifest.images if image.encoding == "squashfs"]
     if not images:
-        raise ArtifactError("it has no squashfs image", where=str(artifact.path))
+        raise ArtifactError("The artifact has no squashfs image", where=str(artifact.path))
     return images
 
 
@@ -112,7 +112,7 @@ def measured(image: Path) -> Sizes:
     try:
         return measure(image)
     except SquashfsError as error:
-        raise ImageError(str(error), where=str(image), hint="Build it again: hatch build -t aleph") from error
+        raise ImageError(str(error), where=str(image), hint=AGAIN) from error
 
 
 def measure(image: Path) -> Sizes:

@@ -91,7 +91,7 @@ def _unpacked(wheel: Path, folder: Path) -> Iterator[Entry]:
             if item.is_dir():
                 continue
             if path.is_absolute() or ".." in path.parts:
-                raise ProjectError(f"holds a file outside of its tree: {item.filename}", where=str(wheel))
+                raise ProjectError(f"The wheel holds a file outside of its tree: {item.filename}", where=str(wheel))
             file = folder / str(number)
             with archive.open(item) as source, file.open("wb") as target:
                 shutil.copyfileobj(source, target)

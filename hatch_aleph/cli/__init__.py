@@ -109,7 +109,7 @@ def _unexpected(error: Exception) -> HatchAlephError:
         hint = "Give write permission, or name other folders: --dist, --state-folder, HATCH_ALEPH_CACHE, TMPDIR."
     else:
         return HatchAlephError(
-            f"a defect in hatch-aleph: {type(error).__name__}: {error}",
+            f"This is a defect in hatch-aleph: {type(error).__name__}: {error}",
             hint="Set HATCH_ALEPH_DEBUG=1 to see where, and please report it.",
         )
     return HatchAlephError(str(error), hint=hint)

@@ -55,7 +55,7 @@ def inspect(context: Context, *, picture: Path | None, depth: int, everything: b
         try:
             write_atomic(picture, render(Report(", ".join(name for name, _ in measures), (), images=measures)))
         except OSError as error:
-            raise ImageError(error.strerror or "cannot be written", where=str(picture)) from error
+            raise ImageError(error.strerror or "The picture cannot be written", where=str(picture)) from error
     context.output.result({"images": results}, str(picture) if picture else None)
 
 

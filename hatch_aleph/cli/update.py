@@ -16,6 +16,7 @@ from hatch_aleph.cli.program_options import (
     program_fields,
     table_of,
 )
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
         changes["entrypoint"] = options["entrypoint"]
     ask_for_the_rest(context, changes, volumes=False, variables=False, beta=options["beta"])
     if path is None and not set(changes) - {"secrets"}:
-        raise UsageError("there is nothing to update", hint="Name the new code: hatch-aleph update ITEM_HASH PATH")
+        raise UsageError("There is nothing to update", hint=f"Name the new code: {typed('update ITEM_HASH PATH')}")
     with context.client() as client:
         session = context.program_session(client)
         item_hash = context.program(client, item_hash)

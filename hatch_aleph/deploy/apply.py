@@ -112,7 +112,7 @@ class Deployer:
             self.session.observer.step("scan")
             (self.options.inspect or check_own_key)(artifact, self.session.account)
         if not self.options.confirm(plan):
-            raise PlanError("the plan was not confirmed; nothing was sent", where=plan.tag)
+            raise PlanError("The plan was not confirmed; nothing was sent", where=plan.tag)
         if plan.publishes and self.options.smoke:
             self.session.observer.step("smoke")
             self.options.smoke(artifact)
@@ -285,7 +285,7 @@ class Application:
         except HealthError as error:
             error.message += self._logged(item_hash)
             if not self._options.rollback:
-                error.hint = "It was kept as asked; deploy again to try once more, or `rollback`."
+                error.hint = f"It was kept as asked: {typed('deploy')} tries once more, {typed('rollback')} goes back."
                 raise
             from hatch_aleph.deploy.rollback import put_back
 

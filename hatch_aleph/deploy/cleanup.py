@@ -169,7 +169,7 @@ def prune(
         state = target.state()
         waste = find_waste(state, keep=keep, superseded=_newest_answers(target, state, health, check))
         if waste and not confirm(waste):
-            raise PlanError("it was not confirmed; nothing was sent", where=target.tag)
+            raise PlanError("The clean-up was not confirmed; nothing was sent", where=target.tag)
         programs = [each.item_hash for each in waste if each.role == PROGRAM]
         volumes = [each.item_hash for each in waste if each.role != PROGRAM]
         if programs:

@@ -37,7 +37,7 @@ def deployment_tag(project: str, profile: str | None) -> str:
     tag = f"{PREFIX}:{name}" if profile is None else f"{PREFIX}:{name}:{profile}"
     if "," in tag or len(tag) > MAX_TAG:
         raise PlanError(
-            "project and profile together make no tag of the network",
+            "Project and profile together make no tag of the network",
             where=tag,
             hint=f"Shorten them: {MAX_TAG} characters at most, and no comma.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def find_release(found: Sequence[Release], wanted: str | None) -> Release:
     Raises:
         PlanError: There is none, or several that the word could mean.
     """
-    hint = "`history` lists what is still pinned."
+    hint = f"{typed('history')} lists what is still pinned."
     earlier = [release for release in found if release.number > 0]
     if wanted is None:
         avoided = _avoided(found)
@@ -122,7 +123,7 @@ def find_release(found: Sequence[Release], wanted: str | None) -> Release:
     matching = [release for release in found if release.matches(wanted)]
     distinct = {_files(release.contents) for release in matching}
     if not matching:
-        raise PlanError(f"no release is called {wanted}", hint=hint)
+        raise PlanError(f"No release is called {wanted}", hint=hint)
     if len(distinct) > 1:
         numbers = ", ".join(str(release.number) for release in matching)
         raise PlanError(f"{wanted} could be any of the releases {numbers}", hint=f"Name it by its number. {hint}")

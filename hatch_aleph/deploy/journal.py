@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 from hatch_aleph.files import make_own_folder, write_atomic
 from hatch_aleph.network.messages import SignedMessage
@@ -187,7 +188,7 @@ class Journal:
             data = json.loads(self.file.read_text("utf-8"))
             if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
                 raise PlanError(
-                    f"a journal of schema {data['schema']}, but this version reads {SCHEMA}",
+                    f"The journal has schema {data['schema']}, and this version reads {SCHEMA}",
                     where=str(self.file),
                     hint="Finish that deployment with the version of hatch-aleph that began it.",
                 )
@@ -205,9 +206,9 @@ class Journal:
             raise unwritable(self._folder, error) from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PlanError(
-                "the journal was damaged by another program",
+                "The journal was damaged by another program",
                 where=str(self.file),
-                hint="Compare `status` with what you expect; then move the file away and run the command again.",
+                hint=f"Compare {typed('status')} with what you expect; then move the file away and run it again.",
             ) from error
 
 
@@ -220,7 +221,7 @@ def intent_of(type_: str, channel: str, content: Mapping[str, Any]) -> str:
 def unwritable(folder: Path, error: OSError) -> PlanError:
     """Return the error that says that the journal's folder cannot be written."""
     return PlanError(
-        f"the journal of the deployment cannot be written: {error.strerror or error}",
+        f"The journal of the deployment cannot be written: {error.strerror or error}",
         where=str(folder),
         hint="Without it a run that is cut off could not be finished. Make room, give the folder write permission, or "
         "name another with `--state-folder DIR` (also ALEPH_STATE_FOLDER).",

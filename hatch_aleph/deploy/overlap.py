@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ def check_no_rival(plan: Plan, state: State, journal: Journal, *, now: float) ->
         newer = program.item_hash in plan.forget and program.time > kept.time
         if newer and age < YOUNG and not journal.knows(program.item_hash):
             raise PlanError(
-                f"another machine published this program {age:.0f} s ago and may not be done yet",
+                f"Another machine published this program {age:.0f} s ago and may not be done yet",
                 where=program.item_hash,
-                hint=f"Run the command again in {YOUNG / 60:.0f} minutes. If you know that nobody deploys: `prune` "
-                "leaves the newest program if it answers, `delete ITEM_HASH` takes any away.",
+                hint=f"Run the command again in {YOUNG / 60:.0f} minutes. If you know that nobody deploys: "
+                f"{typed('prune')} leaves the newest program if it answers, {typed('delete ITEM_HASH')} takes any.",
             )
 
 
@@ -59,7 +60,7 @@ def check_alone(target: Deployment, state: State, journal: Journal) -> None:
         item_hash = message.item_hash
         if message.owner == target.owner and item_hash not in known and not journal.knows(item_hash):
             raise PlanError(
-                "another machine has published this project since the plan was made, so no second program was",
+                "Another machine has published this project since the plan was made, so no second program was",
                 where=item_hash,
                 hint="Run the command again: it plans from what is live now, and what was uploaded is used.",
             )
@@ -74,9 +75,9 @@ def check_kept(target: Deployment, item_hash: str) -> None:
     status = target.client.status(item_hash)
     if status is None or not status.is_live:
         raise PlanError(
-            "another machine has forgotten this program meanwhile, so no other one was",
+            "Another machine has forgotten this program meanwhile, so no other one was",
             where=item_hash,
-            hint="`plan` shows what is live; deploy again if yours is to run.",
+            hint=f"{typed('plan')} shows what is live; deploy again if yours is to run.",
         )
 
 
@@ -99,9 +100,9 @@ def displaced(plan: Plan, manifest: Manifest, newest: Mapping[str, Version]) -> 
             continue
         if image.role == "code":
             raise PlanError(
-                "another machine has deployed at the same time, and its code is the newer: it stays",
+                "Another machine has deployed at the same time, and its code is the newer: it stays",
                 where=version.item_hash,
-                hint="`plan` shows what differs; deploy again if yours is to run.",
+                hint=f"{typed('plan')} shows what differs; deploy again if yours is to run.",
             )
         found.append((step, version))
     return found

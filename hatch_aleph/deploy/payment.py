@@ -176,7 +176,7 @@ def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
     if kind != "credit" and (persistent or now >= CREDIT_ONLY_SINCE):
         what = "persistent programs" if now < CREDIT_ONLY_SINCE else "programs and files"
         raise PlanError(
-            f"the network takes no payment by `{kind}` for {what} any more (code 202)",
+            f"The network takes no payment by `{kind}` for {what} any more (code 202)",
             where="tool.aleph.payment.type",
             hint='Say `payment = { type = "credit" }` and buy credits for the paying address.',
         )

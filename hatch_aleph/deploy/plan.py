@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 from hatch_aleph.files import write_atomic
 
@@ -200,7 +201,7 @@ class Plan:
         try:
             write_atomic(file, json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
         except OSError as error:
-            raise PlanError(f"the plan cannot be written: {error.strerror}", where=str(file)) from error
+            raise PlanError(f"The plan cannot be written: {error.strerror}", where=str(file)) from error
 
 
 def reviewed_checksum(file: Path) -> str:
@@ -212,12 +213,14 @@ def reviewed_checksum(file: Path) -> str:
     try:
         data = json.loads(file.read_text("utf-8"))
         if data["schema"] != SCHEMA:
-            raise PlanError(f"a plan of schema {data['schema']}, but this version reads {SCHEMA}", where=str(file))
+            raise PlanError(f"The plan has schema {data['schema']}, and this version reads {SCHEMA}", where=str(file))
         return str(data["checksum"])
     except OSError as error:
-        raise PlanError(error.strerror or "cannot be read", where=str(file)) from error
+        raise PlanError(error.strerror or "The plan cannot be read", where=str(file)) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PlanError("this is no saved plan", where=str(file), hint="Write one: plan --out FILE") from error
+        raise PlanError(
+            "This is no saved plan", where=str(file), hint=f"Write one: {typed('plan --out FILE')}"
+        ) from error
 
 
 def check_reviewed(plan: Plan, checksum: str, *, where: str) -> None:
@@ -228,7 +231,7 @@ def check_reviewed(plan: Plan, checksum: str, *, where: str) -> None:
     """
     if plan.checksum != checksum:
         raise PlanError(
-            "the plan is no longer true: the artifact or what is live has changed since it was made",
+            "The plan is no longer true: the artifact or what is live has changed since it was made",
             where=where,
-            hint="Make and review a new one: plan --out FILE",
+            hint=f"Make and review a new one: {typed('plan --out FILE')}",
         )

@@ -60,11 +60,13 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
         kept = plan.program.item_hash if plan.program.action == "unchanged" else "the new one"
         yield (
             f"{len(state.programs)} programs carry this tag (two machines deployed at once, or a run was cut off): "
-            f"{kept} is kept, and once it answers {', '.join(plan.forget)} is forgotten, and `prune` frees the rest"
+            f"{kept} is kept, and once it answers {', '.join(plan.forget)} is forgotten, "
+            f"and {typed('prune')} frees the rest"
         )
     if plan.cost and plan.cost.kept:
         kept = amount(plan.cost.kept, plan.cost.payment_type)
-        yield f"{kept} a day of the cost is for earlier contents, kept for `rollback`; {typed('prune')} forgets them"
+        kept_for = f"kept for {typed('rollback')}; {typed('prune')} forgets them"
+        yield f"{kept} a day of the cost is for earlier contents, {kept_for}"
 
 
 def _of_replacement(plan: Plan, manifest: Manifest) -> str:
@@ -122,7 +124,7 @@ def check_clock(client: NodeClient) -> None:
     if abs(offset) > MAX_CLOCK_OFFSET:
         direction = "behind" if offset > 0 else "ahead of"
         raise PlanError(
-            f"this machine's clock is {abs(offset):.0f} s {direction} the node's",
+            f"This machine's clock is {abs(offset):.0f} s {direction} the node's",
             where=client.nodes[0],
             hint="The signed time decides which content is the newest and which rules apply. Set the clock, run again.",
         )
@@ -142,12 +144,12 @@ def check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
         message = client.message(ref, verify=False)  # whether the node knows it; what it holds is not used here
         if message is None or not message.status.is_live:
             state = "unknown to the network" if message is None else message.status.value
-            raise PlanError(f"the {role} is {state}", where=ref, hint="Check its item hash, and `--node`.")
+            raise PlanError(f"The {role} is {state}", where=ref, hint="Check its item hash, and `--node`.")
         if message.type != "STORE":
-            raise PlanError(f"the {role} is a {message.type}, not a STORE message", where=ref)
+            raise PlanError(f"The {role} is a {message.type}, not a STORE message", where=ref)
         original = message.content.get("ref")
         if part.get("use_latest", True) and original is not None:
-            raise PlanError(f"the {role} is an amend", where=ref, hint=f"Name its original: {original}")
+            raise PlanError(f"The {role} is an amend", where=ref, hint=f"Name its original: {original}")
 
 
 def check_content_of(client: NodeClient, plan: Plan, manifest: Manifest) -> dict[str, Any]:

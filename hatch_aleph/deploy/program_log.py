@@ -158,5 +158,5 @@ def host_of(client: NodeClient, item_hash: str, hosts: Hosts) -> str:
         why = (
             "the scheduler has no host for it" if persistent else "a program on demand runs on whichever host is called"
         )
-        raise UsageError(f"which host? {why}", hint="Name it: --domain URL")
+        raise UsageError(f"Which host? {why}", hint="Name it: --domain URL")
     return host

@@ -45,7 +45,7 @@ def put_back(target: Deployment, outbox: Outbox, item_hash: str, manifest: Manif
     elif run is None or before is None:
         return (
             "There was nothing before it to go back to, so it stays published. Mend it and deploy again (same URL), or "
-            "`delete` it."
+            f"delete it: {typed('delete')}."
         )
     elif before.item_hash != item_hash:
         _forget_new(target, outbox, live[item_hash], state)
@@ -157,7 +157,7 @@ def roll_back(
         release = find_release(releases(state), to)
         volumes = live_volumes(state, program)
         if not confirm(release):
-            raise PlanError("the roll-back was not confirmed; nothing was sent", where=target.tag)
+            raise PlanError("The roll-back was not confirmed; nothing was sent", where=target.tag)
         publication = session.publication("rollback", program.item_hash, program.content)
         with publishing(publication) as answers:
             amended: list[str] = []

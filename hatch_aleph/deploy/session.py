@@ -71,7 +71,7 @@ def deployment_lock(folder: Path) -> Iterator[None]:
     try:
         if not _try_lock(descriptor):
             raise PlanError(
-                f"another deployment of this project is running ({_holder(descriptor)})",
+                f"Another deployment of this project is running ({_holder(descriptor)})",
                 where=str(file),
                 hint="Wait until it has ended; a lock left by a killed one frees itself.",
             )
@@ -247,7 +247,7 @@ def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> 
     """
     if session.account.address not in (owner, sender):
         raise PlanError(
-            f"the program belongs to {owner}, not to {session.account.address}",
+            f"The program belongs to {owner}, not to {session.account.address}",
             where=item_hash,
             hint="Sign with its owner's key (`--private-key-file FILE`).",
         )

@@ -243,9 +243,9 @@ def live_program(state: State) -> Program:
     """
     if not state.programs:
         raise PlanError(
-            "nothing of this deployment is live",
+            "Nothing of this deployment is live",
             where=f"{state.tag} of {state.owner}",
-            hint="Publish it with `deploy`.",
+            hint=f"Publish it: {typed('deploy')}",
         )
     return state.programs[0]
 
@@ -259,15 +259,15 @@ def find_program(client: NodeClient, item_hash: str) -> NetworkMessage:
     message = client.message(item_hash)
     if message is None:
         raise PlanError(
-            "the network knows no such program",
+            "The network knows no such program",
             where=item_hash,
-            hint="`hatch-aleph list` shows yours; `--node URL` asks another node.",
+            hint=f"{typed('list')} shows yours; `--node URL` asks another node.",
         )
     if not message.status.is_live:
         by = f" by {', '.join(message.forgotten_by)}" if message.forgotten_by else ""
-        raise PlanError(f"the program is {message.status.value}{by}", where=item_hash)
+        raise PlanError(f"The program is {message.status.value}{by}", where=item_hash)
     if message.type != "PROGRAM":
-        raise PlanError(f"this is a {message.type}, not a program", where=item_hash)
+        raise PlanError(f"This is a {message.type}, not a program", where=item_hash)
     return message
 
 

@@ -127,7 +127,9 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         said = health.once(target.hosts, program.item_hash, check, code, persistent=program.persistent)
         trouble += [f"it does not answer as it should: {said}"] if said else []
     if len(state.programs) > 1:
-        trouble.append(f"{len(state.programs)} programs carry its tag: `deploy`, or `prune`, leaves one of them")
+        trouble.append(
+            f"{len(state.programs)} programs carry its tag: {typed('deploy')}, or {typed('prune')}, leaves one of them"
+        )
     prices, balance, spending = _costs(target, state)
     payment_type = next((price.payment_type for price in prices.values()), None)
     daily = float(sum(price.per_day for price in prices.values())) if prices else None

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.environment import KEY_VARIABLE, key_of_environment
 from hatch_aleph.errors import AccountError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _OTHERS = 0o077  # bits of a file's mode
 FROM_STDIN = Path("-")
-HOW_TO_CREATE = "Make one with `hatch-aleph account create`, or name yours with `--private-key-file`."
+HOW_TO_CREATE = f"Make one with {typed('account create')}, or name yours with `--private-key-file`."
 _KEY_SIZE = 32
 _LONGEST = 64 * 1024  # of a file with a key; devices have no end
 _LIKE_A_KEY = re.compile(r"(0x)?[0-9A-Fa-f]{60,}|[1-9A-HJ-NP-Za-km-z]{43,}|\[[\d\s,]*\]?")

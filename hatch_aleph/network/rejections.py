@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, RejectedError
 
 from .answers import MessageStatus
@@ -104,7 +105,7 @@ MEANINGS: dict[int, Meaning] = {
     500: Meaning("There is nothing to forget in the message", "Name at least one item hash."),
     501: Meaning(
         "What is to be forgotten is unknown",
-        "It may be forgotten already, or rejected: look at it with `hatch-aleph status`.",
+        f"It may be forgotten already, or rejected: look at it with {typed('status')}.",
     ),
     502: Meaning("A FORGET message cannot be forgotten", "What was forgotten can only be published again."),
     503: Meaning(

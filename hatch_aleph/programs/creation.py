@@ -102,7 +102,7 @@ def content_of(session: Session, settings: Settings, code: Code) -> dict[str, An
     """Return the content of the PROGRAM message, without the code's ref."""
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None or settings.name is None:  # both were checked with the settings
-        raise UsageError("runtime and name are needed")
+        raise UsageError("Runtime and name are needed")
     import dataclasses
 
     # An image or archive comes as it is: the adapter goes only into what is packed here.

@@ -92,13 +92,13 @@ def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callab
         file, encoding = _pack(path, settings, folder, notice)
         return Code(file, encoding, hash_file(file), settings.adapter)
     if not path.is_file():
-        raise ProjectError("there is no such folder or file", where=str(path))
+        raise ProjectError("There is no such folder or file", where=str(path))
     encoding = _encoding(path)
     if encoding == "zip":
         names = _zip_names(path)
         if settings.interface == "executable" and not settings.internet:
             raise ProjectError(
-                "an executable in an archive runs bare, and bare ones are out of reach without internet",
+                "An executable in an archive runs bare, and bare ones are out of reach without internet",
                 where=str(path),
                 hint="Use --internet, or name its folder instead, which is packed with the adapter.",
             )
@@ -106,7 +106,7 @@ def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callab
         names = _image_names(path)
         if settings.interface == "executable":
             raise ProjectError(
-                "an executable in an image never starts: the guest first changes its mode, and images are read-only",
+                "An executable in an image never starts: the guest first changes its mode, and images are read-only",
                 where=str(path),
                 hint="Name its folder instead, which is packed with the adapter that starts it.",
             )
@@ -125,14 +125,14 @@ def _encoding(path: Path) -> Encoding:
     if magic[:2] == b"PK":
         return "zip"
     raise ProjectError(
-        "expected a folder, a squashfs image or a zip archive", where=str(path), hint="A single file: name its folder."
+        "Expected a folder, a squashfs image or a zip archive", where=str(path), hint="A single file: name its folder."
     )
 
 
 def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], None]) -> tuple[Path, Encoding]:
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None:  # was checked with the settings
-        raise UsageError("a runtime is needed")
+        raise UsageError("A runtime is needed")
     try:
         entries = _selected(path, notice)
     except SquashfsError as error:
@@ -197,12 +197,12 @@ def _check_entrypoint(path: Path, settings: Settings, names: Sequence[str]) -> N
         command = next(iter(settings.entrypoint.split(maxsplit=1)), "").removeprefix("./")
         # With the adapter the command may be a program of the runtime, such as `node server.js`.
         if command not in names and (not settings.adapter or "/" in command):
-            raise ProjectError(f"there is no file {command!r} in it", where=str(path), hint=_shown(names))
+            raise ProjectError(f"There is no file {command!r} in it", where=str(path), hint=_shown(names))
         return
     module = settings.entrypoint.partition(":")[0]
     if not holds_module(names, module):
         raise ProjectError(
-            f"there is no module {module!r} in it, which the entrypoint names", where=str(path), hint=_shown(names)
+            f"There is no module {module!r} in it, which the entrypoint names", where=str(path), hint=_shown(names)
         )
 
 
@@ -257,10 +257,10 @@ def _zip_names(path: Path) -> list[str]:
             damaged = archive.testzip()
             names = archive.namelist()
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
-        raise ImageError(f"the archive cannot be read: {error}", where=str(path)) from error
+        raise ImageError(f"The archive cannot be read: {error}", where=str(path)) from error
     if damaged:
-        raise ImageError(f"the archive is damaged: {damaged}", where=str(path))
+        raise ImageError(f"The archive is damaged: {damaged}", where=str(path))
     climbing = next((name for name in names if name.startswith("/") or ".." in PurePosixPath(name).parts), None)
     if climbing:
-        raise ImageError(f"the archive holds a file outside of its tree: {climbing}", where=str(path))
+        raise ImageError(f"The archive holds a file outside of its tree: {climbing}", where=str(path))
     return [name for name in names if not name.endswith("/")]

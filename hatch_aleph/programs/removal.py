@@ -115,7 +115,7 @@ def delete_deployment(
             if missing_ok:
                 return Deleted("", (), (), ())
             raise PlanError(
-                "nothing of this project is live",
+                "Nothing of this project is live",
                 where=f"{target.owner}, {target.tag}",
                 hint="Check --profile and --node.",
             )

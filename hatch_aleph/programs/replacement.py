@@ -99,14 +99,14 @@ def check_recreatable(existing: LiveProgram, *, allow_data_loss: bool, keep_prev
     item_hash = existing.program.item_hash
     if not existing.content.get("allow_amend"):
         raise PlanError(
-            "the program is not updatable: only its code can change",
+            "The program is not updatable: only its code can change",
             where=item_hash,
             hint="Create it anew with --updatable, or change [tool.aleph] and deploy if it is a project's.",
         )
     lost = lost_volumes(existing.content)
     if lost and not keep_prev and not allow_data_loss:
         raise PlanError(
-            f"data would be lost: a new program begins with empty persistent volumes ({', '.join(lost)})",
+            f"Data would be lost: a new program begins with empty persistent volumes ({', '.join(lost)})",
             where=item_hash,
             hint="Say --yes if that is meant, or --keep-prev to copy the data over before you delete the old one.",
         )

@@ -152,7 +152,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
         return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
     if volume is None:
         raise PlanError(
-            "its code cannot be amended: the original is gone, or another's",
+            "The program's code cannot be amended: the original is gone, or another's",
             where=str(existing.content["code"].get("ref")),
             hint="Create the program anew, then delete this one.",
         )

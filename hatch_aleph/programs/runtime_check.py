@@ -110,7 +110,7 @@ def check_runtime(
     )
     found = runtimes.find(settings.runtime)
     if found is None:
-        raise PlanError("there is no such runtime", where=runtime)
+        raise PlanError("There is no such runtime", where=runtime)
     with scratch_folder() as folder:
         source = folder / "checker"
         source.mkdir()
@@ -160,7 +160,7 @@ def _ask(
     facts = Waiter(sleep, monotonic).poll(look, deadline, _BACKOFF)
     if facts is None:
         raise HealthError(
-            f"the checker does not answer within {deadline:.0f} s: {reason}",
+            f"The checker does not answer within {deadline:.0f} s: {reason}",
             where=urls[0],
             hint="The runtime has no init that runs Python, or no host runs it. The checker was forgotten again.",
         )

@@ -195,7 +195,7 @@ def test_two_files_for_one_path(make_project, tmp_path):
             "other.py": "app = 2",
         }
     )
-    with pytest.raises(ProjectError, match=r"two different files would both be my_api/main\.py"):
+    with pytest.raises(ProjectError, match=r"Two different files would both be my_api/main\.py"):
         build(root, tmp_path / "dist")
 
 

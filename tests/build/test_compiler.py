@@ -81,7 +81,7 @@ def test_an_interpreter_that_dies_is_an_error_not_a_hang() -> None:
     dead = Interpreter(Path(sys.executable).with_name("no-such-python"), "3.11.0")
     with Compiler(dead) as compiler:
         batch = compiler.submit(["/a.py", "/b.py"], [b"", b""])
-        with pytest.raises(HatchAlephError, match="the interpreter that makes bytecode failed"):
+        with pytest.raises(HatchAlephError, match="The interpreter that makes bytecode failed"):
             batch.wait()
 
 

@@ -43,7 +43,7 @@ def test_from_logs_to_the_end(cli, network, project):
     assert {network.status(item) for kind, item in network.sent(cli.account.address) if kind != "FORGET"} == {
         "forgotten"
     }
-    assert "nothing of this project is live" in cli.json("delete", "--project", project, "--yes").error["message"]
+    assert "Nothing of this project is live" in cli.json("delete", "--project", project, "--yes").error["message"]
 
 
 def test_another_profile_is_another_deployment(cli, project):

@@ -104,7 +104,7 @@ def test_a_release_is_named_by_number_version_or_hash_and_by_nothing_else(rig: R
     found = releases(rig.target(third).state())
     assert find_release(found, "2").version == "1.0"
     assert find_release(found, first.manifest.images[0].sha256[:8]).version == "1.0"
-    with pytest.raises(PlanError, match="no release is called 9"):
+    with pytest.raises(PlanError, match="No release is called 9"):
         find_release(found, "9")
     with pytest.raises(PlanError, match="no earlier content"):
         find_release(found[-1:], None)

@@ -80,7 +80,7 @@ def release(rig: Rig, number: int, **parts: Any) -> Artifact:
 
 def test_the_second_to_create_sees_the_first_one_and_updates_it_on_its_next_run(rig: Rig, slow: Any) -> None:
     ours, theirs = release(rig, 1), release(rig, 2)
-    with pytest.raises(PlanError, match="another machine has published this project") as raised:
+    with pytest.raises(PlanError, match="Another machine has published this project") as raised:
         slow(ours, "wait", 1, lambda: rig.deploy(theirs)).deploy(ours)
     assert "Run the command again" in str(raised.value.hint)
     (program,) = rig.target(ours).state().programs

@@ -215,7 +215,7 @@ def text(folder: Path, _app: Path) -> Path:
         (climbing_zip, ImageError, "outside of its tree"),
         (cut_zip, ImageError, "cannot be read"),
         (large_zip, ImageError, "up to 10,000,000"),
-        (text, ProjectError, "expected a folder, a squashfs image or a zip archive"),
+        (text, ProjectError, "Expected a folder, a squashfs image or a zip archive"),
         (lambda folder, _: folder / "nothing", ProjectError, "no such folder or file"),
     ],
     ids=["damaged image", "damaged zip", "damaged deflate", "climbing zip", "cut zip", "large zip", "text", "nothing"],

@@ -51,7 +51,7 @@ def test_what_is_gone_or_anothers(network, session, client, app, tmp_path):
     with pytest.raises(PlanError, match="belongs to"):
         delete(Session(client, network.new_account(), tmp_path / "other"), made.item_hash)
     delete(session, made.item_hash)
-    with pytest.raises(PlanError, match="the program is forgotten by"):
+    with pytest.raises(PlanError, match="The program is forgotten by"):
         delete(session, made.item_hash)
     with pytest.raises(PlanError, match="no such program"):
         delete(session, "cd" * 32)

@@ -135,7 +135,7 @@ def test_a_program_that_is_not_there(network, session, app):
     with pytest.raises(PlanError, match="knows no such program"):
         update(session, "ab" * 32, app(), {})
     made = created(session, app())
-    with pytest.raises(PlanError, match="this is a STORE"):
+    with pytest.raises(PlanError, match="This is a STORE"):
         update(session, made.code, app(), {})
 
 

@@ -72,7 +72,7 @@ def write_lock(
     settings = project.settings(profile)
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None:  # checked with the settings
-        raise SettingsError(f"unknown runtime {settings.runtime}")
+        raise SettingsError(f"Unknown runtime {settings.runtime}")
     cache = Cache.default()
     inputs = gather(project, settings, runtime)
     file = project.root / "pylock.toml"

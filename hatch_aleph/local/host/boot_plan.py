@@ -143,7 +143,7 @@ def mounts_of(spec: ProgramSpec, kept: Path, image_mount: ImageMount) -> list[di
     drives = len(spec.volumes) + (spec.encoding == "squashfs")
     if drives > LARGEST_NUMBER:
         raise GuestError(
-            f"a machine has room for {LARGEST_NUMBER} volumes and the code, not {drives}", where=spec.item_hash
+            f"A machine has room for {LARGEST_NUMBER} volumes and the code, not {drives}", where=spec.item_hash
         )
     mounts = []
     if spec.encoding == "squashfs":
@@ -157,17 +157,17 @@ def _mount(spec: ProgramSpec, index: int, volume: VolumeSpec, kept: Path, image_
     if volume.kind == "ephemeral":
         # get_volume_path in src/aleph/vm/storage.py of aleph-vm
         raise GuestError(
-            f"the ephemeral volume at {volume.mount} cannot be mounted: hosts do not implement ephemeral volumes",
+            f"The ephemeral volume at {volume.mount} cannot be mounted: hosts do not implement ephemeral volumes",
             where=spec.item_hash,
             hint="write to /tmp, which is in memory, or use a persistent volume",
         )
     if volume.kind == "immutable":
         if volume.image is None:
-            raise GuestError(f"the volume at {volume.mount} has no image", where=spec.item_hash)
+            raise GuestError(f"The volume at {volume.mount} has no image", where=spec.item_hash)
         return {"at": volume.mount, "read_only": True, **image_mount(volume.image)}
     if volume.persistence != "host":
         raise GuestError(
-            f"the persistent volume at {volume.mount} asks for persistence {volume.persistence!r}",
+            f"The persistent volume at {volume.mount} asks for persistence {volume.persistence!r}",
             where=spec.item_hash,
             hint='hosts keep persistent volumes only with persistence = "host"',
         )

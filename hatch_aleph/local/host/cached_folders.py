@@ -104,7 +104,7 @@ def _install(python: Path, folder: Path, requirements: Sequence[str], options: S
     outcome = uv.run(["pip", "install", "--no-deps", *options, *uv.python, "--target", str(folder), *requirements])
     if outcome.code:
         raise GuestError(
-            f"what programs need here cannot be installed: {outcome.reason}",
+            f"What programs need here cannot be installed: {outcome.reason}",
             where="local host",
             hint="The first run of a program on this machine needs the package index.",
         )

@@ -242,7 +242,7 @@ class Host:
 
     def _get_source(self) -> Source:
         if self._session is None:
-            raise NetworkError("the host is not started", where=self.node_url)
+            raise NetworkError("The host is not started", where=self.node_url)
         if self._source is None:
             self._source = Source(lambda: NodeClient([self.node_url]), self._cache)
         return self._source

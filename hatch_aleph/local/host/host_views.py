@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from hatch_aleph import __version__
+from hatch_aleph.commands import typed
 from hatch_aleph.local.host.authentication import Asked, UnauthenticatedError, sender_of
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class HostViews:
     async def logs_here(self, request: web.Request) -> web.Response:
         """Answer the node's page what a program printed, oldest first."""
         if not hmac.compare_digest(request.headers.get("X-Page-Token", "").encode(), self._page_token.encode()):
-            text = "Open the page at the address that `hatch-aleph node` has printed: no program may read another's."
+            text = f"Open the page at the address that {typed('node')} has printed: no program may read another's."
             return web.json_response({"error": text}, status=403)
         record = self._pool.records.get(request.match_info["ref"])
         if record is None:

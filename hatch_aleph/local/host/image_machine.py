@@ -38,7 +38,7 @@ class ImageMachine(Machine):
     async def _launch(self) -> Launched:
         if not self._place.isolation.kernel_images:
             raise GuestError(
-                "a runtime image can only be run by root on Linux, where the kernel mounts it",
+                "A runtime image can only be run by root on Linux, where the kernel mounts it",
                 where=str(self.spec.runtime),
                 hint="Without the image the program runs in this machine's Python.",
             )
@@ -146,5 +146,5 @@ def _disk(folder: str, mebibytes: int) -> Path:
                 os.truncate(unfinished, mebibytes * 1024**2)
                 subprocess.run(["mkfs.ext4", "-q", str(unfinished)], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise GuestError(f"no disk can be made for a persistent volume: {error}", where=folder) from error
+            raise GuestError(f"No disk can be made for a persistent volume: {error}", where=folder) from error
     return disk

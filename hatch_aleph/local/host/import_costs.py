@@ -50,10 +50,10 @@ def measure_imports(spec: ProgramSpec, place: Place) -> list[ImportCost]:
         GuestError: It cannot be imported, or is no Python.
     """
     if spec.interface != "asgi" or spec.encoding != "squashfs":
-        raise GuestError("only the imports of Python programs in images can be measured", where=spec.entrypoint)
+        raise GuestError("Only the imports of Python programs in images can be measured", where=spec.entrypoint)
     lines, code = asyncio.run(_run(spec, place))
     if code:
-        raise GuestError("the entry point cannot be imported:\n" + "\n".join(_told(lines)), where=spec.entrypoint)
+        raise GuestError("The entry point cannot be imported:\n" + "\n".join(_told(lines)), where=spec.entrypoint)
     return parse(lines, spec.entrypoint.split(":")[-2])
 
 
