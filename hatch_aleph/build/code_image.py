@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
+# Where the guest unpacks an archive (aleph-im/aleph-vm, runtimes/aleph-debian-12-python/init1.py).
+ZIP_MOUNT = "/opt"
+
 FORMAT = 4  # raised whenever the same inputs give another image
 
 
@@ -34,7 +37,8 @@ class Packed:
 
     Attributes:
         file: Where it is.
-        encoding: How it is written: zip for bare executables alone, which the guest must unpack to make them run.
+        encoding: How it is written: zip for bare executables, which the guest must unpack to make them run, and for
+            programs whose message says so.
         inputs: Digest of what decides its bytes.
     """
 
@@ -52,6 +56,7 @@ def pack_code(
     where: str,
     interpreter: Interpreter | None,
     packages_inputs: Callable[[], str] = lambda: "",
+    encoding: Literal["squashfs", "zip"] = "squashfs",
 ) -> Packed:
     """Write a program's files as a code image.
 
@@ -64,6 +69,7 @@ def pack_code(
         interpreter: Makes the bytecode; None for none.
         packages_inputs: Gives the inputs digest of the packages image it belongs to, "" for none; asked for late, for
             that image may be in the making.
+        encoding: How it is to be written; a bare executable is a zip archive in any case.
 
     Raises:
         ProjectError: When two different files have one path, or one has the adapter's.
@@ -76,12 +82,13 @@ def pack_code(
         files += _adapter()
     files = _unique(files, where)
     if not settings.is_bare_executable:  # whose interpreter, if it has one, is not the init's
-        files += compile_entries(files, CODE_MOUNT, runtime, interpreter, partial(_level, settings))
+        mount = ZIP_MOUNT if encoding == "zip" else CODE_MOUNT
+        files += compile_entries(files, mount, runtime, interpreter, partial(_level, settings))
     inputs = packages_inputs()
     if settings.adapter:
         files.append(_adapter_settings(settings, inputs))
     digest = _digest(files, settings, runtime)
-    if settings.is_bare_executable:
+    if settings.is_bare_executable or encoding == "zip":
         image = stem.with_name(f"{stem.name}.zip")
         _write_zip(files, image, where)
         try:
@@ -110,7 +117,7 @@ def check_zip_size(archive: Path) -> None:
         raise ImageError(
             f"The archive has {size:,} bytes, and hosts run zip code up to {MAX_ARCHIVE:,}",
             where=str(archive),
-            hint="Leave the adapter on and give a folder: it is packed as an image, which may be larger.",
+            hint="An image may be larger: `create` packs a folder as one, with the adapter.",
         )
 
 
@@ -172,7 +179,7 @@ def _digest(entries: Iterable[Entry], settings: Settings, runtime: Runtime) -> s
 
 
 def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
-    """Write files as a zip archive: the code of an executable without the adapter."""
+    """Write files as a zip archive; the same files give the same bytes."""
     import zipfile
 
     temporary = image.with_name(f".{image.name}.part")
@@ -180,10 +187,15 @@ def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for entry in entries:
                 if entry.kind == "symlink":
-                    raise ProjectError(f"A zip archive holds no links: {entry.path}", where=where)
+                    raise ProjectError(
+                        f"Links are not packed into a zip archive: {entry.path}",
+                        where=where,
+                        hint="Put the file itself in the link's place.",
+                    )
                 if entry.kind == "directory":
                     continue
                 item = zipfile.ZipInfo(entry.path)
+                item.create_system = 3  # modes are Unix's, wherever this runs
                 item.external_attr = (0o100000 | entry.mode) << 16
                 item.compress_type = zipfile.ZIP_DEFLATED
                 with entry.open() as content, archive.open(item, "w") as member:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hatch_aleph.cli.output import Output
-from hatch_aleph.cli.value_types import HostUrlType, OwnerType
+from hatch_aleph.cli.value_types import HostUrlType, NodeType, OwnerType, default_nodes
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
@@ -45,8 +45,10 @@ class Context:
         project_folder: Folder of pyproject.toml.
         profile: The profile that is meant, or None.
         nodes: Nodes to talk to, the first one first.
+        account_name: Name of the account that signs.
         private_key: The key itself.
         private_key_file: Its file.
+        password_file: File of the password, where the key is in a keystore.
         chain: Of the account.
         ledger: Sign on a Ledger.
         yes: Answer yes to every question.
@@ -67,8 +69,10 @@ class Context:
     project_folder: Path = Path()
     profile: str | None = None
     nodes: tuple[str, ...] = DEFAULT_NODES
+    account_name: str | None = None
     private_key: str | None = None
     private_key_file: Path | None = None
+    password_file: Path | None = None
     chain: str | None = None
     ledger: bool = False
     yes: bool = False
@@ -106,18 +110,42 @@ class Context:
         """Load the account that signs; ``chain`` is the one of the payment, unless another is named."""
         from hatch_aleph.network.accounts import load_account
 
-        if self.private_key and self.private_key_file:
-            raise UsageError("--private-key and --private-key-file exclude each other")
+        given = {
+            "--account": self.account_name,
+            "--private-key": self.private_key,
+            "--private-key-file": self.private_key_file,
+            "--ledger": self.ledger,
+        }
+        ways = [option for option, value in given.items() if value]
+        if len(ways) > 1:
+            raise UsageError(f"{' and '.join(ways)} exclude each other")
         chain = self.chain or chain
         if chain not in self._accounts:  # a key on standard input can be read once
             self._accounts[chain] = load_account(
+                name=self.account_name,
                 private_key=self.private_key,
                 private_key_file=self.private_key_file,
                 chain=chain,
+                any_chain=self.chain is None,
                 ledger=self.ledger,
                 notice=self.output.notice,
+                password=self.password,
             )
         return self._accounts[chain]
+
+    def password(self, what: str) -> str:
+        """Return a password: from its file, else asked for on a terminal.
+
+        Raises:
+            AccountError: There is neither.
+        """
+        from hatch_aleph.network.keystores import read_password
+
+        if self.password_file:
+            return read_password(self.password_file)
+        if not sys.stdin.isatty():
+            raise AccountError(f"{what} is encrypted", hint="Give its password: --password-file FILE.")
+        return str(click.prompt(f"Password of {what}", hide_input=True, err=True))
 
     def client(self) -> NodeClient:
         """Make a client of the chosen nodes."""
@@ -395,15 +423,20 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         click.option(
             "--node",
             "nodes",
-            metavar="URL",
+            metavar="URL|NAME",
+            type=NodeType(),
             multiple=True,
             envvar="ALEPH_API_HOST",
             default=DEFAULT_NODES,
             show_default=True,
-            help="Node to talk to; several are tried in turn. Also ALEPH_API_HOST.",
+            callback=default_nodes,
+            help="Node to talk to, or its name; several are tried in turn. Also ALEPH_API_HOST.",
         ),
     ),
     "account": (
+        click.option(
+            "--account", "account_name", metavar="NAME", help="Account that signs, by the name that you gave it."
+        ),
         click.option(
             "--private-key",
             metavar="KEY",
@@ -412,7 +445,13 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         click.option(
             "--private-key-file",
             type=click.Path(path_type=Path),
-            help="File of the private key. Also ALEPH_PRIVATE_KEY_FILE.",
+            help="File of the private key, or of a keystore. Also ALEPH_PRIVATE_KEY_FILE.",
+        ),
+        click.option(
+            "--password-file",
+            type=click.Path(path_type=Path),
+            envvar="ALEPH_PASSWORD_FILE",
+            help="File of the keystore's password, which is asked for on a terminal. Also ALEPH_PASSWORD_FILE.",
         ),
         click.option(
             "--ledger", is_flag=True, help="Sign on the first Ethereum account of a Ledger that is plugged in."
@@ -420,7 +459,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         click.option(
             "--chain",
             type=click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False),
-            help="Chain of the account. [default: ETH]",
+            help="Chain of the account. [default: the key's own, or ETH]",
         ),
     ),
     "host": (

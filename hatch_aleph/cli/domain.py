@@ -58,7 +58,7 @@ def list_domains(context: Context, *, address: str | None) -> None:
 
     with context.client() as client:
         found = domains_of(client, address or context.account().address)
-    lines = [f"{each.name}  {each.item_hash}" for each in found] or ["No domains."]
+    lines = [f"{each.name}  {each.item_hash or 'detached'}" for each in found] or ["No domains."]
     context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines))
 
 

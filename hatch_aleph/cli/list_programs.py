@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,12 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import debug_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hatch_aleph.programs.live_programs import Listed
 
 _BATCH = 100  # programs of a table; a page of a node has twice as many
+_SHORT = 12  # digits of an item hash, enough to tell programs apart
 
 
 @click.command("list", epilog="Example: hatch-aleph list --address 0x1234... --json")
@@ -57,7 +62,32 @@ def _show(context: Context, batch: list[Listed], address: str, *, long: bool, fi
         context.output.table(title if first else "", ("Program", "Specifications", "Configuration"), rows)
     else:
         columns = ("name", "item hash", "runs", "cost", "state")
-        context.output.table(title if first else "", columns, map(_line, batch))
+        context.output.table(title if first else "", columns, fitted([_line(each) for each in batch], columns))
+
+
+def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int | None = None) -> list[tuple[str, ...]]:
+    """Return rows that take one line each: where the terminal is too narrow, item hashes and long names are cut.
+
+    Twelve digits of an item hash name a program to every command; what is not a terminal gets all of them.
+
+    Args:
+        rows: Name and item hash first.
+        columns: Headings.
+        width: Of the terminal; asked for by default.
+    """
+    if width is None:
+        if not sys.stdout.isatty():
+            return list(rows)
+        width = shutil.get_terminal_size().columns
+    needed = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    gaps = 2 * len(columns)
+    if sum(needed) + gaps <= width:
+        return list(rows)
+    room = max(8, width - sum(needed[2:]) - _SHORT - 1 - gaps)
+    return [
+        (name if len(name) <= room else f"{name[: room - 1]}…", f"{item_hash[:_SHORT]}…", *rest)
+        for name, item_hash, *rest in rows
+    ]
 
 
 def _line(each: Listed) -> tuple[str, ...]:

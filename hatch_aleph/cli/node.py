@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
-from hatch_aleph.cli.value_types import OwnerType
-from hatch_aleph.errors import NetworkError
+from hatch_aleph.cli.value_types import NodeType, OwnerType
+from hatch_aleph.errors import NetworkError, UsageError
+from hatch_aleph.network.defaults import DEFAULT_NODES
+from hatch_aleph.text import without_credentials
 
 if TYPE_CHECKING:
     from hatch_aleph.cli.output import Output
@@ -20,7 +23,7 @@ DEFAULT_PORT = 4021
 DEFAULT_FOLDER = Path(".aleph") / "network"
 
 
-@click.command(epilog="Example: hatch-aleph node --port 4021 --folder .aleph/network")
+@click.group(invoke_without_command=True, epilog="Example: hatch-aleph node --port 4021 --folder .aleph/network")
 @with_context()
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 takes a free one."
@@ -32,7 +35,13 @@ DEFAULT_FOLDER = Path(".aleph") / "network"
     show_default=True,
     help="Where messages, files and volumes are kept.",
 )
-@click.option("--from", "source", metavar="URL", help="Run only the host, with the programs of another node.")
+@click.option(
+    "--from",
+    "source",
+    metavar="URL|NAME",
+    type=NodeType(),
+    help="Run only a host here, for the programs of another node, which is where you deploy to.",
+)
 @click.option(
     "--as-real",
     is_flag=True,
@@ -51,8 +60,11 @@ def node(
 ) -> None:
     """Run the network on this machine, on 127.0.0.1: a node that stores and checks, and a host that runs programs.
 
-    Programs answer at /vm/ITEM_HASH/ and at BASE32.localhost:PORT. The page at / shows what is there.
+    Programs answer at /vm/ITEM_HASH/ and at BASE32.localhost:PORT. The page at / shows what is there. The commands
+    below name other nodes, for --node NAME.
     """
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     from hatch_aleph.local.host import Limits
     from hatch_aleph.local.node import Lateness
     from hatch_aleph.local.serve import serve_network
@@ -72,7 +84,7 @@ def node(
                 release=release,
                 notice=context.output.notice,
                 page_token=token,
-                ready=lambda url: _ready(context.output, url, token),
+                ready=lambda url: _ready(context.output, url, token, source),
             )
         )
     except OSError as error:
@@ -81,13 +93,76 @@ def node(
         ) from error
 
 
-def _ready(output: Output, url: str, token: str) -> None:
+def _ready(output: Output, url: str, token: str, source: str | None) -> None:
     output.event("ready", url=url, page=f"{url}/#{token}")
-    if not output.as_json:
-        click.echo(
-            f"The network runs at {url} (Ctrl-C ends it)\nDeploy to it: --node {url}\nIts page: {url}/#{token}",
-            err=True,
+    if output.as_json:
+        return
+    text = f"The network runs at {url} (Ctrl-C ends it)\nDeploy to it: --node {url}\nIts page: {url}/#{token}"
+    if source is not None:
+        shown = without_credentials(source)
+        text = (
+            f"A host for the programs of {shown} runs at {url} (Ctrl-C ends it)\n"
+            f"Deploy to that node, and ask this host: --node {shown} --host-url {url}"
         )
+    click.echo(text, err=True)
+
+
+@node.command(epilog="Example: hatch-aleph node add staging https://node.example.org")
+@with_context()
+@click.argument("name")
+@click.argument("url")
+def add(context: Context, *, name: str, url: str) -> None:
+    """Call the node at URL by NAME from now on; its URL carries no password."""
+    from hatch_aleph.network.nodes import checked
+    from hatch_aleph.preferences import checked_name, load_preferences
+
+    address = checked(url)
+    if without_credentials(address) != address:
+        raise UsageError("The URL holds a user name or password, and names are kept in the clear")
+    known = load_preferences()
+    replace(known, nodes={**known.nodes, checked_name(name): address}).save()
+    context.output.result({"name": name, "url": address}, f"{name} is {address}: --node {name}")
+
+
+@node.command(epilog="Example: hatch-aleph node use staging")
+@with_context()
+@click.argument("name")
+def use(context: Context, *, name: str) -> None:
+    """Talk to the node NAME from now on, wherever none is named; `-` chooses the network's own again."""
+    from hatch_aleph.preferences import load_preferences
+
+    known = load_preferences()
+    if name != "-" and name not in known.nodes:
+        raise UsageError(f"No node has the name {name}", hint=f"There are: {', '.join(known.nodes) or 'none'}.")
+    replace(known, node=None if name == "-" else name).save()
+    url = known.nodes.get(name) or ", ".join(DEFAULT_NODES)
+    context.output.result({"name": None if name == "-" else name, "url": url}, f"Commands talk to {url} from now on.")
+
+
+@node.command("list", epilog="Example: hatch-aleph node list")
+@with_context()
+def list_nodes(context: Context) -> None:
+    """List the nodes that you have named; a star marks the one that is taken when none is named."""
+    from hatch_aleph.preferences import load_preferences
+
+    known = load_preferences()
+    lines = [f"{'*' if name == known.node else ' '} {name}  {url}" for name, url in sorted(known.nodes.items())]
+    if known.node is None:
+        lines.append(f"* (the network)  {', '.join(DEFAULT_NODES)}")
+    context.output.result({"nodes": dict(known.nodes), "chosen": known.node}, "\n".join(lines))
+
+
+@node.command(epilog="Example: hatch-aleph node remove staging")
+@with_context()
+@click.argument("name")
+def remove(context: Context, *, name: str) -> None:
+    """Forget the name NAME."""
+    from hatch_aleph.preferences import load_preferences, without
+
+    known = load_preferences()
+    nodes = without(known.nodes, name, "node", f"There are: {', '.join(known.nodes) or 'none'}.")
+    replace(known, nodes=nodes, node=None if known.node == name else known.node).save()
+    context.output.result({"name": name}, f"{name} names no node any more.")
 
 
 @click.command(epilog="Example: hatch-aleph faucet 0x1234... --node http://127.0.0.1:4021")

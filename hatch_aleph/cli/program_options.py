@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hatch_aleph.cli.value_types import MachineType, MemoryType
 from hatch_aleph.settings.model import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ _FIELDS = (
         "--compute-units", type=click.IntRange(1, 12), help="Compute units: 1 vCPU and 2048 MiB each. [default: 1]"
     ),
     click.option("--vcpus", type=int, help="Virtual CPUs."),
-    click.option("--memory", type=int, metavar="MIB", help="Memory in MiB."),
+    click.option("--memory", type=MemoryType(), metavar="MIB", help="Memory in MiB, or such as 2GB."),
+    click.option(
+        "--size", type=MachineType(), metavar="NvCPU-NGB", help="vCPUs and memory in one word, such as 1vcpu-2gb."
+    ),
     click.option(
         "--oversized/--no-oversized", default=None, help="Allow more than hosts give: 8192 MiB, 32 virtual CPUs."
     ),
@@ -141,7 +145,7 @@ def table_of(options: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("name", "runtime", "oversized", "timeout_seconds", "internet", "updatable", "persistent")
         if options.get(name) is not None
     }
-    table |= resources(options["compute_units"], options["vcpus"], options["memory"])
+    table |= resources(options["compute_units"], options["vcpus"], options["memory"], options["size"])
     volumes = {
         kind: [parse_volume(text, f"--{kind}-volume") for text in options[f"{kind}_volume"]]
         for kind in ("immutable", "persistent", "ephemeral")

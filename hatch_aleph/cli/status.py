@@ -57,6 +57,7 @@ def _status_text(found: Status) -> str:
     lines += [f"  older, still live: {item_hash}" for item_hash in found.superseded]
     lines += [f"  kept by --keep-prev: {item_hash}" for item_hash in found.kept]
     lines += map(_unused_text, found.unused)
+    lines += [f"  {found.remark}."] if found.remark else []
     lines += [f"Trouble: {text}" for text in found.trouble]
     return "\n".join(lines)
 

@@ -31,13 +31,15 @@ if TYPE_CHECKING:
 @click.argument("path", type=PATH, required=False)
 @program_fields
 @click.option("--entrypoint", help="What runs, in the new code.")
+@click.option("--replace", is_flag=True, help="Let a new program, with a new item hash and URL, take over.")
 @click.option("--keep-prev/--no-keep-prev", default=False, help="Keep a program that another one takes over from.")
 @life_options()
 def update(context: Context, *, item_hash: str, path: Path | None, **options: Any) -> None:
     """Give a program the code in PATH: item hash and URL stay.
 
-    Any other option changes what the program's message says. That needs an updatable program, and gives it a new item
-    hash; the old program is forgotten once the new one is there. Volumes are replaced as a whole.
+    Any other option changes what the program's message says, which takes a new program: that needs an updatable one and
+    --replace, and gives a new item hash and URL; the old program is forgotten once the new one answers. Volumes are
+    replaced as a whole.
     """
     from hatch_aleph.cli.program_prompts import ask_for_the_rest
     from hatch_aleph.programs.revision import update as change
@@ -58,6 +60,7 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
             item_hash,
             path,
             changes,
+            replace=options["replace"],
             keep_prev=options["keep_prev"],
             allow_data_loss=context.yes,
             scan=options["secret_scan"],

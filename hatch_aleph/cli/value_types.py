@@ -1,4 +1,4 @@
-"""Addresses of owners and of hosts, checked where the command line takes them; what is refused is never repeated."""
+"""Addresses of owners, nodes and hosts, checked where the command line takes them; no refusal repeats them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
+from hatch_aleph.commands import typed
+from hatch_aleph.preferences import has_preferences, is_name, load_preferences
 from hatch_aleph.settings.parse import PATTERNS
 
 _OWNER = re.compile(PATTERNS["address"][1])
 
 
 class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone
-    """The address of an account."""
+    """The address of an account, or the name that the user has given to one."""
 
     name = "address"
 
@@ -29,8 +32,40 @@ class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer v
         text = str(value).strip()
         if _OWNER.fullmatch(text):
             return text
+        if is_name(text):
+            address = load_preferences().address(text)
+            hint = f"{typed('alias list')} and {typed('account list')} show the names."
+            return address or self.fail(f"No address has the name {text}. {hint}", param, ctx)
         what = "This is a private key, not an address" if is_like_key(text) else "This is no address"
         return self.fail(f"{what}. Give 0x and 40 hexadecimal digits, or a Solana address.", param, ctx)
+
+
+class NodeType(click.ParamType):  # type: ignore[type-arg] # as above
+    """The URL of a node, or the name that the user has given to one."""
+
+    name = "node"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the URL.
+
+        Raises:
+            click.UsageError: No node has that name.
+        """
+        text = str(value).strip()
+        if not is_name(text):
+            return text
+        nodes = load_preferences().nodes
+        known = f"There are: {', '.join(sorted(nodes))}." if nodes else "There is none yet."
+        hint = f"{known} Name one: {typed('node add NAME URL')}; or give a URL with https://."
+        return nodes.get(text) or self.fail(f"No node has the name {text}. {hint}", param, ctx)
+
+
+def default_nodes(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the nodes that are said, else the one that the user has chosen, else the network's."""
+    if context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT or not has_preferences():
+        return value
+    known = load_preferences()
+    return (known.nodes[known.node],) if known.node and known.node in known.nodes else value
 
 
 class HostUrlType(click.ParamType):  # type: ignore[type-arg] # as above
@@ -54,3 +89,36 @@ class HostUrlType(click.ParamType):  # type: ignore[type-arg] # as above
         if "@" in urlsplit(url).netloc:
             return self.fail("The URL of a host is shown, so it cannot hold a user name or password.", param, ctx)
         return url
+
+
+class MemoryType(click.ParamType):  # type: ignore[type-arg] # as above
+    """A size in MiB, or with its unit."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return MiB.
+
+        Raises:
+            click.UsageError: It is no size.
+        """
+        from hatch_aleph.cli.program_values import mebibytes
+
+        size = value if isinstance(value, int) else mebibytes(str(value))
+        return size if size is not None else self.fail(f"{value!r} is no size. Give MiB, or such as 2GB", param, ctx)
+
+
+class MachineType(click.ParamType):  # type: ignore[type-arg] # as above
+    """What a machine has, as the living official command line names it."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return vCPUs and MiB.
+
+        Raises:
+            click.UsageError: It names no machine.
+        """
+        from hatch_aleph.cli.program_values import machine
+
+        return machine(str(value)) or self.fail(f"{value!r} is no machine. Give one such as 1vcpu-2gb", param, ctx)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.deploy.journal import UPDATED
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import find_program
 from hatch_aleph.errors import HealthError, PlanError
-from hatch_aleph.network.domains import KEY, attached, changes, check_records, host_name, required_records
+from hatch_aleph.network.domains import KEY, attached, changes, check_records, detached, host_name, required_records
 from hatch_aleph.network.messages import aggregate_content
 from hatch_aleph.settings.model import DEFAULT_CHANNEL
 
@@ -72,6 +73,8 @@ def _known(client: NodeClient, owner: str) -> Any:
 def _say(outbox: Outbox, owner: str, content: dict[str, Any]) -> str | None:
     if not content:
         return None
+    # As the web console and aleph-rs write it: resolvers tell by it which of two entries is the newer.
+    content = {name: entry and {**entry, UPDATED: outbox.now} for name, entry in content.items()}
     return outbox.deliver("AGGREGATE", aggregate_content(owner, KEY, content)).item_hash
 
 
@@ -127,7 +130,7 @@ def detach(session: Session, domain: str) -> Domain:
 def domains_of(client: NodeClient, owner: str, lookup: Lookup | None = None) -> tuple[Domain, ...]:
     """Return the domains of an owner with their records, looked up in DNS when ``lookup`` is given."""
     aggregate = client.aggregate(owner, (KEY,)).get(KEY)
-    found = []
+    found = [Domain(name, None, ()) for name in detached(aggregate)]
     for name, item_hash in sorted(attached(aggregate).items()):
         records = required_records(name, owner)
         found.append(Domain(name, item_hash, check_records(records, lookup) if lookup else records))

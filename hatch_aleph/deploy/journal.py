@@ -212,9 +212,20 @@ class Journal:
             ) from error
 
 
+# The field of an aggregate's entry that tells when it was written.
+UPDATED = "updated_at"
+
+
 def intent_of(type_: str, channel: str, content: Mapping[str, Any]) -> str:
     """Return the digest of what a message says, whenever it says it."""
     said = {key: value for key, value in content.items() if key != "time"}
+    if type_ == "AGGREGATE":
+        said["content"] = {
+            key: {field: each for field, each in value.items() if field != UPDATED}
+            if isinstance(value, dict)
+            else value
+            for key, value in said["content"].items()
+        }
     return hashlib.sha256(json.dumps([type_, channel, said], sort_keys=True).encode()).hexdigest()
 
 

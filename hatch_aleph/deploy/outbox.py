@@ -106,6 +106,11 @@ class Outbox:
     def _node(self) -> str:
         return self._client.nodes[0]
 
+    @property
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._clock()
+
     def reconcile(self) -> None:
         """Await what an earlier run sent, and count these messages as ``resumed``.
 
@@ -176,7 +181,7 @@ class Outbox:
                 f"The message is signed with a time in the future ({_date(after.time)}): every later one would be, too",
                 where=after.item_hash,
                 hint=f"A clock was wrong. A program is taken out of the way by {typed('delete', after.item_hash)}, an "
-                "amend by `aleph message forget ITEM_HASH` (aleph-client).",
+                f"amend by {typed('message forget', after.item_hash)}.",
             )
         time = max(now, after.time + _TICK if after else 0.0, self._last + _TICK)
         self._last = time

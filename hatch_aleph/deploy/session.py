@@ -240,14 +240,16 @@ class Session:
 
 
 def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> None:
-    """Refuse to touch what the account neither owns nor published for its owner.
+    """Refuse to touch what the account neither owns nor published for its owner, unless it says for whom it acts.
+
+    Whether that owner has permitted it, the network judges.
 
     Raises:
         PlanError: It is another's.
     """
-    if session.account.address not in (owner, sender):
+    if session.account.address not in (owner, sender) and (session.address or "").lower() != owner.lower():
         raise PlanError(
             f"The program belongs to {owner}, not to {session.account.address}",
             where=item_hash,
-            hint="Sign with its owner's key (`--private-key-file FILE`).",
+            hint="Sign with its owner's key (`--private-key-file FILE`), or act for it: `--address OWNER`.",
         )

@@ -12,6 +12,7 @@ from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.payment import being_removed, soon_unpaid, was_removed
 from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.settings.program_message import adapter_remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,6 +72,7 @@ class Status:
         balance: Credits, or free tokens, of the owner.
         spending: A day of all that the owner pays for, in credits; None when the node does not tell.
         unused: Volumes of it that no program mounts.
+        remark: What its owner should know of it; None when nothing.
     """
 
     owner: str
@@ -92,6 +94,7 @@ class Status:
     balance: float | None = None
     spending: float | None = None
     unused: tuple[Unused, ...] = ()
+    remark: str | None = None
 
     @property
     def days(self) -> float | None:
@@ -114,8 +117,10 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
     """
     state = target.state()
     if not state.programs:
-        left = f"volumes without a program are left: {typed('deploy')} takes what fits, {typed('prune')} forgets them"
-        told = [f"{len(state.volumes)} {left}" if state.volumes else None, was_removed(target.client, target.owner)]
+        count = len(state.volumes)
+        noun = "volume without a program is" if count == 1 else "volumes without a program are"
+        left = f"{count} {noun} left: {typed('deploy')} takes what fits, {typed('prune')} forgets the rest"
+        told = [left if count else None, was_removed(target.client, target.owner)]
         unused = _unused(state, _costs(target, state)[0])
         return Status(target.owner, target.tag, trouble=tuple(text for text in told if text), unused=unused)
     program = state.programs[0]
@@ -157,6 +162,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         balance=balance,
         spending=spending,
         unused=_unused(state, prices),
+        remark=adapter_remark(program.content),
     )
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError
 from hatch_aleph.plugins import PLUGINS
+from hatch_aleph.preferences import has_preferences, load_preferences
 
 from .keys import (
     HOW_TO_CREATE,
@@ -24,16 +28,19 @@ from .keys import (
     from_base58,
     is_key_named,
     other_tools_account,
+    read_key,
     refuse_key_as_file,
 )
+from .keystores import store_secret
 from .signatures import ethereum_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
     from typing import BinaryIO
 
     from hatch_aleph.secrets.own_key import KeyForms
+
+    from .keys import Password
 
 
 _ON_THE_DEVICE = "Plug the Ledger in, unlock it, open its Ethereum app and confirm there; Linux needs its udev rules."
@@ -82,7 +89,7 @@ class _SdkAccount:
         chain: str,
         address: str,
         hint: str | None = None,
-        key: Key | None = None,
+        key: Callable[[], Key] | None = None,
     ) -> None:
         self._load = load
         self._hint = hint
@@ -97,7 +104,7 @@ class _SdkAccount:
             return None
         from hatch_aleph.secrets.own_key import KeyForms
 
-        return KeyForms(self._key.secret, from_base58(self.address) if self.chain == "SOL" else b"")
+        return KeyForms(self._key().secret, from_base58(self.address) if self.chain == "SOL" else b"")
 
     @cached_property
     def _sdk_account(self) -> Any:
@@ -140,26 +147,33 @@ def load_account(
     *,
     private_key_file: Path | None = None,
     chain: str = "ETH",
+    any_chain: bool = False,
+    name: str | None = None,
     private_key: str | None = None,
     ledger: bool = False,
     environ: Mapping[str, str] = os.environ,
     stdin: BinaryIO | None = None,
     notice: Callable[[str], None] = lambda _text: None,
+    password: Password | None = None,
 ) -> Account:
     """Return the account to sign with.
 
-    The key is looked for in this order: the arguments, ``ALEPH_PRIVATE_KEY_FILE``, ``ALEPH_PRIVATE_KEY``, plugins, and
-    the key that the SDK takes: what ``~/.aleph-im/config.json`` names, else a file in ``~/.aleph-im/private-keys``.
+    The key is looked for in this order: the arguments, ``ALEPH_PRIVATE_KEY_FILE``, ``ALEPH_PRIVATE_KEY``, plugins, the
+    account that the user has chosen, and the key that the SDK takes: what ``~/.aleph-im/config.json`` names, else a
+    file in ``~/.aleph-im/private-keys``.
 
     Args:
         private_key_file: File with the key; ``-`` reads it from standard input.
         chain: ETH, AVAX, BASE or SOL.
+        any_chain: Nobody has named the chain: where the key's form tells another, that is meant.
+        name: Of an account that the user has named.
         private_key: The key itself, as text.
         ledger: Sign on the first Ethereum account of the Ledger that is plugged in.
         environ: The environment variables.
         stdin: What ``-`` reads.
         notice: Is told what its owner should know before anything is signed: that others can read the key, that the
             official command line would sign with another account.
+        password: Gives the password of a keystore.
 
     Raises:
         AccountError: There is no key, or it is none of that chain.
@@ -167,10 +181,19 @@ def load_account(
     chain = _known(chain)
     if ledger:
         return _ledger_account(chain)
+    if name is not None:
+        return named_account(name, None if any_chain else chain, notice, password)
     if not (private_key_file or private_key or is_key_named(environ)):
         for account in PLUGINS.call("aleph_account", chain=chain):
             return cast("Account", account)
-    key = find_key(private_key_file, private_key, environ, stdin, chain)
+        chosen = load_preferences().account if has_preferences() else None
+        if chosen:
+            return named_account(chosen, None if any_chain else chain, notice, password)
+    key = find_key(private_key_file, private_key, environ, stdin, chain, password)
+    if key.chain and _SIGNS_AS[key.chain] != _SIGNS_AS[chain]:
+        if not any_chain:
+            raise AccountError(f"This is a key of chain {key.chain}, not of {chain}", where=key.where)
+        chain = key.chain
     signer = account_from_key(key, chain)
     if key.warning:
         notice(key.warning)
@@ -180,13 +203,47 @@ def load_account(
     return signer
 
 
+def named_account(
+    name: str, chain: str | None, notice: Callable[[str], None], password: Password | None = None
+) -> Account:
+    """Return an account that the user has named; its key is read when it first signs.
+
+    Raises:
+        AccountError: There is none of that name, or it is of another chain.
+    """
+    known = load_preferences().accounts
+    if name not in known:
+        named = f"There are: {', '.join(sorted(known))}." if known else "There is none yet."
+        raise AccountError(f"No account has the name {name}", hint=f"{named} {typed('account list')} shows them.")
+    named_as = known[name]
+    if chain is not None and _SIGNS_AS[chain] != _SIGNS_AS[named_as.chain]:
+        raise AccountError(f"The account {name} is of chain {named_as.chain}, not of {chain}")
+
+    @functools.cache
+    def key() -> Key:
+        found = read_key(Path(named_as.file), f"the account {name}", named_as.chain, password)
+        address = account_from_key(found, named_as.chain).address
+        if address != named_as.address:
+            raise AccountError(
+                f"The key is that of {address}, and the account {name} is {named_as.address}",
+                where=named_as.file,
+                hint="The file was replaced, or the list of names edited: import the account anew.",
+            )
+        if found.warning:
+            notice(found.warning)
+        return found
+
+    chain = _SIGNS_AS[named_as.chain]
+    return _SdkAccount(lambda: _sdk_class(chain)(key().secret), chain, named_as.address, key=key)
+
+
 def account_from_key(key: Key, chain: str) -> Account:
     """Return the account of a key."""
     try:
         if _SIGNS_AS[chain] == "ETH":
             address = _ethereum_address(key.secret)
-            return _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", address, key=key)
-        return _loaded(_sdk_class(chain)(key.secret), key=key)
+            return _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", address, key=lambda: key)
+        return _loaded(_sdk_class(chain)(key.secret), key=lambda: key)
     except AccountError:
         raise
     except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
@@ -209,22 +266,7 @@ def create_account(file: Path, chain: str = "ETH") -> Account:
     refuse_key_as_file(file, "the file of the new key")
     key = Key(os.urandom(32), str(file))
     account = account_from_key(key, chain)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # O_EXCL decides in one step whether the name is free: two runs at once cannot overwrite each other's key.
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise AccountError(
-            "There is a file already, and a key is never overwritten",
-            where=str(file),
-            hint="Choose another file, or move this one away if you are sure that its key is not needed.",
-        ) from None
-    except OSError as error:
-        raise AccountError(f"The key cannot be written: {error.strerror}", where=str(file)) from None
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(key.secret)
-        stream.flush()
-        os.fsync(stream.fileno())
+    store_secret(file, key.secret)
     return account
 
 
@@ -234,7 +276,7 @@ def _known(chain: str) -> str:
     return chain.upper()
 
 
-def _loaded(account: Any, hint: str | None = None, key: Key | None = None) -> _SdkAccount:
+def _loaded(account: Any, hint: str | None = None, key: Callable[[], Key] | None = None) -> _SdkAccount:
     return _SdkAccount(lambda: account, account.CHAIN, account.get_address(), hint, key)
 
 

@@ -75,13 +75,19 @@ def host_name(domain: str) -> str:
 
 
 def attached(aggregate: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the program's item hash by domain, of what the ``domains`` aggregate holds; detached ones stay as null."""
+    """Return the program's item hash by domain, of what the ``domains`` aggregate holds."""
     entries = aggregate if isinstance(aggregate, dict) else {}
     return {
         domain: entry["message_id"]
         for domain, entry in entries.items()
-        if isinstance(entry, dict) and isinstance(entry.get("message_id"), str)
+        if isinstance(entry, dict) and isinstance(entry.get("message_id"), str) and entry["message_id"]
     }
+
+
+def detached(aggregate: Mapping[str, Any] | None) -> list[str]:
+    """Return the domains that aleph-rs has detached: it keeps their entries, with nothing in them."""
+    entries = aggregate if isinstance(aggregate, dict) else {}
+    return sorted(name for name, entry in entries.items() if isinstance(entry, dict) and not entry.get("message_id"))
 
 
 def changes(

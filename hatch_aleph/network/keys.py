@@ -14,14 +14,19 @@ from hatch_aleph.commands import typed
 from hatch_aleph.environment import KEY_VARIABLE, key_of_environment
 from hatch_aleph.errors import AccountError
 
+from .keystores import is_keystore, is_mnemonic, key_of_mnemonic, open_keystore
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import BinaryIO
+
+    # Asked of what is said to be encrypted.
+    Password = Callable[[str], str]
 
 _OTHERS = 0o077  # bits of a file's mode
 FROM_STDIN = Path("-")
@@ -38,15 +43,19 @@ class Key:
     Attributes:
         secret: The bytes.
         where: What named it.
+        chain: The chain that its form belongs to; None when it tells none.
         is_default: Whether nobody named it: it is the one that the official command line would take.
         warning: What its owner should know; empty when all is well.
     """
 
-    __slots__ = ("is_default", "secret", "warning", "where")
+    __slots__ = ("chain", "is_default", "secret", "warning", "where")
 
-    def __init__(self, secret: bytes, where: str, *, is_default: bool = False, warning: str = "") -> None:
+    def __init__(
+        self, secret: bytes, where: str, *, chain: str | None = None, is_default: bool = False, warning: str = ""
+    ) -> None:
         self.secret = secret
         self.where = where
+        self.chain = chain
         self.is_default = is_default
         self.warning = warning
 
@@ -90,20 +99,35 @@ def _chosen_key_file(chain: str, environ: Mapping[str, str]) -> Path:
 
 
 def other_tools_account() -> tuple[str, str] | None:
-    """Return name and address of the account that aleph-rs, the living official command line, signs with.
+    """Return name and address of the account that aleph-rs, the living official command line, signs with."""
+    accounts, default = other_tools_accounts()
+    return next(((each["name"], each["address"]) for each in accounts if each["name"] == default), None)
 
-    Its list is ``accounts.toml`` (aleph-im/aleph-rs, crates/aleph-cli/src/account/store.rs); the keys lie elsewhere.
+
+def other_tools_accounts() -> tuple[list[dict[str, str]], str | None]:
+    """Return the accounts of aleph-rs (``name``, ``address``, ``chain``, ``kind``), and the name of the one that signs.
+
+    Its list is ``accounts.toml`` (aleph-im/aleph-rs, crates/aleph-cli/src/account/store.rs). Keys of the kind
+    ``keystore`` lie beside it, those of ``local`` in the system's keyring.
     """
+    try:
+        listed = tomllib.loads((_other_tools_folder() / "accounts.toml").read_text("utf-8"))
+        fields = ("name", "address", "chain", "kind")
+        accounts = [{field: str(entry.get(field, "")) for field in fields} for entry in listed.get("accounts", ())]
+    except (OSError, ValueError, TypeError, KeyError):
+        return [], None
+    return accounts, str(listed.get("default"))
+
+
+def other_tools_keystore(name: str) -> Path:
+    """Return where aleph-rs keeps the keystore of an account."""
+    return _other_tools_folder() / "keystores" / f"{name}.json"
+
+
+def _other_tools_folder() -> Path:
     from platformdirs import user_config_path
 
-    file = user_config_path("aleph", appauthor=False, roaming=True) / "accounts.toml"
-    try:
-        listed = tomllib.loads(file.read_text("utf-8"))
-        accounts = {str(entry["name"]): str(entry["address"]) for entry in listed.get("accounts", ())}
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    name = str(listed.get("default"))
-    return (name, accounts[name]) if name in accounts else None
+    return user_config_path("aleph", appauthor=False, roaming=True)
 
 
 def is_key_named(environ: Mapping[str, str]) -> bool:
@@ -111,42 +135,66 @@ def is_key_named(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("ALEPH_PRIVATE_KEY_FILE") or key_of_environment(environ))
 
 
-def find_key(
-    file: Path | None, text: str | None, environ: Mapping[str, str], stdin: BinaryIO | None, chain: str
+def find_key(  # noqa: PLR0917 - where a key may be, in order
+    file: Path | None,
+    text: str | None,
+    environ: Mapping[str, str],
+    stdin: BinaryIO | None,
+    chain: str,
+    password: Password | None = None,
 ) -> Key:
     """Return the key of the first place that names one; see :func:`.accounts.load_account`."""
     if file is not None:
-        return _read_key(file, "--private-key-file", stdin, chain)
+        return read_key(file, "--private-key-file", chain, password, stdin)
     if text:
-        return parse_key(text.encode(), "--private-key", chain)
+        return parse_key(text.encode(), "--private-key", chain, password)
     if environ.get("ALEPH_PRIVATE_KEY_FILE"):
-        return _read_key(Path(environ["ALEPH_PRIVATE_KEY_FILE"]), "ALEPH_PRIVATE_KEY_FILE", stdin, chain)
+        return read_key(Path(environ["ALEPH_PRIVATE_KEY_FILE"]), "ALEPH_PRIVATE_KEY_FILE", chain, password, stdin)
     value = key_of_environment(environ)
     if value:
-        return parse_key(value.encode(), KEY_VARIABLE, chain)
+        return parse_key(value.encode(), KEY_VARIABLE, chain, password)
     default = _chosen_key_file(chain, environ)
     if default.is_file():
-        key = _read_key(default, "the default key", stdin, chain)
-        return Key(key.secret, key.where, is_default=True, warning=key.warning)
+        key = read_key(default, "the default key", chain, password)
+        key.is_default = True
+        return key
     raise AccountError("There is no private key to sign with", where=str(default), hint=HOW_TO_CREATE)
 
 
-def _read_key(file: Path, named_by: str, stdin: BinaryIO | None, chain: str) -> Key:
+def read_key(
+    file: Path, named_by: str, chain: str, password: Password | None = None, stdin: BinaryIO | None = None
+) -> Key:
+    """Return the key in a file, or on standard input for ``-``.
+
+    Raises:
+        AccountError: It cannot be read, or as for :func:`parse_key`.
+    """
     if file == FROM_STDIN:
-        return parse_key(_bounded(stdin or sys.stdin.buffer, "standard input"), "standard input", chain)
+        return parse_key(read_secret(file, named_by, stdin), "standard input", chain, password)
+    file = file.expanduser()
+    content = read_secret(file, named_by)
+    key = parse_key(content, str(file), chain, password)
+    if os.name == "posix" and file.stat().st_mode & _OTHERS:
+        key.warning = f"Other users of this machine can read the private key {file}: `chmod 600 {file}`"
+    return key
+
+
+def read_secret(file: Path, named_by: str, stdin: BinaryIO | None = None) -> bytes:
+    """Return what is in a file with a key, as it is, or on standard input for ``-``.
+
+    Raises:
+        AccountError: It cannot be read, or is longer than any key.
+    """
+    if file == FROM_STDIN:
+        return _bounded(stdin or sys.stdin.buffer, "standard input")
     try:
-        file = file.expanduser()
-        with file.open("rb") as stream:
-            content, mode = _bounded(stream, str(file)), file.stat().st_mode
+        with file.expanduser().open("rb") as stream:
+            return _bounded(stream, str(file))
     except OSError as error:
         refuse_key_as_file(file, named_by)
         raise AccountError(
             f"The key that {named_by} names cannot be read: {error.strerror}", where=str(file), hint=HOW_TO_CREATE
         ) from None
-    key = parse_key(content, str(file), chain)
-    if os.name == "posix" and mode & _OTHERS:
-        key.warning = f"Other users of this machine can read the private key {file}: `chmod 600 {file}`"
-    return key
 
 
 def _bounded(stream: BinaryIO, where: str) -> bytes:
@@ -158,7 +206,7 @@ def _bounded(stream: BinaryIO, where: str) -> bytes:
 
 def is_like_key(text: str) -> bool:
     """Tell whether a text has the form of a private key, so that no error repeats it."""
-    return _LIKE_A_KEY.fullmatch(text.strip()) is not None
+    return _LIKE_A_KEY.fullmatch(text.strip()) is not None or is_mnemonic(text)
 
 
 def refuse_key_as_file(file: Path, named_by: str) -> None:
@@ -175,12 +223,19 @@ def refuse_key_as_file(file: Path, named_by: str) -> None:
         ) from None
 
 
-def parse_key(content: bytes, where: str, chain: str) -> Key:
+def parse_key(content: bytes, where: str, chain: str, password: Password | None = None) -> Key:
     """Return the key in any of its usual forms.
 
-    These are 32 raw bytes (the official command line's files), hexadecimal digits with or without ``0x``, and for
-    Solana base58 text (Phantom) or a JSON list of numbers (solana-keygen). Length tells them apart. Thirty-two
-    printable characters are no random bytes but half a key or a password, and refused.
+    These are 32 raw bytes (the official command line's files), hexadecimal digits with or without ``0x``, a V3
+    keystore, a mnemonic, and Solana's own: base58 text (Phantom) or a JSON list of numbers (solana-keygen). Of these,
+    those that hold the public key too are known for what they are; the others are read as such for chain SOL alone.
+    Thirty-two printable characters are no random bytes but half a key or a password, and refused.
+
+    Args:
+        content: Of the file.
+        where: What named it.
+        chain: Of the account, as far as the form does not tell.
+        password: Gives the password of a keystore.
 
     Raises:
         AccountError: It is none of these. The content is not repeated in the error.
@@ -189,31 +244,23 @@ def parse_key(content: bytes, where: str, chain: str) -> Key:
     if len(content) == _KEY_SIZE and not (content.isascii() and text.isprintable()):
         return Key(content, where)
     text = text.strip()
-    if _is_keystore(text):
-        raise AccountError(
-            "This is an encrypted keystore, which this tool does not open",
-            where=where,
-            hint="Let its own tool give the key: `aleph account export NAME` (aleph-rs), and pipe it in: "
-            "`--private-key-file -`.",
-        )
-    secret = _from_hex(text) or (_from_solana(text) if chain == "SOL" else None)
+    secret, known = _from_hex(text), None
+    if secret is None and is_keystore(text):
+        if password is None:
+            raise AccountError("This is an encrypted keystore", where=where, hint="Give its password: --password-file")
+        secret, known = open_keystore(text, password(where), where), "ETH"
+    elif secret is None and is_mnemonic(text):
+        secret, known = key_of_mnemonic(text, where), "ETH"
+    elif secret is None:
+        secret, known = _from_solana(text, chain)
     if secret is None:
         raise AccountError(
             "There is no private key in it" if content.strip() else "It is empty, there is no private key in it",
             where=where,
-            hint="A key is 32 raw bytes or 64 hexadecimal digits"
-            + ("; for Solana also base58 or a JSON list." if chain == "SOL" else "."),
+            hint="A key is 32 raw bytes, 64 hexadecimal digits, a V3 keystore or a mnemonic; for Solana also base58 or "
+            "a JSON list.",
         )
-    return Key(secret, where)
-
-
-def _is_keystore(text: str) -> bool:
-    """Tell whether a text is a V3 keystore: JSON with the parameters of its encryption."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(found, dict) and any(name.lower() == "crypto" for name in found)
+    return Key(secret, where, chain=known)
 
 
 def _from_hex(text: str) -> bytes | None:
@@ -224,13 +271,19 @@ def _from_hex(text: str) -> bytes | None:
     return secret if len(secret) == _KEY_SIZE else None
 
 
-def _from_solana(text: str) -> bytes | None:
+def _from_solana(text: str, chain: str) -> tuple[bytes | None, str | None]:
+    """Return the key in one of Solana's forms, and the chain if the form tells it."""
     try:
         numbers: Any = json.loads(text)
         pair = bytes(numbers) if isinstance(numbers, list) else b""
     except (ValueError, TypeError):
         pair = from_base58(text)
-    return pair[:_KEY_SIZE] if len(pair) in (_KEY_SIZE, _PAIR_SIZE) else None
+    if len(pair) == _PAIR_SIZE:
+        from nacl.signing import SigningKey
+
+        whole = bytes(SigningKey(pair[:_KEY_SIZE]).verify_key) == pair[_KEY_SIZE:]
+        return (pair[:_KEY_SIZE], "SOL") if whole else (None, None)
+    return (pair, "SOL") if len(pair) == _KEY_SIZE and chain == "SOL" else (None, None)
 
 
 def from_base58(text: str) -> bytes:

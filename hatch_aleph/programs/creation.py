@@ -19,7 +19,7 @@ from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.program_code import Code, prepare_code, try_here
 from hatch_aleph.settings.load import read_settings
 from hatch_aleph.settings.parse import dotted, mistakes
-from hatch_aleph.settings.program_message import program_content
+from hatch_aleph.settings.program_message import adapter_remark, program_content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,9 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         check_refs(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
         try_here(session, code, content)
+        remark = adapter_remark(content)
+        if remark:
+            session.notice(f"{remark}.")
         cost = "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
         session.announce(f"Publish the program {settings.name} {cost}, its code included")
         with (

@@ -75,7 +75,14 @@ def try_here(session: Session, code: Code, content: Mapping[str, Any]) -> None:
     session.observer.done("smoke")
 
 
-def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callable[[str], None]) -> Code:
+def prepare_code(
+    path: Path,
+    settings: Settings,
+    folder: Path,
+    *,
+    notice: Callable[[str], None],
+    packed_as: Encoding = "squashfs",
+) -> Code:
     """Check what is to be published, and pack it if it is a folder.
 
     Args:
@@ -83,13 +90,14 @@ def prepare_code(path: Path, settings: Settings, folder: Path, *, notice: Callab
         settings: Say the entrypoint, its interface, and for a folder whether the adapter goes in.
         folder: Receives a packed folder.
         notice: Is told what was left out.
+        packed_as: How a folder is packed; an image or archive stays what it is.
 
     Raises:
         ProjectError: There is nothing to run, or it could not run in the guest.
         ImageError: It cannot be read, is damaged, or is too large.
     """
     if path.is_dir():
-        file, encoding = _pack(path, settings, folder, notice)
+        file, encoding = _pack(path, settings, folder, notice, packed_as)
         return Code(file, encoding, hash_file(file), settings.adapter)
     if not path.is_file():
         raise ProjectError("There is no such folder or file", where=str(path))
@@ -129,7 +137,9 @@ def _encoding(path: Path) -> Encoding:
     )
 
 
-def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], None]) -> tuple[Path, Encoding]:
+def _pack(
+    path: Path, settings: Settings, folder: Path, notice: Callable[[str], None], packed_as: Encoding
+) -> tuple[Path, Encoding]:
     runtime = runtimes.find(settings.runtime, settings.python)
     if runtime is None:  # was checked with the settings
         raise UsageError("A runtime is needed")
@@ -151,7 +161,9 @@ def _pack(path: Path, settings: Settings, folder: Path, notice: Callable[[str], 
     for each in incompatibilities(settings, [entry for entry in entries if entry.kind == "file"], runtime):
         notice(each)
     interpreter = find_interpreter(runtime, Cache.default(), notice) if settings.bytecode else None
-    packed = pack_code(entries, settings, runtime, folder / "code", where=str(path), interpreter=interpreter)
+    packed = pack_code(
+        entries, settings, runtime, folder / "code", where=str(path), interpreter=interpreter, encoding=packed_as
+    )
     return packed.file, packed.encoding
 
 

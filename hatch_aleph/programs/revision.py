@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
+from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.session import require_owner
@@ -16,7 +17,7 @@ from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import CODE_TAG, checked, publish_code
-from hatch_aleph.programs.program_code import Code, prepare_code, try_here
+from hatch_aleph.programs.program_code import Code, Encoding, prepare_code, try_here
 from hatch_aleph.programs.replacement import (
     Recreated,
     check_recreatable,
@@ -30,7 +31,7 @@ from hatch_aleph.programs.replacement import (
     without_time,
 )
 from hatch_aleph.settings.entry_points import is_command
-from hatch_aleph.settings.program_message import program_content, settings_of, with_settings
+from hatch_aleph.settings.program_message import program_content, settings_of, value_at, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +41,15 @@ if TYPE_CHECKING:
     from hatch_aleph.programs.live_programs import LiveProgram
     from hatch_aleph.settings import Settings
     from hatch_aleph.settings.model import Interface
+
+
+# Why a change of these, which nobody asked for by name, takes another program.
+_REASONS = {
+    "code.encoding": "the new code is packed otherwise than the program's (give its folder, which is packed alike)",
+    "code.entrypoint": "the program starts through the adapter, which an image or archive of yours does not hold (give "
+    "its folder)",
+    "code.use_latest": "the program is pinned to its code and follows no amends (use_latest is false)",
+}
 
 
 @dataclass(frozen=True)
@@ -72,23 +82,27 @@ def update(
     path: Path | None,
     changes: Mapping[str, Any],
     *,
+    replace: bool = False,
     keep_prev: bool = False,
     allow_data_loss: bool = False,
     scan: bool = True,
 ) -> Updated:
     """Give a program new code, and say other things of it.
 
+    A folder is packed as the program's code is, so that it can be amended in place.
+
     Args:
         session: Who and where.
         item_hash: Of the program.
         path: The new code; None keeps the old.
         changes: Keys of ``[tool.aleph]`` with their new values.
+        replace: Let a new program, with a new item hash and URL, take over where the message itself must change.
         keep_prev: Keep a program that another one takes over from.
         allow_data_loss: Let go of persistent volumes.
         scan: Look for secrets in what is new; the key that signs is looked for in any case.
 
     Raises:
-        PlanError: It is not there, another's, its code cannot be amended, or fields change that may not.
+        PlanError: It is not there, another's, its code cannot be amended, or what is asked for takes another program.
         ProjectError: There is nothing that could run.
         RejectedError: The network refuses it; the program is as it was.
     """
@@ -96,12 +110,18 @@ def update(
     require_owner(session, existing.owner, existing.sender, item_hash)
     said, settings = _settings(settings_of(existing.content), changes)
     with scratch_folder() as folder:
-        code = prepare_code(path, settings, folder, notice=session.notice) if path else None
+        kept = value_at(existing.content, "code.encoding")
+        packed_as: Encoding = "zip" if kept == "zip" else "squashfs"
+        code = None
+        if path is not None:
+            code = prepare_code(path, settings, folder, notice=session.notice, packed_as=packed_as)
         file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
         check_secrets(file, encoding, said, session.account, where=str(path or item_hash), only_own=not scan)
         content = _changed(existing.content, settings, changes, code)
         if content == without_time(existing.content):
             return _amend(session, existing, code)
+        if not (replace and existing.content.get("allow_amend")):
+            raise _needs_another(existing, content)
         check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
         content["payment"] = content["payment"] if "payment" in changes else credit_payment(content)
         if code is None:
@@ -141,6 +161,20 @@ def _changed(
     if code and not content["code"].get("use_latest"):
         paths.append("code.use_latest")  # code that follows no amends cannot change in place
     return with_settings(without_time(content), said, keys, paths=paths)
+
+
+def _needs_another(existing: LiveProgram, content: Mapping[str, Any]) -> PlanError:
+    """Return the error for a change that only another program can bring, with each reason."""
+    reasons = [
+        _REASONS.get(each.path) or f"{each.path} changes from {each.before} to {each.after}"
+        for each in differences(existing.content, without_time(content))
+    ] or ["its name changes"]
+    message = "This takes another program, with another item hash and URL, since a message cannot change"
+    hint = "Say `--replace` if that is meant: the old program is forgotten once the new one answers."
+    if not existing.content.get("allow_amend"):
+        message += ", and the program is not updatable: only its code can change"
+        hint = "Create it anew with --updatable, or change [tool.aleph] and deploy if it is a project's."
+    return PlanError("\n  ".join([f"{message}:", *reasons]), where=existing.program.item_hash, hint=hint)
 
 
 def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Updated:

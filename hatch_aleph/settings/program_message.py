@@ -131,6 +131,20 @@ def settings_of(content: Mapping[str, Any]) -> Settings:
     )
 
 
+def adapter_remark(content: Mapping[str, Any]) -> str | None:
+    """Return what the owner of a program should know whose code other tools may replace: they leave the adapter out.
+
+    aleph-rs and the archived command line amend the code of updatable programs alone, with any image they are given.
+    """
+    _, adapter = of_message(str(value_at(content, "code.entrypoint") or ""))
+    if not (adapter and value_at(content, "allow_amend")):
+        return None
+    return (
+        "It starts through the adapter in its code: give it new code by hatch-aleph alone, for an image of another "
+        "tool's has no adapter and does not start"
+    )
+
+
 def value_at(content: Mapping[str, Any], path: str) -> Any:
     """Return a field of a message by its dotted path, or what the network takes it for when it is absent."""
     found: Any = content

@@ -56,7 +56,7 @@ def test_an_update_that_does_not_answer_is_taken_back(cli, network):
 
 def test_a_replacement_that_does_not_answer_leaves_the_program_before(cli, network):
     made = cli.json("create", cli.app(**{"main.py": PICKY}), "main:app", "--name", "picky", "--updatable").result
-    error = cli.json("update", made["item_hash"], "--env-vars", "MODE=bad").error
+    error = cli.json("update", made["item_hash"], "--env-vars", "MODE=bad", "--replace").error
     assert (error["exit_code"], "as it was" in error["hint"]) == (11, True)
     assert ask(made["urls"][0]) == (200, "picky")
     statuses = [network.status(item_hash) for kind, item_hash in network.sent(cli.account.address) if kind == "PROGRAM"]

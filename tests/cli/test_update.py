@@ -21,7 +21,7 @@ def test_what_people_see(cli):
 
 def test_other_options_make_a_program_that_takes_over(cli, network):
     made = cli.create("same", "--updatable")
-    done = cli.json("update", made["item_hash"], "--memory", 1024, "--internet").result
+    done = cli.json("update", made["item_hash"], "--memory", 1024, "--internet", "--replace").result
     content = network.content(done["item_hash"])
     assert (content["resources"]["memory"], content["environment"]["internet"]) == (1024, True)
     assert (done["previous"], network.status(made["item_hash"])) == (made["item_hash"], "forgotten")

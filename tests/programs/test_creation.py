@@ -179,3 +179,11 @@ def test_acting_for_another_needs_its_permission(network, client, account, app, 
     assert ask(made.urls[0]) == (200, "theirs")
     # Who published it for the owner may take it away again.
     assert delete(session, made.item_hash).volumes == (made.code,)
+
+
+def test_who_may_lose_the_adapter_is_told(session, notices, app):
+    settings = {"entrypoint": "main:app", "name": "app"}
+    create(session, app(), checked(settings))
+    assert not [each for each in notices if "adapter" in each]
+    create(session, app(), checked({**settings, "updatable": True}))
+    assert [each for each in notices if "an image of another tool's has no adapter and does not start" in each]

@@ -100,7 +100,7 @@ def amending(scene: Scene, session: Session) -> object:
 
 
 def replacing(scene: Scene, session: Session) -> object:
-    return update(session, scene.program, scene.app, {"internet": True}, scan=False)
+    return update(session, scene.program, scene.app, {"internet": True}, replace=True, scan=False)
 
 
 def persisting(scene: Scene, session: Session) -> object:

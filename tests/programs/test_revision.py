@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import os
+import textwrap
 import zipfile
 
 import pytest
 
 from hatch_aleph.deploy.session import Session
-from hatch_aleph.errors import NetworkError, PlanError, UsageError
+from hatch_aleph.errors import ImageError, NetworkError, PlanError, ProjectError, UsageError
 from hatch_aleph.network.messages import sign_message
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.revision import update
-from tests.programs.rig import ask, ask_until
+from tests.programs.rig import BARE_APP, ask, ask_until, write_app
 from tests.programs.test_creation import Cut
 
 
@@ -55,7 +57,7 @@ def test_earlier_code_comes_back_without_upload(network, session, account, app):
 
 def test_fields_change_by_a_program_that_takes_over(network, session, account, app):
     made = created(session, app(), updatable=True, variables={"A": "1"})
-    done = update(session, made.item_hash, None, {"memory": 1024, "vcpus": 1, "variables": {"B": "2"}})
+    done = update(session, made.item_hash, None, {"memory": 1024, "vcpus": 1, "variables": {"B": "2"}}, replace=True)
     assert done.item_hash != made.item_hash
     content = network.content(done.item_hash)
     assert (content["resources"]["memory"], content["variables"], content["code"]["ref"]) == (
@@ -71,9 +73,9 @@ def test_fields_change_by_a_program_that_takes_over(network, session, account, a
 
 def test_code_and_fields_together_leave_the_old_program_as_it_was_until_it_goes(network, session, account, app):
     made = created(session, app("old"), updatable=True)
-    done = update(session, made.item_hash, app("new"), {"internet": True}, keep_prev=True)
+    done = update(session, made.item_hash, app("new"), {"internet": True}, replace=True, keep_prev=True)
     assert (ask(made.urls[0]), ask(done.urls[0])) == ((200, "old"), (200, "new"))
-    last = update(session, done.item_hash, app("newer"), {"internet": False})
+    last = update(session, done.item_hash, app("newer"), {"internet": False}, replace=True)
     assert (network.status(done.item_hash), network.status(done.code)) == ("forgotten", "forgotten")
     assert ask(last.urls[0]) == (200, "newer")
 
@@ -92,7 +94,7 @@ def test_another_encoding_needs_another_program(network, session, app, tmp_path)
     fixed, free = created(session, app("one")), created(session, app("two"), updatable=True)
     with pytest.raises(PlanError, match="not updatable"):
         update(session, fixed.item_hash, archive, {})
-    done = update(session, free.item_hash, archive, {})
+    done = update(session, free.item_hash, archive, {}, replace=True)
     code = network.content(done.item_hash)["code"]
     assert (code["encoding"], code["entrypoint"]) == ("zip", "main:app")
 
@@ -100,7 +102,11 @@ def test_another_encoding_needs_another_program(network, session, app, tmp_path)
 def test_a_changed_entrypoint(network, session, app):
     made = created(session, app(), updatable=True)
     done = update(
-        session, made.item_hash, app(**{"other.py": "from main import app as thing\n"}), {"entrypoint": "other:thing"}
+        session,
+        made.item_hash,
+        app(**{"other.py": "from main import app as thing\n"}),
+        {"entrypoint": "other:thing"},
+        replace=True,
     )
     assert network.content(done.item_hash)["code"]["entrypoint"] == "aleph_entry:other:thing"
     assert ask(done.urls[0]) == (200, "hello")
@@ -111,7 +117,7 @@ def test_wrong_fields_are_told_before_anything_is_sent(network, session, account
     with pytest.raises(UsageError, match="--memory"):
         update(session, made.item_hash, None, {"memory": 1})
     with pytest.raises(PlanError, match="the runtime is unknown"):
-        update(session, made.item_hash, app("x"), {"runtime": "ab" * 32})
+        update(session, made.item_hash, app("x"), {"runtime": "ab" * 32}, replace=True)
     assert kinds(network, account) == ["STORE", "PROGRAM"]
 
 
@@ -119,9 +125,9 @@ def test_data_is_not_lost_unasked(session, app):
     volumes = {"persistent": [{"name": "data", "mount": "/var/kept", "size-mib": 10}]}
     made = created(session, app(), updatable=True, volumes=volumes)
     with pytest.raises(PlanError, match="data would be lost") as caught:
-        update(session, made.item_hash, None, {"internet": True})
+        update(session, made.item_hash, None, {"internet": True}, replace=True)
     assert "--yes" in str(caught.value.hint)
-    update(session, made.item_hash, None, {"internet": True}, allow_data_loss=True)
+    update(session, made.item_hash, None, {"internet": True}, replace=True, allow_data_loss=True)
 
 
 def test_only_the_owner_may(network, session, client, app, tmp_path):
@@ -156,8 +162,56 @@ def test_a_cut_between_new_and_old_is_finished_without_a_third(network, session,
     with Cut([network.url]) as client:
         client.at = ("FORGET",)
         with pytest.raises(NetworkError):
-            update(Session(client, account, tmp_path / "state"), made.item_hash, None, {"internet": True})
+            update(Session(client, account, tmp_path / "state"), made.item_hash, None, {"internet": True}, replace=True)
     assert network.status(made.item_hash) == "processed"
-    done = update(session, made.item_hash, None, {"internet": True})
+    done = update(session, made.item_hash, None, {"internet": True}, replace=True)
     assert (network.status(made.item_hash), network.status(done.item_hash)) == ("forgotten", "processed")
     assert kinds(network, account) == ["STORE", "PROGRAM", "PROGRAM", "FORGET"]
+
+
+@pytest.fixture
+def zipped(session, tmp_path):
+    """A program as other tools make it: bare code in a zip archive."""
+    archive = tmp_path / "app.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("main.py", textwrap.dedent(BARE_APP).replace("ANSWER", "zipped"))
+    return create(session, archive, checked({"entrypoint": "main:app", "name": "zipped"}))
+
+
+def test_the_folder_of_a_program_in_a_zip_archive_is_packed_as_one(network, session, account, app, zipped):
+    assert ask(zipped.urls[0]) == (200, "zipped")
+    folder = app("folder", source=BARE_APP, **{"part/__init__.py": "VALUE = 1\n"})
+    done = update(session, zipped.item_hash, folder, {})
+    assert (done.item_hash, done.urls) == (zipped.item_hash, zipped.urls)
+    assert network.content(done.code)["ref"] == zipped.code
+    assert ask_until(zipped.urls[0], "folder") == "folder"
+    assert update(session, zipped.item_hash, folder, {}).unchanged  # the same files give the same bytes
+    assert kinds(network, account) == ["STORE", "PROGRAM", "STORE"]
+
+
+def test_what_cannot_be_packed_into_a_zip_archive_is_refused(network, session, account, tmp_path, zipped):
+    linked = write_app(tmp_path / "linked", source=BARE_APP)
+    (linked / "other.py").symlink_to("main.py")
+    with pytest.raises(ProjectError, match=r"Links are not packed into a zip archive: other\.py"):
+        update(session, zipped.item_hash, linked, {})
+    secret = write_app(tmp_path / "secret", source=BARE_APP, **{".env": "A=1\n"})
+    with pytest.raises(ProjectError, match=r"\.env"):
+        update(session, zipped.item_hash, secret, {})
+    large = write_app(tmp_path / "large", source=BARE_APP)
+    (large / "data.bin").write_bytes(os.urandom(10_000_001))
+    with pytest.raises(ImageError, match="hosts run zip code up to 10,000,000"):
+        update(session, zipped.item_hash, large, {}, replace=True)
+    assert kinds(network, account) == ["STORE", "PROGRAM"]
+
+
+def test_only_replace_takes_another_item_hash(network, session, account, app, tmp_path):
+    made = created(session, app(), updatable=True)
+    archive = tmp_path / "other.zip"
+    with zipfile.ZipFile(archive, "w") as other:
+        other.write(app("zipped", source=BARE_APP) / "main.py", "main.py")
+    with pytest.raises(PlanError, match=r"(?s)another program.*packed otherwise.*through the adapter") as caught:
+        update(session, made.item_hash, archive, {})
+    assert "--replace" in str(caught.value.hint)
+    with pytest.raises(PlanError, match="memory changes from 2048 to 1024"):
+        update(session, made.item_hash, None, {"memory": 1024})
+    assert kinds(network, account) == ["STORE", "PROGRAM"]

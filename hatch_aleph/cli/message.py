@@ -1,0 +1,85 @@
+"""``hatch-aleph message``: messages of any type, as the network has them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.output import moment
+from hatch_aleph.errors import PlanError
+
+if TYPE_CHECKING:
+    from hatch_aleph.network.answers import NetworkMessage
+
+_TYPES = ("PROGRAM", "STORE", "FORGET", "AGGREGATE", "POST", "INSTANCE")
+_STATUSES = ("processed", "removing", "forgotten", "rejected", "removed")
+
+
+@click.group()
+def message() -> None:
+    """Show, list and forget messages of any type."""
+
+
+@message.command(epilog="Example: hatch-aleph message get ITEM_HASH")
+@with_context("node")
+@click.argument("item_hash", type=ItemHashType())
+def get(context: Context, *, item_hash: str) -> None:
+    """Show a message with its status and content, its signature verified while it is live."""
+    with context.client() as client:
+        found = client.message(item_hash)
+    if found is None:
+        raise PlanError("The node knows no such message", where=item_hash)
+    context.output.result({"message": _fields(found)}, json.dumps(_fields(found), indent=2, ensure_ascii=False))
+
+
+@message.command("list", epilog="Example: hatch-aleph message list --type STORE --limit 20")
+@with_context("node", "account", "owner")
+@click.option("--type", "types", multiple=True, type=click.Choice(_TYPES), help="Only such. May be repeated.")
+@click.option("--status", type=click.Choice(_STATUSES), default="processed", show_default=True)
+@click.option("--channel", "channels", multiple=True, help="Only on this channel. May be repeated.")
+@click.option("--tag", "tags", multiple=True, help="Only with this tag. May be repeated.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest ones.")
+def list_messages(
+    context: Context,
+    *,
+    types: tuple[str, ...],
+    status: str,
+    channels: tuple[str, ...],
+    tags: tuple[str, ...],
+    limit: int,
+) -> None:
+    """List the messages of your account, or of --address, newest first."""
+    owner = context.address or context.account().address
+    with context.client() as client:
+        found = client.messages(types=types, owners=(owner,), statuses=(status,), channels=channels, tags=tags)
+        shown = list(itertools.islice(found, limit))
+    rows = [(each.item_hash, each.type, moment(each.time), each.channel or "-") for each in shown]
+    if rows:
+        context.output.table(f"Messages of {owner}, {status}", ("item hash", "type", "time", "channel"), rows)
+    context.output.result(
+        {"address": owner, "messages": [_fields(each) for each in shown]}, None if rows else "No such messages."
+    )
+
+
+@message.command(epilog="Example: hatch-aleph message forget ITEM_HASH --reason 'published by mistake'")
+@with_context("node", "account", "owner", "yes")
+@click.argument("item_hash", type=ItemHashType(), nargs=-1, required=True)
+@click.option("--reason", default="No longer needed", show_default=True, help="Said to everybody.")
+def forget(context: Context, *, item_hash: tuple[str, ...], reason: str) -> None:
+    """Forget messages of your account; files that your programs use are refused, and a FORGET cannot be undone."""
+    from hatch_aleph.records import forget_messages
+
+    with context.client() as client:
+        sent = forget_messages(context.program_session(client), item_hash, reason=reason)
+    context.output.result({"forgotten": list(item_hash), "messages": sent}, f"Forgotten: {', '.join(item_hash)}")
+
+
+def _fields(each: NetworkMessage) -> dict[str, Any]:
+    fields = {name: value for name, value in asdict(each).items() if name != "envelope" and value not in (None, ())}
+    return {**fields, "status": each.status.value}

@@ -1,0 +1,135 @@
+"""``hatch-aleph file``: files that the network keeps, without a program around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.output import moment
+from hatch_aleph.errors import PlanError, UsageError
+from hatch_aleph.itemhash import FILE_HASH
+
+if TYPE_CHECKING:
+    from hatch_aleph.records import Pinned
+
+
+class FileHashType(ItemHashType):
+    """The hash of a file's bytes: sha256, or a CID."""
+
+    name = "file hash"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the hash.
+
+        Raises:
+            click.UsageError: It is none.
+        """
+        text = str(value).strip()
+        return text if FILE_HASH.fullmatch(text) else super().convert(value, param, ctx)
+
+
+@click.group()
+def file() -> None:
+    """Publish, pin, list, fetch and forget files. What is published is public for ever."""
+
+
+@file.command(epilog="Example: hatch-aleph file upload model.bin")
+@with_context("node", "account", "owner", "yes")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def upload(context: Context, *, path: Path) -> None:
+    """Publish the file PATH, for programs to use as a volume or for anybody to fetch."""
+    from hatch_aleph.records import upload_file
+
+    with context.client() as client:
+        _told(context, upload_file(context.program_session(client), path))
+
+
+@file.command(epilog="Example: hatch-aleph file pin FILE_HASH")
+@with_context("node", "account", "owner", "yes")
+@click.argument("file_hash", type=FileHashType())
+def pin(context: Context, *, file_hash: str) -> None:
+    """Keep a file that a node has already, by the hash of its bytes."""
+    from hatch_aleph.records import pin_file
+
+    with context.client() as client:
+        _told(context, pin_file(context.program_session(client), file_hash))
+
+
+def _told(context: Context, pinned: Pinned) -> None:
+    fields = {
+        "item_hash": pinned.item_hash,
+        "file_hash": pinned.file_hash,
+        "size": pinned.size,
+        "uploaded": pinned.uploaded,
+    }
+    context.output.result(
+        fields, f"{pinned.item_hash}\nIts file is {pinned.file_hash}: /api/v0/storage/raw/{pinned.file_hash}"
+    )
+
+
+@file.command("list", epilog="Example: hatch-aleph file list --address 0x1234...")
+@with_context("node", "account", "owner")
+def list_files(context: Context) -> None:
+    """List the files of your account, or of --address, and how many programs use each."""
+    from hatch_aleph.records import files_of
+
+    owner = context.address or context.account().address
+    with context.client() as client:
+        found = files_of(client, owner)
+    rows = []
+    for store, users in found:
+        metadata = store.content.get("metadata")
+        name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+        kind = f"amend of {store.content['ref']}" if store.content.get("ref") else name
+        rows.append((store.item_hash, moment(store.content_time), str(len(users)), kind or "-"))
+    if rows:
+        context.output.table(f"Files of {owner}", ("item hash", "published", "programs", "what"), rows)
+    files = [
+        {
+            "item_hash": store.item_hash,
+            "file_hash": store.content.get("item_hash"),
+            "ref": store.content.get("ref"),
+            "time": store.content_time,
+            "status": store.status.value,
+            "used_by": list(users),
+        }
+        for store, users in found
+    ]
+    context.output.result({"address": owner, "files": files}, None if rows else f"{owner} has no files.")
+
+
+@file.command(epilog="Example: hatch-aleph file get ITEM_HASH --to model.bin")
+@with_context("node")
+@click.argument("item_hash", type=FileHashType())
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where it is written.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def get(context: Context, *, item_hash: str, to: Path, force: bool) -> None:
+    """Fetch a file, which is verified: by the item hash of its STORE message, amends followed, or by its own hash."""
+    if to.exists() and not force:
+        raise UsageError("There is a file already", where=str(to), hint="Choose another name, or say --force.")
+    with context.client() as client:
+        newest = client.newest_content(item_hash)
+        file_hash = newest.file_hash if newest else item_hash
+        if newest is None and not client.has_file(item_hash):
+            raise PlanError("The node knows no such message or file", where=item_hash)
+        client.download(file_hash, to)
+        size = to.stat().st_size
+    fields = {"item_hash": newest and newest.item_hash, "file_hash": file_hash, "file": str(to), "size": size}
+    context.output.result(fields, f"{to}: {size:,} bytes, {file_hash}")
+
+
+@file.command(epilog="Example: hatch-aleph file forget ITEM_HASH")
+@with_context("node", "account", "owner", "yes")
+@click.argument("item_hash", type=ItemHashType(), nargs=-1, required=True)
+@click.option("--reason", default="No longer needed", show_default=True, help="Said to everybody.")
+def forget(context: Context, *, item_hash: tuple[str, ...], reason: str) -> None:
+    """Let go of files, by the item hashes of their STORE messages; those that your programs use are refused."""
+    from hatch_aleph.records import forget_messages
+
+    with context.client() as client:
+        sent = forget_messages(context.program_session(client), item_hash, reason=reason, only="STORE")
+    context.output.result({"forgotten": list(item_hash), "messages": sent}, f"Forgotten: {', '.join(item_hash)}")
