@@ -156,6 +156,8 @@ def authorize(session: Session, entries: Sequence[dict[str, Any]], question: str
     """
     if session.owner.lower() != session.account.address.lower():
         raise PlanError(f"Only {session.owner} itself can permit others to act for it", where=session.account.address)
+    if any(str(each.get("address")).lower() == session.owner.lower() for each in entries):
+        raise PlanError("An account needs no permission to act for itself", where=session.owner)
     session.confirm(question)
     content = aggregate_content(session.owner, KEY, {"authorizations": list(entries)})
     with session.sending(KEY, DEFAULT_CHANNEL) as outbox:

@@ -149,6 +149,12 @@ class _ListedSkips:
             terminalreporter.write("\n".join([*sorted(self._unlisted), ""]))
 
 
+@pytest.fixture(autouse=True)
+def _own_preferences(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test see, or change, what the user of this machine has named."""
+    monkeypatch.setenv("HATCH_ALEPH_CONFIG", str(tmp_path_factory.getbasetemp() / "preferences" / os.urandom(4).hex()))
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., Path]:
     """Write a project folder from {path: text}; a pyproject.toml for a plain main.py unless one is given."""

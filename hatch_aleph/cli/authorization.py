@@ -38,7 +38,7 @@ def add(
 ) -> None:
     """Permit ADDRESS to act for your account; what it was permitted before is replaced.
 
-    Bounds tell kinds of messages apart, not projects: who may deploy may also delete any program and file of yours.
+    Bounds tell kinds of messages apart, not projects: whoever may publish a kind may also forget any of that kind.
     """
     from hatch_aleph.network.authorizations import DEPLOYING, DOMAINS, Bounds, without, words_of
     from hatch_aleph.records import authorizations_of, authorize

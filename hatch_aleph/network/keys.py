@@ -247,7 +247,11 @@ def parse_key(content: bytes, where: str, chain: str, password: Password | None 
     secret, known = _from_hex(text), None
     if secret is None and is_keystore(text):
         if password is None:
-            raise AccountError("This is an encrypted keystore", where=where, hint="Give its password: --password-file")
+            raise AccountError(
+                "This is an encrypted keystore",
+                where=where,
+                hint="Give its password: `--password-file FILE`; or pipe the key in: `--private-key-file -`.",
+            )
         secret, known = open_keystore(text, password(where), where), "ETH"
     elif secret is None and is_mnemonic(text):
         secret, known = key_of_mnemonic(text, where), "ETH"
