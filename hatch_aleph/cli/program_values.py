@@ -53,7 +53,9 @@ def _typed(key: str, value: str, option: str) -> Any:
     if key in _INTEGERS:
         size = mebibytes(value)
         if size is None:
-            raise UsageError(f"{option}: {key.replace('-', '_')} is a number of MiB, or such as 2GB, not {value!r}")
+            raise UsageError(
+                f"{option}: {key.replace('-', '_')} is a number of MiB, not {value!r}", hint="Or with its unit: 2GB."
+            )
         return size
     if key in _FLAGS:
         if value.lower() not in _TRUTH:

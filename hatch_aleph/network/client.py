@@ -225,6 +225,7 @@ class NodeClient:
         since: float = 0.0,
         newest_first: bool = True,
         verify: bool = True,
+        strict: bool = True,
     ) -> Iterator[NetworkMessage]:
         """Find messages, page by page; filters are those of :class:`.search.Filters`.
 
@@ -239,6 +240,7 @@ class NodeClient:
             channels: Names of channels.
             since: Seconds since 1970.
             newest_first: Order by the envelope's time.
+            strict: As for :func:`.search.find`.
             verify: Believe nothing unsigned. What is only shown, or only keeps something from being forgotten, need not
                 be verified: each signature takes its time.
 
@@ -256,7 +258,7 @@ class NodeClient:
             since=since,
         )
         check = self._verifier.verified if verify else lambda message: message
-        return find(self._nodes, filters, tuple(statuses), newest_first=newest_first, check=check)
+        return find(self._nodes, filters, tuple(statuses), newest_first=newest_first, strict=strict, check=check)
 
     # Money
 

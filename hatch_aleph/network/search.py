@@ -93,6 +93,7 @@ def find(
     statuses: Sequence[str],
     *,
     newest_first: bool,
+    strict: bool = True,
     check: Callable[[NetworkMessage], NetworkMessage],
 ) -> Iterator[NetworkMessage]:
     """Find messages; see :meth:`.client.NodeClient.messages`.
@@ -105,14 +106,17 @@ def find(
         filters: What for.
         statuses: Each is asked for apart.
         newest_first: Order by the envelope's time.
+        strict: Take a stranger in an answer for a failure; otherwise it is passed over, where nothing depends on it.
         check: Returns a message that is believed; its errors of nodes are failures of the node.
     """
     query = {**filters.query(), "sortOrder": "-1" if newest_first else "1"}
     hashes = list(filters.hashes)
     groups = [hashes[i : i + _HASHES_A_QUERY] for i in range(0, len(hashes), _HASHES_A_QUERY)] or [[]]
 
-    def passed(message: NetworkMessage) -> NetworkMessage:
+    def passed(message: NetworkMessage) -> NetworkMessage | None:
         ignored = filters.ignored_for(message)
+        if ignored and not strict:
+            return None
         if ignored:
             raise UnhelpfulNodeError(
                 f"ignores the filter `{ignored}`: it shows {shown(message.item_hash)}, which was not asked for"
@@ -140,12 +144,12 @@ def _pages(
     nodes: Nodes,
     query: Mapping[str, str],
     status: MessageStatus,
-    passed: Callable[[NetworkMessage], NetworkMessage],
+    passed: Callable[[NetworkMessage], NetworkMessage | None],
 ) -> Iterator[NetworkMessage]:
     # Messages that arrive meanwhile push others onto the next page: those come twice, and are told once.
     seen: set[str] = set()
 
-    def read(reply: Reply) -> list[NetworkMessage]:
+    def read(reply: Reply) -> list[NetworkMessage | None]:
         listed = as_list(as_mapping(reply.expected_json()).get("messages"))
         return [passed(NetworkMessage.from_list(entry, status)) for entry in listed]
 
@@ -153,11 +157,11 @@ def _pages(
         params = {key: value for key, value in query.items() if value}
         params |= {"page": str(page), "pagination": str(_PAGE)}
         found = nodes.ask("GET", "/api/v0/messages.json", read, params=params)
-        fresh = [message for message in found if message.item_hash not in seen]
+        fresh = [message for message in found if message and message.item_hash not in seen]
         seen.update(message.item_hash for message in fresh)
         yield from fresh
         # A node that ignores the page would go on for ever: a page with nothing new ends it as well.
-        if len(found) < _PAGE or not fresh:
+        if len(found) < _PAGE or not (fresh or None in found):
             return
 
 

@@ -162,7 +162,7 @@ def publish_code(
 
 def _waiting(session: Session, code: Code, owner: str, tag: str) -> str | None:
     """Return a file with these bytes that no program uses: left by a run that was cut off or refused half-way."""
-    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(tag,))
+    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(tag,), strict=False)
     fitting = [
         message.item_hash
         for message in stores

@@ -1,0 +1,91 @@
+"""What a host missed while it heard nothing: more than a node's page of messages, with websockets and without."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from hatch_aleph.local.host import message_feed
+from hatch_aleph.local.host.message_feed import MessageFeed
+from hatch_aleph.local.host.source import Source
+from hatch_aleph.network.client import NodeClient
+from hatch_aleph.waiting import Backoff
+from tests.local.host.conftest import TinyNode, serving, until
+
+PAGE = 200
+MISSED = 450
+
+
+class PagedNode(TinyNode):
+    """A node that gives 200 messages a page at most, and can be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.asked: list[int] = []
+        self.refused = 0
+
+    async def _list(self, request):
+        if self.away:
+            self.refused += 1
+            return web.Response(status=503)
+        query = request.query
+        since, page = float(query.get("startDate", 0)), int(query["page"])
+        found = [each["message"] for each in self.messages.values() if each["message"]["time"] >= since]
+        found = found if query["msgStatuses"] == "processed" else []
+        found.sort(key=lambda message: int(query["sortOrder"]) * message["time"])
+        self.asked.append(page)
+        return web.json_response({"messages": found[(page - 1) * PAGE : page * PAGE]})
+
+    async def _socket(self, request):
+        if self.away:
+            self.refused += 1
+            return web.Response(status=503)
+        socket = web.WebSocketResponse()  # breaks at once: all is asked for
+        await socket.prepare(request)
+        await socket.close()
+        return socket
+
+
+@pytest.mark.parametrize("websocket", [True, False], ids=["broken websockets", "polled"])
+def test_nothing_is_missed_and_nothing_comes_twice(tmp_path, websocket, monkeypatch):
+    monkeypatch.setattr(message_feed, "_BACKOFF", Backoff(first=0.02, longest=0.1))
+
+    async def main():
+        node, app = PagedNode(), web.Application()
+        node.attach(app, websocket=websocket)
+        heard: list[str] = []
+        start = time.time()
+        async with serving(app) as url, aiohttp.ClientSession() as session:
+            source = Source(lambda: NodeClient([url], sleep=lambda _: time.sleep(0.01)), tmp_path)
+            feed = MessageFeed(source, session, lambda message: heard.append(message["item_hash"]), lambda: start)
+            following = asyncio.ensure_future(feed.run())
+            await until(lambda: node.asked, 30)
+            first = node.publish("POST", {"type": "first", "time": start + 1}, time=start + 1)
+            node.away = True
+            await until(lambda: node.refused, 30)
+            published = [
+                node.publish("POST", {"type": str(number)}, time=start + 2 + number / 100) for number in range(MISSED)
+            ]
+            node.away = False
+            await until(lambda: len(heard) > MISSED, 60)
+            last = node.publish("POST", {"type": "last"}, time=start + 600)
+            if not websocket:  # from near the newest on, a node is not asked for all of it again and again
+                await until(lambda: last in heard, 30)
+                node.asked.clear()
+                await until(lambda: node.asked, 30)
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+            source.close()
+            return [first, *published], last, heard, node.asked
+
+    published, last, heard, asked = asyncio.run(main())
+    assert [item_hash for item_hash in heard if item_hash != last] == published
+    if not websocket:
+        assert set(asked) == {1}
