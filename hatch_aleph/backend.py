@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class BuiltWheel:
     python: str = ""
 
     def __post_init__(self) -> None:
-        weakref.finalize(self, shutil.rmtree, self.path.parent, ignore_errors=True)
+        weakref.finalize(self, _remove, self.path.parent)
 
     @property
     def pure(self) -> bool:
@@ -110,11 +109,11 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
                 outcome = Uv(root, cache=scratch / "uv").run(command, quiet=False, environ=environ)
         finally:
             for path in set(_leftovers(root)) - before:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
     wheel = next(iter(folder.glob("*.whl")), None)
     if wheel is not None:
         return BuiltWheel(wheel, minor)
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(folder)
     lines = "\n  ".join(_said(outcome.lines))
     raise ProjectError(
         f"The build backend failed:\n  {lines}",
@@ -140,6 +139,12 @@ def _new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="hatch-aleph-"))
 
 
+def _remove(folder: Path) -> None:
+    from shutil import rmtree
+
+    rmtree(folder, ignore_errors=True)
+
+
 def backend_of(pyproject: Mapping[str, Any]) -> str:
     """Return the import name of a project's build backend."""
     return str(pyproject.get("build-system", {}).get("build-backend", "setuptools.build_meta:__legacy__"))
@@ -147,6 +152,8 @@ def backend_of(pyproject: Mapping[str, Any]) -> str:
 
 def _hatchling_source(pyproject: Mapping[str, Any], scratch: Path) -> Path:
     """Return a project whose backend builds the other one, also when that has no package."""
+    import shutil
+
     from hatch_aleph import hatchling_wheel
 
     source = scratch / "source"

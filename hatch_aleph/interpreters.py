@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from hatch_aleph.shapes import ANYTHING, OTHERS, TEXT, misfit
 from hatch_aleph.uv import Uv, pythons_folder
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterable, Iterator, Mapping
 
 _MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
@@ -87,6 +86,8 @@ def ask(path: Path) -> Interpreter | None:
 
 
 def _start(path: Path) -> subprocess.Popen[str] | None:
+    import subprocess  # not at every start of a command: most builds remember the interpreter
+
     command = [str(path), "-I", "-S", "-c", _ASK]
     try:
         return subprocess.Popen(
@@ -99,6 +100,8 @@ def _start(path: Path) -> subprocess.Popen[str] | None:
 def _answer(path: Path, process: subprocess.Popen[str] | None) -> Interpreter | None:
     if process is None:
         return None
+    import subprocess
+
     with process:
         try:
             words = process.communicate(timeout=30)[0].split()
@@ -112,6 +115,8 @@ def _answer(path: Path, process: subprocess.Popen[str] | None) -> Interpreter | 
 
 def _candidates(minor: str, environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield what may be such an interpreter: on PATH, among pyenv's and uv's."""
+    import shutil
+
     for folder in environ.get("PATH", "").split(os.pathsep):
         name = shutil.which(f"python{minor}", path=folder) if folder else None
         if name:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ PASSED_ON = {
     r"UV_PYTHON_(?:INSTALL_DIR|INSTALL_MIRROR|DOWNLOADS|DOWNLOADS_JSON_URL|CACHE_DIR)": "where interpreters come from",
 }
 # Of the others these decide nothing of what is built: how a tool shows itself, and what other commands of it do.
-_NO_MATTER = re.compile(
+_NO_MATTER = (
     r"UV_(?:NO_PROGRESS|NO_CACHE|NO_ENV_FILE|ENV_FILE|PREVIEW\w*|RUN_\w+|TOOL_\w+|PROJECT\w*|PUBLISH_\w+|PYTHON_BIN_DIR|"
     r"PYTHON_PREFERENCE|SYSTEM_PYTHON|BREAK_SYSTEM_PACKAGES|COMPILE_BYTECODE\w*|NO_SYNC|VENV_\w+|LOG_\w+|"
     r"UNMANAGED_INSTALL|INSTALL_DIR|NO_MODIFY_PATH|DISABLE_UPDATE|INSTALLER_\w+|SHOW_\w+|HIDE_\w+)|"
@@ -58,16 +57,12 @@ _OF_PIP = (
 _TOOLS = ("UV_", "PIP_")
 # While uv unpacks a wheel that it has not had before it passes over some of what is wrong with it, and tells its log.
 _LOG = "uv_extract=warn,uv_install_wheel=debug"
-_UNSAFE = re.compile(r"^WARN Skipping unsafe file name: (.*)$", re.MULTILINE)
-_LOST = re.compile(
-    r"^DEBUG Files (.*) are listed in `RECORD` but missing from the wheel archive for `?([\w.-]+)", re.MULTILINE
-)
+_UNSAFE = r"(?m)^WARN Skipping unsafe file name: (.*)$"
+_LOST = r"(?m)^DEBUG Files (.*) are listed in `RECORD` but missing from the wheel archive for `?([\w.-]+)"
 _LOGGED = ("warning:", "WARN ", "INFO ", "DEBUG ")
-_PASSED_ON = re.compile("|".join(f"(?:{each})" for each in PASSED_ON))
+_PASSED_ON = "|".join(f"(?:{each})" for each in PASSED_ON)  # patterns are compiled where they are needed
 _LINES = 14
-_UNWRITABLE = re.compile(
-    r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache"
-)
+_UNWRITABLE = r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache"
 
 _OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
 # What helps, by what uv says; the message itself is always uv's own.
@@ -153,6 +148,8 @@ class Uv:
         others = {
             name: value for name, value in environ.items() if name not in WITHHELD and not name.startswith(_TOOLS)
         }
+        import subprocess
+
         try:
             done = subprocess.run(
                 command, check=False, capture_output=True, encoding="utf-8", errors="replace", cwd=self.root,
@@ -183,18 +180,18 @@ class Outcome:
     @property
     def unsafe(self) -> list[str]:
         """Paths out of the wheels that it unpacked, which it leaves out."""
-        return _UNSAFE.findall(self.stderr)
+        return re.findall(_UNSAFE, self.stderr)
 
     @property
     def lost(self) -> dict[str, list[str]]:
         """By distribution, what the RECORD of a wheel that it unpacked lists and the wheel does not hold."""
-        found = _LOST.findall(self.stderr)
+        found = re.findall(_LOST, self.stderr)
         return {re.sub(r"[-_.]+", "-", name).lower(): re.findall("`(.*?)`", files) for files, name in found}
 
     @property
     def unwritable(self) -> bool:
         """Whether it failed because its cache, or what it is to write, takes nothing more."""
-        return self.code != 0 and _UNWRITABLE.search("\n".join(self.lines)) is not None
+        return self.code != 0 and re.search(_UNWRITABLE, "\n".join(self.lines)) is not None
 
     @property
     def reason(self) -> str:
@@ -215,7 +212,7 @@ class Outcome:
 
 def index_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the variables that configure uv: of the caller's those that are passed on, and what pip's say."""
-    kept = {name: value for name, value in environ.items() if name.startswith("UV_") and _PASSED_ON.fullmatch(name)}
+    kept = {name: value for name, value in environ.items() if name.startswith("UV_") and re.fullmatch(_PASSED_ON, name)}
     for theirs, ours, older, separator in _OF_PIP:
         if environ.get(theirs) and not any(environ.get(name) for name in (ours, *older)):
             kept[ours] = separator.join(environ[theirs].split())
@@ -230,7 +227,7 @@ def left_out(environ: Mapping[str, str] = os.environ) -> str:
         for name, value in environ.items()
         if value
         and name.startswith(_TOOLS)
-        and not (_PASSED_ON.fullmatch(name) or _NO_MATTER.fullmatch(name))
+        and not (re.fullmatch(_PASSED_ON, name) or re.fullmatch(_NO_MATTER, name))
         and (name not in known or any(environ.get(each, value) not in ("", value) for each in known[name]))
     )
     if not found:
