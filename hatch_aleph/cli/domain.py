@@ -9,7 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
-from hatch_aleph.cli.value_types import OwnerType
+from hatch_aleph.cli.value_types import DomainType, OwnerType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ def domain() -> None:
 
 @domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
 @with_context("node", "account", "dry")
-@click.argument("name")
+@click.argument("name", type=DomainType())
 @click.argument("item_hash", type=ItemHashType())
 def attach(context: Context, *, name: str, item_hash: str) -> None:
     """Point the domain NAME at a program, and show the DNS records to set."""
@@ -39,7 +39,7 @@ def attach(context: Context, *, name: str, item_hash: str) -> None:
 
 @domain.command(epilog="Example: hatch-aleph domain detach api.example.org")
 @with_context("node", "account", "dry")
-@click.argument("name")
+@click.argument("name", type=DomainType())
 def detach(context: Context, *, name: str) -> None:
     """Take the domain NAME away from its program."""
     from hatch_aleph.deploy.custom_domains import detach as detach_domain

@@ -9,6 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.value_types import HostUrlType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.urls import Hosts
 
-_DOMAIN = click.option("--domain", metavar="URL", help="Host that runs the program; a local node has its own.")
+_DOMAIN = click.option(
+    "--domain", type=HostUrlType(), metavar="URL", help="Host that runs the program; a local node has its own."
+)
 
 
 @click.command(epilog="Example: hatch-aleph stop ITEM_HASH --domain https://crn.example.org")

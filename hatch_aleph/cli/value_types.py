@@ -1,4 +1,4 @@
-"""Addresses of owners, nodes and hosts, checked where the command line takes them; no refusal repeats them."""
+"""Owners, nodes, hosts and domains, checked where the command line takes them; no refusal repeats what may be a key."""
 
 from __future__ import annotations
 
@@ -122,3 +122,26 @@ class MachineType(click.ParamType):  # type: ignore[type-arg] # as above
         from hatch_aleph.cli.program_values import machine
 
         return machine(str(value)) or self.fail(f"{value!r} is no machine. Give one such as 1vcpu-2gb", param, ctx)
+
+
+class DomainType(click.ParamType):  # type: ignore[type-arg] # as above
+    """A custom domain, as DNS knows it."""
+
+    name = "domain"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the domain in lower case, international letters encoded.
+
+        Raises:
+            click.UsageError: It is none.
+        """
+        from hatch_aleph.errors import UsageError
+        from hatch_aleph.network.domains import host_name
+        from hatch_aleph.network.keys import is_like_key
+
+        text = str(value)
+        try:
+            return host_name(text)
+        except UsageError as error:
+            what = "This is no domain" if is_like_key(text) else error.message
+            return self.fail(f"{what}. {error.hint}", param, ctx)

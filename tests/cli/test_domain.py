@@ -106,3 +106,27 @@ def test_from_attaching_to_detaching(running: RunningNode, program: str, domain:
 def test_only_to_ones_own_live_program(program: str, domain: Any) -> None:
     assert domain("attach", "a.example.org", "ab" * 32)[0] == 13
     assert domain("attach", "https://a.example.org", program)[0] == 64
+
+
+HASH = "ab" * 32
+WRONG: dict[str, list[str]] = {
+    "a host without https": ["logs", HASH, "--domain", "crn.example.org"],
+    "a host with a password": ["stop", HASH, "--domain", "https://u:hunter2-hunter2@crn.example.org"],
+    "a file for a host": ["restart", HASH, "--domain", "file:///etc/passwd"],
+    "a host with a path": ["logs", HASH, "--domain", "https://crn.example.org/../../x?y"],
+    "a path for a domain": ["domain", "attach", "../../etc", HASH],
+    "a URL for a domain": ["domain", "detach", "https://a.example.org/x"],
+    "a key for a domain": ["domain", "detach", "9f" * 32],
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_names_no_host_or_domain_is_refused_before_anything_is_asked(
+    case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hatch_aleph.cli._stop_on_signals", lambda: None)
+    assert run([*WRONG[case], "--node", "http://127.0.0.1:9"]) == 64
+    said = capsys.readouterr().err
+    assert "URL of a host" in said or "no domain" in said or "no address of a host" in said
+    assert "hunter2" not in said
+    assert "9f9f" not in said
