@@ -11,6 +11,7 @@ from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
+from tests.build.conftest import index, runtime, workshop
 from tests.deploy.conftest import Rig
 from tests.deploy.rig import NodeHost, RunningNode
 from tests.signing import Signer
@@ -19,6 +20,8 @@ from tests.trust.lying_node import Lie, LyingNode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+__all__ = ["index", "runtime", "workshop"]  # fixtures
 
 _numbers = itertools.count(40)
 
