@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.build.bytecode import compile_entries
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.settings.entry_points import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
@@ -117,7 +118,7 @@ def check_zip_size(archive: Path) -> None:
         raise ImageError(
             f"The archive has {size:,} bytes, and hosts run zip code up to {MAX_ARCHIVE:,}",
             where=str(archive),
-            hint="An image may be larger: `create` packs a folder as one, with the adapter.",
+            hint=f"An image may be larger: {typed('create')} packs a folder as one, with the adapter.",
         )
 
 

@@ -12,6 +12,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.value_types import OwnerType
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, UsageError
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def _check_free(name: str) -> None:
 
     known = load_preferences()
     if checked_name(name) in known.accounts or name in known.addresses:
-        raise UsageError(f"The name {name} is taken", hint="Choose another one: `hatch-aleph account list`.")
+        raise UsageError(f"The name {name} is taken", hint=f"Choose another one; {typed('account list')} shows them.")
 
 
 def _keep(context: Context, name: str, key: Key, chain: str, *, password: str | None) -> None:

@@ -6,6 +6,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.value_types import OwnerType
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError, UsageError
 
 _TYPES = ("STORE", "PROGRAM", "FORGET", "AGGREGATE", "POST", "INSTANCE")
@@ -90,6 +91,6 @@ def revoke(context: Context, *, address: str) -> None:
         entries = authorizations_of(client, session.owner)
         left = without(entries, address)
         if len(left) == len(entries):
-            raise PlanError(f"{address} may not act for {session.owner}", hint="See `hatch-aleph authorization list`.")
+            raise PlanError(f"{address} may not act for {session.owner}", hint=f"See {typed('authorization list')}.")
         message = authorize(session, left, f"Permit {address} nothing any more")
     context.output.result({"address": address, "message": message}, f"{address} may not act for {session.owner} now.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import textwrap
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nacl.signing import SigningKey
 
 from hatch_aleph.errors import RejectedError
 from hatch_aleph.network import NodeClient, aggregate_content, load_account, sign_message
+from tests.programs.rig import BARE_APP
 
 SECRET = bytes(range(101, 133))
 ADDRESS = EthAccount.from_key(SECRET).address
@@ -130,6 +132,19 @@ def test_a_key_deploys_for_an_owner_within_its_bounds_and_not_outside(cli):
     refused = cli.json("file", "upload", cli.app("late") / "main.py", *as_ci).error
     assert (refused["exit_code"], refused.get("code")) == (10, 2)
     assert cli.json("authorization", "revoke", "ci").error["message"].endswith(f"may not act for {owner.address}")
+
+
+def test_a_project_is_deployed_for_an_owner_within_bounds(cli, make_project):
+    owner = cli.account
+    project = make_project({"main.py": textwrap.dedent(BARE_APP)})
+    cli.json("account", "create", "ci")
+    deploy = ("deploy", "--project", project, "--yes", "--no-smoke", "--account", "ci", "--address", owner.address)
+    refused = cli.json(*deploy).error
+    assert (refused["exit_code"], refused.get("code")) == (10, 2)
+    cli.json("authorization", "add", "ci", "--deploy")
+    done = cli.json(*deploy).result
+    message = cli.network.get(f"/api/v0/messages/{done['item_hash']}")["message"]
+    assert message["content"]["address"] == owner.address != message["sender"]
 
 
 def test_bounds_of_one_type(cli):

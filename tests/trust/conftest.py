@@ -102,6 +102,20 @@ class Scene:
 
         return roll_back(*self.rig.opened(self.rig.artifact()), Health(self.rig.host), HealthCheck(timeout=5))
 
+    def update(self) -> Any:
+        from hatch_aleph.programs.revision import update
+
+        folder = self.rig.folder / "update"
+        folder.mkdir(exist_ok=True)
+        (folder / "main.py").write_text("async def app(scope, receive, send): ...\n", "utf-8")
+        return update(self.rig.session("update-state"), self.shop, folder, {})
+
+    def forget_file(self) -> Any:
+        from hatch_aleph.records import forget_messages
+
+        code = self.message(self.shop)["message"]["content"]["code"]["ref"]
+        return forget_messages(self.rig.session(), [code], reason="test", only="STORE")
+
     def list(self) -> Any:
         from hatch_aleph.programs.live_programs import list_programs
 

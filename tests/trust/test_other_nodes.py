@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.network import Limits
 from tests.trust.conftest import COMMANDS, Scene, outcome
 from tests.trust.lying_node import Answers, Ignores, Lie, Told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.trust.lying_node import Asked
 
 
@@ -55,6 +58,33 @@ def test_every_command_works_and_forgets_only_its_own(scene: Scene, lie: Lie) ->
     assert said == dict.fromkeys(said, "")
     assert scene.message(scene.other)["status"] == "processed"
     assert scene.message(scene.shop)["status"] == "forgotten"
+
+
+def said_by(command: Callable[[Scene], Any], scene: Scene) -> str:
+    try:
+        command(scene)
+    except HatchAlephError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("lie", [LastRelease(), NoPrices(404)], ids=lambda lie: type(lie).__name__)
+def test_an_update_and_the_end_of_a_file_touch_only_their_own(scene: Scene, lie: Lie) -> None:
+    scene.say(lie)
+    assert said_by(Scene.update, scene) == ""
+    assert "uses this file" in said_by(Scene.forget_file, scene)
+    scene.say(Lie())
+    assert scene.forgotten() <= scene.forgotten_before
+    assert {scene.message(each)["status"] for each in (scene.shop, scene.other)} == {"processed"}
+
+
+def test_a_node_that_ignores_filters_has_nothing_forgotten_by_an_update_or_by_name(scene: Scene) -> None:
+    scene.say(Ignores("tags", "refs", "owners", "hashes", "msgTypes", "contentKeys", "channels"))
+    assert "ignores the filter" in said_by(Scene.update, scene)
+    assert "ignores the filter" in said_by(Scene.forget_file, scene)
+    scene.say(Lie())
+    assert scene.forgotten() <= scene.forgotten_before
+    assert {scene.message(each)["status"] for each in (scene.shop, scene.other)} == {"processed"}
 
 
 def test_a_node_that_ignores_all_filters_harms_nothing(scene: Scene) -> None:
