@@ -45,6 +45,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/seams/test_worked_plugin.py",
         # Stops, races and payment of deployments; `test_apply` and `test_plan` stay.
         "tests/deploy/test_afterwards.py",
+        "tests/cli/test_terminal.py",
         "tests/deploy/test_crash_matrix.py",
         "tests/deploy/test_overlap.py",
         "tests/deploy/test_payment.py",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import sys
 from datetime import datetime, timezone
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from hatch_aleph.programs.live_programs import Listed
 
-_BATCH = 100  # programs of a table; a page of a node has twice as many
 _SHORT = 12  # digits of an item hash, enough to tell programs apart
 
 
@@ -37,32 +35,25 @@ def list_programs(context: Context, *, long: bool) -> None:
     count = 0
     with context.client() as client:
         removed = in_background(lambda: was_removed(client, address))
-        found = find(client, address, host=context.host_url)
-        while batch := list(itertools.islice(found, _BATCH)):
+        for number, batch in enumerate(find(client, address, host=context.host_url)):
             count += len(batch)
             if context.output.as_json:
                 listed += [each.to_json() for each in batch]
             else:
-                _show(context, batch, address, long=long, first=count <= _BATCH)
+                _show(context, batch, "" if number else f"Programs of {address}", long=long)
         if removed.result():
             context.output.notice(f"{removed.result()}.")
-    fields = {"address": address, "programs": listed}
-    if not count:
-        context.output.result(fields, f"{address} has no program.")
-    else:
-        context.output.result(fields, f"{count:,} programs." if count > _BATCH else None)
+    told = f"{count:,} program{'s' if count > 1 else ''} of {address}" if count else f"{address} has no program."
+    context.output.result({"address": address, "programs": listed}, told)
 
 
-def _show(context: Context, batch: list[Listed], address: str, *, long: bool, first: bool) -> None:
-    """Print some programs; an owner's first ones stand there before a node has told of the last."""
-    whole = first and len(batch) < _BATCH
-    title = f"{len(batch)} program{'s' if len(batch) > 1 else ''} of {address}" if whole else f"Programs of {address}"
+def _show(context: Context, batch: Sequence[Listed], title: str, *, long: bool) -> None:
     if long:
         rows = ((_program(each), _specifications(each), _configuration(each)) for each in batch)
-        context.output.table(title if first else "", ("Program", "Specifications", "Configuration"), rows)
+        context.output.table(title, ("Program", "Specifications", "Configuration"), rows)
     else:
         columns = ("name", "item hash", "runs", "cost", "state")
-        context.output.table(title if first else "", columns, fitted([_line(each) for each in batch], columns))
+        context.output.table(title, columns, fitted([_line(each) for each in batch], columns))
 
 
 def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int | None = None) -> list[tuple[str, ...]]:

@@ -84,7 +84,7 @@ def _status_of_owner(context: Context) -> int:
 
     owner = context.address or context.account().address
     with context.client() as client:
-        programs = list(list_programs(client, owner))
+        programs = [each for batch in list_programs(client, owner) for each in batch]
         unused = unused_files(client, owner)
         balance, spending = client.balance(owner).credits, client.spending(owner)
         hosts = Hosts(client.nodes[0], context.host_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -153,27 +154,41 @@ class Listed:
         }
 
 
-def list_programs(client: NodeClient, address: str, *, host: str | None = None) -> Iterator[Listed]:
+def list_programs(client: NodeClient, address: str, *, host: str | None = None) -> Iterator[tuple[Listed, ...]]:
     """Yield the live programs of an address, newest first; those that are being removed for want of credits too.
 
-    They come page by page, since an owner may have thousands: none is kept here.
+    They come in batches, since an owner may have thousands: none is kept here, and the first few are there before the
+    node has told all prices.
     """
     hosts = Hosts(client.nodes[0], host)
     # What each of them needs is asked for beside the first page.
     prices, known = in_background(lambda: client.prices(address)), in_background(lambda: hosts.known)
     # Anybody's message may say to replace this one; only the owner's counts, which is newer and so comes before it.
     replaced: dict[str, str] = {}
-    for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False):
-        if message.owner != address:
-            continue
+
+    def listed(message: NetworkMessage, prices: Mapping[str, Price]) -> Listed:
         if message.content.get("replaces"):
             replaced[str(message.content["replaces"])] = message.item_hash
-        yield Listed(
-            message,
-            prices.result().get(message.item_hash) or _price(client, message.item_hash),
-            replaced.get(message.item_hash),
-            program_urls(message.item_hash, known.result()),
-        )
+        price = prices.get(message.item_hash) or _price(client, message.item_hash)
+        urls = program_urls(message.item_hash, known.result())
+        return Listed(message, price, replaced.get(message.item_hash), urls)
+
+    found = (
+        message
+        for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False)
+        if message.owner == address
+    )
+    batch = list(itertools.islice(found, _BATCH))
+    if len(batch) == _BATCH and not prices.done():
+        yield tuple(listed(message, {}) for message in batch[:_FIRST])
+        batch = batch[_FIRST:]
+    while batch:
+        yield tuple(listed(message, prices.result()) for message in batch)
+        batch = list(itertools.islice(found, _BATCH))
+
+
+_BATCH = 200  # as many as a page of a node
+_FIRST = 10  # of many programs are priced one by one: two requests each
 
 
 def _price(client: NodeClient, item_hash: str) -> Price | None:

@@ -2,14 +2,13 @@
 
 import os
 import re
-import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
 
 from hatch_aleph.cli import run
+from tests.cli.terminal import Terminal
 
 pty = pytest.importorskip("pty")
 
@@ -93,7 +92,7 @@ def test_a_workflow_that_is_there_is_kept(tmp_path, capsys):
 def test_it_asks_on_a_terminal(tmp_path):
     for name in ("one.py", "two.py"):
         (tmp_path / name).write_text(FASTAPI)
-    with _terminal([sys.executable, "-m", "hatch_aleph", "init"], tmp_path) as terminal:
+    with Terminal([sys.executable, "-m", "hatch_aleph", "init"], tmp_path) as terminal:
         terminal.until("Which one runs")
         os.write(terminal.master, b"2\n")
         assert terminal.end() == 0
@@ -123,61 +122,10 @@ def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    with _terminal([sys.executable, "-m", "hatch_aleph", "init", "--try"], tmp_path) as terminal:
+    with Terminal([sys.executable, "-m", "hatch_aleph", "init", "--try"], tmp_path) as terminal:
         shown = terminal.until("until Ctrl-C", seconds=240)
         url = re.findall(r"http://127\.0\.0\.1:\d+/vm/[0-9a-f]{64}", shown)[-1]
         with urllib.request.urlopen(url + "/") as response:
             assert response.read() == answer
         os.write(terminal.master, b"\x03")
         assert terminal.end() == 0
-
-
-class _terminal:  # noqa: N801 - used as a function
-    """A command in a terminal of its own."""
-
-    def __init__(self, command, folder):
-        self.master, slave = pty.openpty()
-        environment = {**os.environ, "TERM": "dumb"}
-        self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - no threads run here yet
-        )  # fmt: skip
-        os.close(slave)
-        os.set_blocking(self.master, False)
-        self.shown = ""
-
-    def until(self, text, seconds=60):
-        deadline = time.monotonic() + seconds
-        while text not in self.shown:
-            assert time.monotonic() < deadline, self.shown
-            assert self.process.poll() is None, self.shown
-            self._read()
-        return self.shown
-
-    def end(self):
-        deadline = time.monotonic() + 60
-        while self.process.poll() is None and time.monotonic() < deadline:
-            self._read()
-        return self.process.poll()
-
-    def _read(self):
-        try:
-            self.shown += os.read(self.master, 65536).decode(errors="replace")
-        except (BlockingIOError, OSError):
-            time.sleep(0.05)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(60)
-        os.close(self.master)
-
-
-def _take_terminal():
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import threading
+
 from hatch_aleph.network.messages import sign_message
-from hatch_aleph.programs.live_programs import list_programs
+from hatch_aleph.programs.live_programs import Listed, list_programs
 from tests.programs.test_revision import created
+
+
+def listed_of(client, address) -> list[Listed]:
+    return [each for batch in list_programs(client, address) for each in batch]
 
 
 def replacing(network, client, account, original):
@@ -18,7 +24,7 @@ def replacing(network, client, account, original):
 def test_programs_newest_first_with_cost_and_urls(session, client, account, app):
     first = created(session, app("one"), name="first")
     second = created(session, app("two"), name="second")
-    listed = tuple(list_programs(client, account.address))
+    listed = listed_of(client, account.address)
     assert [(each.name, each.message.item_hash) for each in listed] == [
         ("second", second.item_hash),
         ("first", first.item_hash),
@@ -28,14 +34,32 @@ def test_programs_newest_first_with_cost_and_urls(session, client, account, app)
     assert listed[0].to_json()["content"]["code"]["ref"] == second.code
 
 
+def test_of_many_the_first_come_before_all_prices_are_there(session, client, account, app, monkeypatch):
+    monkeypatch.setattr("hatch_aleph.programs.live_programs._BATCH", 2)
+    monkeypatch.setattr("hatch_aleph.programs.live_programs._FIRST", 1)
+    for number in range(3):
+        created(session, app(str(number)), name=str(number))
+    asked: list[str] = []
+    prices = client.prices
+    there = threading.Event()
+    monkeypatch.setattr(client, "prices", lambda address: [there.wait(30), asked.append(address), prices(address)][2])
+    batches = list_programs(client, account.address)
+    (first,) = next(batches)
+    assert (first.name, asked) == ("2", [])
+    there.set()
+    assert first.price is not None
+    assert [[each.name for each in batch] for batch in batches] == [["1"], ["0"]]
+    assert asked == [account.address]
+
+
 def test_what_took_over_counts_only_if_it_is_the_owners(network, session, client, account, app):
     made = created(session, app(), updatable=True)
     stranger = network.new_account()
     replacing(network, client, stranger, made)
-    assert [each.superseded_by for each in list_programs(client, account.address)] == [None]
+    assert [each.superseded_by for each in listed_of(client, account.address)] == [None]
     newer = replacing(network, client, account, made)
-    assert [each.superseded_by for each in list_programs(client, account.address)] == [None, newer]
+    assert [each.superseded_by for each in listed_of(client, account.address)] == [None, newer]
 
 
 def test_nobody_has_nothing(client):
-    assert tuple(list_programs(client, "0x" + "12" * 20)) == ()
+    assert listed_of(client, "0x" + "12" * 20) == []

@@ -119,7 +119,7 @@ class Scene:
     def list(self) -> Any:
         from hatch_aleph.programs.live_programs import list_programs
 
-        return tuple(list_programs(self.rig.client, self.owner.address))
+        return tuple(each for batch in list_programs(self.rig.client, self.owner.address) for each in batch)
 
 
 COMMANDS: dict[str, Callable[[Scene], Any]] = {
