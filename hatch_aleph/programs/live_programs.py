@@ -179,7 +179,7 @@ def list_programs(client: NodeClient, address: str, *, host: str | None = None) 
         if message.owner == address
     )
     batch = list(itertools.islice(found, _BATCH))
-    if len(batch) == _BATCH and not prices.done():
+    if len(batch) == _BATCH and not prices.done:
         yield tuple(listed(message, {}) for message in batch[:_FIRST])
         batch = batch[_FIRST:]
     while batch:
