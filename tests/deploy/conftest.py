@@ -13,8 +13,8 @@ from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
-from hatch_aleph.network.keys import Key
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
+from tests.programs.rig import random_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
 
 
 def new_account(node: RunningNode, amount: int = 10**9) -> Account:
-    account = account_from_key(Key(next(_seeds).to_bytes(32, "big"), "test"), "ETH")
+    account = account_from_key(random_key(next(_seeds)), "ETH")
     if amount:
         node.faucet(account.address, credits=amount)
     return account

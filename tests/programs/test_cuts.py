@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network import NodeClient
@@ -18,7 +19,7 @@ from hatch_aleph.programs.removal import delete
 from hatch_aleph.programs.replacement import set_persistent
 from hatch_aleph.programs.revision import update
 from tests.deploy.conftest import new_account
-from tests.deploy.rig import RunningNode
+from tests.deploy.rig import NodeHost, RunningNode
 from tests.programs.rig import write_app
 
 if TYPE_CHECKING:
@@ -33,23 +34,26 @@ class Killed(BaseException):
 
 
 class Wire:
-    """Counts the requests of a client, and ends the process at one of them, before or after it was answered."""
+    """Counts requests to node and host, and ends the process at one of them, before or after it was answered."""
 
-    def __init__(self, client: NodeClient, cut: int | None = None, *, after: bool = False) -> None:
+    def __init__(self, client: NodeClient, host: NodeHost, cut: int | None = None, *, after: bool = False) -> None:
         self.count = 0
         self._cut = cut
         self._after = after
-        self._ask = client._nodes.ask
-        client._nodes.ask = self.ask  # type: ignore[method-assign]
+        client._nodes.ask = self._cutting(client._nodes.ask)  # type: ignore[method-assign]
+        self.host = self._cutting(host)
 
-    def ask(self, *arguments: Any, **options: Any) -> Any:
-        number, self.count = self.count, self.count + 1
-        if number == self._cut and not self._after:
-            raise Killed
-        answer = self._ask(*arguments, **options)
-        if number == self._cut:
-            raise Killed
-        return answer
+    def _cutting(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def cutting(*arguments: Any, **options: Any) -> Any:
+            number, self.count = self.count, self.count + 1
+            if number == self._cut and not self._after:
+                raise Killed
+            answer = ask(*arguments, **options)
+            if number == self._cut:
+                raise Killed
+            return answer
+
+        return cutting
 
 
 @pytest.fixture(scope="module")
@@ -67,21 +71,28 @@ class Scene:
         self.account = new_account(node)
         self.folder = folder / str(next(_numbers))
         self.app = write_app(self.folder / "app", "one")
+        self.host = NodeHost(node)
         self.settings = checked({"entrypoint": "main:app", "name": "app", "updatable": True})
 
-    def session(self, client: NodeClient) -> Session:
-        return Session(client, self.account, self.folder / "state", patience=20)
+    def session(self, client: NodeClient, host: Callable[..., Any]) -> Session:
+        """Return a session that asks what it has published; a host that is named starts persistent programs, too."""
+        health = Health(host, sleep=lambda _seconds: None)
+        return Session(
+            client, self.account, self.folder / "state", patience=20, health=health, check=HealthCheck(timeout=20),
+            host=self.node.url,
+        )  # fmt: skip
 
     def prepare(self) -> None:
         with NodeClient([self.node.url]) as client:
-            self.program = create(self.session(client), self.app, self.settings, scan=False).item_hash
+            session = self.session(client, self.host)
+            self.program = create(session, self.app, self.settings, scan=False).item_hash
         write_app(self.app, "two")
 
     def run(self, command: Callable[[Scene, Session], object], cut: int | None = None, *, after: bool = False) -> int:
         with NodeClient([self.node.url]) as client:
-            wire = Wire(client, cut, after=after)
+            wire = Wire(client, self.host, cut, after=after)
             with contextlib.suppress(Killed):
-                command(self, self.session(client))
+                command(self, self.session(client, wire.host))
             return wire.count
 
     def outcome(self) -> tuple[Counter[str], Counter[str]]:
@@ -122,7 +133,9 @@ def test_wherever_it_is_cut_off_the_next_run_finishes_it(node, tmp_path, capsys,
         return made
 
     undisturbed = scene()
+    asked = len(undisturbed.host.asked)
     requests = undisturbed.run(command)
+    assert command is deleting or len(undisturbed.host.asked) > asked  # success is what was seen
     expected = undisturbed.outcome()
     points = [(cut, after) for cut in range(requests) for after in (False, True)][::step]
     for cut, after in points:
