@@ -98,11 +98,6 @@ def preferences_file() -> Path:
     return preferences_folder() / "names.json"
 
 
-def has_preferences() -> bool:
-    """Tell whether anything has a name."""
-    return preferences_file().is_file()
-
-
 def load_preferences() -> Preferences:
     """Read the names; there are none where there is no file.
 

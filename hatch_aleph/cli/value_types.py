@@ -10,7 +10,6 @@ import click
 from click.core import ParameterSource
 
 from hatch_aleph.commands import typed
-from hatch_aleph.preferences import has_preferences, is_name, load_preferences
 from hatch_aleph.settings.parse import PATTERNS
 
 _OWNER = re.compile(PATTERNS["address"][1])
@@ -27,11 +26,12 @@ class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer v
         Raises:
             click.UsageError: It is none; it may be a key, so it is not repeated.
         """
-        from hatch_aleph.network.keys import is_like_key
-
         text = str(value).strip()
         if _OWNER.fullmatch(text):
             return text
+        from hatch_aleph.network.keys import is_like_key
+        from hatch_aleph.preferences import is_name, load_preferences
+
         if is_name(text):
             address = load_preferences().address(text)
             hint = f"{typed('alias list')} and {typed('account list')} show the names."
@@ -52,6 +52,10 @@ class NodeType(click.ParamType):  # type: ignore[type-arg] # as above
             click.UsageError: No node has that name.
         """
         text = str(value).strip()
+        if any(letter in text for letter in ".:/"):  # of a URL, or of a host's name
+            return text
+        from hatch_aleph.preferences import is_name, load_preferences
+
         if not is_name(text):
             return text
         nodes = load_preferences().nodes
@@ -62,8 +66,10 @@ class NodeType(click.ParamType):  # type: ignore[type-arg] # as above
 
 def default_nodes(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Return the nodes that are said, else the one that the user has chosen, else the network's."""
-    if context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT or not has_preferences():
+    if context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT:
         return value
+    from hatch_aleph.preferences import load_preferences
+
     known = load_preferences()
     return (known.nodes[known.node],) if known.node and known.node in known.nodes else value
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError
 from hatch_aleph.plugins import PLUGINS
-from hatch_aleph.preferences import has_preferences, load_preferences
 
 from .keys import (
     HOW_TO_CREATE,
@@ -31,7 +30,6 @@ from .keys import (
     read_key,
     refuse_key_as_file,
 )
-from .keystores import store_secret
 from .signatures import ethereum_address
 
 if TYPE_CHECKING:
@@ -186,7 +184,9 @@ def load_account(
     if not (private_key_file or private_key or is_key_named(environ)):
         for account in PLUGINS.call("aleph_account", chain=chain):
             return cast("Account", account)
-        chosen = load_preferences().account if has_preferences() else None
+        from hatch_aleph.preferences import load_preferences
+
+        chosen = load_preferences().account
         if chosen:
             return named_account(chosen, None if any_chain else chain, notice, password)
     key = find_key(private_key_file, private_key, environ, stdin, chain, password)
@@ -211,6 +211,8 @@ def named_account(
     Raises:
         AccountError: There is none of that name, or it is of another chain.
     """
+    from hatch_aleph.preferences import load_preferences
+
     known = load_preferences().accounts
     if name not in known:
         named = f"There are: {', '.join(sorted(known))}." if known else "There is none yet."
@@ -266,6 +268,8 @@ def create_account(file: Path, chain: str = "ETH") -> Account:
     refuse_key_as_file(file, "the file of the new key")
     key = Key(os.urandom(32), str(file))
     account = account_from_key(key, chain)
+    from .keystores import store_secret
+
     store_secret(file, key.secret)
     return account
 

@@ -14,8 +14,6 @@ from hatch_aleph.commands import typed
 from hatch_aleph.environment import KEY_VARIABLE, key_of_environment
 from hatch_aleph.errors import AccountError
 
-from .keystores import is_keystore, is_mnemonic, key_of_mnemonic, open_keystore
-
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -206,6 +204,8 @@ def _bounded(stream: BinaryIO, where: str) -> bytes:
 
 def is_like_key(text: str) -> bool:
     """Tell whether a text has the form of a private key, so that no error repeats it."""
+    from .keystores import is_mnemonic
+
     return _LIKE_A_KEY.fullmatch(text.strip()) is not None or is_mnemonic(text)
 
 
@@ -245,7 +245,11 @@ def parse_key(content: bytes, where: str, chain: str, password: Password | None 
         return Key(content, where)
     text = text.strip()
     secret, known = _from_hex(text), None
-    if secret is None and is_keystore(text):
+    if secret is not None:
+        return Key(secret, where)
+    from .keystores import is_keystore, is_mnemonic, key_of_mnemonic, open_keystore
+
+    if is_keystore(text):
         if password is None:
             raise AccountError(
                 "This is an encrypted keystore",
@@ -253,9 +257,9 @@ def parse_key(content: bytes, where: str, chain: str, password: Password | None 
                 hint="Give its password: `--password-file FILE`; or pipe the key in: `--private-key-file -`.",
             )
         secret, known = open_keystore(text, password(where), where), "ETH"
-    elif secret is None and is_mnemonic(text):
+    elif is_mnemonic(text):
         secret, known = key_of_mnemonic(text, where), "ETH"
-    elif secret is None:
+    else:
         secret, known = _from_solana(text, chain)
     if secret is None:
         raise AccountError(

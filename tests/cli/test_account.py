@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
+import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -160,3 +164,25 @@ def test_bounds_of_one_type(cli):
     theirs = cli.create("theirs", "--no-smoke", "--no-health")["item_hash"]
     refused = cli.json("message", "forget", theirs, *as_files).error
     assert (refused["exit_code"], refused.get("code")) == (10, 2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_a_key_is_shown_on_a_terminal_after_a_question_alone(cli, tmp_path, answer):
+    import pty
+
+    (tmp_path / "key.raw").write_bytes(SECRET)
+    cli.json("account", "import", "work", tmp_path / "key.raw")
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "hatch_aleph", "account", "export", "work"]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+    os.write(master, f"{answer}\n".encode())
+    code = process.wait(60)
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):
+        while read := os.read(master, 4096):
+            shown += read
+    os.close(master)
+    assert b"Show the private key of work here?" in shown
+    assert (code, SECRET.hex().encode() in shown) == ((0, True) if answer == "y" else (130, False))
