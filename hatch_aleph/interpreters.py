@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterable, Iterator, Mapping
 
-_MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
-_ASK = "import sys; print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.version_info[3])"
+_MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "library": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
+_ASK = """
+import sys, sysconfig
+print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.version_info[3])
+print(sys.executable)
+print(sysconfig.get_path("stdlib"))
+"""
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,20 @@ class Interpreter:
     """A CPython of this machine.
 
     Attributes:
-        path: Its executable.
+        path: Its executable; never a shim, whose answer depends on where and when it is asked.
         version: Its full version, ``3.11.7``.
+        library: Folder of its standard library; None when it does not tell.
     """
 
     path: Path
     version: str
+    library: Path | None = None
+
+    @property
+    def identity(self) -> list[Any]:
+        """What changes, on this machine, whenever the interpreter or its library may have changed."""
+        library = [str(self.library), stamp(self.library)] if self.library else []
+        return [self.version, str(self.path), stamp(self.path.resolve()), *library]
 
 
 def find(minor: str, *, memory: Path | None = None, environ: Mapping[str, str] = os.environ) -> Interpreter | None:
@@ -104,13 +117,17 @@ def _answer(path: Path, process: subprocess.Popen[str] | None) -> Interpreter | 
 
     with process:
         try:
-            words = process.communicate(timeout=30)[0].split()
+            first, _, rest = process.communicate(timeout=30)[0].partition("\n")
         except subprocess.TimeoutExpired:
             process.kill()
             return None
+    words = first.split()
     if process.returncode or words[::2] != ["cpython", "final"]:
         return None  # another Python, a pre-release, or a version manager's shim that refuses to run
-    return Interpreter(path, words[1])
+    itself, _, library = rest.rstrip("\n").partition("\n")
+    # An executable keeps the name that it was found under: links to it may say more than what they lead to.
+    real = Path(itself) if itself and _is_script(path) else path
+    return Interpreter(real, words[1], Path(library) if library else None)
 
 
 def _candidates(minor: str, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -158,7 +175,8 @@ def _ask_uv(minor: str) -> Path | None:
 def _surroundings(environ: Mapping[str, str]) -> list[Any]:
     """Return what must be as it was for a remembered interpreter to be the right one still."""
     on_path = (Path(folder) for folder in environ.get("PATH", "").split(os.pathsep) if folder)
-    return [[str(folder), stamp(folder)] for folder in (*on_path, _pyenv(environ), pythons_folder(environ))]
+    shims = [[name, environ.get(name, "")] for name in ("PYENV_VERSION", "ASDF_PYTHON_VERSION")]  # what they obey
+    return [*shims, *([str(folder), stamp(folder)] for folder in (*on_path, _pyenv(environ), pythons_folder(environ)))]
 
 
 def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | None:
@@ -168,7 +186,7 @@ def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | No
         entry = _remembered(memory)[minor]
         path = Path(entry["path"])
         if entry["key"] == key and entry["stamp"] == stamp(path.resolve()):
-            return Interpreter(path, entry["version"])
+            return Interpreter(path, entry["version"], Path(entry["library"]) if entry["library"] else None)
     except (OSError, ValueError, KeyError):
         pass  # nothing is remembered, or nothing that can be read: look again
     return None
@@ -187,6 +205,12 @@ def _remember(memory: Path | None, minor: str, key: list[Any], chosen: Interpret
     if memory is None:
         return
     known = _remembered(memory)
-    entry = {"path": str(chosen.path), "version": chosen.version, "key": key, "stamp": stamp(chosen.path.resolve())}
+    entry = {
+        "path": str(chosen.path),
+        "version": chosen.version,
+        "library": str(chosen.library or ""),
+        "key": key,
+        "stamp": stamp(chosen.path.resolve()),
+    }
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
         write_atomic(memory, json.dumps({**known, minor: entry}))

@@ -8,6 +8,7 @@ facts are assumptions: they go into the manifest, and ``hatch-aleph runtime-chec
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.itemhash import ITEM_HASH
@@ -30,6 +31,7 @@ class Runtime:
         distribution: Debian release.
         preloaded: Modules that the init imports before the program, with the version that the image is known to hold
             ("" when it floats): a vendored copy of them is ignored unless the adapter drops them first.
+        library: Name of the table of its standard library's sources, ``""`` when there is none.
     """
 
     name: str
@@ -39,6 +41,20 @@ class Runtime:
     architecture: str = "x86_64"
     distribution: str = ""
     preloaded: dict[str, str] = field(default_factory=dict)
+    library: str = ""
+
+    def library_hashes(self) -> dict[str, set[str]] | None:
+        """Return the hashes of its standard library's sources, by path; None when they are not known.
+
+        Several a path: a distribution mends files in the life of a release. Made by ``tools/runtime_library.py``.
+        """
+        if not self.library:
+            return None
+        found: dict[str, set[str]] = {}
+        for line in Path(__file__).with_name(f"runtimes_{self.library}.txt").read_text("utf-8").splitlines():
+            digest, _, path = line.partition(" ")
+            found.setdefault(path, set()).add(digest)
+        return found
 
     @property
     def platform(self) -> str:
@@ -71,6 +87,7 @@ DEBIAN_12 = Runtime(
     glibc=(2, 36),
     distribution="Debian 12",
     preloaded=_PRELOADED,
+    library="debian_12",
 )
 DEBIAN_11 = Runtime(
     name="debian-11",
@@ -102,7 +119,11 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     found = known(name_or_hash)
     if found or not ITEM_HASH.fullmatch(name_or_hash):
         return found
-    return replace(DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=python or DEFAULT.python, distribution="")
+    version = python or DEFAULT.python
+    library = DEFAULT.library if version == DEFAULT.python else ""
+    return replace(
+        DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=version, distribution="", library=library
+    )
 
 
 def known(name_or_hash: str) -> Runtime | None:

@@ -8,7 +8,7 @@ from hatch_aleph import interpreters
 from hatch_aleph.artifact import FILE, Artifact
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.fingerprint import Memory, fingerprint_of
-from hatch_aleph.shapes import TEXT, Shape
+from hatch_aleph.shapes import ANYTHING, TEXT, Shape
 from hatch_aleph.uv import left_out
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.project import Project
 
-_RESULT: Shape = {"manifest": FILE, "told": [TEXT], "python": TEXT, "version": TEXT}
+_RESULT: Shape = {"manifest": FILE, "told": [TEXT], "python": TEXT, "interpreter": ANYTHING}
 
 
 def build_artifact(project: Project, destination: Path, *, profile: str | None = None, **options: Any) -> Artifact:
@@ -41,17 +41,17 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
     memory = Memory(context.cache, destination)
     key = fingerprint_of(context)
     earlier = memory.recall(key, _RESULT) if key else None
-    if earlier is not None and _newest(context, earlier["python"]) == earlier["version"]:
+    if earlier is not None and _newest(context, earlier["python"]) == earlier["interpreter"]:
         for text in earlier["told"]:
             context.tell(text)
         return Artifact.load(destination / earlier["manifest"])
     return _build(context, memory, key)
 
 
-def _newest(context: BuildContext, minor: str) -> str:
-    """Return the version of the interpreter that a build would use now, "" for none."""
+def _newest(context: BuildContext, minor: str) -> list[Any]:
+    """Return the identity of the interpreter that a build would use now, nothing for none."""
     found = interpreters.find(minor, memory=context.cache.interpreters) if minor else None
-    return found.version if found else ""
+    return found.identity if found else []
 
 
 def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
@@ -77,8 +77,8 @@ def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
     artifact = Artifact(path, manifest)
     if key:
         python = context.runtime.python if context.settings.bytecode else ""
-        version = interpreter.version if interpreter else ""
-        result = {"manifest": path.name, "told": context.told, "python": python, "version": version}
+        used = interpreter.identity if interpreter else []
+        result = {"manifest": path.name, "told": context.told, "python": python, "interpreter": used}
         files = [path, *(context.destination / name for name in file_names(context.stem, manifest))]
         memory.remember(key, result, files, until=vendored.until)
     return artifact

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Where the guest unpacks an archive (aleph-im/aleph-vm, runtimes/aleph-debian-12-python/init1.py).
 ZIP_MOUNT = "/opt"
 
-FORMAT = 4  # raised whenever the same inputs give another image
+FORMAT = 5  # raised whenever the same inputs give another image
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,13 @@ def _level(settings: Settings, path: str) -> int:
 
 def _adapter() -> list[Entry]:
     """Return the guest package under its name in the image."""
+    guest = importlib.resources.files("hatch_aleph.guest")
+    files = {item.name: item for item in guest.iterdir()}
+    files.update((f"child/{item.name}", item) for item in (guest / "child").iterdir())
     return [
-        Entry(f"{ADAPTER}/{item.name}", "file", 0o644, item.read_bytes())
-        for item in sorted(importlib.resources.files("hatch_aleph.guest").iterdir(), key=lambda item: item.name)
-        if item.name.endswith(".py")
+        Entry(f"{ADAPTER}/{name}", "file", 0o644, files[name].read_bytes())
+        for name in sorted(files)
+        if name.endswith(".py")
     ]
 
 
@@ -143,6 +146,7 @@ def _adapter_settings(settings: Settings, packages_inputs: str) -> Entry:
         "INTERFACE": settings.interface,
         "PACKAGES": packages_inputs,
         "PORT": 8080,
+        "LISTENS": settings.health.answers,
         "LAZY": settings.lazy,
         "VOLUMES": tuple(each.mount for each in settings.volumes.persistent if each.flush),
     }

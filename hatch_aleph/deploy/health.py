@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CODE_REF = "aleph-program-code-ref"
 ITEM_HASH = "aleph-program-itemhash"
+PROCESS = "aleph-process"  # of the entry adapter: the process behind it runs, though it listens on no port
 DEFAULT_TIMEOUT = 120.0
 _BACKOFF = Backoff(first=0.25, longest=5.0)
 # An answer slower than this is asked for anew; a first start may take a minute on a host.
@@ -76,16 +77,18 @@ class HealthCheck:
         path: That is asked for.
         status: That must come; None for any below 500.
         timeout: Seconds until it is given up.
+        answers: Whether it answers HTTP at all; else it is healthy while the adapter says that its process lives.
     """
 
     path: str = "/"
     status: int | None = None
     timeout: float = DEFAULT_TIMEOUT
+    answers: bool = True
 
     @classmethod
     def of(cls, settings: HealthSettings) -> HealthCheck:
         """Return what the ``health`` table of the settings says."""
-        return cls(settings.path, settings.status, settings.timeout_seconds)
+        return cls(settings.path, settings.status, settings.timeout_seconds, settings.answers)
 
     def judge(self, answer: Answer, code_ref: str | None, item_hash: str | None = None) -> str | None:
         """Return why an answer is not the one that is waited for, or None if it is.
@@ -96,7 +99,9 @@ class HealthCheck:
             item_hash: Of the program that must have answered; None takes an answer by its status alone.
         """
         wanted = self.status
-        if (answer.status != wanted) if wanted is not None else answer.status >= _SERVER_ERROR:
+        lives = not self.answers and answer.headers.get(PROCESS) == "running"
+        bad = (answer.status != wanted) if wanted is not None else answer.status >= _SERVER_ERROR
+        if bad and not lives:
             expected = str(wanted) if wanted is not None else f"any status below {_SERVER_ERROR}"
             said = f": {answer.text}" if answer.text and answer.status >= _SERVER_ERROR else ""
             return f"it answers {answer.status} (expected {expected}){said}"

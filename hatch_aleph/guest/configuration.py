@@ -20,6 +20,7 @@ class Configuration:
         lazy: Top-level modules whose import is put off until they are used.
         volumes: Mounts of the persistent volumes that are flushed before an answer leaves.
         port: Where an executable listens.
+        listens: Whether it ever does; a worker does not.
         code_root: Folder of the code image.
         packages_root: Folder of the packages image.
     """
@@ -31,6 +32,7 @@ class Configuration:
         self.lazy = tuple(constants.get("LAZY", ()))
         self.volumes = tuple(constants.get("VOLUMES", ()))
         self.port = int(constants.get("PORT", 8080))
+        self.listens = bool(constants.get("LISTENS", True))
         self.code_root = code_root()
         self.packages_root = os.environ.get("ALEPH_PACKAGES_ROOT", "/opt/packages")
 

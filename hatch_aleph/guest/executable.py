@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from .configuration import Configuration
     from .request_cycle import RequestCycle
 
+PROCESS = b"aleph-process"  # header that tells of the process where nothing listens
 _logger = logging.getLogger("aleph_entry")
 # The init gives start-up 30 s; a program that needs longer is waited for by its first requests.
 START_SECONDS = 25.0
+# A worker that is not expected to listen has started when it has lived this long.
+ALIVE_SECONDS = 1.0
 STOP_SECONDS, CHILDREN_SECONDS = 2.5, 0.5
 ENDING_SECONDS = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
@@ -47,6 +50,7 @@ class Executable:
         self._upstream = Upstream(configuration.port)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._silent = ""  # why nothing can be asked, while nothing listens
 
     async def start(self) -> None:
         """Start the process and wait until it listens.
@@ -58,7 +62,8 @@ class Executable:
         process = await self._spawn()
         ended = asyncio.ensure_future(process.wait())
         listening = asyncio.ensure_future(self._upstream.wait_until_listening())
-        await asyncio.wait({ended, listening}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        patience = START_SECONDS if self._configuration.listens else ALIVE_SECONDS
+        await asyncio.wait({ended, listening}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if ended.done() and not listening.done():
             listening.cancel()
             message = f"{self._command[0]} ended with code {process.returncode} before it listened"
@@ -67,9 +72,8 @@ class Executable:
         if not listening.done():
             ports = " and ".join(map(str, listening_ports(process.pid)))
             where = f"listens on {ports}" if ports else "listens on no port"
-            _logger.warning(
-                "nothing listens on %d after %g s; the process %s", self._configuration.port, START_SECONDS, where
-            )
+            self._silent = f"nothing listens on {self._configuration.port} after {patience:g} s; the process {where}"
+            (_logger.warning if self._configuration.listens else _logger.info)("%s", self._silent)
         listening.cancel()
         self._watch = asyncio.ensure_future(self._keep_running(process))
 
@@ -113,7 +117,20 @@ class Executable:
         _signal_group(process.pid, signal.SIGKILL)
 
     async def answer(self, cycle: RequestCycle) -> None:
-        """Pass one request on, once: what broke half-way may have had its effect."""
+        """Pass one request on, once: what broke half-way may have had its effect.
+
+        One that has not listened so far is waited for while it can be, if it shall listen at all; then the answer says
+        so, and whether the process lives.
+        """
+        if self._silent and not self._upstream.listens() and self._configuration.listens:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._upstream.wait_until_listening(), self._configuration.seconds * 0.8)
+        if self._silent and not self._upstream.listens():
+            lives = self._process is not None and self._process.returncode is None
+            text = self._silent if lives else f"{self._command[0]} has ended and is started again"
+            cycle.refuse(503, f"{text}\n", [(PROCESS, b"running" if lives else b"ended")])
+            return
+        self._silent = ""
         try:
             await self._upstream.fetch(cycle)
         except Gone:

@@ -16,11 +16,14 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .packed_modules import Pack, install
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import ModuleType
 
 _STANDARD = str(Path(os.__file__).parent)
+_CHILD = str(Path(__file__).with_name("child"))
 _EXTENSIONS = str(Path(_STANDARD, "lib-dynload"))
 # Types of globals that do not tell where they come from; most globals are of these.
 _ORIGINLESS = frozenset((str, bytes, int, float, bool, type(None), tuple, list, dict, set, frozenset))
@@ -32,6 +35,7 @@ def prepare(code_root: str, packages_root: str) -> None:
     order_path(code_root, packages_root)
     forget_shadowed((code_root, packages_root))
     read_library_bytecode(f"{packages_root}/.aleph/stdlib")
+    install(packages_root)
     read_path_files((packages_root, code_root))
     prepare_children(code_root, packages_root)
     reset_logging()
@@ -51,7 +55,7 @@ def child_paths(code_root: str, packages_root: str) -> dict[str, str]:
     given = os.environ.get
     return {
         "PATH": _joined(f"{packages_root}/bin", f"{code_root}/bin", given("PATH", os.defpath)),
-        "PYTHONPATH": _joined(code_root, packages_root, given("PYTHONPATH", "")),
+        "PYTHONPATH": _joined(code_root, packages_root, given("PYTHONPATH", ""), _CHILD),
     }
 
 
@@ -93,20 +97,21 @@ def _is_zipped_library(entry: str) -> bool:
     return entry.endswith(f"python{sys.version_info[0]}{sys.version_info[1]}.zip")
 
 
-def read_library_bytecode(folder: str) -> None:
-    """Look for the standard library's bytecode in a folder first: the runtime's own has none that ``-OO`` reads.
+def read_library_bytecode(file: str) -> None:
+    """Look for the standard library's bytecode in a pack first: the runtime's own has none that ``-OO`` reads.
 
     It holds the hash of its source, which Python compares, so what is of another version does no harm.
     """
-    if not Path(folder).is_dir():
+    pack = Pack(file)
+    ready, read, begin = pack.folder(""), SourceFileLoader.get_data, len(_STANDARD) + 1
+    if not ready:
         return
-    read, begin = SourceFileLoader.get_data, len(_STANDARD)
 
     def get_data(loader: SourceFileLoader, path: str) -> bytes:
-        if path.startswith(_STANDARD) and path.endswith(".pyc"):
+        if path.endswith(".pyc") and path.startswith(_STANDARD) and path[begin:] in ready:
             try:
-                return read(loader, folder + path[begin:])
-            except OSError:  # not among the ready ones
+                return pack.read(*ready[path[begin:]])
+            except OSError:  # as if there were none
                 pass
         return read(loader, path)
 

@@ -55,8 +55,12 @@ class Upstream:
             _, writer = await self._connect()
             writer.close()
             return
-        while not any(_listens(table, self._port) for table in _TABLES):  # noqa: ASYNC110 - the kernel signals no event
+        while not self.listens():  # noqa: ASYNC110 - the kernel signals no event
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def listens(self) -> bool:
+        """Tell whether anything listens on the port, as far as the kernel tells."""
+        return any(_listens(table, self._port) for table in _TABLES)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect, trying until it works: nothing was sent yet, so this repeats no request."""

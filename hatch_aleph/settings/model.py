@@ -93,6 +93,10 @@ class Health:
     path: str = key("Path that is requested after a deployment.", default="/", pattern="path")
     status: int | None = key("Status it must answer; any below 500 when absent.", minimum=100, maximum=599)
     timeout_seconds: float = key("How long to wait for it.", default=120.0, minimum=1)
+    answers: bool = key(
+        "Whether it answers HTTP; `health = false` for one that never listens and is healthy while its process lives.",
+        default=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class PublishSettings:
     channel: str = key("Channel of the messages.", default=DEFAULT_CHANNEL)
     payment: Payment = key("How it is paid.", factory=Payment)
     address: str | None = key("Address that owns and pays, when it is not the account's own.", pattern="address")
-    health: Health = key("What a healthy program answers.", factory=Health)
+    health: Health = key("What a healthy program answers.", factory=Health, off={"answers": False})
     secrets: Secrets = key("What the secret scan may ignore.", factory=Secrets)
     domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=(), pattern="domain")
     strategy: Strategy = key(
@@ -146,6 +150,10 @@ class Settings:
     bytecode: bool = key("Vendor ready bytecode: larger image, twice as fast a start.", default=True)
     lazy: tuple[str, ...] = key("Top-level modules whose import is put off until they are used.", default=())
     optimize: bool = key("Leave docstrings and asserts out of the bytecode, as `python -OO` does.", default=False)
+    packed_modules: bool = key(
+        "Keep the packages' bytecode in one file a distribution, found through an index: a faster start.",
+        default=False,
+    )
     budget_mib: int | None = key("Largest size of the packages image, in MiB; a build above it fails.", minimum=1)
     compute_units: int | None = key("Compute units: 1 vCPU and 2048 MiB each.", minimum=1, maximum=12)
     vcpus: int | None = key("Virtual CPUs.", minimum=1, maximum=256)
@@ -164,7 +172,7 @@ class Settings:
     subscriptions: tuple[Mapping[str, Any], ...] = key("Filters of messages that start the program.", default=())
     compression: Compression = key("How the images are compressed.", factory=Compression)
     adapter: bool = key("Wrap the app so that it behaves as under uvicorn or gunicorn.", default=True)
-    health: Health = key("What a healthy program answers.", factory=Health)
+    health: Health = key("What a healthy program answers.", factory=Health, off={"answers": False})
     secrets: Secrets = key("What the secret scan may ignore.", factory=Secrets)
     domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=(), pattern="domain")
     strategy: Strategy = key(

@@ -116,6 +116,8 @@ def _value(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[P
     if origin is Literal:
         return _choice(get_args(kind), value, path, problems)
     if is_dataclass(kind):
+        if value is False and "off" in item.metadata:
+            value = item.metadata["off"]
         if isinstance(value, Mapping):
             return parse(typing.cast("type[Any]", kind), value, problems, path=path)
         return _wrong(path, "a table", value, problems)

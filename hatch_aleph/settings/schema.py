@@ -59,7 +59,8 @@ def _type(kind: Any, item: Field[Any]) -> dict[str, Any]:
     if origin is Literal:
         return {"enum": list(get_args(kind))}
     if is_dataclass(kind):
-        return object_schema(kind)
+        schema = object_schema(kind)
+        return {"anyOf": [schema, {"const": False}]} if "off" in item.metadata else schema
     if origin is tuple:
         return {"type": "array", "items": _type(get_args(kind)[0], item)}
     if origin is not None and issubclass(origin, Mapping):

@@ -47,9 +47,9 @@ def lay_out(folder: Path, files: dict[str, str], **settings) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     entry = folder / "aleph_entry"
-    entry.mkdir(parents=True, exist_ok=True)
-    for module in ADAPTER.glob("*.py"):
-        shutil.copy(module, entry)
+    (entry / "child").mkdir(parents=True, exist_ok=True)
+    for module in ADAPTER.rglob("*.py"):
+        shutil.copy(module, entry / module.relative_to(ADAPTER))
     (entry / "_settings.py").write_text("".join(f"{key.upper()} = {value!r}\n" for key, value in settings.items()))
     return folder
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from hatch_aleph.deploy.health import Answer, HealthCheck
 from tests.guest.rig import APPS, Guest, StartError, lay_out
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="executables run where the guest's Linux does")
@@ -291,3 +292,39 @@ def test_a_process_that_listens_elsewhere_is_told_in_the_log(tmp_path, monkeypat
     asyncio.run(main())
     elsewhere = (tmp_path / "port").read_text().strip()
     assert f"nothing listens on {port} after 2 s; the process listens on {elsewhere}" in caplog.text
+
+
+WORKER = """
+import os, signal, socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
+print("on", s.getsockname()[1], flush=True)
+while not os.path.exists("END"): time.sleep(0.05)
+os.remove("END")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_is_healthy_while_its_process_lives(start, port, tmp_path):
+    """It never listens, which is known: nobody waits for that, and a request is told of the process."""
+    end = tmp_path / "end"
+    guest = start(
+        {"worker.py": WORKER.replace("END", str(end))}, f"{sys.executable} worker.py", listens=False, seconds=9.0
+    )
+    check = HealthCheck(answers=False)
+    answer = guest.get("/")
+    assert answer.status == 503
+    assert answer.header("aleph-process") == "running"
+    assert answer.body.decode().startswith(f"nothing listens on {port} after 1 s; the process listens on ")
+    assert check.judge(seen(answer), None) is None
+    assert HealthCheck().judge(seen(answer), None).endswith(answer.body.decode().strip())
+    end.touch()
+    deadline = time.monotonic() + 10
+    while answer.header("aleph-process") == "running" and time.monotonic() < deadline:
+        answer = guest.get("/")
+    assert answer.header("aleph-process") == "ended"
+    assert "has ended and is started again" in check.judge(seen(answer), None)
+
+
+def seen(answer):
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return Answer(answer.status, headers, answer.body.decode().strip())

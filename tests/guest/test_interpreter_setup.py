@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hatch_aleph.build.packages.module_pack import joined
+
 ASK = """
 import json, sys
 def ask():
@@ -203,11 +205,10 @@ def test_bytecode_of_the_standard_library_is_read_if_it_is_of_the_very_source(ru
     source = Path(colorsys.__file__).read_bytes()
     code = compile(source + b"\nKIND = 'ready'\n", colorsys.__file__, "exec")
     digest = source_hash(source if fresh else source + b"\n")
-    ready = (
-        tmp_path / "packages/.aleph/stdlib/__pycache__" / Path(cache_from_source("colorsys.py", optimization=2)).name
-    )
-    ready.parent.mkdir(parents=True)
-    ready.write_bytes(_code_to_hash_pyc(code, digest, True))
+    ready = _code_to_hash_pyc(code, digest, True)
+    name = f"__pycache__/{Path(cache_from_source('colorsys.py', optimization=2)).name}"
+    (tmp_path / "packages/.aleph").mkdir(parents=True)
+    (tmp_path / "packages/.aleph/stdlib").write_bytes(joined({"": {name: (0, len(ready))}}, [ready]))
     # of the other none is ready
     text = "import colorsys, wave\nreturn getattr(colorsys, 'KIND', 'library'), wave.__name__"
     guest = run({"main.py": ask(text)}, "main:app", packages=tmp_path / "packages")

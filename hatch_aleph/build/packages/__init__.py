@@ -59,8 +59,9 @@ def build_packages(
     memory = Memory(context.cache, context.destination)
     key = key_of(
         FORMAT, inputs.digest, inputs.unread, str(project.root), context.stem,
-        interpreter.version if interpreter else "", settings.exclude, settings.prune, asdict(settings.compression),
-        settings.budget_mib, settings.adapter, context.locked,
+        interpreter.identity if interpreter else [], settings.exclude, settings.prune, asdict(settings.compression),
+        settings.budget_mib, settings.adapter, context.locked, settings.optimize, settings.interface,
+        settings.packed_modules,
     )  # fmt: skip
     earlier = memory.recall(key, _RESULT, forever=context.offline)
     if earlier is not None:

@@ -14,6 +14,7 @@ from hatch_aleph.build.code_image import time_of
 from hatch_aleph.build.packages import standard_library
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
+from hatch_aleph.build.packages.module_pack import index_of
 from hatch_aleph.build.packages.overlaps import without_overlaps
 from hatch_aleph.build.packages.recipe import OWN_FOLDER
 from hatch_aleph.build.packages.resolve import Resolver, idle
@@ -121,7 +122,7 @@ class ImageBuild:
 
     @cached_property
     def _library_sources(self) -> dict[str, Path]:
-        return standard_library.sources(self.recipe.settings, self.recipe.interpreter)
+        return standard_library.sources(self.recipe, self.context.tell)
 
     def _standard_library(self, store: Cache) -> list[Segment]:
         """Return the segment with the bytecode of the standard library, if the program reads any."""
@@ -154,6 +155,8 @@ class ImageBuild:
         bom = bill_of_materials(wheels)
         own = {"inputs": f"{digest}\n", "pylock.toml": lock.text, "bom.cdx.json": bom}
         entries = [Entry(f"{OWN_FOLDER}/{name}", "file", 0o644, text.encode()) for name, text in own.items()]
+        if self.recipe.packed:
+            entries.append(index_of({each.name: each.facts.modules for each in wheels}, self.recipe))
         options = self.recipe.options
         options.time = time_of(digest)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.packages.exclusion import RULES, excluded
 from hatch_aleph.squashfs import Options
 from hatch_aleph.squashfs.codec import library_version
@@ -39,12 +40,17 @@ class Recipe:
         return Options(codec=self.settings.compression.codec, level=self.settings.compression.level)
 
     @property
+    def packed(self) -> bool:
+        """Whether bytecode lies in packs, which the adapter reads, and not beside its sources, where Python does."""
+        return self.settings.packed_modules and self.settings.adapter and self.interpreter is not None
+
+    @property
     def key(self) -> list[Any]:
         """What decides how the files of a wheel are stored, for the names of cache entries."""
         return [
             self.options.layout_key, library_version(self.options.codec),
             self.interpreter.version if self.interpreter else "", self.settings.optimize,
-            self.runtime.python, self.runtime.platform,
+            self.runtime.python, self.runtime.platform, self.packed,
         ]  # fmt: skip
 
     @property
@@ -55,6 +61,8 @@ class Recipe:
     def leaves_out(self, paths: Iterable[str]) -> bool:
         """Tell whether any of these files may be left out."""
         exclude, rules = self.settings.exclude, [RULES[name] for name in self.settings.prune]
+        if self.packed:  # globs may mean bytecode, whose files are not there
+            paths = [name for path in paths for name in (path, bytecode_path(path, self.runtime))]
         return bool(exclude or rules) and any(
             excluded(path, exclude) or any(rule(path) for rule in rules) for path in paths
         )

@@ -3,6 +3,9 @@
 The image's recipe (``runtimes/aleph-debian-12-python/create_disk_image.sh`` in aleph-im/aleph-vm) compiles
 ``/usr/local/lib``, where Debian has no library. The guest's adapter looks here first. Each file holds the hash of its
 source and is checked against it (PEP 552), so what the runtime has in another version is compiled there as before.
+
+Only modules whose source is the runtime's own are worth having, and only these are the same wherever an interpreter of
+one version comes from: distributions change files of theirs. So an image depends on the interpreter's version alone.
 """
 
 from __future__ import annotations
@@ -10,21 +13,21 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from hatch_aleph.build.bytecode import bytecode_path
+from hatch_aleph.build.bytecode import TEST_FOLDERS, bytecode_path
 from hatch_aleph.build.cache import key_of, touch
 from hatch_aleph.build.compiler import CHECKED, Compiler
+from hatch_aleph.build.packages.module_pack import joined
 from hatch_aleph.build.workplace import unwritten
 from hatch_aleph.squashfs import Entry, Segment, SquashfsError, write_segment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.build.packages.recipe import Recipe
-    from hatch_aleph.interpreters import Interpreter
-    from hatch_aleph.settings import Settings
 
-FORMAT = 2  # raised whenever the same library gives another segment
+FORMAT = 3  # raised whenever the same library gives another segment
 # What at least three of fifty much-used distributions import and the init has not loaded yet. All of the library would
 # be some 4 MB compressed instead of one, for modules that hardly a program imports.
 _NAMES = (
@@ -36,17 +39,41 @@ _NAMES = (
 )  # fmt: skip
 
 
-def sources(settings: Settings, interpreter: Interpreter | None) -> dict[str, Path]:
-    """Return the modules that are worth having ready, by their path in the library; none for who does not read them."""
-    if interpreter is None or not settings.adapter or settings.interface == "executable":
-        return {}
-    minor = ".".join(interpreter.version.split(".")[:2])
-    folder = interpreter.path.resolve().parent.parent / "lib" / f"python{minor}"
+def modules(library: Path) -> dict[str, Path]:
+    """Return the modules that are worth having ready, by their path in a library."""
     found: dict[str, Path] = {}
     for name in _NAMES:
-        files = [folder / f"{name}.py", *sorted(folder.joinpath(name).rglob("*.py"))]
-        found.update((file.relative_to(folder).as_posix(), file) for file in files if file.is_file())
-    return found
+        files = [library / f"{name}.py", *sorted(library.joinpath(name).rglob("*.py"))]
+        found.update((file.relative_to(library).as_posix(), file) for file in files if file.is_file())
+    return {path: file for path, file in found.items() if TEST_FOLDERS.isdisjoint(path.split("/"))}
+
+
+def source_digest(source: Path) -> str:
+    """Return what a runtime's table holds of a source: enough of its hash, since Python compares it once more."""
+    return hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+
+
+def sources(recipe: Recipe, tell: Callable[[str], None]) -> dict[str, Path]:
+    """Return the modules that go into an image, by their path in the library.
+
+    Args:
+        recipe: Of the image. Who does not read such bytecode gets none.
+        tell: Called with what is left out that an image should have.
+    """
+    interpreter, settings = recipe.interpreter, recipe.settings
+    if interpreter is None or not settings.adapter or settings.interface == "executable":
+        return {}
+    found = modules(interpreter.library) if interpreter.library else {}
+    if not found:
+        where = interpreter.library or "it does not tell where"
+        tell(
+            f"The image holds no bytecode of the standard library: {interpreter.path} has none of its sources "
+            f"({where}). What a program imports of it is compiled at each start."
+        )
+    known = recipe.runtime.library_hashes()
+    if known is None:
+        return found
+    return {path: file for path, file in found.items() if source_digest(file) in known.get(path, ())}
 
 
 def digest(sources: dict[str, Path]) -> str:
@@ -59,12 +86,12 @@ def digest(sources: dict[str, Path]) -> str:
     return total.hexdigest()
 
 
-def packed(sources: dict[str, Path], folder: str, recipe: Recipe, cache: Cache) -> Segment:
-    """Return the bytecode as a segment, from the cache if it is there.
+def packed(sources: dict[str, Path], path_of_pack: str, recipe: Recipe, cache: Cache) -> Segment:
+    """Return the bytecode as a segment of one pack, from the cache if it is there.
 
     Args:
         sources: The modules.
-        folder: Where they lie in the image.
+        path_of_pack: Where they lie in the image.
         recipe: Of the image; it has an interpreter where there are modules.
         cache: Where it is looked for and kept.
 
@@ -74,7 +101,7 @@ def packed(sources: dict[str, Path], folder: str, recipe: Recipe, cache: Cache) 
     """
     interpreter, runtime, options = recipe.interpreter, recipe.runtime, recipe.options
     assert interpreter is not None  # noqa: S101 - see sources
-    key = key_of("standard library", FORMAT, digest(sources), recipe.key, folder)
+    key = key_of("standard library", FORMAT, digest(sources), recipe.key, path_of_pack)
     file = cache.file("library", key, ".segment")
     try:
         found = Segment.load(file)
@@ -86,12 +113,13 @@ def packed(sources: dict[str, Path], folder: str, recipe: Recipe, cache: Cache) 
     with Compiler(interpreter) as compiler:
         names = [f"/usr/lib/python{runtime.python}/{path}" for path in sources]
         made = compiler.submit(names, list(sources.values()), [2 | CHECKED] * len(names)).wait()
-    entries = [
-        Entry(f"{folder}/{bytecode_path(path, runtime)}", "file", 0o644, content)
-        for path, content in zip(sources, made, strict=True)
-        if content
-    ]
+    places, size = {}, 0
+    for path, content in zip(sources, made, strict=True):
+        if content:
+            places[bytecode_path(path, runtime)] = (size, len(content))
+            size += len(content)
+    pack = Entry(path_of_pack, "file", 0o644, joined({"": places}, made))
     try:
-        return write_segment(entries, file, options)
+        return write_segment([pack], file, options)
     except SquashfsError as error:
         raise unwritten(error, file) or error from error

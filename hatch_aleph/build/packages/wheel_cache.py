@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.cache import Cache, key_of, touch
+from hatch_aleph.build.packages.module_pack import pack_of
 from hatch_aleph.build.workplace import unwritten
 from hatch_aleph.errors import ImageError
 from hatch_aleph.shapes import NO_KEY, OTHERS, TEXT, TRUTH, Shape
@@ -151,6 +152,8 @@ class WheelCache:
         file = self.store.file("wheels", key, ".segment")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+            if self.recipe.packed:
+                bytecode = [pack_of(locked.name, entries, bytecode, self.recipe.runtime)]
             # What an import reads lies together: it need not unpack the sources that lie between.
             first = sorted(each.path for each in bytecode)
             segment = write_segment([*entries, *bytecode], file, self.recipe.options, first=first)

@@ -1,0 +1,105 @@
+"""The bytecode of a distribution in one file: a start reads it in few requests, and finds modules without searching.
+
+Beside the code of modules a pack says what each folder offers for import, extensions included, so that the guest's
+adapter need not list it (``hatch_aleph/guest/packed_modules.py``). What it is not sure of it names without saying more:
+there Python's own finder goes on.
+"""
+
+from __future__ import annotations
+
+import marshal
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.build.bytecode import bytecode_path
+from hatch_aleph.build.packages.recipe import OWN_FOLDER
+from hatch_aleph.squashfs import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from hatch_aleph.build.packages.recipe import Recipe
+    from hatch_aleph.runtimes import Runtime
+
+FOLDER = f"{OWN_FOLDER}/modules"
+INDEX = f"{FOLDER}/index"
+_PYC_HEADER = 16
+_SOURCE = 3  # place of ".py" among the suffixes of _candidate
+_PLAIN = 2  # marshal's format without references: the same bytes by every Python
+
+Found = dict[str, dict[str, Any]]
+
+
+def pack_of(name: str, entries: Iterable[Entry], bytecode: Sequence[Entry], runtime: Runtime) -> Entry:
+    """Return the pack of a distribution.
+
+    Args:
+        name: Of the distribution, normalised.
+        entries: Its files.
+        bytecode: Of its sources; those without are left to Python.
+        runtime: Whose Python imports it.
+    """
+    code = {entry.path: entry.read()[_PYC_HEADER:] for entry in bytecode}
+    bodies: list[bytes] = []
+    folders: Found = {}
+    size = 0
+    for path in sorted(entry.path for entry in entries if entry.kind == "file"):
+        candidate = _candidate(path, runtime)
+        if candidate is None:
+            continue
+        folder, module, rank, package = candidate
+        body = code.get(bytecode_path(path, runtime)) if path.endswith(".py") else None
+        value: Any = None
+        if body is not None:
+            value = (size, len(body), int(package))
+            bodies.append(body)
+            size += len(body)
+        elif not package and rank < _SOURCE:
+            value = path.rpartition("/")[2]
+        offered = folders.setdefault(folder, {})
+        if module not in offered or rank < offered[module][0]:
+            offered[module] = (rank, value)
+    found = {folder: {name: value for name, (_, value) in each.items()} for folder, each in folders.items()}
+    return Entry(f"{FOLDER}/{name}", "file", 0o644, joined(found, bodies))
+
+
+def joined(folders: Mapping[str, Mapping[str, Any]], bodies: Iterable[bytes]) -> bytes:
+    """Return a pack: the length of its table, the table by folder, and what the table's offsets count from.
+
+    A folder's part of the table is bytes of its own, read when something of that folder is asked for.
+    """
+    table = {folder: marshal.dumps(dict(sorted(each.items())), _PLAIN) for folder, each in sorted(folders.items())}
+    head = marshal.dumps(table, _PLAIN)
+    return b"".join([len(head).to_bytes(4, "little"), head, *bodies])
+
+
+def index_of(modules: Mapping[str, Sequence[str]], recipe: Recipe) -> Entry:
+    """Return what tells the guest which packs there are: the top-level modules of each distribution.
+
+    Its first line says which Python reads them, and how far they are optimized: who runs without must not get code
+    that lacks its docstrings.
+    """
+    lines = [
+        f"{recipe.runtime.python} {2 if recipe.settings.optimize else 0}",
+        *(" ".join((name, *each)) for name, each in modules.items()),
+    ]
+    return Entry(INDEX, "file", 0o644, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _candidate(path: str, runtime: Runtime) -> tuple[str, str, int, bool] | None:
+    """Return what a file is to an import: the folder it is offered in, the module, its rank there, whether a package.
+
+    Source: ``FileFinder.find_spec`` in CPython's ``Lib/importlib/_bootstrap_external.py``: packages come first, then
+    extensions, sources, bytecode without a source.
+    """
+    folder, _, name = path.rpartition("/")
+    tag = f".cpython-{runtime.python.replace('.', '')}-{runtime.architecture}-linux-gnu.so"
+    for rank, suffix in enumerate((tag, ".abi3.so", ".so", ".py", ".pyc")):
+        if name.endswith(suffix):
+            module = name[: -len(suffix)]
+            if "." in module or not module or folder.rpartition("/")[2] == "__pycache__":
+                return None
+            if module != "__init__":
+                return folder, module, rank, False
+            parent, _, package = folder.rpartition("/")
+            return (parent, package, rank - 5, True) if package else None
+    return None
