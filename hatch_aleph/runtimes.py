@@ -7,15 +7,19 @@ facts are assumptions: they go into the manifest, and ``hatch-aleph runtime-chec
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.files import state_folder, write_atomic
 from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.plugins import PLUGINS
+from hatch_aleph.shapes import OTHERS, TEXT, misfit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,15 @@ DEFAULT = DEBIAN_12
 def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     """Return the runtime of a name or item hash, or None for a name that nobody knows.
 
-    An item hash that is not known is taken to be like the default runtime, with the Python that the settings state: own
-    runtimes are almost always built from the official recipe.
+    An item hash that is not known is what the runtime checker has read of it; else it is taken to be like the default
+    runtime, with the Python that the settings state: own runtimes are almost always built from the official recipe.
     """
     found = known(name_or_hash)
     if found or not ITEM_HASH.fullmatch(name_or_hash):
         return found
+    read = _read(name_or_hash)
+    if read and python in (None, read.python):
+        return read
     version = python or DEFAULT.python
     library = DEFAULT.library if version == DEFAULT.python else ""
     return replace(
@@ -132,6 +139,40 @@ def known(name_or_hash: str) -> Runtime | None:
     The names of the table are its own. What a plugin states of an item hash comes first, for an image can be replaced.
     """
     return KNOWN.get(name_or_hash) or _named(name_or_hash, _of_plugins()) or _named(name_or_hash, KNOWN.values())
+
+
+_READ = {"python": TEXT, "glibc": TEXT, "machine": TEXT, "distribution": TEXT, "preloaded": {OTHERS: TEXT}}
+
+
+def facts_folder() -> Path:
+    """Return where what was read of runtimes is kept, a file each."""
+    return state_folder() / "runtimes"
+
+
+def remember(item_hash: str, facts: Mapping[str, Any]) -> None:
+    """Keep what the runtime checker has read of a runtime's image; what is not of the expected shape is not kept."""
+    kept = {name: facts.get(name) for name in _READ}
+    if misfit(kept, _READ) is None:
+        with contextlib.suppress(OSError):  # then it is read again
+            write_atomic(facts_folder() / f"{item_hash}.json", json.dumps(kept))
+
+
+def _read(item_hash: str) -> Runtime | None:
+    """Return a runtime by what was read of its image."""
+    try:
+        facts = json.loads((facts_folder() / f"{item_hash}.json").read_text("utf-8"))
+        if misfit(facts, _READ) is not None:
+            return None
+        major, minor = (int(part) for part in facts["glibc"].split(".")[:2])
+    except (OSError, ValueError, RecursionError):
+        return None
+    python = ".".join(facts["python"].split(".")[:2])
+    preloaded = {name: version for name, version in facts["preloaded"].items() if not name.startswith("_")}
+    same = python == DEFAULT.python and facts["distribution"].replace(" GNU/Linux", "").startswith(DEFAULT.distribution)
+    return Runtime(
+        item_hash, item_hash, python, (major, minor), facts["machine"], facts["distribution"], preloaded,
+        DEFAULT.library if same else "",
+    )  # fmt: skip
 
 
 def names() -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph import __version__
 from hatch_aleph.build.cache import Cache, key_of
 from hatch_aleph.files import SELDOM_READ, stamp, stamp_of
+from hatch_aleph.runtimes import facts_folder
 from hatch_aleph.shapes import NUMBER, Shape
 from hatch_aleph.uv import WITHHELD, configuration
 
@@ -217,10 +218,11 @@ def _environment(project: Project) -> dict[str, str]:
 
 
 def _tool() -> list[Any]:
-    """Return the state of this tool: version, files, and the folders that other plugins are installed in."""
+    """Return the state of this tool: version, files, the folders that plugins lie in, what was read of runtimes."""
     folders = os.walk(Path(__file__).parents[1])
     files = [
         [name, stamp(f"{folder}/{name}")] for folder, _, names in folders for name in names if name.endswith(".py")
     ]
     installed = [path for path in sys.path if path.endswith("-packages")]  # site-, or Debian's dist-packages
+    installed.append(str(facts_folder()))
     return [__version__, sys.version, sorted(files), [[path, stamp(path)] for path in installed]]

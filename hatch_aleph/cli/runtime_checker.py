@@ -23,7 +23,9 @@ def runtime_checker(context: Context, *, item_hash: str, verbose: bool) -> None:
     """Show what a runtime holds: distribution, Python, C library, preloaded modules, Node.js ...
 
     ITEM_HASH is the runtime's, or its name. A tiny program is published on it, asked, and deleted with its code; it
-    costs credits for the minute that takes. What differs from what builds assume of the runtime is told.
+    costs credits for the minute that takes. What differs from what builds assume of the runtime is told, and what was
+    read of a runtime that builds do not know is what they assume from then on. A local host that has no image of the
+    runtime runs this machine's Python in its place, and says nothing of the rest.
     """
     from hatch_aleph.programs.runtime_check import check_runtime
 
@@ -39,12 +41,13 @@ def runtime_checker(context: Context, *, item_hash: str, verbose: bool) -> None:
 
 def _words(checked: Checked, *, verbose: bool) -> str:
     facts = checked.facts
+    read = facts.get("image") is not False
     lines = [
         f"Runtime:      {checked.runtime}",
-        f"Distribution: {facts.get('distribution') or 'unknown'}",
+        f"Distribution: {(facts.get('distribution') or 'unknown') if read else 'not read'}",
         f"Python:       {facts.get('implementation')} {facts.get('python')}",
         f"glibc:        {facts.get('glibc') or 'none'}",
-        f"Machine:      {facts.get('machine')}, kernel {facts.get('kernel')}",
+        f"Machine:      {facts.get('machine')}" + (f", kernel {facts.get('kernel')}" if read else ""),
         f"Init:         {facts.get('init') or 'unknown'}",
         f"Preloaded:    {_pairs(facts.get('preloaded')) or 'nothing'}",
         *(f"{name + ':':<13} {version}" for name, version in (facts.get("tools") or {}).items()),
@@ -52,7 +55,9 @@ def _words(checked: Checked, *, verbose: bool) -> str:
     if verbose:
         lines.append(f"Installed:    {_pairs(facts.get('installed'))}")
         lines.append(f"Path:         {', '.join(facts.get('path') or ())}")
-    if not checked.differences:
+    if not read:
+        lines.append("The host has no image of the runtime and runs this machine's Python in its place.")
+    elif not checked.differences:
         lines.append("It is as builds assume.")
     lines.extend(
         f"Other than builds assume: {each.fact} {each.found} (assumed: {each.assumed}); {each.advice}"

@@ -137,6 +137,8 @@ def check_runtime(
                 # Program first: the network does not let go of code that a program uses.
                 doomed = [([item_hash], REASON) for item_hash in (program, ref) if item_hash]
                 forget(session.client, outbox, session.owner, doomed)
+    if facts.get("image"):
+        runtimes.remember(found.item_hash, facts)
     return Checked(found.item_hash, facts, differences(facts, found), program)
 
 
@@ -195,7 +197,9 @@ def http_fetch(url: str, *, timeout: float) -> tuple[int, bytes]:
 
 
 def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Difference, ...]:
-    """Return where a runtime is other than what builds assume of it."""
+    """Return where a runtime is other than what builds assume of it; nothing when no image of it was read."""
+    if facts.get("image") is False:
+        return ()
     found = []
     python = ".".join(str(facts.get("python") or "").split(".")[:2])
     if python != assumed.python:

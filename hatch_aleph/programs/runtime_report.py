@@ -32,6 +32,9 @@ _TOOLS = {
     "docker": ["docker", "--version"],
 }
 _TOOL_SECONDS = 5
+# A local host without the runtime's image runs this machine's own Python in its place: commands and release are the
+# developer's, and nobody else's business.
+_STANDS_IN = "aleph_host_inside" in sys.modules
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -56,8 +59,9 @@ def report() -> dict[str, Any]:
     """Return the facts; what cannot be found out is None or missing."""
     installed, homes = _distributions()
     return {
-        "distribution": _distribution(),
-        "kernel": platform.release(),
+        "image": not _STANDS_IN,
+        "distribution": None if _STANDS_IN else _distribution(),
+        "kernel": None if _STANDS_IN else platform.release(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -67,7 +71,7 @@ def report() -> dict[str, Any]:
         "path": [entry for entry in sys.path if entry],
         "preloaded": {name: homes[name] for name in sorted(_LOADED) if name in homes},
         "installed": installed,
-        "tools": _tools(),
+        "tools": {} if _STANDS_IN else _tools(),
     }
 
 

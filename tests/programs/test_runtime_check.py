@@ -12,6 +12,14 @@ from hatch_aleph.errors import HealthError, PlanError, UsageError
 from hatch_aleph.programs import runtime_report
 from hatch_aleph.programs.runtime_check import check_runtime, differences
 
+pytestmark = pytest.mark.usefixtures("own_state")
+
+
+@pytest.fixture
+def own_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALEPH_STATE_FOLDER", str(tmp_path / "state"))
+
+
 FACTS = {
     "distribution": "Debian GNU/Linux 12 (bookworm)",
     "python": "3.11.2",
@@ -37,6 +45,9 @@ def test_it_tells_what_the_runtime_holds_and_leaves_nothing_behind(network, sess
     assert checked.facts["optimize"] == 2
     assert set(checked.facts["preloaded"]) >= {"aiohttp", "msgpack", "yarl", "attr"}
     assert checked.facts["preloaded"]["aiohttp"]
+    # It has no image of the runtime: what else this machine holds is not told for the runtime's.
+    assert [checked.facts[name] for name in ("image", "tools", "distribution", "kernel")] == [False, {}, None, None]
+    assert checked.differences == ()
     statuses = {kind: network.status(item) for kind, item in network.sent(account.address) if kind != "FORGET"}
     assert statuses == {"STORE": "forgotten", "PROGRAM": "forgotten"}
 
@@ -110,3 +121,23 @@ def test_the_report_completes_both_lifespan_events():
     for kind in ("lifespan.startup", "lifespan.shutdown"):
         asyncio.run(play(kind))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_what_was_read_of_a_runtime_is_what_builds_assume_of_it(session):
+    own = "ab" * 32
+    assert runtimes.find(own).python == runtimes.DEFAULT.python  # type: ignore[union-attr]
+    facts = {**FACTS, "image": True, "python": "3.12.4", "glibc": "2.39", "preloaded": {"msgpack": "1.1", "_cffi": ""}}
+    runtimes.remember(own, facts)
+    found = runtimes.find(own)
+    assert found is not None
+    assert (found.python, found.glibc, found.preloaded) == ("3.12", (2, 39), {"msgpack": "1.1"})
+    assert runtimes.find(own, "3.13").python == "3.13"
+    for broken in ("{", "[]", '{"python": 5}', json.dumps({**facts, "glibc": "new"})):
+        (runtimes.facts_folder() / f"{own}.json").write_text(broken)
+        assert runtimes.find(own).python == runtimes.DEFAULT.python  # type: ignore[union-attr]
+
+
+def test_the_checker_keeps_what_it_read(session):
+    facts = {**FACTS, "image": True}
+    check_runtime(session, "debian-12", fetch=lambda _url, **_: (200, json.dumps(facts).encode()))
+    assert (runtimes.facts_folder() / f"{runtimes.DEFAULT.item_hash}.json").exists()
