@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["extensions", "bytecode", "sources", "tests", "typing", "metadata", "data"]
 OWN = ".aleph"  # the image's description of itself
+_PACKS = (f"{OWN}/modules/", f"{OWN}/stdlib")  # bytecode: a file a distribution, and one of the standard library
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def measure(image: Path) -> Sizes:
     files = [
         FileSize(
             path,
-            owners.get(_source(path)) or (OWN if path.startswith(f"{OWN}/") else path.partition("/")[0]),
+            owners.get(_source(path)) or _owner(path, versions),
             kind_of(path),
             size,
             blocks + (shared[fragment] * tail / tails[fragment] if tail else 0),
@@ -151,11 +152,18 @@ def measure(image: Path) -> Sizes:
     return Sizes(image.stat().st_size, tuple(sorted(files, key=lambda file: file.path)), versions)
 
 
+def _owner(path: str, versions: Mapping[str, str]) -> str:
+    """Return whose a file is that no RECORD names: a pack is its distribution's."""
+    top, _, rest = path.partition("/")
+    name = rest.removeprefix("modules/")
+    return name if top == OWN and name in versions else top
+
+
 def kind_of(path: str) -> Kind:
     """Tell what a file is for."""
     if is_test(path):
         return "tests"
-    if path.endswith(".pyc"):
+    if path.endswith(".pyc") or path.startswith(_PACKS):
         return "bytecode"
     if is_typing(path):
         return "typing"
