@@ -128,9 +128,7 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
         return read
     version = python or DEFAULT.python
     library = DEFAULT.library if version == DEFAULT.python else ""
-    return replace(
-        DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=version, distribution="", library=library
-    )
+    return replace(DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=version, distribution="", library=library)
 
 
 def known(name_or_hash: str) -> Runtime | None:
