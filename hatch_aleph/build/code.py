@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.artifact import Image
 from hatch_aleph.build.code_image import pack_code
 from hatch_aleph.build.compatibility import incompatibilities
+from hatch_aleph.build.entrypoint_kind import no_app
 from hatch_aleph.build.executable_command import Command, read_command
 from hatch_aleph.build.links import refuse_links_out
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute, nearest_module
@@ -136,6 +137,13 @@ def _check_module(
         wrong = missing_attribute(entries, entrypoint) if ":" in entrypoint else None
         if wrong:
             raise SettingsError(f"tool.aleph.entrypoint: {wrong}", where=str(root / "pyproject.toml"))
+        refused = (
+            no_app(entries, entrypoint)
+            if context.settings.adapter and context.settings.interface != "executable"
+            else None
+        )
+        if refused:
+            raise SettingsError(f"tool.aleph.entrypoint: {refused}.", where=str(root / "pyproject.toml"))
         return
     if packages().holds(module):
         return
