@@ -35,7 +35,6 @@ class Runtime:
         distribution: Debian release.
         preloaded: Modules that the init imports before the program, with the version that the image is known to hold
             ("" when it floats): a vendored copy of them is ignored unless the adapter drops them first.
-        library: Name of the table of its standard library's sources, ``""`` when there is none.
     """
 
     name: str
@@ -45,17 +44,18 @@ class Runtime:
     architecture: str = "x86_64"
     distribution: str = ""
     preloaded: dict[str, str] = field(default_factory=dict)
-    library: str = ""
 
     def library_hashes(self) -> dict[str, set[str]] | None:
         """Return the hashes of its standard library's sources, by path; None when they are not known.
 
-        Several a path: a distribution mends files in the life of a release. Made by ``tools/runtime_library.py``.
+        Several a path: a distribution mends files in the life of a release. Made by ``tools/runtime_library.py``. They
+        are taken for those of every runtime of that Python: what another one has otherwise is compiled at its starts.
         """
-        if not self.library:
+        name = _LIBRARIES.get(self.python)
+        if name is None:
             return None
         found: dict[str, set[str]] = {}
-        for line in Path(__file__).with_name(f"runtimes_{self.library}.txt").read_text("utf-8").splitlines():
+        for line in Path(__file__).with_name(f"runtimes_{name}.txt").read_text("utf-8").splitlines():
             digest, _, path = line.partition(" ")
             found.setdefault(path, set()).add(digest)
         return found
@@ -91,7 +91,6 @@ DEBIAN_12 = Runtime(
     glibc=(2, 36),
     distribution="Debian 12",
     preloaded=_PRELOADED,
-    library="debian_12",
 )
 DEBIAN_11 = Runtime(
     name="debian-11",
@@ -112,6 +111,7 @@ NODE_JS = Runtime(
 
 KNOWN = {runtime.name: runtime for runtime in (DEBIAN_12, DEBIAN_11, NODE_JS)}
 DEFAULT = DEBIAN_12
+_LIBRARIES = {"3.11": "debian_12"}  # tables of sources, by Python
 
 
 def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
@@ -127,8 +127,7 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     if read and python in (None, read.python):
         return read
     version = python or DEFAULT.python
-    library = DEFAULT.library if version == DEFAULT.python else ""
-    return replace(DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=version, distribution="", library=library)
+    return replace(DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=version, distribution="")
 
 
 def known(name_or_hash: str) -> Runtime | None:
@@ -166,11 +165,8 @@ def _read(item_hash: str) -> Runtime | None:
         return None
     python = ".".join(facts["python"].split(".")[:2])
     preloaded = {name: version for name, version in facts["preloaded"].items() if not name.startswith("_")}
-    same = python == DEFAULT.python and facts["distribution"].replace(" GNU/Linux", "").startswith(DEFAULT.distribution)
-    return Runtime(
-        item_hash, item_hash, python, (major, minor), facts["machine"], facts["distribution"], preloaded,
-        DEFAULT.library if same else "",
-    )  # fmt: skip
+    machine, distribution = facts["machine"], facts["distribution"]
+    return Runtime(item_hash, item_hash, python, (major, minor), machine, distribution, preloaded)
 
 
 def names() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from hatch_aleph.build.entrypoint_kind import no_app
 from hatch_aleph.build.executable_command import Command, read_command
 from hatch_aleph.build.links import refuse_links_out
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute, nearest_module
+from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.build.selection import command_files, left_out, plain_modules, selected
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages import PackagesResult
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.squashfs import Entry
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")  # of a requirement
 
 
 def build_code(
@@ -60,7 +64,8 @@ def _write(
     refuse_links_out(context.project.root, entries, settings.allow_links)
     check_entries(entries, settings.secrets.allow, where=where)
     _check_entrypoint(context, entries, packages)
-    context.warn(*incompatibilities(settings, entries, context.runtime))
+    declared = {normalize(name[0]) for text in context.project.dependencies if (name := _NAME.match(text))}
+    context.warn(*incompatibilities(settings, entries, context.runtime, declared))
     packed = pack_code(
         entries,
         settings,

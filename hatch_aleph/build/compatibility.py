@@ -5,40 +5,38 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hatch_aleph.build.host_limits import host_limits
 from hatch_aleph.errors import ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
     from hatch_aleph.squashfs import Entry
 
-# How the frameworks name a route or consumer of websockets.
-_WEBSOCKET = re.compile(
-    rb"@\w+(\.\w+)*\.websocket(_route)?\(|\bWebSocketRoute\(|\bWebSocketEndpoint\b|\bWebsocketConsumer\b"
-)
 # How the network's own Python library names a handler of messages.
 _EVENT = re.compile(rb"@\w+\.event\b")
 _EXECUTABLE = 0o111
 _LONGEST_LINE = 256  # bytes; of a script's first one, Linux reads no more
 
 
-def incompatibilities(settings: Settings, entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
+def incompatibilities(
+    settings: Settings, entries: Sequence[Entry], runtime: Runtime, declared: Collection[str] = ()
+) -> Iterator[str]:
     """Tell, a line each, what of a project's code and settings will not work as it does elsewhere.
 
     Args:
         settings: The program's.
         entries: The project's files, without the adapter.
         runtime: Where it will run.
+        declared: Names of the distributions that the project itself depends on, normalised.
 
     Raises:
         ProjectError: For an extension module or library that the runtime cannot load.
     """
     sources = {entry.path: entry.read() for entry in entries if entry.path.endswith(".py")}
-    sockets = sorted(path for path, text in sources.items() if _WEBSOCKET.search(text))
-    if sockets:
-        yield f"the network's hosts carry no websockets, which {', '.join(sockets)} would serve"
+    yield from host_limits(sources, declared)
     handlers = sorted(path for path, text in sources.items() if b"AlephApp" in text and _EVENT.search(text))
     if handlers and not settings.subscriptions:
         yield f"no message starts the program, though {', '.join(handlers)} handles events: set subscriptions"

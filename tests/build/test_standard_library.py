@@ -20,7 +20,7 @@ from hatch_aleph.settings import Settings
 from tests.build.conftest import Index, Workshop, image_files
 
 PACK = ".aleph/stdlib"
-UNKNOWN = dataclasses.replace(runtimes.DEFAULT, library="")  # of which no table tells the sources
+UNKNOWN = dataclasses.replace(runtimes.DEFAULT, python="3.99")  # of which no table tells the sources
 
 
 def sources(
@@ -88,7 +88,7 @@ def test_the_library_is_found_behind_a_shim(tmp_path: Path) -> None:
     shim.chmod(0o755)
     found = interpreters.ask(shim)
     assert found is not None
-    assert found.path == Path(sys.executable)
+    assert found.path.samefile(sys.executable)
     assert found.library == Path(sysconfig.get_path("stdlib"))
     assert sources(found) == sources(interpreters.ask(Path(sys.executable)))
     assert sources(found)
@@ -107,13 +107,15 @@ def test_the_list_names_what_there_is() -> None:
     assert len(sources(interpreters.ask(Path(sys.executable)))) > 70
 
 
-def test_most_of_the_runtimes_modules_are_those_of_any_interpreter_of_its_version(workshop: Workshop) -> None:
+def test_most_of_the_runtimes_modules_are_those_of_any_interpreter_of_its_version() -> None:
     """A table that fits no interpreter would leave all out without a word."""
-    found = interpreters.find(workshop.runtime.python)
-    table = workshop.runtime.library_hashes()
+    found = interpreters.find(runtimes.DEFAULT.python)
+    if found is None:
+        pytest.skip("no such Python here")
+    table = runtimes.DEFAULT.library_hashes()
     assert table is not None
-    assert len(sources(found, workshop.runtime)) > len(table) / 2
-    assert runtimes.find(runtimes.DEFAULT.name, "3.12").library_hashes() is None  # type: ignore[union-attr]
+    assert len(sources(found, runtimes.DEFAULT)) > len(table) / 2
+    assert UNKNOWN.library_hashes() is None
 
 
 def workshop_folder(workshop: Workshop) -> Path:

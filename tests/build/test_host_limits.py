@@ -1,0 +1,53 @@
+"""What hosts do not carry is told at build, by what is declared; a comment declares nothing."""
+
+import pytest
+
+from hatch_aleph.build.host_limits import host_limits
+
+
+def told(source: str = "", *declared: str) -> str:
+    return "\n".join(host_limits({"main.py": source.encode()}, declared))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@app.websocket('/ws')\nasync def ws(socket): ...",
+        "@router.websocket_route('/ws')\nasync def ws(socket): ...",
+        "routes = [WebSocketRoute('/ws', ws)]",
+        "app.add_api_websocket_route('/ws', ws)",
+        "class Chat(WebSocketEndpoint): ...",
+        "class Chat(generic.AsyncJsonWebsocketConsumer): ...",
+        "@websocket('/ws')\nasync def ws(socket): ...",
+        "class Chat(tornado.websocket.WebSocketHandler): ...",
+    ],
+)
+def test_websockets_in_each_frameworks_way(source):
+    assert told(source) == "the network's hosts carry no websockets, which main.py would serve"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# @app.websocket('/ws')\napp = None",
+        "'''Say @app.websocket('/ws'), or WebSocketRoute('/').'''",
+        "import websockets  # a client",
+        "text = 'WebSocketEndpoint'\nkind = 'sse'",
+        "@app.websocket(",
+    ],
+)
+def test_no_false_alarm(source):
+    assert told(source) == ""
+
+
+def test_streams_of_mcp():
+    for source in ("app = mcp.sse_app()", "mcp.run(transport='sse')"):
+        assert "streamable HTTP" in told(source)
+    assert told("mcp.run(transport='streamable-http')") == ""
+
+
+def test_what_the_project_itself_depends_on():
+    assert told("", "streamlit", "numpy").startswith("streamlit: pages of Streamlit talk")
+    assert "HTTP polling" in told("", "flask-socketio")
+    assert told("import grpc\nchannel = grpc.insecure_channel('x')", "grpcio") == ""
+    assert "client of gRPC works" in told("import grpc\nserver = grpc.server(pool)", "grpcio")
