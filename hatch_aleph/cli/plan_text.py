@@ -48,6 +48,8 @@ def show_plan(output: Output, plan: Plan) -> None:
     for line in _cost_lines(plan.cost) if plan.cost else ("What it costs is unknown: the node does not tell.",):
         click.echo(line)
     click.echo(summary_line(plan))
+    if plan.has_changes and plan.images:
+        click.echo(first_start_line(plan))
     for warning in plan.warnings:
         output.notice(click.style(f"Warning: {printable(warning)}", fg="yellow"))
     for danger in plan.dangers:
@@ -68,6 +70,12 @@ def summary_line(plan: Plan) -> str:
     }
     told = [f"{count} {words}" for words, count in counts.items() if count]
     return f"{', '.join(told)}; {plan.upload_bytes / 1e6:.2f} MB to upload."
+
+
+def first_start_line(plan: Plan) -> str:
+    """Return what a host fetches that runs the program for the first time: size is time there."""
+    size = sum(step.size for step in plan.images)
+    return f"A first start on a new host fetches {size / 1e6:.2f} MB: {size * 8 / 1e8:.1f} s at 100 Mbit/s."
 
 
 def _rows(plan: Plan) -> list[tuple[str, str, str, str]]:
@@ -124,5 +132,6 @@ def plan_markdown(plan: Plan) -> str:
     ]
     lines += [f"- `{each.path}`: {_value(each.before)} → {_value(each.after)}" for each in plan.program.changes]
     lines += ["", *(_cost_lines(plan.cost) if plan.cost else ()), "", summary_line(plan)]
+    lines += ["", first_start_line(plan)] if plan.has_changes and plan.images else []
     lines += ["", *(f"> {warning}" for warning in (*plan.warnings, *plan.dangers))]
     return "\n".join(lines).rstrip() + "\n"
