@@ -152,7 +152,7 @@ class Settings:
     optimize: bool = key("Leave docstrings and asserts out of the bytecode, as `python -OO` does.", default=False)
     packed_modules: bool = key(
         "Keep the packages' bytecode in one file a distribution, found through an index: a faster start.",
-        default=False,
+        default=True,
     )
     budget_mib: int | None = key("Largest size of the packages image, in MiB; a build above it fails.", minimum=1)
     compute_units: int | None = key("Compute units: 1 vCPU and 2048 MiB each.", minimum=1, maximum=12)

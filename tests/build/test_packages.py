@@ -51,7 +51,7 @@ def test_an_image_holds_wheels_bytecode_lock_and_bill_of_materials(
         metadata="License-Expression: MIT\n",
     )
     index.add("beta", "1.2")
-    root = workshop.project('"alpha"')
+    root = workshop.project('"alpha"', aleph="packed-modules = false\n")
     result = workshop.build(root)
     assert result.image is not None
     assert [(each.name, each.version) for each in result.distributions] == [("alpha", "1.0"), ("beta", "1.2")]
@@ -91,7 +91,7 @@ def test_the_bytecode_is_what_the_guest_takes(
 ) -> None:
     source = '"""Doc."""\nimport sys\nprint(__doc__, __cached__)\nassert sys.argv is None, "asserted"\n'
     index.add("alpha", files={"alpha.py": source})
-    root = workshop.project('"alpha"', aleph=f"optimize = {optimize}\n")
+    root = workshop.project('"alpha"', aleph=f"optimize = {optimize}\npacked-modules = false\n")
     result = workshop.build(root)
     assert result.image is not None
     files = image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
@@ -277,7 +277,7 @@ def test_extras_and_groups(index: Index, workshop: Workshop) -> None:
 def test_two_that_bring_the_same_file(index: Index, workshop: Workshop, tmp_path: Path) -> None:
     index.add("alpha", files={"shared/__init__.py": "who = 'alpha'\n", "shared/a.py": ""})
     index.add("beta", files={"shared/__init__.py": "who = 'beta'\n", "shared/b.py": ""})
-    root = workshop.project('"beta", "alpha"')
+    root = workshop.project('"beta", "alpha"', aleph="packed-modules = false\n")
     result = workshop.build(root)
     assert result.image is not None
     files = image_files(root / "dist" / result.image.file, tmp_path / "unpacked")
@@ -390,15 +390,16 @@ def test_a_glob_makes_anew_only_what_it_matches(index: Index, workshop: Workshop
     for name in ("alpha", "beta"):
         index.add(name, files={f"{name}/__init__.py": "", f"{name}/big.txt": "big"})
     cache = Cache.default()
-    workshop.build(workshop.project('"alpha", "beta"'))
+    files_apart = "packed-modules = false\n"
+    workshop.build(workshop.project('"alpha", "beta"', aleph=files_apart))
     segments = set(cache.root.glob("wheels/*/*.segment"))
-    root = workshop.project('"alpha", "beta"', aleph='exclude = ["alpha/big.txt", "alpha/*.pyc"]\n')
+    root = workshop.project('"alpha", "beta"', aleph=f'{files_apart}exclude = ["alpha/big.txt", "alpha/*.pyc"]\n')
     result = workshop.build(root)
     assert result.image is not None
     files = set(image_files(root / "dist" / result.image.file, tmp_path / "unpacked"))
     assert {path for path in files if path.startswith("alpha/")} == {"alpha/__init__.py"}
     assert f"beta/__pycache__/__init__.{TAG}.pyc" in files
     assert len(set(cache.root.glob("wheels/*/*.segment")) - segments) == 1
-    again = workshop.build(workshop.project('"alpha", "beta"', aleph='exclude = ["nothing/*"]\n'))
+    again = workshop.build(workshop.project('"alpha", "beta"', aleph=f'{files_apart}exclude = ["nothing/*"]\n'))
     assert again.image is not None
     assert len(set(cache.root.glob("wheels/*/*.segment")) - segments) == 1

@@ -184,7 +184,7 @@ def test_bytecode_of_others_never_runs(index: Index, workshop: Workshop, tmp_pat
     tag = f"cpython-{RUNNING.replace('.', '')}"
     caches = {f"alpha/__pycache__/__init__.{tag}{kind}.pyc": "evil" for kind in ("", ".opt-1", ".opt-2")}
     index.add("alpha", files={"alpha/__init__.py": "x = 1\n", **caches, "alpha/__pycache__/x.opt-2.pyc/y": "evil"})
-    found = built(workshop, tmp_path)
+    found = built(workshop, tmp_path, aleph="packed-modules = false\n")
     assert b"evil" not in b"".join(data for path, data in found.items() if path.endswith(".pyc"))
     assert f"alpha/__pycache__/__init__.{tag}.opt-2.pyc" in found
 

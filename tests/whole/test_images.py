@@ -93,7 +93,9 @@ def test_the_packages_are_the_runtimes_whoever_builds(artifact):
     extensions = [name for name in names if name.endswith(".so") and ".cpython-" in name]
     assert extensions
     assert all("cpython-311-x86_64-linux-gnu" in name for name in extensions)
-    assert any(name.endswith(".cpython-311.opt-2.pyc") for name in names)
+    assert any(name.startswith(".aleph/modules/") for name in names)
+    code = listed(artifact.file(artifact.manifest.image("code")))
+    assert any(name.endswith(".cpython-311.opt-2.pyc") for name in code)
 
 
 def test_the_manifest_is_what_its_schema_says(artifact):

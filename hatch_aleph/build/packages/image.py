@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from hatch_aleph.build.workplace import Workplace
     from hatch_aleph.squashfs import Segment
 
-FORMAT = 4  # raised whenever the same inputs give another image
+FORMAT = 5  # raised whenever the same inputs give another image
 MIB = 1 << 20
 # The nodes' defaults (aleph-im/pyaleph, src/aleph/config.py); each tells its own at /api/v0/storage/limits.json.
 STORAGE_LIMIT = 100 * MIB
