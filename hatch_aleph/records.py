@@ -14,7 +14,7 @@ from hatch_aleph.network.authorizations import KEY
 from hatch_aleph.network.messages import aggregate_content, store_content
 from hatch_aleph.network.money import amount
 from hatch_aleph.network.transfer import choose_engine
-from hatch_aleph.settings.model import DEFAULT_CHANNEL
+from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

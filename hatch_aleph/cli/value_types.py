@@ -10,9 +10,6 @@ import click
 from click.core import ParameterSource
 
 from hatch_aleph.commands import typed
-from hatch_aleph.settings.parse import PATTERNS
-
-_OWNER = re.compile(PATTERNS["address"][1])
 
 
 class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone
@@ -26,8 +23,10 @@ class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer v
         Raises:
             click.UsageError: It is none; it may be a key, so it is not repeated.
         """
+        from hatch_aleph.settings.parse import PATTERNS
+
         text = str(value).strip()
-        if _OWNER.fullmatch(text):
+        if re.fullmatch(PATTERNS["address"][1], text):
             return text
         from hatch_aleph.network.keys import is_like_key
         from hatch_aleph.preferences import is_name, load_preferences

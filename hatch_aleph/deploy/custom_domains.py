@@ -11,7 +11,7 @@ from hatch_aleph.deploy.state import find_program
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.domains import KEY, attached, changes, check_records, detached, host_name, required_records
 from hatch_aleph.network.messages import aggregate_content
-from hatch_aleph.settings.model import DEFAULT_CHANNEL
+from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

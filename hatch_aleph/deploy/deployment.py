@@ -11,10 +11,10 @@ from hatch_aleph.artifact import FileHashes
 from hatch_aleph.deploy.comparison import Planner
 from hatch_aleph.deploy.payment import cost_of
 from hatch_aleph.deploy.preflight import check_content_of, warnings_of
-from hatch_aleph.deploy.state import State, read_state
+from hatch_aleph.deploy.state import PREFIX, State, read_state
 from hatch_aleph.errors import AccountError, NetworkError, PlanError
 from hatch_aleph.network.urls import Hosts
-from hatch_aleph.settings.model import DEFAULT_CHANNEL, PublishSettings
+from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Manifest
     from hatch_aleph.deploy.plan import Plan
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.settings.model import PublishSettings
 
-PREFIX = "hatch-aleph"
 # The network indexes tags of at most 256 characters: aleph-im/pyaleph, src/aleph/schemas/message_content.py.
 MAX_TAG = 256
 

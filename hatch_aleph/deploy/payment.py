@@ -8,8 +8,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
-from hatch_aleph.deploy.comparison import program_content
-from hatch_aleph.deploy.plan import Cost
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.http import is_here
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hatch_aleph.artifact import FileHashes, Manifest
-    from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.plan import Cost, Plan
     from hatch_aleph.deploy.state import State
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.money import Price
@@ -52,6 +50,8 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
     leaving = {item_hash for item_hash in plan.forget if item_hash in programs}
     staying = [price for item_hash, price in programs.items() if item_hash not in leaving] + [*stores.values(), *added]
     kept = [price for item_hash, price in stores.items() if item_hash not in _needed(plan, state)]
+    from hatch_aleph.deploy.plan import Cost
+
     payment_type = manifest.settings.payment.type
     balance = client.balance(plan.owner)
     has = balance.credits if payment_type == "credit" else balance.free
@@ -74,6 +74,8 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
 
 def _added(client: NodeClient, plan: Plan, manifest: Manifest) -> list[Price] | None:
     """Return the prices of what is new, or None when the node gives no estimate."""
+    from hatch_aleph.deploy.comparison import program_content
+
     payment = manifest.settings.payment.to_message()
     added = []
     for step in plan.images:

@@ -6,9 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.deployment import PREFIX
-from hatch_aleph.deploy.state import LIVE, Program, Volume, find_program, program_of, refs_of, volumes_of
-from hatch_aleph.deploy.status import Unused, unused_of
+from hatch_aleph.deploy.state import LIVE, PREFIX, Program, Volume, find_program, program_of, refs_of, volumes_of
 from hatch_aleph.errors import NetworkError, RejectedError
 from hatch_aleph.network.money import cost_text
 from hatch_aleph.network.urls import Hosts, program_urls
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from hatch_aleph.deploy.state import Version
+    from hatch_aleph.deploy.status import Unused
     from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.money import Price
@@ -241,6 +240,8 @@ def _part(client: NodeClient, role: str, named: Mapping[str, Any]) -> Part:
 
 def unused_files(client: NodeClient, owner: str) -> tuple[Unused, ...]:
     """Return the files of an owner that no program or instance of the owner refers to, newest first."""
+    from hatch_aleph.deploy.status import unused_of
+
     machines = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
     used: frozenset[str] = frozenset().union(*(refs_of(message.content) for message in machines))
     stores = client.messages(types=("STORE",), owners=(owner,), statuses=LIVE, verify=False)

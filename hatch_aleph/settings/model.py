@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from hatch_aleph.settings.channel import DEFAULT_CHANNEL
+
 Interface = Literal["auto", "asgi", "asgi2", "wsgi", "executable"]
 PaymentType = Literal["credit", "hold", "superfluid"]
 Chain = Literal["ETH", "AVAX", "BASE", "SOL"]
 Codec = Literal["zstd", "gzip", "xz"]
 Strategy = Literal["amend", "replace"]
-
-DEFAULT_CHANNEL = "ALEPH-CLOUDSOLUTIONS"
 
 
 def key(doc: str, *, default: Any = None, factory: Any = None, **limits: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.errors import PlanError
-from hatch_aleph.settings.model import DEFAULT_CHANNEL
+from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 
 def test_as_json(cli):
     made = cli.create()
@@ -40,3 +43,24 @@ def test_of_another_without_a_key(cli, monkeypatch, tmp_path):
 
 def test_nobody_has_nothing(cli):
     assert "has no program" in cli("list").out
+
+
+# Prints the modules that a command has loaded.
+LOADED = """
+import sys
+from hatch_aleph.cli import run
+run(sys.argv[1:])
+print(*(name for name, module in sys.modules.items() if module), file=sys.stderr)
+"""
+
+
+def test_a_list_loads_little(cli):
+    cli.create()
+    command = [sys.executable, "-c", LOADED, "list", "--address", cli.account.address, "--node", cli.network.url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "on demand" in done.stdout
+    modules = set(done.stderr.split())
+    assert not modules & {"pygments", "rich.progress", "pydantic", "aleph_message", "eth_account", "aiohttp"}
+    ours = {name for name in modules if name.startswith("hatch_aleph")}
+    assert not ours & {"hatch_aleph.settings.model", "hatch_aleph.artifact", "hatch_aleph.deploy.session"}
+    assert len(ours) <= 48, sorted(ours)

@@ -3,15 +3,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 import time
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
-from hatch_aleph.network import Limits, MessageStatus, NodeClient, aggregate_content, sign_message, store_content
+from hatch_aleph.network import Limits, MessageStatus, NodeClient, Price, aggregate_content, sign_message, store_content
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
 from tests.network.scripted import RECORDED, Answer, ScriptedNode, as_json, as_text, recorded, unused_url
@@ -461,3 +463,29 @@ def test_a_node_of_this_machine_is_not_asked_through_a_proxy(
         monkeypatch.delenv(name, raising=False)
     with NodeClient([node.url.replace("127.0.0.1", host)], sleep=lambda _seconds: None) as client:
         assert client.limits() == Limits()
+
+
+def test_lists_of_several_statuses_are_asked_for_at_once() -> None:
+    """From a node far away each answer takes its time: these do not wait for one another."""
+    together = threading.Barrier(3)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        together.wait(timeout=20)  # breaks when they come one after another
+        return httpx.Response(200, json={"messages": []})
+
+    transport = httpx.MockTransport(answer)
+    with NodeClient(["http://node.test"], client_factory=lambda: httpx.Client(transport=transport)) as client:
+        assert list(client.messages(types=("PROGRAM",), statuses=("processed", "removing", "removed"))) == []
+
+
+def test_prices_of_all_ways_of_paying_are_asked_for_at_once() -> None:
+    together = threading.Barrier(2)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        together.wait(timeout=20)
+        kind = request.url.params["payment_type"]
+        return httpx.Response(200, json={"resources": [{"item_hash": kind, f"cost_{kind}": "0.5"}]})
+
+    transport = httpx.MockTransport(answer)
+    with NodeClient(["http://node.test"], client_factory=lambda: httpx.Client(transport=transport)) as client:
+        assert client.prices("0x1") == {kind: Price(kind, Decimal("0.5")) for kind in ("credit", "hold")}

@@ -11,7 +11,7 @@ import hatch_aleph
 from hatch_aleph import itemhash, runtimes
 from hatch_aleph.local.host import Limits, aleph_host_inside
 from hatch_aleph.settings import CODE_MOUNT, PACKAGES_MOUNT
-from hatch_aleph.settings.model import DEFAULT_CHANNEL
+from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 SOURCES = sorted(Path(hatch_aleph.__file__).parent.rglob("*.py"))
 
@@ -24,7 +24,7 @@ def test_the_host_inside_mounts_where_settings_say():
 @pytest.mark.parametrize(
     ("text", "owner"),
     [
-        (re.escape(DEFAULT_CHANNEL), "settings/model.py"),
+        (re.escape(DEFAULT_CHANNEL), "settings/channel.py"),
         (re.escape("[0-9a-f]{64}|Qm"), "itemhash.py"),
         (r"b32(en|de)code", "itemhash.py"),
         (r'"0" \* 64', "itemhash.py"),

@@ -1,0 +1,3 @@
+"""The channel that messages carry by default; apart from the models, whose import takes time."""
+
+DEFAULT_CHANNEL = "ALEPH-CLOUDSOLUTIONS"
