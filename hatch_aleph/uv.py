@@ -18,7 +18,7 @@ from hatch_aleph.runtimes import DEFAULT, Runtime
 from hatch_aleph.text import printable, without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # Variables of the caller that uv and what it starts (build backends) must not see, each with its reason.
 WITHHELD = {
@@ -63,6 +63,11 @@ _LOGGED = ("warning:", "WARN ", "INFO ", "DEBUG ")
 _PASSED_ON = "|".join(f"(?:{each})" for each in PASSED_ON)  # patterns are compiled where they are needed
 _LINES = 14
 _UNWRITABLE = r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache"
+# What uv says of its progress when it is not told to be quiet.
+_PROGRESS = (
+    r"\s*(?:Download(?:ing|ed)|Buil(?:ding|t)|Updat(?:ing|ed)|Prepared|Resolved|Installed|Uninstalled|Using|Creating"
+    r"|[-+~]) "
+)
 
 _OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
 # What helps, by what uv says; the message itself is always uv's own.
@@ -124,6 +129,7 @@ class Uv:
         offline: bool = False,
         quiet: bool = True,
         text: str | None = None,
+        heard: Callable[[str], None] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Outcome:
         """Run uv and return how it ended.
@@ -133,13 +139,14 @@ class Uv:
             offline: Ask no index this time.
             quiet: Keep to errors; else what build backends say is there as well.
             text: Its standard input.
+            heard: Gets each line that it says of what it is doing, as it says it; none is part of the outcome.
             environ: The caller's variables; those withheld are left out.
 
         Raises:
             DependencyError: When there is no uv.
         """
         command = [_binary(), *arguments, "--no-progress", "--color=never"]
-        if self.verbose or quiet:
+        if self.verbose or (quiet and heard is None):
             command.append("--verbose" if self.verbose else "--quiet")
         if self.offline or offline:
             command.append("--offline")
@@ -151,13 +158,19 @@ class Uv:
         import subprocess
 
         try:
-            done = subprocess.run(
-                command, check=False, capture_output=True, encoding="utf-8", errors="replace", cwd=self.root,
-                env={**others, **index_variables(environ), "RUST_LOG": "" if self.verbose else _LOG}, input=text or "",
-            )  # fmt: skip
+            with subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                errors="replace", cwd=self.root,
+                env={**others, **index_variables(environ), "RUST_LOG": "" if self.verbose else _LOG},
+            ) as process:  # fmt: skip
+                try:
+                    stdout, stderr = process.communicate(text or "") if heard is None else _listened(process, heard)
+                except BaseException:
+                    process.kill()
+                    raise
         except OSError as error:
             raise DependencyError(f"uv does not run: {error.strerror}", where=command[0]) from error
-        return Outcome(done.returncode, done.stdout, done.stderr, self.offline or offline)
+        return Outcome(process.returncode, stdout, stderr, self.offline or offline)
 
 
 @dataclass(frozen=True)
@@ -208,6 +221,19 @@ class Outcome:
             return DependencyError(message, where=where, hint=_OFFLINE)
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, message)), None)
         return DependencyError(message, where=where, hint=hint)
+
+
+def _listened(process: subprocess.Popen[str], heard: Callable[[str], None]) -> tuple[str, str]:
+    """Read what uv says until it ends, and hand over what is progress; its standard input stays empty."""
+    kept = []
+    if process.stdin:
+        process.stdin.close()
+    for line in process.stderr or ():
+        if re.match(_PROGRESS, line):
+            heard(line.rstrip("\n"))
+        else:
+            kept.append(line)
+    return process.stdout.read() if process.stdout else "", "".join(kept)
 
 
 def index_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

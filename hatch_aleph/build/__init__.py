@@ -29,7 +29,8 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
         project: What to build.
         destination: Folder for the files, usually ``dist``.
         profile: Name of the profile to lay over the settings.
-        **options: As :class:`BuildContext` has them: ``metadata``, ``locked``, ``offline``, ``published``, ``notice``.
+        **options: As :class:`BuildContext` has them: ``metadata``, ``locked``, ``offline``, ``published``,
+            ``notice``, ``observer``.
 
     Raises:
         HatchAlephError: Of the kind that fits.
@@ -38,14 +39,19 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
     ignored = left_out()
     if ignored:  # whatever an earlier build was told
         context.notice(ignored)
+    context.observer.step("build")
     memory = Memory(context.cache, destination)
     key = fingerprint_of(context)
     earlier = memory.recall(key, _RESULT) if key else None
     if earlier is not None and _newest(context, earlier["python"]) == earlier["interpreter"]:
         for text in earlier["told"]:
             context.tell(text)
-        return Artifact.load(destination / earlier["manifest"])
-    return _build(context, memory, key)
+        artifact = Artifact.load(destination / earlier["manifest"])
+        context.observer.done("build", unchanged=True)
+        return artifact
+    artifact = _build(context, memory, key)
+    context.observer.done("build", unchanged=False)
+    return artifact
 
 
 def _newest(context: BuildContext, minor: str) -> list[Any]:
@@ -62,7 +68,9 @@ def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
     from hatch_aleph.build.volumes import build_volumes
     from hatch_aleph.squashfs.pool import in_background
 
+    context.observer.step("interpreter", python=context.runtime.python)
     interpreter = context.interpreter()
+    context.observer.done("interpreter")
     with Staging(context.destination) as staging:
         # Resolving mostly waits, and so does building a wheel: they wait together.
         packages = in_background(lambda: build_packages(context, staging.folder, interpreter))

@@ -13,7 +13,7 @@ from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.squashfs.pool import processors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -63,6 +63,8 @@ class Batch:
         sources: A path, or the bytes themselves.
         levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; CHECKED may be added.
         results: The content of each ``.pyc``; empty for what cannot be compiled.
+        left: How many pieces are not done yet.
+        on_piece: Called after each piece, by the thread that had it done.
     """
 
     names: Sequence[str]
@@ -72,7 +74,7 @@ class Batch:
     left: int = 0
     done: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
-
+    on_piece: Callable[[], None] = lambda: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count_down(self) -> None:
@@ -81,6 +83,7 @@ class Batch:
             self.left -= 1
             if self.left == 0:
                 self.done.set()
+        self.on_piece()
 
     def wait(self) -> list[bytes]:
         """Return the results when all are there.

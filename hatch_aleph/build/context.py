@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hatch_aleph import runtimes
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.errors import SettingsError
+from hatch_aleph.observer import Silent
 from hatch_aleph.plugins import PLUGINS
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import FileHashes
     from hatch_aleph.interpreters import Interpreter
+    from hatch_aleph.observer import Observer
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
@@ -44,6 +46,7 @@ class BuildContext:
         offline: Whether caches alone are used.
         published: Fetches the packages image of the same inputs, if there is one.
         notice: Called with what the user should know, a line each.
+        observer: Receives the steps and how far they are.
         told: What was told.
         warnings: What the manifest says that the user should know before publishing.
     """
@@ -57,6 +60,7 @@ class BuildContext:
     offline: bool = False
     published: Published | None = None
     notice: Callable[[str], None] = lambda _: None
+    observer: Observer = field(default_factory=Silent)
     told: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

@@ -39,7 +39,9 @@ def project_entries(context: BuildContext, folder: Path) -> list[Entry]:
     Raises:
         ProjectError: When the wheel cannot be built, is not for the runtime, or is not what its RECORD says.
     """
+    context.observer.step("wheel")
     wheel = _wheel(context)
+    context.observer.done("wheel")
     if wheel is None:
         return [_metadata(context.project)]
     if not _fits(wheel, context.runtime):

@@ -86,8 +86,9 @@ def run(arguments: Sequence[str]) -> int:
         return Output(as_json=as_json).failure(usage)
     except HatchAlephError as error:
         return Output(as_json=as_json).failure(error)
-    except (KeyboardInterrupt, click.Abort):
-        Output(as_json=as_json).notice("Interrupted.")
+    except (KeyboardInterrupt, click.Abort) as error:
+        # A no says what it leaves (questions.Declined); Ctrl-C is an Abort without words.
+        Output(as_json=as_json).notice(str(error) or "Interrupted.")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe went away: nothing more to say, to nobody.

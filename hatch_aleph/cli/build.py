@@ -28,6 +28,7 @@ def build(context: Context, *, out: Path | None, locked: bool, offline: bool) ->
         out or project.root / "dist",
         profile=context.profile,
         notice=context.output.notice,
+        observer=context.steps,
         locked=locked,
         offline=offline,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +15,7 @@ from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.network.defaults import DEFAULT_NODES
+from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,7 @@ class Context:
         """The project, whose metadata may take a build to learn."""
         from hatch_aleph.project import load_project
 
+        self.output.doing("Reading the project")
         return load_project(self.project_folder)
 
     @functools.cached_property
@@ -151,7 +152,8 @@ class Context:
         """Make a client of the chosen nodes."""
         from hatch_aleph.network.client import NodeClient
 
-        return NodeClient(self.nodes, notice=self.output.notice)
+        self.output.doing(f"Asking {without_user_parts(self.nodes[0])}")
+        return NodeClient(self.nodes, notice=self.output.retry)
 
     def built(self) -> Artifact | None:
         """Return the artifact that is to be taken as it is; None when it is to be built.
@@ -198,6 +200,7 @@ class Context:
             folder or self.dist or self.project.root / "dist",
             profile=self.profile,
             notice=self.output.notice,
+            observer=self.steps,
             locked=self.locked,
             offline=self.offline,
             published=self._published_images(client) if client else None,
@@ -375,11 +378,13 @@ class Context:
             Abort: When the answer is no.
             Exit: In a dry run.
         """
+        from hatch_aleph.cli.questions import can_ask, confirm
+
         self.end_dry_run(what)
-        if self.yes or self.output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if self.yes or self.output.as_json or not can_ask():
             self.output.notice(f"{what}.")
         else:
-            click.confirm(f"{what}?", abort=True, err=True)
+            confirm(self.output, f"{what}?", yes=False)
 
 
 def _smoke(context: Context, artifact: Artifact) -> None:
@@ -508,7 +513,9 @@ def with_context(*groups: str) -> Callable[[Function], Function]:
         @functools.wraps(function)
         def wrapper(*, as_json: bool, **values: Any) -> Any:
             shared = {name: values.pop(name) for name in list(values) if name in fields}
-            return function(Context(output=Output(as_json=as_json), **shared), **values)
+            output = Output(as_json=as_json)
+            with output.working():
+                return function(Context(output=output, **shared), **values)
 
         decorated: Any = wrapper
         for option in reversed(options):

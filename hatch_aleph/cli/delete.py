@@ -6,8 +6,8 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
-from hatch_aleph.cli.output import confirm
 from hatch_aleph.cli.program_options import as_text, life_options, messages_of
+from hatch_aleph.cli.questions import confirm
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
@@ -40,7 +40,12 @@ def delete(
     def ask(hashes: tuple[str, ...]) -> None:
         context.output.table("Forgotten for ever", ("message",), [(item_hash,) for item_hash in hashes])
         context.end_dry_run(f"Delete all that is deployed: forget these {len(hashes)}", hashes=hashes)
-        confirm(f"Delete all that is deployed: forget these {len(hashes)}?", yes=context.yes)
+        confirm(
+            context.output,
+            f"Delete all that is deployed: forget these {len(hashes)}?",
+            yes=context.yes,
+            otherwise="Nothing was deleted.",
+        )
 
     with context.client() as client:
         if item_hash is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import confirm
+from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.plan_text import plan_markdown, show_plan
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
-    from hatch_aleph.deploy.apply import Options
+    from hatch_aleph.deploy.apply import Options, Outcome
     from hatch_aleph.deploy.plan import Plan
     from hatch_aleph.network.accounts import Account
 
@@ -122,7 +124,7 @@ def run_deployment(context: Context, options: Options) -> int:
     from hatch_aleph.deploy.apply import Deployer
     from hatch_aleph.network.domains import required_records
 
-    with context.client() as client, contextlib.closing(context.steps):
+    with context.client() as client:
         artifact = context.artifact(client)
         deployment = context.deployment(client, artifact)
         session = context.session(client, deployment, artifact)
@@ -130,9 +132,12 @@ def run_deployment(context: Context, options: Options) -> int:
             outcome = Deployer(deployment, session, options).deploy(artifact)
         except KeyboardInterrupt:
             context.output.notice("What was sent is kept in the journal: the same command goes on from there.")
+            unfinished = context.steps.unfinished_upload()
+            if unfinished:
+                context.output.notice(unfinished)
             raise
     changed = bool(outcome.sent)
-    lines = [*outcome.urls, "" if changed else "Nothing has changed, so nothing was sent."]
+    lines = [*outcome.urls, *_live(context, artifact, outcome)]
     records = [record for domain in outcome.plan.domains for record in required_records(domain, outcome.plan.owner)]
     if records:
         lines.append("DNS records that the domains need (`domain check` looks for them):")
@@ -152,12 +157,30 @@ def run_deployment(context: Context, options: Options) -> int:
     return 0
 
 
+def _live(context: Context, artifact: Artifact, outcome: Outcome) -> list[str]:
+    """Return what is live now and where the time went, for people."""
+    project = artifact.manifest.project
+    name = printable(f"{project['name']} {project['version']}")
+    if not outcome.sent:
+        return ["Nothing has changed, so nothing was sent."]
+    answer = f"answers {outcome.answer.status}" if outcome.answer else "is published"
+    lines = [f"{name} is live and {answer}, since {moment(time.time())}."]
+    spent = context.steps.spent_text()
+    if spent:
+        lines.append(f"Time: {spent}.")
+    return [*lines, f"Next: {typed('status')}, {typed('logs')}, {typed('rollback')}"]
+
+
 def _confirmed(context: Context, plan: Plan, *, reviewed: bool) -> bool:
     if context.output.as_json:
         context.output.event("plan", **plan.to_json())
     show_plan(context.output, plan)
     write_summary(plan_markdown(plan))
-    confirm("Publish this?", yes=context.yes or reviewed)
+    if context.yes or reviewed:
+        return True
+    from hatch_aleph.cli.questions import confirm
+
+    confirm(context.output, "Publish this?", yes=False)
     return True
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import confirm
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, UsageError
 from hatch_aleph.scaffold.workflows import Service
@@ -115,6 +113,7 @@ def _project_folder(context: Context, root: Path) -> Path:
     Raises:
         ProjectError: Several folders below have one, or it is not confirmed that the one is meant.
     """
+    from hatch_aleph.cli.questions import can_ask, confirm
     from hatch_aleph.scaffold.applications import find_applications, projects_below
     from hatch_aleph.scaffold.pyproject import open_pyproject
 
@@ -124,11 +123,11 @@ def _project_folder(context: Context, root: Path) -> Path:
     if not below:
         return root  # which says that there is none
     listed = [f"  {typed('init', folder.name)}  {each.framework}: {each.entrypoint}" for folder, each in below.items()]
-    asked = context.yes or (sys.stdin.isatty() and sys.stderr.isatty() and not context.output.as_json)
+    asked = context.yes or (can_ask() and not context.output.as_json)
     if len(below) == 1 and asked:
         ((folder, application),) = below.items()
         where = f"{folder.name}/ has the application ({application.framework}: {application.entrypoint})."
-        confirm(f"{where} Is that folder meant?", yes=context.yes)
+        confirm(context.output, f"{where} Is that folder meant?", yes=context.yes, otherwise="Nothing was written.")
         context.output.notice(where)
         return folder
     hint = "\n".join(["These folders have one:", *listed])
@@ -142,6 +141,7 @@ def _application(context: Context, root: Path, written: str | None, named: str |
         UsageError: Several are as likely, and there is nobody to ask.
         ProjectError: None is found.
     """
+    from hatch_aleph.cli.questions import ask, can_ask
     from hatch_aleph.scaffold.applications import Application, clear_choice, find_applications
 
     if written and named and written != named:
@@ -162,13 +162,13 @@ def _application(context: Context, root: Path, written: str | None, named: str |
         f"  {number}  {each.entrypoint}  ({each.framework}, {each.file}:{each.line})"
         for number, each in enumerate(found[:_SHOWN], 1)
     ]
-    if context.yes or context.output.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if context.yes or context.output.as_json or not can_ask():
         raise UsageError(
             "\n".join(["Several applications may be meant:", *listed]), hint="Name one: --entrypoint MODULE:ATTRIBUTE."
         )
-    click.echo("\n".join(["Several applications are found:", *listed]), err=True)
-    number = int(click.prompt("Which one runs?", type=click.IntRange(1, len(listed)), default=1, err=True))
-    return found[number - 1]
+    context.output.notice("\n".join(["Several applications are found:", *listed]))
+    number = ask(context.output, "Which one runs?", type=click.IntRange(1, len(listed)), default=1)
+    return found[int(number) - 1]
 
 
 def _workflow_file(root: Path, service: Service, install: str | None, done: list[str]) -> dict[Path, str]:

@@ -105,7 +105,7 @@ def _show(context: Context, image: Path, sizes: Sizes, depth: int, rows: int | N
                 for name, weight in list(weights.items())[:rows]
             ],
         )
-        click.echo()
+        context.output.say()
     for name, saved in sizes.savings().items():
         if saved:
-            click.echo(f'prune = ["{name}"] would save up to {saved / 1e6:.2f} MB')
+            context.output.say(f'prune = ["{name}"] would save up to {saved / 1e6:.2f} MB')

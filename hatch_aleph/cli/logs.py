@@ -46,6 +46,7 @@ def logs(
 ) -> None:
     """Show what a program has printed on one host, start by start. Without ITEM_HASH it is the project's program."""
     from hatch_aleph.cli.program_prompts import may_ask
+    from hatch_aleph.cli.questions import ask
     from hatch_aleph.deploy.program_log import read_logs
     from hatch_aleph.errors import UsageError
 
@@ -59,12 +60,13 @@ def logs(
             if domain or not may_ask(context):
                 raise
             context.output.notice(error.message)
-            domain = click.prompt("URL of the host (--domain)", err=True, type=HostUrlType())
+            domain = ask(context.output, "URL of the host (--domain)", type=HostUrlType())
             lines = read_logs(client, account, program, domain)
         lines = tuple(line for line in lines if line.time >= since) if since else lines
         fields = {"item_hash": program, "lines": [asdict(line) for line in lines]}
         context.output.result(fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail)))
         if follow:
+            context.output.rest()
             _follow(context, lambda: read_logs(client, account, program, domain), len(lines), since)
 
 
@@ -107,5 +109,5 @@ def _follow(context: Context, read: Callable[[], Sequence[LogLine]], seen: int, 
             if context.output.as_json:
                 context.output.event("line", **asdict(line))
             elif not _is_mark(line):
-                click.echo(_line(line))
+                context.output.say(_line(line))
         seen = len(lines)

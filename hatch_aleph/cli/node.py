@@ -94,6 +94,7 @@ def node(
 
 
 def _ready(output: Output, url: str, token: str, source: str | None) -> None:
+    output.rest()
     output.event("ready", url=url, page=f"{url}/#{token}")
     if output.as_json:
         return

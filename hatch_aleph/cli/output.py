@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import os
 import sys
-from contextlib import contextmanager
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +17,7 @@ from hatch_aleph.cli.tables import colours
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from hatch_aleph.cli.live import LiveLine
     from hatch_aleph.errors import HatchAlephError
 
 
@@ -22,18 +25,71 @@ class Output:
     """Where a command's words go.
 
     With ``--json`` stdout carries one JSON object a line: ``{"event": "notice"|"result"|"error", ...}``; without it,
-    text for people, coloured only on a terminal.
+    text for people, coloured only on a terminal. On a terminal a last line says what is being done until the next word.
+
+    Attributes:
+        as_json: Whether machines read it.
+        activity: Gives what is being done now, for that last line.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        self.activity: Callable[[], str] = lambda: f"Working {seconds_text(time.monotonic() - self._since)}"
+        self._since = time.monotonic()
+        self._live: LiveLine | None = None
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Say on a terminal that something is being done, as long as it is; an error or Ctrl-C ends that first."""
+        if not self.as_json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            from hatch_aleph.cli.live import LiveLine
+
+            self._live = LiveLine(sys.stderr, lambda: self.activity())  # noqa: PLW0108 - it changes
+        try:
+            yield
+        finally:
+            self.rest()
+
+    def rest(self) -> None:
+        """Take the last line away: what comes now, a server or others' words, speaks for itself."""
+        if self._live is not None:
+            self._live.close()
+            self._live = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a last line moves, so that what is being done needs no line of its own."""
+        return self._live is not None
+
+    def doing(self, what: str) -> None:
+        """Name what is being done while no step of its own says it."""
+        self._since = time.monotonic()
+        self.activity = lambda: f"{what} {seconds_text(time.monotonic() - self._since)}"
+
+    def aside(self) -> contextlib.AbstractContextManager[None]:
+        """Let somebody write to the terminal, or ask there."""
+        return self._live.aside() if self._live is not None else contextlib.nullcontext()
+
+    def say(self, text: str = "", *, err: bool = False) -> None:
+        """Write a line for people."""
+        with self.aside():
+            click.echo(text, err=err)
 
     def notice(self, text: str) -> None:
         """Tell something in passing."""
         if self.as_json:
             self._line({"event": "notice", "text": text})
         else:
-            click.echo(text, err=True)
+            self.say(text, err=True)
+
+    def retry(self, text: str) -> None:
+        """Tell what is tried again: on a terminal the last line says it until something else is done."""
+        if self._live is None:
+            self.notice(text)
+            return
+        before = self.activity
+        until = time.monotonic() + 3.0
+        self.activity = lambda: text if time.monotonic() < until else before()
 
     def event(self, name: str, **fields: Any) -> None:
         """Tell machines about a step; people see it as a notice of their own."""
@@ -47,7 +103,7 @@ class Output:
             return
         shown = text() if callable(text) else text
         if shown is not None:
-            click.echo(shown)
+            self.say(shown)
 
     def failure(self, error: HatchAlephError) -> int:
         """Tell an error and return its exit code."""
@@ -66,7 +122,8 @@ class Output:
                 }
             )
         else:
-            click.echo(click.style("Error: ", fg="red", bold=True) + error.with_help, err=True, color=colours())
+            with self.aside():
+                click.echo(click.style("Error: ", fg="red", bold=True) + error.with_help, err=True, color=colours())
         return error.exit_code
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -75,27 +132,8 @@ class Output:
             return
         from hatch_aleph.cli.tables import show_table
 
-        show_table(title, columns, rows)
-
-    @contextmanager
-    def progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Give a function that takes how many more bytes are done; a bar shows on a terminal only."""
-        if self.as_json or not sys.stderr.isatty():
-            yield lambda _: None
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        ) as bar:
-            task = bar.add_task(title, total=total)
-            yield lambda more: bar.advance(task, more)
+        with self.aside():
+            show_table(title, columns, rows)
 
     @staticmethod
     def _line(fields: dict[str, Any]) -> None:
@@ -107,17 +145,19 @@ def moment(time: float) -> str:
     return f"{dt.datetime.fromtimestamp(time, dt.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
-    """Ask before something that cannot be undone.
+def ago(seconds: float) -> str:
+    """Return how long something is past: ``3 minutes ago``."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        count = int(seconds // size)
+        if count:
+            return f"{count:,} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
 
-    Raises:
-        UsageError: Without a terminal to ask on, naming the flag that answers.
-        Abort: When the answer is no.
-    """
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        from hatch_aleph.errors import UsageError
 
-        raise UsageError(f"{question} There is no terminal to ask on", hint=f"Answer beforehand with {flag}.")
-    click.confirm(question, abort=True, err=True)
+def seconds_text(seconds: float) -> str:
+    """Return a duration: ``0.3 s``, ``1 min 12 s``."""
+    if seconds < 0.01:  # noqa: PLR2004 - below what anybody sees
+        return "0.0 s"
+    if seconds < 1:
+        return f"{seconds:.1g} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - one digit
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004

@@ -32,7 +32,7 @@ def show_plan(output: Output, plan: Plan) -> None:
     """Print a plan for people; its warnings go to stderr."""
     if output.as_json:
         return
-    click.echo(f"{printable(f'{plan.project} {plan.version} → {plan.tag} of {plan.owner}')}\n")
+    output.say(f"{printable(f'{plan.project} {plan.version} → {plan.tag} of {plan.owner}')}\n")
     rows = _rows(plan)
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for action, *cells in rows:
@@ -40,16 +40,16 @@ def show_plan(output: Output, plan: Plan) -> None:
         texts = (printable(text).ljust(width) for text, width in zip((action, *cells[:-1]), widths, strict=False))
         order = [next(texts), *texts]
         line = f"{mark:>3} {order[1]}  {order[0]} {order[2]}  {cells[-1]}"
-        click.echo(click.style(line.rstrip(), fg=colour, bold=action == "replace"))
+        output.say(click.style(line.rstrip(), fg=colour, bold=action == "replace"))
     for change in plan.program.changes:
         before, after = (printable(_value(value)) for value in (change.before, change.after))
-        click.echo(click.style(f"      {printable(change.path)}: {before} → {after}", fg="red"))
-    click.echo()
+        output.say(click.style(f"      {printable(change.path)}: {before} → {after}", fg="red"))
+    output.say()
     for line in _cost_lines(plan.cost) if plan.cost else ("What it costs is unknown: the node does not tell.",):
-        click.echo(line)
-    click.echo(summary_line(plan))
+        output.say(line)
+    output.say(summary_line(plan))
     if plan.has_changes and plan.images:
-        click.echo(first_start_line(plan))
+        output.say(first_start_line(plan))
     for warning in plan.warnings:
         output.notice(click.style(f"Warning: {printable(warning)}", fg="yellow"))
     for danger in plan.dangers:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import confirm, moment
+from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.questions import confirm
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.cleanup import Waste
@@ -28,7 +29,9 @@ def prune(context: Context, *, keep: int) -> None:
         rows = [(each.role, each.why, moment(each.time), each.item_hash) for each in waste]
         context.output.table("No longer needed", ("role", "why", "since", "message"), rows)
         context.end_dry_run(f"Forget these {len(waste)} for ever", hashes=[each.item_hash for each in waste])
-        confirm(f"Forget these {len(waste)} for ever?", yes=context.yes)
+        confirm(
+            context.output, f"Forget these {len(waste)} for ever?", yes=context.yes, otherwise="Nothing was forgotten."
+        )
         return True
 
     with context.client() as client:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import confirm, moment
+from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.questions import confirm
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.history import Release
@@ -42,7 +43,7 @@ def rollback(context: Context, *, to: str | None) -> None:
     def ask(release: Release) -> bool:
         what = f"release {release.number} ({release.version or 'no version'}, {moment(release.time)})"
         context.end_dry_run(f"Go back to {what}", release=_release_json(release))
-        confirm(f"Go back to {what}?", yes=context.yes)
+        confirm(context.output, f"Go back to {what}?", yes=context.yes, otherwise="Nothing was changed.")
         return True
 
     with context.client() as client:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.cli.output import Output
     from hatch_aleph.local.host import ImportCost
     from hatch_aleph.report.document import Component, Money, Row
 
@@ -62,9 +63,9 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
             raise ArtifactError(f"The page cannot be written: {error.strerror}", where=str(page)) from error
     weights = {name: sizes.by_owner() for name, sizes in images}
     if not context.output.as_json and page is None:
-        _bars("Cold start, ms", by_package(imports))
+        _bars(context.output, "Cold start, ms", by_package(imports))
         for name, owners in weights.items():
-            _bars(f"{name}, MB", [(owner, weight.compressed / 1e6) for owner, weight in owners.items()])
+            _bars(context.output, f"{name}, MB", [(owner, weight.compressed / 1e6) for owner, weight in owners.items()])
     fields: dict[str, Any] = {
         "page": str(page) if page else None,
         "imports_ms": sum(cost.self_ms for cost in imports),
@@ -146,14 +147,14 @@ def _components(artifact: Artifact) -> list[Component]:
     ]
 
 
-def _bars(title: str, values: Sequence[tuple[str, float]]) -> None:
+def _bars(output: Output, title: str, values: Sequence[tuple[str, float]]) -> None:
     from hatch_aleph.text import printable
 
     shown = [(printable(name), value) for name, value in values[:_ROWS] if value > 0]
     if not shown:
         return
     width = min(max(len(name) for name, _ in shown), shutil.get_terminal_size().columns - _BAR - 12)
-    click.echo(click.style(title, bold=True))
+    output.say(click.style(title, bold=True))
     for name, value in shown:
         bar = "█" * max(round(value / shown[0][1] * _BAR), 1)
-        click.echo(f"  {name[:width]:{width}} {value:9.2f} {bar}")
+        output.say(f"  {name[:width]:{width}} {value:9.2f} {bar}")

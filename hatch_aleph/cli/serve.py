@@ -153,6 +153,7 @@ def _serve(
 
 def _opened(context: Context) -> Callable[[str], None]:
     def opened(url: str) -> None:
+        context.output.rest()
         context.output.event("ready", url=url)
         if not context.output.as_json:
             click.echo(f"Serving at {url} (Ctrl-C ends it)", err=True)

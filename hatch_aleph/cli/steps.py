@@ -1,104 +1,226 @@
-"""Tell a deployment's steps: a bar on a terminal, plain lines in a pipe, JSON events for machines."""
+"""Tell the steps of builds and deployments: the last line of a terminal, plain lines in a pipe, JSON events."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
+import threading
 import time
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from hatch_aleph.cli.output import seconds_text
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatch_aleph.cli.output import Output
 
-# Shortest time between two JSON events of one upload, in seconds.
+# Shortest time between two JSON events of one step, and how far back a rate looks, in seconds.
 _EVENT_SECONDS = 1.0
+_WINDOW = 5.0
+_LONG = 1.0  # a step that says nothing of itself is worth a line from here on
+_LONGEST = 48  # columns of what is waited for
+_BYTES = ("upload", "fetch")
+
+# name: (while it goes on, when it is over; None for nothing unless it took long). Build steps may run at once, the
+# others end each other.
+_BUILD = {
+    "build": ("Building", "Built in {time}"),
+    "interpreter": ("Looking for CPython {python}", None),
+    "wheel": ("Building the project's wheel", None),
+    "resolve": ("Resolving", "Resolved {count} distributions in {time}"),
+    "fetch": ("Fetching", "Fetched {count} distributions, {size}, in {time}"),
+    "pack": ("Compiling and packing", "Packed {count} distributions, {size}, in {time}; heaviest: {heaviest}"),
+}
+_DEPLOY = {
+    "resume": ("Going on with {type} {item_hash} of an earlier run", None),
+    "scan": ("Looking for secrets", None),
+    "smoke": ("Smoke-testing locally", "Smoke-tested locally in {time}"),
+    "upload": ("Uploading {file}", "Uploaded {file}, {size} in {time}, {rate}"),
+    "publish": ("Publishing {type} {item_hash}", None),
+    "wait": ("Waiting until {type} {item_hash} is processed", None),
+    "lost": ("The node has lost {type} {item_hash}, which it had taken: sending it again", None),
+    "stop": (
+        "Waiting until the host has stopped the previous code (up to {seconds} s): asking now would break it",
+        "The host has stopped the previous code after {time}",
+    ),
+    "end": ("Waiting until no host runs {item_hash} any more", "No host runs it any more after {time}"),
+    "schedule": ("Waiting until the scheduler has started {item_hash}", "The scheduler has started it after {time}"),
+    "health": ("Waiting for an answer of {url}", "The program answers {status} after {time}"),
+    "drain": ("The domains lead to {item_hash} now: the superseded program goes on for {seconds} s", None),
+    "forget": ("Forgetting what is superseded", None),
+}
+_TOLD_AT_ONCE = ("resume", "lost")
+# What the steps are called where a deployment's time is added up.
+_SHARES = {
+    "build": "build", "smoke": "smoke test", "upload": "upload", "wait": "processing", "stop": "stop of the old code",
+    "schedule": "start", "health": "first answer",
+}  # fmt: skip
+
+
+@dataclass
+class _Running:
+    """A step that goes on."""
+
+    began: float
+    text: str
+    facts: dict[str, object]
+    done: int = 0
+    total: int = 0
+    heard: str = ""
+    told: float = 0.0
+    marks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=1000))
 
 
 class Steps:
-    """The observer of a deployment that tells people or machines.
+    """The observer that tells people or machines.
+
+    Attributes:
+        spent: Seconds by kind of step, in the order in which they were first met.
 
     Args:
         output: Where to.
-        monotonic: Clock for rates.
+        monotonic: Clock for times and rates.
     """
 
     def __init__(self, output: Output, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.spent: dict[str, float] = {}
         self._output = output
         self._monotonic = monotonic
-        self._bar = contextlib.ExitStack()
-        self._advance: Callable[[int], None] | None = None
-        self._counted = 0
-        self._began = 0.0
-        self._told = 0.0
-
-    def close(self) -> None:
-        """Take away a bar that an error has left."""
-        self._bar.close()
+        self._lock = threading.RLock()
+        self._running: dict[str, _Running] = {}
+        self._ended_last = monotonic()
 
     def step(self, name: str, **facts: object) -> None:
         """Tell that a step begins."""
+        with self._lock:
+            if name in _DEPLOY:
+                for other in [each for each in self._running if each in _DEPLOY]:
+                    self._end(other, {})
+            text = _filled((_BUILD.get(name) or _DEPLOY.get(name) or (name, None))[0], facts)
+            self._running.setdefault(name, _Running(self._monotonic(), text, dict(facts)))
+            self._output.activity = self._activity
         self._output.event("step", step=name, **facts)
-        if not self._output.as_json:
-            text = _TEXTS.get(name, name)
-            self._output.notice(text.format(**{key: _short(value) for key, value in facts.items()}))
-        if name == "upload":
-            self._began, self._told, self._counted, self._advance = self._monotonic(), 0.0, 0, None
+        if not self._output.as_json and name in _DEPLOY and (name in _TOLD_AT_ONCE or not self._output.is_live):
+            self._output.notice(text)
 
     def progress(self, name: str, done: int, total: int) -> None:
-        """Tell how many bytes went up: a bar on a terminal, an event a second for machines."""
+        """Tell how far a step is: a bar on a terminal, an event a second for machines."""
         now = self._monotonic()
-        if self._output.as_json:
-            if now - self._told >= _EVENT_SECONDS or done == total:
-                self._told = now
-                rate = round(done / max(now - self._began, 1e-3))
-                self._output.event("progress", step=name, bytes=done, total=total, bytes_per_second=rate)
-            return
-        if not sys.stderr.isatty():
-            return
-        if self._advance is None or done < self._counted:
-            # A retry reads the file from its start: so does the bar.
-            self._bar.close()
-            self._advance, self._counted = self._bar.enter_context(self._output.progress(name, total)), 0
-        self._advance(done - self._counted)
-        self._counted = done
+        with self._lock:
+            step = self._running.get(name)
+            if step is None:
+                return
+            if done < step.done:  # a retry reads the file from its start: so does the bar
+                step.marks.clear()
+            step.done, step.total = done, total
+            step.marks.append((now, done))
+            due = now - step.told >= _EVENT_SECONDS or done == total
+            if due:
+                step.told = now
+            rate = _rate(step, now)
+        if due and self._output.as_json:
+            unit = "bytes" if name in _BYTES else "count"
+            more = {"bytes_per_second": round(rate)} if name in _BYTES else {}
+            self._output.event("progress", step=name, **{unit: done}, total=total, **more)
+
+    def heard(self, name: str, text: str) -> None:
+        """Tell what a step that waits has seen last."""
+        with self._lock:
+            step = self._running.get(name)
+            if step is None or step.heard == text:
+                return
+            step.heard = printable(text)
+        self._output.event("heard", step=name, text=text)
+        if not self._output.as_json and not self._output.is_live:
+            self._output.notice(f"  {printable(text)}")
 
     def done(self, name: str, **facts: object) -> None:
         """Tell that a step has ended."""
-        if name == "upload":
-            self._bar.close()
-            seconds = max(self._monotonic() - self._began, 1e-3)
-            size = int(str(facts.get("size", 0)))
-            facts = {**facts, "seconds": round(seconds, 3), "bytes_per_second": round(size / seconds)}
-            if not self._output.as_json:
-                self._output.notice(f"  {size / 1e6:.1f} MB in {seconds:.1f} s, {size / 1e6 / seconds:.1f} MB/s")
-        if name == "health" and not self._output.as_json:
-            self._output.notice(_answered(int(str(facts["status"]))))
-        self._output.event("done", step=name, **facts)
+        with self._lock:
+            seconds = self._end(name, facts)
+        self._output.event("done", step=name, **{**facts, "seconds": round(seconds, 3)})
+
+    def unfinished_upload(self) -> str | None:
+        """Return what was being sent, and how far it was, for whoever stops it."""
+        step = self._running.get("upload")
+        if step is None or not step.total:
+            return None
+        share = f"{step.done / step.total:.0%} of {step.total / 1e6:.1f} MB"
+        return f"{step.facts.get('file')} had gone up to {share}: the next run sends all of it again."
+
+    def spent_text(self) -> str:
+        """Return where the time went, the longest first."""
+        told = sorted(((each, label) for label, each in self.spent.items() if each >= 0.05), reverse=True)  # noqa: PLR2004 - what rounds to nothing
+        return ", ".join(f"{label} {seconds_text(seconds)}" for seconds, label in told)
+
+    def _end(self, name: str, facts: dict[str, object]) -> float:
+        step = self._running.pop(name, None)
+        if step is None:
+            return 0.0
+        self._ended_last = self._monotonic()
+        seconds = self._ended_last - step.began
+        if name in _SHARES:
+            self.spent[_SHARES[name]] = self.spent.get(_SHARES[name], 0.0) + seconds
+        text = self._ended(name, step, facts, seconds)
+        if text and not self._output.as_json:
+            self._output.notice(text)
+        return seconds
+
+    def _ended(self, name: str, step: _Running, facts: dict[str, object], seconds: float) -> str | None:
+        over = (_BUILD.get(name) or _DEPLOY.get(name) or (name, None))[1]
+        if name == "build" and facts.get("unchanged"):
+            over = "Unchanged ({time})"
+        if over is None:
+            is_told = seconds >= _LONG and self._output.is_live
+            return f"{step.text}: {seconds_text(seconds)}" if is_told else None
+        known = {**step.facts, **facts, "time": seconds_text(seconds)}
+        if isinstance(known.get("size"), int):
+            size = int(str(known["size"]))
+            known |= {"size": f"{size / 1e6:.1f} MB", "rate": f"{size / 1e6 / max(seconds, 1e-3):.1f} MB/s"}
+        text = _filled(over, known)
+        status = facts.get("status")
+        if name == "health" and isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP
+            text += " (Warning: name the path and status of a healthy program in [tool.aleph.health])"
+        return text
+
+    def _activity(self) -> str:
+        with self._lock:
+            now = self._monotonic()
+            shown = [name for name in self._running if name != "build"] or list(self._running)
+            if not shown:
+                return f"Working {seconds_text(now - self._ended_last)}"
+            return " · ".join(self._shown(name, self._running[name], now) for name in shown)
+
+    def _shown(self, name: str, step: _Running, now: float) -> str:
+        from hatch_aleph.cli.live import bar, cut
+
+        elapsed = seconds_text(now - step.began)
+        if not step.total:  # an address may be long, and what comes after it is what moves
+            return f"{cut(step.text, _LONGEST)} {elapsed}" + (f", last: {step.heard}" if step.heard else "")
+        share = step.done / step.total
+        if name not in _BYTES:
+            return f"{step.text} {bar(share)} {share:.0%} {elapsed}"
+        amount = f"{step.done / 1e6:.1f} of {step.total / 1e6:.1f} MB"
+        if name == "fetch":  # known file by file, so a rate would jump
+            return f"{step.text} {bar(share)} {amount} {elapsed}"
+        rate = _rate(step, now)
+        left = f", {seconds_text((step.total - step.done) / rate)} left" if rate and share < 1 else ""
+        return f"{step.text} {bar(share)} {share:.0%} {amount}, {rate / 1e6:.1f} MB/s{left}"
 
 
-_TEXTS = {
-    "resume": "Going on with {type} {item_hash} of an earlier run",
-    "scan": "Looking for secrets",
-    "smoke": "Smoke-testing locally",
-    "upload": "Uploading {file}",
-    "publish": "Publishing {type} {item_hash}",
-    "wait": "Waiting until {type} {item_hash} is processed",
-    "lost": "The node has lost {type} {item_hash}, which it had taken: sending it again",
-    "stop": "Waiting until the host has stopped the previous code (up to {seconds} s): a question before that would "
-    "break the update",
-    "end": "Waiting until no host runs {item_hash} any more",
-    "schedule": "Waiting until the scheduler has started {item_hash}",
-    "health": "Waiting for an answer of {url}",
-    "drain": "The domains lead to {item_hash} now: the superseded program goes on for {seconds} s",
-    "forget": "Forgetting what is superseded",
-}
+def _rate(step: _Running, now: float) -> float:
+    """Return bytes a second of the last five seconds: a mean of all would hide that it stands still."""
+    recent = [(at, done) for at, done in step.marks if now - at <= _WINDOW]
+    if now - step.began > _WINDOW and len(recent) <= 1:
+        return 0.0
+    first_at, first = recent[0] if len(recent) < len(step.marks) else (step.began, 0)
+    return (step.done - first) / max(now - first_at, 1e-3)
 
 
-def _answered(status: int) -> str:
-    warning = "" if status < 400 else " (Warning: name the path and status of a healthy program in [tool.aleph.health])"  # noqa: PLR2004 - HTTP
-    return f"The program answers {status}{warning}"
+def _filled(text: str, facts: dict[str, object]) -> str:
+    return text.format_map({key: printable(_short(value)) for key, value in facts.items()})
 
 
 def _short(value: object) -> str:

@@ -40,6 +40,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
     # Nothing that it does may touch the user's own account.
     environment = {name: value for name, value in os.environ.items() if name not in _ACCOUNT_VARIABLES}
     environment["ALEPH_PRIVATE_KEY_FILE"] = str(folder / "account.key")
+    context.output.rest()  # the commands that follow have words of their own
     network = subprocess.Popen(
         _command("node", "--port", "0", "--folder", str(folder / "network"), "--json"),
         cwd=root,

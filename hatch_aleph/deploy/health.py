@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from hatch_aleph.deploy.outbox import Observer, Silent
 from hatch_aleph.errors import HealthError, NetworkError
 from hatch_aleph.network.urls import program_urls
+from hatch_aleph.observer import Silent
 from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.urls import Hosts
+    from hatch_aleph.observer import Observer
     from hatch_aleph.settings import Health as HealthSettings
 
 CODE_REF = "aleph-program-code-ref"
@@ -195,7 +196,7 @@ class Health:
             observer.step("schedule", item_hash=item_hash)
             urls = program_urls(item_hash, self._await_running(hosts, item_hash, check.timeout, before))
         observer.step("health", url=urls[0] + check.path)
-        healthy = self.wait(urls, check, code_ref, item_hash)
+        healthy = self.wait(urls, check, code_ref, item_hash, heard=lambda text: observer.heard("health", text))
         observer.done("health", url=healthy.url, status=healthy.status)
         return healthy
 
@@ -275,7 +276,13 @@ class Health:
         return host
 
     def wait(
-        self, urls: Sequence[str], check: HealthCheck, code_ref: str | None = None, item_hash: str | None = None
+        self,
+        urls: Sequence[str],
+        check: HealthCheck,
+        code_ref: str | None = None,
+        item_hash: str | None = None,
+        *,
+        heard: Callable[[str], None] = lambda _text: None,
     ) -> Healthy:
         """Poll until one of the URLs gives a healthy answer, and return it.
 
@@ -284,6 +291,7 @@ class Health:
             check: What counts.
             code_ref: Item hash of the STORE message whose code must have run.
             item_hash: Of the program that must have answered.
+            heard: Gets what each answer was, as long as none is healthy.
 
         Raises:
             HealthError: At the deadline, or when it fails to start a second time; with the last reason.
@@ -298,6 +306,7 @@ class Health:
                 if isinstance(said, Healthy):
                     return said
                 reason = said
+                heard(said)
                 failed_starts += _FAILED_START in said
                 if failed_starts > 1:  # each further question would boot a machine for the same failure
                     raise HealthError(f"The program does not start: {reason}", where=where)

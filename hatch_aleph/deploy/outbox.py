@@ -9,6 +9,7 @@ from hatch_aleph.commands import typed
 from hatch_aleph.deploy.journal import intent_of
 from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network.messages import sign_message
+from hatch_aleph.observer import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,32 +19,7 @@ if TYPE_CHECKING:
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import MessageType, SignedMessage
-
-
-class Observer(Protocol):
-    """Is told of a deployment's steps: a progress bar, plain lines, JSON events."""
-
-    def step(self, name: str, **facts: object) -> None:
-        """A step begins, such as ``resume``, ``scan``, ``smoke``, ``upload``, ``publish``, ``wait``, ``health``."""
-
-    def progress(self, name: str, done: int, total: int) -> None:
-        """So many of a step's bytes went up."""
-
-    def done(self, name: str, **facts: object) -> None:
-        """A step has ended well."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def step(self, name: str, **facts: object) -> None:
-        """Say nothing."""
-
-    def progress(self, name: str, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def done(self, name: str, **facts: object) -> None:
-        """Say nothing."""
+    from hatch_aleph.observer import Observer
 
 
 # A program whose volumes a node has not seen yet is retried for about seven minutes before it is refused.

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.journal import Journal, unwritable
-from hatch_aleph.deploy.outbox import PATIENCE, Observer, Outbox, Silent
+from hatch_aleph.deploy.outbox import PATIENCE, Outbox
 from hatch_aleph.deploy.preflight import check_clock
 from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
 from hatch_aleph.files import make_own_folder
 from hatch_aleph.network.urls import Hosts
+from hatch_aleph.observer import Silent
 from hatch_aleph.plugins import Publication
 from hatch_aleph.settings.program_message import value_at
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import SignedMessage
+    from hatch_aleph.observer import Observer
 
 if sys.platform == "win32":
     import msvcrt

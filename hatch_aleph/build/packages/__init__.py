@@ -12,7 +12,6 @@ from hatch_aleph.build.packages.result import PackagesResult
 from hatch_aleph.shapes import NUMBER, TEXT, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from hatch_aleph.build.context import BuildContext
@@ -31,19 +30,13 @@ _RESULT: Shape = {
 }
 
 
-def build_packages(
-    context: BuildContext,
-    folder: Path,
-    interpreter: Interpreter | None,
-    progress: Callable[[int, int], None] = lambda _more, _total: None,
-) -> PackagesResult:
+def build_packages(context: BuildContext, folder: Path, interpreter: Interpreter | None) -> PackagesResult:
     """Write the packages image, its lock and its bill of materials, unless the destination has them already.
 
     Args:
         context: The build.
         folder: Receives the files.
         interpreter: Makes the bytecode; None for none.
-        progress: Called with how many more distributions are ready, and of how many.
 
     Raises:
         SettingsError: For extras and groups that the project does not have.
@@ -70,7 +63,7 @@ def build_packages(
     from hatch_aleph.build.packages.recipe import Recipe
 
     recipe = Recipe(settings, context.runtime, interpreter)
-    result = ImageBuild(context, recipe, folder, progress).build(inputs)
+    result = ImageBuild(context, recipe, folder).build(inputs)
     if result.image is None:
         return result
     files = [folder / name for name in (result.image.file, *lock_and_sbom_names(context.stem))]

@@ -32,7 +32,7 @@ from hatch_aleph.squashfs.pool import in_background
 from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
@@ -60,13 +60,11 @@ class ImageBuild:
         context: The build that it is part of.
         recipe: How wheels become an image.
         folder: Receives the image, its lock and its bill of materials.
-        progress: Called with how many more distributions are ready, and of how many.
     """
 
     context: BuildContext
     recipe: Recipe
     folder: Path
-    progress: Callable[[int, int], None]
 
     @property
     def file(self) -> Path:
@@ -89,11 +87,13 @@ class ImageBuild:
             offline=context.offline, cache=place.uv_cache,
         )  # fmt: skip
         wheel_cache = WheelCache(self.recipe, context.cache, place.store)
-        packer = WheelPacker(self.recipe, wheel_cache, uv, scratch / "install", self.progress)
+        packer = WheelPacker(self.recipe, wheel_cache, uv, scratch / "install", context.observer)
         # Whoever wants the published image instead has no use for segments.
         background = packer.prepare if context.published is None else idle
         solver = Solver(context.project, context.settings, uv)
+        context.observer.step("resolve")
         lock = Resolver(solver, context.cache, scratch, context.tell, background).resolve(inputs, locked=context.locked)
+        context.observer.done("resolve", count=len(lock.packages))
         if not lock.packages:
             return PackagesResult(None, until=lock.until)
         reused = self._reuse(lock, inputs)
@@ -107,6 +107,7 @@ class ImageBuild:
             with suppress(Exception):  # nothing runs on behind a failure, whose folders are about to go
                 library.result()
             raise
+        context.observer.step("pack")
         # Removing thousands of files takes as long as writing the image: both at once.
         removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
         try:
@@ -170,6 +171,7 @@ class ImageBuild:
             if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
                 raise ImageError.unwritable(self.file, error) from error
             raise ImageError(f"The distributions do not fit into one image: {error}.", where=self.file.name) from error
+        self.context.observer.done("pack", count=len(wheels), size=hashes.size, heaviest=_heaviest(wheels))
         warnings += self._cross_checks(wheels)
         distributions = [
             Distribution(each.name, each.facts.version, (each.digest,) if each.digest.startswith("sha") else ())
@@ -207,10 +209,8 @@ class ImageBuild:
 
     def _check_size(self, size: int, wheels: Sequence[PackedWheel], warnings: list[str]) -> None:
         budget = self.recipe.settings.budget_mib
-        heaviest = sorted(wheels, key=lambda each: -each.segment.contents.length)[:3]
-        named = ", ".join(f"{each.name} {each.segment.contents.length / MIB:.1f} MiB" for each in heaviest)
         helps = (
-            f'Heaviest: {named}. What helps: compression.level = 15, prune = ["tests", "typing"], exclude, '
+            f'Heaviest: {_heaviest(wheels)}. What helps: compression.level = 15, prune = ["tests", "typing"], exclude, '
             f'or no bytecode for some: exclude = ["NAME/*.pyc"]. See it all: {typed("inspect")}'
         )
         if budget is not None and size > budget * MIB:
@@ -224,6 +224,11 @@ class ImageBuild:
                 consequence = "" if limit == IPFS_LIMIT else ": nodes' storage does not take it, so it goes to IPFS"
                 warnings.append(f"The packages image has {size / MIB:.1f} MiB, above {what}{consequence}. {helps}")
                 break
+
+
+def _heaviest(wheels: Sequence[PackedWheel]) -> str:
+    heaviest = sorted(wheels, key=lambda each: -each.segment.contents.length)[:3]
+    return ", ".join(f"{each.name} {each.segment.contents.length / MIB:.1f} MiB" for each in heaviest)
 
 
 def _remove(*folders: Path) -> None:

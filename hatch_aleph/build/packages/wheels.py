@@ -16,11 +16,12 @@ from hatch_aleph.settings import PACKAGES_MOUNT
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from hatch_aleph.build.compiler import Compiler
+    from hatch_aleph.build.compiler import Batch, Compiler
     from hatch_aleph.build.packages.distribution import InstalledWheel
     from hatch_aleph.build.packages.pylock import Lock, Locked
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.build.packages.wheel_cache import PackedWheel, WheelCache
+    from hatch_aleph.observer import Observer
     from hatch_aleph.squashfs import Entry
     from hatch_aleph.uv import Uv
 
@@ -33,6 +34,29 @@ class _ChangedFilesError(DependencyError):
         self.names = names
 
 
+class _Progress:
+    """How much is compiled and packed, in files: of distributions one alone may be most of the work."""
+
+    def __init__(self, observer: Observer, batches: Sequence[Batch], files: Sequence[int]) -> None:
+        self._observer = observer
+        self._batches = [(each, len(each.sources), each.left or 1) for each in batches]
+        self._files = files
+        self._packed = 0
+        for each in batches:
+            each.on_piece = self.tell
+
+    def tell(self) -> None:
+        """Tell how much is done; called by every thread that compiles."""
+        compiled = sum(count * (1 - each.left / pieces) for each, count, pieces in self._batches)
+        total = sum(count for _, count, _ in self._batches) + sum(self._files)
+        self._observer.progress("pack", round(compiled) + self._packed, total)
+
+    def packed(self, number: int) -> None:
+        """Note that a distribution is packed."""
+        self._packed += self._files[number]
+        self.tell()
+
+
 @dataclass(frozen=True)
 class WheelPacker:
     """Makes distributions ready.
@@ -42,7 +66,7 @@ class WheelPacker:
         cache: Has what earlier builds made, and keeps what this one makes.
         uv: Installs.
         scratch: An empty folder.
-        progress: Called with how many more distributions are ready, and of how many.
+        observer: Receives how many distributions are ready, and of how many.
         ready: What is ready, by name and digest.
     """
 
@@ -50,7 +74,7 @@ class WheelPacker:
     cache: WheelCache
     uv: Uv
     scratch: Path
-    progress: Callable[[int, int], None]
+    observer: Observer
     ready: dict[tuple[str, str], PackedWheel] = field(default_factory=dict)
 
     def pack(self, lock: Lock) -> list[PackedWheel]:
@@ -81,27 +105,25 @@ class WheelPacker:
             return
         found = self.cache.known(wanted)
         self.ready.update(found)
-        self.progress(len(found), len(lock.packages))
         missing = [each for each in wanted if (each.name, each.digest) not in found]
         if not missing:
             return
         try:
-            self._make(missing, len(lock.packages), cancelled)
+            self._make(missing, cancelled)
         except _ChangedFilesError as error:
             if self.uv.offline:
                 raise
             # uv's cache may be what was changed: its files are hard links of those in environments.
             again = replace(self, scratch=self.scratch.with_name("again"))
-            again._make(missing, len(lock.packages), cancelled, error.names)
+            again._make(missing, cancelled, error.names)
 
-    def _make(
-        self, missing: Sequence[Locked], count: int, cancelled: Callable[[], bool], afresh: Collection[str] = ()
-    ) -> None:
+    def _make(self, missing: Sequence[Locked], cancelled: Callable[[], bool], afresh: Collection[str] = ()) -> None:
         from hatch_aleph.build.packages.exclusion import select
         from hatch_aleph.build.packages.install import install
 
         settings, runtime = self.recipe.settings, self.recipe.runtime
-        wheels = install(missing, self.scratch, self.uv, afresh=afresh)
+        wheels = install(missing, self.scratch, self.uv, self.observer, afresh=afresh)
+        self.observer.step("pack")
         work = [
             (each, wheels[each.name], select(wheels[each.name].entries, settings.exclude, settings.prune))
             for each in missing
@@ -122,6 +144,7 @@ class WheelPacker:
             sources = [self._sources(entries) for _, _, entries in work] if compiler else []
             level = 2 if settings.optimize else 0
             batches = [submit(compiler, each, PACKAGES_MOUNT, lambda _: level) for each in sources] if compiler else []
+            progress = _Progress(self.observer, batches, [len(entries) for _, _, entries in work])
             facts = self._facts(work)  # while it compiles; an error comes before anything is kept as sound
             for number, (locked, wheel, entries) in enumerate(work):
                 if cancelled():
@@ -132,7 +155,7 @@ class WheelPacker:
                 )
                 if compiler:
                     batches[number].results.clear()
-                self.progress(1, count)
+                progress.packed(number)
 
     def _sources(self, entries: list[Entry]) -> list[Entry]:
         """Return the sources whose bytecode is wanted."""
