@@ -172,7 +172,8 @@ class Steps:
         over = (_BUILD.get(name) or _DEPLOY.get(name) or (name, None))[1]
         if name == "build" and facts.get("unchanged"):
             over = "Unchanged ({time})"
-        if over is None:
+        # Of a step that the next one has ended nothing is known: it may have failed.
+        if over is None or (name in ("health", "upload") and not facts):
             is_told = seconds >= _LONG and self._output.is_live
             return f"{step.text}: {seconds_text(seconds)}" if is_told else None
         known = {**step.facts, **facts, "time": seconds_text(seconds)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class Console:
     def say(self, text: str) -> None:
         """Add a line of the host's own."""
         self._take(text.encode())
+
+    def since(self, at: float) -> list[LogLine]:
+        """Return the lines that came after a moment, oldest first."""
+        newest = list(itertools.takewhile(lambda line: line.at > at, reversed(self.lines)))
+        return newest[::-1]
 
     def tail(self, count: int = 20) -> str:
         """Return the last lines as one text."""

@@ -31,6 +31,7 @@ from hatch_aleph.local.host.message_feed import MessageFeed
 from hatch_aleph.local.host.places import Isolation, Place, find_python, probe
 from hatch_aleph.local.host.program_specs import published
 from hatch_aleph.local.host.reconciler import Reconciler
+from hatch_aleph.local.host.request_log import RequestLog
 from hatch_aleph.local.host.scheduler import Scheduler
 from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
@@ -104,6 +105,7 @@ class Host:
         self._following: list[asyncio.Task[None]] = []
         self._guest_api = GuestApi(lambda: self.node_url)
         self.feed: MessageFeed | None = None
+        self.requests = RequestLog()
         self.pool = Pool(self._fetch, self._build, self._limits)
         self.scheduler = (
             Scheduler(self.pool, self._get_source, self._start_persistent, self._limits) if schedules else None
@@ -111,7 +113,7 @@ class Host:
 
     def attach(self, app: web.Application) -> None:
         """Add the host's routes and its host names to an application, and start and close with it."""
-        views = HostViews(self.pool, self.page_token)
+        views = HostViews(self.pool, self.requests, self.page_token)
         app.middlewares.append(self._by_host_name())  # type: ignore[arg-type]  # its protocol wants one name
         app.router.add_route("*", "/vm/{ref}{suffix:.*}", self._by_path)
         views.attach(app)
@@ -208,10 +210,14 @@ class Host:
 
     async def _respond(self, item_hash: str, path: str, request: web.Request) -> web.StreamResponse:
         found = await self.ready(item_hash)
+        target = f"/{path.lstrip('/')}" + (f"?{request.query_string}" if request.query_string else "")
         if isinstance(found, Answer):
+            self.requests.note_trouble(item_hash, request.method, target, found)
             return response_of(found)
         answer = await answer_request(found, path if path.startswith("/") else f"/{path}", request)
         self.pool.answered(item_hash)
+        record = self.pool.records.get(item_hash)
+        self.requests.note(item_hash, request.method, target, answer, record.console if record else None)
         return response_of(answer)
 
     async def _start_persistent(self, item_hash: str) -> Machine | Answer:

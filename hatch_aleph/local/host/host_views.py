@@ -6,6 +6,7 @@ Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm.
 from __future__ import annotations
 
 import hmac
+import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,12 @@ from aiohttp import web
 from hatch_aleph import __version__
 from hatch_aleph.commands import typed
 from hatch_aleph.local.host.authentication import Asked, UnauthenticatedError, sender_of
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.execution import Execution
     from hatch_aleph.local.host.execution_pool import Pool
+    from hatch_aleph.local.host.request_log import RequestLog
 
 _ALL_SITES = {"Access-Control-Allow-Origin": "*"}  # cors_allow_all
 
@@ -25,8 +28,9 @@ _ALL_SITES = {"Access-Control-Allow-Origin": "*"}  # cors_allow_all
 class HostViews:
     """Handlers over a pool."""
 
-    def __init__(self, pool: Pool, page_token: str) -> None:
+    def __init__(self, pool: Pool, requests: RequestLog, page_token: str) -> None:
         self._pool = pool
+        self._requests = requests
         self._page_token = page_token
 
     def attach(self, app: web.Application) -> None:
@@ -34,6 +38,8 @@ class HostViews:
         app.router.add_get("/control/machine/{ref}/logs", self.logs)
         app.router.add_post("/control/machine/{ref}/stop", self.stop)
         app.router.add_get("/local/logs/{ref}.json", self.logs_here)
+        app.router.add_get("/local/requests/{ref}.json", self.requests_here)
+        app.router.add_get("/local/programs.json", self.programs_here)
         app.router.add_get("/about/executions/list", self.executions)
         app.router.add_get("/v2/about/executions/list", self.executions_v2)
         app.router.add_get("/status/check/version", self.version)
@@ -79,14 +85,55 @@ class HostViews:
         return web.Response(text="Already stopped, nothing to do")
 
     async def logs_here(self, request: web.Request) -> web.Response:
-        """Answer the node's page what a program printed, oldest first."""
-        if not hmac.compare_digest(request.headers.get("X-Page-Token", "").encode(), self._page_token.encode()):
-            text = f"Open the page at the address that {typed('node')} has printed: no program may read another's."
-            return web.json_response({"error": text}, status=403)
+        """Answer the node's page what a program printed, oldest first; with ``after`` only what came since then."""
+        if refusal := self._not_the_page(request):
+            return refusal
         record = self._pool.records.get(request.match_info["ref"])
         if record is None:
             return web.json_response({"error": "It has not been started here"}, status=404)
-        return web.json_response([line.text for line in record.console.lines])
+        after = request.query.get("after", "")
+        since = float(after) if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", after) else 0.0
+        lines = [{"at": line.at, "text": printable(line.text, keep="\t")} for line in record.console.since(since)]
+        return web.json_response(lines)
+
+    async def requests_here(self, request: web.Request) -> web.Response:
+        """Answer the node's page what a program was asked, the newest first."""
+        return self._not_the_page(request) or web.json_response(self._requests.to_json(request.match_info["ref"]))
+
+    async def programs_here(self, request: web.Request) -> web.Response:
+        """Answer the node's page how programs are, as this host has observed it."""
+        if refusal := self._not_the_page(request):
+            return refusal
+        known = {ref: self._state(ref) for ref in {**self._requests.programs, **self._pool.executions}}
+        return web.json_response(known)
+
+    def _state(self, ref: str) -> dict[str, Any]:
+        execution, asked = self._pool.executions.get(ref), self._requests.of(ref)
+        started = execution.times.started_at if execution else None
+        state, cause = "asleep", ""
+        if execution and execution.is_stopping:
+            state = "stopping"
+        elif execution and execution.is_started:
+            state = "answering"
+        elif asked.trouble:
+            state, cause = "not starting", asked.trouble
+        elif execution and execution.times.stopped_at is None:
+            state = "starting"
+        return {
+            "state": state,
+            "cause": cause,
+            "started": started.timestamp() if started else None,
+            "start_seconds": execution.machine.start_seconds if execution and execution.machine else None,
+            "requests": asked.count,
+            "failed": asked.failed,
+        }
+
+    def _not_the_page(self, request: web.Request) -> web.Response | None:
+        """Return the answer to who does not know the page's address: programs can ask here as well."""
+        if hmac.compare_digest(request.headers.get("X-Page-Token", "").encode(), self._page_token.encode()):
+            return None
+        text = f"Open the page at the address that {typed('node')} has printed: no program may read another's."
+        return web.json_response({"error": text}, status=403)
 
     async def executions(self, _request: web.Request) -> web.Response:
         """List what runs, as older hosts do."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SHOWN_ENTRIES = 5000
+_SHOWN_ENTRIES = 50_000
 _STATES = "/v2/about/executions/list"  # of a host that is served beside the node
 _SQUASHFS = b"hsqs"
 
@@ -50,8 +50,11 @@ async def get_page(request: web.Request) -> web.Response:
 @functools.cache
 def _page() -> tuple[str, str]:
     """Read the page; its policy lets no script run but its own, whatever a message may contain."""
-    text = resources.files(__package__).joinpath("page.html").read_text("utf-8")
-    script = text.partition("<script>")[2].partition("</script>")[0]
+    style, text, script = (
+        resources.files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.html", "page.js")
+    )
+    text = text.replace("<style></style>", f"<style>\n{style}</style>")
+    text = text.replace("<script></script>", f"<script>{script}</script>")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self' ws:"
     return text, policy
@@ -74,7 +77,7 @@ def _list(path: Path) -> list[dict[str, Any]]:
     with path.open("rb") as file:
         is_image = file.read(4) == _SQUASHFS
     entries = _image_entries(path) if is_image else _archive_entries(path)
-    return list(itertools.islice(entries, 20 * _SHOWN_ENTRIES))
+    return list(itertools.islice(entries, 2 * _SHOWN_ENTRIES))
 
 
 def _image_entries(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,103 @@
+"""What programs were asked lately, and why starts failed: for whoever watches them on this machine."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.host.console import Console
+    from hatch_aleph.local.host.spec import Answer
+
+_KEPT = 500  # requests of one program
+_PROGRAMS = 200
+_SERVER_ERROR = 500
+# The last line of a traceback.
+_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Group)\b.*")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its answer.
+
+    Attributes:
+        at: When it was answered, in seconds since 1970.
+        seconds: How long that took, the start of the program not counted.
+        exception: What the program raised or why the host answered in its place; "" for nothing.
+    """
+
+    at: float
+    method: str
+    target: str
+    status: int
+    seconds: float
+    exception: str
+
+
+@dataclass
+class Asked:
+    """What one program was asked since this host runs."""
+
+    exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    count: int = 0
+    failed: int = 0
+    trouble: str = ""
+
+
+class RequestLog:
+    """Requests by program; bounded."""
+
+    def __init__(self) -> None:
+        self._programs: dict[str, Asked] = {}
+
+    def of(self, item_hash: str) -> Asked:
+        """Return what a program was asked."""
+        return self._programs.get(item_hash) or Asked()
+
+    @property
+    def programs(self) -> dict[str, Asked]:
+        """The programs that were asked."""
+        return self._programs
+
+    def note(self, item_hash: str, method: str, target: str, answer: Answer, console: Console | None) -> None:
+        """Note an answer of a program; of a failing one with its exception."""
+        asked = self._of(item_hash)
+        exception = ""
+        if answer.status >= _SERVER_ERROR:
+            asked.failed += 1
+            exception = answer.detail or _raised(console, time.time() - answer.seconds)
+        asked.count += 1
+        asked.trouble = ""
+        asked.exchanges.append(Exchange(time.time(), method, target, answer.status, answer.seconds, exception))
+
+    def note_trouble(self, item_hash: str, method: str, target: str, answer: Answer) -> None:
+        """Note that no machine could answer."""
+        asked = self._of(item_hash)
+        asked.count += 1
+        asked.failed += 1
+        asked.trouble = answer.detail or answer.body.decode("utf-8", "replace")
+        asked.exchanges.append(Exchange(time.time(), method, target, answer.status, answer.seconds, asked.trouble))
+
+    def to_json(self, item_hash: str) -> list[dict[str, Any]]:
+        """Return the requests of a program, the newest first."""
+        return [asdict(each) for each in reversed(self.of(item_hash).exchanges)]
+
+    def _of(self, item_hash: str) -> Asked:
+        asked = self._programs.pop(item_hash, None) or Asked()
+        self._programs[item_hash] = asked
+        while len(self._programs) > _PROGRAMS:
+            del self._programs[next(iter(self._programs))]
+        return asked
+
+
+def _raised(console: Console | None, since: float) -> str:
+    """Return the last exception that was printed while a request was answered."""
+    for line in reversed(console.lines if console else ()):
+        if line.at < since - 0.05:  # the console is read a little later than the answer
+            break
+        if _EXCEPTION.fullmatch(line.text.strip()):
+            return line.text.strip()
+    return ""
