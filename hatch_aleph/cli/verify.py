@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from dataclasses import asdict
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hatch_aleph.deploy.file_differences import Differences
 from hatch_aleph.files import scratch_folder
 
 
@@ -43,20 +50,56 @@ def verify(context: Context) -> int:
 
 @click.command(epilog="Example: hatch-aleph diff --no-build")
 @with_context("named", "project", "artifact", "node", "account", "owner")
-def diff(context: Context) -> int:
-    """Show which files differ between the artifact and what is live. Ends with 1 when any does."""
-    from hatch_aleph.deploy.verification import diff as compare
+@click.option("--all", "everything", is_flag=True, help="List each file: of distributions, bytecode, metadata as well.")
+def diff(context: Context, *, everything: bool) -> int:
+    """Show what differs between the artifact and what is live: distributions, then the project's own files.
+
+    Ends with 1 when anything does.
+    """
+    from hatch_aleph.deploy.file_differences import differences_of
 
     artifact = context.artifact()
     with context.client() as client:
-        found = compare(context.deployment(client, artifact), artifact)
-    signs = {"added": "+", "removed": "-", "changed": "~"}
-    lines = [f"{signs[each.kind]} {each.role}: {each.path} ({_sizes(each.before, each.after)})" for each in found]
-    text = "\n".join(lines) or "No file differs."
-    context.output.result({"differences": [asdict(each) for each in found], "same": not found}, text)
-    return 1 if found else 0
+        found = differences_of(context.deployment(client, artifact), artifact)
+    context.output.result(
+        {
+            "differences": [asdict(each) for each in found.files],
+            "distributions": [{**asdict(each), "kind": each.kind} for each in found.distributions],
+            "same": not found.files,
+        },
+        lambda: "\n".join(_difference_lines(found, everything=everything)) or "No file differs.",
+    )
+    return 1 if found.files else 0
+
+
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+_LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def _difference_lines(found: Differences, *, everything: bool) -> Iterator[str]:
+    for each in found.distributions:
+        versions = " → ".join(dict.fromkeys(filter(None, (each.version_before, each.version_after))))
+        files = f"{each.files} file{'s' if each.files > 1 else ''}"
+        yield _marked(each.kind, f"{each.name} {versions}  {files}, {_sizes(each.before, each.after)}")
+    passed_over: Counter[str] = Counter()
+    for file in found.files:
+        if not everything and (file.sort != "own" or file.distribution):
+            if not file.distribution:
+                passed_over[file.sort] += 1
+            continue
+        yield _marked(file.kind, f"{file.role}: {file.path} ({_sizes(file.before, file.after)})")
+        for line in file.lines:
+            yield click.style(printable(line, keep="\t"), fg=_LINE_COLOURS.get(line[:1]))
+    if passed_over:
+        names = {"bytecode": "bytecode", "metadata": "metadata", "tool": "this tool", "own": "no distribution"}
+        counts = ", ".join(f"{count} of {names[sort]}" for sort, count in sorted(passed_over.items()))
+        yield f"Files that are not listed here: {counts} (--all lists them)."
+
+
+def _marked(kind: str, text: str) -> str:
+    sign, colour = _SIGNS[kind]
+    return click.style(f"{sign} {printable(text)}", fg=colour, bold=True)
 
 
 def _sizes(before: int | None, after: int | None) -> str:
-    told = [f"{size:,} B" for size in (before, after) if size is not None]
-    return " → ".join(told)
+    return " → ".join(dict.fromkeys(f"{size:,} B" for size in (before, after) if size is not None))

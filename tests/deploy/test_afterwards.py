@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.cleanup import find_waste, prune
+from hatch_aleph.deploy.file_differences import differences_of
 from hatch_aleph.deploy.health import Answer, Health, HealthCheck
 from hatch_aleph.deploy.history import find_release, releases
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.status import read_status
-from hatch_aleph.deploy.verification import diff, verify
+from hatch_aleph.deploy.verification import verify
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.squashfs import scan, write_image
 from tests.deploy.conftest import quick
@@ -176,12 +177,43 @@ def test_verify_compares_bytes_fields_and_what_runs(rig: Rig) -> None:
 def test_diff_names_files_in_the_images(rig: Rig, tmp_path: Path) -> None:
     rig.deploy(rig.artifact(code=image(tmp_path / "1", {"app/main.py": "one", "old.txt": "x", "same.txt": "s"})))
     second = rig.artifact(code=image(tmp_path / "2", {"app/main.py": "two!", "new.txt": "x", "same.txt": "s"}))
-    found = [(each.kind, each.role, each.path, each.before, each.after) for each in diff(rig.target(second), second)]
+    found = [
+        (each.kind, each.role, each.path, each.before, each.after)
+        for each in differences_of(rig.target(second), second).files
+    ]
     assert found == [
         ("changed", "code", "app/main.py", 3, 4),
         ("added", "code", "new.txt", None, 1),
         ("removed", "code", "old.txt", 1, None),
     ]
+
+
+def test_a_difference_is_told_by_distribution_and_line_by_line(rig: Rig, tmp_path: Path) -> None:
+    def wheel(version: str, text: str) -> dict[str, str]:
+        info = f"lib-{version}.dist-info"
+        record = f"lib.py,sha256=x,3\n{info}/METADATA,,\n{info}/RECORD,,\n"
+        compiled = {"__pycache__/lib.cpython-311.opt-2.pyc": text}
+        return {"lib.py": text, f"{info}/RECORD": record, f"{info}/METADATA": version, **compiled}
+
+    rig.deploy(
+        rig.artifact(
+            code=image(tmp_path / "1", {"main.py": "a\nb\n", "aleph_entry/x.py": "1"}),
+            packages=image(tmp_path / "p1", wheel("1.0", "old")),
+        )
+    )
+    second = rig.artifact(
+        code=image(tmp_path / "2", {"main.py": "a\nc\n", "aleph_entry/x.py": "2"}),
+        packages=image(tmp_path / "p2", wheel("1.1", "newer")),
+    )
+    found = differences_of(rig.target(second), second)
+    (lib,) = found.distributions
+    assert (lib.name, lib.kind, lib.version_before, lib.version_after, lib.files) == ("lib", "changed", "1.0", "1.1", 6)
+    assert {each.path: each.sort for each in found.files if each.role == "code"} == {
+        "aleph_entry/x.py": "tool",
+        "main.py": "own",
+    }
+    (main,) = [each for each in found.files if each.path == "main.py"]
+    assert main.lines[2:] == ("@@ -1,2 +1,2 @@", " a", "-b", "+c")
 
 
 def image(tree: Path, files: dict[str, str]) -> bytes:

@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.text import printable
+
 if TYPE_CHECKING:
     from hatch_aleph.local.host.console import Console
     from hatch_aleph.local.host.spec import Answer
@@ -68,7 +70,7 @@ class RequestLog:
         exception = ""
         if answer.status >= _SERVER_ERROR:
             asked.failed += 1
-            exception = answer.detail or _raised(console, time.time() - answer.seconds)
+            exception = _last_line(answer.detail) or _raised(console, time.time() - answer.seconds)
         asked.count += 1
         asked.trouble = ""
         asked.exchanges.append(Exchange(time.time(), method, target, answer.status, answer.seconds, exception))
@@ -78,7 +80,7 @@ class RequestLog:
         asked = self._of(item_hash)
         asked.count += 1
         asked.failed += 1
-        asked.trouble = answer.detail or answer.body.decode("utf-8", "replace")
+        asked.trouble = _last_line(answer.detail or answer.body.decode("utf-8", "replace"))
         asked.exchanges.append(Exchange(time.time(), method, target, answer.status, answer.seconds, asked.trouble))
 
     def to_json(self, item_hash: str) -> list[dict[str, Any]]:
@@ -93,11 +95,17 @@ class RequestLog:
         return asked
 
 
+def _last_line(text: str) -> str:
+    """Return what a traceback comes to, without the name of our own error around the program's."""
+    line = (text.strip().splitlines() or [""])[-1].strip()
+    return printable(line.removeprefix("aleph_entry.entrypoint.StartFailed: "))
+
+
 def _raised(console: Console | None, since: float) -> str:
     """Return the last exception that was printed while a request was answered."""
     for line in reversed(console.lines if console else ()):
         if line.at < since - 0.05:  # the console is read a little later than the answer
             break
         if _EXCEPTION.fullmatch(line.text.strip()):
-            return line.text.strip()
+            return printable(line.text.strip())
     return ""

@@ -22,7 +22,7 @@ function say(made, text, css) {  // only what changes is touched: the focus stay
   if (made.textContent !== text) made.textContent = text;
   if (css !== undefined && made.className !== css) made.className = css;
 }
-function clock(seconds) { return new Date(seconds * 1000).toLocaleTimeString(); }
+function clock(seconds) { return new Date(seconds * 1000).toTimeString().slice(0, 8); }
 function size(bytes) {
   return bytes < 1024 ? bytes + " B" : bytes < 2 ** 20 ? (bytes / 1024).toFixed(1) + " KiB" : (bytes / 2 ** 20).toFixed(1) + " MiB";
 }
@@ -87,8 +87,8 @@ async function showPrograms() {
     if (!line.cells.length) {
       const name = make("button", {className: "name", onclick: () => choose(item)});
       const host = `http://${base32(item)}.localhost:${location.port}/`;
-      line.append(cell(name), cell("", "state"), cell("", "version"), cell("", "last start"), cell("", "requests", "n"),
-        cell("", "cost a day", "n"), cell(make("a", {href: host, title: host}, "open")));
+      line.append(cell(name), cell("", "state", "wide"), cell("", "version"), cell("", "last start", "whole"), cell("", "requests", "n"),
+        cell("", "cost a day", "n"), cell(make("a", {href: host, title: host}, "open"), "", "whole"));
       line.title = item;
     }
     say(line.querySelector("button"), nameOf(message));
@@ -115,10 +115,10 @@ async function showStates() {
     if (!line.dataset.key) continue;
     const seen = known[line.dataset.key] || {state: "asleep", requests: 0}, [, state, , start, requests] = line.cells;
     const cause = seen.cause ? `: ${seen.cause}` : "", took = seen.start_seconds ? ` in ${seen.start_seconds.toFixed(2)} s` : "";
-    if (line.dataset.unpaid) say(state, "not paid any more", "removing");
-    else if (!withHost() || refused) say(state, refused || "no host here", "dim");
+    if (line.dataset.unpaid) say(state, "not paid any more", "wide removing");
+    else if (!withHost() || refused) say(state, refused || "no host here", "wide dim");
     else say(state, seen.state === "asleep" ? "asleep: a request starts it" : seen.state + cause,
-      {answering: "answering", "not starting": "failing"}[seen.state] || seen.state);
+      "wide " + ({"not starting": "failing"}[seen.state] || seen.state));
     say(start, seen.started ? clock(seen.started) + took : "–");
     say(requests, seen.failed ? `${seen.requests}, ${seen.failed} failed` : String(seen.requests), seen.failed ? "n failing" : "n");
   }
@@ -145,8 +145,7 @@ function choose(item, name = tab) {
   find("panel").hidden = false;
   for (const line of find("programs").rows) line.setAttribute("aria-current", line.dataset.key === item);
   say(find("panel-title"), nameOf(programs.find(each => each.item_hash === item)));
-  if (!same) select(name);
-  find("panel").scrollIntoView({block: "nearest"});
+  if (!same) select(name).then(() => find("panel").scrollIntoView({block: "nearest"}));
 }
 function select(name) {
   tab = name;
@@ -157,7 +156,7 @@ function select(name) {
   find("view").replaceChildren();
   logged = 0;
   shownAs = "";
-  refreshPanel();
+  return refreshPanel();
 }
 let shownAs = "";
 function showOnce(state, content) {  // drawn again only when it is another
@@ -174,7 +173,7 @@ async function showRequests() {
   if (!withHost()) throw new Error("No host runs here.");
   const asked = await ask(`/local/requests/${chosen}.json`);
   showOnce("requests" + asked.length + (asked[0] || {}).at, () => [make("div", {className: "scroll", tabIndex: 0, ariaLabel: "Requests"},
-    table(["Time", "#Status", "#Duration", "Request"], asked.map(each => row(cell(clock(each.at)),
+    table(["Time", "#Status", "#Duration", "Request"], asked.map(each => row(cell(clock(each.at), "", "whole"),
       cell(String(each.status), "status", each.status >= 500 ? "n failing" : "n"), cell(`${(each.seconds * 1000).toFixed(1)} ms`, "duration", "n"),
       cell(make("div", {className: "mono"}, `${each.method} ${each.target}`, ...(each.exception ? [make("div", {className: "failing"}, each.exception)] : []))))),
       "Nothing has been asked yet."))]);
@@ -201,7 +200,7 @@ async function showLog() {
 async function showReleases(program) {
   const found = contents(program.content.code.ref);
   showOnce("releases" + found.length, () => [table(["Since", "Version", "What", "Code", "#Size"], found.map((each, place) =>
-    row(cell(new Date(each.time * 1000).toLocaleString()), cell(String(note(each).version ?? "–"), "version"),
+    row(cell(new Date(each.time * 1000).toLocaleString(), "", "whole"), cell(String(note(each).version ?? "–"), "version"),
       cell(place ? note(each).kind || "deploy" : (note(each).kind || "deploy") + ", live", "what", place ? "" : "answering"),
       cell(hash(each.content.item_hash), "code"), cell(note(each).size ? size(note(each).size) : "–", "size", "n"))), "Its code is not a volume of this node.")]);
 }

@@ -1,0 +1,197 @@
+"""What differs between an artifact and what is live: by distribution, and file by file with the text of one's own."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from hatch_aleph.deploy.state import live_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hatch_aleph.artifact import Artifact, Image
+    from hatch_aleph.deploy.deployment import Deployment
+
+_LONGEST_TEXT = 100_000  # characters of a file that is compared line by line
+_OURS = ("aleph_entry/", ".aleph/")
+
+Kind = Literal["added", "removed", "changed"]
+Sort = Literal["own", "bytecode", "metadata", "tool"]
+
+
+@dataclass(frozen=True)
+class FileDifference:
+    """A file that differs: in which image, how, and its sizes (None where it is not).
+
+    Attributes:
+        distribution: Which one brought it, "" for files of the project.
+        sort: What it is: ``own`` content, ``bytecode``, ``metadata`` of a distribution, or a file of this ``tool``.
+        lines: Unified difference of a text of the project.
+    """
+
+    role: str
+    path: str
+    kind: Kind
+    before: int | None
+    after: int | None
+    distribution: str = ""
+    sort: Sort = "own"
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DistributionDifference:
+    """A distribution of which files differ, with its versions and the bytes of all its files (None where it is not)."""
+
+    name: str
+    version_before: str | None
+    version_after: str | None
+    before: int | None
+    after: int | None
+    files: int
+
+    @property
+    def kind(self) -> Kind:
+        """How it differs."""
+        if self.version_before is None:
+            return "added"
+        return "removed" if self.version_after is None else "changed"
+
+
+@dataclass(frozen=True)
+class Differences:
+    """All that differs."""
+
+    files: tuple[FileDifference, ...]
+    distributions: tuple[DistributionDifference, ...]
+
+
+def differences_of(target: Deployment, artifact: Artifact) -> Differences:
+    """Compare the files of an artifact with those that are live; images of equal hashes are not fetched.
+
+    Raises:
+        PlanError: Nothing is live.
+        NetworkError: A live image cannot be fetched.
+    """
+    state = target.state()
+    program = live_program(state)
+    files: list[FileDifference] = []
+    distributions: list[DistributionDifference] = []
+    for image in artifact.manifest.images:
+        volume = state.volume_of(program, image.role, image.mount)
+        if volume and volume.current.holds(image.sha256, image.cid):
+            continue
+        with tempfile.TemporaryDirectory(prefix="hatch-aleph-diff-") as name:
+            folder = Path(name)
+            if volume:
+                target.client.download(volume.current.file_hash, folder / "live", size=volume.current.size)
+            before = _Tree.of(folder / "live", folder / "before", image) if volume else _Tree({}, {}, {}, folder)
+            after = _Tree.of(artifact.file(image), folder / "after", image)
+            found = list(_compared(image.role, before, after))
+            files += found
+            if image.role == "packages":
+                distributions += _by_distribution(before, after, found)
+    return Differences(tuple(files), tuple(distributions))
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """The files of an image: digest and size by path, the distribution by path, versions by distribution."""
+
+    files: Mapping[str, tuple[str, int]]
+    owners: Mapping[str, str]
+    versions: Mapping[str, str]
+    folder: Path
+
+    @classmethod
+    def of(cls, file: Path, folder: Path, image: Image) -> _Tree:
+        """Unpack an image and read it."""
+        if image.encoding == "zip":
+            from zipfile import ZipFile
+
+            with ZipFile(file) as archive:
+                archive.extractall(folder)  # leaves out what would lie outside
+        else:
+            from hatch_aleph.squashfs import unpack
+
+            unpack(file, folder)
+        paths = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
+        files = {path.relative_to(folder).as_posix(): _digest(path) for path in paths}
+        owners, versions = {}, {}
+        for record in folder.glob("*.dist-info/RECORD"):
+            name, _, version = record.parent.name.removesuffix(".dist-info").partition("-")
+            versions[name] = version
+            with record.open(encoding="utf-8", errors="replace", newline="") as stream:
+                owners |= {row[0]: name for row in csv.reader(stream) if row}
+        return cls(files, owners, versions, folder)
+
+    def owner(self, path: str) -> str | None:
+        """Return the distribution of a file; of bytecode that of its source."""
+        place = PurePosixPath(path)
+        if place.suffix == ".pyc":
+            path = (place.parent.parent / f"{place.name.split('.', 1)[0]}.py").as_posix()
+        top = path.split("/", 1)[0]
+        if top.endswith(".dist-info"):
+            return top.partition("-")[0]
+        return self.owners.get(path)
+
+    def size(self, distribution: str) -> int | None:
+        """Return the bytes of a distribution's files, None when it is not there."""
+        if distribution not in self.versions:
+            return None
+        return sum(size for path, (_, size) in self.files.items() if self.owner(path) == distribution)
+
+    def text(self, path: str) -> list[str] | None:
+        """Return the lines of a text file, [] when there is none, None for what is no text or too long."""
+        if path not in self.files:
+            return []
+        data = (self.folder / path).read_bytes() if not (self.folder / path).is_symlink() else b""
+        try:
+            return data.decode().splitlines() if len(data) <= _LONGEST_TEXT else None
+        except UnicodeDecodeError:
+            return None
+
+
+def _compared(role: str, before: _Tree, after: _Tree) -> Iterator[FileDifference]:
+    for path in sorted({*before.files, *after.files}):
+        old, new = before.files.get(path), after.files.get(path)
+        if old == new:
+            continue
+        kind: Kind = "added" if old is None else "removed" if new is None else "changed"
+        sort = _sort(path)
+        owner = (after.owner(path) or before.owner(path) or "") if role == "packages" else ""
+        lines: tuple[str, ...] = ()
+        if role != "packages" and sort == "own":
+            live, built = before.text(path), after.text(path)
+            if live is not None and built is not None:
+                lines = tuple(difflib.unified_diff(live, built, f"live/{path}", f"built/{path}", lineterm=""))
+        yield FileDifference(role, path, kind, old[1] if old else None, new[1] if new else None, owner, sort, lines)
+
+
+def _sort(path: str) -> Sort:
+    if path.startswith(_OURS):
+        return "tool"
+    if path.endswith(".pyc"):
+        return "bytecode"
+    return "metadata" if ".dist-info/" in path else "own"
+
+
+def _by_distribution(before: _Tree, after: _Tree, files: list[FileDifference]) -> Iterator[DistributionDifference]:
+    for name in sorted({each.distribution for each in files if each.distribution}):
+        count = sum(each.distribution == name for each in files)
+        yield DistributionDifference(
+            name, before.versions.get(name), after.versions.get(name), before.size(name), after.size(name), count
+        )
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    if path.is_symlink():
+        return f"-> {path.readlink()}", 0
+    from hatch_aleph.files import sha256_of
+
+    return sha256_of(path), path.stat().st_size
