@@ -30,13 +30,17 @@ class Output:
     Attributes:
         as_json: Whether machines read it.
         activity: Gives what is being done now, for that last line.
+
+    Args:
+        as_json: Whether machines read it.
+        beside: Another that writes to the same terminal, and whose last line is to be kept out of the way.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, beside: Output | None = None) -> None:
         self.as_json = as_json
         self.activity: Callable[[], str] = lambda: f"Working {seconds_text(time.monotonic() - self._since)}"
         self._since = time.monotonic()
-        self._live: LiveLine | None = None
+        self._live: LiveLine | None = beside._live if beside else None
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:

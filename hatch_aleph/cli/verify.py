@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.files import scratch_folder
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hatch_aleph.deploy.file_differences import Differences
-from hatch_aleph.files import scratch_folder
 
 
 @click.command(epilog="Example: hatch-aleph verify --profile production")

@@ -8,21 +8,19 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from hatch_aleph.cli.output import Output, confirm
+from hatch_aleph.cli.output import Output
 from hatch_aleph.cli.plan_text import show_plan, summary_line
+from hatch_aleph.cli.questions import confirm
 from hatch_aleph.errors import HatchAlephError, PlanError, ProjectError
 from hatch_aleph.files import SELDOM_READ
 from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.context import Context
@@ -37,7 +35,7 @@ class _Named(Output):
     """The output of one project among others: each of its lines says whose it is."""
 
     def __init__(self, output: Output, name: str) -> None:
-        super().__init__(as_json=output.as_json)
+        super().__init__(as_json=output.as_json, beside=output)
         self._name = name
 
     def notice(self, text: str) -> None:
@@ -50,11 +48,6 @@ class _Named(Output):
     def event(self, name: str, **fields: Any) -> None:
         """Tell machines about a step."""
         super().event(name, **{"project": self._name, **fields})
-
-    @contextmanager
-    def progress(self, _title: str, _total: int) -> Iterator[Callable[[int], None]]:
-        """Show no bar: several would overwrite each other."""
-        yield lambda _more: None
 
 
 @dataclass(frozen=True)
@@ -110,6 +103,7 @@ def deploy_all(context: Context, options: Options, *, dry_run: bool) -> int:
     root = context.project_folder.resolve()
     folders = members_of(root)
     context.output.notice(f"Building {len(folders)} projects")
+    context.output.doing(f"Building {len(folders)} projects")
     built = list(zip(folders, _build_all(context, folders), strict=True))
     members = _side_by_side(built, lambda each: _planned(context, root, *each))
     twice = [tag for tag, count in Counter(member.plan.tag for member in members).items() if count > 1]
@@ -122,7 +116,7 @@ def deploy_all(context: Context, options: Options, *, dry_run: bool) -> int:
         text = "Nothing was sent." if changing else "Nothing has changed, so nothing was sent."
         context.output.result({"projects": [_fields(each, None) for each in members]}, text)
         return 0
-    confirm(f"Publish {'this' if len(changing) == 1 else f'these {len(changing)}'}?", yes=context.yes)
+    confirm(context.output, f"Publish {'this' if len(changing) == 1 else f'these {len(changing)}'}?", yes=context.yes)
     outcomes: dict[str, Outcome | HatchAlephError] = {}
 
     def publish(member: _Member) -> None:
@@ -132,6 +126,7 @@ def deploy_all(context: Context, options: Options, *, dry_run: bool) -> int:
             outcomes[member.name] = error
             member.context.output.notice(f"Error: {error.message}")
 
+    context.output.doing(f"Deploying {len(changing)} projects")
     _side_by_side(changing, publish)
     return _report(context, members, outcomes)
 
@@ -170,7 +165,7 @@ def _build_all(context: Context, folders: Sequence[Path]) -> list[Path | None]:
                 where=str(last.get("where") or folder),
                 hint=last.get("hint"),
             )
-        for event in events[:-1]:
+        for event in (each for each in events[:-1] if each["event"] == "notice"):
             context.output.notice(f"{folder.name}: {event.get('text')}")
         context.output.notice(f"{folder.name}: built")
         return Path(last["manifest"])
@@ -202,16 +197,18 @@ def _show(context: Context, members: Sequence[_Member]) -> None:
             member.context.output.event("plan", **member.plan.to_json())
         elif member.plan.has_changes:
             show_plan(member.context.output, member.plan)
-            click.echo()
+            context.output.say()
         else:
-            click.echo(f"{member.name}: {summary_line(member.plan)}")
+            context.output.say(f"{member.name}: {summary_line(member.plan)}")
     costs = [member.plan.cost for member in members if member.plan.cost]
     if costs and not context.output.as_json:
         now, after = sum(cost.now for cost in costs), sum(cost.after for cost in costs)
         kind = costs[0].payment_type
         changing = sum(member.plan.has_changes for member in members)
         difference = f"{'+' if after >= now else ''}{amount(after - now, kind)}"
-        click.echo(f"Together: {changing} of {len(members)} change; {amount(after, kind)} a day ({difference}).")
+        context.output.say(
+            f"Together: {changing} of {len(members)} change; {amount(after, kind)} a day ({difference})."
+        )
 
 
 def _check_balance(members: Sequence[_Member]) -> None:
@@ -235,7 +232,7 @@ def _deployed(member: _Member, options: Options) -> Outcome:
     from hatch_aleph.deploy.apply import Deployer
 
     own = member.context
-    with own.client() as client, closing(own.steps):
+    with own.client() as client:
         deployment = own.deployment(client, member.artifact)
         session = own.session(client, deployment, member.artifact)
         # What is published is what was shown: another plan by now is an error.

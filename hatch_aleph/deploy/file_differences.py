@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import difflib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.deploy.state import live_program
+from hatch_aleph.files import scratch_folder, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,8 +86,7 @@ def differences_of(target: Deployment, artifact: Artifact) -> Differences:
         volume = state.volume_of(program, image.role, image.mount)
         if volume and volume.current.holds(image.sha256, image.cid):
             continue
-        with tempfile.TemporaryDirectory(prefix="hatch-aleph-diff-") as name:
-            folder = Path(name)
+        with scratch_folder() as folder:
             if volume:
                 target.client.download(volume.current.file_hash, folder / "live", size=volume.current.size)
             before = _Tree.of(folder / "live", folder / "before", image) if volume else _Tree({}, {}, {}, folder)
@@ -122,7 +121,8 @@ class _Tree:
             unpack(file, folder)
         paths = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
         files = {path.relative_to(folder).as_posix(): _digest(path) for path in paths}
-        owners, versions = {}, {}
+        owners: dict[str, str] = {}
+        versions: dict[str, str] = {}
         for record in folder.glob("*.dist-info/RECORD"):
             name, _, version = record.parent.name.removesuffix(".dist-info").partition("-")
             versions[name] = version
@@ -192,6 +192,4 @@ def _by_distribution(before: _Tree, after: _Tree, files: list[FileDifference]) -
 def _digest(path: Path) -> tuple[str, int]:
     if path.is_symlink():
         return f"-> {path.readlink()}", 0
-    from hatch_aleph.files import sha256_of
-
     return sha256_of(path), path.stat().st_size
