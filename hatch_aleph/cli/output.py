@@ -40,7 +40,7 @@ class Output:
         self.as_json = as_json
         self.activity: Callable[[], str] = lambda: f"Working {seconds_text(time.monotonic() - self._since)}"
         self._since = time.monotonic()
-        self._live: LiveLine | None = beside._live if beside else None
+        self._live: LiveLine | None = beside._live if beside else None  # noqa: SLF001 - of this class
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
