@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.output import ago, moment
 from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def status(context: Context, *, no_health: bool, everything: bool) -> int:
 def _status_text(found: Status) -> str:
     if found.item_hash is None:
         return "\n".join([f"Nothing of {found.tag} is live.", *map(_unused_text, found.unused), *found.trouble])
-    lines = [f"{found.tag}: program {found.item_hash}, since {moment(found.since or 0)}"]
+    lines = [_health_line(found), f"{found.tag}: program {found.item_hash}, since {moment(found.since or 0)}"]
     lines += [f"  {url}" for url in (*(f"https://{domain}" for domain in found.domains), *found.urls)]
     lines.append(f"  {_whereabouts(found)}")
     for each in found.contents:
@@ -60,6 +61,20 @@ def _status_text(found: Status) -> str:
     lines += [f"  {found.remark}."] if found.remark else []
     lines += [f"Trouble: {text}" for text in found.trouble]
     return "\n".join(lines)
+
+
+def _health_line(found: Status) -> str:
+    """Return whether it is well, in one line."""
+    newest = max((each.since for each in found.contents), default=found.since or 0)
+    parts = [f"release {found.releases} {ago(time.time() - newest)}"]
+    if found.daily is not None:
+        parts.append(f"{amount(found.daily, found.payment_type or 'credit')} a day")
+    if found.trouble:
+        return click.style(", ".join(["Not well: see below", *parts]), fg="red", bold=True)
+    if found.answered is None:
+        return ", ".join(["Not asked", *parts])
+    said = f"Answering {found.answered} in {(found.answer_seconds or 0) * 1000:.0f} ms"
+    return click.style(", ".join([said, *parts]), fg="green", bold=True)
 
 
 def _whereabouts(found: Status) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.custom_domains import attach_domains, names_of
+from hatch_aleph.deploy.health import Healthy
 from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.overlap import check_kept
 from hatch_aleph.deploy.state import live_among
@@ -189,16 +190,10 @@ def _newest_answers(target: Deployment, state: State, health: Health, check: Hea
         return False
     newest = state.programs[0]
     code = live_volumes(state, newest).get("code")
-    return (
-        health.once(
-            target.hosts,
-            newest.item_hash,
-            check,
-            code.current.item_hash if code else None,
-            persistent=newest.persistent,
-        )
-        is None
+    said = health.once(
+        target.hosts, newest.item_hash, check, code.current.item_hash if code else None, persistent=newest.persistent
     )
+    return isinstance(said, Healthy)
 
 
 def _content(why: str, version: Version) -> Waste:

@@ -116,11 +116,12 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Healthy:
-    """The answer that counted, and the URL that gave it."""
+    """The answer that counted, the URL that gave it, and the seconds that it took."""
 
     url: str
     status: int
     text: str = ""
+    seconds: float = 0.0
 
 
 class Health:
@@ -144,8 +145,8 @@ class Health:
 
     def once(
         self, hosts: Hosts, item_hash: str, check: HealthCheck, code_ref: str | None = None, *, persistent: bool = False
-    ) -> str | None:
-        """Ask once wherever a program answers; return None if one answer is healthy, else why the first is not."""
+    ) -> Healthy | str:
+        """Ask once wherever a program answers; return the first healthy answer, else why the first is none."""
         urls = hosts.urls(item_hash)
         if persistent:
             host, reason = _running(hosts, item_hash, None)
@@ -156,7 +157,7 @@ class Health:
         for url in urls:
             said = self._ask(url, check, code_ref, item_hash, min(check.timeout, _REQUEST_TIMEOUT))
             if isinstance(said, Healthy):
-                return None
+                return said
             reasons.append(said)
         return reasons[0]
 
@@ -322,11 +323,14 @@ class Health:
     def _ask(
         self, url: str, check: HealthCheck, code_ref: str | None, item_hash: str | None, timeout: float
     ) -> Healthy | str:
+        began = time.monotonic()
         try:
             answer = self._get(url.rstrip("/") + check.path, timeout=timeout)
         except OSError as error:
             return f"nothing answers: {error}"
-        return check.judge(answer, code_ref, item_hash) or Healthy(url, answer.status, answer.text)
+        return check.judge(answer, code_ref, item_hash) or Healthy(
+            url, answer.status, answer.text, time.monotonic() - began
+        )
 
 
 def _running(hosts: Hosts, item_hash: str, before: Execution | None) -> tuple[str | None, str]:

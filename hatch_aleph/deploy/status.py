@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.custom_domains import names_of
-from hatch_aleph.deploy.history import live_volumes
+from hatch_aleph.deploy.history import live_volumes, releases
 from hatch_aleph.deploy.payment import being_removed, soon_unpaid, was_removed
 from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import NetworkError, RejectedError
@@ -73,6 +73,9 @@ class Status:
         spending: A day of all that the owner pays for, in credits; None when the node does not tell.
         unused: Volumes of it that no program mounts.
         remark: What its owner should know of it; None when nothing.
+        answered: HTTP status of its answer just now; None when it was not asked, or does not answer as it should.
+        answer_seconds: How long that took.
+        releases: How many releases there are to go back to, the present one included.
     """
 
     owner: str
@@ -95,6 +98,9 @@ class Status:
     spending: float | None = None
     unused: tuple[Unused, ...] = ()
     remark: str | None = None
+    answered: int | None = None
+    answer_seconds: float | None = None
+    releases: int = 0
 
     @property
     def days(self) -> float | None:
@@ -127,10 +133,14 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
     volumes = live_volumes(state, program)
     urls = target.urls(program.item_hash)
     trouble = [text for text in (being_removed(state),) if text]
+    answer = None
     if health is not None and not trouble:
         code = volumes["code"].current.item_hash if "code" in volumes else None
         said = health.once(target.hosts, program.item_hash, check, code, persistent=program.persistent)
-        trouble += [f"it does not answer as it should: {said}"] if said else []
+        if isinstance(said, str):
+            trouble.append(f"it does not answer as it should: {said}")
+        else:
+            answer = said
     if len(state.programs) > 1:
         trouble.append(
             f"{len(state.programs)} programs carry its tag: {typed('deploy')}, or {typed('prune')}, leaves one of them"
@@ -143,6 +153,9 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         trouble += [lasting] if lasting and payment_type == "credit" else []
     host, execution = _whereabouts(target, program)
     return Status(
+        answered=answer.status if answer else None,
+        answer_seconds=answer.seconds if answer else None,
+        releases=len(releases(state)),
         owner=target.owner,
         tag=target.tag,
         item_hash=program.item_hash,
