@@ -18,6 +18,7 @@ from hatch_aleph.runtimes import DEFAULT, Runtime
 from hatch_aleph.text import printable, without_credentials
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Mapping, Sequence
 
 # Variables of the caller that uv and what it starts (build backends) must not see, each with its reason.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -146,7 +147,9 @@ class Context:
             return read_password(self.password_file)
         if not sys.stdin.isatty():
             raise AccountError(f"{what} is encrypted", hint="Give its password: --password-file FILE.")
-        return str(click.prompt(f"Password of {what}", hide_input=True, err=True))
+        from hatch_aleph.cli.questions import ask
+
+        return str(ask(self.output, f"Password of {what}", hide_input=True))
 
     def client(self) -> NodeClient:
         """Make a client of the chosen nodes."""
