@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.questions import ask, confirm
 from hatch_aleph.cli.value_types import OwnerType
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, UsageError
 
 if TYPE_CHECKING:
+    from hatch_aleph.cli.output import Output
     from hatch_aleph.network.keys import Key
 
 _CHAIN = click.option(
@@ -68,7 +70,9 @@ def create(
         if file is not None:
             raise UsageError("NAME and --private-key-file exclude each other")
         made_here = Key(os.urandom(32), "a new key", chain=chain)
-        _keep(context, name, made_here, chain, password=_new_password(password_file) if encrypt else None)
+        _keep(
+            context, name, made_here, chain, password=_new_password(context.output, password_file) if encrypt else None
+        )
         return
     if encrypt:
         raise UsageError("--encrypt needs a NAME for the account")
@@ -114,7 +118,7 @@ def import_account(
     if file is None:
         if not sys.stdin.isatty():
             raise UsageError("There is no key", hint="Name its file, or `-` for standard input.")
-        content = str(click.prompt("Private key or mnemonic", hide_input=True, err=True)).encode()
+        content = str(ask(context.output, "Private key or mnemonic", hide_input=True)).encode()
     else:
         content = read_secret(file, "the command line")
     where = "standard input" if file in (None, FROM_STDIN) else str(file)
@@ -130,7 +134,7 @@ def import_account(
         raise AccountError(f"This is a key of chain {key.chain}, not of {chain}", where=where)
     encrypted = is_keystore(content.decode("ascii", "replace").strip())
     if encrypt and not encrypted:
-        said.append(_new_password(password_file))
+        said.append(_new_password(context.output, password_file))
     _keep(context, name, key, (chain or key.chain or "ETH").upper(), password=said[-1] if said else None)
 
 
@@ -212,13 +216,18 @@ def export(context: Context, *, name: str, file: Path | None, encrypt: bool, pas
     if file is None and (encrypt or not at_terminal):
         raise UsageError("A key is shown on a terminal alone", hint="Name a new file: --to FILE")
     if file is None:
-        click.confirm(f"Show the private key of {name} here? Whoever sees it can take all", abort=True, err=True)
+        question = f"Show the private key of {name} here? Whoever sees it can take all"
+        confirm(context.output, question, yes=False, otherwise="It was not shown.")
     asked = replace(context, password_file=password_file).password
     key = read_key(Path(known[name].file), f"the account {name}", known[name].chain, asked)
     if file is None:
         click.echo(_written(key, known[name].chain))
         return
-    content = make_keystore(key.secret, _new_password(password_file)) if encrypt else _written(key, known[name].chain)
+    content = (
+        make_keystore(key.secret, _new_password(context.output, password_file))
+        if encrypt
+        else _written(key, known[name].chain)
+    )
     store_secret(file.expanduser(), content.encode() + b"\n" if isinstance(content, str) else content)
     context.output.result({"account": name, "file": str(file)}, f"The key of {name} is in {file}.")
 
@@ -274,14 +283,14 @@ def _keep(context: Context, name: str, key: Key, chain: str, *, password: str | 
     context.output.result(fields, f"{told}\nSign with it: --account {name}, or `hatch-aleph account use {name}`.")
 
 
-def _new_password(file: Path | None) -> str:
+def _new_password(output: Output, file: Path | None) -> str:
     if file is not None:
         from hatch_aleph.network.keystores import read_password
 
         return read_password(file)
     if not sys.stdin.isatty():
         raise UsageError("--encrypt needs a password", hint="Give it by --password-file FILE.")
-    return str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
+    return str(ask(output, "New password", hide_input=True, confirmation_prompt=True))
 
 
 def _written(key: Key, chain: str) -> str:

@@ -89,13 +89,6 @@ def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, 
     if "runtime" in table:
         table["runtime"] = context.runtime(table["runtime"])
     table.setdefault("name", _name_of(path))
-    ask_for_the_rest(
-        context,
-        table,
-        volumes=not options["skip_volume"],
-        variables=not options["skip_env_var"],
-        beta=options["beta"],
-    )
     table |= {
         "entrypoint": entrypoint,
         "interface": "executable" if is_command(entrypoint) else "auto",
@@ -105,6 +98,14 @@ def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, 
     }
     if context.address:
         table["address"] = context.address
+    ask_for_the_rest(
+        context,
+        table,
+        checked,
+        volumes=not options["skip_volume"],
+        variables=not options["skip_env_var"],
+        beta=options["beta"],
+    )
     return checked(table)
 
 
