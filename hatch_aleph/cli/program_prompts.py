@@ -99,7 +99,8 @@ class _Questions:
         found: dict[str, str] = {}
         while ask_yes(self._output, "Add an environment variable? They are public for ever. (--skip-env-var)"):
             name = self._answer("Name", lambda name: {"variables": {**found, name: ""}})
-            found[name] = self._answer("Value", lambda value, name=name: {"variables": {**found, name: value}})
+            found[name] = ""
+            found[name] = self._answer("Value", lambda value: {"variables": {**found, name: value}})  # noqa: B023 - asked here and now
             self._table["variables"] = found
 
     def subscriptions(self) -> None:

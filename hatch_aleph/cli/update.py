@@ -49,7 +49,7 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
         changes["runtime"] = context.runtime(changes["runtime"])
     if options["entrypoint"]:
         changes["entrypoint"] = options["entrypoint"]
-    ask_for_the_rest(context, changes, volumes=False, variables=False, beta=options["beta"])
+    ask_for_the_rest(context, changes, lambda _table: None, volumes=False, variables=False, beta=options["beta"])
     if path is None and not set(changes) - {"secrets"}:
         raise UsageError("There is nothing to update", hint=f"Name the new code: {typed('update ITEM_HASH PATH')}")
     with context.client() as client:
