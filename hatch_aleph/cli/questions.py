@@ -68,13 +68,13 @@ def _decline(otherwise: str) -> NoReturn:
 
 def _forget_typed() -> None:
     """Drop what was typed before the question was there: it answers something else, or nothing."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
+    try:
         import termios
-
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
-        return
-    with contextlib.suppress(ImportError):
+    except ImportError:  # Windows
         import msvcrt
 
         while msvcrt.kbhit():  # type: ignore[attr-defined,unused-ignore]
             msvcrt.getwch()  # type: ignore[attr-defined,unused-ignore]
+        return
+    with contextlib.suppress(termios.error, OSError, ValueError):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
