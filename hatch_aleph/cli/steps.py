@@ -54,7 +54,8 @@ _DEPLOY = {
 _TOLD_AT_ONCE = ("resume", "lost")
 # What the steps are called where a deployment's time is added up.
 _SHARES = {
-    "build": "build", "scan": "secret scan", "smoke": "smoke test", "upload": "upload", "wait": "processing", "stop": "stop of the old code",
+    "build": "build", "scan": "secret scan",
+    "smoke": "smoke test", "upload": "upload", "wait": "processing", "stop": "stop of the old code",
     "schedule": "start", "health": "first answer",
 }  # fmt: skip
 

@@ -72,7 +72,7 @@ function base32(hex) {
 const owners = new Set(), prices = new Map();
 let programs = [], stores = [], chosen = null;
 const note = store => (store.content.metadata || {})["hatch-aleph"] || {};
-const nameOf = message => (message.content.metadata && message.content.metadata.name) || message.item_hash.slice(0, 12) + "…";
+const nameOf = message => (message.content.metadata && message.content.metadata.name) || "(no name)";
 // The contents that a volume has had, the newest first.
 const contents = ref => stores.filter(each => each.item_hash === ref || each.content.ref === ref).sort((a, b) => b.time - a.time);
 
@@ -87,7 +87,9 @@ async function showPrograms() {
     if (!line.cells.length) {
       const name = make("button", {className: "name", onclick: () => choose(item)});
       const host = `http://${base32(item)}.localhost:${location.port}/`;
-      line.append(cell(name), cell("", "state", "wide"), cell("", "version"), cell("", "last start", "whole"), cell("", "requests", "n"),
+      const first = cell(name);
+      first.append(make("br"), hash(item));
+      line.append(first, cell("", "state", "wide"), cell("", "version"), cell("", "last start", "whole"), cell("", "requests", "n"),
         cell("", "cost a day", "n"), cell(make("a", {href: host, title: host}, "open"), "", "whole"));
       line.title = item;
     }
