@@ -221,7 +221,7 @@ def export(context: Context, *, name: str, file: Path | None, encrypt: bool, pas
     asked = replace(context, password_file=password_file).password
     key = read_key(Path(known[name].file), f"the account {name}", known[name].chain, asked)
     if file is None:
-        click.echo(_written(key, known[name].chain))
+        context.output.say(_written(key, known[name].chain))
         return
     content = (
         make_keystore(key.secret, _new_password(context.output, password_file))
