@@ -19,6 +19,7 @@ from hatch_aleph.settings.model import PublishSettings
 from hatch_aleph.settings.parse import Problem, dotted, mistakes, parse, to_table
 from hatch_aleph.settings.program_message import settings_of
 from hatch_aleph.shapes import COUNT, NO_KEY, OTHERS, PLAIN, TEXT, TRUTH, Kind, Shape, misfit, text
+from hatch_aleph.squashfs.pool import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -368,8 +369,6 @@ def hash_file(file: Path) -> FileHashes:
     Raises:
         ArtifactError: When it cannot be read.
     """
-    import threading
-
     from aleph_cid import CidHasher
 
     digest, hasher, size = hashlib.sha256(), CidHasher.for_ipfs(), 0
@@ -377,10 +376,9 @@ def hash_file(file: Path) -> FileHashes:
         with file.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 # Both let go of the interpreter while they work.
-                aside = threading.Thread(target=digest.update, args=(chunk,))
-                aside.start()
+                aside = in_background(lambda: digest.update(chunk))
                 hasher.update(chunk)
-                aside.join()
+                aside.result()
                 size += len(chunk)
     except OSError as error:
         raise ArtifactError(error.strerror or "The file cannot be read.", where=str(file)) from error

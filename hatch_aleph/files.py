@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 APPLICATION = "hatch-aleph"
 CACHE_VARIABLE = "HATCH_ALEPH_CACHE"
 STATE_VARIABLE = "ALEPH_STATE_FOLDER"
-CONFIG_VARIABLE = "ALEPH_CONFIG_HOME"  # the official client's own
 OWN_FOLDER = ".aleph"  # of a project: what runs leave there
 # Names of files and folders that development leaves in a tree: never a program's own, made again by whoever needs them.
 JUNK = frozenset((
@@ -52,11 +51,11 @@ def atomic_path(final: Path, *, durable: bool = False, mode: int = 0o644) -> Ite
     try:
         yield unfinished
         if durable:
-            _flush(unfinished, os.O_RDWR)
+            sync(unfinished)
         unfinished.chmod(mode)
         unfinished.replace(final)
-        if durable and os.name == "posix":
-            _flush(final.parent, os.O_RDONLY)  # the new name as well
+        if durable:
+            sync(final.parent)  # the new name as well
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
@@ -193,8 +192,12 @@ def _is_in_use(folder: Path) -> bool:
     return True
 
 
-def _flush(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on disk; elsewhere than on POSIX a folder cannot be synced, nor need be."""
+    is_folder = path.is_dir()
+    if is_folder and os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
@@ -235,11 +238,6 @@ def cache_folder() -> Path:
 def state_folder() -> Path:
     """Return where journals of programs without a project lie: ``ALEPH_STATE_FOLDER``, else the system's place."""
     return _named(STATE_VARIABLE) or _user_folder("state")
-
-
-def config_folder() -> Path:
-    """Return where keys lie: ``ALEPH_CONFIG_HOME``, else the folder of the official client."""
-    return _named(CONFIG_VARIABLE) or Path.home() / ".aleph-im"
 
 
 def _named(variable: str) -> Path | None:

@@ -1,7 +1,9 @@
-"""The page about the structure says what the import contract says."""
+"""The structure: what its page says of the import contract, and what no import contract can say."""
 
+import ast
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -10,6 +12,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "hatch_aleph"
 
 
 def test_the_page_lists_every_room_from_the_ground_up():
@@ -19,3 +22,27 @@ def test_the_page_lists_every_room_from_the_ground_up():
     listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text("utf-8"), re.MULTILINE)
     assert set(listed) == set(heights) - {"__main__"}
     assert [heights[room] for room in listed] == sorted(heights[room] for room in listed)
+
+
+def test_deployments_and_programs_are_told_in_thirty_modules():
+    modules = [*(PACKAGE / "deploy").rglob("*.py"), *(PACKAGE / "programs").rglob("*.py")]
+    assert len([file for file in modules if file.name != "__init__.py"]) <= 30
+
+
+def test_few_modules_share_a_name():
+    names = Counter(file.name for file in PACKAGE.rglob("*.py") if not file.name.startswith("__"))
+    twice = sorted(name for name, count in names.items() if count > 1)
+    assert len(twice) <= 10, twice
+
+
+def test_the_local_network_is_entered_by_its_doors():
+    doors = {f"hatch_aleph.local.{name}" for name in ("host", "node", "serve")}
+    past = [
+        f"{file.relative_to(PACKAGE)}: {node.module}"
+        for file in PACKAGE.rglob("*.py")
+        if not file.is_relative_to(PACKAGE / "local")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hatch_aleph.local.")
+        if node.module not in doors
+    ]
+    assert not past, past

@@ -15,7 +15,6 @@ from hatch_aleph.files import (
     atomic_folder,
     atomic_path,
     cache_folder,
-    config_folder,
     sha256_of,
     state_folder,
     write_atomic,
@@ -95,7 +94,6 @@ def test_hash(tmp_path: Path) -> None:
     [
         ("HATCH_ALEPH_CACHE", cache_folder),
         ("ALEPH_STATE_FOLDER", state_folder),
-        ("ALEPH_CONFIG_HOME", config_folder),
     ],
 )
 def test_variables_name_the_users_folders(monkeypatch, tmp_path, variable, folder) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-# Where the network publishes its runtimes, in two aggregates.
-RUNTIMES_ADDRESS = "0xFba561a84A537fCaa567bb7A2257e7142701ae2A"
+# Whose aggregates hold what the network says of itself: prices, and its runtimes in two of them.
+NETWORK_OWNER = "0xFba561a84A537fCaa567bb7A2257e7142701ae2A"
 
 
 class MessageStatus(str, Enum):

@@ -21,7 +21,7 @@ from hatch_aleph.waiting import Backoff, Waiter
 
 from . import transfer
 from .answers import (
-    RUNTIMES_ADDRESS,
+    NETWORK_OWNER,
     Limits,
     MessageStatus,
     NetworkMessage,
@@ -312,7 +312,7 @@ class NodeClient:
         def read(reply: Reply) -> Pricing:
             return Pricing.from_json(as_mapping(as_mapping(reply.expected_json()).get("data")).get("pricing"))
 
-        path = f"/api/v0/aggregates/{RUNTIMES_ADDRESS}.json"
+        path = f"/api/v0/aggregates/{NETWORK_OWNER}.json"
         return self._nodes.ask("GET", path, read, params={"keys": "pricing"})
 
     def credit_history(self, address: str, *, limit: int) -> tuple[CreditChange, ...]:
@@ -485,7 +485,7 @@ class NodeClient:
             return read_runtimes(as_mapping(as_mapping(reply.expected_json()).get("data")))
 
         query = {"keys": "runtimes,vm-images", "limit": "1000"}
-        return self._nodes.ask("GET", f"/api/v0/aggregates/{RUNTIMES_ADDRESS}.json", read, params=query)
+        return self._nodes.ask("GET", f"/api/v0/aggregates/{NETWORK_OWNER}.json", read, params=query)
 
     def clock_offset(self) -> float:
         """Return how many seconds the node's clock is ahead of this machine's.

@@ -74,22 +74,21 @@ class HostClient:
             NetworkError: The host is out of reach, or does not stop it.
             AccountError: The host does not take the account for the owner's.
         """
-        path = f"/control/machine/{item_hash}/stop"
-        headers = signed_headers(account, "POST", path, self._domain, self._clock())
-        reply = Connections().send("POST", self._url + path, headers=headers)
-        self._check_owner(reply, account)
+        reply = self._ask("POST", f"/control/machine/{item_hash}/stop", account)
         if reply.status not in (_OK, _NOT_FOUND):
             raise NetworkError(f"The host does not stop the program: {_said(reply)}", where=reply.server)
         return reply.status == _OK
 
-    def _check_owner(self, reply: Reply, account: Account) -> None:
-        where = without_credentials(self._url)
+    def _ask(self, method: str, path: str, account: Account) -> Reply:
+        headers = signed_headers(account, method, path, self._domain, self._clock())
+        reply = Connections().send(method, self._url + path, headers=headers)
         if reply.status in (_UNAUTHORIZED, _FORBIDDEN):
             raise AccountError(
                 f"The host does not take {account.address} for the owner's: {_said(reply)}",
-                where=where,
+                where=without_credentials(self._url),
                 hint="Sign with the owner's key, name the host by its own domain, and check this machine's clock.",
             )
+        return reply
 
     def logs(self, item_hash: str, account: Account) -> tuple[LogLine, ...]:
         """Return what a program has printed on this host, oldest first.
@@ -98,10 +97,7 @@ class HostClient:
             NetworkError: The host is out of reach, or never ran the program.
             AccountError: The host does not take the account for the owner's.
         """
-        path = f"/control/machine/{item_hash}/logs"
-        headers = signed_headers(account, "GET", path, self._domain, self._clock())
-        reply = Connections().send("GET", self._url + path, headers=headers)
-        self._check_owner(reply, account)
+        reply = self._ask("GET", f"/control/machine/{item_hash}/logs", account)
         if reply.status == _NOT_FOUND:
             raise NetworkError(
                 "The host knows no execution of this program",

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import AccountError
 
@@ -23,21 +23,11 @@ _LONGEST_PASSWORD = 4096
 
 def is_keystore(text: str) -> bool:
     """Tell whether a text is a V3 keystore: JSON with the parameters of its encryption."""
-    return _keystore(text) is not None
-
-
-def _keystore(text: str) -> dict[str, Any] | None:
     try:
         found = json.loads(text)
     except ValueError:
-        return None
-    return found if isinstance(found, dict) and any(name.lower() == "crypto" for name in found) else None
-
-
-def address_in_keystore(text: str) -> str | None:
-    """Return the address that a keystore says it is of, which is not proven before it is opened."""
-    said = str((_keystore(text) or {}).get("address") or "").lower().removeprefix("0x")
-    return f"0x{said}" if re.fullmatch(r"[0-9a-f]{40}", said) else None
+        return False
+    return isinstance(found, dict) and any(name.lower() == "crypto" for name in found)
 
 
 def open_keystore(text: str, password: str, where: str) -> bytes:

@@ -31,7 +31,7 @@ def is_signed(chain: str, sender: str, type_: str, item_hash: str, signature: st
     signed = f"{chain}\n{sender}\n{type_}\n{item_hash}".encode("utf-8", "replace")
     try:
         if chain in EVM_CHAINS:
-            return _ethereum_signer(signed, signature) == sender.lower()
+            return ethereum_signer(signed, signature) == sender.lower()
         return chain in SOLANA_CHAINS and _is_signed_on_solana(signed, sender, signature)
     except ImportError:
         raise
@@ -57,7 +57,7 @@ def _address(public_key: bytes) -> str:
     return str(_keccak(public_key).hexdigest()[-40:])
 
 
-def _ethereum_signer(signed: bytes, signature: str) -> str:
+def ethereum_signer(signed: bytes, signature: str) -> str:
     """Return the address, in lower case, that signed a text as wallets do (EIP-191)."""
     from coincurve import PublicKey
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.network.signatures import ethereum_signer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -101,11 +103,7 @@ def _time(text: str) -> datetime:
 
 
 def _by_ethereum(payload: bytes, signature: bytes, address: str) -> bool:
-    from eth_account import Account
-    from eth_account.messages import encode_defunct
-
-    signer: str = Account.recover_message(encode_defunct(payload), signature=signature)
-    return signer.lower() == address.lower()
+    return ethereum_signer(payload, signature.hex()) == address.lower()
 
 
 def _by_solana(payload: bytes, signature: bytes, address: str) -> bool:

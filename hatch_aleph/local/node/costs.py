@@ -16,7 +16,8 @@ from aleph_message.models.execution.volume import ImmutableVolume
 
 from hatch_aleph.local.node.limits import MIB, MIN_STORE_MIB
 from hatch_aleph.local.node.machine_files import FileRef
-from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING, Product, Rate
+from hatch_aleph.local.node.prices import PRICING, Product, Rate
+from hatch_aleph.network.answers import NETWORK_OWNER
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.files import sync
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -87,13 +89,7 @@ class FileStore:
         """Give a finished upload its name; the same bytes twice are one file."""
         incoming.path.replace(self.path(incoming.hash))
         incoming.kept = True
-        if os.name != "posix":  # elsewhere a folder cannot be synced, nor need be
-            return
-        folder = os.open(self._kept, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(self._kept)
 
     def path(self, file_hash: str) -> Path:
         """Where a file is or would be. The caller has checked that the hash is one."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
 from hatch_aleph.local.node.envelope import Message, check_content
-from hatch_aleph.local.node.prices import NETWORK_OWNER, PRICING
+from hatch_aleph.local.node.prices import PRICING
 from hatch_aleph.local.node.times import to_micros
+from hatch_aleph.network.answers import NETWORK_OWNER
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.rules import NodeState

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-NETWORK_OWNER = "0xFba561a84A537fCaa567bb7A2257e7142701ae2A"
 """Address that publishes the network's own aggregates: pricing, settings, runtimes, vm-images."""
 
 
