@@ -239,9 +239,12 @@ def package(session: nox.Session) -> None:
 @nox.session(python="3.10")
 def floors(session: nox.Session) -> None:
     """Run the tests with the lowest versions of the dependencies that pyproject.toml allows."""
-    session.install("-e", ".[deploy]", "--group", "test")
-    session.install("--resolution", "lowest-direct", "-e", ".[deploy]")
-    session.run("pytest", *(session.posargs or ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]))
+    lowest = Path(session.create_tmp()).resolve() / "lowest.txt"
+    compile_ = ("uv", "pip", "compile", "-q", "pyproject.toml", "--extra", "deploy", "--python-version", "3.10")
+    session.run(*compile_, "--resolution", "lowest-direct", "-o", str(lowest), external=True)
+    # Overrides, for the newest Hatch of the tests asks for newer ones; its own tests are those of hatch_matrix.
+    session.install("-e", ".[deploy]", "--group", "test", "--override", str(lowest))
+    session.run("pytest", *(session.posargs or ["-n", str(os.cpu_count() or 1), "--dist", "loadfile", "--brief"]))
 
 
 @nox.session
@@ -263,3 +266,45 @@ def recognised(session: nox.Session) -> None:
     """Look what `init` finds in published projects, fetched by git, and write it into the documentation."""
     session.install("-e", ".[deploy]")
     session.run("python", "tools/recognised.py", *session.posargs)
+
+
+@nox.session
+def hatch_matrix(session: nox.Session) -> None:
+    """Build one project with every Hatch, hatchling and front end that docs/guides/hatch.md promises."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("pytest", "-m", "slow", "tests/plugin/test_front_ends.py", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests with branch coverage, processes that they start included; tell by room what is not covered."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    session.run("coverage", "erase")
+    cores = str((os.cpu_count() or 1) + 2)
+    tests = session.posargs or ["-n", cores, "--dist", "loadfile"]
+    session.run("coverage", "run", "-m", "pytest", "-q", *tests, success_codes=[0, 1])
+    session.run("coverage", "combine", "-q")
+    session.run("python", "tools/coverage_by_room.py")
+
+
+@nox.session(python="3.12")
+def mutation(session: nox.Session) -> None:
+    """Change deploy, guest and squashfs in small ways and see which changes no test notices; a sample, minutes."""
+    session.install("-e", ".[deploy]", "cosmic-ray", "--group", "test")
+    session.run("python", "tools/mutation.py", *session.posargs)
+
+
+@nox.session
+def pip_audit(session: nox.Session) -> None:
+    """Look up known vulnerabilities of everything that is installed with hatch-aleph."""
+    session.install("-e", ".[deploy]", "pip-audit")
+    session.run("pip-audit", "--skip-editable", *session.posargs)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation, check its links, and look at every page in Chromium at 1280 and 390 pixels."""
+    session.install("-e", ".[deploy]", "--group", "docs", "selenium")
+    session.run("sphinx-build", "-W", "-n", "-q", "docs", "docs/_build/html")
+    session.run("sphinx-build", "-q", "-b", "linkcheck", "docs", "docs/_build/links", success_codes=[0, 1])
+    session.run("python", "tools/look_at_site.py", "docs/_build/html", *session.posargs)
