@@ -291,8 +291,12 @@ class NodeClient:
             if reply.is_unsupported:
                 return []
             listed = map(as_mapping, as_list(as_mapping(reply.expected_json()).get("resources") or []))
-            return [(as_text(each, "item_hash"), Price(kind, as_decimal(each.get(f"cost_{kind}")))) for each in listed]
+            return [
+                (as_text(each, "item_hash"), Price(str(each.get("payment_type") or kind), as_decimal(each.get(cost))))
+                for each in listed
+            ]
 
+        cost = f"cost_{kind}"
         found: dict[str, Price] = {}
         query = {"address": address, "payment_type": kind, "include_details": 1, "pagination": _COSTS_A_PAGE}
         full = True
@@ -301,7 +305,8 @@ class NodeClient:
             listed = self._nodes.ask("GET", "/api/v0/costs", read, params={**query, "page": page})
             full = len(listed) == _COSTS_A_PAGE and listed[0][0] not in found  # a page that comes again ends it too
             found.update(listed)
-        return found
+        # heph shows all that an address pays for, whatever way of paying was asked for.
+        return {item_hash: price for item_hash, price in found.items() if price.payment_type == kind}
 
     def pricing(self) -> Pricing:
         """Return the network's price list, which it publishes as an aggregate.

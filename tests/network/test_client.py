@@ -489,3 +489,9 @@ def test_prices_of_all_ways_of_paying_are_asked_for_at_once() -> None:
     transport = httpx.MockTransport(answer)
     with NodeClient(["http://node.test"], client_factory=lambda: httpx.Client(transport=transport)) as client:
         assert client.prices("0x1") == {kind: Price(kind, Decimal("0.5")) for kind in ("credit", "hold")}
+
+
+def test_prices_of_another_way_of_paying_are_not_taken_for_this_one(client: NodeClient, node: ScriptedNode) -> None:
+    each = {"item_hash": "ab" * 32, "owner": "0x1", "cost_credit": "2", "cost_hold": "0", "payment_type": "credit"}
+    node.on("GET", "/api/v0/costs", as_json({"resources": [each]}))  # as heph, whatever was asked for
+    assert {key: (price.payment_type, price.cost) for key, price in client.prices("0x1").items()} == {H: ("credit", 2)}
