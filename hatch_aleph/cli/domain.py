@@ -10,6 +10,8 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.cli.value_types import DomainType, OwnerType
+from hatch_aleph.commands import typed
+from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,17 +64,29 @@ def list_domains(context: Context, *, address: str | None) -> None:
     context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines))
 
 
-@domain.command(epilog="Example: hatch-aleph domain check 0x1234... --json")
+@domain.command(epilog="Example: hatch-aleph domain check api.example.org --json")
 @with_context("node", "account")
-@click.argument("address", required=False, type=OwnerType())
-def check(context: Context, *, address: str | None) -> None:
-    """Look up in DNS whether the domains of ADDRESS, or of your own account, have their records."""
+@click.argument("name", metavar="[NAME|ADDRESS]", required=False)
+def check(context: Context, *, name: str | None) -> None:
+    """Look up in DNS whether a domain, or all of an ADDRESS or of your own account, have their records."""
     from hatch_aleph.deploy.custom_domains import domains_of
     from hatch_aleph.errors import HealthError
     from hatch_aleph.network.domains import DnsOverHttps
 
+    is_domain = name is not None and "." in name
+    address = OwnerType().convert(name, None, None) if name is not None and not is_domain else None
     with context.client() as client:
         found = domains_of(client, address or context.account().address, DnsOverHttps())
+    if is_domain:
+        known = [each.name for each in found]
+        found = tuple(each for each in found if each.name == str(name).lower().rstrip("."))
+        if not found:
+            raise PlanError(
+                f"{name} is attached to no program of {context.account().address}",
+                hint=f"Attached are: {', '.join(known)}."
+                if known
+                else f"Attach it: {typed('domain attach', str(name))}.",
+            )
     records = [record for each in found for record in each.records]
     missing = [record for record in records if not record.found]
     context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(_lines(records)) or "No domains.")

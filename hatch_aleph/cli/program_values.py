@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _SIZE = re.compile(r"(\d{1,9}) ?([mg](?:i?b)?)?", re.IGNORECASE)
 _MACHINE = re.compile(r"(\d{1,3})vcpus?-(\d{1,6} ?[mg]i?b)", re.IGNORECASE)
+_COMMA = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')  # outside of quotes
 _INTEGERS = ("size-mib",)
 _FLAGS = ("use-latest",)
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -65,20 +66,22 @@ def _typed(key: str, value: str, option: str) -> Any:
 
 
 def parse_variables(texts: Iterable[str]) -> dict[str, str]:
-    """Read ``KEY=value,KEY=value``; the option may be repeated.
+    """Read ``KEY=value,KEY="value, with commas"``; the option may be repeated.
 
     Raises:
-        UsageError: A part has no ``=``: values with commas cannot be told apart in a comma separated list.
+        UsageError: A part has no ``=``.
     """
     variables: dict[str, str] = {}
-    for part in (part for text in texts for part in text.split(",") if part.strip()):
+    for part in (part for text in texts for part in _COMMA.split(text) if part.strip()):
         name, equals, value = part.partition("=")
         if not equals or not name.strip():
             raise UsageError(
                 f"--env-vars: expected KEY=value, not {part.strip()!r}",
-                hint="Commas separate the list, so values cannot hold any: use [tool.aleph.variables] for those.",
+                hint="Commas separate the list; a value that holds some is quoted: --env-vars 'A=1,B=\"x,y\"'.",
             )
-        variables[name.strip()] = value.strip()
+        value = value.strip()
+        quoted = "," in value and value.startswith('"') and value.endswith('"')
+        variables[name.strip()] = value[1:-1] if quoted else value
     return variables
 
 

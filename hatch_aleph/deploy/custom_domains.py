@@ -104,7 +104,7 @@ def attach(session: Session, domain: str, item_hash: str) -> Domain:
     """
     name = host_name(domain)
     program = find_program(session.client, item_hash)
-    require_owner(session, program.owner, program.sender, item_hash)
+    require_owner(session, program.owner, program.sender, item_hash, types=())
     session.announce(f"Point {name} at {item_hash}")
     with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
         message = attach_domains(session.client, outbox, program.owner, [name], item_hash)

@@ -10,12 +10,13 @@ from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.payment import being_removed, was_removed
 from hatch_aleph.errors import PlanError
 from hatch_aleph.itemhash import UNSIGNED
+from hatch_aleph.network.authenticity import SECURITY, permits
 from hatch_aleph.network.messages import check_content
 from hatch_aleph.network.money import amount
 from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact, Manifest
@@ -127,6 +128,31 @@ def check_clock(client: NodeClient) -> None:
             f"This machine's clock is {abs(offset):.0f} s {direction} the node's",
             where=client.nodes[0],
             hint="The signed time decides which content is the newest and which rules apply. Set the clock, run again.",
+        )
+
+
+def check_permitted(
+    client: NodeClient, account: Account, owner: str, types: Iterable[str], channel: str | None = None
+) -> None:
+    """Refuse to publish for an owner who has not permitted the account to: the network would, after the upload.
+
+    Raises:
+        PlanError: A type of message is not permitted.
+    """
+    if owner.lower() == account.address.lower():
+        return
+    given = client.aggregate(owner, (SECURITY,)).get(SECURITY, {}).get("authorizations")
+    entries = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    missing = [
+        type_
+        for type_ in types
+        if not any(permits(each, account.address, account.chain, type_, channel) for each in entries)
+    ]
+    if missing:
+        raise PlanError(
+            f"{owner} has not permitted {account.address} to publish {' and '.join(missing)} messages for it",
+            where=f"channel {channel}" if channel else None,
+            hint=f"The owner says so: {typed('authorization add', account.address)}.",
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.journal import Journal, unwritable
 from hatch_aleph.deploy.outbox import PATIENCE, Outbox
-from hatch_aleph.deploy.preflight import check_clock
+from hatch_aleph.deploy.preflight import check_clock, check_permitted
 from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
 from hatch_aleph.files import make_own_folder
@@ -24,7 +24,7 @@ from hatch_aleph.plugins import Publication
 from hatch_aleph.settings.program_message import value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
@@ -92,6 +92,9 @@ def _holder(descriptor: int) -> str:
         return f"process {json.loads(os.read(descriptor, 200))['pid']}"
     except (ValueError, KeyError, TypeError):
         return "process unknown"
+
+
+_PUBLISHED = ("STORE", "PROGRAM")
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,7 @@ class Session:
         """
         with deployment_lock(self.folder):
             outbox = self._outbox(self.journal(self.folder, self.owner, tag), channel)
+            check_permitted(self.client, self.account, self.owner, _PUBLISHED, channel)
             outbox.reconcile()
             yield outbox
 
@@ -241,14 +245,23 @@ class Session:
         return tuple(delivered)
 
 
-def require_owner(session: Session, owner: str, sender: str, item_hash: str) -> None:
+def require_owner(
+    session: Session, owner: str, sender: str, item_hash: str, *, types: Sequence[str] = _PUBLISHED
+) -> None:
     """Refuse to touch what the account neither owns nor published for its owner, unless it says for whom it acts.
 
-    Whether that owner has permitted it, the network judges.
+    Args:
+        session: Who signs, and for whom.
+        owner: Whose it is.
+        sender: Who published it.
+        item_hash: What is to be touched.
+        types: Messages that will be sent, which the owner must have permitted.
 
     Raises:
-        PlanError: It is another's.
+        PlanError: It is another's, or its owner has not permitted that.
     """
+    if (session.address or "").lower() == owner.lower():
+        check_permitted(session.client, session.account, owner, types)
     if session.account.address not in (owner, sender) and (session.address or "").lower() != owner.lower():
         raise PlanError(
             f"The program belongs to {owner}, not to {session.account.address}",

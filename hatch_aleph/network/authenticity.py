@@ -106,14 +106,24 @@ class MessageVerifier:
 
 
 def _covers(permission: Mapping[str, Any], message: NetworkMessage) -> bool:
+    return permits(
+        permission, message.sender, message.chain, message.type, message.channel, key=message.content.get("key")
+    )
+
+
+def permits(
+    permission: Mapping[str, Any], sender: str, chain: str | None, type_: str, channel: str | None, *, key: Any = None
+) -> bool:
+    """Tell whether an entry of an owner's ``security`` aggregate lets somebody publish such a message for it."""
+
     def allows(name: str, value: Any) -> bool:
         values = permission.get(name)
         return not values or (isinstance(values, list) and value in values)
 
     return (
-        str(permission.get("address") or "").lower() == message.sender.lower()
-        and permission.get("chain") in (None, "", message.chain)
-        and allows("types", message.type)
-        and allows("channels", message.channel)
-        and (message.type != "AGGREGATE" or allows("aggregate_keys", message.content.get("key")))
+        str(permission.get("address") or "").lower() == sender.lower()
+        and permission.get("chain") in (None, "", chain)
+        and allows("types", type_)
+        and allows("channels", channel)
+        and (type_ != "AGGREGATE" or allows("aggregate_keys", key))
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph import runtimes
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.payment import check_affordable
-from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
+from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
 from hatch_aleph.errors import HealthError, UsageError
 from hatch_aleph.files import scratch_folder
@@ -74,6 +74,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)
+        check_permitted(session.client, session.account, session.owner, ("STORE", "PROGRAM"), settings.channel)
         per_day = check_affordable(session.client, content, code.hashes)
         try_here(session, code, content)
         remark = adapter_remark(content)

@@ -65,7 +65,7 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
             raise
         gone = (target for message in finished for target in message.content["hashes"])
         return Deleted(item_hash, tuple(gone), (), tuple(message.item_hash for message in finished))
-    require_owner(session, existing.owner, existing.sender, item_hash)
+    require_owner(session, existing.owner, existing.sender, item_hash, types=("FORGET",))
     made = [] if keep_code else list(_made_for(existing))
     kept = tuple(volume.ref for volume in made if volume.ref in existing.used_elsewhere)
     doomed = [volume for volume in made if volume.ref not in kept]

@@ -12,7 +12,7 @@ from hatch_aleph.build.volumes import write_volume
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.payment import check_affordable_file
-from hatch_aleph.deploy.preflight import check_secrets
+from hatch_aleph.deploy.preflight import check_permitted, check_secrets
 from hatch_aleph.deploy.state import LIVE, Volume, program_of, refs_of, volumes_of
 from hatch_aleph.errors import PlanError, ProjectError
 from hatch_aleph.network.money import amount
@@ -91,6 +91,7 @@ def publish(
         write_volume(path, image, Compression(), allow=allow)
         code = Code(image, "squashfs", hash_file(image), adapter=False)
         check_secrets(image, "squashfs", settings, session.account, where=str(path))
+        check_permitted(session.client, session.account, session.owner, ("STORE",), settings.channel)
         payment = settings.payment.to_message()
         per_day = check_affordable_file(session.client, session.owner, code.hashes, payment)
         if existing and existing.volume.current.holds(code.hashes.sha256, code.hashes.cid):

@@ -54,3 +54,29 @@ def test_what_is_refused_in_part_says_what_is_gone_what_stays_and_its_cost(cli, 
     assert "$" in error["hint"]
     assert network.status(made["item_hash"]) == "forgotten"
     assert network.status(made["code"]) == "processed"
+
+
+def test_what_the_owner_has_not_permitted_is_refused_before_anything_is_sent(cli, network, make_project):
+    owner = network.new_account()
+    acting = ("--address", owner.address)
+    project = make_project({"main.py": APP})
+    for command in (
+        ("create", cli.app(), "main:app"),
+        ("volume", "publish", cli.app()),
+        ("deploy", "--project", project, "--yes", "--no-smoke"),
+    ):
+        error = cli.json(*command, *acting).error
+        assert ("has not permitted" in error["message"], error["exit_code"]) == (True, 13), error
+        assert "authorization add" in error["hint"]
+    assert cli.sent == []
+    mine = cli.account
+    cli.use(owner)
+    assert cli("authorization", "add", mine.address, "--deploy", "--yes").code == 0
+    cli.use(mine)
+    made = cli.json("create", cli.app(), "main:app", *acting).result["item_hash"]
+    assert network.content(made)["address"] == owner.address
+
+
+def test_a_domain_that_is_not_attached_is_not_everything_in_order(cli):
+    error = cli.json("domain", "check", "api.example.org").error
+    assert "attached to no program" in error["message"]

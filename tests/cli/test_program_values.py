@@ -117,3 +117,12 @@ def test_packages_may_be_mounted_where_a_build_would_mount_its_own():
         }
     )
     assert settings.volumes.immutable[0].mount == "/opt/packages"
+
+
+def test_values_may_hold_commas():
+    assert parse_variables(['A=1, B="x,y,z",C=', 'HOSTS="a.example,b.example"']) == {
+        "A": "1",
+        "B": "x,y,z",
+        "C": "",
+        "HOSTS": "a.example,b.example",
+    }
