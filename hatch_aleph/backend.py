@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ class BuiltWheel:
     python: str = ""
 
     def __post_init__(self) -> None:
-        weakref.finalize(self, _remove, self.path.parent)
+        weakref.finalize(self, _remove_at_last, self.path.parent)
 
     @property
     def pure(self) -> bool:
@@ -143,6 +143,11 @@ def _remove(folder: Path) -> None:
     from shutil import rmtree
 
     rmtree(folder, ignore_errors=True)
+
+
+def _remove_at_last(folder: Path) -> None:
+    with suppress(KeyboardInterrupt):  # mostly at exit, when nothing is left to interrupt
+        _remove(folder)
 
 
 def backend_of(pyproject: Mapping[str, Any]) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +54,33 @@ def test_a_killed_build_leaves_no_half_of_anything(index: Index, workshop: Works
         assert all(file.read_bytes() == whole for file in finished)
     workshop.build(root)
     assert next((root / "dist").glob("[!.]*.squashfs")).read_bytes() == whole
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupt_is_no_failure_of_what_it_ends(index: Index, workshop: Workshop) -> None:
+    """Ctrl-C reaches uv as well, whose end then is none of its own; nothing half is left."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def page(_name: str) -> None:
+        asked.set()
+        answer.wait(60)
+
+    index.page = page  # type: ignore[method-assign] # of this test's index alone
+    root = workshop.project('"alpha"')
+    (root / "main.py").write_text("app = None\n")
+    command = [sys.executable, "-m", "hatch_aleph", "build", "--project", str(root)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert asked.wait(60)
+        time.sleep(0.3)  # until the code is built, and the build waits for uv alone
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        answer.set()
+        process.kill()
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert not list(root.glob("dist/*"))
 
 
 @pytest.mark.root
