@@ -71,11 +71,11 @@ def test_an_executable_answers_through_the_adapter(session, app):
 @pytest.mark.parametrize(
     ("table", "kind", "told"),
     [
-        ({"runtime": PINNED_NOWHERE}, PlanError, "the runtime is unknown to the network"),
+        ({"runtime": PINNED_NOWHERE}, PlanError, "The runtime is unknown to the network"),
         (
             {"volumes": {"immutable": [{"mount": "/opt/packages", "ref": PINNED_NOWHERE}]}},
             PlanError,
-            "the volume is unknown to the network",
+            "The volume is unknown to the network",
         ),
         ({"entrypoint": "other:app"}, HatchAlephError, "no module 'other'"),
     ],
@@ -93,7 +93,7 @@ def test_an_amend_is_no_volume_to_follow(network, session, app):
         amend = sender.deliver(
             "STORE", {key: value for key, value in stored.items() if key != "time"} | {"ref": first.code}
         )
-    with pytest.raises(PlanError, match="the volume is an amend") as caught:
+    with pytest.raises(PlanError, match="The volume is an amend") as caught:
         create(
             session,
             app(),

@@ -211,7 +211,7 @@ def text(folder: Path, _app: Path) -> Path:
     [
         (damaged_image, ImageError, "damaged"),
         (damaged_zip, ImageError, "damaged"),
-        (damaged_deflate, ImageError, "deflate.zip: the archive cannot be read"),
+        (damaged_deflate, ImageError, "deflate.zip: The archive cannot be read"),
         (climbing_zip, ImageError, "outside of its tree"),
         (cut_zip, ImageError, "cannot be read"),
         (large_zip, ImageError, "up to 10,000,000"),

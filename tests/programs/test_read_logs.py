@@ -31,7 +31,7 @@ def test_a_program_of_the_network_needs_a_host_named_or_scheduled(network, sessi
         def elsewhere(host: str | None) -> Hosts:
             return Hosts("https://api2.aleph.im", ask_scheduler=lambda *_, **__: Allocation(host, "scheduled"))
 
-        with pytest.raises(UsageError, match="which host") as caught:
+        with pytest.raises(UsageError, match="Which host") as caught:
             read_logs(client, account, on_demand.item_hash, hosts=elsewhere(network.url))
         assert "--domain" in str(caught.value.hint)
         with pytest.raises(UsageError, match="scheduler has no host"):

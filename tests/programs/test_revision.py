@@ -116,7 +116,7 @@ def test_wrong_fields_are_told_before_anything_is_sent(network, session, account
     made = created(session, app(), updatable=True)
     with pytest.raises(UsageError, match="--memory"):
         update(session, made.item_hash, None, {"memory": 1})
-    with pytest.raises(PlanError, match="the runtime is unknown"):
+    with pytest.raises(PlanError, match="The runtime is unknown"):
         update(session, made.item_hash, app("x"), {"runtime": "ab" * 32}, replace=True)
     assert kinds(network, account) == ["STORE", "PROGRAM"]
 

@@ -160,4 +160,4 @@ def test_its_runtime_is_known_to_every_command_that_checks_settings(acme):
     assert (manifest["runtime"]["python"], manifest["program"]["runtime"]["ref"]) == ("3.12", "ac" * 32)
     acme("plan")
     refused = acme("create", acme.folder, "main:app", "--runtime", "acme-3.12", code=13)
-    assert "the runtime is unknown to the network" in refused  # known to settings; its image was never published
+    assert "The runtime is unknown to the network" in refused  # known to settings; its image was never published
