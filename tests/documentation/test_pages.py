@@ -133,3 +133,17 @@ def test_blocks_that_are_not_run_say_why():
         if block.language in ("shell", "bash", "sh", "console") and not block.note and "$ " not in block.text
     ]
     assert not silent
+
+
+def test_links_have_words_and_lead_to_files():
+    """Many read the pages where they lie, in the repository: there `[](page.md)` shows nothing."""
+    wrong = []
+    files = [*DOCS.glob("*.md"), *(DOCS / "guides").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    for page in files:
+        for words, target in re.findall(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)", page.read_text("utf-8")):
+            path = target.partition("#")[0]
+            ours = path.replace("https://github.com/aleph-im/hatch-aleph/blob/main/", f"{ROOT}/")
+            ours = ours.replace("https://github.com/aleph-im/hatch-aleph/tree/main/", f"{ROOT}/")
+            if not words or (path and ":" not in ours and not (page.parent / ours).exists()):
+                wrong.append(f"{page.name}: [{words}]({target})")
+    assert wrong == []
