@@ -1,6 +1,6 @@
 """Compare images with what another installer writes: much downloaded distributions with compiled parts or scripts.
 
-    python benchmarks/audit.py [--only NAME ...] [--folder DIR] [--part 1/2]
+    python benchmarks/audit.py [--only NAME ...] [--folder DIR] [--part 1/2] [--document]
 
 Each distribution is vendored, with all that it requires, by itself; the same versions are installed with
 ``uv pip install --target``; every file of one must be in the other, byte for byte, but for the rewrites in `REWRITES`.
@@ -10,10 +10,12 @@ Needs uv, a CPython 3.11 and the package index; downloads about 2 GB.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +58,8 @@ srsly statsmodels streamlit tables thinc tiktoken time-machine tokenizers toolz 
 typer ujson uvicorn uvloop virtualenv watchdog watchfiles websockets wheel wrapt xxhash yarl zope-interface
 zstandard
 """.split()  # noqa: SIM905 - two hundred lines otherwise
+PAGE = Path(__file__).parents[1] / "docs/packages.md"
+MARKS = ("<!-- audit: written by benchmarks/audit.py -->", "<!-- end of audit -->")
 GUEST = b"#!/usr/bin/python3\n"
 _LEFT_OUT = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"))
 
@@ -189,12 +193,25 @@ def difference(mine: Path, other: Path, rewrite: str, line: bytes) -> str | None
     return "script lines" if script else None
 
 
+def document(month: str, asked: int, tally: Tally) -> None:
+    """Write the figure into the documentation."""
+    refused = f"; {len(tally.refused)} of those asked for cannot be vendored (no wheel)" if tally.refused else ""
+    text = (
+        f"In {month}, of {asked} asked for and all that these require: {len(tally.distributions)} distributions, "
+        f"{tally.files:,} files compared, {len(tally.failures)} of which differ but as in the table{refused}."
+    )
+    before, _, rest = PAGE.read_text("utf-8").partition(f"{MARKS[0]}\n")
+    _, _, after = rest.partition(MARKS[1])
+    PAGE.write_text(f"{before}{MARKS[0]}\n{textwrap.fill(text, 120)}\n{MARKS[1]}{after}", "utf-8")
+
+
 def main() -> None:
     """Audit; exit with 1 when a file differs without a reason."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these distributions")
     parser.add_argument("--folder", type=Path, help="where to work")
     parser.add_argument("--part", default="1/1", metavar="N/ALL", help="every ALLth distribution, from the Nth on")
+    parser.add_argument("--document", action="store_true", help="write the figure into docs/packages.md")
     options = parser.parse_args()
     found = interpreters.find(runtimes.DEFAULT.python)
     if found is None:
@@ -224,6 +241,8 @@ def main() -> None:
         print(f"{count:6} {rewrite}: {REWRITES[rewrite]}")
     for line in tally.refused:
         print(f"refused: {line}")
+    if options.document:
+        document(f"{dt.datetime.now(tz=dt.timezone.utc):%B %Y}", len(asked), tally)
     sys.exit(bool(tally.failures))
 
 

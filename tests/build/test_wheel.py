@@ -182,6 +182,22 @@ def test_a_byte_order_mark_is_named(make_project: Callable[..., Path]) -> None:
 
 
 @pytest.mark.index
+def test_layouts_that_a_backend_does_not_guess(project: Callable[..., BuildContext], tmp_path: Path) -> None:
+    text = (
+        '[project]\nname = "my-api"\nversion = "1.0"\n[build-system]\nrequires = ["setuptools"]\n'
+        'build-backend = "setuptools.build_meta"\n[tool.aleph]\nentrypoint = "app:app"\n'
+    )
+    files = {"app/__init__.py": "app = None\n", "other/__init__.py": ""}
+    context = project({"pyproject.toml": text, **files})
+    with pytest.raises(ProjectError, match="Multiple top-level packages") as caught:
+        project_entries(context, tmp_path)
+    assert 'packages = ["NAME"]' in (caught.value.hint or "")
+    named = text + '[tool.setuptools]\npackages = ["app"]\n'
+    (tmp_path / "second").mkdir()
+    found = project_entries(project({"pyproject.toml": named, **files}), tmp_path / "second")
+    assert "app/__init__.py" in {entry.path for entry in found}
+
+
 def test_the_last_lines_of_a_backend_are_shown(project: Callable[..., BuildContext], tmp_path: Path) -> None:
     text = (
         '[project]\nname = "my-api"\nversion = "1.0"\n[build-system]\nrequires = ["setuptools"]\n'
