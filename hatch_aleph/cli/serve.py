@@ -105,7 +105,12 @@ def run(context: Context, *, item_hash: str, port: int, python: Path | None, ins
     async def spec() -> ProgramSpec:
         source = Source(context.client, Cache.default().host)
         try:
-            return await published(source, item_hash, runtime_image=inside_runtime)
+            found = await published(source, item_hash, runtime_image=inside_runtime)
+            context.output.notice(
+                f"The program belongs to {found.owner}. What it runs in has no filter of system calls and no kernel of "
+                "its own: a program of a stranger belongs into a virtual machine."
+            )
+            return found
         finally:
             source.close()
 

@@ -127,6 +127,31 @@ def test_a_program_that_does_not_start_is_told_after_the_second_start_with_its_l
     assert len(starts(cli, "--project", project)) == 2
 
 
+def test_run_says_whose_program_it_is_and_what_the_sandbox_is_not(cli, write):
+    project = write()
+    item_hash = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result["item_hash"]
+    command = [
+        sys.executable,
+        "-m",
+        "hatch_aleph",
+        "run",
+        item_hash,
+        "--node",
+        cli.network.url,
+        "--port",
+        "0",
+        "--json",
+    ]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as running:
+        lines = iter(running.stdout)
+        told = [json.loads(next(lines))]
+        while told[-1]["event"] == "notice" and "belongs to" not in told[-1]["text"]:
+            told.append(json.loads(next(lines)))
+        running.terminate()
+    assert cli.account.address in told[-1]["text"]
+    assert "a program of a stranger belongs into a virtual machine" in told[-1]["text"]
+
+
 def test_verify_believes_nothing_that_earlier_builds_kept(cli, write, tmp_path, monkeypatch):
     project = write()
     assert cli("deploy", "--project", project, "--yes", "--no-smoke").code == 0
