@@ -76,6 +76,7 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
 @click.option("--no-smoke", is_flag=True, help="Publish without trying the program here first.")
 @click.option("--no-rollback", is_flag=True, help="Keep what was published even if it does not answer.")
 @click.option("--no-secret-scan", is_flag=True, help="Look for no secrets but the key that signs.")
+@click.option("--take-domains", is_flag=True, help="Move domains here that lead to another program of yours.")
 @click.option("--allow-data-loss", is_flag=True, help="Replace a program whose persistent volumes are lost by it.")
 def deploy(
     context: Context,
@@ -87,6 +88,7 @@ def deploy(
     no_smoke: bool,
     no_rollback: bool,
     no_secret_scan: bool,
+    take_domains: bool,
     allow_data_loss: bool,
 ) -> int:
     """Build what changed, publish it, wait until the program answers.
@@ -110,6 +112,7 @@ def deploy(
         smoke=None if no_smoke else partial(_smoke, context),
         reviewed=reviewed_checksum(reviewed) if reviewed else None,
         rollback=not no_rollback,
+        take_domains=take_domains,
         allow_data_loss=allow_data_loss,
     )
     if everything:

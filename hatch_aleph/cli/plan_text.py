@@ -52,7 +52,7 @@ def show_plan(output: Output, plan: Plan) -> None:
         output.say(first_start_line(plan))
     for warning in plan.warnings:
         output.notice(click.style(f"Warning: {printable(warning)}", fg="yellow"))
-    for danger in plan.dangers:
+    for danger in (*plan.taken, *plan.dangers):
         output.notice(click.style(f"Danger: {printable(danger)}", fg="red", bold=True))
 
 

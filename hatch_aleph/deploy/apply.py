@@ -44,6 +44,7 @@ class Options:
         reviewed: Checksum of the plan that was reviewed.
         rollback: Put back what was there when the program does not answer.
         allow_data_loss: Replace a program though its persistent volumes are lost.
+        take_domains: Move domains that lead to another program of the owner.
     """
 
     confirm: Callable[[Plan], bool] = lambda _plan: True
@@ -52,6 +53,7 @@ class Options:
     reviewed: str | None = None
     rollback: bool = True
     allow_data_loss: bool = False
+    take_domains: bool = False
 
 
 @dataclass
@@ -101,7 +103,8 @@ class Deployer:
         """Do everything that can fail before anything is sent; return the content of the program, as far as known."""
         if self.options.reviewed is not None:
             check_reviewed(plan, self.options.reviewed, where=plan.tag)
-        plan.check_safe(allow_data_loss=self.options.allow_data_loss)
+        options = self.options
+        plan.check_safe(allow_data_loss=options.allow_data_loss, take_domains=options.take_domains)
         check_acceptable(plan, artifact.manifest, now=self.session.clock())
         content = check_content_of(self.session.client, plan, artifact.manifest)
         check_by_plugins(self.plugins, artifact, plan)

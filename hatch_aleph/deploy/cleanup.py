@@ -169,13 +169,15 @@ def prune(
     with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
         waste = find_waste(state, keep=keep, superseded=_newest_answers(target, state, health, check))
-        if waste and not confirm(waste):
-            raise PlanError("The clean-up was not confirmed; nothing was sent", where=target.tag)
         programs = [each.item_hash for each in waste if each.role == PROGRAM]
         volumes = [each.item_hash for each in waste if each.role != PROGRAM]
+        domains = names_of(target.client, target.owner, programs) if programs else []
+        if domains:  # shown before they are signed for
+            session.notice(f"Custom domains move to {state.programs[0].item_hash}: {', '.join(domains)}")
+        if waste and not confirm(waste):
+            raise PlanError("The clean-up was not confirmed; nothing was sent", where=target.tag)
         if programs:
             check_kept(target, state.programs[0].item_hash)
-        domains = names_of(target.client, target.owner, programs) if programs else []
         if domains:
             attach_domains(target.client, outbox, target.owner, domains, state.programs[0].item_hash)
         groups = [(programs, PRUNED)]

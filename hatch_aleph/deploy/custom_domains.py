@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.journal import UPDATED
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.deploy.state import find_program
+from hatch_aleph.deploy.state import find_program, live_among
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.domains import KEY, attached, changes, check_records, detached, host_name, required_records
 from hatch_aleph.network.messages import aggregate_content
@@ -28,6 +28,17 @@ _TAKEOVER_SECONDS = 120.0
 def unattached(client: NodeClient, owner: str, domains: Iterable[str], item_hash: str | None) -> tuple[str, ...]:
     """Return the domains that do not point at a program yet; all of them for a program that is yet to be published."""
     return tuple(changes(_known(client, owner), dict.fromkeys(domains, item_hash or "")))
+
+
+def taken(client: NodeClient, owner: str, domains: Iterable[str], own: Collection[str]) -> tuple[str, ...]:
+    """Tell which domains lead to a live program of the owner beside those given: who asks there would meet another."""
+    where = attached(_known(client, owner)) if domains else {}
+    others = {domain: where[domain] for domain in domains if domain in where and where[domain] not in own}
+    return tuple(
+        f"The domain {domain} leads to {item_hash}, another program of yours, and would be taken from it"
+        for domain, item_hash in others.items()
+        if live_among(client, [item_hash])
+    )
 
 
 def attach_domains(

@@ -142,10 +142,12 @@ class Deployment:
         domains = manifest.settings.domains
         if not domains:
             return plan
-        from hatch_aleph.deploy.custom_domains import unattached
+        from hatch_aleph.deploy.custom_domains import taken, unattached
 
         lasting = plan.program.item_hash if plan.program.action == "unchanged" else None
-        return replace(plan, domains=unattached(self.client, self.owner, domains, lasting))
+        moving = unattached(self.client, self.owner, domains, lasting)
+        own = {program.item_hash for program in (*state.programs, *state.kept)}
+        return replace(plan, domains=moving, taken=taken(self.client, self.owner, moving, own))
 
     def with_costs_and_warnings(self, plan: Plan, manifest: Manifest, state: State) -> Plan:
         """Return a plan with its cost and warnings."""

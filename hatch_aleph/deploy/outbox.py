@@ -124,7 +124,7 @@ class Outbox:
             NetworkError: It could not be sent, or is not processed yet; the journal has it for the next run.
         """
         intent = intent_of(type_, self._channel, content)
-        entry = self.journal.find(intent, after=after.time if after else 0.0)
+        entry = self._taken_up(self.journal.find(intent, after=after.time if after else 0.0))
         if entry is None:
             entry = self._sign(type_, content, intent, after)
         elif self._client.status(entry.message.item_hash) is not None:
@@ -140,8 +140,19 @@ class Outbox:
             content: Its content without ``time``; :meth:`deliver` takes the message up by it.
         """
         intent = intent_of(type_, self._channel, content)
-        if self.journal.find(intent, after=0.0) is None:
+        if self._taken_up(self.journal.find(intent, after=0.0)) is None:
             self._sign(type_, content, intent, None)
+
+    def _taken_up(self, entry: Entry | None) -> Entry | None:
+        """Return an entry of the journal if its message may be sent; another account's is for that account to finish.
+
+        Raises:
+            PlanError: It is not what an account signed under that intent: a repository can bring a journal, too.
+        """
+        if entry is None:
+            return None
+        check_genuine(entry, self.journal)
+        return entry if entry.message.sender.lower() == self._account.address.lower() else None
 
     def discard_unsent(self) -> None:
         """Give up messages that were never taken by this node and that nothing wants any more."""
@@ -204,6 +215,25 @@ class Outbox:
         self.journal.close(item_hash, "processed")
         self._observer.done("wait", type=entry.message.type, item_hash=item_hash)
         return entry.message
+
+
+def check_genuine(entry: Entry, journal: Journal) -> None:
+    """Refuse a message of a journal that its sender did not sign, or that says something else than the journal does.
+
+    Raises:
+        PlanError: It is such a message.
+    """
+    from hatch_aleph.network.signatures import is_signed
+
+    message = entry.message
+    said = entry.intent == intent_of(message.type, message.channel, message.content)
+    if not said or not is_signed(message.chain, message.sender, message.type, message.item_hash, message.signature):
+        raise PlanError(
+            "The journal holds a message that nobody signed as it stands there",
+            where=str(journal.file),
+            hint="Another program changed it, or a repository brought it. Compare `status` with what you expect; then "
+            "move the file away and run the command again.",
+        )
 
 
 def _date(seconds: float) -> str:

@@ -123,6 +123,7 @@ class Plan:
         program: The program's step.
         forget: Programs that are superseded, forgotten after the new one answered.
         domains: Custom domains that do not point at the program yet.
+        taken: Of these domains those that lead to another live program of the owner; they stop the plan unless allowed.
         drain_seconds: How long what is superseded goes on once the domains have moved.
         dangers: What would be lost; each stops the plan unless it is allowed by name of the option in it.
         warnings: What the user should know.
@@ -139,6 +140,7 @@ class Plan:
     program: ProgramStep
     forget: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
     drain_seconds: float = 0.0
     dangers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -179,12 +181,19 @@ class Plan:
             del step["upload"]
         return hashlib.sha256(json.dumps(decided, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
-    def check_safe(self, *, allow_data_loss: bool = False) -> None:
+    def check_safe(self, *, allow_data_loss: bool = False, take_domains: bool = False) -> None:
         """Refuse what would lose something.
 
         Raises:
             PlanError: With every danger; nothing was sent.
         """
+        if self.taken and not take_domains:
+            raise PlanError(
+                "\n".join(self.taken),
+                where=self.tag,
+                hint="Give this profile `domains` of its own (`domains = []` for none). If the move is meant, add "
+                "`--take-domains`.",
+            )
         if self.dangers and not allow_data_loss:
             raise PlanError("\n".join(self.dangers), where=self.tag, hint="If that is meant, add `--allow-data-loss`.")
 

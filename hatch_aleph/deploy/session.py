@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.journal import Journal, unwritable
-from hatch_aleph.deploy.outbox import PATIENCE, Outbox
+from hatch_aleph.deploy.outbox import PATIENCE, Outbox, check_genuine
 from hatch_aleph.deploy.preflight import check_clock, check_permitted
 from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
@@ -229,7 +229,11 @@ class Session:
             RejectedError: The network refuses one.
         """
         journal = self.journal(self.folder, self.owner, purpose)
-        open_ = [entry.message for entry in journal.open if entry.message.type == "FORGET"]
+        forgets = [entry for entry in journal.open if entry.message.type == "FORGET"]
+        for entry in forgets:
+            check_genuine(entry, journal)
+        mine = self.account.address.lower()
+        open_ = [entry.message for entry in forgets if entry.message.sender.lower() == mine]
         if not open_:
             return ()
         self.notice("Going on with what an earlier run left")

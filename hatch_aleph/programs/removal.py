@@ -13,7 +13,7 @@ from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.session import Session
@@ -74,6 +74,7 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         groups.append((hashes, f"Deletion of program {item_hash}"))
     domains = names_of(session.client, existing.owner, [item_hash])
+    _tell_detached(session, domains)
     session.confirm(f"Forget for ever: {', '.join(each for hashes, _ in groups for each in hashes)}")
     publication = session.publication("delete", item_hash, existing.content)
     with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
@@ -127,8 +128,9 @@ def delete_deployment(
         doomed = [volume for volume in volumes if volume.ref not in kept]
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         hashes += [] if keep_code else [version.item_hash for version in state.orphans]
-        confirm((*programs, *hashes))
         domains = names_of(target.client, target.owner, programs)
+        _tell_detached(session, domains)
+        confirm((*programs, *hashes))
         gone = ", ".join(programs)
         with publishing(session.publication("delete", gone)) as answers:
             if domains:
@@ -147,3 +149,9 @@ def _made_for(existing: LiveProgram) -> Iterable[Volume]:
     for volume in existing.volumes.values():
         if volume is not code and volume.role not in (None, "code"):
             yield volume
+
+
+def _tell_detached(session: Session, domains: Sequence[str]) -> None:
+    """Show what is signed beside the FORGET."""
+    if domains:
+        session.notice(f"Custom domains are detached first: {', '.join(domains)}")

@@ -152,6 +152,9 @@ def recreate(
     check_refs(session.client, content)
     per_day = check_affordable(session.client, content)
     item_hash = existing.program.item_hash
+    domains = [] if keep_prev else names_of(session.client, existing.owner, [item_hash])
+    if domains:  # shown before they are signed for
+        session.notice(f"Custom domains move to the new program: {', '.join(domains)}")
     session.confirm(replacing(existing, per_day, keep_prev=keep_prev))
     with (
         session.sending(recreating(item_hash), existing.channel) as outbox,

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.deploy.cleanup import prune
 from hatch_aleph.deploy.health import ITEM_HASH, Answer, Health, HealthCheck
 from hatch_aleph.deploy.history import releases
 from hatch_aleph.deploy.rollback import roll_back
-from hatch_aleph.errors import HealthError
+from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.domains import KEY, attached
 from hatch_aleph.network.urls import Hosts
+from hatch_aleph.programs.removal import delete_deployment
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.deploy.apply import Deployer, Outcome
+    from hatch_aleph.deploy.cleanup import Waste
     from tests.deploy.conftest import Rig
 
 
@@ -146,3 +150,49 @@ def test_history_and_rollback_know_what_was_replaced(rig: Rig) -> None:
     # What is live is now the first content in the second program: a deployment of either is right.
     assert not rig.deploy(rig.artifact(settings=REPLACE)).sent
     assert rig.deploy(rig.artifact(settings=REPLACE, version="1.1", code=b"code 2")).item_hash != second.item_hash
+
+
+def test_a_domain_of_another_program_is_not_taken_unless_it_is_meant(rig: Rig) -> None:
+    """As a profile does that inherits the domains of production."""
+    settings = {"domains": [DOMAIN]}
+    production = rig.deploy(rig.artifact(settings=settings, profile="production"))
+    staging = rig.artifact(settings=settings, profile="staging")
+    plan = rig.target(staging).plan(staging.manifest)
+    assert plan.taken == (
+        f"The domain {DOMAIN} leads to {production.item_hash}, another program of yours, and would be taken from it",
+    )
+    before = rig.count()
+    with pytest.raises(PlanError, match="would be taken from it") as caught:
+        rig.deploy(staging)
+    assert "--take-domains" in str(caught.value)
+    assert rig.count() == before
+    taken = rig.deploy(staging, take_domains=True)
+    assert attached(rig.client.aggregate(rig.account.address, (KEY,)).get(KEY)) == {DOMAIN: taken.item_hash}
+    # Production does not take it back unasked either; and what is gone holds no domain.
+    again = rig.artifact(settings=settings, profile="production")
+    assert rig.target(again).plan(again.manifest).taken
+    target, session = rig.opened(staging)
+    notices: list[str] = []
+    delete_deployment(target, replace(session, notice=notices.append))
+    assert notices == [f"Custom domains are detached first: {DOMAIN}"]
+    assert not rig.target(again).plan(again.manifest).taken
+
+
+def test_pruning_shows_the_domains_that_move_before_it_asks(rig: Rig) -> None:
+    settings = {"domains": [DOMAIN]}
+    old = rig.deploy(rig.artifact(settings=settings))
+    target, session = rig.opened(rig.artifact(settings=settings))
+    content = {**rig.client.message(old.item_hash).content, "variables": {"A": "1"}}  # type: ignore[union-attr]
+    del content["time"]
+    with session.sending("test", "TEST") as outbox:
+        newer = outbox.deliver("PROGRAM", content).item_hash
+    told: list[str] = []
+
+    def ask(waste: tuple[Waste, ...]) -> bool:
+        told.append(f"asked for {len(waste)}")
+        return False
+
+    with pytest.raises(PlanError, match="not confirmed"):
+        prune(target, replace(session, notice=told.append), Health(rig.host), HealthCheck(), confirm=ask)
+    assert told == [f"Custom domains move to {newer}: {DOMAIN}", "asked for 1"]
+    assert attached(rig.client.aggregate(rig.account.address, (KEY,)).get(KEY)) == {DOMAIN: old.item_hash}

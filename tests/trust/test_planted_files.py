@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.cli import run
-from hatch_aleph.deploy.journal import Journal, Run
+from hatch_aleph.deploy.journal import Journal, Run, intent_of
 from hatch_aleph.deploy.session import deployment_lock
+from hatch_aleph.deploy.state import image_notes
 from hatch_aleph.errors import HatchAlephError, PlanError
 from hatch_aleph.files import make_own_folder, scratch_folder, sweep_scratch
+from hatch_aleph.network.messages import forget_content, sign_message, store_content
+from tests.deploy.conftest import new_account
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:
@@ -162,3 +168,56 @@ def test_a_cache_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: 
     with pytest.raises(HatchAlephError, match="cannot be trusted") as caught:
         Cache.default()
     assert "HATCH_ALEPH_CACHE=DIR" in str(caught.value)
+
+
+def planted(rig: Any, artifact: Any, message: Any, intent: str) -> None:
+    """Put a message into the deployment's journal, as a repository can that brings one."""
+    journal = Journal(rig.folder / ".aleph", rig.account.address, rig.target(artifact).tag)
+    journal.add(message, intent, rig.client.nodes[0])
+    journal.sending(message.item_hash, rig.client.nodes[0])
+
+
+@pytest.mark.parametrize("kind", ["of a stranger", "of the owner, from before", "changed"])
+def test_a_journal_that_a_repository_brings_decides_nothing(scene: Any, kind: str) -> None:
+    """Neither is a stranger's code taken for what was just published, nor the owner's own of last year."""
+    rig = scene.rig
+    artifact = rig.artifact(code=b"code 2")
+    target = rig.target(artifact)
+    state = target.state()
+    image = artifact.manifest.images[0]
+    step = target.diff(artifact.manifest, state).image("code")
+    wanted = store_content(
+        rig.account.address, step.file_hash, step.engine, payment=artifact.manifest.settings.payment.to_message(),
+        ref=step.ref, metadata=image_notes(image, artifact.manifest), tags=(target.tag,),
+    )  # fmt: skip
+    intent = intent_of("STORE", "TEST", wanted)
+    signer = new_account(rig.node) if kind == "of a stranger" else rig.account
+    later = time.time() + 5
+    said = wanted if kind == "of a stranger" else {**wanted, "item_hash": "ab" * 32}
+    message = sign_message(signer, "STORE", {**said, "time": later}, channel="TEST", time=later)
+    if kind == "changed":
+        message = dataclasses.replace(message, signature="0x" + "11" * 65)
+    planted(rig, artifact, message, intent)
+    if kind == "of a stranger":
+        done = rig.deploy(artifact)  # as if it were not there
+        assert message.item_hash not in json.dumps(done.sent)
+        assert rig.target(artifact).state().volumes[step.ref].current.file_hash == step.file_hash
+    else:
+        with pytest.raises(PlanError, match="The journal holds a message that nobody signed as it stands there"):
+            rig.deploy(artifact)
+        assert target.state().volumes[step.ref].current.file_hash != "ab" * 32
+
+
+def test_a_planted_journal_makes_nobody_sign_a_forget(scene: Any) -> None:
+    rig = scene.rig
+    session = rig.session()
+    content = forget_content(rig.account.address, [scene.other], reason="planted")
+    now = time.time()
+    message = sign_message(new_account(rig.node), "FORGET", {**content, "time": now}, channel="TEST", time=now)
+    for planted_message in (message, dataclasses.replace(message, sender=rig.account.address)):
+        journal = Journal(session.folder, rig.account.address, "delete:x")
+        journal.add(planted_message, intent_of("FORGET", "TEST", content), rig.client.nodes[0])
+        with contextlib.suppress(PlanError):
+            assert session.finish("delete:x") == ()
+        journal.close(planted_message.item_hash, "dropped")
+    assert scene.message(scene.other)["status"] == "processed"
