@@ -231,8 +231,8 @@ def check_genuine(entry: Entry, journal: Journal) -> None:
         raise PlanError(
             "The journal holds a message that nobody signed as it stands there",
             where=str(journal.file),
-            hint=f"Another program changed it, or a repository brought it. Compare {typed('status')} with what you expect; "
-            "then move the file away and run the command again.",
+            hint=f"Another program changed it, or a repository brought it. Compare {typed('status')} with what you "
+            "expect; then move the file away and run the command again.",
         )
 
 
