@@ -104,7 +104,7 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session
 def stops(session: nox.Session) -> None:
-    """Stop a program hard 2,000 times under writes to an ext4 volume; needs root, takes half an hour (STOPS=100 less)."""
+    """Stop a program hard 2,000 times under writes to an ext4 volume; needs root, half an hour (STOPS=100: less)."""
     session.install("-e", ".[deploy]", "--group", "test")
     session.run("pytest", "-m", "slow", "tests/guest/test_volume_flush.py", *session.posargs)
 
