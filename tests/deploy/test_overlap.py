@@ -205,7 +205,7 @@ def test_two_replacements_at_once_forget_the_old_program_once(rig: Rig, slow: An
     # Nobody goes back to the older one while the newer may be about to take over, but who published that.
     with pytest.raises(PlanError, match="may not be done yet") as raised:
         rig.deployer(ours, state="third-machine").deploy(ours)
-    assert "`prune` leaves the newest" in str(raised.value.hint)
+    assert "`hatch-aleph prune` leaves the newest" in str(raised.value.hint)
     rig.deploy(ours)
     assert live(rig, ours) == files(ours)
 

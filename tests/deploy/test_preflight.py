@@ -26,7 +26,7 @@ def test_what_earlier_contents_cost_is_told(rig: Rig) -> None:
     rig.deploy(rig.artifact())
     for number in range(2):
         rig.deploy(rig.artifact(code=b"code %d of many" % number))
-    assert "kept for `rollback`" in warnings(rig, code=b"code 1 of many")
+    assert "kept for `hatch-aleph rollback`" in warnings(rig, code=b"code 1 of many")
 
 
 def test_a_runtime_that_moved_is_told(rig: Rig) -> None:
