@@ -45,7 +45,7 @@ def state_of(manifest: Manifest, *programs: Program, volumes: list[Volume], else
         OWNER,
         tag_of(manifest),
         programs,
-        {each.ref: each for each in volumes},
+        volumes={each.ref: each for each in volumes},
         look_elsewhere=lambda: frozenset(elsewhere),
     )
 
