@@ -89,13 +89,14 @@ def overview() -> str:
 
 
 def _folded(start: str, text: str, width: int) -> list[str]:
-    width = min(width - 2, _WIDEST)
-    if len(start + text) <= width:
-        return [start + text]
-    import textwrap
-
-    # Below forty columns of text nothing can be read: then the terminal folds.
-    return textwrap.wrap(text, max(width, len(start) + 40), initial_indent=start, subsequent_indent=" " * len(start))
+    # Below forty columns of text nothing can be read: then the terminal folds. To import textwrap takes as long again.
+    longest = max(min(width - 2, _WIDEST), len(start) + 40)
+    lines = [start]
+    for word in text.split():
+        if len(lines[-1] + word) > longest:
+            lines.append(" " * len(start))
+        lines[-1] += f"{word} "
+    return [line.rstrip() for line in lines]
 
 
 def typed(command: str, *arguments: str) -> str:

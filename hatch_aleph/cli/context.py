@@ -37,7 +37,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 NOBODY = "0x" + "0" * 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # neither is of use, each takes time, and a key stands in it
 class Context:
     """What the shared options say; loads what they name, and each of it once.
 

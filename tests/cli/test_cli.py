@@ -28,7 +28,7 @@ def test_help_lists_every_command_and_imports_none(capsys):
     code = (
         "import sys; from hatch_aleph.__main__ import main; sys.argv[1:] = ['--help']\n"
         "try: main()\n"
-        "finally: print(*sorted(name for name in sys.modules if name.startswith(('hatch_aleph', 'click', 'typing'))))"
+        "finally: print(*sorted(name for name in sys.modules if name.startswith(('hatch_aleph', 'click', 'textwrap'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     text, modules = done.stdout.rstrip("\n").rsplit("\n", 1)
