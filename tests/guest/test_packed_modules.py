@@ -74,6 +74,7 @@ import importlib, importlib.resources, importlib.util, inspect, pkgutil, runpy, 
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
     import lib, lib.part, lib.sub, single, space.one, space
+    from lib.__init__ import warnings as _
 def facts(module):
     spec = module.__spec__
     return [
@@ -86,8 +87,9 @@ try:
     lib.part.work()
 except ValueError:
     trace = traceback.format_exc()
+every = (lib, lib.part, lib.sub, single, space.one, space, sys.modules["lib.__init__"])
 seen = {
-    "modules": [facts(each) for each in (lib, lib.part, lib.sub, single, space.one, space)],
+    "modules": [facts(each) for each in every],
     "warnings": [str(each.message) for each in told],
     "source": inspect.getsource(lib.part.work),
     "trace": [trace.splitlines()[-2:], f'{lib.part.__file__}", line 3' in trace],
@@ -101,7 +103,8 @@ seen = {
     "loader": [lib.__loader__.is_package("lib"), lib.__loader__.get_source("lib"), lib.__loader__.get_filename("lib")],
     "finder": isinstance(sys.path_importer_cache[PACKAGES], importlib.machinery.FileFinder),
 }
-from_pack = {each.__name__: getattr(each, "FROM", None) for each in (lib, lib.part, lib.sub, single, space.one)}
+named = (lib, lib.part, lib.sub, single, space.one, sys.modules["lib.__init__"])
+from_pack = {each.__name__: getattr(each, "FROM", None) for each in named}
 return seen, from_pack, [lib.__doc__, lib.part.work.__doc__]
 """
 
@@ -111,7 +114,7 @@ def test_all_is_as_python_itself_has_it(run, packages, tmp_path):
     ours, from_pack, documentation = answer(run, packages, LOOK.replace("PACKAGES", repr(str(packages))))
     theirs, none, _ = answer(run, plain, LOOK.replace("PACKAGES", repr(str(plain))))
     assert ours == json.loads(json.dumps(theirs).replace(str(plain), str(packages)))
-    assert from_pack == dict.fromkeys(("lib", "lib.part", "lib.sub", "single", "space.one"), "pack")
+    assert from_pack == dict.fromkeys(("lib", "lib.part", "lib.sub", "single", "space.one", "lib.__init__"), "pack")
     assert set(none.values()) == {None}
     assert documentation == ["Of the library.", "Of work."]
 
@@ -237,7 +240,7 @@ def test_extensions_are_found_without_a_search(tmp_path):
     (tmp_path / "a").write_bytes(made.read())
     found = Pack(str(tmp_path / "a"))
     assert found.folder("a") == {
-        "fast": f"fast{tag}", "only": None, "pack": None, "plain": None, "stable": "stable.abi3.so",
+        "__init__": None, "fast": f"fast{tag}", "only": None, "pack": None, "plain": None, "stable": "stable.abi3.so",
     }  # fmt: skip
     assert found.folder("") == {"a": None}
 

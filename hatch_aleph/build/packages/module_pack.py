@@ -43,21 +43,20 @@ def pack_of(name: str, entries: Iterable[Entry], bytecode: Sequence[Entry], runt
     folders: Found = {}
     size = 0
     for path in sorted(entry.path for entry in entries if entry.kind == "file"):
-        candidate = _candidate(path, runtime)
-        if candidate is None:
-            continue
-        folder, module, rank, package = candidate
-        body = code.get(bytecode_path(path, runtime)) if path.endswith(".py") else None
-        value: Any = None
+        candidates = _candidates(path, runtime)
+        body = code.get(bytecode_path(path, runtime)) if candidates and path.endswith(".py") else None
+        for folder, module, rank, package in candidates:
+            value: Any = None
+            if body is not None:
+                value = (size, len(body), int(package))
+            elif not package and rank < _SOURCE:
+                value = path.rpartition("/")[2]
+            offered = folders.setdefault(folder, {})
+            if module not in offered or rank < offered[module][0]:
+                offered[module] = (rank, value)
         if body is not None:
-            value = (size, len(body), int(package))
             bodies.append(body)
             size += len(body)
-        elif not package and rank < _SOURCE:
-            value = path.rpartition("/")[2]
-        offered = folders.setdefault(folder, {})
-        if module not in offered or rank < offered[module][0]:
-            offered[module] = (rank, value)
     found = {folder: {name: value for name, (_, value) in each.items()} for folder, each in folders.items()}
     return Entry(f"{FOLDER}/{name}", "file", 0o644, joined(found, bodies))
 
@@ -85,21 +84,23 @@ def index_of(modules: Mapping[str, Sequence[str]], recipe: Recipe) -> Entry:
     return Entry(INDEX, "file", 0o644, "".join(f"{line}\n" for line in lines).encode())
 
 
-def _candidate(path: str, runtime: Runtime) -> tuple[str, str, int, bool] | None:
+def _candidates(path: str, runtime: Runtime) -> list[tuple[str, str, int, bool]]:
     """Return what a file is to an import: the folder it is offered in, the module, its rank there, whether a package.
+
+    A package's own file is offered twice: some import it by its name, ``from package.__init__ import x``.
 
     Source: ``FileFinder.find_spec`` in CPython's ``Lib/importlib/_bootstrap_external.py``: packages come first, then
     extensions, sources, bytecode without a source.
     """
     folder, _, name = path.rpartition("/")
+    parent, _, package = folder.rpartition("/")
     tag = f".cpython-{runtime.python.replace('.', '')}-{runtime.architecture}-linux-gnu.so"
-    for rank, suffix in enumerate((tag, ".abi3.so", ".so", ".py", ".pyc")):
-        if name.endswith(suffix):
-            module = name[: -len(suffix)]
-            if "." in module or not module or folder.rpartition("/")[2] == "__pycache__":
-                return None
-            if module != "__init__":
-                return folder, module, rank, False
-            parent, _, package = folder.rpartition("/")
-            return (parent, package, rank - 5, True) if package else None
-    return None
+    suffixes = (tag, ".abi3.so", ".so", ".py", ".pyc")
+    rank, suffix = next(((rank, each) for rank, each in enumerate(suffixes) if name.endswith(each)), (0, ""))
+    module = name[: -len(suffix)] if suffix else ""
+    if "." in module or not module or package == "__pycache__":
+        return []
+    found = [(folder, module, rank, False)]
+    if module == "__init__" and package:
+        found.append((parent, package, rank - len(suffixes), True))
+    return found
