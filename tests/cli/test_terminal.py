@@ -66,27 +66,25 @@ def test_the_manuals_commands_from_end_to_end(cli, network, run):
     assert set(kinds) == {"FORGET"}
 
 
-# Answers before the prompt at which Ctrl-C comes, and the prompt.
+# The questions of `create`, each with the answer that leads to the next one; Ctrl-C comes at the last of some.
+VOLUME = [("Add a volume?", "y"), ("Mount path", "/var/data"), ("immutable volume", "n"), ("Size in MiB", "10")]
 CREATE = [
-    ("", "Add a volume?"),
-    ("y\n", "Mount path"),
-    ("y\n/var/data\n", "immutable volume"),
-    ("y\n/var/data\nn\n", "Size in MiB"),
-    ("y\n/var/data\nn\n10\n", "Name"),
-    ("n\n", "Add an environment variable?"),
-    ("n\ny\n", "Name"),
-    ("n\ny\nA\n", "Value"),
-    ("n\nn\n", "Subscribe to messages?"),
+    *(VOLUME[:count] for count in range(1, len(VOLUME) + 1)),
+    [*VOLUME, ("Name", "")],
+    [("Add a volume?", "n"), ("Add an environment variable?", "y"), ("Name", "A"), ("Value", "")],
+    [("Add a volume?", "n"), ("Add an environment variable?", "n"), ("Subscribe to messages?", "")],
 ]
 
 
-@pytest.mark.parametrize(("typed", "prompt"), CREATE)
-def test_ctrl_c_at_each_prompt_of_create(cli, typed, prompt):
+@pytest.mark.parametrize("questions", CREATE, ids=lambda questions: questions[-1][0])
+def test_ctrl_c_at_each_prompt_of_create(cli, questions):
     command = [*COMMAND, "create", str(cli.app()), "main:app", "--beta"]
     with Terminal(command, cli.folder, dict(os.environ)) as terminal:
-        for answer in typed.splitlines(keepends=True):
-            terminal.type(answer)
-        terminal.until(prompt)
+        for question, answer in questions[:-1]:
+            terminal.until(question)
+            terminal.shown = ""
+            terminal.type(f"{answer}\n")
+        terminal.until(questions[-1][0])
         terminal.type("\x03")
         assert terminal.end() == 130, terminal.shown
     assert cli.sent == []
@@ -107,7 +105,7 @@ def live(cli, make_project):
 
 ASKING = [
     "update PROGRAM APP",
-    "update PROGRAM --internet",
+    "update PROGRAM --internet --replace",
     "persist PROGRAM",
     "delete PROGRAM",
     "volume delete VOLUME",

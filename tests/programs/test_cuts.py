@@ -124,6 +124,7 @@ def deleting(scene: Scene, session: Session) -> object:
 
 # A few points by default: with all of them (nox -s crash) it takes minutes.
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 9])
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # who is killed closes no connection
 @pytest.mark.parametrize("command", [creating, amending, replacing, persisting, deleting])
 def test_wherever_it_is_cut_off_the_next_run_finishes_it(node, tmp_path, capsys, command, step):
