@@ -1,8 +1,8 @@
 """Accounts that sign messages: a private key from a file, the environment or standard input, or a Ledger.
 
-Signing itself is aleph-sdk-python's; its loader is not used, because it makes and keeps a random key where it
-finds none. The key is in no representation, error or log of ours. The SDK takes half a second to import, so it is
-imported by the first signature: a deployment with nothing to say needs no more than the address.
+Keys of Ethereum sign by the curve's own library, which the SDK uses as well: importing the SDK takes half a second.
+Solana and Ledgers are aleph-sdk-python's, imported by the first signature; its loader is not used, because it makes and
+keeps a random key where it finds none. The key is in no representation, error or log of ours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .keys import (
     read_key,
     refuse_key_as_file,
 )
-from .signatures import ethereum_address
+from .signatures import ethereum_address, sign_ethereum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -141,6 +141,22 @@ class _SdkAccount:
             ) from None
 
 
+class _EthereumKey:
+    """Signs as the SDK's account of Ethereum does; to import that, and web3 with it, takes half of a small `create`."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.private_key = secret
+        self._address = _ethereum_address(secret)
+
+    async def sign_message(self, unsigned: dict[str, Any]) -> dict[str, Any]:
+        message = {**unsigned, "sender": self._address}
+        text = "\n".join(message[name] for name in ("chain", "sender", "type", "item_hash"))
+        return {**message, "signature": f"0x{sign_ethereum(self.private_key, text.encode()).hex()}"}
+
+    async def sign_raw(self, text: bytes) -> bytes:
+        return sign_ethereum(self.private_key, text)
+
+
 def load_account(
     *,
     private_key_file: Path | None = None,
@@ -236,7 +252,7 @@ def named_account(
         return found
 
     chain = _SIGNS_AS[named_as.chain]
-    return _SdkAccount(lambda: _sdk_class(chain)(key().secret), chain, named_as.address, key=key)
+    return _SdkAccount(lambda: _signer(chain, key().secret), chain, named_as.address, key=key)
 
 
 def account_from_key(key: Key, chain: str) -> Account:
@@ -244,8 +260,8 @@ def account_from_key(key: Key, chain: str) -> Account:
     try:
         if _SIGNS_AS[chain] == "ETH":
             address = _ethereum_address(key.secret)
-            return _SdkAccount(lambda: _sdk_class(chain)(key.secret), "ETH", address, key=lambda: key)
-        return _loaded(_sdk_class(chain)(key.secret), key=lambda: key)
+            return _SdkAccount(lambda: _signer(chain, key.secret), "ETH", address, key=lambda: key)
+        return _loaded(_signer(chain, key.secret), key=lambda: key)
     except AccountError:
         raise
     except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
@@ -290,14 +306,12 @@ def _ethereum_address(secret: bytes) -> str:
     return ethereum_address(PrivateKey(secret).public_key.format(compressed=False)[1:])
 
 
-def _sdk_class(chain: str) -> Any:
+def _signer(chain: str, secret: bytes) -> Any:
     with _importing_sdk():
-        if _SIGNS_AS[chain] == "SOL":
-            from aleph.sdk.chains.solana import SOLAccount
-
-            return SOLAccount
-        from aleph.sdk.chains.ethereum import ETHAccount
-    return ETHAccount
+        if _SIGNS_AS[chain] == "ETH":
+            return _EthereumKey(secret)
+        from aleph.sdk.chains.solana import SOLAccount
+    return SOLAccount(secret)
 
 
 def _ledger_account(chain: str) -> Account:

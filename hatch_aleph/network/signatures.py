@@ -66,9 +66,20 @@ def ethereum_signer(signed: bytes, signature: str) -> str:
     parity = v if v < _LEGACY else v - _LEGACY if v < _WITH_CHAIN_ID else (v - _WITH_CHAIN_ID) % 2
     if len(r_s_v) != _SIGNATURE_SIZE or parity > 1:
         raise ValueError("no signature")
-    digest = _keccak(b"\x19Ethereum Signed Message:\n" + str(len(signed)).encode() + signed).digest()
-    key = PublicKey.from_signature_and_message(r_s_v[:-1] + bytes([parity]), digest, hasher=None)
+    key = PublicKey.from_signature_and_message(r_s_v[:-1] + bytes([parity]), _text_digest(signed), hasher=None)
     return f"0x{_address(key.format(compressed=False)[1:])}"
+
+
+def sign_ethereum(secret: bytes, text: bytes) -> bytes:
+    """Return the signature of a text as wallets make it (EIP-191); byte for byte that of eth_account."""
+    from coincurve import PrivateKey
+
+    r_s_v = PrivateKey(secret).sign_recoverable(_text_digest(text), hasher=None)
+    return r_s_v[:-1] + bytes([r_s_v[-1] + _LEGACY])
+
+
+def _text_digest(text: bytes) -> bytes:
+    return bytes(_keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text).digest())
 
 
 def _keccak(data: bytes) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import base58
 import pytest
-from aleph.sdk.chains.ethereum import get_fallback_account
+from aleph.sdk.chains.ethereum import ETHAccount, get_fallback_account
 from eth_account import Account as EthAccount
 from eth_account.messages import encode_defunct
 from nacl.signing import SigningKey, VerifyKey
@@ -42,6 +43,12 @@ def test_evm_signatures_recover_to_the_sender(chain: str) -> None:
     message = account.sign({**UNSIGNED, "chain": account.chain})
     recovered = EthAccount.recover_message(encode_defunct(text=signed_text(message)), signature=message["signature"])
     assert recovered == message["sender"] == ADDRESS
+
+
+def test_a_key_signs_as_the_sdks_account_does() -> None:
+    account, theirs = load_account(private_key=SECRET.hex(), environ={}), ETHAccount(SECRET)
+    assert account.sign(dict(UNSIGNED)) == asyncio.run(theirs.sign_message(dict(UNSIGNED)))
+    assert account.sign_bytes(b"some text") == asyncio.run(theirs.sign_raw(b"some text"))
 
 
 @pytest.mark.parametrize("form", ["raw", "hex", "base58", "base58 pair", "json"])
@@ -161,8 +168,8 @@ def test_traceback_of_a_failing_signature_hides_the_key() -> None:
     assert "ValueError" in done.stderr.splitlines()[-1]
 
 
-def in_a_process_of_its_own(code: str, folder: Path) -> str:
-    sign = f"load_account(private_key='{SECRET.hex()}', environ={{}}).sign({UNSIGNED})"
+def in_a_process_of_its_own(code: str, folder: Path, chain: str) -> str:
+    sign = f"load_account(private_key='{SECRET.hex()}', chain={chain!r}, environ={{}}).sign({UNSIGNED})"
     program = f"from hatch_aleph.network import load_account\n{code}\n{sign}"
     root = Path(__file__).parents[2]
     done = subprocess.run(
@@ -177,22 +184,23 @@ def in_a_process_of_its_own(code: str, folder: Path) -> str:
 
 def test_a_wrong_setting_of_the_sdk_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("ALEPH_DEFAULT_CHAIN=secret-thing\n")
-    told = in_a_process_of_its_own("", tmp_path)
+    told = in_a_process_of_its_own("", tmp_path, "SOL")
     assert "The SDK does not load" in told
     assert "`.env` in this folder" in told
     assert "secret-thing" not in told
 
 
-@pytest.mark.parametrize("missing", ["aleph.sdk", "coincurve"])
-def test_without_the_sdk(tmp_path: Path, missing: str) -> None:
-    told = in_a_process_of_its_own(f"import sys; sys.modules['{missing}'] = None", tmp_path)
+@pytest.mark.parametrize(("missing", "chain"), [("aleph.sdk", "SOL"), ("coincurve", "ETH")])
+def test_without_the_sdk(tmp_path: Path, missing: str, chain: str) -> None:
+    told = in_a_process_of_its_own(f"import sys; sys.modules['{missing}'] = None", tmp_path, chain)
     assert "hatch-aleph[deploy]" in told
 
 
-def test_the_address_needs_no_sdk(tmp_path: Path) -> None:
-    code = f"address = load_account(private_key='{SECRET.hex()}', environ={{}}).address\n"
-    code += "import sys; sys.exit(f'{address} {\"aleph.sdk\" in sys.modules}')"
-    assert in_a_process_of_its_own(code, tmp_path).endswith(f"{ADDRESS} False")
+def test_an_ethereum_key_needs_no_sdk(tmp_path: Path) -> None:
+    code = f"account = load_account(private_key='{SECRET.hex()}', environ={{}})\n"
+    code += f"account.sign({UNSIGNED})\n"
+    code += 'import sys; sys.exit(f\'{account.address} {bool({"aleph.sdk", "web3"} & set(sys.modules))}\')'
+    assert in_a_process_of_its_own(code, tmp_path, "ETH").endswith(f"{ADDRESS} False")
 
 
 # Whose key signs
