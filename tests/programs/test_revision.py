@@ -124,7 +124,7 @@ def test_wrong_fields_are_told_before_anything_is_sent(network, session, account
 def test_data_is_not_lost_unasked(session, app):
     volumes = {"persistent": [{"name": "data", "mount": "/var/kept", "size-mib": 10}]}
     made = created(session, app(), updatable=True, volumes=volumes)
-    with pytest.raises(PlanError, match="data would be lost") as caught:
+    with pytest.raises(PlanError, match="Data would be lost") as caught:
         update(session, made.item_hash, None, {"internet": True}, replace=True)
     assert "--yes" in str(caught.value.hint)
     update(session, made.item_hash, None, {"internet": True}, replace=True, allow_data_loss=True)
