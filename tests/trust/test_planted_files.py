@@ -6,9 +6,11 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +28,6 @@ from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
 BEFORE = "what was there before\n"
@@ -221,3 +222,12 @@ def test_a_planted_journal_makes_nobody_sign_a_forget(scene: Any) -> None:
             assert session.finish("delete:x") == ()
         journal.close(planted_message.item_hash, "dropped")
     assert scene.message(scene.other)["status"] == "processed"
+
+
+def test_the_local_hosts_libraries_are_pinned_with_their_hashes() -> None:
+    from hatch_aleph.local.host import cached_folders
+
+    text = Path(cached_folders.__file__).with_name("guest_modules.txt").read_text("utf-8")
+    blocks = re.split(r"\n(?=[a-z])", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
+    assert len(blocks) >= 12
+    assert all(re.match(r"[a-z-]+==[\d.]+", block) and "--hash=sha256:" in block for block in blocks)

@@ -3,13 +3,14 @@
 In the runtime these modules stand in ``/opt/aleph/libs`` and win over what a program vendors
 (``runtimes/aleph-debian-12-python/create_disk_image.sh`` in aleph-im/aleph-vm: Debian's msgpack, and the aiohttp that
 aleph-sdk-python 2.0.5 pulled in when the image was made). Their versions float with the image; the ones here are
-fixed, so that two machines show the same.
+fixed, with their hashes, so that two machines show the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import GuestError
@@ -18,25 +19,8 @@ from hatch_aleph.uv import Uv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-_WHEELS_ONLY = ("--only-binary", ":all:")
-REQUIREMENTS = (
-    "aiohttp==3.12.15",
-    "aiohappyeyeballs==2.6.1",
-    "aiosignal==1.4.0",
-    "async-timeout==5.0.1; python_version < '3.11'",
-    "attrs==25.3.0",
-    "frozenlist==1.7.0",
-    "idna==3.10",
-    "multidict==6.6.4",
-    "propcache==0.3.2",
-    "typing-extensions==4.14.1",
-    "yarl==1.20.1",
-    # Debian 12 has 1.0.3, for which the index has no wheel for 3.11.
-    "msgpack==1.0.5; python_version < '3.12'",
-    "msgpack==1.1.1; python_version >= '3.12'",
-)
+_PINNED = Path(__file__).with_name("guest_modules.txt")
 
 
 def preloaded_modules(python: Path, version: str, cache: Path) -> Path:
@@ -45,8 +29,9 @@ def preloaded_modules(python: Path, version: str, cache: Path) -> Path:
     Raises:
         GuestError: They cannot be installed, for instance without a network on the first use.
     """
-    key = hashlib.sha256("\n".join((version, *REQUIREMENTS)).encode()).hexdigest()[:16]
-    return install_once(python, cache / "guest-libs" / f"{version}-{key}", REQUIREMENTS, options=_WHEELS_ONLY)
+    key = hashlib.sha256(f"{version}\n{_PINNED.read_text('utf-8')}".encode()).hexdigest()[:16]
+    options = ("--only-binary", ":all:", "--require-hashes", "--requirements", str(_PINNED))
+    return install_once(python, cache / "guest-libs" / f"{version}-{key}", (), options=options)
 
 
 def install_once(
