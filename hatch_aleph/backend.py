@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -130,14 +131,16 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
 
 
 def _said(lines: list[str]) -> list[str]:
-    """Return the end of what a backend said; of Python's frames, which tell of the backend's own code, none."""
-    last = next(
-        (number for number, line in reversed([*enumerate(lines)]) if line.strip().startswith("Traceback (")), None
-    )
-    if last is not None:
-        message = next((number for number in range(last + 1, len(lines)) if not lines[number][:1].isspace()), last)
-        lines = [*lines[:last], *lines[message:]] if message > last else lines
-    return lines[-_LINES:]
+    """Return the end of what a backend said, without Python's frames, which tell of its own code, and repetitions."""
+    kept: list[str] = []
+    frame = False
+    for line in lines:
+        if re.match(r'\s*(File ".*", line \d+|Traceback \()', line):
+            frame = True
+        elif not (frame and line.startswith("    ")):
+            frame = False
+            kept += [line] if kept[-1:] != [line] else []
+    return kept[-_LINES:]
 
 
 def _new_folder() -> Path:
