@@ -140,23 +140,13 @@ PUBLISHED = [
         "import os, pypiserver\nos.makedirs('/tmp/index', exist_ok=True)\napp = pypiserver.app(roots=['/tmp/index'])\n",
     ),
     Published(
-        "main:app", ("moto[server]",), "gunicorn", "moto, a stand-in of AWS", ("/moto-api/data.json", "/?Action=ListUsers"),
+        "main:app", ("moto[server]",), "gunicorn", "moto, a stand-in of AWS", ("/moto-api/data.json",),
         "from moto.server import DomainDispatcherApplication, create_backend_app\n"
         "app = DomainDispatcherApplication(create_backend_app)\n",
     ),
     Published(
-        "main:app", ("wsgidav",), "gunicorn", "WsgiDAV, a file server", ("/missing", "/:dir_browser/style.css"),
-        "import os\nfrom wsgidav.wsgidav_app import WsgiDAVApp\nos.makedirs('/tmp/dav', exist_ok=True)\n"
-        "app = WsgiDAVApp({'provider_mapping': {'/': '/tmp/dav'}, 'simple_dc': {'user_mapping': {'*': True}}})\n",
-    ),
-    Published(
-        "main:app", ("sqlite-web",), "gunicorn", "sqlite-web, a browser of databases", ("/", "/t/", "/t/content/", "/static/css/bootstrap.min.css"),
-        "import sqlite3\nfrom sqlite_web import sqlite_web\nsqlite3.connect('/tmp/x.db').execute('create table if not exists t (a)')\n"
-        "sqlite_web.initialize_app(['/tmp/x.db'])\napp = sqlite_web.app\n",
-    ),
-    Published(
         "main:app", ("datasette", "setuptools<81"), "uvicorn", "Datasette, data as pages and JSON",
-        ("/-/plugins.json", "/_memory.json?sql=select+1", "/_memory", "/-/static/app.css"),
+        ("/-/plugins.json", "/-/static/app.css"),
         "from datasette.app import Datasette\napp = Datasette(memory=True).app()\n",
     ),
     Published(
@@ -165,30 +155,32 @@ PUBLISHED = [
         "app = make_wsgi_chain(DictBackend({'/': MemoryRepo()}))\n",
     ),
     Published(
-        "main:app", ("klaus",), "gunicorn", "klaus, a viewer of git repositories", ("/", "/static/klaus.css", "/missing"),
+        "main:app", ("klaus",), "gunicorn", "klaus, a viewer of git repositories", ("/", "/missing"),
         "import os\nfrom dulwich.repo import Repo\nfrom klaus import make_app\n"
         "os.path.isdir('/tmp/repo') or (os.mkdir('/tmp/repo'), Repo.init('/tmp/repo'))\napp = make_app(['/tmp/repo'], 'site')\n",
     ),
     Published(
-        "main:app", ("kinto",), "gunicorn", "Kinto, a store of JSON", ("/v1/__version__", "/v1/buckets", "/v1/missing"),
+        "main:app", ("kinto",), "gunicorn", "Kinto, a store of JSON", ("/v1/missing",),
         "from kinto import main\nmemory = {f'{name}_backend': f'kinto.core.{name}.memory' for name in ('storage', 'cache', 'permission')}\n"
         "app = main({}, None, **memory, userid_hmac_secret='x')\n",
     ),
     Published(
-        "main:app", ("buku[server]",), "gunicorn", "bukuserver, bookmarks", ("/api/tags", "/static/bukuserver/css/home.css"),
-        "import os\nos.environ['BUKUSERVER_DB_FILE'] = '/tmp/buku.db'\nos.environ['HOME'] = '/tmp'\n"
-        "from bukuserver.server import create_app\napp = create_app()\n",
+        "main:app", ("fava",), "gunicorn", "Fava, accounts of Beancount", ("/", "/missing"),
+        "open('/tmp/x.beancount', 'w').write('option \"title\" \"x\"\\n')\n"
+        "from fava.application import create_app\napp = create_app(['/tmp/x.beancount'])\n",
     ),
     Published(
-        "main:app", ("isso",), "gunicorn", "isso, comments", ("/info", "/js/embed.min.js", "/latest?limit=1"),
-        "from isso import config, make_app\nconf = config.load(config.default_file())\nconf.set('general', 'dbpath', '/tmp/isso.db')\n"
-        "conf.set('general', 'host', 'http://localhost')\napp = make_app(conf, threading=False, multiprocessing=False)\n",
+        "main:app", ("ihatemoney",), "gunicorn", "I hate money, shared budgets", ("/login",),
+        "import os\nopen('/tmp/ihm.cfg', 'w').write(\"SQLALCHEMY_DATABASE_URI = 'sqlite:////tmp/ihm.db'\\nSECRET_KEY = 'x'\\n\")\n"
+        "os.environ['IHATEMONEY_SETTINGS_FILE_PATH'] = '/tmp/ihm.cfg'\nfrom ihatemoney.run import create_app\napp = create_app()\n",
     ),
     Published(
-        "titiler.application.main:app", ("titiler.application",), "uvicorn", "TiTiler, map tiles",
-        ("/tileMatrixSets", "/colorMaps", "/cog/info"),
+        "main:app", ("supysonic",), "gunicorn", "Supysonic, a music server", ("/rest/ping.view", "/missing"),
+        "from supysonic.config import DefaultConfig\nfrom supysonic.web import create_application\nclass Config(DefaultConfig):\n"
+        "    BASE = {**DefaultConfig.BASE, 'database_uri': 'sqlite:////tmp/s.db'}\n"
+        "    WEBAPP = {**DefaultConfig.WEBAPP, 'cache_dir': '/tmp/supysonic'}\napp = create_application(Config())\n",
     ),
-    Published("ara.server.wsgi:application", ("ara[server]",), "gunicorn", "ara: a Django project", ("/healthcheck/", "/missing")),
+    Published("trytond.application:app", ("trytond",), "gunicorn", "Tryton, business software", ("/", "/missing")),
 ]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "guest.md"
 def test_it_answers_as_under_its_server(each: Published, tmp_path, installed, place):
     packages, _ = installed(each.needs)
     code = lay_out(tmp_path / "code", {"main.py": each.main} if each.main else {}, seconds=20.0)
-    for path in code.rglob("*"):
+    for path in (*code.rglob("*"), *packages.rglob("*")):
         os.utime(path, (0, 0))  # as in the image
     code_image = tmp_path / "code.squashfs"
     image = tmp_path / "packages.squashfs"
