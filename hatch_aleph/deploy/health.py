@@ -221,8 +221,8 @@ class Health:
             now = (hosts.list_executions(host) or {}).get(item_hash)
             return True if now is None or now.began != before.began else None
 
-        self._waiter.poll(gone, _LONGEST_STOP, _LOOKS)
-        return before
+        # What still runs after the longest stop is not what ran before: it had been started again before this looked.
+        return before if self._waiter.poll(gone, _LONGEST_STOP, _LOOKS) else None
 
     def await_end(self, hosts: Hosts, item_hash: str, observer: Observer) -> None:
         """Wait until the host has stopped a program that was forgotten: it looks three times, a minute apart.

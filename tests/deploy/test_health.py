@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.deploy.health import CODE_REF, Answer, Health, HealthCheck
+from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer, Health, HealthCheck
 from hatch_aleph.errors import HealthError
+from hatch_aleph.network.executions import Execution
+from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +71,20 @@ def test_at_the_deadline_the_last_reason_is_told() -> None:
 def test_the_first_url_that_answers_is_returned() -> None:
     host = Host(OSError("no such name"), Answer(200, {}))
     assert host.wait(HealthCheck(), None, "http://one", "http://two") == "http://two"
+
+
+def test_a_persistent_program_that_had_been_started_again_before_anybody_looked() -> None:
+    """The host is quicker than the command: what it lists from the first look on is the new start."""
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    started = Execution(running=True, began="2026-11-28T10:00:00", kind="persistent_program")
+    hosts = Hosts("http://127.0.0.1:4021", "http://host", list_executions=lambda _host: {"ab" * 32: started})
+    answer = Answer(200, {ITEM_HASH: "ab" * 32}, "hello")
+    health = Health(lambda _url, **_options: answer, sleep=sleep, monotonic=lambda: now)
+    healthy = health.confirm(hosts, "ab" * 32, HealthCheck(timeout=60.0), amended=True, persistent=True)
+    assert healthy.status == 200
+    assert now < 40
