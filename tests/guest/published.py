@@ -155,11 +155,6 @@ PUBLISHED = [
         "app = make_wsgi_chain(DictBackend({'/': MemoryRepo()}))\n",
     ),
     Published(
-        "main:app", ("klaus",), "gunicorn", "klaus, a viewer of git repositories", ("/", "/missing"),
-        "import os\nfrom dulwich.repo import Repo\nfrom klaus import make_app\n"
-        "os.path.isdir('/tmp/repo') or (os.mkdir('/tmp/repo'), Repo.init('/tmp/repo'))\napp = make_app(['/tmp/repo'], 'site')\n",
-    ),
-    Published(
         "main:app", ("kinto",), "gunicorn", "Kinto, a store of JSON", ("/v1/missing",),
         "from kinto import main\nmemory = {f'{name}_backend': f'kinto.core.{name}.memory' for name in ('storage', 'cache', 'permission')}\n"
         "app = main({}, None, **memory, userid_hmac_secret='x')\n",
