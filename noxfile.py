@@ -257,7 +257,7 @@ def audit(session: nox.Session) -> None:
 @nox.session
 def pictures(session: nox.Session) -> None:
     """Make the pictures of the documentation from the real tool."""
-    session.install("-e", ".[deploy]")
+    session.install("-e", ".[deploy]", "selenium")
     session.run("python", "tools/pictures.py")
 
 

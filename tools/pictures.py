@@ -1,6 +1,7 @@
 """Make the pictures of the documentation from the real tool: `nox -s pictures`.
 
-Each command runs in a terminal of 100 columns, against a network that this script starts; what it shows becomes an SVG.
+Each command runs in a terminal of 100 or 70 columns, against a network that this script starts; what it shows becomes
+an SVG. The page of that network and the report are photographed by a browser, wide and narrow, light and dark.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def main() -> None:
             env=environment,
         )
         try:
-            url = next(json.loads(line)["url"] for line in network.stdout or () if '"ready"' in line)
+            ready = next(json.loads(line) for line in network.stdout or () if '"ready"' in line)
+            url = ready["url"]
             environment["ALEPH_API_HOST"] = url
             (folder / "requirements.txt").write_text("fastapi\n")
             (folder / "main.py").write_text(MAIN % "hello")
@@ -71,28 +73,76 @@ def main() -> None:
             picture("deploy", ["deploy", "--yes"], folder, environment, url)
             picture("status", ["status"], folder, environment, url)
             picture("history", ["history"], folder, environment, url)
+            (folder / "main.py").write_text(MAIN % "good evening")
+            picture("diff-70", ["diff"], folder, environment, url, columns=70, codes=(1,))
+            picture("deploy-70", ["deploy", "--yes"], folder, environment, url, columns=70)
+            in_terminal(["report", "--html", "report.html"], folder, environment)
+            photographs(ready["page"], folder / "report.html")
         finally:
             network.terminate()
             network.wait(30)
 
 
-def picture(name: str, command: list[str], folder: Path, environment: dict[str, str], url: str) -> None:
+def photographs(page: str, report: Path) -> None:
+    """Keep how the network's page and the report look: at 1280 and 390 pixels, in both colour schemes."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        for name, address in (("page", page), ("report", report.as_uri())):
+            for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
+                features = [{"name": "prefers-color-scheme", "value": scheme}]
+                browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+                metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+                browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+                browser.get(address)
+                if name == "page":
+                    browser.implicitly_wait(20)
+                    browser.find_element("css selector", "#programs button").click()
+                    browser.find_element("css selector", "#view table, #view p")
+                    browser.execute_script("scrollTo(0, 0)")
+                browser.save_screenshot(str(PICTURES / f"{name}-{width}-{scheme}.png"))
+                print(f"{name}-{width}-{scheme}.png")
+    finally:
+        browser.quit()
+
+
+def picture(
+    name: str,
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    url: str,
+    *,
+    columns: int = COLUMNS,
+    codes: tuple[int, ...] = (0,),
+) -> None:
     """Run a command and keep what it shows; ports and folders are written as in the tutorial."""
-    shown = in_terminal(command, folder, environment).replace(url, "http://127.0.0.1:4021")
+    shown = in_terminal(command, folder, environment, columns, codes).replace(url, "http://127.0.0.1:4021")
     # A bar writes over its own line: the last state of each line stays.
     lines = [re.sub(r"\x1b\[\d*[A-HJKSTl]|\x1b\[\?\d+[hl]", "", line.rsplit("\r", 1)[-1]) for line in shown.split("\n")]
     with Path(os.devnull).open("w") as nowhere:
-        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
+        console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(f"$ hatch-aleph {' '.join(command)}\n" + "\n".join(lines).strip()))
         svg = console.export_svg(title="", code_format=TEMPLATE, unique_id=name)
     (PICTURES / f"{name}.svg").write_text(svg, "utf-8")
     print(f"{name}.svg: {len(svg) // 1000} kB")
 
 
-def in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+def in_terminal(
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    columns: int = COLUMNS,
+    codes: tuple[int, ...] = (0,),
+) -> str:
     """Run a command of ours in a terminal and return all that it writes."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = subprocess.Popen(
         [shutil.which("hatch-aleph") or "hatch-aleph", *command],
         cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave,
@@ -108,7 +158,7 @@ def in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -
             break
         written += data
     os.close(master)
-    if process.wait():
+    if process.wait() not in codes:
         sys.exit(f"{command} failed:\n{written.decode(errors='replace')}")
     return written.decode(errors="replace").replace("\r\n", "\n")
 

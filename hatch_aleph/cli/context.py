@@ -520,6 +520,7 @@ def with_context(*groups: str) -> Callable[[Function], Function]:
             with output.working():
                 return function(Context(output=output, **shared), **values)
 
+        wrapper.shows_work = True  # type: ignore[attr-defined] # read by the test of silence
         decorated: Any = wrapper
         for option in reversed(options):
             decorated = option(decorated)

@@ -1,0 +1,143 @@
+"""What a command says while it works: a last line that moves on a terminal, lines in a pipe, events for machines."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+
+from hatch_aleph.cli import LazyGroup
+from hatch_aleph.cli.live import LiveLine, bar, cut
+from hatch_aleph.cli.output import Output
+from hatch_aleph.cli.steps import Steps
+from hatch_aleph.commands import COMMANDS
+
+# These print something else at once, and end.
+SAYS_IT_ITSELF = {"completions"}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_every_command_works_under_a_last_line():
+    group = LazyGroup("all")
+
+    def commands(command):
+        if isinstance(command, click.Group):
+            for each in command.commands.values():
+                yield from commands(each)
+        else:
+            yield command
+
+    for name in set(COMMANDS) - SAYS_IT_ITSELF:
+        for command in commands(group.get_command(click.Context(group), name)):
+            assert getattr(command.callback, "shows_work", False), command.name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_a_node_that_never_answers_leaves_no_silence(tmp_path):
+    import pty
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        parent, child = pty.openpty()
+        command = [sys.executable, "-m", "hatch_aleph", "list", "--node", url, "--address", "0x" + "0" * 40]
+        environment = {**os.environ, "TERM": "xterm", "HATCH_ALEPH_CONFIG": str(tmp_path)}
+        process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment)
+        os.close(child)
+        frames, seen = b"", []
+        while len(seen) < 30:  # three seconds of a line that is drawn ten times a second
+            frames += os.read(parent, 65536)
+            seen = re.findall(rb"Asking http://127\.0\.0\.1:\d+ (\d+\.\d|\d+ ms)", frames)
+        process.kill()
+        process.wait()
+        os.close(parent)
+    assert len(set(seen)) > 10  # it counts
+
+
+def test_the_line_is_gone_when_something_else_is_said():
+    stream = io.StringIO()
+    line = LiveLine(stream, lambda: "working", patience=0.0)
+    deadline = time.monotonic() + 30
+    while "working" not in stream.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with line.aside():
+        stream.write("said\n")
+    line.close()
+    assert "working" in stream.getvalue()
+    assert re.search(r"\r\x1b\[Ksaid\n", stream.getvalue())
+    assert stream.getvalue().endswith(("\r\x1b[K", "said\n"))
+
+
+@pytest.mark.parametrize(("text", "columns", "shown"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("漢字漢字", 5, "漢…")])
+def test_lines_are_cut_by_columns(text, columns, shown):
+    assert cut(text, columns) == shown
+
+
+def test_bars_keep_their_width():
+    assert [bar(share, 4) for share in (-1, 0, 0.5, 1, 9)] == ["░░░░", "░░░░", "██░░", "████", "████"]
+
+
+def test_a_rate_is_that_of_the_last_seconds(monkeypatch):
+    clock = Clock()
+    steps = Steps(Output(as_json=False), monotonic=clock)
+    steps.step("upload", file="big.squashfs")
+    for second in range(1, 11):  # ten seconds of 1 MB/s, then ten of nothing
+        clock.now = float(second)
+        steps.progress("upload", second * 1_000_000, 40_000_000)
+    assert "25% 10.0 of 40.0 MB, 1.0 MB/s, 30.0 s left" in steps._activity()
+    clock.now = 20.0
+    assert "0.0 MB/s" in steps._activity()
+    assert "25% of 40.0 MB: the next run sends all of it again" in (steps.unfinished_upload() or "")
+
+
+def test_machines_get_events(capsys):
+    clock = Clock()
+    steps = Steps(Output(as_json=True), monotonic=clock)
+    steps.step("pack")
+    for part in range(100):
+        clock.now += 0.1
+        steps.progress("pack", part + 1, 100)
+    steps.heard("pack", "nothing")
+    steps.done("pack", count=3, size=1, heaviest="x")
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {event["event"] for event in events} == {"step", "progress", "heard", "done"}
+    assert 8 <= sum(event["event"] == "progress" for event in events) <= 12  # one a second
+    assert events[-1]["seconds"] == 10.0
+
+
+def test_a_pipe_gets_lines(capsys):
+    clock = Clock()
+    steps = Steps(Output(as_json=False), monotonic=clock)
+    steps.step("build")
+    steps.step("resolve")
+    clock.now = 2.0
+    steps.done("resolve", count=3)
+    steps.done("build", unchanged=False)
+    steps.step("health", url="http://x")
+    for answer in ("503", "503", "\x1b[31m500"):
+        steps.heard("health", answer)
+    clock.now = 4.0
+    steps.done("health", url="http://x", status=200)
+    assert capsys.readouterr().err.splitlines() == [
+        "Resolved 3 distributions in 2.0 s",
+        "Built in 2.0 s",
+        "Waiting for an answer of http://x",
+        "  503",
+        r"  \x1b[31m500",
+        "The program answers 200 after 2.0 s",
+    ]
+    assert steps.spent_text() == "first answer 2.0 s, build 2.0 s"
