@@ -122,7 +122,7 @@ def picture(
     codes: tuple[int, ...] = (0,),
 ) -> None:
     """Run a command and keep what it shows; ports and folders are written as in the tutorial."""
-    shown = in_terminal(command, folder, environment, columns, codes).replace(url, "http://127.0.0.1:4021")
+    shown = in_terminal(command, folder, environment, columns, codes).replace(url.rpartition(":")[2], "4021")
     # A bar writes over its own line: the last state of each line stays.
     lines = [re.sub(r"\x1b\[\d*[A-HJKSTl]|\x1b\[\?\d+[hl]", "", line.rsplit("\r", 1)[-1]) for line in shown.split("\n")]
     with Path(os.devnull).open("w") as nowhere:
