@@ -13,7 +13,6 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import moment
-from hatch_aleph.cli.plan_text import plan_markdown, show_plan
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
 from hatch_aleph.text import printable
@@ -49,6 +48,8 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
         with context.client() as client:
             artifact = context.artifact(client)
             planned = context.deployment(client, artifact, keyless=True).plan(artifact.manifest)
+        from hatch_aleph.cli.plan_text import plan_markdown, show_plan
+
         show_plan(context.output, planned)
         write_summary(plan_markdown(planned))
         if out is not None:
@@ -125,7 +126,6 @@ def deploy(
 def run_deployment(context: Context, options: Options) -> int:
     """Deploy an artifact and tell what came of it."""
     from hatch_aleph.deploy.apply import Deployer
-    from hatch_aleph.network.domains import required_records
 
     with context.client() as client:
         artifact = context.artifact(client)
@@ -141,7 +141,11 @@ def run_deployment(context: Context, options: Options) -> int:
             raise
     changed = bool(outcome.sent)
     lines = [*outcome.urls, *_live(context, artifact, outcome)]
-    records = [record for domain in outcome.plan.domains for record in required_records(domain, outcome.plan.owner)]
+    records = []
+    if outcome.plan.domains:
+        from hatch_aleph.network.domains import required_records
+
+        records = [each for domain in outcome.plan.domains for each in required_records(domain, outcome.plan.owner)]
     if records:
         lines.append("DNS records that the domains need (`domain check` looks for them):")
         lines += [f"  {record.name} {record.type} {record.value}" for record in records]
@@ -175,6 +179,8 @@ def _live(context: Context, artifact: Artifact, outcome: Outcome) -> list[str]:
 
 
 def _confirmed(context: Context, plan: Plan, *, reviewed: bool) -> bool:
+    from hatch_aleph.cli.plan_text import plan_markdown, show_plan
+
     if context.output.as_json:
         context.output.event("plan", **plan.to_json())
     show_plan(context.output, plan)

@@ -37,7 +37,7 @@ th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid var(-
 .bar { background: var(--soft); height: .9rem } .bar i { display: block; height: 100%; background: var(--bar) }
 .key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 .9rem } .good { color: var(--good) }
 .bad { color: var(--bad) } .scroll { overflow-x: auto }
-.facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; color: var(--fg); margin: .6rem 0 0; padding: 0 }
+.facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: .6rem 0 0; padding: 0; overflow-wrap: anywhere }
 @media print { body { margin: 0; max-width: none } h2 { break-after: avoid } tr, svg { break-inside: avoid } }
 """
 

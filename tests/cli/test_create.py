@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -116,11 +117,20 @@ def test_on_a_terminal_it_asks_for_what_was_not_said(cli, network):
     import pty
 
     master, slave = pty.openpty()
-    answers = "y\n/var/data\nn\n10\nkept\nn\ny\nNAME\nvalue\nn\n"
+    answers = ["y", "/var/data", "n", "10", "kept", "n", "y", "NAME", "value", "n"]
     command = [sys.executable, "-m", "hatch_aleph", "create", str(cli.app()), "main:app", "--no-verbose"]
     process = subprocess.Popen(command, stdin=slave, stderr=slave, stdout=subprocess.PIPE, text=True)
     os.close(slave)
-    os.write(master, answers.encode())
+    os.write(master, b"n\nn\nn\n")  # typed before any question: it answers none
+    seen = b""
+    for answer in answers:
+        while not re.search(rb"(?:: |\]: )$", seen):
+            seen += os.read(master, 65536)
+        seen = b""
+        os.write(master, answer.encode() + b"\n")
+        while answer.encode() not in seen:  # its echo
+            seen += os.read(master, 65536)
+        seen = seen.partition(answer.encode())[2]
     out, _ = process.communicate(timeout=60)
     os.close(master)
     content = network.content(out.strip())
