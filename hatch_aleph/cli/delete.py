@@ -60,8 +60,12 @@ def delete(
             done = forget(session, program, keep_code=keep_code, reason=reason)
         messages = list(messages_of(client, done.messages)) if print_message else []
         if wait:
-            for gone in filter(None, done.program.split(", ")):
-                Health().await_end(session.hosts, gone, session.observer)
+            programs = [each for each in done.program.split(", ") if each]
+            seen = [Health().await_end(session.hosts, each, session.observer) for each in programs]
+            if not all(seen):
+                context.output.notice(
+                    "No host is named, so its end was waited for, not seen: --host-url URL looks there."
+                )
     fields = {
         "item_hash": done.program,
         "deleted_volumes": list(done.volumes),

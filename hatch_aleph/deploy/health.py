@@ -218,29 +218,40 @@ class Health:
         observer.step("stop", seconds=int(STOP_SECONDS))
 
         def gone(_left: float) -> bool | None:
-            now = (hosts.list_executions(host) or {}).get(item_hash)
+            listed = hosts.list_executions(host)
+            if listed is None:  # a host that does not tell has not told that it is gone
+                return None
+            now = listed.get(item_hash)
             return True if now is None or now.began != before.began else None
 
         # What still runs after the longest stop is not what ran before: it had been started again before this looked.
         return before if self._waiter.poll(gone, _LONGEST_STOP, _LOOKS) else None
 
-    def await_end(self, hosts: Hosts, item_hash: str, observer: Observer) -> None:
+    def await_end(self, hosts: Hosts, item_hash: str, observer: Observer) -> bool:
         """Wait until the host has stopped a program that was forgotten: it looks three times, a minute apart.
 
+        Returns:
+            Whether the end was seen; without a host that is known, only the time has passed.
+
         Raises:
-            HealthError: It runs on.
+            HealthError: It runs on, or the host does not tell what it runs.
         """
         observer.step("end", item_hash=item_hash)
         host = hosts.known
         if host is None:  # who asks any host starts nothing, but learns nothing either
             self._waiter.sleep(_END_SECONDS)
-            return
+            return False
+        listed: dict[str, Execution] | None = None
 
         def gone(_left: float) -> bool | None:
-            return None if item_hash in (hosts.list_executions(host) or {}) else True
+            nonlocal listed
+            listed = hosts.list_executions(host)
+            return None if listed is None or item_hash in listed else True
 
         if self._waiter.poll(gone, _END_SECONDS, _LOOKS) is None:
-            raise HealthError("The host still runs the program.", where=host, hint="It is forgotten all the same.")
+            said = "The host does not tell what it runs." if listed is None else "The host still runs the program."
+            raise HealthError(said, where=host, hint="It is forgotten all the same.")
+        return True
 
     def pause(self, seconds: float) -> None:
         """Let time pass."""

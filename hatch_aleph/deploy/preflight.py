@@ -35,7 +35,12 @@ MAX_CLOCK_OFFSET = 120.0
 def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> tuple[str, ...]:
     """Return every warning of a plan; the manifest's own come first."""
     unpaid = being_removed(state) if state.programs else was_removed(client, plan.owner)
-    told = (*_of_plan(plan, manifest, state), *_of_resources(manifest), *_of_runtime(client, manifest, state))
+    told = (
+        *_of_plan(plan, manifest, state),
+        *_of_events(plan, manifest),
+        *_of_resources(manifest),
+        *_of_runtime(client, manifest, state),
+    )
     return (*manifest.warnings, *told, *([unpaid] if unpaid else []))
 
 
@@ -68,6 +73,14 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
         kept = amount(plan.cost.kept, plan.cost.payment_type)
         kept_for = f"kept for {typed('rollback')}; {typed('prune')} forgets them"
         yield f"{kept} a day of the cost is for earlier contents, {kept_for}"
+
+
+def _of_events(plan: Plan, manifest: Manifest) -> Iterator[str]:
+    if manifest.program_settings.subscriptions and plan.publishes:
+        yield (
+            "Every host that saw the program's publication runs it for each message, so it is handled once a host; "
+            "a host that was started again since never does: see the guide on messages"
+        )
 
 
 def _of_replacement(plan: Plan, manifest: Manifest) -> str:

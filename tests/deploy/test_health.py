@@ -8,6 +8,7 @@ from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer, Health, Healt
 from hatch_aleph.errors import HealthError
 from hatch_aleph.network.executions import Execution
 from hatch_aleph.network.urls import Hosts
+from hatch_aleph.observer import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,3 +89,51 @@ def test_a_persistent_program_that_had_been_started_again_before_anybody_looked(
     healthy = health.confirm(hosts, "ab" * 32, HealthCheck(timeout=60.0), amended=True, persistent=True)
     assert healthy.status == 200
     assert now < 40
+
+
+class Lists:
+    """A host that tells what it runs, look by look; None is a look that it does not answer. The last is for ever."""
+
+    def __init__(self, *looks: dict[str, Execution] | None) -> None:
+        self.looks, self.seen, self.now = looks, 0, 0.0
+
+    def __call__(self, _host: str) -> dict[str, Execution] | None:
+        self.seen += 1
+        return self.looks[min(self.seen, len(self.looks)) - 1]
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def health(self) -> Health:
+        return Health(
+            lambda _url, **_options: Answer(200, {ITEM_HASH: NEW}), sleep=self.sleep, monotonic=lambda: self.now
+        )
+
+    def hosts(self, host: str | None = "http://host") -> Hosts:
+        return Hosts("http://node", host, list_executions=self)
+
+
+RUNS = {NEW: Execution(running=True, began="2026-11-28T10:00:00")}
+
+
+def test_the_end_is_what_the_host_has_told() -> None:
+    silent, lasting = Lists(None), Lists(RUNS)
+    with pytest.raises(HealthError, match="does not tell what it runs"):
+        silent.health().await_end(silent.hosts(), NEW, Silent())
+    assert silent.now >= 200
+    with pytest.raises(HealthError, match="still runs"):
+        lasting.health().await_end(lasting.hosts(), NEW, Silent())
+    assert lasting.seen > 1
+    mended = Lists(RUNS, None, {})
+    assert mended.health().await_end(mended.hosts(), NEW, Silent())
+    assert mended.seen == 3
+    unknown = Lists({})
+    assert not unknown.health().await_end(unknown.hosts(None), NEW, Silent())
+    assert (unknown.seen, unknown.now >= 200) == (0, True)
+
+
+def test_a_host_that_does_not_tell_has_not_stopped_what_ran() -> None:
+    """Asking into the stop breaks the program: one look that fails is no leave to ask."""
+    host = Lists(RUNS, RUNS, None, None, RUNS, {})
+    host.health().confirm(host.hosts(), NEW, HealthCheck(), amended=True)
+    assert host.seen == 6

@@ -22,6 +22,11 @@ def test_an_update_in_place_and_a_new_url_are_told(rig: Rig) -> None:
     assert warnings(rig) == ""
 
 
+def test_events_come_once_a_host(rig: Rig) -> None:
+    assert "once a host" in warnings(rig, on={"http": True, "message": [{"channel": "TEST"}]})
+    assert "once a host" not in warnings(rig)
+
+
 def test_what_earlier_contents_cost_is_told(rig: Rig) -> None:
     rig.deploy(rig.artifact())
     for number in range(2):

@@ -241,7 +241,7 @@ def test_a_lie_is_refused_or_harmless(scene: Scene, name: str) -> None:
     for command in case.by:
         assert any(words in said[command] for words in case.refused.split("|")), f"{command}: {said[command]}"
     for command in case.harmless:
-        assert not said[command] or "nothing of this project" in said[command], f"{command}: {said[command]}"
+        assert not said[command] or "Nothing of this project" in said[command], f"{command}: {said[command]}"
     assert scene.message(scene.other)["status"] == "processed"
     refs = {each["ref"] for each in (scene.message(scene.other)["message"]["content"]["code"],)}
     assert not scene.forgotten() & (refs | {scene.other})
