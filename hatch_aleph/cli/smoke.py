@@ -41,7 +41,11 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect) -> None:
         return
     check = HealthCheck.of(manifest.settings.health)
     with scratch_folder() as folder:
-        answer, lines = asyncio.run(_ask(artifact, check.path, folder, notice, connect))
+        try:
+            answer, lines = asyncio.run(_ask(artifact, check.path, folder, notice, connect))
+        except GuestError as error:
+            error.hint = error.hint or _way_out(error.message)
+            raise
     reason = check.judge(answer, None) if answer is not None else None
     if reason is not None:
         raise HealthError(
@@ -49,6 +53,20 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect) -> None:
             where=check.path,
             hint=f"Nothing was sent. See it with {typed('serve')}; `--no-smoke` publishes without trying.",
         )
+
+
+def _way_out(message: str) -> str:
+    """Return what to do about a program that does not start here."""
+    cause = next((text for said, text in _CAUSES.items() if said in message), "")
+    return f"{cause}Nothing was sent. See it with {typed('serve')}; `--no-smoke` publishes without trying."
+
+
+# What stops most programs that ran on a server, and what mends it, as the guide to what does not start tells.
+_CAUSES = {
+    "No module named": "Neither image has the module: add the distribution that brings it to the project's "
+    "dependencies; a module of the project itself must be in its wheel.\n",
+    "Read-only file system": "The images are read-only: let it write to /tmp or to a persistent volume.\n",
+}
 
 
 async def spec_of(artifact: Artifact, notice: Notice, connect: Connect, **changes: Any) -> ProgramSpec:

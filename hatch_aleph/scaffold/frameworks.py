@@ -74,3 +74,10 @@ SERVERS = frozenset(
         "wsgiref.simple_server.make_server",
     }
 )
+
+
+def distribution_of(framework: str) -> str | None:
+    """Return the distribution of the index that has a framework of this name; None when it is none of these."""
+    if framework == "FastHTML":
+        return "python-fasthtml"
+    return framework.lower() if framework in {each.name for each in FRAMEWORKS.values()} else None

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from tomlkit.exceptions import TOMLKitError
 
 from hatch_aleph.errors import ProjectError
+from hatch_aleph.scaffold.frameworks import distribution_of
 from hatch_aleph.scaffold.requirements import read_declared
 from hatch_aleph.scaffold.workflows import PREVIEW_PROFILE
 
@@ -102,7 +103,7 @@ def add_tables(edit: Edit, application: Application, *, name: str | None = None,
         ProjectError: Dependencies are declared in a way that cannot be taken over.
     """
     root = edit.file.parent
-    _add_project(edit, root, name)
+    _add_project(edit, root, name, application.framework)
     _add_build_system(edit)
     _add_aleph(edit, application)
     if hatch:
@@ -135,7 +136,7 @@ def set_key(edit: Edit, key: str, value: bool, profile: str | None) -> None:
     edit.change(document, f"[{path}] {key} = {str(value).lower()}")
 
 
-def _add_project(edit: Edit, root: Path, name: str | None) -> None:
+def _add_project(edit: Edit, root: Path, name: str | None, framework: str) -> None:
     document = edit.document
     if "project" in document or "poetry" in document.get("tool", {}):
         return
@@ -143,11 +144,17 @@ def _add_project(edit: Edit, root: Path, name: str | None) -> None:
         return
     declared = read_declared(root)
     edit.notes.extend(declared.notes)
-    dependencies = tomlkit.array()
-    dependencies.extend(declared.requirements)
-    dependencies.multiline(len(declared.requirements) > 1)
-    project = {"name": name or _project_name(root), "version": "0.1.0", "dependencies": dependencies}
+    requirements = declared.requirements
     source = f", its dependencies from {declared.file}" if declared.file else ""
+    if declared.file is None and (own := distribution_of(framework)):
+        # An import does not tell which distribution has it; of the framework alone it is known.
+        requirements = (own,)
+        source = f", its dependency {own}"
+        edit.notes.append(f"No file lists dependencies: add what the program needs beside {own} to [project]")
+    dependencies = tomlkit.array()
+    dependencies.extend(requirements)
+    dependencies.multiline(len(requirements) > 1)
+    project = {"name": name or _project_name(root), "version": "0.1.0", "dependencies": dependencies}
     edit.append({"project": project}, f"[project] {project['name']} 0.1.0{source}")
     if declared.file:
         edit.notes.append(

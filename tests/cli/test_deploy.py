@@ -127,6 +127,24 @@ def test_a_program_that_does_not_start_is_told_after_the_second_start_with_its_l
     assert len(starts(cli, "--project", project)) == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("import no_such_library", "Neither image has the module"),
+        ("import os; os.mkdir('logs')", "The images are read-only"),
+        ("raise RuntimeError", "Nothing was sent"),
+    ],
+)
+def test_what_does_not_start_when_tried_here_says_what_to_do(cli, write, line, says):
+    project = write()
+    (project / "main.py").write_text(f"{line}\nasync def app(*_): ...\n")
+    failed = cli.json("deploy", "--project", project, "--yes")
+    assert failed.code == 12
+    assert "does not start" in failed.error["message"]
+    assert failed.error["hint"].startswith(says)
+    assert "Nothing was sent. See it with" in failed.error["hint"]
+
+
 def test_run_says_whose_program_it_is_and_what_the_sandbox_is_not(cli, write):
     project = write()
     item_hash = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result["item_hash"]

@@ -34,6 +34,22 @@ def test_a_folder_of_source_becomes_a_project(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("framework", "dependencies"),
+    [("FastAPI", ["fastapi"]), ("Django", ["django"]), ("FastHTML", ["python-fasthtml"]), ("a server", [])],
+)
+def test_a_framework_that_no_file_declares_is_a_dependency(framework, dependencies, tmp_path):
+    edit, data = written(tmp_path, app=Application("main:app", framework, "main.py", 1))
+    assert data["project"]["dependencies"] == dependencies
+    assert any("No file lists dependencies" in note for note in edit.notes) == bool(dependencies)
+
+
+def test_dependencies_that_a_file_declares_are_all(tmp_path):
+    (tmp_path / "requirements.txt").write_text("# none\n")
+    _, data = written(tmp_path)
+    assert data["project"]["dependencies"] == []
+
+
 def test_what_stands_there_stays_with_its_comments_and_order(tmp_path):
     text = (
         '# mine\n[tool.ruff] # lint\nline-length = 100\n\n[project]\nname = "x"\nversion = "1"\n\n'
