@@ -8,7 +8,7 @@ import io
 import lzma
 import tarfile
 import zlib
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 26
 MAX_DEPTH = 3
 SEPARATOR = "!"
+_PIECE = 1 << 16
 _COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _ZIP, _ZIP_END, _ZIP_COMMENT = b"PK\x03\x04", b"PK\x05\x06", 1 << 16
 _TAR, _TAR_AT = b"ustar", 257
@@ -29,7 +30,8 @@ _FAULTS = (
 def is_archive(head: bytes) -> bool:
     """Tell whether a file is one that can be looked into, by its beginning, or by all of it where that is short."""
     is_tar = head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
-    return is_tar or head.startswith((_ZIP, *_COMPRESSED)) or _ZIP_END in head[-_ZIP_COMMENT:]
+    is_zip = _ZIP in head[:_ZIP_COMMENT] or _ZIP_END in head[-_ZIP_COMMENT:]  # a program may stand before it
+    return is_tar or is_zip or head.startswith(tuple(_COMPRESSED))
 
 
 def members(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -78,10 +80,23 @@ class _Reader:
         with ZipFile(io.BytesIO(data)) as archive:
             for item in archive.infolist():
                 if not item.is_dir() and not item.flag_bits & 1:
-                    with archive.open(item) as stream:
-                        yield item.filename, self._read(stream)
+                    try:
+                        with archive.open(item) as stream:
+                            content = self._read(stream)
+                    except _FAULTS:  # one damaged member hides no other
+                        continue
+                    yield item.filename, content
 
-    def _read(self, stream: IO[bytes]) -> bytes:
-        content = stream.read(self._left)
-        self._left -= len(content)
-        return content
+    def _read(self, stream: Any) -> bytes:
+        """Read what there is, up to the bound; what comes before a damage counts."""
+        pieces = []
+        while self._left:
+            try:
+                piece = stream.read1(min(self._left, _PIECE))
+            except _FAULTS:
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+            self._left -= len(piece)
+        return b"".join(pieces)

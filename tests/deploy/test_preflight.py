@@ -23,7 +23,7 @@ def test_an_update_in_place_and_a_new_url_are_told(rig: Rig) -> None:
 
 
 def test_events_come_once_a_host(rig: Rig) -> None:
-    assert "once a host" in warnings(rig, on={"http": True, "message": [{"channel": "TEST"}]})
+    assert "once a host" in warnings(rig, on={"http": True, "persistent": False, "message": [{"channel": "TEST"}]})
     assert "once a host" not in warnings(rig)
 
 

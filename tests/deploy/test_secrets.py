@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import io
+import json
 import tarfile
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -118,6 +120,9 @@ def tarred(files: dict[str, bytes], mode: str) -> bytes:
 
 
 TEXT = f"k = '{HEXADECIMAL}'".encode() * 3
+INTACT = zipped({"a.txt": b"harmless " * 9, "b.txt": TEXT})
+DAMAGED = INTACT.replace(ZipFile(io.BytesIO(INTACT)).getinfo("a.txt").CRC.to_bytes(4, "little"), b"\1\2\3\4")
+LARGE = zipped({"a.bin": hashlib.shake_256(b"noise").digest(5 << 20), "b.txt": TEXT})
 WRITTEN: dict[str, bytes] = {
     "raw": b"\0\1" + SECRET,
     "hexadecimal": HEXADECIMAL.encode(),
@@ -143,6 +148,19 @@ WRITTEN: dict[str, bytes] = {
     "a tar.xz": tarred({"sdist/a.py": TEXT}, "w:xz"),
     "a tar.bz2 in a zip": zipped({"a.tar.bz2": tarred({"sdist/a.py": TEXT}, "w:bz2")}),
     "gzip": gzip.compress(TEXT),
+    "a YAML list": b"key:\n" + "".join(f"  - {each}\n" for each in SECRET).encode(),
+    "a JavaScript array made an object": json.dumps({str(at): each for at, each in enumerate(SECRET)}).encode(),
+    "digits without their zeros": ", ".join(map(hex, SECRET)).encode(),
+    "a literal of bytes": f"KEY = {SECRET!r}".encode(),
+    "octal escapes": "".join(f"\\{each:o}" for each in SECRET).encode(),
+    "escapes of JavaScript": "".join(f"\\u{each:04X}" for each in SECRET).encode(),
+    "base64 of Solana's file": base64.b64encode(json.dumps(list(SECRET + SECRET[::-1])).encode()),
+    "base64 on lines": base64.encodebytes(b"some other thing--" * 3 + SECRET),
+    "behind a damaged member": DAMAGED,
+    "gzip that is cut": gzip.compress(TEXT)[:-6],
+    "gzip and a tail": gzip.compress(TEXT) + b"tail",
+    "a tar.gz that is cut": tarred({"sdist/a.py": TEXT}, "w:gz")[:-6],
+    "a large zip behind a script": b"#!/usr/bin/env python3\n" + LARGE,
     "beyond a piece": b"x" * ((1 << 22) - 20) + SECRET,
 }
 
