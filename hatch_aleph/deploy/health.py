@@ -42,6 +42,7 @@ _LONGEST_STOP = 30.0
 _END_SECONDS = 240.0
 _LOOKS = Backoff(first=0.25, longest=2.0)
 _SHOWN_BODY = 300
+_SILENCES = 8  # looks in a row, about twelve seconds
 
 
 @dataclass(frozen=True)
@@ -258,13 +259,22 @@ class Health:
         self._waiter.sleep(seconds)
 
     def await_other(self, url: str, item_hashes: Collection[str], seconds: float) -> bool:
-        """Tell whether a URL leads to none of some programs within a time; one that does not answer leads nowhere."""
+        """Tell whether a URL leads to none of some programs within a time.
+
+        One that does not answer again and again leads nowhere: a single silence, or a gateway's error, tells nothing.
+        """
+        silent = 0
 
         def look(left: float) -> bool | None:
+            nonlocal silent
             try:
                 answer = self._get(url, timeout=max(1.0, min(left, _REQUEST_TIMEOUT)))
             except OSError:
-                return True
+                answer = None
+            if answer is None or (answer.status >= _SERVER_ERROR and ITEM_HASH not in answer.headers):
+                silent += 1
+                return True if silent >= _SILENCES else None
+            silent = 0
             return None if answer.headers.get(ITEM_HASH) in item_hashes else True
 
         return self._waiter.poll(look, seconds, _LOOKS) is not None

@@ -137,3 +137,16 @@ def test_a_host_that_does_not_tell_has_not_stopped_what_ran() -> None:
     host = Lists(RUNS, RUNS, None, None, RUNS, {})
     host.health().confirm(host.hosts(), NEW, HealthCheck(), amended=True)
     assert host.seen == 6
+
+
+def test_a_domain_that_is_silent_once_has_not_moved() -> None:
+    """What is forgotten on the word of one lost request is gone while visitors still reach it."""
+    host = Host(OSError("timed out"), Answer(502, {}), Answer(200, {ITEM_HASH: OLD}))
+    health = Health(host, sleep=host.sleep, monotonic=lambda: host.now)
+    assert not health.await_other("https://shop.example/", {OLD}, 120.0)
+    host = Host(OSError("timed out"), Answer(200, {ITEM_HASH: OLD}), Answer(200, {ITEM_HASH: NEW}))
+    assert Health(host, sleep=host.sleep, monotonic=lambda: host.now).await_other("https://shop.example/", {OLD}, 120.0)
+    assert len(host.urls) == 3
+    nowhere = Host(OSError("no such name"))
+    assert Health(nowhere, sleep=nowhere.sleep, monotonic=lambda: nowhere.now).await_other("https://a/", {OLD}, 120.0)
+    assert 5 < nowhere.now < 30
