@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,13 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
             context.output.notice("It answered. Without a terminal the network ends here.")
             return 0
         click.echo("The network runs until Ctrl-C. Its page shows requests and logs: " + url, err=True)
+        named = {
+            "ALEPH_API_HOST": url,
+            "ALEPH_PRIVATE_KEY_FILE": environment["ALEPH_PRIVATE_KEY_FILE"],
+            "ALEPH_STATE_FOLDER": str(folder),
+        }
+        words = " ".join(shlex.quote(f"{name}={value}") for name, value in named.items())
+        click.echo(f"Commands in another terminal reach it after: export {words}", err=True)
         network.wait()
     except KeyboardInterrupt:
         return 0

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import urllib.request
 
@@ -115,8 +116,12 @@ DJANGO = {
 @pytest.mark.index
 @pytest.mark.parametrize(
     ("files", "answer"),
-    [({"main.py": FASTAPI, "requirements.txt": "fastapi\n"}, b'{"hello":"world"}'), (DJANGO, b"from Django")],
-    ids=["FastAPI", "Django"],
+    [
+        ({"main.py": FASTAPI, "requirements.txt": "fastapi\n"}, b'{"hello":"world"}'),
+        (DJANGO, b"from Django"),
+        ({name: text for name, text in DJANGO.items() if name != "requirements.txt"}, b"from Django"),
+    ],
+    ids=["FastAPI", "Django", "no requirements"],
 )
 def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
     for name, text in files.items():
@@ -124,8 +129,13 @@ def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
         (tmp_path / name).write_text(text)
     with Terminal([sys.executable, "-m", "hatch_aleph", "init", "--try"], tmp_path) as terminal:
         shown = terminal.until("until Ctrl-C", seconds=240)
+        exported = terminal.until("ALEPH_STATE_FOLDER=").split("export ", 1)[1]
         url = re.findall(r"http://127\.0\.0\.1:\d+/vm/[0-9a-f]{64}", shown)[-1]
         with urllib.request.urlopen(url + "/") as response:
             assert response.read() == answer
+        named = dict(each.split("=", 1) for each in exported.split() if each.startswith("ALEPH_"))
+        named["ALEPH_STATE_FOLDER"] = str(tmp_path / ".aleph" / "trial")
+        status = [sys.executable, "-m", "hatch_aleph", "status"]
+        assert subprocess.run(status, cwd=tmp_path, env={**os.environ, **named}, check=False).returncode == 0
         os.write(terminal.master, b"\x03")
         assert terminal.end() == 0
