@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.files import scratch_folder
-from hatch_aleph.uv import Uv
+from hatch_aleph.uv import Uv, without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,26 +120,13 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
     if wheel is not None:
         return BuiltWheel(wheel, minor)
     _remove(folder)
-    lines = "\n  ".join(_said(outcome.lines))
+    lines = "\n  ".join(without_frames(outcome.lines)[-_LINES:])
     raise ProjectError(
         f"The build backend failed:\n  {lines}",
         where=str(root / "pyproject.toml"),
         hint=next((hint for words, hint in _HINTS if words in lines), "")
         + f"The backend says so by itself as well: uv build --wheel {root}",
     )
-
-
-def _said(lines: list[str]) -> list[str]:
-    """Return the end of what a backend said, without Python's frames, which tell of its own code, and repetitions."""
-    kept: list[str] = []
-    frame = False
-    for line in lines:
-        if re.match(r'\s*(File ".*", line \d+|Traceback \()', line):
-            frame = True
-        elif not (frame and line.startswith("    ")):
-            frame = False
-            kept += [line] if kept[-1:] != [line] else []
-    return kept[-_LINES:]
 
 
 def _new_folder() -> Path:

@@ -19,7 +19,7 @@ from hatch_aleph.text import printable, without_credentials
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # Variables of the caller that uv and what it starts (build backends) must not see, each with its reason.
 WITHHELD = {
@@ -63,6 +63,8 @@ _LOST = r"(?m)^DEBUG Files (.*) are listed in `RECORD` but missing from the whee
 _LOGGED = ("warning:", "WARN ", "INFO ", "DEBUG ")
 _PASSED_ON = "|".join(f"(?:{each})" for each in PASSED_ON)  # patterns are compiled where they are needed
 _LINES = 14
+_HEAD = 3
+_STREAMS = ("[stderr]", "[stdout]")  # of a build backend that uv has run, told after uv's own words
 _UNWRITABLE = r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache"
 # What uv says of its progress when it is not told to be quiet.
 _PROGRESS = (
@@ -73,6 +75,8 @@ _PROGRESS = (
 _OFFLINE = "The caches do not have all that is needed: build once with the index in reach, without --offline."
 # What helps, by what uv says; the message itself is always uv's own.
 _HINTS = (
+    (r"Failed to build `",
+     "It is built from source, which fails: choose a version that has a wheel, or another that builds."),
     (r"no usable wheels|only.*source distribution|building from source is disabled|no wheels? with a matching",
      "Name what may be built from source: tool.aleph.allow-source, or choose a version that has wheels."),
     (r"[Hh]ash mismatch",
@@ -217,11 +221,28 @@ class Outcome:
         """Return the failure as an error of ours."""
         if self.unwritable:
             return CacheError(self.lines[-1].strip().removeprefix("cause: "))
-        message = "\n".join(self.lines[:_LINES]) or "uv failed without a message"
+        said = without_frames(self.lines)
+        if len(said) > _LINES and any(line.strip() in _STREAMS for line in said):
+            said = [*said[:_HEAD], *said[_HEAD - _LINES :]]  # what was built; how the build ended
+        message = "\n".join(said[:_LINES]) or "uv failed without a message"
         if self.offline:
             return DependencyError(message, where=where, hint=_OFFLINE)
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, message)), None)
         return DependencyError(message, where=where, hint=hint)
+
+
+def without_frames(lines: Iterable[str]) -> list[str]:
+    """Return what a backend said without Python's frames, which tell of its own code, and without repetitions."""
+    kept: list[str] = []
+    frame = -1  # the indent of the last line of a traceback
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if re.match(r'\s*(File ".*", line \d+|Traceback \()', line):
+            frame = indent
+        elif not 0 <= frame < indent:
+            frame = -1
+            kept += [line] if kept[-1:] != [line] else []
+    return kept
 
 
 def _listened(process: subprocess.Popen[str], heard: Callable[[str], None]) -> tuple[str, str]:

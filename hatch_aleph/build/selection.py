@@ -28,7 +28,7 @@ _SELECTING = (*_CHOOSING, "force-include", "artifacts")
 # Modules at a project's root that serve its development, not the program.
 _DEVELOPMENT = re.compile(  # beside a program, and no part of it
     r"\..*|_.*|tests?|docs?|benchmarks|examples|scripts|dist|build|venv|env|node_modules|LICEN[CS]E.*|README.*|CHANGE.*|"
-    r"Dockerfile.*|Makefile|justfile|Procfile|setup\.(py|cfg)|noxfile\.py|conftest\.py|tasks\.py|MANIFEST\.in|"
+    r"Dockerfile.*|Vagrantfile|.*\.log|Makefile|justfile|Procfile|setup\.(py|cfg)|noxfile\.py|conftest\.py|tasks\.py|MANIFEST\.in|"
     r".*\.(md|rst|toml|lock|egg-info|ya?ml|ini|cfg)|(.*-)?requirements.*\.(txt|in)|Pipfile|package(-lock)?\.json"
 )
 _NOT_PROGRAM = ("setup.py", "noxfile.py", "conftest.py", "tasks.py", "tests", "test", "docs", "benchmarks", "examples")

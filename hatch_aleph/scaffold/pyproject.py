@@ -28,6 +28,9 @@ _HATCHLING = {"requires": ["hatchling"], "build-backend": "hatchling.build"}
 _POETRY = {"requires": ["poetry-core>=1"], "build-backend": "poetry.core.masonry.api"}
 _SETUPTOOLS = {"requires": ["setuptools>=61"], "build-backend": "setuptools.build_meta"}
 
+# Folders at the root that programs read at run time, as the frameworks' tutorials name them.
+_READ_BY_NAME = ("static", "statics", "templates", "translations", "locale", "migrations")
+
 
 @dataclass
 class Edit:
@@ -103,9 +106,11 @@ def add_tables(edit: Edit, application: Application, *, name: str | None = None,
         ProjectError: Dependencies are declared in a way that cannot be taken over.
     """
     root = edit.file.parent
-    _add_project(edit, root, name, application.framework)
+    described_here = _add_project(edit, root, name, application.framework)
     _add_build_system(edit)
     _add_aleph(edit, application)
+    if described_here:
+        _add_files(edit, root)
     if hatch:
         _add_hatch(edit)
 
@@ -136,12 +141,13 @@ def set_key(edit: Edit, key: str, value: bool, profile: str | None) -> None:
     edit.change(document, f"[{path}] {key} = {str(value).lower()}")
 
 
-def _add_project(edit: Edit, root: Path, name: str | None, framework: str) -> None:
+def _add_project(edit: Edit, root: Path, name: str | None, framework: str) -> bool:
+    """Add the table unless the project is described already; return whether it was added."""
     document = edit.document
     if "project" in document or "poetry" in document.get("tool", {}):
-        return
+        return False
     if (root / "setup.py").exists() or _has_metadata(root / "setup.cfg"):
-        return
+        return False
     declared = read_declared(root)
     edit.notes.extend(declared.notes)
     requirements = declared.requirements
@@ -160,6 +166,16 @@ def _add_project(edit: Edit, root: Path, name: str | None, framework: str) -> No
         edit.notes.append(
             f"Dependencies stand in pyproject.toml from now on: a change of {declared.file} has no effect"
         )
+    return True
+
+
+def _add_files(edit: Edit, root: Path) -> None:
+    """Select what lies beside plain modules and no wheel holds, of a project that nobody has built before."""
+    folders = [name for name in _READ_BY_NAME if (root / name).is_dir() and not (root / name / "__init__.py").exists()]
+    if folders:
+        include = [f"/{name}" for name in folders]
+        tables = {"tool": {"hatch": {"build": {"targets": {"aleph": {"include": include}}}}}}
+        edit.append(tables, f"[tool.hatch.build.targets.aleph] include = {include}")
 
 
 def _has_metadata(file: Path) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
 import sys
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -171,8 +173,6 @@ def test_requirements_files(tmp_path: Path) -> None:
 
 
 def test_sources_are_built_only_by_name(index: Index, workshop: Workshop, tmp_path: Path) -> None:
-    import io
-    import tarfile
 
     made = write_wheel(tmp_path, "source", files={"source.py": "x = 1\n"})
     backend = (
@@ -195,3 +195,19 @@ def test_sources_are_built_only_by_name(index: Index, workshop: Workshop, tmp_pa
         workshop.build(workshop.project('"source"'))
     root = workshop.project('"source"', aleph='allow-source = ["source"]\n')
     assert versions(workshop, root) == ["source 1.0"]
+
+
+def test_a_source_that_does_not_build_says_how_its_build_ended(index: Index, workshop: Workshop) -> None:
+    pyproject = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    frames = "".join(f"def f{number}():\n    f{number + 1}()\n" for number in range(20))
+    backend = f"{frames}def f20():\n    raise ImportError('the old setuptools is gone')\nf0()\n"
+    with tarfile.open(index.files / "source-1.0.tar.gz", "w:gz") as archive:
+        for name, text in (("pyproject.toml", pyproject), ("backend.py", backend)):
+            item = tarfile.TarInfo(f"source-1.0/{name}")
+            item.size = len(text)
+            archive.addfile(item, io.BytesIO(text.encode()))
+    with pytest.raises(DependencyError, match="the old setuptools is gone") as caught:
+        workshop.build(workshop.project('"source"', aleph='allow-source = ["source"]\n'))
+    assert "Failed to build `source" in caught.value.message
+    assert "line 4" not in caught.value.message
+    assert "choose a version that has a wheel" in (caught.value.hint or "")

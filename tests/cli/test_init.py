@@ -113,6 +113,13 @@ DJANGO = {
 }
 
 
+FLASK = {
+    "app.py": "from flask import Flask, render_template\napp = Flask(__name__)\n"
+    '@app.route("/")\ndef index():\n    return render_template("index.html")\n',
+    "templates/index.html": "from a template",
+}
+
+
 @pytest.mark.index
 @pytest.mark.parametrize(
     ("files", "answer"),
@@ -120,8 +127,9 @@ DJANGO = {
         ({"main.py": FASTAPI, "requirements.txt": "fastapi\n"}, b'{"hello":"world"}'),
         (DJANGO, b"from Django"),
         ({name: text for name, text in DJANGO.items() if name != "requirements.txt"}, b"from Django"),
+        (FLASK, b"from a template"),
     ],
-    ids=["FastAPI", "Django", "no requirements"],
+    ids=["FastAPI", "Django", "no requirements", "templates"],
 )
 def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
     for name, text in files.items():

@@ -50,6 +50,18 @@ def test_dependencies_that_a_file_declares_are_all(tmp_path):
     assert data["project"]["dependencies"] == []
 
 
+def test_folders_that_a_plain_program_reads_are_selected(tmp_path):
+    for name in ("static", "templates", "notes", "migrations"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "migrations" / "__init__.py").touch()
+    edit, data = written(tmp_path)
+    assert data["tool"]["hatch"]["build"]["targets"]["aleph"] == {"include": ["/static", "/templates"]}
+    assert any("include" in each for each in edit.done)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\n')
+    _, data = written(tmp_path)
+    assert "hatch" not in data["tool"]
+
+
 def test_what_stands_there_stays_with_its_comments_and_order(tmp_path):
     text = (
         '# mine\n[tool.ruff] # lint\nline-length = 100\n\n[project]\nname = "x"\nversion = "1"\n\n'
