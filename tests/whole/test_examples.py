@@ -120,7 +120,7 @@ def bot_api():
     server.server_close()
 
 
-def test_worker_works_while_nobody_asks(deploy, bot_api):
+def test_worker_goes_on_where_it_was(deploy, bot_api):
     def say(text):
         with bot_api.changed:
             bot_api.news.append({"chat": {"id": 7}, "text": text})
@@ -140,4 +140,12 @@ def test_worker_works_while_nobody_asks(deploy, bot_api):
     # From here on nobody asks the program: it works by itself.
     assert say("hello") == {"chat_id": 7, "text": "hello"}
     assert say("hello again") == {"chat_id": 7, "text": "hello again"}
+
+    def shouts(folder):
+        file = folder / "main.py"
+        file.write_text(file.read_text("utf-8").replace('"text": text}', '"text": text.upper()}'), "utf-8")
+
+    # New code is another start: token and offset are kept, so nothing is handed over or answered twice.
+    assert deploy("echo_bot", shouts) == url
+    assert say("are you there")["text"] == "ARE YOU THERE"
     assert bot_api.replies.empty()
