@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.commands import typed
@@ -38,6 +39,12 @@ class Dated(Protocol):
 
     @property
     def time(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class _Said:
+    item_hash: str
+    time: float
 
 
 class Outbox:
@@ -123,6 +130,8 @@ class Outbox:
             RejectedError: The network refuses it.
             NetworkError: It could not be sent, or is not processed yet; the journal has it for the next run.
         """
+        if type_ == "AGGREGATE" and after is None:
+            after = self._said_last(content)
         intent = intent_of(type_, self._channel, content)
         entry = self._taken_up(self.journal.find(intent, after=after.time if after else 0.0))
         if entry is None:
@@ -131,6 +140,12 @@ class Outbox:
             return self._await_processed(entry, file)
         self._send(entry, file)
         return self._await_processed(entry, file)
+
+    def _said_last(self, content: Mapping[str, Any]) -> Dated | None:
+        """Return the newest that the owner has said under a key: of two the later counts, whichever came last."""
+        said = self._client.messages(types=("AGGREGATE",), owners=(content["address"],), keys=(content["key"],))
+        newest = max(said, key=lambda message: message.content_time, default=None)
+        return newest and _Said(newest.item_hash, newest.content_time)
 
     def sign_for_later(self, type_: MessageType, content: Mapping[str, Any]) -> None:
         """Sign a message that is to be delivered after others, so that a run that is cut off between them is finished.
@@ -168,7 +183,7 @@ class Outbox:
                 f"The message is signed with a time in the future ({_date(after.time)}): every later one would be, too",
                 where=after.item_hash,
                 hint=f"A clock was wrong. A program is taken out of the way by {typed('delete', after.item_hash)}, an "
-                f"amend by {typed('message forget', after.item_hash)}.",
+                f"amend or aggregate by {typed('message forget', after.item_hash)}.",
             )
         time = max(now, after.time + _TICK if after else 0.0, self._last + _TICK)
         self._last = time

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from hatch_aleph.deploy.history import releases
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.domains import KEY, attached
+from hatch_aleph.network.messages import aggregate_content, sign_message
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.programs.removal import delete_deployment
 
@@ -42,6 +44,29 @@ def test_a_domain_that_is_added_later_is_a_change_of_its_own(rig: Rig) -> None:
     assert outcome.plan.domains == ("api.example.org",)
     assert [type_ for type_, _ in outcome.sent] == ["AGGREGATE"]
     assert not rig.deploy(artifact).plan.has_changes
+
+
+def said_at(rig: Rig, time: float) -> str:
+    """Point the domain at nothing that lives, as a machine whose clock goes wrong would."""
+    content = aggregate_content(rig.account.address, KEY, {DOMAIN: {"message_id": "ab" * 32, "type": "program"}})
+    message = sign_message(rig.account, "AGGREGATE", {**content, "time": time}, channel="TEST", time=time)
+    rig.client.publish(message)
+    rig.client.wait(message.item_hash, deadline=20.0)
+    return message.item_hash
+
+
+def test_a_domain_moves_although_another_clock_is_ahead(rig: Rig) -> None:
+    """What is said under a key counts by its time: said earlier, it would be sent, processed, and mean nothing."""
+    said_at(rig, time.time() + 60)
+    outcome = rig.deploy(rig.artifact(settings={"domains": [DOMAIN]}))
+    assert attached(rig.client.aggregate(rig.account.address, (KEY,)).get(KEY)) == {DOMAIN: outcome.item_hash}
+
+
+def test_a_domain_that_was_said_in_the_far_future_is_an_error_that_names_it(rig: Rig) -> None:
+    item_hash = said_at(rig, 4_000_000_000.0)
+    with pytest.raises(PlanError, match="signed with a time in the future") as caught:
+        rig.deploy(rig.artifact(settings={"domains": [DOMAIN]}))
+    assert caught.value.where == item_hash
 
 
 DOMAIN = "api.example.org"
