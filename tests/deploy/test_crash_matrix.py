@@ -84,7 +84,7 @@ class Case:
 
     def __post_init__(self) -> None:
         number = next(_numbers)
-        self.key = hashlib.sha256(str(number).encode()).digest()
+        self.key = hashlib.sha256(f"crash matrix {number}".encode()).digest()  # no other test's
         self.account: Account = account_from_key(Key(self.key, "test"), "ETH")
         self.node.faucet(self.account.address, credits=10**9)
         self.mark = f"{number}".encode()
