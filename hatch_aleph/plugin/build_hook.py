@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class AlephBuildHook(BuildHookInterface[Any]):
         from hatch_aleph.artifact import remove_artifacts
 
         remove_artifacts(self._folder)
+        with contextlib.suppress(OSError):  # not there, or something else is in it
+            self._folder.rmdir()
 
     @property
     def _folder(self) -> Path:

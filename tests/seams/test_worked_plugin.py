@@ -158,6 +158,6 @@ def test_its_runtime_is_known_to_every_command_that_checks_settings(acme):
     acme("build")
     manifest = json.loads((acme.folder / "dist/shop-1.0.aleph.json").read_text("utf-8"))
     assert (manifest["runtime"]["python"], manifest["program"]["runtime"]["ref"]) == ("3.12", "ac" * 32)
-    acme("plan")
-    refused = acme("create", acme.folder, "main:app", "--runtime", "acme-3.12", code=13)
-    assert "The runtime is unknown to the network" in refused  # known to settings; its image was never published
+    # Known to settings, and so to all that check them; its image was never published, which these two find out.
+    for command in (("plan",), ("create", acme.folder, "main:app", "--runtime", "acme-3.12")):
+        assert "The runtime is unknown to the network" in acme(*command, code=13)
