@@ -26,5 +26,5 @@ def test_already_so_and_not_allowed(cli):
 
 def test_data_is_lost_only_if_that_is_said(cli):
     made = cli.create("x", "--updatable", "--persistent-volume", "name=n,mount=/var/n,size_mib=7")
-    assert "data would be lost" in cli.json("persist", made["item_hash"]).error["message"]
+    assert "Data would be lost" in cli.json("persist", made["item_hash"]).error["message"]
     assert cli.json("persist", made["item_hash"], "--yes").result["forgotten"] is True
