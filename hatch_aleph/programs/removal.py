@@ -147,7 +147,8 @@ def _made_for(existing: LiveProgram) -> Iterable[Volume]:
     if code is not None:
         yield code
     for volume in existing.volumes.values():
-        if volume is not code and volume.role not in (None, "code"):
+        # "volume": published by itself, for any program; it stays.
+        if volume is not code and volume.role not in (None, "code", "volume"):
             yield volume
 
 
