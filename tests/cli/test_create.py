@@ -22,7 +22,7 @@ def test_every_option_arrives_in_the_message(cli, network):
         *("--immutable-volume", f"mount=/opt/packages,ref={library},use_latest=false"),
         *("--env-vars", "A=1,B=two", "--beta", "--subscriptions", '[{"channel": "TEST"}]'),
         *("--payment-chain", "base", "--channel", "TESTS", "--no-adapter", "--address", cli.account.address),
-        "--no-health",  # without the adapter this app knows no lifespan
+        *("--no-smoke", "--no-health"),  # without the adapter this app knows no lifespan
         *("--print-messages", "--verbose", "--no-debug"),
     ).result
     content = network.content(made["item_hash"])
@@ -82,7 +82,7 @@ def test_the_name_is_the_folders_unless_said(cli):
         (("main:app", "--subscriptions", "@/nowhere"), 64, "No such file"),
         (("main:app", "--beta"), 64, "no terminal to ask on"),
         (("nothing:app",), 4, "no module 'nothing'"),
-        (("main:app", "--runtime", "ab" * 32), 13, "the runtime is unknown"),
+        (("main:app", "--runtime", "ab" * 32), 13, "The runtime is unknown"),
         (("main:app", "--private-key", "0x1", "--private-key-file", "key"), 64, "exclude each other"),
         (("main:app", "--private-key-file", "/nowhere/key"), 8, "cannot be read"),
         (("main:app", "--node", "http://127.0.0.1:9"), 9, "127.0.0.1:9"),

@@ -8,6 +8,7 @@ import pytest
 
 from hatch_aleph import hookspecs
 from hatch_aleph.errors import PlanError
+from hatch_aleph.itemhash import to_base32
 from hatch_aleph.plugins import Plugins
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Plugin:
 
     @hookspecs.hookimpl
     def aleph_after_publish(self, item_hash: str, url: str) -> None:
-        self.told.append(f"after {item_hash in url}")
+        self.told.append(f"after {to_base32(item_hash) in url}")
 
 
 def test_plugins_refuse_plans_and_are_told_of_publishing(rig: Rig) -> None:
