@@ -56,7 +56,7 @@ class _QuietServer(ThreadingHTTPServer):
 
 
 class ScriptedNode:
-    """Answers each path with the next of its answers; the last one stays."""
+    """Answers each path, or a part of its query (NAME=VALUE), with the next of its answers; the last one stays."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -80,7 +80,8 @@ class ScriptedNode:
 
     def take(self, method: str, path: str) -> Answer:
         answers = self._answers.get((method, path)) or self._answers.get((method, path.split("?", maxsplit=1)[0]))
-        answers = answers or self._answers.get((method, "*"))
+        named = (given for (_, part), given in self._answers.items() if "=" in part and part in path)
+        answers = next(named, None) or answers or self._answers.get((method, "*"))
         if not answers:
             return as_text("404: Not Found", 404)
         return answers.pop(0) if len(answers) > 1 else answers[0]

@@ -270,12 +270,8 @@ def test_statuses_are_asked_apart_and_merged_by_time(
     client: NodeClient, node: ScriptedNode, newest_first: bool
 ) -> None:
     order = sorted([1, 4, 5], reverse=newest_first)
-    node.on(
-        "GET",
-        "/api/v0/messages.json",
-        as_json({"messages": [entry(n) for n in order]}),
-        as_json({"messages": [entry(3)]}),
-    )
+    node.on("GET", "msgStatuses=processed", as_json({"messages": [entry(n) for n in order]}))
+    node.on("GET", "msgStatuses=removing", as_json({"messages": [entry(3)]}))
     found = list(client.messages(statuses=("processed", "removing"), newest_first=newest_first))
     assert numbers(found) == sorted([1, 3, 4, 5], reverse=newest_first)
     assert [message.status.value for message in found if message.time == 3] == ["removing"]
