@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from hatch_aleph.deploy.program_log import read_logs
@@ -16,7 +18,11 @@ def test_a_local_node_has_the_host_beside_it(session, client, account, app):
     with pytest.raises(NetworkError, match="no execution"):
         read_logs(client, account, made.item_hash)
     ask(made.urls[0] + "/some/path")
-    lines = read_logs(client, account, made.item_hash)
+    for _ in range(50):  # what a program prints takes its own way
+        lines = read_logs(client, account, made.item_hash)
+        if any("was asked for /some/path" in line.text for line in lines):
+            break
+        time.sleep(0.1)
     assert any("was asked for /some/path" in line.text for line in lines)
     assert all(line.time and line.source == "stdout" for line in lines)
 
