@@ -12,7 +12,7 @@ from hatch_aleph.deploy.state import LIVE, refs_of
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.authorizations import KEY
 from hatch_aleph.network.messages import aggregate_content, store_content
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
@@ -167,4 +167,4 @@ def authorize(session: Session, entries: Sequence[dict[str, Any]], question: str
 def _cost(session: Session, content: dict[str, Any], size: int | None) -> str:
     sizes = {} if size is None else {str(content["item_hash"]): size}
     price = session.client.estimate({**content, "time": 0.0}, "STORE", sizes)
-    return "at unknown cost" if price is None else f"for {amount(price.per_day, 'credit')} a day"
+    return for_a_day(None if price is None else price.per_day)

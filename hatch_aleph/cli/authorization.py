@@ -71,7 +71,7 @@ def list_authorizations(context: Context) -> None:
     from hatch_aleph.network.authorizations import words_of
     from hatch_aleph.records import authorizations_of
 
-    owner = context.address or context.account().address
+    owner = context.owner()
     with context.client() as client:
         entries = authorizations_of(client, owner)
     lines = [f"{each.get('address')}  {words_of(each)}" for each in entries]

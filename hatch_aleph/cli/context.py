@@ -135,6 +135,10 @@ class Context:
             )
         return self._accounts[chain]
 
+    def owner(self) -> str:
+        """Return the address that is meant: the one that was named, or the account's own."""
+        return self.address or self.account().address
+
     def password(self, what: str) -> str:
         """Return a password: from its file, else asked for on a terminal.
 
@@ -297,7 +301,7 @@ class Context:
         return programs[0].item_hash
 
     def _completed(self, client: NodeClient, beginning: str) -> str:
-        owner = self.address or self.account().address
+        owner = self.owner()
         programs = client.messages(types=("PROGRAM",), owners=(owner,), statuses=("processed", "removing"))
         found = [each.item_hash for each in programs if each.item_hash.startswith(beginning)]
         if len(found) != 1:

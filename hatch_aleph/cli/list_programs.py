@@ -30,7 +30,7 @@ def list_programs(context: Context, *, long: bool) -> None:
     from hatch_aleph.programs.live_programs import list_programs as find
     from hatch_aleph.squashfs.pool import in_background
 
-    address = context.address or context.account().address
+    address = context.owner()
     listed: list[dict[str, Any]] = []
     count = 0
     with context.client() as client:

@@ -55,7 +55,7 @@ def list_messages(
     limit: int,
 ) -> None:
     """List the messages of your account, or of --address, newest first."""
-    owner = context.address or context.account().address
+    owner = context.owner()
     with context.client() as client:
         found = client.messages(types=types, owners=(owner,), statuses=(status,), channels=channels, tags=tags)
         shown = list(itertools.islice(found, limit))

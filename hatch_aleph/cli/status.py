@@ -10,7 +10,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import ago, moment
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import amount, for_a_day
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.status import Status, Unused
@@ -88,7 +88,7 @@ def _whereabouts(found: Status) -> str:
 
 
 def _unused_text(each: Unused) -> str:
-    cost = "at unknown cost" if each.per_day is None else f"for {amount(each.per_day, 'credit')} a day"
+    cost = for_a_day(each.per_day)
     return f"  no program uses {each.role} {each.ref} of {moment(each.since)}, {cost}"
 
 
@@ -97,7 +97,7 @@ def _status_of_owner(context: Context) -> int:
     from hatch_aleph.network.urls import Hosts
     from hatch_aleph.programs.live_programs import list_programs, unused_files
 
-    owner = context.address or context.account().address
+    owner = context.owner()
     with context.client() as client:
         programs = [each for batch in list_programs(client, owner) for each in batch]
         unused = unused_files(client, owner)

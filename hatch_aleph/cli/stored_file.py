@@ -77,7 +77,7 @@ def list_files(context: Context) -> None:
     """List the files of your account, or of --address, and how many programs use each."""
     from hatch_aleph.records import files_of
 
-    owner = context.address or context.account().address
+    owner = context.owner()
     with context.client() as client:
         found = files_of(client, owner)
     rows = []

@@ -110,6 +110,11 @@ def cost_text(prices: Iterable[Price]) -> str:
     return " and ".join(parts) or "an unknown cost"
 
 
+def for_a_day(per_day: Decimal | float | None) -> str:
+    """Say what something costs in a day, in credits, as the end of a sentence; None stands for no estimate."""
+    return "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
+
+
 def with_credits(value: Decimal | float) -> str:
     """Return credits as dollars with the credits beside them, for details."""
     return f"{amount(value, 'credit')} ({float(value):,.0f} credits)"

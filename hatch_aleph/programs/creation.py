@@ -13,7 +13,7 @@ from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
 from hatch_aleph.errors import HealthError, UsageError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.program_code import Code, prepare_code, try_here
@@ -80,7 +80,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         remark = adapter_remark(content)
         if remark:
             session.notice(f"{remark}.")
-        cost = "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
+        cost = for_a_day(per_day)
         session.announce(f"Publish the program {settings.name} {cost}, its code included")
         with (
             session.sending(f"create:{settings.name}", settings.channel) as outbox,

@@ -14,7 +14,7 @@ from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import keeping
 from hatch_aleph.errors import HealthError, PlanError
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import for_a_day
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
@@ -169,7 +169,7 @@ def replacing(
     existing: LiveProgram, per_day: Decimal | None, *, keep_prev: bool, replaced_code: Volume | None = None
 ) -> str:
     """Say what a replacement will do and cost, with every message that it will forget."""
-    cost = "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
+    cost = for_a_day(per_day)
     said = f"Publish a program that takes over from {existing.program.item_hash}, {cost}"
     if keep_prev:
         return f"{said}, which goes on costing"

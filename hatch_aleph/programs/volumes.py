@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import hash_file
@@ -15,7 +13,8 @@ from hatch_aleph.deploy.payment import check_affordable_file
 from hatch_aleph.deploy.preflight import check_permitted, check_secrets
 from hatch_aleph.deploy.state import LIVE, Volume, program_of, refs_of, volumes_of
 from hatch_aleph.errors import PlanError, ProjectError
-from hatch_aleph.network.money import amount
+from hatch_aleph.files import scratch_folder
+from hatch_aleph.network.money import for_a_day
 from hatch_aleph.programs.creation import checked, publish_code
 from hatch_aleph.programs.program_code import Code
 from hatch_aleph.settings import Compression
@@ -23,6 +22,7 @@ from hatch_aleph.settings import Compression
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from decimal import Decimal
+    from pathlib import Path
 
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import Program
@@ -86,8 +86,8 @@ def publish(
     existing = find(session.client, amends, owner=session.owner) if amends else None
     name = name or (existing.name if existing else path.resolve().name)
     settings = checked({"name": "volume", "entrypoint": "main:app", "secrets": {"allow": list(allow)}})
-    with tempfile.TemporaryDirectory(prefix="hatch-aleph-") as folder:
-        image = Path(folder) / "volume.squashfs"
+    with scratch_folder() as folder:
+        image = folder / "volume.squashfs"
         write_volume(path, image, Compression(), allow=allow)
         code = Code(image, "squashfs", hash_file(image), adapter=False)
         check_secrets(image, "squashfs", settings, session.account, where=str(path))
@@ -96,7 +96,7 @@ def publish(
         per_day = check_affordable_file(session.client, session.owner, code.hashes, payment)
         if existing and existing.volume.current.holds(code.hashes.sha256, code.hashes.cid):
             return existing.volume.ref
-        cost = "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
+        cost = for_a_day(per_day)
         programs = [program.item_hash for program in existing.programs] if existing else []
         users = f"; programs that change with it: {', '.join(programs)}" if programs else ""
         session.announce(f"Publish {name}, {code.hashes.size / 1e6:.2f} MB, {cost}{users}")
