@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.deploy.secrets import check_own_key_in_file
 from hatch_aleph.deploy.state import LIVE, refs_of
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.authorizations import KEY
@@ -50,9 +51,11 @@ def upload_file(session: Session, file: Path) -> Pinned:
 
     Raises:
         ArtifactError: It cannot be read.
+        PlanError: The key that signs stands in it.
         RejectedError: The network does not take it, or it cannot be paid.
     """
     hashes = hash_file(file)
+    check_own_key_in_file(file, session.account)
     engine = choose_engine(hashes.size, session.client.limits())
     file_hash = hashes.name_on(engine)
     content = store_content(

@@ -61,6 +61,17 @@ def check_own_key(artifact: Artifact, account: Any) -> None:
     refuse(found, (), where=str(artifact.path), hint="Take it out of the project, and build again.")
 
 
+def check_own_key_in_file(file: Path, account: Any) -> None:
+    """Refuse to publish a file in which the key that signs stands.
+
+    Raises:
+        PlanError: It does; nothing was sent.
+    """
+    own = own_key(account)
+    if own is not None and (own.occur_in(file.name.encode("utf-8", "surrogateescape")) or _holds(file, own)):
+        refuse([Finding(file.name, 0, "", OWN_KEY)], (), where=str(file), hint="Publish another file.")
+
+
 def of_own_key(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Return the findings that are the key that signs."""
     return (finding for finding in findings if finding.kind == OWN_KEY)

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 
+def test_the_key_that_signs_is_never_uploaded(cli, tmp_path):
+    key = cli.key.read_bytes()
+    for content in (key, b"notes\n" + key.hex().encode() + b"\nmore\n"):
+        file = tmp_path / "notes.txt"
+        file.write_bytes(content)
+        error = cli.json("file", "upload", file).error
+        assert (error["kind"], error["exit_code"]) == ("PlanError", 13)
+        assert key.hex() not in str(error)
+    assert cli.sent == []
+
+
 def test_a_file_from_its_upload_to_its_end(cli, tmp_path):
     source = tmp_path / "model.bin"
     source.write_bytes(b"weights" * 1000)
