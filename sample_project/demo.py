@@ -73,7 +73,7 @@ def demo(folder: Path, *, keep: bool) -> None:
         hatch("run", "aleph:faucet", "--node", url)
         answer = hatch("run", "aleph:deploy", "--node", url, "--yes", "--json", capture=True)
         deployed = json.loads(answer.splitlines()[-1])
-        program = deployed["urls"][0].rstrip("/")
+        program = deployed["urls"][-1].rstrip("/")  # by path: names below localhost are not resolved everywhere
         print("\nThe program answers:")
         for path, body in (
             ("/", None),
