@@ -49,6 +49,18 @@ class Terminal:
         """Type a text."""
         os.write(self.master, text.encode())
 
+    def interrupt(self):
+        """Press Ctrl-C until it has ended, and return its exit code.
+
+        A signal that comes in the few instructions between a prompt and Python's read of the answer is noted, and
+        heeded when that read ends: somebody presses again.
+        """
+        for _ in range(5):
+            self.type("\x03")
+            if (code := self.end(seconds=10)) is not None:
+                return code
+        return None
+
     def end(self, seconds=120):
         """Read until it has ended, and return its exit code."""
         deadline = time.monotonic() + seconds

@@ -145,5 +145,4 @@ def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
         named["ALEPH_STATE_FOLDER"] = str(tmp_path / ".aleph" / "trial")
         status = [sys.executable, "-m", "hatch_aleph", "status"]
         assert subprocess.run(status, cwd=tmp_path, env={**os.environ, **named}, check=False).returncode == 0
-        os.write(terminal.master, b"\x03")
-        assert terminal.end() == 0
+        assert terminal.interrupt() == 0

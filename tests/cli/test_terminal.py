@@ -85,8 +85,7 @@ def test_ctrl_c_at_each_prompt_of_create(cli, questions):
             terminal.shown = ""
             terminal.type(f"{answer}\n")
         terminal.until(questions[-1][0])
-        terminal.type("\x03")
-        assert terminal.end() == 130, terminal.shown
+        assert terminal.interrupt() == 130, terminal.shown
     assert cli.sent == []
 
 
@@ -123,6 +122,5 @@ def test_ctrl_c_at_each_question_leaves_what_there_was(cli, network, live):
         command = [*COMMAND, *(live.get(word, word) for word in line.split())]
         with Terminal(command, cli.folder, dict(os.environ)) as terminal:
             terminal.until("[y/N]")
-            terminal.type("\x03")
-            assert (line, terminal.end()) == (line, 130), terminal.shown
+            assert (line, terminal.interrupt()) == (line, 130), terminal.shown
         assert network.sent(cli.account.address) == before, line
