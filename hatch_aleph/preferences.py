@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER_VARIABLE = "HATCH_ALEPH_CONFIG"
+# Always the node that runs on this machine, unless the user has given the name to another.
+LOCAL = "local"
 # A letter first and few more: neither an address (0x..., 32 to 44 characters) nor a URL, host or IP address.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,29}")
 _NOT_NAMES = frozenset({"localhost"})

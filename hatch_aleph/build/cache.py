@@ -22,7 +22,7 @@ from hatch_aleph.shapes import ANYTHING, Shape, misfit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KINDS = ("wheels", "library", "records", "resolutions", "builds")
+KINDS = ("wheels", "library", "records", "resolutions", "builds", "contents")
 _DAY = 86400
 _LEAST = 1 << 16  # bytes that a disk must take to be worth beginning
 

@@ -159,8 +159,25 @@ class Context:
         """Make a client of the chosen nodes."""
         from hatch_aleph.network.client import NodeClient
 
+        if self.nodes == DEFAULT_NODES:
+            self._tell_of_local_node()
         self.output.doing(f"Asking {without_user_parts(self.nodes[0])}")
         return NodeClient(self.nodes, notice=self.output.retry)
+
+    @functools.cached_property
+    def local_node(self) -> str | None:
+        """The node that runs on this machine, where the network's own is meant because nothing else was said."""
+        from hatch_aleph.network.local_nodes import running_node
+
+        return running_node() if self.nodes == DEFAULT_NODES else None
+
+    def _tell_of_local_node(self) -> None:
+        """Say once that a node runs here which nobody named: what follows goes elsewhere."""
+        if "local_node" not in self.__dict__ and self.local_node:
+            self.output.notice(
+                f"A local node runs at {self.local_node}, but this asks {self.nodes[0]}: add `--node local`, or "
+                f"choose it with {typed('node use local')}."
+            )
 
     def built(self) -> Artifact | None:
         """Return the artifact that is to be taken as it is; None when it is to be built.
@@ -327,6 +344,11 @@ class Context:
 
         return Steps(self.output)
 
+    @property
+    def journals(self) -> Path:
+        """The folder of the project's journals, and of what else a deployment leaves."""
+        return self.state_folder or self.project_folder / ".aleph"
+
     def session(self, client: NodeClient, deployment: Deployment, artifact: Artifact | None = None) -> Session:
         """Return the session in which a deployment is changed; its journal lies in the project."""
         from hatch_aleph.deploy.session import Session
@@ -334,7 +356,7 @@ class Context:
         return Session(
             client,
             self.account(self._publishing(artifact).payment.chain),
-            self.state_folder or self.project_folder / ".aleph",
+            self.journals,
             deployment.owner,
             notice=self.output.notice,
             observer=self.steps,

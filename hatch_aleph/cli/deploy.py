@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +19,12 @@ from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.cli.image_changes import ImageChanges
     from hatch_aleph.deploy.apply import Options, Outcome
     from hatch_aleph.deploy.plan import Plan
+    from hatch_aleph.deploy.session import Session
     from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.client import NodeClient
 
 # As Terraform users know it; an error is 1 whatever its kind.
 EXIT_CHANGES = 2
@@ -48,10 +51,11 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
         with context.client() as client:
             artifact = context.artifact(client)
             planned = context.deployment(client, artifact, keyless=True).plan(artifact.manifest)
+            inside = _inside(client, artifact, planned)
         from hatch_aleph.cli.plan_text import plan_markdown, show_plan
 
-        show_plan(context.output, planned)
-        write_summary(plan_markdown(planned))
+        show_plan(context.output, planned, inside)
+        write_summary(plan_markdown(planned, inside))
         if out is not None:
             planned.save(out)
     except HatchAlephError as error:
@@ -59,8 +63,17 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
             raise
         context.output.failure(error)
         return 1
-    context.output.result({"plan": planned.to_json(), "changes": planned.has_changes})
+    contents = {role: asdict(each) for role, each in inside.items()}
+    context.output.result({"plan": planned.to_json(), "contents": contents, "changes": planned.has_changes})
     return EXIT_CHANGES if detailed and planned.has_changes else 0
+
+
+def _inside(client: NodeClient, artifact: Artifact, plan: Plan) -> dict[str, ImageChanges]:
+    if not plan.publishes:
+        return {}
+    from hatch_aleph.cli.image_changes import image_changes
+
+    return image_changes(client, artifact, plan)
 
 
 @click.command(epilog="Example: hatch-aleph deploy --profile production --yes")
@@ -108,7 +121,6 @@ def deploy(
     from hatch_aleph.deploy.plan import reviewed_checksum
 
     options = Options(
-        confirm=lambda plan: _confirmed(context, plan, reviewed=reviewed is not None),
         inspect=None if no_secret_scan else _scan,
         smoke=None if no_smoke else partial(_smoke, context),
         reviewed=reviewed_checksum(reviewed) if reviewed else None,
@@ -131,6 +143,7 @@ def run_deployment(context: Context, options: Options) -> int:
         artifact = context.artifact(client)
         deployment = context.deployment(client, artifact)
         session = context.session(client, deployment, artifact)
+        options = replace(options, confirm=partial(_confirmed, context, client, artifact, options.reviewed))
         try:
             outcome = Deployer(deployment, session, options).deploy(artifact)
         except KeyboardInterrupt:
@@ -140,6 +153,8 @@ def run_deployment(context: Context, options: Options) -> int:
                 context.output.notice(unfinished)
             raise
     changed = bool(outcome.sent)
+    if changed:
+        _keep_timeline(context, session, deployment.tag, outcome)
     lines = [*outcome.urls, *_live(context, artifact, outcome)]
     records = []
     if outcome.plan.domains:
@@ -164,6 +179,22 @@ def run_deployment(context: Context, options: Options) -> int:
     return 0
 
 
+def _keep_timeline(context: Context, session: Session, tag: str, outcome: Outcome) -> None:
+    """Keep when each phase began and how long it took, for `report`; a full disk costs no more than that."""
+    from hatch_aleph.report.timeline import Phase, Timeline, keep_timeline
+
+    steps = context.steps
+    began = min((began for _, began, _ in steps.phases), default=steps.began)
+    phases = sorted(
+        (Phase(name, at - began, seconds) for name, at, seconds in steps.phases), key=lambda each: each.start
+    )
+    moment_of_begin = time.time() - (time.monotonic() - began)
+    try:
+        keep_timeline(session.folder, session.owner, tag, Timeline(moment_of_begin, tuple(phases), outcome.item_hash))
+    except OSError as error:
+        context.output.notice(f"The timeline for the report cannot be kept: {error.strerror or error}")
+
+
 def _live(context: Context, artifact: Artifact, outcome: Outcome) -> list[str]:
     """Return what is live now and where the time went, for people."""
     project = artifact.manifest.project
@@ -178,14 +209,16 @@ def _live(context: Context, artifact: Artifact, outcome: Outcome) -> list[str]:
     return [*lines, f"Next: {typed('status')}, {typed('logs')}, {typed('rollback')}"]
 
 
-def _confirmed(context: Context, plan: Plan, *, reviewed: bool) -> bool:
+def _confirmed(context: Context, client: NodeClient, artifact: Artifact, reviewed: str | None, plan: Plan) -> bool:
     from hatch_aleph.cli.plan_text import plan_markdown, show_plan
 
+    inside = _inside(client, artifact, plan)
     if context.output.as_json:
-        context.output.event("plan", **plan.to_json())
-    show_plan(context.output, plan)
-    write_summary(plan_markdown(plan))
-    if context.yes or reviewed:
+        contents = {role: asdict(each) for role, each in inside.items()}
+        context.output.event("plan", **plan.to_json(), contents=contents)
+    show_plan(context.output, plan, inside)
+    write_summary(plan_markdown(plan, inside))
+    if context.yes or reviewed is not None:
         return True
     from hatch_aleph.cli.questions import confirm
 

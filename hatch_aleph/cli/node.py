@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.value_types import NodeType, OwnerType
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.network.defaults import DEFAULT_NODES
 from hatch_aleph.text import without_credentials
@@ -68,25 +71,34 @@ def node(
     from hatch_aleph.local.host import Limits
     from hatch_aleph.local.node import Lateness
     from hatch_aleph.local.serve import serve_network
+    from hatch_aleph.network.local_nodes import noted
 
     own_folder(folder)
     limits = Limits.as_real(pace) if as_real else Limits()
     lateness = Lateness(unseen=pace, pending=pace) if as_real else None
     token = secrets.token_urlsafe(16)
+    known = contextlib.ExitStack()
+
+    def ready(url: str) -> None:
+        if source is None:
+            known.enter_context(noted(urlsplit(url).port or 0))
+        _ready(context.output, url, token, source)
+
     try:
-        asyncio.run(
-            serve_network(
-                folder,
-                port,
-                source=source,
-                limits=limits,
-                lateness=lateness,
-                release=release,
-                notice=context.output.notice,
-                page_token=token,
-                ready=lambda url: _ready(context.output, url, token, source),
+        with known:
+            asyncio.run(
+                serve_network(
+                    folder,
+                    port,
+                    source=source,
+                    limits=limits,
+                    lateness=lateness,
+                    release=release,
+                    notice=context.output.notice,
+                    page_token=token,
+                    ready=ready,
+                )
             )
-        )
     except OSError as error:
         raise NetworkError(
             error.strerror or str(error), where=f"127.0.0.1:{port}", hint="Choose another port: --port N"
@@ -98,7 +110,7 @@ def _ready(output: Output, url: str, token: str, source: str | None) -> None:
     output.event("ready", url=url, page=f"{url}/#{token}")
     if output.as_json:
         return
-    text = f"The network runs at {url} (Ctrl-C ends it)\nDeploy to it: --node {url}\nIts page: {url}/#{token}"
+    text = f"The network runs at {url} (Ctrl-C ends it)\nDeploy to it: --node local\nIts page: {url}/#{token}"
     if source is not None:
         shown = without_credentials(source)
         text = (
@@ -129,14 +141,17 @@ def add(context: Context, *, name: str, url: str) -> None:
 @with_context()
 @click.argument("name")
 def use(context: Context, *, name: str) -> None:
-    """Talk to the node NAME from now on, wherever none is named; `-` chooses the network's own again."""
-    from hatch_aleph.preferences import load_preferences
+    """Talk to the node NAME from now on, wherever none is named; `-` chooses the network's own again.
+
+    `local` is the node that runs on this machine; while none does, commands say so and ask nobody.
+    """
+    from hatch_aleph.preferences import LOCAL, load_preferences
 
     known = load_preferences()
-    if name != "-" and name not in known.nodes:
-        raise UsageError(f"No node has the name {name}", hint=f"There are: {', '.join(known.nodes) or 'none'}.")
+    if name not in ("-", LOCAL, *known.nodes):
+        raise UsageError(f"No node has the name {name}", hint=f"There are: {', '.join([*known.nodes, LOCAL])}.")
     replace(known, node=None if name == "-" else name).save()
-    url = known.nodes.get(name) or ", ".join(DEFAULT_NODES)
+    url = known.nodes.get(name) or ("the local node" if name == LOCAL else ", ".join(DEFAULT_NODES))
     context.output.result({"name": None if name == "-" else name, "url": url}, f"Commands talk to {url} from now on.")
 
 
@@ -144,13 +159,17 @@ def use(context: Context, *, name: str) -> None:
 @with_context()
 def list_nodes(context: Context) -> None:
     """List the nodes that you have named; a star marks the one that is taken when none is named."""
-    from hatch_aleph.preferences import load_preferences
+    from hatch_aleph.network.local_nodes import running_node
+    from hatch_aleph.preferences import LOCAL, load_preferences
 
     known = load_preferences()
+    local = None if LOCAL in known.nodes else running_node()
     lines = [f"{'*' if name == known.node else ' '} {name}  {url}" for name, url in sorted(known.nodes.items())]
+    if LOCAL not in known.nodes:
+        lines.append(f"{'*' if known.node == LOCAL else ' '} {LOCAL}  {local or 'not running'}")
     if known.node is None:
         lines.append(f"* (the network)  {', '.join(DEFAULT_NODES)}")
-    context.output.result({"nodes": dict(known.nodes), "chosen": known.node}, "\n".join(lines))
+    context.output.result({"nodes": dict(known.nodes), "local": local, "chosen": known.node}, "\n".join(lines))
 
 
 @node.command(epilog="Example: hatch-aleph node remove staging")
@@ -173,6 +192,11 @@ def remove(context: Context, *, name: str) -> None:
 @click.option("--tokens", type=click.FloatRange(0), default=0, show_default=True)
 def faucet(context: Context, *, address: str | None, credit: int, tokens: float) -> None:
     """Give credits and tokens of a local node to ADDRESS, or to your own account."""
+    if context.nodes == DEFAULT_NODES:
+        known = f"One runs at {context.local_node}: add --node local." if context.local_node else ""
+        raise UsageError(
+            "Only a local node has a faucet, and none was named.", hint=known or f"Start one: {typed('node')}."
+        )
     address = address or context.account().address
     balance = context.client().faucet(address, credit=credit, tokens=tokens)
     from hatch_aleph.network.money import amount, with_credits

@@ -165,3 +165,8 @@ def seconds_text(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds:.1g} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - one digit
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004
+
+
+def size_text(size: float) -> str:
+    """Return bytes as people read them: MB, or kB below a tenth of it."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 or not size else f"{size / 1e3:,.1f} kB"  # noqa: PLR2004 - bytes

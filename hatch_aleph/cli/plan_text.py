@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hatch_aleph.cli.output import size_text
 from hatch_aleph.network.money import amount
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hatch_aleph.cli.image_changes import ImageChanges
     from hatch_aleph.cli.output import Output
     from hatch_aleph.deploy.plan import Cost, ImageStep, Plan
 
@@ -28,8 +32,14 @@ _MARKS = {
 }
 
 
-def show_plan(output: Output, plan: Plan) -> None:
-    """Print a plan for people; its warnings go to stderr."""
+def show_plan(output: Output, plan: Plan, inside: Mapping[str, ImageChanges] | None = None) -> None:
+    """Print a plan for people; its warnings go to stderr.
+
+    Args:
+        output: Where to.
+        plan: What is to be done.
+        inside: What changes inside the images, by role.
+    """
     if output.as_json:
         return
     output.say(f"{printable(f'{plan.project} {plan.version} → {plan.tag} of {plan.owner}')}\n")
@@ -41,9 +51,8 @@ def show_plan(output: Output, plan: Plan) -> None:
         order = [next(texts), *texts]
         line = f"{mark:>3} {order[1]}  {order[0]} {order[2]}  {cells[-1]}"
         output.say(click.style(line.rstrip(), fg=colour, bold=action == "replace"))
-    for change in plan.program.changes:
-        before, after = (printable(_value(value)) for value in (change.before, change.after))
-        output.say(click.style(f"      {printable(change.path)}: {before} → {after}", fg="red"))
+        for detail in _details(plan, action, cells[0], inside or {}):
+            output.say(click.style(f"      {detail}", fg=colour))
     output.say()
     for line in _cost_lines(plan.cost) if plan.cost else ("What it costs is unknown: the node does not tell.",):
         output.say(line)
@@ -54,6 +63,26 @@ def show_plan(output: Output, plan: Plan) -> None:
         output.notice(click.style(f"Warning: {printable(warning)}", fg="yellow"))
     for danger in (*plan.taken, *plan.dangers):
         output.notice(click.style(f"Danger: {printable(danger)}", fg="red", bold=True))
+
+
+def _details(plan: Plan, action: str, what: str, inside: Mapping[str, ImageChanges]) -> list[str]:
+    """Return what stands below a part: why a program is replaced, or what changes inside an image."""
+    if what == "program" and action == "replace":
+        values = ((change.path, _value(change.before), _value(change.after)) for change in plan.program.changes)
+        return [printable(f"{path}: {before} → {after}") for path, before, after in values]
+    return _folded(printable(inside[what].text)) if what in inside else []
+
+
+def _folded(text: str) -> list[str]:
+    """Return a text in lines that a terminal shows below their image; elsewhere in one."""
+    import shutil
+    import sys
+    import textwrap
+
+    if not sys.stdout.isatty():
+        return [text]
+    width = max(shutil.get_terminal_size().columns - 7, 30)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def summary_line(plan: Plan) -> str:
@@ -68,20 +97,26 @@ def summary_line(plan: Plan) -> str:
         "to forget": len(plan.forget),
         "domains to attach": len(plan.domains),
     }
-    told = [f"{count} {words}" for words, count in counts.items() if count]
-    return f"{', '.join(told)}; {plan.upload_bytes / 1e6:.2f} MB to upload."
+    always = ("to change", "to replace")
+    told = [f"{count} {words}" for words, count in counts.items() if count or words in always]
+    return f"{', '.join(told)}, {size_text(plan.upload_bytes)} to upload."
 
 
 def first_start_line(plan: Plan) -> str:
     """Return what a host fetches that runs the program for the first time: size is time there."""
     size = sum(step.size for step in plan.images)
-    return f"A first start on a new host fetches {size / 1e6:.2f} MB: {size * 8 / 1e8:.1f} s at 100 Mbit/s."
+    return f"A first start on a new host fetches {size_text(size)}: {size * 8 / 1e8:.1f} s at 100 Mbit/s."
 
 
 def _rows(plan: Plan) -> list[tuple[str, str, str, str]]:
     """Return (action, what, which, upload) of each part; a replacement first."""
     rows: list[tuple[str, str, str, str]] = [
-        (step.action, step.role, f"{step.ref[:10]}… {_size(step)}" if step.ref else _size(step), _upload(step))
+        (
+            step.action,
+            step.role,
+            f"{step.ref[:10]}… {size_text(step.size)}" if step.ref else size_text(step.size),
+            _upload(step),
+        )
         for step in plan.images
     ]
     program = (plan.program.action, "program", f"{plan.program.item_hash[:10]}…" if plan.program.item_hash else "", "")
@@ -92,10 +127,6 @@ def _rows(plan: Plan) -> list[tuple[str, str, str, str]]:
     rows += [("forget", "program", item_hash, when) for item_hash in plan.forget]
     rows += [("attach", "domain", domain, "") for domain in plan.domains]
     return rows
-
-
-def _size(step: ImageStep) -> str:
-    return f"{step.size / 1e6:.2f} MB"
 
 
 def _upload(step: ImageStep) -> str:
@@ -111,8 +142,9 @@ def _cost_lines(cost: Cost) -> list[str]:
     else:
         difference = cost.after - cost.now
         sign = "+" if difference >= 0 else ""
-        month = f"{amount(cost.after * _MONTH, kind)} in {_MONTH} days ({sign}{amount(difference * _MONTH, kind)})"
-        lines = [f"{amount(cost.after, kind)} a day, {month}."]
+        before, after = (f"{amount(each * _MONTH, kind)}" for each in (cost.now, cost.after))
+        month = f"{before} → {after} in {_MONTH} days ({sign}{amount(difference * _MONTH, kind)})"
+        lines = [f"Cost: {month}, {amount(cost.after, kind)} a day."]
     if cost.balance is not None:
         whose = "this deployment alone" if cost.elsewhere is None else "all that the owner pays for"
         lasts = f" lasts {cost.days:,.0f} days for {whose}" if cost.days is not None else ""
@@ -124,12 +156,13 @@ def _value(value: Any) -> str:
     return "—" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def plan_markdown(plan: Plan) -> str:
-    """Return a plan for the summary page of a CI job."""
+def plan_markdown(plan: Plan, inside: Mapping[str, ImageChanges] | None = None) -> str:
+    """Return a plan for the summary page of a CI job; arguments are those of :func:`show_plan`."""
     lines = [f"### {plan.project} {plan.version} → `{plan.tag}`", "", "| | what | | |", "|---|---|---|---|"]
     lines += [
         f"| `{_MARKS[action][0]}` {action} | {what} | {which} | {more} |" for action, what, which, more in _rows(plan)
     ]
+    lines += [f"- {role}: {each.text}" for role, each in (inside or {}).items()]
     lines += [f"- `{each.path}`: {_value(each.before)} → {_value(each.after)}" for each in plan.program.changes]
     lines += ["", *(_cost_lines(plan.cost) if plan.cost else ()), "", summary_line(plan)]
     lines += ["", first_start_line(plan)] if plan.has_changes and plan.images else []

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.output import moment
 from hatch_aleph.errors import ArtifactError, HatchAlephError
+from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
     from hatch_aleph.cli.output import Output
     from hatch_aleph.local.host import ImportCost
     from hatch_aleph.report.document import Component, Money, Row
+    from hatch_aleph.report.timeline import Timeline
 
 _BAR = 30  # characters
 _ROWS = 8
+_YEAR, _SOON = 365, 7  # days
 
 
 @click.command(epilog="Example: hatch-aleph report --html report.html")
-@with_context("project", "named", "artifact", "node", "account", "host", "owner")
+@with_context("project", "named", "artifact", "node", "account", "host", "owner", "state")
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file.")
 @click.option("--no-network", is_flag=True, help="Leave out releases and cost, which a node knows.")
 @click.option("--no-imports", is_flag=True, help="Leave out the cold start, for which the program is imported here.")
@@ -44,16 +49,17 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
     manifest = artifact.manifest
     images = [(image.name, measured(image)) for image in images_of(artifact.path)]
     imports = () if no_imports else _imports(context, artifact)
-    releases, money, facts = ((), None, []) if no_network else _deployment(context, artifact)
+    known = _Known() if no_network else _deployment(context, artifact)
     profile = [("profile", manifest.profile)] if manifest.profile else []
     made = Report(
         title=f"{manifest.project['name']} {manifest.project['version']}",
-        facts=[*profile, *facts, ("built by", f"hatch-aleph {manifest.tool['version']}")],
+        facts=[*profile, *known.facts, ("built by", f"hatch-aleph {manifest.tool['version']}")],
         images=images,
         imports=imports,
         components=_components(artifact),
-        releases=releases,
-        money=money,
+        timeline=known.timeline,
+        releases=known.releases,
+        money=known.money,
         made=time.time(),
     )
     if page is not None:
@@ -66,13 +72,16 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
         _bars(context.output, "Cold start, ms", by_package(imports))
         for name, owners in weights.items():
             _bars(context.output, f"{name}, MB", [(owner, weight.compressed / 1e6) for owner, weight in owners.items()])
+        _show_deployment(context.output, known, made.made)
     fields: dict[str, Any] = {
         "page": str(page) if page else None,
         "imports_ms": sum(cost.self_ms for cost in imports),
         "sizes": {name: sizes.image for name, sizes in images},
         "distributions": len(made.components),
-        "releases": len(releases),
-        "dollars_a_day": money.day if money else None,
+        "timeline": asdict(known.timeline) if known.timeline else None,
+        "releases": len(known.releases),
+        "credits_a_day": known.money.day if known.money else None,
+        "balance_ends": str(known.money.end(made.made)) if known.money and known.money.end(made.made) else None,
     }
     context.output.result(fields, str(page) if page else None)
 
@@ -93,12 +102,23 @@ def _imports(context: Context, artifact: Artifact) -> Sequence[ImportCost]:
         return ()
 
 
-def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Money | None, list[tuple[str, str]]]:
+@dataclass(frozen=True)
+class _Known:
+    """What a node, and this machine's record, tell of the deployment."""
+
+    releases: Sequence[Row] = ()
+    money: Money | None = None
+    timeline: Timeline | None = None
+    facts: Sequence[tuple[str, str]] = ()
+
+
+def _deployment(context: Context, artifact: Artifact) -> _Known:
     """Ask the node for releases and cost; what it does not tell is left out with a notice."""
     from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.history import releases
     from hatch_aleph.deploy.status import read_status
     from hatch_aleph.report.document import Money, Row
+    from hatch_aleph.report.timeline import kept_timeline, timeline_of
 
     try:
         with context.client() as client:
@@ -107,7 +127,7 @@ def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Mo
             status = read_status(deployment, None, HealthCheck())
     except HatchAlephError as error:
         context.output.notice(f"Releases and cost are left out: {error.message}")
-        return (), None, []
+        return _Known()
     rows = []
     for release in releases(state):
         code = release.contents.get("code")
@@ -117,7 +137,47 @@ def _deployment(context: Context, artifact: Artifact) -> tuple[Sequence[Row], Mo
     money = None
     if status.payment_type == "credit" and status.daily is not None and status.balance is not None:
         money = Money(status.daily, status.balance, max(status.spending or 0.0, status.daily))
-    return rows, money, facts
+    kept = kept_timeline(context.journals, deployment.owner, deployment.tag)
+    return _Known(rows, money, timeline_of(state, kept), facts)
+
+
+def _show_deployment(output: Output, known: _Known, now: float) -> None:
+    """Show the last deployment, the newest releases, and how long the balance lasts."""
+    from hatch_aleph.text import printable
+
+    if known.timeline and known.timeline.is_seen:
+        total = known.timeline.seconds or 1.0
+        output.say(click.style(f"Last deployment, {moment(known.timeline.began)}, s", bold=True))
+        width = max(len(phase.name) for phase in known.timeline.phases)
+        for phase in known.timeline.phases:
+            before, wide = (round(each / total * _BAR) for each in (phase.start, phase.seconds or 0.0))
+            bar = " " * min(before, _BAR - 1) + "█" * max(wide, 1)
+            output.say(f"  {printable(phase.name):{width}} {phase.seconds or 0.0:9.2f} {bar}")
+    elif known.timeline:
+        output.say(click.style("Last deployment, by its messages", bold=True))
+        for phase in known.timeline.phases:
+            output.say(f"  {moment(known.timeline.began + phase.start)}  {printable(phase.name)}")
+    if known.releases:
+        output.say(click.style("Releases", bold=True))
+        for row in known.releases[:_ROWS]:
+            live = click.style(" live", fg="green") if row.live else ""
+            output.say(f"  {moment(row.time)}  {printable(f'{row.version} {row.kind}')}{live}")
+    if known.money:
+        _show_balance(output, known.money, now)
+
+
+def _show_balance(output: Output, money: Money, now: float) -> None:
+    output.say(click.style("Cost", bold=True))
+    own, whole = (f"{amount(each, 'credit')} a day" for each in (money.day, money.owner_day))
+    output.say(f"  {own} for this deployment, {whole} for all that the owner has")
+    if money.days is None:
+        return
+    share = min(money.days / _YEAR, 1.0)
+    end = money.end(now)
+    colour = "red" if money.days < _SOON else "green"
+    bar = click.style("█" * max(round(share * _BAR), 1), fg=colour) + "░" * (_BAR - max(round(share * _BAR), 1))
+    when = f"ends on {end}" if end else "does not end"
+    output.say(f"  {bar} {amount(money.balance, 'credit')} {when}, in {money.days:,.0f} days (bar: a year)")
 
 
 def _components(artifact: Artifact) -> list[Component]:

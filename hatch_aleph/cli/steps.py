@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Shortest time between two JSON events of one step, and how far back a rate looks, in seconds.
 _EVENT_SECONDS = 1.0
 _WINDOW = 5.0
+_SHORTEST = 0.05  # of a phase that is worth a line in the report
 _LONG = 1.0  # a step that says nothing of itself is worth a line from here on
 _LONGEST = 48  # columns of what is waited for
 _BYTES = ("upload", "fetch")
@@ -79,6 +80,8 @@ class Steps:
 
     Attributes:
         spent: Seconds by kind of step, in the order in which they were first met.
+        phases: What has ended, when it began on this clock, and its seconds, in the order in which they ended.
+        began: On this clock.
 
     Args:
         output: Where to.
@@ -87,6 +90,8 @@ class Steps:
 
     def __init__(self, output: Output, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.spent: dict[str, float] = {}
+        self.phases: list[tuple[str, float, float]] = []
+        self.began = monotonic()
         self._output = output
         self._monotonic = monotonic
         self._lock = threading.RLock()
@@ -164,6 +169,9 @@ class Steps:
         seconds = self._ended_last - step.began
         if name in _SHARES:
             self.spent[_SHARES[name]] = self.spent.get(_SHARES[name], 0.0) + seconds
+        if seconds >= _SHORTEST:
+            file = f" of {step.facts['file']}" if "file" in step.facts else ""
+            self.phases.append((_SHARES.get(name, name) + file, step.began, seconds))
         text = self._ended(name, step, facts, seconds)
         if text and not self._output.as_json:
             self._output.notice(text)

@@ -53,11 +53,13 @@ class NodeType(click.ParamType):  # type: ignore[type-arg] # as above
         text = str(value).strip()
         if any(letter in text for letter in ".:/"):  # of a URL, or of a host's name
             return text
-        from hatch_aleph.preferences import is_name, load_preferences
+        from hatch_aleph.preferences import LOCAL, is_name, load_preferences
 
         if not is_name(text):
             return text
         nodes = load_preferences().nodes
+        if text == LOCAL and text not in nodes:
+            return local_node()
         known = f"There are: {', '.join(sorted(nodes))}." if nodes else "There is none yet."
         hint = f"{known} Name one: {typed('node add NAME URL')}; or give a URL with https://."
         return nodes.get(text) or self.fail(f"No node has the name {text}. {hint}", param, ctx)
@@ -67,10 +69,29 @@ def default_nodes(context: click.Context, parameter: click.Parameter, value: tup
     """Return the nodes that are said, else the one that the user has chosen, else the network's."""
     if context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT:
         return value
-    from hatch_aleph.preferences import load_preferences
+    from hatch_aleph.preferences import LOCAL, load_preferences
 
     known = load_preferences()
+    if known.node == LOCAL and LOCAL not in known.nodes:
+        return (local_node(),)
     return (known.nodes[known.node],) if known.node and known.node in known.nodes else value
+
+
+def local_node() -> str:
+    """Return the URL of the node that runs on this machine.
+
+    Raises:
+        UsageError: None runs; the network is not taken in its place.
+    """
+    from hatch_aleph.errors import UsageError
+    from hatch_aleph.network.local_nodes import running_node
+
+    url = running_node()
+    if url is None:
+        raise UsageError(
+            "No local node runs.", hint=f"Start one: {typed('node')}; {typed('node use -')} chooses the network's own."
+        )
+    return url
 
 
 class HostUrlType(click.ParamType):  # type: ignore[type-arg] # as above

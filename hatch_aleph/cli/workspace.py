@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.cli.image_changes import image_changes
 from hatch_aleph.cli.output import Output
 from hatch_aleph.cli.plan_text import show_plan, summary_line
 from hatch_aleph.cli.questions import confirm
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.context import Context
+    from hatch_aleph.cli.image_changes import ImageChanges
     from hatch_aleph.deploy.apply import Options, Outcome
     from hatch_aleph.deploy.plan import Plan
 
@@ -52,12 +54,13 @@ class _Named(Output):
 
 @dataclass(frozen=True)
 class _Member:
-    """A project of the workspace, built: its name, its own context, what was built, and what is to be done."""
+    """A project of the workspace, built: its name, its own context, what was built, what is to be done, also inside."""
 
     name: str
     context: Context
     artifact: Artifact
     plan: Plan
+    inside: dict[str, ImageChanges]
 
 
 def members_of(root: Path) -> list[Path]:
@@ -188,7 +191,8 @@ def _planned(context: Context, root: Path, folder: Path, manifest: Path | None) 
     with own.client() as client:
         artifact = own.artifact()
         plan = own.deployment(client, artifact).plan(artifact.manifest)
-    return _Member(name, own, artifact, plan)
+        inside = image_changes(client, artifact, plan) if plan.publishes else {}
+    return _Member(name, own, artifact, plan, inside)
 
 
 def _show(context: Context, members: Sequence[_Member]) -> None:
@@ -196,7 +200,7 @@ def _show(context: Context, members: Sequence[_Member]) -> None:
         if context.output.as_json:
             member.context.output.event("plan", **member.plan.to_json())
         elif member.plan.has_changes:
-            show_plan(member.context.output, member.plan)
+            show_plan(member.context.output, member.plan, member.inside)
             context.output.say()
         else:
             context.output.say(f"{member.name}: {summary_line(member.plan)}")

@@ -73,6 +73,12 @@ _SHAPE: Shape = {
 _write_durably = partial(write_atomic, durable=True)
 
 
+def file_name(owner: str, tag: str) -> str:
+    """Return the name of a file about one owner and tag."""
+    digest = hashlib.sha256(f"{owner.lower()}\n{tag}".encode()).hexdigest()
+    return f"{digest[:16]}.json"
+
+
 class Journal:
     """The journal of one owner and tag; every change is on disk before the call returns.
 
@@ -91,8 +97,7 @@ class Journal:
         *,
         write: Callable[[Path, str], None] = _write_durably,
     ) -> None:
-        name = hashlib.sha256(f"{owner.lower()}\n{tag}".encode()).hexdigest()[:16]
-        self.file = folder / "journal" / f"{name}.json"
+        self.file = folder / "journal" / file_name(owner, tag)
         self._folder = folder
         self._owner = owner
         self._tag = tag

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.sizes import Sizes
     from hatch_aleph.local.host import ImportCost
+    from hatch_aleph.report.timeline import Timeline
 
 _MIB = 1 << 20
 _LIMITS = ((100 * _MIB, "100 MiB: the node's own storage"), (1024 * _MIB, "1 GiB: IPFS"))
@@ -34,7 +35,8 @@ svg g rect { fill: hsl(var(--h), 45%, var(--l)); stroke: var(--bg) }
 .map text { fill: #fff } table { border-collapse: collapse; width: 100% }
 th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
 .n { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .9em; overflow-wrap: anywhere }
-.bar { background: var(--soft); height: .9rem } .bar i { display: block; height: 100%; background: var(--bar) }
+.bar { background: var(--soft); height: .9rem; min-width: 6rem; print-color-adjust: exact }
+.bar i { display: block; height: 100%; min-width: 1px; background: var(--bar); print-color-adjust: exact }
 .key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 .9rem } .good { color: var(--good) }
 .bad { color: var(--bad) } .scroll { overflow-x: auto }
 .facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: .6rem 0 0; padding: 0; overflow-wrap: anywhere }
@@ -71,6 +73,17 @@ class Money:
     balance: float
     owner_day: float
 
+    @property
+    def days(self) -> float | None:
+        """How long the balance lasts; None without end."""
+        return self.balance / self.owner_day if self.owner_day > 0 else None
+
+    def end(self, now: float) -> dt.date | None:
+        """Return the day on which the balance ends; None when that is no day of this calendar."""
+        if self.days is None or self.days > 36_500:  # noqa: PLR2004 - a hundred years
+            return None
+        return (dt.datetime.fromtimestamp(now, dt.timezone.utc) + dt.timedelta(days=self.days)).date()
+
 
 @dataclass(frozen=True)
 class Report:
@@ -82,6 +95,7 @@ class Report:
         images: Name, role and sizes of each image.
         imports: What the cold start spends its time on, in the order in which imports ended.
         components: The bill of materials.
+        timeline: Of the last deployment.
         releases: The newest first.
         money: Cost and balance.
         made: When the page was made, in seconds since 1970.
@@ -92,6 +106,7 @@ class Report:
     images: Sequence[tuple[str, Sizes]] = ()
     imports: Sequence[ImportCost] = ()
     components: Sequence[Component] = ()
+    timeline: Timeline | None = None
     releases: Sequence[Row] = ()
     money: Money | None = None
     made: float = 0.0
@@ -104,6 +119,7 @@ def render(report: Report) -> str:
         f'<p class="facts">{facts}</p>',
         _section("Cold start", _cold_start, report.imports),
         _section("Sizes", _sizes, report.images),
+        _section("The last deployment", _timeline, report.timeline),
         _section("Releases", _releases, report.releases),
         _section("Cost", _cost, report.money, report.made),
         _section("What is in it", _components, report.components),
@@ -131,8 +147,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: froze
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
 
 
-def _bar(share: float) -> str:
-    return f'<div class="bar"><i style="width:{min(max(share, 0.0), 1.0):.1%}"></i></div>'
+def _bar(share: float, after: float = 0.0) -> str:
+    """Return a bar of a share of its row; the share ``after`` is left free before it."""
+    left, width = (f"{min(max(each, 0.0), 1.0):.1%}" for each in (after, share))
+    return f'<div class="bar"><i style="margin-left:{left};width:{width}"></i></div>'
 
 
 def _cold_start(costs: Sequence[ImportCost]) -> str:
@@ -194,6 +212,24 @@ def _components(components: Sequence[Component]) -> str:
     return _table(("distribution", "version", "licence", "SHA-256"), rows)
 
 
+def _timeline(timeline: Timeline) -> str:
+    begin = f"{dt.datetime.fromtimestamp(timeline.began, dt.timezone.utc):%Y-%m-%d %H:%M:%S}"
+    if not timeline.is_seen:
+        moments = [(html.escape(phase.name), f"{phase.start:.1f}") for phase in timeline.phases]
+        return (
+            f"<p>Begun {begin} UTC on another machine, or by an earlier run: what is known are the times that its "
+            f"messages were signed.</p>{_table(('what', 'seconds after'), moments, frozenset({1}))}"
+        )
+    total = timeline.seconds or 1.0
+    spans = [(phase, phase.seconds or 0.0) for phase in timeline.phases]
+    rows = [
+        (html.escape(phase.name), f"{seconds:.1f}", _bar(seconds / total, phase.start / total))
+        for phase, seconds in spans
+    ]
+    table = _table(("phase", "seconds", "when"), rows, frozenset({1}))
+    return f"<p>Begun {begin} UTC; {timeline.seconds:.1f} s in all.</p>{table}"
+
+
 def _releases(releases: Sequence[Row]) -> str:
     rows = [
         (
@@ -209,14 +245,13 @@ def _releases(releases: Sequence[Row]) -> str:
 
 def _cost(money: Money, made: float) -> str:
     lines = [f"<p>{_dollars(money.day)} a day, {_dollars(money.day * 30)} in 30 days for this deployment.</p>"]
-    if money.owner_day > 0:
-        days = money.balance / money.owner_day
-        end = dt.datetime.fromtimestamp(made, dt.timezone.utc) + dt.timedelta(days=min(days, 36_500))
-        css = "bad" if days < 7 else "good"  # noqa: PLR2004 - a week to act in
+    if money.days is not None:
+        end = money.end(made)
+        css = "bad" if money.days < 7 else "good"  # noqa: PLR2004 - a week to act in
         lines.append(
             f"<p>The balance of {_dollars(money.balance)} pays {_dollars(money.owner_day)} a day "
-            f'for all that the owner has. It ends <b class="{css}">in {days:,.0f} days</b>, on {end:%Y-%m-%d}.</p>'
-            + _slope(days)
+            f'for all that the owner has. It ends <b class="{css}">in {money.days:,.0f} days</b>'
+            f"{f', on {end}' if end else ''}.</p>{_slope(money.days)}"
         )
     return "".join(lines)
 

@@ -51,6 +51,38 @@ def write(tmp_path):
     return write
 
 
+def test_the_report_tells_the_last_deployment(cli, write, tmp_path):
+    project, page, state = write("of the report"), tmp_path / "report.html", tmp_path / "state"
+    where = ("--project", project, "--state-folder", state)
+    cli.json("deploy", *where, "--yes", "--no-smoke")
+    write("of the report, again")  # bytes that no other test uploads
+    done = cli.json("deploy", *where, "--yes", "--no-smoke")
+    seen = cli.json("report", *where, "--no-imports", "--html", page).result
+    phases = {phase["name"]: phase for phase in seen["timeline"]["phases"]}
+    assert {"build", "first answer"} <= set(phases)
+    assert phases["build"]["start"] == 0.0
+    ends = [phase["start"] + phase["seconds"] for phase in seen["timeline"]["phases"]]
+    told = [event["seconds"] for event in done.events if (event["event"], event.get("step")) == ("done", "health")]
+    assert phases["first answer"]["seconds"] == pytest.approx(told[0], abs=0.01)
+    assert seen["timeline"]["is_seen"]
+    assert seen["balance_ends"]
+    assert "The last deployment" in page.read_text()
+    text = cli("report", *where, "--no-imports").out
+    assert "first answer" in text
+    assert f"ends on {seen['balance_ends']}" in text
+
+    # Elsewhere, the messages tell when; so they do of what others wrote into that file.
+    (record,) = (state / "timeline").glob("*.json")
+    whole = json.loads(record.read_text())
+    for planted in ({}, {**whole, "began": "soon"}, {**whole, "item_hash": "0" * 64}, {**whole, "phases": [{}]}):
+        record.write_text(json.dumps(planted))
+        elsewhere = cli.json("report", *where, "--no-imports", "--html", page).result["timeline"]
+        assert not elsewhere["is_seen"]
+        assert [phase["name"] for phase in elsewhere["phases"]] == ["code signed"]
+        assert seen["timeline"]["began"] <= elsewhere["began"] <= seen["timeline"]["began"] + max(ends)
+    assert "its messages were signed" in " ".join(page.read_text().split())
+
+
 def test_the_life_of_a_deployment(cli, write, tmp_path):
     project = write()
     first = cli.json("deploy", "--project", project, "--yes").result

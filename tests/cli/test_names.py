@@ -31,7 +31,7 @@ def test_named_nodes(cli, network, monkeypatch):
     assert cli.json("node", "add", "localhost", network.url).error["exit_code"] == 64
     assert "password" in cli.json("node", "add", "secret", "https://me:pass@node.example").error["message"]
     assert cli("node", "remove", "here").code == 0
-    assert cli.json("node", "list").result == {"event": "result", "nodes": {}, "chosen": None}
+    assert cli.json("node", "list").result == {"event": "result", "nodes": {}, "local": None, "chosen": None}
 
 
 def test_a_node_that_is_said_wins_over_the_chosen_one(cli, network, monkeypatch):

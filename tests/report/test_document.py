@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from hatch_aleph.report.document import Component, Money, Report, Row, render
 from hatch_aleph.report.icicle import icicle, tree
+from hatch_aleph.report.timeline import Phase, Timeline
 
 # In the order in which imports end, as Python tells them.
 COSTS = [
@@ -73,10 +74,12 @@ def test_it_needs_nothing_else_and_is_small():
 
 def test_hostile_text_is_text():
     evil = "<script>alert(1)</script>\"'&"
+    phase = Phase(evil, 0.0, 1.0)
     row = Row(0.0, evil, evil, live=False, code=evil)
     text, parser = page(
         imports=[SimpleNamespace(module=evil, self_ms=1.0, cumulative_ms=1.0, depth=0)],
         components=[Component(evil, evil, evil, evil)],
+        timeline=Timeline(0.0, (phase,), "a" * 64),
         releases=[row],
     )
     assert "script" not in parser.tags
@@ -87,3 +90,19 @@ def test_hostile_text_is_text():
 def test_what_is_not_known_has_no_section():
     _, parser = page()
     assert "h2" not in parser.tags
+
+
+def test_phases_stand_where_they_were():
+    phases = (Phase("build", 0.0, 6.0), Phase("upload of code", 6.0, 1.0), Phase("first answer", 7.0, 3.0))
+    text, parser = page(timeline=Timeline(1_700_000_000.0, phases, "a" * 64))
+    assert [style for name, style in parser.attributes if name == "style"] == [
+        "margin-left:0.0%;width:60.0%",
+        "margin-left:60.0%;width:10.0%",
+        "margin-left:70.0%;width:30.0%",
+    ]
+    assert "10.0 s in all" in text
+
+
+def test_a_balance_that_outlasts_the_calendar_has_no_day():
+    text, _ = page(money=Money(1e-9, 1e12, 1e-9))
+    assert "days</b>." in text
