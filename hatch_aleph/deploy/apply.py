@@ -9,7 +9,7 @@ from hatch_aleph.commands import typed
 from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.health import Health, HealthCheck, Healthy
 from hatch_aleph.deploy.journal import Run
-from hatch_aleph.deploy.overlap import check_alone, check_kept, check_no_rival, displaced
+from hatch_aleph.deploy.overlap import GAVE_WAY, check_alone, check_kept, check_no_rival, displaced, find_earlier
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_plugins, check_content_of
@@ -194,6 +194,8 @@ class Application:
         refs, code_ref = self._volumes()
         item_hash = self._program(refs)
         answer = self._answer(item_hash, code_ref)
+        if self._plan.program.action != "unchanged":
+            self._give_way(item_hash)
         urls = (answer.url, *(url for url in self._deployment.urls(item_hash) if url != answer.url))
         self._answers(item_hash, answer.url)
         if self._plan.domains:
@@ -271,6 +273,26 @@ class Application:
         content = keeping(content, (program.item_hash for program in self._state.kept))
         newest = max(self._state.programs, key=lambda program: program.time, default=None)
         return self._deliver("PROGRAM", content, after=newest)
+
+    def _give_way(self, item_hash: str) -> None:
+        """Take a new program back if another machine has published one at the same time, before this one came.
+
+        Raises:
+            PlanError: It has.
+        """
+        other = find_earlier(self._deployment, self._state, self._journal, item_hash)
+        if other is None:
+            return
+        from hatch_aleph.deploy.rollback import forget_new
+
+        forget_new(self._deployment, self._outbox, item_hash, self._deployment.state(), GAVE_WAY)
+        self._outbox.discard_unsent()
+        self._journal.end()
+        raise PlanError(
+            "Another machine has published this project at the same time, a moment earlier: this program was forgotten",
+            where=other,
+            hint="Run the command again: it plans from what is live now.",
+        )
 
     def _answer(self, item_hash: str, code_ref: str) -> Healthy:
         check = HealthCheck.of(self._manifest.settings.health)

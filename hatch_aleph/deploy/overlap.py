@@ -12,16 +12,19 @@ from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hatch_aleph.artifact import Manifest
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.journal import Journal
     from hatch_aleph.deploy.plan import ImageStep, Plan
     from hatch_aleph.deploy.state import State, Version
+    from hatch_aleph.network.client import NodeClient
 
 # A deployment takes minutes: a program that is younger than this may be another machine's that has yet to take over.
 YOUNG = 900.0
+# Why a program is forgotten that was published a moment after another machine's.
+GAVE_WAY = "another machine was first"
 
 
 def check_no_rival(plan: Plan, state: State, journal: Journal, *, now: float) -> None:
@@ -50,20 +53,42 @@ def check_no_rival(plan: Plan, state: State, journal: Journal, *, now: float) ->
 def check_alone(target: Deployment, state: State, journal: Journal) -> None:
     """Look once more for the deployment's programs, right before one is signed.
 
-    A program that appears later than this leaves two; the next plan tells so.
+    One that appears later than this is found by :func:`find_earlier`.
 
     Raises:
         PlanError: There is one that was not there when the plan was made.
     """
+    for item_hash in _strangers(target, state, journal):
+        raise PlanError(
+            "Another machine has published this project since the plan was made, so no second program was",
+            where=item_hash,
+            hint="Run the command again: it plans from what is live now, and what was uploaded is used.",
+        )
+
+
+def find_earlier(target: Deployment, state: State, journal: Journal, item_hash: str) -> str | None:
+    """Look once more after a new program answers; return another machine's that the node has had for longer.
+
+    Both machines may have looked before either had published. The node received one of the programs first; whoever
+    published the other one looks after both are there, so it is the one that sees both, and that gives way.
+    """
+    others = [other for other in _strangers(target, state, journal) if other != item_hash]
+    return next((other for other in others if was_received_before(target.client, other, item_hash)), None)
+
+
+def was_received_before(client: NodeClient, other: str, item_hash: str) -> bool:
+    """Tell whether the node received one message before another; what it does not know, it did not."""
+    times = [message.received if (message := client.message(each)) else "" for each in (other, item_hash)]
+    return bool(times[0]) and times[0] < times[1]
+
+
+def _strangers(target: Deployment, state: State, journal: Journal) -> Iterator[str]:
+    """Yield the deployment's programs that were not there when the plan was made and that this machine did not sign."""
     known = {program.item_hash for program in state.programs}
     for message in target.client.messages(types=("PROGRAM",), owners=(target.owner,), tags=(target.tag,)):
         item_hash = message.item_hash
         if message.owner == target.owner and item_hash not in known and not journal.knows(item_hash):
-            raise PlanError(
-                "Another machine has published this project since the plan was made, so no second program was",
-                where=item_hash,
-                hint="Run the command again: it plans from what is live now, and what was uploaded is used.",
-            )
+            yield item_hash
 
 
 def check_kept(target: Deployment, item_hash: str) -> None:
@@ -79,6 +104,23 @@ def check_kept(target: Deployment, item_hash: str) -> None:
             where=item_hash,
             hint=f"{typed('plan')} shows what is live; deploy again if yours is to run.",
         )
+
+
+def check_own(newest: Version | None, store: str) -> None:
+    """Look once more whether code that was just published is still the newest, before it is called done or put back.
+
+    Raises:
+        PlanError: Another machine has published other code since, which stays, or has deleted it.
+    """
+    if newest is not None and newest.item_hash == store:
+        return
+    raise PlanError(
+        "Another machine has updated the program at the same time, and its code is the newer: it stays"
+        if newest
+        else "Another machine has deleted the code at the same time",
+        where=newest.item_hash if newest else store,
+        hint=f"Run the command again if yours is to run; {typed('list')} shows what is live.",
+    )
 
 
 def displaced(plan: Plan, manifest: Manifest, newest: Mapping[str, Version]) -> list[tuple[ImageStep, Version]]:

@@ -48,7 +48,7 @@ def put_back(target: Deployment, outbox: Outbox, item_hash: str, manifest: Manif
             f"delete it: {typed('delete')}."
         )
     elif before.item_hash != item_hash:
-        _forget_new(target, outbox, live[item_hash], state)
+        forget_new(target, outbox, item_hash, state, FAILED)
         done = f"The new program was forgotten; the old one ({before.item_hash}) was left as it is. {_INSTEAD}"
     elif is_overtaken(run, state, journal):
         done = "Another machine has deployed meanwhile, so nothing was put back: what it published stays."
@@ -110,12 +110,16 @@ def amend_to(
     return outbox.deliver("STORE", content, after=volume.current).item_hash
 
 
-def _forget_new(target: Deployment, outbox: Outbox, program: Program, state: State) -> None:
-    rest = [other for other in state.programs if other.item_hash != program.item_hash]
+def forget_new(target: Deployment, outbox: Outbox, item_hash: str, state: State, reason: str) -> None:
+    """Forget a program that was just published, with the volumes that nothing else uses."""
+    program = next((each for each in state.programs if each.item_hash == item_hash), None)
+    if program is None:  # somebody else has
+        return
+    rest = [other for other in state.programs if other.item_hash != item_hash]
     used = state.used_elsewhere.union(*(refs_of(other.content) for other in rest))
     orphaned = [ref for ref in refs_of(program.content) if ref in state.volumes and ref not in used]
     hashes = [version.item_hash for ref in orphaned for version in state.volumes[ref].versions]
-    forget(target.client, outbox, target.owner, [([program.item_hash], FAILED), (hashes, FAILED)])
+    forget(target.client, outbox, target.owner, [([item_hash], reason), (hashes, reason)])
 
 
 @dataclass(frozen=True)
@@ -182,15 +186,24 @@ def roll_back(
                 )
             except HealthError as error:
                 after = live_volumes(target.state(), program)
-                for role in amended:
+                theirs = [role for role in amended if role not in after or not _is_ours(after[role], outbox)]
+                for role in amended if not theirs else ():
                     before = volumes[role].current
                     amend_to(target, outbox, after[role], before, _payment(program), kind="put back")
                 error.hint = f"It has its present content again. {typed('history')} lists the releases."
+                if theirs:
+                    error.hint = (
+                        f"Another machine has deployed meanwhile, so nothing was put back. See {typed('plan')}."
+                    )
                 raise
             finally:
                 outbox.journal.end()
             answers(program.item_hash, answer.url)
     return RolledBack(release, program.item_hash, answer.url, tuple(amended))
+
+
+def _is_ours(volume: Volume, outbox: Outbox) -> bool:
+    return outbox.journal.knows(volume.current.item_hash)
 
 
 def _payment(program: Program) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class NetworkMessage:
         details: The network's own words and figures on the rejection.
         forgotten_by: Hashes of the FORGET messages.
         reason: Why it is being removed: ``credit_insufficient`` or ``balance_insufficient``.
+        received: When this node received it first, as it writes it: texts that sort by time. Lists do not say it.
         envelope: All that the node said of it, in its form.
     """
 
@@ -77,6 +78,7 @@ class NetworkMessage:
     details: Any = field(default=None, hash=False)
     forgotten_by: tuple[str, ...] = ()
     reason: str | None = None
+    received: str = ""
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -128,6 +130,7 @@ class NetworkMessage:
             details=answer.get("details"),
             forgotten_by=tuple(str(item) for item in as_list(answer.get("forgotten_by") or [])),
             reason=answer.get("reason"),
+            received=str(answer.get("reception_time") or ""),
         )
 
     @classmethod

@@ -27,20 +27,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ROUNDS = 4
-PATIENT_ROUNDS = 8  # half a minute, in which a node restarts: for what must not end half-way
+# Twenty-three seconds at least, in which a node restarts: for what must not end half-way.
+PATIENT_ROUNDS = 10
 _BACKOFF = Backoff(first=0.5, longest=8.0, growth=2)
 _LONGEST_RETRY_AFTER = 30.0
 _SECONDS_TO_READ = 120.0
+_OF_A_GATEWAY = frozenset({502, 503, 504})
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 530})
 
 
 class _NodeFailure(Exception):  # noqa: N818 - never leaves this module
-    """One attempt that failed; ``final`` when the same node will not do better."""
+    """One attempt that failed.
 
-    def __init__(self, reason: str, *, final: bool = False, retry_after: float = 0.0) -> None:
+    Attributes:
+        final: The same node will not do better.
+        down: Nobody answers, or a gateway in its place: it may be restarting.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, down: bool = False, retry_after: float = 0.0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
+        self.down = down
         self.retry_after = retry_after
 
 
@@ -68,6 +76,7 @@ class Nodes:
             raise UsageError("No node is named", hint="Give one with `--node URL`.")
         self.urls = tuple(checked(url, noun) for url in urls)
         self._preferred = 0
+        self._has_answered = False
         self._waiter = waiter or Waiter()
         self._connections = Connections(client_factory, monotonic=self._waiter.monotonic)
         self._notice = notice or (lambda _text: None)
@@ -85,7 +94,7 @@ class Nodes:
             path: Below the node's base URL.
             read: Judges the answer. A MalformedAnswerError from it counts as a failure of the node; other errors end
                 the request.
-            rounds: How often each node is tried.
+            rounds: How often each node is tried; one that has answered before and is down now gets the time to restart.
             **options: Of ``httpx.Client.stream``.
 
         Raises:
@@ -118,7 +127,7 @@ class Nodes:
     def _insist(self, attempt: Callable[[str], T], rounds: int) -> T:
         order = [(self._preferred + step) % len(self.urls) for step in range(len(self.urls))]
         failures: dict[int, _NodeFailure] = {}
-        for left, pause in zip(range(rounds, 0, -1), _BACKOFF, strict=False):
+        for number, pause in zip(range(1, max(rounds, PATIENT_ROUNDS) + 1), _BACKOFF, strict=False):
             for index in order:
                 if index in failures and failures[index].final:
                     continue
@@ -127,9 +136,12 @@ class Nodes:
                 except (_NodeFailure, NoAnswerError, MalformedAnswerError) as error:
                     failures[index] = _failure(error)
                     continue
-                self._preferred = index
+                self._preferred, self._has_answered = index, True
                 return result
-            if all(failure.final for failure in failures.values()) or left == 1:
+            restarts = self._has_answered and rounds >= ROUNDS and all(each.down for each in failures.values())
+            if all(failure.final for failure in failures.values()) or (number >= rounds and not restarts):
+                break
+            if number == PATIENT_ROUNDS:
                 break
             self._pause(pause, failures)
         raise self._given_up([(self.urls[index], failure.reason) for index, failure in failures.items()])
@@ -188,7 +200,8 @@ def _usable(reply: Reply) -> Reply:
     if reply.status in _RETRIED:
         value = reply.headers.get("retry-after", "")
         wait = min(float(value), _LONGEST_RETRY_AFTER) if re.fullmatch(r"\d{1,6}", value) else 0.0
-        raise _NodeFailure(f"answers HTTP {reply.status} {reply.text}".rstrip(), retry_after=wait)
+        down = reply.status in _OF_A_GATEWAY
+        raise _NodeFailure(f"answers HTTP {reply.status} {reply.text}".rstrip(), down=down, retry_after=wait)
     return reply
 
 
@@ -196,7 +209,7 @@ def _failure(error: _NodeFailure | NoAnswerError | MalformedAnswerError) -> _Nod
     if isinstance(error, _NodeFailure):
         return error
     if isinstance(error, NoAnswerError):
-        return _NodeFailure(error.reason, final=error.final)
+        return _NodeFailure(error.reason, final=error.final, down=error.reason.startswith(UNREACHABLE))
     if isinstance(error, UnhelpfulNodeError):
         return _NodeFailure(str(error), final=True)
     return _NodeFailure(f"answers what no node should: {error}")

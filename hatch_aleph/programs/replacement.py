@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.custom_domains import attach_domains, names_of
+from hatch_aleph.deploy.overlap import GAVE_WAY
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.deploy.rollback import FAILED
@@ -19,7 +21,7 @@ from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from hatch_aleph.deploy.outbox import Outbox
@@ -208,13 +210,52 @@ def replace_program(
         error.hint = f"It was forgotten again, and the program before is as it was: {old.item_hash}"
         raise
     if not keep_prev:
+        _check_still_there(session, outbox, existing, item_hash, str(content["code"]["ref"]) if replaced_code else None)
         _move_domains(session, outbox, existing, item_hash)
     doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]
     if doomed and replaced_code is not None:
         doomed.append(([version.item_hash for version in replaced_code.versions], reason))
     forgets = forget(session.client, outbox, existing.owner, doomed)
+    if doomed:
+        _check_first(session, old.item_hash, item_hash, forgets)
     urls = session.hosts.urls(item_hash)
     return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
+
+
+def _check_still_there(
+    session: Session, outbox: Outbox, existing: LiveProgram, item_hash: str, code: str | None
+) -> None:
+    """Look once more for the old program before it is forgotten; take the new one back if it is gone.
+
+    Raises:
+        PlanError: Another machine has replaced or deleted it.
+    """
+    old = existing.program.item_hash
+    status = session.client.status(old)
+    if status is not None and status.is_live:
+        return
+    groups = [([item_hash], GAVE_WAY), *([([code], GAVE_WAY)] if code else [])]
+    forget(session.client, outbox, existing.owner, groups)
+    raise PlanError(
+        "Another machine has replaced or deleted the program meanwhile, so the new one was forgotten again",
+        where=old,
+        hint=f"{typed('list')} shows what is live.",
+    )
+
+
+def _check_first(session: Session, old: str, item_hash: str, forgets: Sequence[str]) -> None:
+    """Refuse to call a replacement done that two machines have made: each forgot the same program.
+
+    Raises:
+        PlanError: Another machine's FORGET came first, so its program is live, too.
+    """
+    message = session.client.message(old)
+    if message is not None and message.forgotten_by[:1] and message.forgotten_by[0] not in forgets:
+        raise PlanError(
+            f"Another machine has replaced {old} at the same time: its program and this one are both live",
+            where=item_hash,
+            hint=f"See {typed('list')}, and take one away: {typed('delete ITEM_HASH')}.",
+        )
 
 
 def _move_domains(session: Session, outbox: Outbox, existing: LiveProgram, item_hash: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
 from hatch_aleph.deploy.comparison import differences
+from hatch_aleph.deploy.overlap import check_own
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.session import require_owner
@@ -206,6 +207,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
         except HealthError as error:
             # An amend, not a FORGET of the last one: only amends make hosts stop what runs.
             before, newest = volume.current, newest_amends(session.client, existing.owner, [volume.ref])
+            check_own(newest.get(volume.ref), store)
             back = store_content(
                 existing.owner,
                 before.file_hash,
@@ -218,6 +220,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
             outbox.deliver("STORE", back, after=newest.get(volume.ref))
             error.hint = "The update was rolled back; the program has its earlier code again."
             raise
+        check_own(newest_amends(session.client, existing.owner, [volume.ref]).get(volume.ref), store)
         answers(item_hash, urls[0])
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
 

@@ -28,11 +28,16 @@ MOUNTS = {"code": "/opt/code", "packages": "/opt/packages"}
 
 
 class RunningNode:
-    """The embedded node, served by a thread of its own."""
+    """The embedded node, served by a thread of its own; after a stop it comes back at the same address."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
+        self._port = 0
+        self._arguments = folder, options
+        self.start()
+
+    def start(self) -> None:
         ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(folder, options, ready)), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(*self._arguments, ready)), daemon=True)
         self._thread.start()
         assert ready.wait(30)
 
@@ -45,12 +50,17 @@ class RunningNode:
         self._node = node
         runner = web.AppRunner(application_of(node), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        self._port = runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self._port}"
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         ready.set()
         await self._stopped.wait()
         await runner.cleanup()
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)

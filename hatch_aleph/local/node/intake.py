@@ -39,30 +39,36 @@ class Lateness:
 class Intake:
     """Takes messages from clients.
 
+    Attributes:
+        lateness: How late; None tries each at once. It may change while messages come.
+
     Args:
         processor: Tries them.
-        lateness: How late; None tries each at once.
+        lateness: As the attribute.
     """
 
     def __init__(self, processor: Processor, lateness: Lateness | None) -> None:
         self._processor = processor
-        self._lateness = lateness
+        self.lateness = lateness
         self._chance = random.Random(lateness.seed if lateness else 0)  # noqa: S311 - a fault, not a secret
         self._queue: set[asyncio.Task[None]] = set()
         self._queued: set[str] = set()
 
     def submit(self, message: Message, raw: Any) -> Attempt:
         """Take one message; a late node does not know yet what becomes of it."""
-        late = self._lateness
+        late = self.lateness
         if late is None:
             return self._processor.submit(message, raw)
+        # What the broker loses never reaches the listener, which alone remembers what it has seen (incoming_channel in
+        # src/aleph/services/p2p/protocol.py): the same bytes are taken when they come again.
+        if self._processor.ledger.status(message.item_hash) is None and self._chance.random() < late.loss:
+            return Attempt(message, "queued")
         if not self._processor.takes(message, raw) or message.item_hash in self._queued:
             return Attempt(message, "known")
-        if self._chance.random() >= late.loss:
-            self._queued.add(message.item_hash)
-            task = asyncio.create_task(self._try_later(message, late))
-            self._queue.add(task)
-            task.add_done_callback(self._queue.discard)
+        self._queued.add(message.item_hash)
+        task = asyncio.create_task(self._try_later(message, late))
+        self._queue.add(task)
+        task.add_done_callback(self._queue.discard)
         return Attempt(message, "queued")
 
     async def _try_later(self, message: Message, late: Lateness) -> None:

@@ -50,6 +50,19 @@ def test_sync_waits_for_the_outcome(late):
     assert late.post(refused).status_code == 202  # its code is not there: it is tried again
 
 
+def test_what_a_broker_has_lost_is_taken_when_the_same_bytes_come_again(make_node):
+    account, message = Account("lost once"), store_message(Account("lost once"), b"lost once")
+    node = make_node(lateness=Lateness(unseen=0.05, pending=0.05, loss=1.0))
+    client = Client(node.url)
+    client.faucet(account)
+    assert client.upload(b"lost once", message, sync=False).status_code == 202
+    assert seen(client, message["item_hash"], 0.5) == [404]
+    node.node.intake.lateness = Lateness(unseen=0.05, pending=0.05)
+    assert client.post(message, sync=False).status_code == 202
+    assert seen(client, message["item_hash"])[-1] == "processed"
+    client.http.close()
+
+
 def test_what_a_broker_loses_is_unknown_until_it_is_sent_again_by_a_node_that_started_anew(make_node):
     account, message = Account("lost"), store_message(Account("lost"), b"lost")
     node = make_node(lateness=Lateness(unseen=0.05, pending=0.05, loss=1.0))

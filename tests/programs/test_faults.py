@@ -1,0 +1,182 @@
+"""Faults of a node while a command is under way: it loses what it acknowledged, is late, restarts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_aleph.deploy.health import Health
+from hatch_aleph.errors import NetworkError
+from hatch_aleph.local.node import Lateness
+from hatch_aleph.network import NodeClient
+from hatch_aleph.observer import Silent
+from tests.deploy.rig import RunningNode
+from tests.programs.scenes import COMMANDS, Scene, amending, deploying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hatch_aleph.deploy.session import Session
+
+PROMPT, LOSING = Lateness(unseen=0.02, pending=0.02), Lateness(unseen=0.02, pending=0.02, loss=1.0)
+
+
+class Clock:
+    """Time that passes when somebody waits, with something that is to happen at a moment of it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.due: tuple[float, Callable[[], None]] | None = None
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.due and self.now >= self.due[0]:
+            (_, happen), self.due = self.due, None
+            happen()
+        time.sleep(min(seconds, 0.02))  # for the node, which goes by a clock of its own
+
+
+class Steps(Silent):
+    """Counts how often a step was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def step(self, name: str, **_details: Any) -> None:
+        self.told.append(name)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01, sync_seconds=0.1)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def late(node: RunningNode) -> Iterator[Callable[[Lateness | None], None]]:
+    """Set how late the node is from now on; it is at once again after the test."""
+
+    def set_lateness(lateness: Lateness | None) -> None:
+        node.inside(lambda inner: setattr(inner.intake, "lateness", lateness))
+
+    yield set_lateness
+    set_lateness(None)
+
+
+class Disturbed:
+    """A run of a command on a node to which something happens before some of its requests.
+
+    Attributes:
+        requests: Method and path of each request to the node so far.
+        clock: The time that has passed for the command.
+        steps: What it told.
+    """
+
+    def __init__(self, before: Callable[[Disturbed], None] = lambda _run: None) -> None:
+        self.requests: list[tuple[str, str]] = []
+        self.clock, self.steps = Clock(), Steps()
+        self._before = before
+
+    def __call__(self, scene: Scene, command: Callable[[Scene, Session], object]) -> Disturbed:
+        with NodeClient([scene.node.url], sleep=self.clock.sleep, monotonic=self.clock.monotonic) as client:
+            send = client._nodes._connections.send
+
+            def sending(method: str, url: str, **options: Any) -> Any:
+                self.requests.append((method, url))
+                self._before(self)
+                return send(method, url, **options)
+
+            client._nodes._connections.send = sending  # type: ignore[method-assign]
+            health = Health(scene.host, sleep=self.clock.sleep, monotonic=self.clock.monotonic)
+            command(scene, scene.session(client, scene.host, health=health, observer=self.steps))
+        return self
+
+    @property
+    def publishes(self) -> bool:
+        """Whether the request that is about to be made sends a message."""
+        method, url = self.requests[-1]
+        return method == "POST" and url.endswith(("/messages", "/add_file"))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_each_message_that_is_acknowledged_and_lost_is_sent_again(node, tmp_path, late, command):
+    usual = Scene(node, tmp_path)
+    usual.prepare(command)
+    sent = sum(kind == "POST" and "estimate" not in url for kind, url in Disturbed()(usual, command).requests)
+    assert sent
+    for lost in range(sent):
+        scene, posts = Scene(node, tmp_path), iter(range(1000))
+        scene.prepare(command)
+
+        def before(run: Disturbed, lost: int = lost, posts: Iterator[int] = posts) -> None:
+            if run.publishes:
+                late(LOSING if next(posts) == lost else PROMPT)
+
+        run = Disturbed(before)(scene, command)
+        late(None)
+        assert scene.outcome() == usual.outcome(), f"message {lost} of {sent} was lost"
+        assert run.steps.told.count("lost") == 1
+        assert 30 <= run.clock.now < 90
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_a_message_that_is_unknown_for_a_moment_and_then_pending_is_waited_for(node, tmp_path, late, command):
+    usual, scene = Scene(node, tmp_path), Scene(node, tmp_path)
+    usual.prepare(command)
+    Disturbed()(usual, command)
+    scene.prepare(command)
+    late(Lateness(unseen=0.2, pending=0.2))
+    run = Disturbed()(scene, command)
+    assert scene.outcome() == usual.outcome()
+    assert "lost" not in run.steps.told
+
+
+# A few points by default: with all of them (nox -s crash) it takes minutes.
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 7])
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_a_node_that_restarts_for_twenty_seconds_ends_nothing(node, tmp_path, capsys, command, step):
+    usual = Scene(node, tmp_path)
+    usual.prepare(command)
+    total = len(Disturbed()(usual, command).requests)
+    points = range(1, total, step)  # of a node that never answered nobody knows that it is one
+    for point in points:
+        scene, stopped = Scene(node, tmp_path), []
+        scene.prepare(command)
+
+        def before(run: Disturbed, point: int = point, stopped: list[bool] = stopped) -> None:
+            if len(run.requests) == point + 1 and not stopped:
+                stopped.append(True)
+                node.stop()
+                run.clock.due = run.clock.now + 20, node.start
+
+        try:
+            Disturbed(before)(scene, command)
+        finally:
+            if stopped and not node.is_running:
+                node.start()
+        assert stopped
+        assert scene.outcome() == usual.outcome(), f"stopped before request {point} of {total}"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{command.__name__}: the node restarted at {len(points)} of {total} requests\n")
+
+
+@pytest.mark.parametrize("command", [amending, deploying], ids=lambda command: command.__name__)
+def test_a_node_that_is_not_there_at_all_is_told_within_seconds(node, tmp_path, command):
+    scene = Scene(node, tmp_path)
+    scene.prepare(command)
+    run = Disturbed()
+    node.stop()
+    try:
+        with pytest.raises(NetworkError):
+            run(scene, command)
+    finally:
+        node.start()
+    assert run.clock.now < 5
