@@ -225,20 +225,40 @@ def replace_program(
 def _check_still_there(
     session: Session, outbox: Outbox, existing: LiveProgram, item_hash: str, code: str | None
 ) -> None:
-    """Look once more for the old program before it is forgotten; take the new one back if it is gone.
+    """Look once more for the old program before it is forgotten.
+
+    If it is gone and another machine's program has taken over from it, the new one is taken back. It stays where there
+    is none: then it is what the other machine took for the successor, or the old one was deleted.
 
     Raises:
         PlanError: Another machine has replaced or deleted it.
     """
     old = existing.program.item_hash
     status = session.client.status(old)
-    if status is not None and status.is_live:
+    if (status is not None and status.is_live) or not outbox.journal.knows(item_hash):
         return
+    known = {item_hash, *(other.item_hash for other in existing.others)}
+    name = existing.content.get("metadata")
+    rival = next(
+        (
+            other.item_hash
+            for other in look_up(session.client, item_hash).others
+            if other.time > existing.program.time and other.item_hash not in known
+            if other.content.get("metadata") == name
+        ),
+        None,
+    )
+    if rival is None:
+        raise PlanError(
+            f"Another machine has taken {old} away meanwhile: the new program is live",
+            where=item_hash,
+            hint=f"If it is not to be there, either: {typed('delete', item_hash)}.",
+        )
     groups = [([item_hash], GAVE_WAY), *([([code], GAVE_WAY)] if code else [])]
     forget(session.client, outbox, existing.owner, groups)
     raise PlanError(
-        "Another machine has replaced or deleted the program meanwhile, so the new one was forgotten again",
-        where=old,
+        f"Another machine has replaced {old} meanwhile, so the new program was forgotten again",
+        where=rival,
         hint=f"{typed('list')} shows what is live.",
     )
 

@@ -92,10 +92,60 @@ def test_the_second_to_create_sees_the_first_one_and_updates_it_on_its_next_run(
     assert len(rig.target(ours).state().volumes) == 2
 
 
-def two_programs(rig: Rig, slow: Any) -> tuple[Artifact, Artifact]:
-    """Create on two machines at once: neither can see the other's program in time."""
+class CutOffError(Exception):
+    """What ends a run as the end of its machine would: nothing of it is undone."""
+
+
+def cut_off_before_the_answer(_url: str, *, timeout: float) -> Any:
+    raise CutOffError
+
+
+def test_of_two_that_create_at_once_the_later_gives_way_at_the_end(rig: Rig, slow: Any) -> None:
     ours, theirs = release(rig, 1), release(rig, 2)
-    slow(ours, "publish", 1, lambda: rig.deploy(theirs)).deploy(ours)
+    # Between our last look and our program: neither sees the other's in time.
+    with pytest.raises(PlanError, match="at the same time, a moment earlier") as raised:
+        slow(ours, "publish", 1, lambda: rig.deploy(theirs)).deploy(ours)
+    assert "Run the command again" in str(raised.value.hint)
+    state = rig.target(ours).state()
+    assert [program.item_hash for program in state.programs] == [raised.value.where]
+    assert live(rig, theirs) == files(theirs)
+    assert len(state.volumes) == 2  # ours went with our program
+    rig.deployer(ours, state="slow-machine").deploy(ours)
+    assert live(rig, ours) == files(ours)
+
+
+def test_the_earlier_of_two_leaves_it_to_the_later_to_give_way(rig: Rig) -> None:
+    ours, theirs = release(rig, 1), release(rig, 2)
+    unsent: list[Any] = []
+
+    def held_back(message: Any) -> None:
+        unsent.append(message)
+        raise CutOffError
+
+    with NodeClient([rig.node.url]) as client:
+        client.publish = held_back  # type: ignore[method-assign]
+        deployer = through(rig.deployer(theirs, state="slow-machine"), client)
+        with pytest.raises(CutOffError):
+            deployer.deploy(theirs)
+
+    def at_once(url: str, *, timeout: float) -> Any:
+        """Let the other machine's program come between our program and our last look."""
+        while unsent:
+            rig.client.publish(unsent.pop())
+        return rig.host(url, timeout=timeout)
+
+    done = replace(rig.deployer(ours), health=Health(at_once, sleep=quick)).deploy(ours)
+    state = rig.target(ours).state()
+    assert len(state.programs) == 2  # the other machine, which was cut off here, would give way
+    assert done.item_hash in [program.item_hash for program in state.programs]
+
+
+def two_programs(rig: Rig, slow: Any) -> tuple[Artifact, Artifact]:
+    """Create on two machines at once, one of which ends before it looks once more."""
+    ours, theirs = release(rig, 1), release(rig, 2)
+    deployer = replace(slow(ours, "publish", 1, lambda: rig.deploy(theirs)), health=Health(cut_off_before_the_answer))
+    with pytest.raises(CutOffError):
+        deployer.deploy(ours)
     assert len(rig.target(ours).state().programs) == 2
     return ours, theirs
 
@@ -199,8 +249,10 @@ def test_an_update_of_a_program_that_another_machine_replaces(rig: Rig, slow: An
 def test_two_replacements_at_once_forget_the_old_program_once(rig: Rig, slow: Any) -> None:
     rig.deploy(release(rig, 1))
     ours, theirs = (release(rig, number, variables={"A": str(number)}) for number in (2, 3))
-    outcome = slow(ours, "publish", 1, lambda: rig.deploy(theirs)).deploy(ours)
-    assert [type_ for type_, _ in outcome.sent] == ["STORE", "STORE", "PROGRAM"]
+    deployer = replace(slow(ours, "publish", 1, lambda: rig.deploy(theirs)), health=Health(cut_off_before_the_answer))
+    with pytest.raises(CutOffError):
+        deployer.deploy(ours)
+    assert rig.count()["PROGRAM"] == 3
     assert len(rig.target(ours).state().programs) == 2
     # Nobody goes back to the older one while the newer may be about to take over, but who published that.
     with pytest.raises(PlanError, match="may not be done yet") as raised:
