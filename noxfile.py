@@ -67,6 +67,8 @@ def crash(session: nox.Session) -> None:
         "tests/deploy/test_crash_matrix.py",
         "tests/deploy/test_overlap.py",
         "tests/programs/test_cuts.py",
+        "tests/programs/test_faults.py",
+        "tests/programs/test_overlap.py",
         "-m",
         "slow",
         *session.posargs,

@@ -14,14 +14,14 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.deploy.state import keeping
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.deploy.state import find_program, keeping
+from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from hatch_aleph.deploy.outbox import Outbox
@@ -127,10 +127,13 @@ def look_up_for_replacement(session: Session, item_hash: str) -> LiveProgram:
             left to be forgotten is forgotten first.
     """
     try:
-        return look_up(session.client, item_hash)
+        existing = look_up(session.client, item_hash)
+        # Asked again, now that its neighbours are known: what takes over from it later is not among them.
+        find_program(session.client, item_hash)
     except PlanError:
         session.finish(recreating(item_hash))
         raise
+    return existing
 
 
 def recreate(
@@ -200,89 +203,79 @@ def replace_program(
     newer = (other for other in existing.others if other.time > old.time)
     item_hash = next((other.item_hash for other in newer if same_program(other.content, content)), None)
     item_hash = item_hash or outbox.deliver("PROGRAM", content, after=old).item_hash
+    code = str(content["code"]["ref"]) if replaced_code is not None else None
     try:
         session.await_answer(item_hash, content)
     except HealthError as error:
         groups = [([item_hash], FAILED)]
-        if replaced_code is not None:
-            groups.append(([str(content["code"]["ref"])], FAILED))
+        if code is not None:
+            groups.append(([code], FAILED))
         forget(session.client, outbox, existing.owner, groups)
         error.hint = f"It was forgotten again, and the program before is as it was: {old.item_hash}"
         raise
     if not keep_prev:
-        _check_still_there(session, outbox, existing, item_hash, str(content["code"]["ref"]) if replaced_code else None)
-        _move_domains(session, outbox, existing, item_hash)
+        _give_way(session, outbox, existing, item_hash, code)
+        _move_domains(session, outbox, existing.owner, old.item_hash, item_hash)
     doomed: list[tuple[list[str], str]] = [] if keep_prev else [([old.item_hash], reason)]
     if doomed and replaced_code is not None:
         doomed.append(([version.item_hash for version in replaced_code.versions], reason))
-    forgets = forget(session.client, outbox, existing.owner, doomed)
+    try:
+        forgets = forget(session.client, outbox, existing.owner, doomed)
+    except RejectedError:  # also where the other machine's program uses the code that was to be forgotten
+        _give_way(session, outbox, existing, item_hash, code)
+        raise
     if doomed:
-        _check_first(session, old.item_hash, item_hash, forgets)
+        _give_way(session, outbox, existing, item_hash, code)
     urls = session.hosts.urls(item_hash)
     return Recreated(item_hash, old.item_hash, not keep_prev, urls, (item_hash, *forgets))
 
 
-def _check_still_there(
-    session: Session, outbox: Outbox, existing: LiveProgram, item_hash: str, code: str | None
-) -> None:
-    """Look once more for the old program before it is forgotten.
+def _give_way(session: Session, outbox: Outbox, existing: LiveProgram, item_hash: str, code: str | None) -> None:
+    """Look whether another machine has taken the old program away; if its own has taken over, take ours back.
 
-    If it is gone and another machine's program has taken over from it, the new one is taken back. It stays where there
-    is none: then it is what the other machine took for the successor, or the old one was deleted.
+    Ours stays where there is no other: then it is what that machine took for the successor, or the old one was deleted.
+
+    Args:
+        session: Who and where.
+        outbox: Sends.
+        existing: The old program.
+        item_hash: Of the new one.
+        code: Item hash of the code that was published for the new one alone.
 
     Raises:
         PlanError: Another machine has replaced or deleted it.
     """
-    old = existing.program.item_hash
-    status = session.client.status(old)
-    if (status is not None and status.is_live) or not outbox.journal.knows(item_hash):
+    old = session.client.message(existing.program.item_hash)
+    gone = old is None or not old.status.is_live
+    ours = old is not None and any(outbox.journal.knows(each) for each in old.forgotten_by[:1])
+    if not gone or ours or not outbox.journal.knows(item_hash):
         return
     known = {item_hash, *(other.item_hash for other in existing.others)}
     name = existing.content.get("metadata")
-    rival = next(
-        (
-            other.item_hash
-            for other in look_up(session.client, item_hash).others
-            if other.time > existing.program.time and other.item_hash not in known
-            if other.content.get("metadata") == name
-        ),
-        None,
-    )
+    others = (other for other in look_up(session.client, item_hash).others if other.item_hash not in known)
+    later = (other for other in others if other.time > existing.program.time and other.content.get("metadata") == name)
+    rival = next((other.item_hash for other in later), None)
     if rival is None:
         raise PlanError(
-            f"Another machine has taken {old} away meanwhile: the new program is live",
+            f"Another machine has taken {existing.program.item_hash} away meanwhile: the new program is live",
             where=item_hash,
             hint=f"If it is not to be there, either: {typed('delete', item_hash)}.",
         )
+    _move_domains(session, outbox, existing.owner, item_hash, rival)
     groups = [([item_hash], GAVE_WAY), *([([code], GAVE_WAY)] if code else [])]
     forget(session.client, outbox, existing.owner, groups)
     raise PlanError(
-        f"Another machine has replaced {old} meanwhile, so the new program was forgotten again",
+        f"Another machine has replaced {existing.program.item_hash} meanwhile, so the new program was forgotten again",
         where=rival,
         hint=f"{typed('list')} shows what is live.",
     )
 
 
-def _check_first(session: Session, old: str, item_hash: str, forgets: Sequence[str]) -> None:
-    """Refuse to call a replacement done that two machines have made: each forgot the same program.
-
-    Raises:
-        PlanError: Another machine's FORGET came first, so its program is live, too.
-    """
-    message = session.client.message(old)
-    if message is not None and message.forgotten_by[:1] and message.forgotten_by[0] not in forgets:
-        raise PlanError(
-            f"Another machine has replaced {old} at the same time: its program and this one are both live",
-            where=item_hash,
-            hint=f"See {typed('list')}, and take one away: {typed('delete ITEM_HASH')}.",
-        )
-
-
-def _move_domains(session: Session, outbox: Outbox, existing: LiveProgram, item_hash: str) -> None:
-    names = names_of(session.client, existing.owner, [existing.program.item_hash])
+def _move_domains(session: Session, outbox: Outbox, owner: str, old: str, new: str) -> None:
+    names = names_of(session.client, owner, [old])
     if names:
-        attach_domains(session.client, outbox, existing.owner, names, item_hash)
-        session.notice(f"Custom domains point at the new program: {', '.join(names)}")
+        attach_domains(session.client, outbox, owner, names, new)
+        session.notice(f"Custom domains point at {new}: {', '.join(names)}")
 
 
 def same_program(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -85,7 +85,7 @@ def test_a_node_that_takes_no_more_is_given_up(
     pauses: list[float] = []
     with NodeClient([raw.url], sleep=pauses.append) as client, pytest.raises(NetworkError, match="stalled"):
         client.upload(signed(account, b"large"), large)
-    assert len(pauses) == 7
+    assert len(pauses) == PATIENT_ROUNDS - 1
 
 
 TOO_LARGE = b"HTTP/1.1 413 Large\r\nContent-Type: text/plain\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much"

@@ -97,7 +97,7 @@ def test_wherever_another_machine_comes_in_between(node, tmp_path, capsys, ours,
         elif deleting in (ours, theirs):
             assert len(live) <= 1, where
         else:
-            assert len(live) == 1 or (len(live) == 2 and "both live" in ours_ended), where
+            assert len(live) == 1, where
     with capsys.disabled():
         sys.stdout.write(f"\n{ours.__name__}, {theirs.__name__} at {told.total()} of {len(numbers)} requests: ")
         sys.stdout.write(", ".join(f"{text} ({count})" for text, count in told.most_common()) + "\n")
