@@ -11,6 +11,7 @@ import pytest
 
 from hatch_aleph.errors import ArtifactError, NetworkError, RejectedError
 from hatch_aleph.network import MessageStatus, NodeClient, sign_message, store_content
+from hatch_aleph.network.nodes import PATIENT_ROUNDS
 from tests.network.scripted import Answer, ScriptedNode, as_json, as_text
 
 if TYPE_CHECKING:
