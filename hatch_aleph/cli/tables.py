@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING
+
+import click
 
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Literal, TextIO
 
-    from rich.console import Console
     from rich.text import Text
 
 _NUMBER = re.compile(r"[-+]?[$€]?\d[\d,. ]*(?:\s?(?:%|[kMGT]?i?B|ms|s|d|h))?(?: a \w+)?|-|")
 # Hashes, addresses and URLs: nobody can copy what is folded over two lines.
 _WHOLE = re.compile(r"\S{24,}")
+_LINK = re.compile(r"https?://\S+")
 _GAP = 2
 _NARROWEST = 8  # of a column of text
 
@@ -45,54 +49,108 @@ def show_table(
         stream: Where to; stdout by default.
         width: Of the terminal; asked for by default. Elsewhere than on a terminal nothing is folded.
     """
-    from rich.console import Console
-
     stream = stream or sys.stdout
     columns = [printable(column) for column in columns]
     cells = [[printable(cell, keep="\n") for cell in row] for row in rows]
-    on_terminal = stream.isatty() or width is not None
-    plain = colours() is False or not stream.isatty()
-    console = Console(
-        file=stream, width=width, no_color=plain, force_terminal=not plain, markup=False, highlight=False, emoji=False
-    )
     if title:
-        console.print(printable(title, keep="\n"), soft_wrap=True)
-    places = range(len(columns))
-    longest = [max(map(_width, [columns[place], *(row[place] for row in cells)])) for place in places]
-    least = [_least(longest[place], [row[place] for row in cells]) for place in places]
-    if on_terminal and sum(least) + _GAP * (len(columns) - 1) > console.width:
-        _show_entries(console, columns, cells)
+        _write(stream, printable(title, keep="\n"))
+    longest = [max(map(_width, column)) for column in zip(columns, *cells, strict=True)]
+    if width is None and stream.isatty():
+        width = shutil.get_terminal_size().columns
+    if width is None or sum(longest) + _GAP * (len(columns) - 1) <= width:
+        _show_lines(stream, columns, cells, longest)
         return
+    least = [_least(size, column) for size, *column in zip(longest, *cells, strict=True)]
+    if sum(least) + _GAP * (len(columns) - 1) > width:
+        _show_entries(stream, columns, cells)
+    else:
+        _show_folded(stream, columns, cells, least, longest, width)
+
+
+def _is_plain(stream: TextIO) -> bool:
+    return colours() is False or not stream.isatty()
+
+
+def _write(stream: TextIO, text: str = "") -> None:
+    click.echo(text, file=stream, color=not _is_plain(stream))
+
+
+def _show_lines(
+    stream: TextIO, columns: Sequence[str], cells: Sequence[Sequence[str]], longest: Sequence[int]
+) -> None:
+    """Print rows for which there is room: importing rich, which folds, takes a quarter of a small command."""
+    plain = _is_plain(stream)
+    right = [_is_right(column) for column in zip(*cells, strict=True)] or [False] * len(columns)
+
+    def line(row: Sequence[str], style: Callable[[str], str]) -> str:
+        parts = []
+        for cell, size, at_right in zip(row, longest, right, strict=True):
+            space = " " * (size - _width(cell))
+            parts.append(f"{space}{style(cell)}" if at_right else f"{style(cell)}{space}")
+        return (" " * _GAP).join(parts).rstrip()
+
+    _write(stream, line(columns, _same if plain else _bold))
+    for row in cells:
+        for part in itertools.zip_longest(*(cell.split("\n") for cell in row), fillvalue=""):
+            _write(stream, line(part, _same if plain else _linked))
+
+
+def _same(cell: str) -> str:
+    return cell
+
+
+def _bold(cell: str) -> str:
+    return click.style(cell, bold=True)
+
+
+def _linked(cell: str) -> str:
+    return f"\x1b]8;;{cell}\x1b\\{cell}\x1b]8;;\x1b\\" if _LINK.fullmatch(cell) else cell
+
+
+def _is_right(column: Sequence[str]) -> bool:
+    """Tell whether a column holds numbers, which line up at the right."""
+    return any(column) and all(_NUMBER.fullmatch(cell) for cell in column)
+
+
+def _show_folded(
+    stream: TextIO,
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    least: Sequence[int],
+    longest: Sequence[int],
+    width: int,
+) -> None:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    plain = _is_plain(stream)
+    console = Console(
+        file=stream, width=width, no_color=plain, force_terminal=not plain, markup=False, highlight=False, emoji=False
+    )
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
-    for place in places:
-        numbers = [row[place] for row in cells]
-        right = any(numbers) and all(_NUMBER.fullmatch(cell) for cell in numbers)
-        side: Literal["left", "right"] = "right" if right else "left"
+    for name, column, narrowest, widest in zip(columns, zip(*cells, strict=True), least, longest, strict=True):
+        side: Literal["left", "right"] = "right" if _is_right(column) else "left"
         table.add_column(
-            Text(columns[place], justify=side),
+            Text(name, justify=side),
             justify=side,
-            no_wrap=least[place] == longest[place] or not on_terminal,
-            min_width=least[place],
+            no_wrap=narrowest == widest,
+            min_width=narrowest,
             overflow="fold",
         )
     for row in cells:
         table.add_row(*(_text(cell, linked=not plain) for cell in row))
-    if not on_terminal:
-        console.width = sum(longest) + _GAP * len(columns)
     console.print(table)
 
 
-def _show_entries(console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def _show_entries(stream: TextIO, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     names = max(map(_width, columns))
     for number, row in enumerate(cells):
         if number:
-            console.print()
+            _write(stream)
         for name, cell in zip(columns, row, strict=True):
             for line in cell.split("\n"):
-                console.print(f"{name:{names}}  {line}".rstrip(), soft_wrap=True)
+                _write(stream, f"{name:{names}}  {line}".rstrip())
                 name = ""  # noqa: PLW2901 - the heading stands beside the first line only
 
 
@@ -100,8 +158,7 @@ def _text(cell: str, *, linked: bool) -> Text:
     from rich.style import Style
     from rich.text import Text
 
-    is_link = linked and re.fullmatch(r"https?://\S+", cell)
-    return Text(cell, Style(link=cell) if is_link else "")
+    return Text(cell, Style(link=cell) if linked and _LINK.fullmatch(cell) else "")
 
 
 def _least(longest: int, cells: Sequence[str]) -> int:
@@ -113,6 +170,8 @@ def _least(longest: int, cells: Sequence[str]) -> int:
 
 
 def _width(cell: str) -> int:
+    if cell.isascii():
+        return max(map(len, cell.split("\n")))
     from rich.cells import cell_len
 
     return max(map(cell_len, cell.split("\n")))
