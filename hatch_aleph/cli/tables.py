@@ -60,11 +60,11 @@ def show_table(
     if width is None or sum(longest) + _GAP * (len(columns) - 1) <= width:
         _show_lines(stream, columns, cells, longest)
         return
-    least = [_least(size, column) for size, *column in zip(longest, *cells, strict=True)]
-    if sum(least) + _GAP * (len(columns) - 1) > width:
+    sizes = [(_least(size, column), size) for size, *column in zip(longest, *cells, strict=True)]
+    if sum(least for least, _ in sizes) + _GAP * (len(columns) - 1) > width:
         _show_entries(stream, columns, cells)
     else:
-        _show_folded(stream, columns, cells, least, longest, width)
+        _show_folded(stream, columns, cells, sizes, width=width)
 
 
 def _is_plain(stream: TextIO) -> bool:
@@ -75,9 +75,7 @@ def _write(stream: TextIO, text: str = "") -> None:
     click.echo(text, file=stream, color=not _is_plain(stream))
 
 
-def _show_lines(
-    stream: TextIO, columns: Sequence[str], cells: Sequence[Sequence[str]], longest: Sequence[int]
-) -> None:
+def _show_lines(stream: TextIO, columns: Sequence[str], cells: Sequence[Sequence[str]], longest: Sequence[int]) -> None:
     """Print rows for which there is room: importing rich, which folds, takes a quarter of a small command."""
     plain = _is_plain(stream)
     right = [_is_right(column) for column in zip(*cells, strict=True)] or [False] * len(columns)
@@ -116,10 +114,11 @@ def _show_folded(
     stream: TextIO,
     columns: Sequence[str],
     cells: Sequence[Sequence[str]],
-    least: Sequence[int],
-    longest: Sequence[int],
+    sizes: Sequence[tuple[int, int]],
+    *,
     width: int,
 ) -> None:
+    """Print rows whose texts are folded into columns; ``sizes`` are the least and the largest width of each."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -129,13 +128,13 @@ def _show_folded(
         file=stream, width=width, no_color=plain, force_terminal=not plain, markup=False, highlight=False, emoji=False
     )
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
-    for name, column, narrowest, widest in zip(columns, zip(*cells, strict=True), least, longest, strict=True):
+    for name, column, (least, longest) in zip(columns, zip(*cells, strict=True), sizes, strict=True):
         side: Literal["left", "right"] = "right" if _is_right(column) else "left"
         table.add_column(
             Text(name, justify=side),
             justify=side,
-            no_wrap=narrowest == widest,
-            min_width=narrowest,
+            no_wrap=least == longest,
+            min_width=least,
             overflow="fold",
         )
     for row in cells:
