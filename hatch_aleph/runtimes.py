@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,18 @@ class Runtime:
             digest, _, path = line.partition(" ")
             found.setdefault(path, set()).add(digest)
         return found
+
+    def accepts(self, requires_python: str) -> bool:
+        """Tell whether a ``requires-python`` takes its Python; the micro version is not known, so any will do."""
+        simple = re.fullmatch(r"\s*>=\s*3\.(\d+)\s*", requires_python)
+        if not requires_python or (simple and int(simple[1]) <= int(self.python.partition(".")[2])):
+            return True  # packaging takes longer to import than to ask
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+        try:
+            return any(SpecifierSet(requires_python).contains(f"{self.python}.{micro}") for micro in (0, 30))
+        except InvalidSpecifier:
+            return True  # for the build backend or the installer to judge
 
     @property
     def platform(self) -> str:
@@ -172,6 +185,19 @@ def _read(item_hash: str) -> Runtime | None:
 def names() -> tuple[str, ...]:
     """Return the names that settings may call runtimes by."""
     return (*KNOWN, *(each.name for each in _of_plugins() if each.name not in KNOWN))
+
+
+def way_out(requires_python: str, runtime: Runtime) -> str:
+    """Return what to do about a project that does not take the Python of its runtime."""
+    others = [each for each in (*KNOWN.values(), *_of_plugins()) if each.accepts(requires_python)]
+    known = ", ".join(f"tool.aleph.runtime = {each.name!r} (Python {each.python})" for each in others)
+    pythons = ", ".join(f"{each.name} {each.python}" for each in KNOWN.values())
+    return (
+        f"Where it merely declares that Python, and its code runs on {runtime.python} too, let it take that: "
+        f'requires-python = ">={runtime.python}" (in Poetry\'s table: python). Otherwise it needs another runtime: '
+        + (known or f"none that is known here has such a Python ({pythons}); an own one goes by its item hash, "
+           "tool.aleph.runtime, with tool.aleph.python") + "."
+    )  # fmt: skip
 
 
 def suggest(name: str) -> str | None:

@@ -13,7 +13,7 @@ import click
 
 from hatch_aleph.cli.context import own_folder
 from hatch_aleph.commands import typed
-from hatch_aleph.errors import HealthError, NetworkError
+from hatch_aleph.errors import GuestError, HealthError, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,9 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
         NetworkError: The network does not start.
         HealthError: The deployment failed; its own words stand above.
     """
+    from hatch_aleph.scaffold.cautions import of_their_time
+    from hatch_aleph.scaffold.pyproject import open_pyproject
+
     folder = root / ".aleph" / "trial"
     own_folder(folder)
     # Nothing that it does may touch the user's own account.
@@ -58,10 +61,12 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
             ("deploy", "--node", url, "--yes", "--state-folder", str(folder), *options),
         ):
             context.output.notice(f"$ hatch-aleph {' '.join(step[:3])}")
-            if _run(root, environment, *step, shown=step[0] == "deploy"):
-                raise HealthError(
-                    "The trial deployment failed", where=str(root), hint=f"Mend it, then: {typed('init --try')}"
-                )
+            code = _run(root, environment, *step, shown=step[0] == "deploy")
+            if code:
+                ran = code in (HealthError.exit_code, GuestError.exit_code)
+                older = of_their_time(open_pyproject(root).document.unwrap()) if ran else None
+                hint = "\n".join(filter(None, (older, f"Mend it, then: {typed('init --try')}")))
+                raise HealthError("The trial deployment failed", where=str(root), hint=hint)
         if context.output.as_json or not sys.stdin.isatty():
             context.output.notice("It answered. Without a terminal the network ends here.")
             return 0

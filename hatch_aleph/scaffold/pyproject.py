@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from tomlkit.exceptions import TOMLKitError
 
 from hatch_aleph.errors import ProjectError
+from hatch_aleph.scaffold.cautions import cautions
 from hatch_aleph.scaffold.frameworks import distribution_of
 from hatch_aleph.scaffold.requirements import read_declared
 from hatch_aleph.scaffold.workflows import PREVIEW_PROFILE
@@ -113,6 +114,9 @@ def add_tables(edit: Edit, application: Application, *, name: str | None = None,
         _add_files(edit, root)
     if hatch:
         _add_hatch(edit)
+    document = edit.document.unwrap()
+    required = document.get("project", {}).get("dependencies", ())
+    edit.notes.extend(cautions(root, document, required, python=not application.executable))
 
 
 def add_preview_profile(edit: Edit) -> None:

@@ -22,6 +22,8 @@ build-backend = "hatchling.build"
 [project]
 name = "my-api"
 version = "1.5"
+description = "An API"
+readme = "README.md"
 dependencies = ["markupsafe"]
 
 [tool.hatch.build.hooks.aleph]
@@ -30,6 +32,7 @@ dependencies = ["markupsafe"]
 entrypoint = "my_api.main:app"
 """
 FILES = {
+    "README.md": "# An API\n",
     "src/my_api/__init__.py": "",
     "src/my_api/main.py": "import markupsafe\n\nasync def app(scope, receive, send): ...\n",
 }

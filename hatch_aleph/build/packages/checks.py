@@ -23,7 +23,6 @@ _EXTENSION_TAG = re.compile(r"\.(cpython-(\d)(\d+)|pypy\d+-pp\d+|abi3)?-?[\w-]*\
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 _NO_BINARIES = (b"", b"GROU", b"INPU", b"/* G")  # first bytes of empty files and linker scripts
 _SHARED = re.compile(r"\.so(\.\w+)*$")
-_PYTHON_AT_LEAST = re.compile(r"\s*>=\s*3\.(\d+)\s*")
 _SECRET_ADDRESS = re.compile(r"@\s*\S+://(?:[^/\s]*@|\S*\?)")  # a user part or a query
 # Foreign binaries that give no harm unless they are all there is.
 _FOREIGN = (".pyd", ".dll", ".dylib", ".exe")
@@ -164,7 +163,7 @@ def _modules(entries: Sequence[Entry]) -> list[str]:
 
 def _check_metadata(wheel: InstalledWheel, runtime: Runtime, who: str, findings: Findings) -> None:
     wanted = str(wheel.metadata["Requires-Python"] or "")
-    if not allows_python(wanted, runtime):
+    if not runtime.accepts(wanted):
         findings.fatal.append(
             f"{who}: needs Python {wanted}, and the runtime has {runtime.python}; choose another version of it"
         )
@@ -189,19 +188,6 @@ def _check_paths(wheel: InstalledWheel, who: str, findings: Findings) -> None:
 
 def _some(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-
-
-def allows_python(wanted: str, runtime: Runtime) -> bool:
-    """Tell whether a ``requires-python`` takes the runtime's; its micro version is not known, so any will do."""
-    simple = _PYTHON_AT_LEAST.fullmatch(wanted)
-    if not wanted or (simple and int(simple[1]) <= int(runtime.python.partition(".")[2])):
-        return True  # packaging takes longer to import than to ask
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        return any(SpecifierSet(wanted).contains(f"{runtime.python}.{micro}") for micro in (0, 30))
-    except InvalidSpecifier:
-        return True  # for the build backend or the installer to judge
 
 
 def _check_binary(entry: Entry, runtime: Runtime, who: str, findings: Findings) -> str:

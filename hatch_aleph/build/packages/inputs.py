@@ -242,15 +242,16 @@ def _uv_lock(root: Path) -> Path | None:
 
 
 def _check_python(project: Project, runtime: Runtime) -> None:
-    from hatch_aleph.build.packages.checks import allows_python
+    wanted = project.requires_python or ""
+    if not runtime.accepts(wanted):
+        from hatch_aleph.build.packages.alternatives import line_of
+        from hatch_aleph.runtimes import way_out
 
-    if not allows_python(project.requires_python or "", runtime):
         raise DependencyError(
-            f"requires-python is {project.requires_python}, and programs run on Python {runtime.python} (runtime "
-            f"{runtime.name}).",
-            where=str(project.root / "pyproject.toml"),
-            hint=f"Let requires-python (in Poetry's table: python) take {runtime.python}, or name a runtime that has "
-            "another Python: tool.aleph.runtime, with tool.aleph.python",
+            f"requires-python is {wanted}, and programs run on Python {runtime.python} (runtime {runtime.name}).",
+            where=line_of(project.root, ("pyproject.toml",), "requires-python", "python")
+            or str(project.root / "pyproject.toml"),
+            hint=way_out(wanted, runtime),
         )
 
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from hatch_aleph.uv import Outcome, Uv
 
 
-_NO_WHEELS = re.compile(
-    r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?(?:[<>=!~]\S*)? ha(?:s|ve) no (?:usable wheels|wheels? with a matching)"
-)
 _OTHER_PYTHON = re.compile(r"does not satisfy Python|requested Python version")
 _SEARCHED = re.compile(r"^DEBUG Searching for a compatible version of ([\w.-]+)", re.MULTILINE)
 
@@ -130,26 +127,37 @@ class Solver:
         return outcome.stdout
 
     def _failure(self, outcome: Outcome, arguments: list[str], where: str, text: str | None) -> HatchAlephError:
-        """Return the error; uv names one distribution without a wheel for the runtime, this names all."""
-        error, runtime = outcome.error(where), self.uv.runtime
-        names: list[str] = []
+        """Return the error; uv names one distribution that the runtime cannot have, this names all and the way out."""
+        from hatch_aleph.build.packages.alternatives import hint, unusable
+
+        error = outcome.error(where)
+        no_wheel: list[str] = []
+        other_python: list[str] = []
         with scratch_folder() as folder:
             excluded = folder / "excluded.txt"
-            while found := sorted({*map(normalize, _NO_WHEELS.findall("\n".join(outcome.lines)))} - {*names}):
-                names += found
-                excluded.write_text("".join(f"{name}\n" for name in names), "utf-8")
+            while found := unusable("\n".join(outcome.lines), {*no_wheel, *other_python}):
+                no_wheel += found.no_wheel
+                other_python += found.other_python
+                excluded.write_text("".join(f"{name}\n" for name in (*no_wheel, *other_python)), "utf-8")
                 outcome = self._run(self.uv, [*arguments, f"--excludes={excluded}"], text)
-        if len(names) > 1:
-            error = DependencyError(f"{error.message}\nAll without a usable wheel: {', '.join(names)}", where=where)
-        if names:
-            error.hint = (
-                f"Programs run on Python {runtime.python}, {runtime.platform} (runtime {runtime.name}). Choose "
-                "versions that have wheels for it, or name what may be built from source: "
-                f"tool.aleph.allow-source = {names}"
-            )
+        if len(no_wheel) > 1:
+            error = DependencyError(f"{error.message}\nAll without a usable wheel: {', '.join(no_wheel)}", where=where)
+        if no_wheel or other_python:
+            newest = self._newest([*other_python, *no_wheel])
+            error.hint = hint(self.project.root, self.uv.runtime, newest, no_wheel, other_python)
         elif _OTHER_PYTHON.search(error.message):
-            error.hint = f"Programs run on Python {runtime.python} (runtime {runtime.name}): choose versions that do."
+            python, name = self.uv.runtime.python, self.uv.runtime.name
+            error.hint = f"Programs run on Python {python} (runtime {name}): choose versions that do."
         return error
+
+    def _newest(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the newest version that the runtime takes as a wheel, of those that have one; dependencies aside."""
+        arguments = ["pip", "compile", "-", "--no-deps", *self._wheels()]
+        outcome = self.uv.run(arguments, text="\n".join(names))
+        if outcome.code and len(names) > 1:
+            return {name: version for each in names for name, version in self._newest([each]).items()}
+        packages = parse(outcome.stdout).get("packages", []) if outcome.code == 0 else []
+        return {normalize(each["name"]): each["version"] for each in packages if each.get("version")}
 
     def _run(self, uv: Uv, arguments: list[str], text: str | None) -> Outcome:
         outcome = uv.run(arguments, text=text)
