@@ -241,7 +241,8 @@ def package(session: nox.Session) -> None:
 @nox.session(python="3.10")
 def floors(session: nox.Session) -> None:
     """Run the tests with the lowest versions of the dependencies that pyproject.toml allows."""
-    lowest = Path(session.create_tmp()).resolve() / "lowest.txt"
+    # Not `create_tmp`, which moves the tests' own files below this repository, where git ignores them.
+    lowest = Path(session.virtualenv.location).resolve() / "lowest.txt"
     compile_ = ("uv", "pip", "compile", "-q", "pyproject.toml", "--extra", "deploy", "--python-version", "3.10")
     session.run(*compile_, "--resolution", "lowest-direct", "-o", str(lowest), external=True)
     # Overrides, for the newest Hatch of the tests asks for newer ones; its own tests are those of hatch_matrix.
@@ -299,8 +300,13 @@ def mutation(session: nox.Session) -> None:
 @nox.session
 def pip_audit(session: nox.Session) -> None:
     """Look up known vulnerabilities of everything that is installed with hatch-aleph."""
-    session.install("-e", ".[deploy]", "pip-audit")
-    session.run("pip-audit", "--skip-editable", *session.posargs)
+    session.install("-e", ".[deploy]")
+    installed = session.run("uv", "pip", "freeze", "--exclude-editable", external=True, silent=True)
+    frozen = Path(session.virtualenv.location).resolve() / "frozen.txt"
+    frozen.write_text(str(installed), "utf-8")
+    session.install("pip-audit")
+    # Strict: what the index has no records of is no finding, and no pass either.
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "-r", str(frozen), *session.posargs)
 
 
 @nox.session

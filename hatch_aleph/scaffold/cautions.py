@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
 # Source: their release notes (django/django, docs/releases/6.0.txt, "Python compatibility").
 _LEFT_BEHIND = {"django": ("6.0", "3.12", "5.2")}
 _DEPTH = 4
+_PAGE = "https://github.com/aleph-im/hatch-aleph/blob/main/docs/guides/django.md"
 
 
-def cautions(root: Path, pyproject: dict[str, Any], requirements: Sequence[str], *, python: bool) -> list[str]:
+def cautions(root: Path, pyproject: dict[str, Any], requirements: Sequence[str], framework: str) -> list[str]:
     """Return what somebody should know before the first build, a sentence each.
 
     Args:
         root: The project's root.
         pyproject: Its pyproject.toml.
         requirements: What it requires, as PEP 508 writes it.
-        python: Whether the program is a Python one; others build their front ends by themselves.
+        framework: What the application is made with.
     """
     settings = pyproject.get("tool", {}).get("aleph", {})
     named = settings.get("runtime")
@@ -41,7 +43,8 @@ def cautions(root: Path, pyproject: dict[str, Any], requirements: Sequence[str],
     return [
         *_other_python(pyproject, runtime),
         *_left_behind(requirements, runtime),
-        *(_unbuilt_front_ends(root) if python else ()),
+        *(_unbuilt_front_ends(root) if framework != "Node.js" else ()),
+        *(_django_settings(root) if framework == "Django" else ()),
     ]
 
 
@@ -104,6 +107,22 @@ def _unbuilt_front_ends(root: Path) -> Iterator[str]:
             f"Front ends are built by npm, before the images are: {commands}. What the program serves of that must be "
             "part of its wheel or of `include`, though git may ignore it"
         )
+
+
+def _django_settings(root: Path) -> Iterator[str]:
+    """Yield what Django's settings ask of a server that a program does not have by itself."""
+    for file in sorted({*root.glob("*/settings.py"), *root.glob("*/settings/*.py")}):
+        lines = file.read_text("utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            where = f"{file.relative_to(root).as_posix()}:{number}"
+            code = line.partition("#")[0]
+            if "ManifestStaticFilesStorage" in code:
+                yield (
+                    f"{where} keeps static files by a manifest: run `python manage.py collectstatic` before each "
+                    f"build, and select STATIC_ROOT's folder: {_PAGE}#the-manifest-storage-of-static-files"
+                )
+            elif re.match(r"\s*ALLOWED_HOSTS\s*=\s*\[\s*[^\]*]*\]\s*$", code) and "*" not in code:
+                yield f"{where} allows no host but its own: a program's name is made of its item hash: {_PAGE}"
 
 
 def _has_build(file: Path) -> bool:

@@ -116,7 +116,7 @@ def add_tables(edit: Edit, application: Application, *, name: str | None = None,
         _add_hatch(edit)
     document = edit.document.unwrap()
     required = document.get("project", {}).get("dependencies", ())
-    edit.notes.extend(cautions(root, document, required, python=not application.executable))
+    edit.notes.extend(cautions(root, document, required, application.framework))
 
 
 def add_preview_profile(edit: Edit) -> None:

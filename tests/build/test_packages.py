@@ -347,6 +347,29 @@ def test_no_wheel_a_conflict_an_unknown_name(index: Index, workshop: Workshop) -
     assert not list((workshop.folder / "project").glob("dist/*"))
 
 
+def test_versions_that_the_runtime_takes_are_named_where_others_are_asked_for(index: Index, workshop: Workshop) -> None:
+    index.add("alpha", "1.5")
+    index.add("alpha", "2.0", metadata="Requires-Python: >=3.98\n")
+    (index.files / "only_source-1.0.tar.gz").write_bytes(b"")
+    (index.files / "was_source-1.0.tar.gz").write_bytes(b"")
+    index.add("was_source", "1.1")
+    index.add("middle", requires=("alpha>=2",))
+    wanted = '"alpha>=2", "only-source", "was_source==1.0"'
+    root = workshop.project(wanted)
+    line = next(at for at, text in enumerate((root / "pyproject.toml").read_text().splitlines(), 1) if "alpha" in text)
+    with pytest.raises(DependencyError) as caught:
+        workshop.build(root)
+    hint = caught.value.hint or ""
+    assert f"Programs run on Python {RUNNING}" in hint
+    assert f"alpha 1.5, at {root / 'pyproject.toml'}:{line}\n" in hint
+    assert f"was-source 1.1, at {root / 'pyproject.toml'}:{line}\n" in hint
+    assert "No version of only-source has a wheel for it." in hint
+    assert "allow-source = ['only-source', 'was-source']" in hint
+    with pytest.raises(DependencyError) as caught:
+        workshop.build(workshop.project('"middle"'))
+    assert "alpha 1.5, required by another" in (caught.value.hint or "")
+
+
 def test_what_is_no_requirement(workshop: Workshop) -> None:
     with pytest.raises(DependencyError, match="'alpha-' is no requirement") as caught:
         workshop.build(workshop.project('"alpha-"'))
@@ -373,8 +396,11 @@ def test_a_project_for_another_python(workshop: Workshop) -> None:
     root = workshop.project('"alpha"')
     file = root / "pyproject.toml"
     file.write_text(file.read_text().replace('version = "1.0"', 'version = "1.0"\nrequires-python = ">=3.98"'))
-    with pytest.raises(DependencyError, match=r"requires-python is >=3\.98"):
+    line = next(at for at, text in enumerate(file.read_text().splitlines(), 1) if "requires-python" in text)
+    with pytest.raises(DependencyError, match=r"requires-python is >=3\.98") as caught:
         workshop.build(root)
+    assert caught.value.where == f"{file}:{line}"
+    assert f'requires-python = ">={RUNNING}"' in (caught.value.hint or "")
 
 
 def test_a_destination_that_cannot_be_written_leaves_nothing(index: Index, workshop: Workshop) -> None:

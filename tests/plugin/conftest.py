@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
+# Of the environment that runs the tests: nox's UV_PYTHON would have Hatch install into nox's own.
+NOT_PASSED_ON = ("HATCH", "ALEPH", "VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "PYTHONPATH", "COV_")
 
 
 @pytest.fixture(scope="session")
@@ -42,11 +44,7 @@ def hatch(wheel_links, hatch_home, tmp_path) -> Callable[..., subprocess.Complet
     """Run Hatch in a project."""
 
     def run(root: Path, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("HATCH", "ALEPH", "VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "PYTHONPATH", "COV_"))
-        }
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED_ON)}
         environment |= {**wheel_links, "HATCH_DATA_DIR": str(hatch_home), "NO_COLOR": "1", **variables}
         done = subprocess.run(
             [sys.executable, "-m", "hatch", *arguments],

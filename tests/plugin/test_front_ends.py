@@ -9,10 +9,12 @@ import pytest
 from uv import find_uv_bin
 
 from hatch_aleph.artifact import Artifact
+from tests.plugin.conftest import NOT_PASSED_ON
 
 pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.timeout(900)]
 
 HATCH = ["hatch==1.12.0", "hatch==1.14.2", "hatch==1.16.5", "hatch"]
+OLDER_VIRTUALENV = dict.fromkeys(("hatch==1.12.0", "hatch==1.14.2"), ("--with", "virtualenv<21"))
 HATCHLING = ["hatchling==1.22.2", "hatchling==1.27.0", "hatchling"]
 PYPROJECT = """
 [build-system]
@@ -41,7 +43,11 @@ FRONT_ENDS = {
     "build": (["--from", "build", "pyproject-build"], "dist/.aleph"),
     "uv": (None, "dist/.aleph"),
     "pip": (["pip", "wheel", "--no-deps", "--wheel-dir", "dist", "."], None),
-    **{each: (["--from", each, "hatch", "build", "-t", "aleph"], "dist") for each in HATCH},
+    # Hatch before 1.16 calls what virtualenv 21 no longer has.
+    **{
+        each: (["--from", each, *OLDER_VIRTUALENV.get(each, ()), "hatch", "build", "-t", "aleph"], "dist")
+        for each in HATCH
+    },
 }
 
 
@@ -57,7 +63,7 @@ def test_the_same_images(front_end, hatchling, make_project, wheel_links, tmp_pa
     root = make_project({"pyproject.toml": PYPROJECT.format(hatchling=hatchling), **FILES})
     arguments, folder = FRONT_ENDS[front_end]
     command = [find_uv_bin(), "build"] if arguments is None else [find_uv_bin(), "tool", "run", *arguments]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HATCH", "VIRTUAL_ENV"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED_ON)}
     environment |= {**wheel_links, "HATCH_DATA_DIR": str(tmp_path / "hatch"), "TMPDIR": str(tmp_path)}
     done = subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

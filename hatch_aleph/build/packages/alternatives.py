@@ -18,6 +18,7 @@ _NO_WHEELS = re.compile(
 )
 # "... does not satisfy Python>=3.12 and WHO depends on WHAT": WHAT is a Python, or that which alone needs it.
 _OTHER_PYTHON = re.compile(r"does not satisfy Python\S*\s+and\s+([\w.-]+)\S*\s+depends\s+on\s+([\w.-]+)")
+_REQUIRES_PYTHON = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?(?:[<>=!~]\S*)? requires Python ")
 # Where requirements are written, in the order in which they count.
 _FILES = ("pyproject.toml", "requirements.txt", "requirements.in", "Pipfile", "setup.cfg", "setup.py")
 
@@ -33,7 +34,8 @@ def unusable(message: str, known: Collection[str]) -> Unusable | None:
     """Read them from what uv says of a failed resolution; None when it names none but those known."""
     flat = re.sub(r"\s+", " ", message)
     wheels = {normalize(name) for name in _NO_WHEELS.findall(flat)} - {*known}
-    pythons = {normalize(who if what == "Python" else what) for who, what in _OTHER_PYTHON.findall(flat)} - {*known}
+    pythons = {normalize(who if what == "Python" else what) for who, what in _OTHER_PYTHON.findall(flat)}
+    pythons = (pythons | {normalize(name) for name in _REQUIRES_PYTHON.findall(flat)}) - {*known}
     return Unusable(sorted(wheels), sorted(pythons - wheels)) if wheels or pythons else None
 
 

@@ -45,7 +45,10 @@ class HostViews:
         app.router.add_get("/status/check/version", self.version)
 
     def _refusal(self, request: web.Request, owner: str | None, unknown: str) -> web.Response | None:
-        """Return the answer to who is not the program's owner, or asks for a program that is not known here."""
+        """Return the answer to who is not the program's owner, or asks for a program that is not known here.
+
+        Compare it with None: in older versions of aiohttp an answer is a mapping, and false while it is empty.
+        """
         try:
             sender = sender_of(request.headers, Asked(request.method, request.path, request.url.host or ""))
         except UnauthenticatedError as error:
@@ -59,8 +62,10 @@ class HostViews:
         ref = request.match_info["ref"]
         record = self._pool.records.get(ref)
         refusal = self._refusal(request, record.owner if record else None, "No execution found for this VM")
-        if refusal or record is None:
-            return refusal or web.Response(status=404)
+        if refusal is not None:
+            return refusal
+        if record is None:
+            return web.Response(status=404)
         identifier = f"vm-{ref}-stdout"
         lines = [
             {
@@ -78,7 +83,7 @@ class HostViews:
         ref = request.match_info["ref"]
         execution = self._pool.executions.get(ref)
         owner = execution.machine.spec.owner if execution and execution.machine else None
-        if refusal := self._refusal(request, owner, f"No virtual machine with ref {ref}"):
+        if (refusal := self._refusal(request, owner, f"No virtual machine with ref {ref}")) is not None:
             return refusal
         if await self._pool.stop(ref, "its owner asked for it"):
             return web.Response(text=f"Stopped VM with ref {ref}")
@@ -86,7 +91,7 @@ class HostViews:
 
     async def logs_here(self, request: web.Request) -> web.Response:
         """Answer the node's page what a program printed, oldest first; with ``after`` only what came since then."""
-        if refusal := self._not_the_page(request):
+        if (refusal := self._not_the_page(request)) is not None:
             return refusal
         record = self._pool.records.get(request.match_info["ref"])
         if record is None:
@@ -98,11 +103,13 @@ class HostViews:
 
     async def requests_here(self, request: web.Request) -> web.Response:
         """Answer the node's page what a program was asked, the newest first."""
-        return self._not_the_page(request) or web.json_response(self._requests.to_json(request.match_info["ref"]))
+        if (refusal := self._not_the_page(request)) is not None:
+            return refusal
+        return web.json_response(self._requests.to_json(request.match_info["ref"]))
 
     async def programs_here(self, request: web.Request) -> web.Response:
         """Answer the node's page how programs are, as this host has observed it."""
-        if refusal := self._not_the_page(request):
+        if (refusal := self._not_the_page(request)) is not None:
             return refusal
         known = {ref: self._state(ref) for ref in {**self._requests.programs, **self._pool.executions}}
         return web.json_response(known)
