@@ -364,7 +364,7 @@ def test_versions_that_the_runtime_takes_are_named_where_others_are_asked_for(in
     assert f"alpha 1.5, at {root / 'pyproject.toml'}:{line}\n" in hint
     assert f"was-source 1.1, at {root / 'pyproject.toml'}:{line}\n" in hint
     assert "No version of only-source has a wheel for it." in hint
-    assert "allow-source = ['only-source', 'was-source']" in hint
+    assert "allow-source = ['was-source', 'only-source']" in hint
     with pytest.raises(DependencyError) as caught:
         workshop.build(workshop.project('"middle"'))
     assert "alpha 1.5, required by another" in (caught.value.hint or "")

@@ -151,13 +151,13 @@ class Solver:
         return error
 
     def _newest(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the newest version that the runtime takes as a wheel, of those that have one; dependencies aside."""
-        arguments = ["pip", "compile", "-", "--no-deps", *self._wheels()]
-        outcome = self.uv.run(arguments, text="\n".join(names))
+        """Return the newest versions that the runtime takes as wheels, with what they require; some may have none."""
+        outcome = self.uv.run(["pip", "compile", "-", *self._wheels()], text="\n".join(names))
         if outcome.code and len(names) > 1:
             return {name: version for each in names for name, version in self._newest([each]).items()}
         packages = parse(outcome.stdout).get("packages", []) if outcome.code == 0 else []
-        return {normalize(each["name"]): each["version"] for each in packages if each.get("version")}
+        versions = {normalize(each["name"]): each.get("version") for each in packages}
+        return {name: version for name in names if (version := versions.get(name))}
 
     def _run(self, uv: Uv, arguments: list[str], text: str | None) -> Outcome:
         outcome = uv.run(arguments, text=text)
