@@ -106,9 +106,9 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session
 def stops(session: nox.Session) -> None:
-    """Stop a program hard 2,000 times under writes to an ext4 volume; needs root, half an hour (STOPS=100: less)."""
+    """Stop a program hard 2,000 times under writes to an ext4 volume; needs root, ten minutes (STOPS=100: less)."""
     session.install("-e", ".[deploy]", "--group", "test")
-    session.run("pytest", "-m", "slow", "tests/guest/test_volume_flush.py", *session.posargs)
+    session.run("pytest", "-rP", "-n", "4", "-m", "slow", "tests/guest/test_volume_flush.py", *session.posargs)
 
 
 @nox.session
