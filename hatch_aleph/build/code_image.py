@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import marshal
 import shutil
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from hatch_aleph.build.bytecode import compile_entries
+from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path, compile_entries
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 # Where the guest unpacks an archive (aleph-im/aleph-vm, runtimes/aleph-debian-12-python/init1.py).
 ZIP_MOUNT = "/opt"
 
-FORMAT = 5  # raised whenever the same inputs give another image
+FORMAT = 6  # raised whenever the same inputs give another image
+# The adapter's modules that every start needs, each behind those that it imports (hatch_aleph/guest/__init__.py).
+BUNDLE = (
+    "configuration", "native_threads", "response", "scope", "request_cycle", "packed_modules", "interpreter_setup",
+    "entry", "instruction_reader", "entrypoint", "interfaces", "lifespan", "asgi",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def pack_code(
     files = _unique(files, where)
     if not settings.is_bare_executable:  # whose interpreter, if it has one, is not the init's
         mount = ZIP_MOUNT if encoding == "zip" else CODE_MOUNT
-        files += compile_entries(files, mount, runtime, interpreter, partial(_level, settings))
+        files += bundled(compile_entries(files, mount, runtime, interpreter, partial(_level, settings)), runtime)
     inputs = packages_inputs()
     if settings.adapter:
         files.append(_adapter_settings(settings, inputs))
@@ -137,6 +143,22 @@ def _adapter() -> list[Entry]:
         for name in sorted(files)
         if name.endswith(".py")
     ]
+
+
+def bundled(bytecode: list[Entry], runtime: Runtime) -> list[Entry]:
+    """Put the bytecode of the adapter's modules that every start needs into one file, in place of one each."""
+    by_path = {entry.path: entry for entry in bytecode}
+    bodies = []
+    for name in BUNDLE:
+        entry = by_path.pop(bytecode_path(f"{ADAPTER}/{name}.py", runtime), None)
+        if entry is None:  # no adapter
+            return bytecode
+        bodies.append((name, entry.read()[PYC_HEADER:]))
+        if name == "packed_modules":  # which processes that the app starts import alone
+            by_path[entry.path] = entry
+    path = f"{ADAPTER}/__pycache__/{ADAPTER}.cpython-{runtime.python.replace('.', '')}.bundle"
+    plain = 2  # marshal's format without references: the same bytes by every Python
+    return [*by_path.values(), Entry(path, "file", 0o644, marshal.dumps(bodies, plain))]
 
 
 def _adapter_settings(settings: Settings, packages_inputs: str) -> Entry:

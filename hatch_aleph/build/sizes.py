@@ -163,7 +163,7 @@ def kind_of(path: str) -> Kind:
     """Tell what a file is for."""
     if is_test(path):
         return "tests"
-    if path.endswith(".pyc") or path.startswith(_PACKS):
+    if path.endswith((".pyc", ".bundle")) or path.startswith(_PACKS):
         return "bytecode"
     if is_typing(path):
         return "typing"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -48,10 +47,13 @@ def read_configuration() -> Configuration:
     ``ALEPH_CODE_ROOT`` and ``ALEPH_PACKAGES_ROOT`` tell the real places on a host that cannot mount at
     the guest's own.
     """
+    constants: dict[str, Any] = {}
     try:
-        return Configuration(vars(importlib.import_module(f"{__package__}._settings")))
-    except ModuleNotFoundError:
-        return Configuration({})
+        text = Path(__file__).with_name("_settings.py").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    exec(text, constants)  # noqa: S102 - our own file; an import would list the folder first
+    return Configuration(constants)
 
 
 def built_with_other_packages(configuration: Configuration) -> bool:

@@ -82,10 +82,10 @@ def _volumes(configuration: Configuration) -> VolumeFlush | None:
 
 
 def _program(name: str, configuration: Configuration) -> Program:
-    from .interfaces import recognise  # after the path is in order
-
     policy = asyncio.get_event_loop_policy()
     with _few_collections(), _failures_told():
+        from .interfaces import recognise  # after the path is in order
+
         interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface))
     keep_child_watcher(policy)
     if interface == "wsgi":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
+import marshal
 import os
 import shutil
 import signal
@@ -18,6 +20,11 @@ from typing import NamedTuple
 
 import msgpack
 from yarl import URL
+
+from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path
+from hatch_aleph.build.code_image import bundled
+from hatch_aleph.runtimes import Runtime
+from hatch_aleph.squashfs import Entry
 
 HERE = Path(__file__).parent
 ADAPTER = HERE.parent.parent / "hatch_aleph" / "guest"
@@ -50,8 +57,24 @@ def lay_out(folder: Path, files: dict[str, str], **settings) -> Path:
     (entry / "child").mkdir(parents=True, exist_ok=True)
     for module in ADAPTER.rglob("*.py"):
         shutil.copy(module, entry / module.relative_to(ADAPTER))
+    bundle = folder / bundle_here().path
+    bundle.parent.mkdir(exist_ok=True)
+    bundle.write_bytes(bundle_here().read())
     (entry / "_settings.py").write_text("".join(f"{key.upper()} = {value!r}\n" for key, value in settings.items()))
     return folder
+
+
+@functools.cache
+def bundle_here() -> Entry:
+    """Make the bundle of the adapter's modules for the Python that runs this; others import the sources."""
+    runtime = Runtime("test", "0" * 64, f"{sys.version_info[0]}.{sys.version_info[1]}", (2, 36))
+    bytecode = []
+    for module in ADAPTER.glob("*.py"):
+        path = f"aleph_entry/{module.name}"
+        code = compile(module.read_text(), f"/opt/code/{path}", "exec", dont_inherit=True, optimize=2)
+        content = bytes(PYC_HEADER) + marshal.dumps(code, 2)
+        bytecode.append(Entry(bytecode_path(path, runtime), "file", 0o644, content))
+    return bundled(bytecode, runtime)[-1]
 
 
 def pure_msgpack(folder: Path) -> Path:

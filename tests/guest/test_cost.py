@@ -6,7 +6,9 @@ import compileall
 import subprocess
 import sys
 
-from tests.guest.rig import lay_out
+import pytest
+
+from tests.guest.rig import bundle_here, lay_out
 
 # What the guest's init has imported before us
 PRELOADED = (
@@ -18,7 +20,9 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 before = set(sys.modules)
 begun = time.perf_counter()
-import aleph_entry, aleph_entry.entrypoint, aleph_entry.interfaces, aleph_entry.asgi
+import aleph_entry
+aleph_entry.load()
+import aleph_entry.interfaces, aleph_entry.asgi
 print((time.perf_counter() - begun) * 1000)
 print(*sorted(name for name in set(sys.modules) - before if not name.startswith("aleph_entry")))
 """
@@ -32,6 +36,32 @@ def test_the_import_is_short_and_pulls_in_little(tmp_path):
     runs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(5)]
     assert min(float(run.split()[0]) for run in runs) < 2 * SLACK
     assert set(runs[0].split()[1:]) <= {"__future__", "gc"}
+
+
+BUNDLED = """
+import gc, inspect, sys
+opened = []
+sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
+sys.path.insert(0, sys.argv[1])
+import aleph_entry
+gc.enable() if sys.argv[2] == "True" else gc.disable()
+aleph_entry.load()
+import aleph_entry.interfaces, aleph_entry.asgi
+assert gc.isenabled() is (sys.argv[2] == "True")
+print(*(path.rpartition("/")[2] for path in opened if "/aleph_entry/" in path))
+scope = sys.modules["aleph_entry.scope"]
+assert scope is aleph_entry.scope and scope.complete_scope.__module__ == scope.__spec__.name == "aleph_entry.scope"
+assert scope.complete_scope.__code__.co_filename == scope.__file__ == sys.argv[1] + "/aleph_entry/scope.py"
+assert "def complete_scope" in inspect.getsource(scope)
+"""
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_what_every_start_needs_comes_from_one_file(tmp_path, collects):
+    code = lay_out(tmp_path / "code", {})
+    command = [sys.executable, "-OO", "-B", "-c", BUNDLED, str(code), str(collects)]
+    opened = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert opened[1:] == [bundle_here().path.rpartition("/")[2]]
 
 
 def test_requests_leave_no_timers_behind(run):

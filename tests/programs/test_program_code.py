@@ -46,7 +46,7 @@ def test_the_guest_finds_its_bytecode(app):
         pytest.skip("needs CPython 3.11, the runtime's")
     code, _ = prepare(app())
     found = {member.path for member in list_image(code.file)}
-    assert {"__pycache__/main.cpython-311.opt-2.pyc", "aleph_entry/__pycache__/entry.cpython-311.opt-2.pyc"} <= found
+    assert {"__pycache__/main.cpython-311.opt-2.pyc", "aleph_entry/__pycache__/aleph_entry.cpython-311.bundle"} <= found
 
 
 def test_without_the_adapter_nothing_is_added(app):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import marshal
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.bytecode import bytecode_path
+from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path
 from hatch_aleph.build.packages.recipe import OWN_FOLDER
 from hatch_aleph.squashfs import Entry
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FOLDER = f"{OWN_FOLDER}/modules"
 INDEX = f"{FOLDER}/index"
-_PYC_HEADER = 16
 _SOURCE = 3  # place of ".py" among the suffixes of _candidate
 _PLAIN = 2  # marshal's format without references: the same bytes by every Python
 
@@ -38,7 +37,7 @@ def pack_of(name: str, entries: Iterable[Entry], bytecode: Sequence[Entry], runt
         bytecode: Of its sources; those without are left to Python.
         runtime: Whose Python imports it.
     """
-    code = {entry.path: entry.read()[_PYC_HEADER:] for entry in bytecode}
+    code = {entry.path: entry.read()[PYC_HEADER:] for entry in bytecode}
     bodies: list[bytes] = []
     folders: Found = {}
     size = 0
