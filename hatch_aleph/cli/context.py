@@ -547,9 +547,13 @@ def with_context(*groups: str) -> Callable[[Function], Function]:
                 return function(Context(output=output, **shared), **values)
 
         wrapper.shows_work = True  # type: ignore[attr-defined] # read by the test of silence
+        # Click reads this list from its end: the command's own options stand before the shared ones in its help.
+        own: list[click.Parameter] = getattr(function, "__click_params__", [])
         decorated: Any = wrapper
+        decorated.__click_params__ = []
         for option in reversed(options):
             decorated = option(decorated)
+        decorated.__click_params__ += own
         return decorated  # type: ignore[no-any-return]
 
     return decorate

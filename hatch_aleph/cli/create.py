@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +20,7 @@ from hatch_aleph.cli.program_options import (
     program_fields,
     table_of,
 )
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,12 +53,15 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
     ENTRYPOINT is module:attribute of a Python app, such as main:app, or else the command of an executable that listens
     on port 8080, such as run.sh.
     """
+    from hatch_aleph.cli.program_prompts import may_ask
     from hatch_aleph.programs.creation import create as publish
 
     settings = _settings(context, path, entrypoint, options)
     chain = context.chain or settings.payment.chain
     with context.client() as client:
         session = context.program_session(client, chain=chain)
+        if may_ask(context):
+            session = replace(session, announce=partial(_ask_at_last, context, settings))
         made = publish(session, path, settings, scan=options["secret_scan"])
         wanted = _printed(made, options)
         messages = list(messages_of(client, wanted))
@@ -107,6 +113,33 @@ def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, 
         beta=options["beta"],
     )
     return checked(table)
+
+
+def _ask_at_last(context: Context, settings: Settings, what: str) -> None:
+    """Show what nobody said as well, then ask whether it is to be published at its price."""
+    for line in program_lines(settings):
+        context.output.notice(line)
+    context.confirm(what)
+
+
+def program_lines(settings: Settings) -> list[str]:
+    """Return what a program is to be, a line each: what was said, and the defaults."""
+    vcpus, memory = settings.resources
+    mounts = [each.mount for each in settings.volumes.immutable]
+    mounts += [each.mount for each in settings.volumes.persistent]  # hosts have no ephemeral ones
+    told = {
+        "name": settings.name or "",
+        "entry point": settings.entrypoint,
+        "runtime": settings.runtime,
+        "resources": f"{vcpus} vCPU, {memory:,} MiB, {settings.timeout_seconds:g} s a request",
+        "runs": "always" if settings.persistent else "on demand",
+        "internet": "yes" if settings.internet else "no",
+        "volumes": ", ".join(mounts) or "none",
+        "variables": ", ".join(sorted(settings.variables)) or "none",
+        "subscriptions": str(len(settings.subscriptions) or "none"),
+        "updatable": "all of it" if settings.updatable else "its code",
+    }
+    return [f"  {name:13}  {printable(value)}" for name, value in told.items()]
 
 
 def _name_of(path: Path) -> str:

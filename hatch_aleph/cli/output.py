@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.tables import colours
+from hatch_aleph.observer import seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -156,17 +157,3 @@ def ago(seconds: float) -> str:
         if count:
             return f"{count:,} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a duration: ``0.3 s``, ``1 min 12 s``."""
-    if seconds < 0.01:  # noqa: PLR2004 - below what anybody sees
-        return "0.0 s"
-    if seconds < 1:
-        return f"{seconds:.1g} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - one digit
-    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004
-
-
-def size_text(size: float) -> str:
-    """Return bytes as people read them: MB, or kB below a tenth of it."""
-    return f"{size / 1e6:,.1f} MB" if size >= 1e5 or not size else f"{size / 1e3:,.1f} kB"  # noqa: PLR2004 - bytes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.output import size_text
 from hatch_aleph.network.money import amount
+from hatch_aleph.observer import size_text
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:

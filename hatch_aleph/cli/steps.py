@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatch_aleph.cli.output import seconds_text
+from hatch_aleph.observer import BUILD_STEPS, UNCHANGED, filled, seconds_text, size_text
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -24,16 +24,7 @@ _LONG = 1.0  # a step that says nothing of itself is worth a line from here on
 _LONGEST = 48  # columns of what is waited for
 _BYTES = ("upload", "fetch")
 
-# name: (while it goes on, when it is over; None for nothing unless it took long). Build steps may run at once, the
-# others end each other.
-_BUILD = {
-    "build": ("Building", "Built in {time}"),
-    "interpreter": ("Looking for CPython {python}", None),
-    "wheel": ("Building the project's wheel", None),
-    "resolve": ("Resolving", "Resolved {count} distributions in {time}"),
-    "fetch": ("Fetching", "Fetched {count} distributions, {size}, in {time}"),
-    "pack": ("Compiling and packing", "Packed {count} distributions, {size}, in {time}; heaviest: {heaviest}"),
-}
+# The steps of a deployment, like those of a build; these end each other, while steps of a build may run at once.
 _DEPLOY = {
     "resume": ("Going on with {type} {item_hash} of an earlier run", None),
     "scan": ("Looking for secrets", None),
@@ -104,7 +95,7 @@ class Steps:
             if name in _DEPLOY:
                 for other in [each for each in self._running if each in _DEPLOY]:
                     self._end(other, {})
-            text = _filled((_BUILD.get(name) or _DEPLOY.get(name) or (name, None))[0], facts)
+            text = _filled((BUILD_STEPS.get(name) or _DEPLOY.get(name) or (name, None))[0], facts)
             self._running.setdefault(name, _Running(self._monotonic(), text, dict(facts)))
             self._output.activity = self._activity
         self._output.event("step", step=name, **facts)
@@ -178,9 +169,9 @@ class Steps:
         return seconds
 
     def _ended(self, name: str, step: _Running, facts: dict[str, object], seconds: float) -> str | None:
-        over = (_BUILD.get(name) or _DEPLOY.get(name) or (name, None))[1]
+        over = (BUILD_STEPS.get(name) or _DEPLOY.get(name) or (name, None))[1]
         if name == "build" and facts.get("unchanged"):
-            over = "Unchanged ({time})"
+            over = UNCHANGED
         # Of a step that the next one has ended nothing is known: it may have failed.
         if over is None or (name in ("health", "upload") and not facts):
             is_told = seconds >= _LONG and self._output.is_live
@@ -188,7 +179,7 @@ class Steps:
         known = {**step.facts, **facts, "time": seconds_text(seconds)}
         if isinstance(known.get("size"), int):
             size = int(str(known["size"]))
-            known |= {"size": f"{size / 1e6:.1f} MB", "rate": f"{size / 1e6 / max(seconds, 1e-3):.1f} MB/s"}
+            known |= {"size": size_text(size), "rate": f"{size / 1e6 / max(seconds, 1e-3):.1f} MB/s"}
         text = _filled(over, known)
         status = facts.get("status")
         if name == "health" and isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP
@@ -230,7 +221,7 @@ def _rate(step: _Running, now: float) -> float:
 
 
 def _filled(text: str, facts: dict[str, object]) -> str:
-    return text.format_map({key: printable(_short(value)) for key, value in facts.items()})
+    return filled(text, {key: _short(value) for key, value in facts.items()})
 
 
 def _short(value: object) -> str:

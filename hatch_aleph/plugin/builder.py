@@ -51,6 +51,7 @@ def build_with_hatchling(builder: Any, directory: Path, profile: str | None) -> 
     """Build for a hatchling builder or build hook, ending it with our message and exit code on failure."""
     from hatch_aleph.build import build_artifact
     from hatch_aleph.environment import withdraw_key
+    from hatch_aleph.observer import Lines
     from hatch_aleph.project import from_hatchling_metadata, read_pyproject
 
     withdraw_key()
@@ -58,7 +59,12 @@ def build_with_hatchling(builder: Any, directory: Path, profile: str | None) -> 
     try:
         project = from_hatchling_metadata(root, read_pyproject(root), builder.metadata)
         artifact = build_artifact(
-            project, directory, profile=profile, metadata=builder.metadata, notice=builder.app.display_info
+            project,
+            directory,
+            profile=profile,
+            metadata=builder.metadata,
+            notice=builder.app.display_info,
+            observer=Lines(builder.app.display_waiting, builder.app.display_info),
         )
     except HatchAlephError as error:
         builder.app.abort(error.with_help, error.exit_code)

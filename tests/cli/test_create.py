@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from tests.programs.rig import ask
 
 
@@ -113,11 +114,32 @@ def test_a_path_that_is_not_there(cli):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+def test_a_no_at_last_publishes_nothing(cli):
+    command = [
+        sys.executable,
+        "-m",
+        "hatch_aleph",
+        "create",
+        str(cli.app()),
+        "main:app",
+        "--skip-volume",
+        "--skip-env-var",
+        "--no-smoke",
+    ]
+    with Terminal(command, cli.folder, dict(os.environ)) as terminal:
+        terminal.until("[y/N]")
+        terminal.type("n\n")
+        assert terminal.end() == 130
+        assert "Nothing was published." in terminal.shown
+    assert cli.sent == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
 def test_on_a_terminal_it_asks_for_what_was_not_said(cli, network):
     import pty
 
     master, slave = pty.openpty()
-    answers = ["y", "/var/data", "n", "10", "kept", "n", "y", "NAME", "value", "n"]
+    answers = ["y", "/var/data", "n", "10", "kept", "n", "y", "NAME", "value", "n", "y"]
     command = [sys.executable, "-m", "hatch_aleph", "create", str(cli.app()), "main:app", "--no-verbose"]
     process = subprocess.Popen(command, stdin=slave, stderr=slave, stdout=subprocess.PIPE, text=True)
     os.close(slave)
@@ -126,13 +148,18 @@ def test_on_a_terminal_it_asks_for_what_was_not_said(cli, network):
     for answer in answers:
         while not re.search(rb"(?:: |\]: )$", seen):
             seen += os.read(master, 65536)
-        seen = b""
+        last, seen = seen, b""
         os.write(master, answer.encode() + b"\n")
         while answer.encode() not in seen:  # its echo
             seen += os.read(master, 65536)
         seen = seen.partition(answer.encode())[2]
     out, _ = process.communicate(timeout=60)
     os.close(master)
+    # Before the last question stands what nobody said, and what it costs.
+    shown = re.sub(r"\x1b\[[0-9;]*[mK]|\r", "", last.decode())
+    assert "resources      1 vCPU, 2,048 MiB, 30 s a request\n" in shown
+    assert "volumes        /var/data\n" in shown
+    assert re.search(r"Publish the program app for \$\d.* a day, its code included\? \[y/N\]: $", shown)
     content = network.content(out.strip())
     assert [(each["name"], each["mount"], each["size_mib"]) for each in content["volumes"]] == [
         ("kept", "/var/data", 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from PySquashfsImage import SquashFsImage
@@ -56,7 +57,9 @@ def extensions(image):
 
 def test_build_target(make_project, hatch):
     root = make_project({"pyproject.toml": PYPROJECT, **FILES})
-    hatch(root, "build", "-t", "aleph")
+    told = hatch(root, "build", "-t", "aleph")
+    for phase in (r"Resolved 1 distribution in \d", r"Packed 1 distribution, .* heaviest: markupsafe ", r"Built in \d"):
+        assert re.search(phase, told.stdout + told.stderr)
     dist = root / "dist"
     assert (dist / "my_api-1.5.aleph.json").is_file()
     manifest = json.loads((dist / "my_api-1.5.aleph.json").read_text("utf-8"))
