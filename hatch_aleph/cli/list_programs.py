@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.output import age
 from hatch_aleph.cli.program_options import debug_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hatch_aleph.cli.answers import Answer
+    from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.money import Price
     from hatch_aleph.programs.live_programs import Listed
 
 _SHORT = 12  # digits of an item hash, enough to tell programs apart
@@ -24,36 +30,86 @@ _SHORT = 12  # digits of an item hash, enough to tell programs apart
 @with_context("node", "account", "host", "owner")
 @debug_option
 @click.option("--long/--short", default=False, help="Show specifications, configuration and URLs of each.")
-def list_programs(context: Context, *, long: bool) -> None:
-    """List the programs of an address, one a line; with --address no key is needed."""
+@click.option("--check", is_flag=True, help="Ask each program whether it answers; who asks starts those that sleep.")
+def list_programs(context: Context, *, long: bool, check: bool) -> None:
+    """List the programs of an address, one a line; with --address no key is needed.
+
+    Without --check their state is what the network says of them; nobody asks the programs.
+    """
     from hatch_aleph.deploy.payment import was_removed
     from hatch_aleph.programs.live_programs import list_programs as find
     from hatch_aleph.squashfs.pool import in_background
 
     address = context.owner()
     listed: list[dict[str, Any]] = []
-    count = 0
+    total = _Total()
     with context.client() as client:
         removed = in_background(lambda: was_removed(client, address))
         for number, batch in enumerate(find(client, address, host=context.host_url)):
-            count += len(batch)
+            answers = _answers(context, client, batch) if check else [None] * len(batch)
+            total.add(batch, answers)
             if context.output.as_json:
-                listed += [each.to_json() for each in batch]
+                listed += [
+                    {**each.to_json(), **(answer.to_json() if answer else {})}
+                    for each, answer in zip(batch, answers, strict=True)
+                ]
             else:
-                _show(context, batch, "" if number else f"Programs of {address}", long=long)
+                _show(context, batch, answers, "" if number else f"Programs of {address}", long=long)
         if removed.result():
             context.output.notice(f"{removed.result()}.")
-    told = f"{count:,} program{'s' if count > 1 else ''} of {address}" if count else f"{address} has no program."
+    told = total.text(address) if total.count else f"{address} has no program."
     context.output.result({"address": address, "programs": listed}, told)
 
 
-def _show(context: Context, batch: Sequence[Listed], title: str, *, long: bool) -> None:
+@dataclass
+class _Total:
+    """What the closing line tells: how many there are, whether all is well, what they cost together."""
+
+    count: int = 0
+    unpaid: int = 0
+    unwell: int | None = None
+    prices: list[Price] = field(default_factory=list)
+
+    def add(self, batch: Sequence[Listed], answers: Sequence[Answer | None]) -> None:
+        """Count some programs."""
+        self.count += len(batch)
+        self.unpaid += sum(each.unpaid for each in batch)
+        self.prices += [each.price for each in batch if each.price]
+        for answer in answers:
+            if answer is not None:
+                self.unwell = (self.unwell or 0) + (answer.status is None)
+
+    def text(self, address: str) -> str:
+        """Return it in one line."""
+        from hatch_aleph.network.money import cost_text
+
+        parts = [f"{self.count:,} program{'s' if self.count > 1 else ''} of {address}"]
+        parts += [click.style(f"{self.unpaid:,} without credits", fg="red", bold=True)] if self.unpaid else []
+        if self.unwell is not None:
+            well, colour = (f"{self.unwell:,} not well", "red") if self.unwell else ("all answer", "green")
+            parts.append(click.style(well, fg=colour, bold=True))
+        return ", ".join([*parts, cost_text(self.prices)])
+
+
+def _answers(context: Context, client: NodeClient, batch: Sequence[Listed]) -> list[Answer]:
+    from hatch_aleph.cli.answers import answers_of
+    from hatch_aleph.deploy.state import program_of
+    from hatch_aleph.network.urls import Hosts
+
+    context.output.doing(f"Asking {len(batch):,} programs")
+    return answers_of(Hosts(client.nodes[0], context.host_url), [program_of(each.message) for each in batch])
+
+
+def _show(
+    context: Context, batch: Sequence[Listed], answers: Sequence[Answer | None], title: str, *, long: bool
+) -> None:
     if long:
         rows = ((_program(each), _specifications(each), _configuration(each)) for each in batch)
         context.output.table(title, ("Program", "Specifications", "Configuration"), rows)
     else:
-        columns = ("name", "item hash", "runs", "cost", "state")
-        context.output.table(title, columns, fitted([_line(each) for each in batch], columns))
+        columns = ("name", "item hash", "runs", "age", "cost", "state")
+        lines = [_line(each, answer) for each, answer in zip(batch, answers, strict=True)]
+        context.output.table(title, columns, fitted(lines, columns))
 
 
 def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int | None = None) -> list[tuple[str, ...]]:
@@ -81,16 +137,30 @@ def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int |
     ]
 
 
-def _line(each: Listed) -> tuple[str, ...]:
+def _line(each: Listed, answer: Answer | None) -> tuple[str, ...]:
     persistent = (each.message.content.get("on") or {}).get("persistent")
-    state = "superseded" if each.superseded_by else each.message.status.value
     return (
         each.name or "-",
         each.message.item_hash,
         "always" if persistent else "on demand",
+        age(time.time() - each.message.content_time),
         each.cost_text,
-        "" if state == "processed" else state,
+        _state(each, answer),
     )
+
+
+def _state(each: Listed, answer: Answer | None) -> str:
+    """Return the state as it was seen: the network's word, or the program's own where it was asked."""
+    if answer is not None and answer.status is not None:
+        return f"answers {answer.status} in {answer.time}"
+    if answer is not None:
+        return answer.reason
+    if each.unpaid:
+        return "unpaid"
+    if each.superseded_by:
+        return "superseded"
+    status = each.message.status.value
+    return "live" if status == "processed" else status
 
 
 def _program(each: Listed) -> str:

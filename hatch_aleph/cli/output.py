@@ -152,8 +152,18 @@ def moment(time: float) -> str:
 
 def ago(seconds: float) -> str:
     """Return how long something is past: ``3 minutes ago``."""
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
-        count = int(seconds // size)
-        if count:
-            return f"{count:,} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+    count, unit = _largest_unit(seconds)
+    return f"{count:,} {unit}{'s' if count > 1 else ''} ago" if count else "just now"
+
+
+def age(seconds: float) -> str:
+    """Return how old something is in few characters: ``3 min``."""
+    count, unit = _largest_unit(seconds)
+    return f"{count:,} {'min' if unit == 'minute' else unit[0]}"
+
+
+def _largest_unit(seconds: float) -> tuple[int, str]:
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return int(seconds // size), unit
+    return max(int(seconds), 0), "second"

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hatch_aleph.cli.answers import Answer, answer_of
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.output import age, ago, moment
 from hatch_aleph.cli.questions import confirm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hatch_aleph.deploy.history import Release
 
 
-@click.command(epilog="Example: hatch-aleph history --json")
-@with_context("project", "node", "account", "owner")
-def history(context: Context) -> None:
+@click.command(epilog="Example: hatch-aleph history --check")
+@with_context("project", "node", "account", "host", "owner")
+@click.option("--check", is_flag=True, help="Ask the program too whether it answers; who asks starts one that sleeps.")
+def history(context: Context, *, check: bool) -> None:
     """List the releases that `rollback` can go back to, the present one first."""
     from hatch_aleph.deploy.history import releases
 
     with context.client() as client:
-        found = releases(context.deployment(client).state())
-    rows = [(str(each.number), moment(each.time), each.version or "", _what(each), _contents(each)) for each in found]
-    context.output.table("", ("number", "since", "version", "what", "contents"), rows)
-    context.output.result({"releases": [_release_json(each) for each in found]})
+        deployment = context.deployment(client)
+        state = deployment.state()
+        found = releases(state)
+        answer = answer_of(deployment.hosts, state.programs[0], context.health()) if check and state.programs else None
+    now = time.time()
+    if found and not context.output.as_json:
+        context.output.say(_live_line(found, answer, now))
+    rows = [
+        (str(each.number), _since(each.time), age(now - each.time), each.version or "", _what(each), _contents(each))
+        for each in found
+    ]
+    context.output.table("", ("number", "since (UTC)", "age", "version", "what", "contents"), rows)
+    fields = {"releases": [_release_json(each) for each in found], **(answer.to_json() if answer else {})}
+    context.output.result(fields, None if found else f"Nothing of {deployment.tag} is live.")
+
+
+def _live_line(found: Sequence[Release], answer: Answer | None, now: float) -> str:
+    """Return whether it is well, in one line."""
+    live = found[0]
+    parts = [f"release {len(found)}{f', version {live.version},' if live.version else ''} {ago(now - live.time)}"]
+    parts += ["put back because the one after it failed"] if live.kind == "put back" else []
+    if answer is None:
+        return ", ".join(["Live: " + parts[0], *parts[1:]])
+    return click.style(", ".join([answer.text, *parts]), fg="green" if answer.status else "red", bold=True)
 
 
 @click.command(epilog="Example: hatch-aleph rollback 1.4.2")
@@ -61,6 +87,10 @@ def rollback(context: Context, *, to: str | None) -> None:
         },
         text,
     )
+
+
+def _since(seconds: float) -> str:
+    return f"{dt.datetime.fromtimestamp(seconds, dt.timezone.utc):%Y-%m-%d %H:%M:%S}"
 
 
 def _what(release: Release) -> str:

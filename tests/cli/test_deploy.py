@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -101,6 +102,9 @@ def test_the_life_of_a_deployment(cli, write, tmp_path):
 
     releases = cli.json("history", "--project", project).result["releases"]
     assert [release["version"] for release in releases] == ["2.0", "1.0"]
+    told = cli("history", "--project", project, "--check").out
+    assert re.match(r"Answering 200 in \d+ ms, release 2, version 2.0, (\d+ seconds? ago|just now)\n", told)
+    assert cli("history", "--project", project).out.startswith("Live: release 2, version 2.0, ")
     back = cli.json("rollback", "--project", project, "--yes").result
     assert back["release"]["version"] == "1.0"
     assert ask(first["urls"][0]) == (200, "one")

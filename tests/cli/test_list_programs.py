@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -30,6 +31,22 @@ def test_what_people_see(cli):
         made["urls"][0],
     ):
         assert expected in told
+
+
+def test_it_says_whether_all_is_well(cli):
+    made = cli.create("well")
+    told = cli("list").out
+    (line,) = [line for line in told.splitlines() if made["item_hash"] in line]
+    assert line.split()[-1] == "live"
+    assert re.fullmatch(rf"1 program of {cli.account.address}, \$\d.* a day", told.splitlines()[-1])
+    broken = cli.json("create", cli.app("x", source="1 / 0\napp = None\n"), "main:app", "--no-smoke", "--no-health").result["item_hash"]
+    told = cli("list", "--check").out
+    assert re.search(rf"{made['item_hash']}.* answers 200 in \d+ ms", told)
+    assert re.search(rf"{broken}.* it answers 5\d\d ", told)
+    assert "2 programs of" in told.splitlines()[-1]
+    assert ", 1 not well, $" in told.splitlines()[-1]
+    answered = {each["item_hash"]: each["answered"] for each in cli.json("list", "--check").result["programs"]}
+    assert answered == {made["item_hash"]: 200, broken: None}
 
 
 def test_of_another_without_a_key(cli, monkeypatch, tmp_path):

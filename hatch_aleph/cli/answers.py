@@ -1,0 +1,57 @@
+"""Whether programs answer, asked once each, for lists that are asked to look."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hatch_aleph.deploy.health import HealthCheck
+    from hatch_aleph.deploy.state import Program
+    from hatch_aleph.network.urls import Hosts
+
+_AT_ONCE = 8
+_SECONDS = 20.0  # a cold start included
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a program answered: its status and seconds, else why it is not healthy."""
+
+    status: int | None
+    seconds: float = 0.0
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """The answer in a few words."""
+        return f"Not well: {self.reason}" if self.status is None else f"Answering {self.status} in {self.time}"
+
+    @property
+    def time(self) -> str:
+        """How long it took."""
+        return f"{self.seconds * 1000:.0f} ms"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {"answered": self.status, "answer_seconds": self.seconds, "trouble": self.reason or None}
+
+
+def answer_of(hosts: Hosts, program: Program, check: HealthCheck) -> Answer:
+    """Ask one program."""
+    from hatch_aleph.deploy.health import Health, Healthy
+
+    said = Health().once(hosts, program.item_hash, check, persistent=program.persistent)
+    return Answer(said.status, said.seconds) if isinstance(said, Healthy) else Answer(None, reason=said)
+
+
+def answers_of(hosts: Hosts, programs: Sequence[Program]) -> list[Answer]:
+    """Ask several programs at once, each for its root; return the answers in their order."""
+    from hatch_aleph.deploy.health import HealthCheck
+
+    check = HealthCheck(timeout=_SECONDS)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda program: answer_of(hosts, program, check), programs))
