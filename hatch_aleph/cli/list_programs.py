@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import age
+from hatch_aleph.cli.output import age, style
 from hatch_aleph.cli.program_options import debug_option
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ class _Total:
         from hatch_aleph.network.money import cost_text
 
         parts = [f"{self.count:,} program{'s' if self.count > 1 else ''} of {address}"]
-        parts += [click.style(f"{self.unpaid:,} without credits", fg="red", bold=True)] if self.unpaid else []
+        parts += [style(f"{self.unpaid:,} without credits", fg="red", bold=True)] if self.unpaid else []
         if self.unwell is not None:
             well, colour = (f"{self.unwell:,} not well", "red") if self.unwell else ("all answer", "green")
-            parts.append(click.style(well, fg=colour, bold=True))
+            parts.append(style(well, fg=colour, bold=True))
         return ", ".join([*parts, cost_text(self.prices)])
 
 

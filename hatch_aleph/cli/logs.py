@@ -10,6 +10,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.output import style
 from hatch_aleph.cli.program_options import debug_option
 from hatch_aleph.cli.value_types import HostUrlType
 from hatch_aleph.text import printable
@@ -84,7 +85,7 @@ def _shown(lines: Sequence[LogLine], *, everything: bool, tail: int | None) -> l
 def _start(start: Start) -> list[str]:
     failure = start.failure
     ended = f" failed: {str(failure).splitlines()[0]}" if failure else ""
-    heading = click.style(printable(f"--- {start.time} {start.entrypoint}{ended}"), bold=True)
+    heading = style(printable(f"--- {start.time} {start.entrypoint}{ended}"), bold=True)
     return [heading, *(_line(line) for line in start.lines if not _is_mark(line))]
 
 

@@ -14,12 +14,16 @@ import click
 
 from hatch_aleph.cli.tables import colours
 from hatch_aleph.observer import seconds_text
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hatch_aleph.cli.live import LiveLine
     from hatch_aleph.errors import HatchAlephError
+
+# Stands for the escape character in this tool's own colours: nobody else can write it.
+_OURS = f"\x00{os.urandom(8).hex()}"
 
 
 class Output:
@@ -76,9 +80,9 @@ class Output:
         return self._live.aside() if self._live is not None else contextlib.nullcontext()
 
     def say(self, text: str = "", *, err: bool = False) -> None:
-        """Write a line for people."""
+        """Write a line for people; of what a terminal obeys only colours and line feeds pass."""
         with self.aside():
-            click.echo(text, err=err)
+            click.echo(_obeyed(text), err=err)
 
     def notice(self, text: str) -> None:
         """Tell something in passing."""
@@ -128,7 +132,8 @@ class Output:
             )
         else:
             with self.aside():
-                click.echo(click.style("Error: ", fg="red", bold=True) + error.with_help, err=True, color=colours())
+                told = click.style("Error: ", fg="red", bold=True) + _obeyed(error.with_help)
+                click.echo(told, err=True, color=colours())
         return error.exit_code
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -143,6 +148,16 @@ class Output:
     @staticmethod
     def _line(fields: dict[str, Any]) -> None:
         click.echo(json.dumps(fields, ensure_ascii=False, default=str))
+
+
+def style(text: str, **how: Any) -> str:
+    """Return a text in the colours of :func:`click.style`, for :meth:`Output.say` alone, which lets no others pass."""
+    return click.style(text, **how).replace("\x1b", _OURS)
+
+
+def _obeyed(text: str) -> str:
+    """Return a text of which a terminal obeys no more than this tool's own colours: no caller need think of it."""
+    return text if text.isprintable() else "\x1b".join(printable(part, keep="\n\t") for part in text.split(_OURS))
 
 
 def moment(time: float) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from hatch_aleph.cli.output import style
 from hatch_aleph.network.money import amount
 from hatch_aleph.observer import size_text
 from hatch_aleph.text import printable
@@ -50,9 +49,9 @@ def show_plan(output: Output, plan: Plan, inside: Mapping[str, ImageChanges] | N
         texts = (printable(text).ljust(width) for text, width in zip((action, *cells[:-1]), widths, strict=False))
         order = [next(texts), *texts]
         line = f"{mark:>3} {order[1]}  {order[0]} {order[2]}  {cells[-1]}"
-        output.say(click.style(line.rstrip(), fg=colour, bold=action == "replace"))
+        output.say(style(line.rstrip(), fg=colour, bold=action == "replace"))
         for detail in _details(plan, action, cells[0], inside or {}):
-            output.say(click.style(f"      {detail}", fg=colour))
+            output.say(style(f"      {detail}", fg=colour))
     output.say()
     for line in _cost_lines(plan.cost) if plan.cost else ("What it costs is unknown: the node does not tell.",):
         output.say(line)
@@ -60,9 +59,9 @@ def show_plan(output: Output, plan: Plan, inside: Mapping[str, ImageChanges] | N
     if plan.has_changes and plan.images:
         output.say(first_start_line(plan))
     for warning in plan.warnings:
-        output.notice(click.style(f"Warning: {printable(warning)}", fg="yellow"))
+        output.notice(style(f"Warning: {printable(warning)}", fg="yellow"))
     for danger in (*plan.taken, *plan.dangers):
-        output.notice(click.style(f"Danger: {printable(danger)}", fg="red", bold=True))
+        output.notice(style(f"Danger: {printable(danger)}", fg="red", bold=True))
 
 
 def _details(plan: Plan, action: str, what: str, inside: Mapping[str, ImageChanges]) -> list[str]:

@@ -11,7 +11,7 @@ import click
 
 from hatch_aleph.cli.answers import Answer, answer_of
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import age, ago, moment
+from hatch_aleph.cli.output import age, ago, moment, style
 from hatch_aleph.cli.questions import confirm
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _live_line(found: Sequence[Release], answer: Answer | None, now: float) -> s
     parts += ["put back because the one after it failed"] if live.kind == "put back" else []
     if answer is None:
         return ", ".join(["Live: " + parts[0], *parts[1:]])
-    return click.style(", ".join([answer.text, *parts]), fg="green" if answer.status else "red", bold=True)
+    return style(", ".join([answer.text, *parts]), fg="green" if answer.status else "red", bold=True)
 
 
 @click.command(epilog="Example: hatch-aleph rollback 1.4.2")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.output import moment, style
 from hatch_aleph.errors import ArtifactError, HatchAlephError
 from hatch_aleph.network.money import amount
 
@@ -147,27 +147,27 @@ def _show_deployment(output: Output, known: _Known, now: float) -> None:
 
     if known.timeline and known.timeline.is_seen:
         total = known.timeline.seconds or 1.0
-        output.say(click.style(f"Last deployment, {moment(known.timeline.began)}, s", bold=True))
+        output.say(style(f"Last deployment, {moment(known.timeline.began)}, s", bold=True))
         width = max(len(phase.name) for phase in known.timeline.phases)
         for phase in known.timeline.phases:
             before, wide = (round(each / total * _BAR) for each in (phase.start, phase.seconds or 0.0))
             bar = " " * min(before, _BAR - 1) + "█" * max(wide, 1)
             output.say(f"  {printable(phase.name):{width}} {phase.seconds or 0.0:9.2f} {bar}")
     elif known.timeline:
-        output.say(click.style("Last deployment, by its messages", bold=True))
+        output.say(style("Last deployment, by its messages", bold=True))
         for phase in known.timeline.phases:
             output.say(f"  {moment(known.timeline.began + phase.start)}  {printable(phase.name)}")
     if known.releases:
-        output.say(click.style("Releases", bold=True))
+        output.say(style("Releases", bold=True))
         for row in known.releases[:_ROWS]:
-            live = click.style(" live", fg="green") if row.live else ""
+            live = style(" live", fg="green") if row.live else ""
             output.say(f"  {moment(row.time)}  {printable(f'{row.version} {row.kind}')}{live}")
     if known.money:
         _show_balance(output, known.money, now)
 
 
 def _show_balance(output: Output, money: Money, now: float) -> None:
-    output.say(click.style("Cost", bold=True))
+    output.say(style("Cost", bold=True))
     own, whole = (f"{amount(each, 'credit')} a day" for each in (money.day, money.owner_day))
     output.say(f"  {own} for this deployment, {whole} for all that the owner has")
     if money.days is None:
@@ -175,7 +175,7 @@ def _show_balance(output: Output, money: Money, now: float) -> None:
     share = min(money.days / _YEAR, 1.0)
     end = money.end(now)
     colour = "red" if money.days < _SOON else "green"
-    bar = click.style("█" * max(round(share * _BAR), 1), fg=colour) + "░" * (_BAR - max(round(share * _BAR), 1))
+    bar = style("█" * max(round(share * _BAR), 1), fg=colour) + "░" * (_BAR - max(round(share * _BAR), 1))
     when = f"ends on {end}" if end else "does not end"
     output.say(f"  {bar} {amount(money.balance, 'credit')} {when}, in {money.days:,.0f} days (bar: a year)")
 
@@ -214,7 +214,7 @@ def _bars(output: Output, title: str, values: Sequence[tuple[str, float]]) -> No
     if not shown:
         return
     width = min(max(len(name) for name, _ in shown), shutil.get_terminal_size().columns - _BAR - 12)
-    output.say(click.style(title, bold=True))
+    output.say(style(title, bold=True))
     for name, value in shown:
         bar = "█" * max(round(value / shown[0][1] * _BAR), 1)
         output.say(f"  {name[:width]:{width}} {value:9.2f} {bar}")

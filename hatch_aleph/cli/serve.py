@@ -10,6 +10,7 @@ import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.output import style
 from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _opened(context: Context) -> Callable[[str], None]:
         context.output.rest()
         context.output.event("ready", url=url)
         if not context.output.as_json:
-            click.echo(f"Serving at {url} (Ctrl-C ends it)", err=True)
+            context.output.say(f"Serving at {url} (Ctrl-C ends it)", err=True)
 
     return opened
 
@@ -175,25 +176,25 @@ def _observer(context: Context) -> Observer:
         output.event("request", method=method, target=target, status=answer.status, seconds=answer.seconds)
         if not output.as_json:
             colour = "green" if answer.status < 400 else "red" if answer.status >= 500 else "yellow"  # noqa: PLR2004 - HTTP
-            status = click.style(str(answer.status), fg=colour)
-            click.echo(f"{status} {method} {target}  {answer.seconds * 1000:.1f} ms", err=True)
+            status = style(str(answer.status), fg=colour)
+            output.say(f"{status} {method} {target}  {answer.seconds * 1000:.1f} ms", err=True)
             if answer.detail:
-                click.echo(f"    {answer.detail}", err=True)
+                output.say(f"    {answer.detail}", err=True)
 
     def line(text: str) -> None:
         output.event("log", line=text)
         if not output.as_json:
-            click.echo(click.style("| ", dim=True) + text, err=True)
+            output.say(style("| ", dim=True) + text, err=True)
 
     def started(seconds: float) -> None:
         output.event("started", seconds=seconds)
         if not output.as_json:
-            click.echo(f"Started in {seconds:.2f} s", err=True)
+            output.say(f"Started in {seconds:.2f} s", err=True)
 
     def failed(error: StartError) -> None:
         output.event("failed", message=str(error), cause=error.cause)
         if not output.as_json:
-            click.echo(click.style("It does not start: ", fg="red") + f"{error}\n{error.cause}", err=True)
+            output.say(style("It does not start: ", fg="red") + f"{error}\n{error.cause}", err=True)
 
     return Observer(line=line, request=request, started=started, failed=failed)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.output import ago, moment
+from hatch_aleph.cli.output import ago, moment, style
 from hatch_aleph.network.money import amount, for_a_day
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def _health_line(found: Status) -> str:
     if found.daily is not None:
         parts.append(f"{amount(found.daily, found.payment_type or 'credit')} a day")
     if found.trouble:
-        return click.style(", ".join(["Not well: see below", *parts]), fg="red", bold=True)
+        return style(", ".join(["Not well: see below", *parts]), fg="red", bold=True)
     if found.answered is None:
         return ", ".join(["Not asked", *parts])
     said = f"Answering {found.answered} in {(found.answer_seconds or 0) * 1000:.0f} ms"
-    return click.style(", ".join([said, *parts]), fg="green", bold=True)
+    return style(", ".join([said, *parts]), fg="green", bold=True)
 
 
 def _whereabouts(found: Status) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.output import style
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.text import printable
 
@@ -90,7 +91,7 @@ def _difference_lines(found: Differences, *, everything: bool) -> Iterator[str]:
             continue
         yield _marked(file.kind, f"{file.role}: {file.path} ({_sizes(file.before, file.after)})")
         for line in file.lines:
-            yield click.style(printable(line, keep="\t"), fg=_LINE_COLOURS.get(line[:1]))
+            yield style(printable(line, keep="\t"), fg=_LINE_COLOURS.get(line[:1]))
     if passed_over:
         names = {"bytecode": "bytecode", "metadata": "metadata", "tool": "this tool", "own": "no distribution"}
         counts = ", ".join(f"{count} of {names[sort]}" for sort, count in sorted(passed_over.items()))
@@ -99,7 +100,7 @@ def _difference_lines(found: Differences, *, everything: bool) -> Iterator[str]:
 
 def _marked(kind: str, text: str) -> str:
     sign, colour = _SIGNS[kind]
-    return click.style(f"{sign} {printable(text)}", fg=colour, bold=True)
+    return style(f"{sign} {printable(text)}", fg=colour, bold=True)
 
 
 def _sizes(before: int | None, after: int | None) -> str:

@@ -39,7 +39,9 @@ def test_it_says_whether_all_is_well(cli):
     (line,) = [line for line in told.splitlines() if made["item_hash"] in line]
     assert line.split()[-1] == "live"
     assert re.fullmatch(rf"1 program of {cli.account.address}, \$\d.* a day", told.splitlines()[-1])
-    broken = cli.json("create", cli.app("x", source="1 / 0\napp = None\n"), "main:app", "--no-smoke", "--no-health").result["item_hash"]
+    broken = cli.json(
+        "create", cli.app("x", source="1 / 0\napp = None\n"), "main:app", "--no-smoke", "--no-health"
+    ).result["item_hash"]
     told = cli("list", "--check").out
     assert re.search(rf"{made['item_hash']}.* answers 200 in \d+ ms", told)
     assert re.search(rf"{broken}.* it answers 5\d\d ", told)
