@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.build.contents import LARGEST_READ, Contents, contents_of, remembered
+from hatch_aleph.build.image_contents import LARGEST_READ, Contents, contents_of, remembered
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.observer import size_text

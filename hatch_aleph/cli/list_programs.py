@@ -18,7 +18,7 @@ from hatch_aleph.cli.program_options import debug_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hatch_aleph.cli.answers import Answer
+    from hatch_aleph.cli.liveness import Answer
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.money import Price
     from hatch_aleph.programs.live_programs import Listed
@@ -92,7 +92,7 @@ class _Total:
 
 
 def _answers(context: Context, client: NodeClient, batch: Sequence[Listed]) -> list[Answer]:
-    from hatch_aleph.cli.answers import answers_of
+    from hatch_aleph.cli.liveness import answers_of
     from hatch_aleph.deploy.state import program_of
     from hatch_aleph.network.urls import Hosts
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.answers import Answer, answer_of
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.liveness import Answer, answer_of
 from hatch_aleph.cli.output import age, ago, moment, style
 from hatch_aleph.cli.questions import confirm
 
