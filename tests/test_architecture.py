@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tools import diagram
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -22,6 +24,15 @@ def test_the_page_lists_every_room_from_the_ground_up():
     listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "architecture.md").read_text("utf-8"), re.MULTILINE)
     assert set(listed) == set(heights) - {"__main__"}
     assert [heights[room] for room in listed] == sorted(heights[room] for room in listed)
+
+
+def test_the_picture_is_drawn_from_the_contract():
+    drawn = diagram.draw()
+    assert drawn == diagram.PICTURE.read_text("utf-8"), "python tools/diagram.py"
+    rooms = [room for layer in diagram.layers() for room in layer]
+    assert [room for room in rooms if f">{room}</text>" not in drawn] == []
+    assert {*re.findall(r"[a-z]+", " ".join(who.partition(", inside")[0] for _, who in diagram.WAY))} <= {*rooms}
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")  # nothing is fetched to show it
 
 
 def test_deployments_and_programs_are_told_in_thirty_modules():
