@@ -102,7 +102,8 @@ class _SdkAccount:
             return None
         from hatch_aleph.secrets.own_key import KeyForms
 
-        return KeyForms(self._key().secret, from_base58(self.address) if self.chain == "SOL" else b"")
+        key = self._key()
+        return KeyForms(key.secret, from_base58(self.address) if self.chain == "SOL" else b"", key.phrase)
 
     @cached_property
     def _sdk_account(self) -> Any:

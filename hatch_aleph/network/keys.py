@@ -44,18 +44,27 @@ class Key:
         chain: The chain that its form belongs to; None when it tells none.
         is_default: Whether nobody named it: it is the one that the official command line would take.
         warning: What its owner should know; empty when all is well.
+        phrase: The words that it is made from, if it was given by these.
     """
 
-    __slots__ = ("chain", "is_default", "secret", "warning", "where")
+    __slots__ = ("chain", "is_default", "phrase", "secret", "warning", "where")
 
     def __init__(
-        self, secret: bytes, where: str, *, chain: str | None = None, is_default: bool = False, warning: str = ""
+        self,
+        secret: bytes,
+        where: str,
+        *,
+        chain: str | None = None,
+        is_default: bool = False,
+        warning: str = "",
+        phrase: str = "",
     ) -> None:
         self.secret = secret
         self.where = where
         self.chain = chain
         self.is_default = is_default
         self.warning = warning
+        self.phrase = phrase
 
     def __repr__(self) -> str:
         return f"<private key from {self.where}>"
@@ -244,7 +253,7 @@ def parse_key(content: bytes, where: str, chain: str, password: Password | None 
     if len(content) == _KEY_SIZE and not (content.isascii() and text.isprintable()):
         return Key(content, where)
     text = text.strip()
-    secret, known = _from_hex(text), None
+    secret, known, phrase = _from_hex(text), None, ""
     if secret is not None:
         return Key(secret, where)
     from .keystores import is_keystore, is_mnemonic, key_of_mnemonic, open_keystore
@@ -258,7 +267,7 @@ def parse_key(content: bytes, where: str, chain: str, password: Password | None 
             )
         secret, known = open_keystore(text, password(where), where), "ETH"
     elif is_mnemonic(text):
-        secret, known = key_of_mnemonic(text, where), "ETH"
+        secret, known, phrase = key_of_mnemonic(text, where), "ETH", text
     else:
         secret, known = _from_solana(text, chain)
     if secret is None:
@@ -268,7 +277,7 @@ def parse_key(content: bytes, where: str, chain: str, password: Password | None 
             hint="A key is 32 raw bytes, 64 hexadecimal digits, a V3 keystore or a mnemonic; for Solana also base58 or "
             "a JSON list.",
         )
-    return Key(secret, where, chain=known)
+    return Key(secret, where, chain=known, phrase=phrase)
 
 
 def _from_hex(text: str) -> bytes | None:

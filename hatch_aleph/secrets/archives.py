@@ -22,7 +22,7 @@ _PIECE = 1 << 16
 _COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _ZIP, _ZIP_END, _ZIP_COMMENT = b"PK\x03\x04", b"PK\x05\x06", 1 << 16
 _TAR, _TAR_AT = b"ustar", 257
-_FAULTS = (
+FAULTS = (
     BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError, KeyError,
 )  # fmt: skip
 
@@ -53,7 +53,7 @@ class _Reader:
                 if depth > 1 and is_archive(content):
                     for inner, inner_content in self.members(content, depth - 1):
                         yield f"{name}{SEPARATOR}{inner}", inner_content
-        except _FAULTS:
+        except FAULTS:
             return
 
     def _files(self, data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -83,7 +83,7 @@ class _Reader:
                     try:
                         with archive.open(item) as stream:
                             content = self._read(stream)
-                    except _FAULTS:  # one damaged member hides no other
+                    except FAULTS:  # one damaged member hides no other
                         continue
                     yield item.filename, content
 
@@ -93,7 +93,7 @@ class _Reader:
         while self._left:
             try:
                 piece = stream.read1(min(self._left, _PIECE))
-            except _FAULTS:
+            except FAULTS:
                 break
             if not piece:
                 break

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.secrets.forms import ADDRESS, AROUND, NUMBERS, PHRASE, PREFIXED, PROSE
 from hatch_aleph.secrets.randomness import is_placeholder, is_random, is_secret_by_name
+from hatch_aleph.secrets.runs import LONG_WORD, WORD, Letters
+from hatch_aleph.secrets.runs import PHRASE as PHRASE_LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,33 +18,16 @@ if TYPE_CHECKING:
 # A comment that takes a line out of the scan; detect-secrets' own, which many projects have already.
 ALLOWED = "pragma: allowlist secret"
 
-_WORD = re.compile(r"[A-Za-z0-9_-]{16,}")
-_LONG_WORD = re.compile(r"[A-Za-z0-9+/_~-]{20,}={0,2}")
-# What a name has that stands for a secret, and what says that it is something about one.
-_HINTS = (
-    "passw",
-    "pwd",
-    "secret",
-    "token",
-    "apikey",
-    "api_key",
-    "api-key",
-    "private_key",
-    "privatekey",
-    "private-key",
-    "credential",
-    "bearer",
-    "mnemonic",
-    "seed",
-    "accesskey",
-    "access_key",
-    "access-key",
-    "client_key",
-    "signing_key",
-    "encryption_key",
-    "enckey",
+_WORD = Letters(WORD, 16)
+_LONG_WORD = Letters(LONG_WORD, 20)
+_WORDS = Letters(PHRASE_LETTERS, 47)  # twelve of three letters and the spaces between
+# What a name has that stands for a secret (of keys, what stands before), and what says that it is something about one.
+_HINTS = ("passw", "pwd", "secret", "token", "credential", "bearer", "mnemonic", "seed", "key")
+_KEYS = (
+    *("api", "private", "access"),
+    *(f"{kind}{sign}" for kind in ("api", "private", "access") for sign in "_-"),
+    *("client_", "signing_", "encryption_", "enc"),
 )
-_HINT = re.compile("|".join(_HINTS))
 _ABOUT = re.compile(
     r"hash|digest|checksum|fingerprint|public|header|type|field|name|param|(?:^|[_-])(?:key)?id$|url|uri|path|file|prefix|length|"
     r"address|csrf.?(?:cookie|header)|regex|pattern|format|placeholder|label|message|error|help|title|class|author|expir|contract"
@@ -59,6 +44,8 @@ _VALUE = re.compile(
     re.VERBOSE,
 )
 _LONGEST = 128
+# As much is looked at behind a literal; and so long a match of any form is at least.
+_WINDOW, _LONGEST_FORM = 700, 460
 _LINE = 32
 _NAME = re.compile(r"[\w.-]{0,60}\Z")
 
@@ -69,15 +56,21 @@ _compiled = functools.cache(re.compile)
 
 def find(text: str) -> Iterator[tuple[int, str]]:
     """Yield position and kind of what looks like a secret; the same one may be found in more than one way."""
-    yield from find_forms(text)
-    yield from _phrases(text)
-    yield from _random(text)
+    data = text.encode("ascii", "replace")  # a byte a letter: the places are the same
+    yield from find_forms(text, data)
+    yield from _phrases(text, data)
+    yield from _random(text, data)
     yield from _named(text)
 
 
-def find_forms(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what is a secret by its form alone: all that can be told of a file that is not text."""
-    yield from _tokens(text)
+def find_forms(text: str, data: bytes | None = None) -> Iterator[tuple[int, str]]:
+    """Yield what is a secret by its form alone: all that can be told of a file that is not text.
+
+    Args:
+        text: The text.
+        data: The same, a byte a letter.
+    """
+    yield from _tokens(text, text.encode("ascii", "replace") if data is None else data)
     if "://" in text:
         yield from (
             (match.start(), "password in an address")
@@ -90,12 +83,12 @@ def find_forms(text: str) -> Iterator[tuple[int, str]]:
             yield match.start(), "private key as numbers"
 
 
-def _tokens(text: str) -> Iterator[tuple[int, str]]:
-    for match in _WORD.finditer(text):
-        for kind, form in PREFIXED.get(match[0][:4]) or PREFIXED.get(match[0][:3]) or ():
-            found = _compiled(form + "(?![A-Za-z0-9])").match(text, match.start())
+def _tokens(text: str, data: bytes) -> Iterator[tuple[int, str]]:
+    for start, _ in _WORD.runs(data):
+        for kind, form in PREFIXED.get(text[start : start + 4]) or PREFIXED.get(text[start : start + 3]) or ():
+            found = _compiled(form + "(?![A-Za-z0-9])").match(text, start)
             if found and not _is_sample(found[0]):
-                yield match.start(), kind
+                yield start, kind
     for kind, literal, form in AROUND:
         if literal in text:
             for found in _near(_compiled(form), literal, text):
@@ -103,8 +96,8 @@ def _tokens(text: str) -> Iterator[tuple[int, str]]:
                     yield found.start(), kind
 
 
-def _phrases(text: str) -> Iterator[tuple[int, str]]:
-    for match in PHRASE.finditer(text):
+def _phrases(text: str, data: bytes) -> Iterator[tuple[int, str]]:
+    for match in (found for start, end in _WORDS.runs(data) for found in PHRASE.finditer(text, start, end + 1)):
         words = match[0].split()
         if len(words) % 3 == 0 and not PROSE.intersection(words) and len(set(words)) > len(words) - 3:
             yield match.start(), "recovery phrase"
@@ -112,31 +105,36 @@ def _phrases(text: str) -> Iterator[tuple[int, str]]:
 
 def _near(form: re.Pattern[str], literal: str, text: str) -> Iterator[re.Match[str]]:
     """Yield matches around each place of a literal: searching the whole text for each form takes long."""
-    at = text.find(literal)
-    done = 0
+    at, done = text.find(literal), 0
+    begins = form.pattern.startswith((literal, re.escape(literal)))
     while at >= 0:
-        found = form.search(text, max(done, at - 160), at + 700)
+        found = form.match(text, at, at + _WINDOW) if begins else form.search(text, max(done, at - 160), at + _WINDOW)
         if found:
             yield found
             done = found.end()
+        elif not begins:  # what begins before this would have ended in the window
+            done = at + _WINDOW - _LONGEST_FORM
         at = text.find(literal, max(at + len(literal), done))
 
 
-def _random(text: str) -> Iterator[tuple[int, str]]:
-    for match in _LONG_WORD.finditer(text):
-        value = match[0]
-        if len(value) > _LONGEST or value.isalpha() or value.islower() or value.isupper():
+def _random(text: str, data: bytes) -> Iterator[tuple[int, str]]:
+    for start, word_end in _LONG_WORD.runs(data):
+        end = word_end + 2 if text.startswith("==", word_end) else word_end + text.startswith("=", word_end)
+        if end - start > _LONGEST:
             continue
-        if is_random(value) and not _is_about(text, match.start()) and not _is_whole_line(text, match):
-            yield match.start(), "random value"
+        value = text[start:end]
+        if value.isalpha() or value.islower() or value.isupper():
+            continue
+        if is_random(value) and not _is_about(text, start) and not _is_whole_line(text, start, end):
+            yield start, "random value"
 
 
-def _is_whole_line(text: str, match: re.Match[str]) -> bool:
+def _is_whole_line(text: str, start: int, stop: int) -> bool:
     """Tell whether a value is a line by itself: of a certificate, a message, a picture."""
-    line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-    end = text.find("\n", match.end())
-    rest = text[match.end() : end if end >= 0 else None]
-    return len(match[0]) > _LINE and not re.search(r"[:=(]", line) and not re.search(r"[:)]", rest)
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    end = text.find("\n", stop)
+    rest = text[stop : end if end >= 0 else None]
+    return stop - start > _LINE and not re.search(r"[:=(]", line) and not re.search(r"[:)]", rest)
 
 
 _PUBLIC_BEFORE = re.compile(
@@ -151,21 +149,31 @@ def _is_about(text: str, start: int) -> bool:
 
 def _named(text: str) -> Iterator[tuple[int, str]]:
     lower = text.lower()
-    for hint in _HINT.finditer(lower):
-        match = _VALUE.match(text, hint.end())
+    for start, end in _hints(lower):
+        match = _VALUE.match(text, end)
         if match is None:
             continue
         value = match["quoted"] or match["argument"] or match["bare"]
         group = "quoted" if match["quoted"] else "argument" if match["argument"] else "bare"
-        before = _NAME.search(lower, max(0, hint.start() - 60), hint.start())
-        tail = re.match(r"[\w.-]*", lower[hint.end() : hint.end() + 60])
-        name = (before[0] if before else "") + hint[0] + (tail[0] if tail else "")
+        before = _NAME.search(lower, max(0, start - 60), start)
+        tail = re.match(r"[\w.-]*", lower[end : end + 60])
+        name = (before[0] if before else "") + lower[start:end] + (tail[0] if tail else "")
         if _ABOUT.search(name):
             continue
         if group == "bare" and not _is_bare_value(value, text, match):
             continue
         if is_secret_by_name(value):
             yield match.start(group), "secret by its name and form"
+
+
+def _hints(lower: str) -> Iterator[tuple[int, int]]:
+    """Yield where names stand that speak of secrets; to look for one after the other is faster than for all at once."""
+    for hint in _HINTS:
+        at = lower.find(hint)
+        while at >= 0:
+            if hint != "key" or lower.endswith(_KEYS, max(0, at - 11), at):
+                yield at, at + len(hint)
+            at = lower.find(hint, at + len(hint))
 
 
 def _is_bare_value(value: str, text: str, match: re.Match[str]) -> bool:

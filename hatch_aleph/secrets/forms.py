@@ -112,7 +112,7 @@ AROUND: tuple[tuple[str, str, str], ...] = (
     ("Mapbox token", "sk.eyJ", rf"\bsk\.eyJ{_WORD}{{50,}}\.{_WORD}{{20,}}"),
     (
         "private key",
-        "PRIVATE KEY",
+        "-----BEGIN ",
         r"-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|[\s\w:;,/+=.()-]){0,300}?[A-Za-z0-9+/]{24}",
     ),
     ("PuTTY key", "PuTTY-User-Key-File", r"PuTTY-User-Key-File-\d: \S+"),

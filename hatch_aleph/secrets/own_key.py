@@ -1,97 +1,140 @@
-"""The forms in which the key that signs could be published."""
+"""The key that signs, in whatever way it is written: what encodes it is taken off layer by layer.
+
+Eight of its bytes in a row are enough: nothing else holds these by chance, and a key in two parts is found by either.
+"""
 
 from __future__ import annotations
 
 import base64
-import re
+import hashlib
+import itertools
 from typing import TYPE_CHECKING
+
+from hatch_aleph.secrets.layers import BASE58, Budget, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-
-# What stands between the bytes of a key that is written in hexadecimal digits, once `0x` is away.
-_BETWEEN = b" \t\r\n,;:_-\\x%\"'+.()[]{}"
-# What stands in a text that is broken into lines, or into the parts of a literal.
-_BREAKS = b" \t\r\n\"'\\"
+_PIECE = 8
+_WORDS = 6  # of a recovery phrase: as many bits
+_MAX_DEPTH = 4
+_SEPARATORS = b" \t\r\n\"'\\"
+_LOWER = bytes(range(256)).lower()
+_NO_HEX = bytes(each for each in range(256) if each not in b"0123456789abcdefABCDEF")
+_NO_BITS = bytes(each for each in range(256) if each not in b"01")
+_NO_LETTERS = bytes(each if each in b"abcdefghijklmnopqrstuvwxyz" else 32 for each in _LOWER)
+_Z85 = bytes.maketrans(
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+)
 
 
 class KeyForms:
-    """The ways of writing one private key: raw, hexadecimal, base58, 64 and 32, a number, a list of numbers.
+    """What tells one private key, in bytes and in texts.
 
     Args:
         secret: The key's bytes.
         public: Those that Solana's files hold behind them, if the key has such.
+        phrase: The words that the key was made from, if they are known.
     """
 
-    __slots__ = ("_escaped", "_hexadecimal", "_numbers", "_secret", "_texts")
+    __slots__ = ("_bits", "_digits", "_in_85", "_numbers", "_phrase", "_pieces", "_texts", "_whole")
 
-    def __init__(self, secret: bytes, public: bytes = b"") -> None:
-        pair = secret + public
-        # What a file that Solana's tools write becomes in base64, as the secrets of a CI hold it.
-        listed = [sep.join(b"%d" % each for each in secret) for sep in (b",", b", ")]
-        hexadecimal = secret.hex().encode()
-        texts = {
-            *(base58(each).encode() for each in (secret, pair)),
-            *(
-                form
-                for each in (secret, hexadecimal, hexadecimal.upper(), b"0x" + hexadecimal, *listed)
-                for form in _base64(each)
-            ),
-            base64.b32encode(secret).rstrip(b"="),
-            str(int.from_bytes(secret, "big")).encode(),
-        }
-        self._secret = secret
-        self._texts = tuple(text for text in texts if len(text) >= len(secret))  # a small number is no key
-        self._hexadecimal = hexadecimal
-        # Between numbers: commas, the dashes of a YAML list, the places of a JavaScript array made an object.
-        between = rb"[\s,;]+(?:- +|\"?\d+\"?\s*:\s*)?"
-        self._numbers = re.compile(
-            between.join(b"(?:%d|%d|0x0?%x)" % (each, each - 256, each) for each in secret), re.IGNORECASE
+    def __init__(self, secret: bytes, public: bytes = b"", phrase: str = "") -> None:
+        both = (secret, secret[::-1])
+        self._whole = both
+        self._pieces = tuple(piece for each in both for piece in _pieces(each))
+        digits = [each.hex().encode() for each in self._pieces]
+        self._digits = tuple({*digits, *(each[::-1] for each in digits)})
+        self._numbers = tuple({form for piece in self._pieces for form in _lists(piece)})
+        self._bits = tuple(bits for piece in self._pieces for bits in _bits(piece))
+        self._in_85 = tuple({form.translate(None, _SEPARATORS) for form in _in_85(secret)} if self._pieces else ())
+        number = b"%d" % int.from_bytes(secret, "big")
+        self._texts = tuple(
+            text
+            for each in (secret, secret + public, *_for_import(secret))
+            if len(text := base58(each).encode()) >= len(secret)
+        ) + ((number,) if len(number) > len(secret) else ())  # a small number is no key
+        words = phrase.lower().split()
+        self._phrase = tuple(
+            b" " + " ".join(words[at : at + _WORDS]).encode() + b" " for at in range(0, len(words) - _WORDS + 1, 3)
         )
-        self._escaped = re.compile(b"".join(_escapes(each) for each in secret))
 
     def __repr__(self) -> str:
         return "<forms of a private key>"
 
     def occur_in(self, data: bytes) -> bool:
         """Tell whether the key stands in some bytes, be they text, an image or anything else."""
-        if b"\0" in data:  # text of two bytes a letter as well
-            data += b"\n" + data.replace(b"\0", b"")
-        joined = data.translate(None, _BREAKS)
-        return (
-            self._secret in data
-            or any(form in joined for form in self._texts)
-            or self._hexadecimal in data.lower().replace(b"0x", b"").translate(None, _BETWEEN)
-            or bool(self._numbers.search(data))
-            or (b"\\" in data and bool(self._escaped.search(data)))
-        )
+        return self._within(Layer(data), 0, Budget())
+
+    def _within(self, layer: Layer, depth: int, budget: Budget) -> bool:
+        if any(each in layer.data for each in (*self._whole, *self._pieces)) or self._is_written(layer):
+            return True
+        return depth < _MAX_DEPTH and any(self._within(inner, depth + 1, budget) for inner in layer.inner(budget))
+
+    def _is_written(self, layer: Layer) -> bool:
+        """Tell whether digits, in whatever base and with whatever between them, or letters of an 85 write it."""
+        text = layer.text
+        if len(text) < _PIECE:
+            return False
+        digits = text.replace(b"0x", b"").translate(_LOWER, _NO_HEX)
+        if any(each in digits for each in self._digits):
+            return True
+        bits = text.replace(b"0b", b"").translate(None, _NO_BITS)
+        if any(each in bits for each in self._bits):
+            return True
+        listed = b" " + b" ".join(layer.numbers) + b" "
+        if any(form in listed for form in self._numbers):
+            return True
+        joined = b"".join(layer.runs) + b" " + b"".join(layer.numbers)
+        if any(each in joined for each in self._texts):
+            return True
+        joined = text.translate(None, _SEPARATORS)
+        if any(each in joined for each in self._in_85):
+            return True
+        if not self._phrase:
+            return False
+        words = b" " + b" ".join(text.translate(_NO_LETTERS).split()) + b" "
+        return any(each in words for each in self._phrase)
 
 
-def _escapes(byte: int) -> bytes:
-    """Return a pattern of the ways in which a literal in Python, C or JavaScript writes one byte."""
-    ways = [
-        b"\\\\x%02x" % byte,
-        b"\\\\x%02X" % byte,
-        b"\\\\u00%02x" % byte,
-        b"\\\\u00%02X" % byte,
-        b"\\\\0{0,2}%o" % byte,
-    ]
-    ways += [re.escape(bytes([byte])), b"\\\\" + re.escape(bytes([byte]))]
-    short = {7: b"a", 8: b"b", 9: b"t", 10: b"n", 11: b"v", 12: b"f", 13: b"r"}
-    ways += [b"\\\\" + short[byte]] if byte in short else []
-    return b"(?:" + b"|".join(ways) + b")"
+def _pieces(secret: bytes) -> Iterator[bytes]:
+    """Yield the parts of a key that no chance repeats: not those of a key made up for a test, as all zeros."""
+    for at in range(0, len(secret) - _PIECE + 1, _PIECE):
+        piece = secret[at : at + _PIECE]
+        steps = {(after - before) % 256 for before, after in itertools.pairwise(piece)}
+        if len(set(piece)) > _PIECE // 2 and not steps <= {0, 1, 255}:
+            yield piece
 
 
-def _base64(data: bytes) -> Iterator[bytes]:
-    """Yield what base64 makes of some bytes, wherever in a text they begin, without the letters at the ends."""
-    for before in range(3):
-        padded = bytes(before) + data
-        whole = len(padded) // 3 * 3  # what follows decides the letters behind
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            yield encode(padded[:whole])[-(-before * 8 // 6) :]
+def _lists(piece: bytes) -> Iterator[bytes]:
+    """Yield how lists write some bytes, once all but digits is away: signed, octal, with zeros or without."""
+    for form in (b"%o", b"%03o"):
+        yield b" " + b" ".join(form % each for each in piece) + b" "
+    yield b" " + b" ".join(b"%d" % min(each, 256 - each if each > 127 else each) for each in piece) + b" "
+
+
+def _bits(piece: bytes) -> Iterator[bytes]:
+    bits = b"".join(f"{each:08b}".encode() for each in piece)
+    yield from (bits, bits[::-1])
+
+
+def _in_85(data: bytes) -> Iterator[bytes]:
+    """Yield what the codes of base 85 make of some bytes, wherever they begin, as far as nothing else decides it."""
+    for before in range(4):
+        whole = (before + len(data)) // 4 * 4
+        padded = bytes([1]) * before + data
+        inner = slice(5 if before else 0, None)
+        standard = base64.b85encode(padded[:whole])[inner]
+        yield from (standard, standard.translate(_Z85), base64.a85encode(padded[:whole])[inner])
+
+
+def _for_import(secret: bytes) -> Iterator[bytes]:
+    """Yield what wallets of Bitcoin's kind encode of a key, on both networks, for either form of its public key."""
+    for network in (b"\x80", b"\xef"):
+        for form in (b"", b"\1"):
+            content = network + secret + form
+            yield content + hashlib.sha256(hashlib.sha256(content).digest()).digest()[:4]
 
 
 def base58(data: bytes) -> str:
@@ -99,5 +142,5 @@ def base58(data: bytes) -> str:
     number, text = int.from_bytes(data, "big"), ""
     while number:
         number, digit = divmod(number, 58)
-        text = _ALPHABET[digit] + text
+        text = chr(BASE58[digit]) + text
     return "1" * (len(data) - len(data.lstrip(b"\0"))) + text

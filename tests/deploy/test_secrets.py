@@ -1,23 +1,34 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
+import quopri
+import struct
 import tarfile
+import time
+import zlib
 from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import base58
 import pytest
+import zstandard
 
 from hatch_aleph.deploy.preflight import check_secrets as check_program_secrets
 from hatch_aleph.deploy.secrets import check_own_key, check_secrets, find_secrets, own_key
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.accounts import account_from_key
-from hatch_aleph.network.keys import Key
+from hatch_aleph.network.keys import Key, parse_key
 from hatch_aleph.secrets import OWN_KEY, VARIABLES, find_in_file, holds_own_key
 from hatch_aleph.secrets.archives import MAX_BYTES, members
+from hatch_aleph.secrets.layers import Budget, Layer
+from hatch_aleph.secrets.own_key import KeyForms
 from hatch_aleph.settings import load_settings
 from hatch_aleph.squashfs import Entry, scan, write_image
 from tests.deploy.rig import make_artifact
@@ -165,6 +176,103 @@ WRITTEN: dict[str, bytes] = {
 }
 
 
+WORDS = [int.from_bytes(SECRET[at : at + 4], "little") for at in range(0, 32, 4)]
+NUMBER = int.from_bytes(SECRET, "big")
+ROWS = [", ".join(str(each) for each in SECRET[at : at + 8]) for at in range(0, 32, 8)]
+TO_Z85 = bytes.maketrans(
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+)
+
+
+def for_import(form: bytes) -> bytes:
+    content = b"\x80" + SECRET + form
+    return base58.b58encode(content + hashlib.sha256(hashlib.sha256(content).digest()).digest()[:4])
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def inside(data: bytes) -> bytes:
+    return hashlib.shake_256(b"before").digest(3000) + data + hashlib.shake_256(b"behind").digest(2000)
+
+
+WRITTEN |= {
+    "reversed": SECRET[::-1],
+    "hexadecimal, letters reversed": HEXADECIMAL[::-1].encode(),
+    "hexadecimal, bytes reversed": SECRET[::-1].hex().encode(),
+    "numbers reversed": str(list(SECRET[::-1])).encode(),
+    "a wallet's import format": for_import(b""),
+    "a wallet's import format, compressed": for_import(b"\1"),
+    "an extended key": base58.b58encode(b"\x04\x88\xad\xe4" + bytes(42) + SECRET + b"sum."),
+    "base85": base64.b85encode(SECRET),
+    "base85, a literal": repr(base64.b85encode(SECRET)).encode(),
+    "base85 of ZeroMQ": base64.b85encode(SECRET).translate(TO_Z85),
+    "ascii85": base64.a85encode(SECRET),
+    "ascii85 of Adobe, behind other bytes": base64.a85encode(b"xy" + SECRET, adobe=True),
+    "base64 twice": base64.b64encode(base64.b64encode(SECRET)),
+    "base64 three times": base64.b64encode(base64.b64encode(base64.b64encode(SECRET))),
+    "base64 reversed": base64.b64encode(SECRET)[::-1],
+    "base64 of a JSON": base64.b64encode(json.dumps({"key": HEXADECIMAL}).encode()),
+    "base64 of an encoded key": base64.b64encode(bytes.fromhex("302e0201010420") + SECRET + b"\xa0\x07\x06\x05"),
+    "base64 of UTF-16": base64.b64encode(f"$k='{HEXADECIMAL}'".encode("utf-16-le")),
+    "base64 in UTF-16": base64.b64encode(SECRET).decode().encode("utf-16-be"),
+    "base32 in small letters": base64.b32encode(SECRET).lower(),
+    "base32 of hexadecimal": base64.b32encode(HEXADECIMAL.encode()),
+    "base32 with the other letters": b"".join(
+        b"%c" % b"0123456789ABCDEFGHIJKLMNOPQRSTUV"[b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".index(each)]
+        for each in base64.b32encode(SECRET).rstrip(b"=")
+    ),
+    "UTF-32": HEXADECIMAL.encode("utf-32"),
+    "one number with underscores": f"{NUMBER:_}".encode(),
+    "one number with commas": f"{NUMBER:,}".encode(),
+    "one hexadecimal number with underscores": f"0x{NUMBER:_x}".encode(),
+    "one octal number": oct(NUMBER).encode(),
+    "binary digits": f"{NUMBER:0256b}".encode(),
+    "binary digits of each byte": " ".join(f"{each:08b}" for each in SECRET).encode(),
+    "binary literals": ", ".join(map(bin, SECRET)).encode(),
+    "words of four bytes, the last first": str(WORDS).encode(),
+    "hexadecimal words, the last first": ", ".join(map(hex, WORDS)).encode(),
+    "octal numbers": " ".join(f"{each:03o}" for each in SECRET).encode(),
+    "hexadecimal twice": HEXADECIMAL.encode().hex().encode(),
+    "the numbers of its digits": str(list(HEXADECIMAL.encode())).encode(),
+    "the numbers of its base64": str(list(base64.b64encode(SECRET))).encode(),
+    "calls of chr": "+".join(f"chr({each})" for each in SECRET).encode(),
+    "HTML entities": "".join(f"&#{each};" for each in HEXADECIMAL.encode()).encode(),
+    "hexadecimal HTML entities": "".join(f"&#x{each:x};" for each in SECRET).encode(),
+    "percent-encoded": quote_from_bytes(SECRET).encode(),
+    "percent-encoded digits": "".join(f"%{each:02x}" for each in HEXADECIMAL.encode()).encode(),
+    "quoted-printable": quopri.encodestring(SECRET),
+    "quoted-printable digits": "".join(f"={each:02X}" for each in HEXADECIMAL.encode()).encode(),
+    "escapes of its digits": "".join(f"\\u{each:04x}" for each in HEXADECIMAL.encode()).encode(),
+    "escapes in braces": "".join(f"\\u{{{each:x}}}" for each in SECRET).encode(),
+    "escapes of its base64": "".join(f"\\x{each:02x}" for each in base64.b64encode(SECRET)).encode(),
+    "a string of JSON": json.dumps(SECRET.decode("latin-1")).encode(),
+    "numbers with comments": "\n".join(f"{row},  # row {at} of the key" for at, row in enumerate(ROWS)).encode(),
+    "bytes with comments": "\n".join(f"  {each},  // one byte" for each in SECRET).encode(),
+    "strings joined": f"k = '{HEXADECIMAL[:20]}' + '{HEXADECIMAL[20:44]}' +\n '{HEXADECIMAL[44:]}'".encode(),
+    "strings joined, with comments": f"k = ('{HEXADECIMAL[:32]}'  # a half\n'{HEXADECIMAL[32:]}')".encode(),
+    "base64 joined": b"'%b' + '%b'" % (base64.b64encode(SECRET)[:22], base64.b64encode(SECRET)[22:]),
+    "base58 joined": b"'%b' + '%b'" % (base58.b58encode(SECRET)[:22], base58.b58encode(SECRET)[22:]),
+    "in three variables": f"A='{HEXADECIMAL[:22]}'\nB=7\nC='{HEXADECIMAL[22:43]}'\nD='{HEXADECIMAL[43:]}'".encode(),
+    "a dump": "".join(f"{at:08x}: {SECRET[at : at + 16].hex(' ', 2)}  ......\n" for at in (0, 16)).encode(),
+    "zlib inside": inside(zlib.compress(b"text " * 90 + SECRET)),
+    "gzip inside": inside(gzip.compress(TEXT)),
+    "bzip2 inside": inside(bz2.compress(TEXT)),
+    "xz inside": inside(lzma.compress(TEXT)),
+    "lzma inside": inside(lzma.compress(TEXT, lzma.FORMAT_ALONE)),
+    "Zstandard inside": inside(zstandard.ZstdCompressor().compress(TEXT)),
+    "base64 of zlib": b"DATA = '" + base64.b64encode(zlib.compress(TEXT)) + b"'\nNAME = 'a_long_name_that_follows'\n",
+    "base64 of xz of base64": base64.b64encode(lzma.compress(base64.b64encode(SECRET))),
+    "a picture's text": b"\x89PNG\r\n\x1a\n"
+    + chunk(b"IHDR", bytes(13))
+    + chunk(b"zTXt", b"k\0\0" + zlib.compress(TEXT)),
+    "a picture's points": b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", zlib.compress(b"\0" * 40 + SECRET + b"\0" * 40)),
+    "a document's page": b"%PDF-1.4\n%\xe2\xe3\nstream\n" + zlib.compress(b"BT (" + TEXT + b") Tj") + b"\nendstream",
+}
+
+
 @pytest.mark.parametrize("form", WRITTEN)
 def test_the_key_that_signs_is_found_in_whatever_form(form: str) -> None:
     own = own_key(account_from_key(Key(SECRET, "test"), "ETH"))
@@ -172,6 +280,60 @@ def test_the_key_that_signs_is_found_in_whatever_form(form: str) -> None:
     found = list(find_in_file("data", io.BytesIO(WRITTEN[form]), own))
     assert OWN_KEY in {each.kind for each in found}
     assert holds_own_key(io.BytesIO(WRITTEN[form]), own)
+    lines = b"import os\n# 17 lines of 4 kinds\nname = 'x'\n"
+    assert holds_own_key(io.BytesIO(lines + WRITTEN[form] + b"\n" + lines), own)
+    other = own_key(account_from_key(Key(hashlib.sha256(SECRET).digest(), "test"), "ETH"))
+    assert other is not None
+    assert not holds_own_key(io.BytesIO(WRITTEN[form]), other)
+
+
+def test_the_words_that_a_key_is_made_from_are_found() -> None:
+    words = "test test test test test test test test test test test junk"
+    phrase = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+    own = own_key(account_from_key(parse_key(phrase.encode(), "test", "ETH"), "ETH"))
+    assert own is not None
+    assert own.occur_in(f'PHRASE = "{phrase}"'.encode())
+    assert own.occur_in("\n".join(f"{at}. {word.upper()}" for at, word in enumerate(phrase.split(), 1)).encode())
+    assert own.occur_in(base64.b64encode(json.dumps(phrase.split()).encode()))
+    assert not own.occur_in(words.encode())
+
+
+def test_bombs_are_unpacked_up_to_a_bound() -> None:
+    """Streams that unpack to a thousand times their size, thousands of them; texts that decode again and again."""
+    own = own_key(account_from_key(Key(SECRET, "test"), "ETH"))
+    assert own is not None
+    bomb = inside(zlib.compress(bytes(1 << 24)) * 40)
+    budget = Budget(1 << 22)
+    zeros = [len(layer.data) for layer in Layer(bomb).inner(budget) if layer.data and not any(layer.data[:64])]
+    assert sum(zeros) == 1 << 22
+    assert budget.left == 0
+    usual = processor_time(own, hashlib.shake_256(b"x").hexdigest(1 << 17).encode())
+    text = hashlib.shake_256(b"x").digest(1 << 16)
+    for _ in range(8):
+        text = base64.b64encode(text)[: 1 << 18]
+    made = [
+        text[: 1 << 18],
+        b"\\x41" * (1 << 15),
+        b"1," * (1 << 16),
+        b"0x1," * (1 << 15),
+        b"7" * (1 << 17),
+        b"x\x9c" * (1 << 13),
+    ]
+    for data in made:
+        assert processor_time(own, data) < 100 * usual, data[:8]  # a square would be thousands
+
+
+def processor_time(own: KeyForms, data: bytes) -> float:
+    started = time.process_time()
+    assert not own.occur_in(data)
+    return time.process_time() - started
+
+
+def test_a_key_made_up_for_a_test_is_found_whole_alone() -> None:
+    own = KeyForms(bytes(31) + b"\1")
+    assert own.occur_in(b"\xfe" + bytes(31) + b"\1")
+    assert not own.occur_in(bytes(31))
+    assert not own.occur_in(b"0" * 63)
 
 
 def test_archives_are_looked_into_up_to_a_bound() -> None:

@@ -1,0 +1,270 @@
+"""What some bytes hold once an encoding is taken off: each is found by its alphabet or its first bytes, wherever it is.
+
+Every function is linear in what it is given, and gives no more than a few times as much; who calls it bounds the depth.
+"""
+
+from __future__ import annotations
+
+import binascii
+import bz2
+import contextlib
+import itertools
+import lzma
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.secrets.archives import FAULTS, MAX_BYTES
+from hatch_aleph.secrets.runs import WORD, Letters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_RUN = Letters(WORD + b"+/", 16)
+_RUN58 = re.compile(rb"(?<![%b])[%b]{40,160}(?![%b])" % (BASE58, BASE58, BASE58))
+_RUN16 = re.compile(rb"[0-9a-fA-F]{48,}")
+_RUN32 = re.compile(rb"[A-Z2-7]{26,}|[a-z2-7]{26,}")
+_RUN32_HEX = re.compile(rb"[0-9A-V]{26,}|[0-9a-v]{26,}")
+_DIGITS_16 = b"0123456789abcdefABCDEF"
+_DIGITS_32 = b"0123456789abcdefghijklmnopqrstuv"
+_TO_32 = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567ABCDEFGHIJKLMNOPQRSTUVWXYZ", _DIGITS_32 + _DIGITS_32[:26])
+_DIGITS58 = {letter: value for value, letter in enumerate(BASE58)}
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_LITERAL = re.compile(rb"0(?:[xX]([0-9a-fA-F_]{1,80})|[bB]([01_]{1,300})|[oO]([0-7_]{1,120}))(?![0-9A-Za-z])")
+_BASES = ((16, 4), (2, 1), (8, 3))
+_SMALL = 6
+_BETWEEN = b"\xff\0\xff"
+_ALL_BUT_DIGITS = bytes(each if each in b"0123456789" else 32 for each in range(256))
+_BYTES = {form % value: bytes([value]) for value in range(256) for form in (b"%d", b"%02d", b"%03d")}
+# A longer number is none of a key's parts, and to read one takes time that grows with its square.
+_LONGEST_NUMBER = 320
+_TEXT = re.compile(rb"[\t\r\n -~]{12,}")
+# Of each way to escape: what must be there, and what it writes: a byte in hexadecimal, octal or decimal digits.
+_ESCAPES: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
+    (
+        b"\\",
+        re.compile(
+            rb"\\(?:(?:x|u00|U000000)(?P<x>[0-9a-fA-F]{2})|u\{0*(?P<y>[0-9a-fA-F]{1,2})\}|(?P<o>[0-7]{1,3})"
+            rb"|(?P<c>[abtnvfr\"'\\]))"
+        ),
+    ),
+    (b"%", re.compile(rb"%(?P<x>[0-9a-fA-F]{2})")),
+    (b"=", re.compile(rb"=(?:(?P<x>[0-9A-F]{2})|\r?\n)")),
+    (b"&#", re.compile(rb"&#(?:[xX]0*(?P<x>[0-9a-fA-F]{1,2})|0*(?P<d>[0-9]{1,3}));?")),
+)
+_SHORT = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+_FEW, _GAP = 8, 32
+_NEAR, _STEP, _PIECE = 1 << 10, 1 << 6, 1 << 16
+_MEMORY = 1 << 27
+# The first bytes of zlib (as its library, PNG and Acrobat write them), gzip, bzip2, xz, lzma and Zstandard.
+_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x48\x89", b"\x68\xde", b"\x58\x85")
+_COMPRESSED = (
+    *((mark, "zlib") for mark in _ZLIB),
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x5d\0\0", "lzma"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+)
+
+
+class Budget:
+    """How many bytes may still be unpacked of one file."""
+
+    def __init__(self, left: int = MAX_BYTES) -> None:
+        self.left = left
+
+    def take(self, data: bytes) -> bytes:
+        """Return what of some data is within the bounds."""
+        data = data[: self.left]
+        self.left -= len(data)
+        return data
+
+
+class Layer:
+    """Some bytes, and what of them is text.
+
+    Attributes:
+        data: The bytes.
+        text: All of them where they are a text, else their runs of printing letters, those of two bytes each as well.
+        runs: The long words of the text, without what stands between them: quotes, breaks, plus signs, comments.
+        numbers: The decimal numbers of the text, in their order.
+    """
+
+    __slots__ = ("data", "numbers", "runs", "text")
+
+    def __init__(self, data: bytes, *, inner: bool = False) -> None:
+        self.data = data
+        if 0 not in data and (data.isascii() or not inner):
+            self.text = data
+        else:
+            wide = _TEXT.findall(data.replace(b"\0", b"")) if 0 in data else []
+            self.text = b"\n".join(_TEXT.findall(data) + wide)
+        self.runs = [self.text[start:end] for start, end in _RUN.runs(self.text)]
+        self.numbers = self.text.translate(_ALL_BUT_DIGITS, b"_").split()
+
+    def inner(self, budget: Budget) -> Iterator[Layer]:
+        """Yield what is encoded or compressed in it."""
+        for data in self._decoded(budget):
+            yield Layer(data, inner=True)
+
+    def _decoded(self, budget: Budget) -> Iterator[bytes]:
+        if self.runs:
+            yield from _block_codes(self.runs)
+        if self.text:
+            yield from _numbers(self.text, self.numbers)
+            yield from _escapes(self.text)
+        if not _is_text(self.data):
+            yield from _unpacked(self.data, budget)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except ValueError:
+        return False
+    return True
+
+
+def _block_codes(runs: list[bytes]) -> Iterator[bytes]:
+    """Yield what long words are in base64 at each alignment, forwards and backwards, in base16, 32 and 58."""
+    # Names are of small letters or of capitals; what encodes bytes has both. Each word begins a group of four letters.
+    mixed = [run.translate(_STANDARD) for run in runs if not (run.islower() or run.isupper())]
+    if mixed:
+        decoded = []
+        for words in (mixed, [word[::-1] for word in mixed]):
+            joined = b"".join(word + b"A" * (-len(word) % 4) for word in words)
+            decoded += [binascii.a2b_base64(joined[start : len(joined) - (4 - start) % 4]) for start in range(4)]
+        yield _BETWEEN.join(decoded)
+    short = b"\n".join(runs)
+    decoded = [*map(_of_base16, _RUN16.findall(short)), *map(_of_base58, _RUN58.findall(short))]
+    decoded += [data for run in _RUN32.findall(short) for data in _of_base32(run.translate(_TO_32))]
+    # What has sixteen digits alone is a hash.
+    decoded += [
+        data for run in _RUN32_HEX.findall(short) if run.translate(None, _DIGITS_16) for data in _of_base32(run)
+    ]
+    if decoded:
+        yield _BETWEEN.join(decoded)
+
+
+def _of_base16(run: bytes) -> bytes:
+    return binascii.unhexlify(run[: len(run) // 2 * 2])
+
+
+def _of_base32(run: bytes) -> Iterator[bytes]:
+    """Yield what digits of base 32 are, at whichever bit its bytes begin; of a long word, at its beginning."""
+    number, size = int(run, 32), (len(run) * 5 + 7) // 8
+    shifts = range(8) if len(run) < _NEAR else (len(run) * 5 % 8,)
+    yield from ((number >> shift).to_bytes(size, "big") for shift in shifts)
+
+
+def _of_base58(run: bytes) -> bytes:
+    number = 0
+    for letter in run:
+        number = number * 58 + _DIGITS58[letter]
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _numbers(text: bytes, decimal: list[bytes]) -> Iterator[bytes]:
+    """Yield what numbers are as bytes, whatever their size and base: the first byte first, and last."""
+    literals = [
+        (int(digits.replace(b"_", b"") or b"0", base), len(digits) * bits // 8)
+        for groups in _LITERAL.findall(text)
+        for (base, bits), digits in zip(_BASES, groups, strict=True)
+        if digits
+    ]
+    # What is no byte keeps those around it apart; the places of an object stand between its numbers.
+    for numbers in (decimal, decimal[::2], decimal[1::2]):
+        yield b"".join(map(_BYTES.get, numbers, itertools.repeat(_BETWEEN)))
+    large = [(int(word), 0) for word in decimal if _SMALL < len(word) < _LONGEST_NUMBER]
+    for found in (literals, large):
+        if found:
+            # A literal's digits tell how many bytes it has, but for single bytes without their zeros.
+            pairs = [(value, max((value.bit_length() + 7) // 8, size, 1)) for value, size in found]
+            yield _BETWEEN.join(
+                (
+                    b"".join(value.to_bytes(size, "big") for value, size in pairs),
+                    b"".join(value.to_bytes(size, "little") for value, size in pairs),
+                )
+            )
+
+
+def _escapes(text: bytes) -> Iterator[bytes]:
+    """Yield the parts of a text in which many escapes stand close to each other, without these."""
+    for mark, form in _ESCAPES:
+        if text.count(mark) >= _FEW:
+            parts = [form.sub(_unescaped, text[start:end]) for start, end in _close(form.finditer(text))]
+            if parts:
+                yield _BETWEEN.join(parts)
+
+
+def _close(matches: Iterable[re.Match[bytes]]) -> Iterator[tuple[int, int]]:
+    first = last = count = 0
+    for match in matches:
+        if count and match.start() - last <= _GAP:
+            count += 1
+        else:
+            if count >= _FEW:
+                yield max(0, first - _GAP), last + _GAP
+            first, count = match.start(), 1
+        last = match.end()
+    if count >= _FEW:
+        yield max(0, first - _GAP), last + _GAP
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    for name, digits in match.groupdict().items():
+        if digits is None:
+            continue
+        if name == "c":
+            return _SHORT.get(digits, digits)
+        value = int(digits, {"o": 8, "d": 10}.get(name, 16))
+        return bytes([value]) if value < 256 else b" "
+    return b""
+
+
+def _unpacked(data: bytes, budget: Budget) -> Iterator[bytes]:
+    """Yield what unpacks of some bytes, as far as it does: streams inside of pictures, documents, anything."""
+    for mark, kind in _COMPRESSED:
+        at = data.find(mark)
+        while at >= 0 and budget.left > 0:
+            with contextlib.suppress(*FAULTS):
+                content = _unpack(kind, memoryview(data)[at:], budget.left)
+                if content:
+                    yield budget.take(content)
+            at = data.find(mark, at + 1)
+
+
+def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
+    """Return what unpacks before the end, a damage or the limit."""
+    if kind == "zstd":
+        return _unpack_zstandard(data, limit)
+    reader: Any
+    if kind in ("zlib", "gzip"):
+        reader = zlib.decompressobj(31 if kind == "gzip" else 15)
+    else:
+        reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
+    pieces: list[bytes] = []
+    at, step = 0, 1  # what a step gives that meets a damage is lost
+    while at < len(data) and limit > 0 and not reader.eof:
+        try:
+            pieces.append(reader.decompress(data[at : at + step], limit))
+        except FAULTS:
+            break
+        limit -= len(pieces[-1])
+        at += step
+        step = 1 if at < _NEAR else _STEP if at < _PIECE else _PIECE
+    return b"".join(pieces)
+
+
+def _unpack_zstandard(data: memoryview, limit: int) -> bytes:
+    import zstandard
+
+    pieces: list[bytes] = []
+    with contextlib.suppress(zstandard.ZstdError):
+        reader = zstandard.ZstdDecompressor(max_window_size=_MEMORY).stream_reader(data)
+        while limit > 0 and (piece := reader.read(min(limit, _PIECE))):
+            pieces.append(piece)
+            limit -= len(piece)
+    return b"".join(pieces)
