@@ -40,6 +40,7 @@ SCENARIOS = ("first", "update", "replace", "take over", "broken update", "broken
 TAKE_OVER = {"domains": ["api.example.org"], "strategy": "replace"}
 WRITE_FAULTS = ("before", "during", "after")
 REDUCED = 2
+PARTS = 4  # that may run side by side
 _numbers = itertools.count(1)
 
 
@@ -177,11 +178,12 @@ def test_a_run_cut_somewhere_is_finished_by_the_next(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_run_cut_anywhere_is_finished_by_the_next(
-    node: RunningNode, tool: Tool, tmp_path: Path, scenario: str, capsys: pytest.CaptureFixture[str]
+    node: RunningNode, tool: Tool, tmp_path: Path, scenario: str, part: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check_points(node, tool, tmp_path, scenario, capsys)
+    check_points(node, tool, tmp_path, scenario, capsys, part=part)
 
 
 def check_points(
@@ -191,6 +193,7 @@ def check_points(
     scenario: str,
     capsys: pytest.CaptureFixture[str],
     at_most: int | None = None,
+    part: int | None = None,
 ) -> None:
     expected, requests, writes = undisturbed(node, tool, folder, scenario)
     points: list[tuple[str, int, str]] = [("request", at, fault) for at in range(requests) for fault in FAULTS]
@@ -199,6 +202,8 @@ def check_points(
     if at_most is not None:
         # The same points in every run, and others on each Python.
         points = random.Random(f"{scenario} {sys.version_info[:2]}").sample(points, at_most)  # noqa: S311
+    if part is not None:
+        points = points[part::PARTS]
     failures = []
     for kind, at, fault in points:
         case = Case(node, tool, folder, scenario)
