@@ -60,7 +60,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Cut deployments and other commands at every request and journal write, or let another machine in; 40 minutes."""
+    """Cut deployments and other commands at every request and journal write, or let another machine in; half an hour."""
     session.install("-e", ".[deploy]", "--group", "test")
     session.run(
         "pytest",
@@ -71,6 +71,8 @@ def crash(session: nox.Session) -> None:
         "tests/programs/test_overlap.py",
         "-m",
         "slow",
+        "-n",
+        "3",
         *session.posargs,
     )
 
