@@ -60,7 +60,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Cut deployments and other commands at every request and journal write, or let another machine in; half an hour."""
+    """Cut deployments and other commands at every request and journal write, or let another machine in; 30 minutes."""
     session.install("-e", ".[deploy]", "--group", "test")
     session.run(
         "pytest",

@@ -203,7 +203,7 @@ class Health:
         return healthy
 
     def _await_stop(self, hosts: Hosts, item_hash: str, observer: Observer, *, persistent: bool) -> Execution | None:
-        """Wait until what ran before an amend is gone; return it."""
+        """Wait until what ran before an amend is gone; return it, None where nothing of before was seen."""
         host = hosts.known
         if persistent:
             with contextlib.suppress(NetworkError):
@@ -215,7 +215,7 @@ class Health:
             return None
         before = listed.get(item_hash)
         if before is None or not (before.running or before.stopping):
-            return before
+            return None  # it is defined, not started yet: what the amend stopped was gone before this looked
         observer.step("stop", seconds=int(STOP_SECONDS))
 
         def gone(_left: float) -> bool | None:

@@ -180,7 +180,7 @@ def roll_back(
                     program.item_hash,
                     check,
                     code_ref,
-                    amended=bool(amended),
+                    amended=bool(amended or outbox.resumed),  # also by a run that was cut off just now
                     persistent=program.persistent,
                     observer=session.observer,
                 )

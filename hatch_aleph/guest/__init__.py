@@ -11,7 +11,6 @@ Standard library only, Python 3.9 or later. Importing the package loads nothing 
 from __future__ import annotations
 
 import _imp
-import gc
 import marshal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -39,6 +38,8 @@ def load() -> Callable[[str, str], Any]:
 
     A garbage collection that falls into it would find nothing, and take a quarter of its time.
     """
+    import gc
+
     collects = gc.isenabled()
     gc.disable()
     try:

@@ -91,6 +91,14 @@ def test_a_persistent_program_that_had_been_started_again_before_anybody_looked(
     assert now < 40
 
 
+def test_a_persistent_program_that_is_being_started_when_first_looked_for() -> None:
+    """Between its definition and its start a host lists it as not running: that is no longer what ran before."""
+    defined = Execution(running=False, began="2026-11-28T10:00:00", kind="persistent_program")
+    host = Lists({NEW: defined}, {NEW: defined}, {NEW: Execution(running=True, began=defined.began)})
+    healthy = host.health().confirm(host.hosts(), NEW, HealthCheck(timeout=60.0), amended=True, persistent=True)
+    assert (healthy.status, host.seen, host.now < 8) == (200, 3, True)
+
+
 class Lists:
     """A host that tells what it runs, look by look; None is a look that it does not answer. The last is for ever."""
 
