@@ -18,7 +18,7 @@ def authorization() -> None:
 
 
 @authorization.command(epilog="Example: hatch-aleph authorization add 0x1234... --deploy")
-@with_context("node", "account", "yes")
+@with_context("node", "account", "dry", "yes")
 @click.argument("address", type=OwnerType())
 @click.option("--deploy", is_flag=True, help="What deployments take: STORE, PROGRAM, FORGET, and the custom domains.")
 @click.option("--type", "types", multiple=True, type=click.Choice(_TYPES), help="Only such messages. May be repeated.")
@@ -79,7 +79,7 @@ def list_authorizations(context: Context) -> None:
 
 
 @authorization.command(epilog="Example: hatch-aleph authorization revoke 0x1234...")
-@with_context("node", "account", "yes")
+@with_context("node", "account", "dry", "yes")
 @click.argument("address", type=OwnerType())
 def revoke(context: Context, *, address: str) -> None:
     """Take back what ADDRESS was permitted; what it has published stays."""

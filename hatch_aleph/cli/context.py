@@ -381,6 +381,7 @@ class Context:
             smoke=None if self.no_smoke else functools.partial(_smoke, self),
             confirm=self.confirm,
             announce=self.announce,
+            dry_run=self.dry_run,
         )
 
     def announce(self, what: str) -> None:

@@ -67,17 +67,30 @@ def list_messages(
     )
 
 
-@message.command(epilog="Example: hatch-aleph message forget ITEM_HASH --reason 'published by mistake'")
-@with_context("node", "account", "owner", "yes")
-@click.argument("item_hash", type=ItemHashType(), nargs=-1, required=True)
-@click.option("--reason", default="No longer needed", show_default=True, help="Said to everybody.")
-def forget(context: Context, *, item_hash: tuple[str, ...], reason: str) -> None:
-    """Forget messages of your account; files that your programs use are refused, and a FORGET cannot be undone."""
-    from hatch_aleph.records import forget_messages
+def forget_command(only: str | None, text: str, example: str) -> click.Command:
+    """Return the command that forgets messages: of any type, or ``only`` of one."""
 
-    with context.client() as client:
-        sent = forget_messages(context.program_session(client), item_hash, reason=reason)
-    context.output.result({"forgotten": list(item_hash), "messages": sent}, f"Forgotten: {', '.join(item_hash)}")
+    @click.command("forget", help=text, epilog=f"Example: {example}")
+    @with_context("node", "account", "owner", "dry", "yes")
+    @click.argument("item_hash", type=ItemHashType(), nargs=-1, required=True)
+    @click.option("--reason", default="No longer needed", show_default=True, help="Said to everybody.")
+    def forget(context: Context, *, item_hash: tuple[str, ...], reason: str) -> None:
+        from hatch_aleph.records import forget_messages
+
+        with context.client() as client:
+            sent = forget_messages(context.program_session(client), item_hash, reason=reason, only=only)
+        context.output.result({"forgotten": list(item_hash), "messages": sent}, f"Forgotten: {', '.join(item_hash)}")
+
+    return forget
+
+
+message.add_command(
+    forget_command(
+        None,
+        "Forget messages of your account; files that your programs use are refused, and a FORGET cannot be undone.",
+        "hatch-aleph message forget ITEM_HASH --reason 'published by mistake'",
+    )
+)
 
 
 def _fields(each: NetworkMessage) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def remove(context: Context, *, name: str) -> None:
 
 
 @click.command(epilog="Example: hatch-aleph faucet 0x1234... --node http://127.0.0.1:4021")
-@with_context("node", "account")
+@with_context("node", "account", "dry")
 @click.argument("address", required=False, type=OwnerType())
 @click.option("--credits", "credit", type=click.IntRange(0), default=1_000_000_000, show_default=True)
 @click.option("--tokens", type=click.FloatRange(0), default=0, show_default=True)
@@ -198,6 +198,7 @@ def faucet(context: Context, *, address: str | None, credit: int, tokens: float)
             "Only a local node has a faucet, and none was named.", hint=known or f"Start one: {typed('node')}."
         )
     address = address or context.account().address
+    context.end_dry_run(f"Give {address} {credit:,} credits and {tokens:g} tokens of {context.nodes[0]}")
     balance = context.client().faucet(address, credit=credit, tokens=tokens)
     from hatch_aleph.network.money import amount, with_credits
 

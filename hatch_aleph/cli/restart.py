@@ -23,7 +23,7 @@ _DOMAIN = click.option(
 
 
 @click.command(epilog="Example: hatch-aleph stop ITEM_HASH --domain https://crn.example.org")
-@with_context("project", "node", "account", "host")
+@with_context("project", "node", "account", "host", "dry")
 @program_argument(required=False)
 @_DOMAIN
 def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None:
@@ -41,7 +41,7 @@ def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None
 
 
 @click.command(epilog="Example: hatch-aleph restart")
-@with_context("project", "node", "account", "host")
+@with_context("project", "node", "account", "host", "dry")
 @program_argument(required=False)
 @_DOMAIN
 def restart(context: Context, *, item_hash: str | None, domain: str | None) -> None:
@@ -90,4 +90,5 @@ def _stop(context: Context, client: NodeClient, item_hash: str | None, domain: s
     content = find_program(client, program).content
     hosts = Hosts(client.nodes[0], domain or context.host_url)
     host = host_of(client, program, hosts)
+    context.end_dry_run(f"Stop {program} on {host}", item_hash=program, host=host)
     return _Stopped(program, content, host, hosts, HostClient(host).stop(program, account))

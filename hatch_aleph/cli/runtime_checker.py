@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("runtime-checker", epilog="Example: hatch-aleph runtime-checker debian-12")
-@with_context("node", "account", "host")
+@with_context("node", "account", "host", "dry")
 @click.argument("item_hash")  # or a name, which settings know: a wrong one is told with the names that are
 @click.option("--verbose/--no-verbose", default=False, help="Show installed distributions and paths as well.")
 @debug_option

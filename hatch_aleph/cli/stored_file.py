@@ -9,6 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.message import forget_command
 from hatch_aleph.cli.output import moment
 from hatch_aleph.errors import PlanError, UsageError
 from hatch_aleph.itemhash import FILE_HASH
@@ -38,7 +39,7 @@ def file() -> None:
 
 
 @file.command(epilog="Example: hatch-aleph file upload model.bin")
-@with_context("node", "account", "owner", "yes")
+@with_context("node", "account", "owner", "dry", "yes")
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def upload(context: Context, *, path: Path) -> None:
     """Publish the file PATH, for programs to use as a volume or for anybody to fetch."""
@@ -49,7 +50,7 @@ def upload(context: Context, *, path: Path) -> None:
 
 
 @file.command(epilog="Example: hatch-aleph file pin FILE_HASH")
-@with_context("node", "account", "owner", "yes")
+@with_context("node", "account", "owner", "dry", "yes")
 @click.argument("file_hash", type=FileHashType())
 def pin(context: Context, *, file_hash: str) -> None:
     """Keep a file that a node has already, by the hash of its bytes."""
@@ -122,14 +123,10 @@ def get(context: Context, *, item_hash: str, to: Path, force: bool) -> None:
     context.output.result(fields, f"{to}: {size:,} bytes, {file_hash}")
 
 
-@file.command(epilog="Example: hatch-aleph file forget ITEM_HASH")
-@with_context("node", "account", "owner", "yes")
-@click.argument("item_hash", type=ItemHashType(), nargs=-1, required=True)
-@click.option("--reason", default="No longer needed", show_default=True, help="Said to everybody.")
-def forget(context: Context, *, item_hash: tuple[str, ...], reason: str) -> None:
-    """Let go of files, by the item hashes of their STORE messages; those that your programs use are refused."""
-    from hatch_aleph.records import forget_messages
-
-    with context.client() as client:
-        sent = forget_messages(context.program_session(client), item_hash, reason=reason, only="STORE")
-    context.output.result({"forgotten": list(item_hash), "messages": sent}, f"Forgotten: {', '.join(item_hash)}")
+file.add_command(
+    forget_command(
+        "STORE",
+        "Let go of files, by the item hashes of their STORE messages; those that your programs use are refused.",
+        "hatch-aleph file forget ITEM_HASH",
+    )
+)

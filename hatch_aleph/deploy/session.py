@@ -117,6 +117,7 @@ class Session:
         smoke: Runs it here before it is published; raises.
         confirm: Is shown what is about to be done and forgotten; raises if it is not to be.
         announce: Is told what is about to be published; raises in a dry run.
+        dry_run: Send nothing, not even what an earlier run left.
     """
 
     client: NodeClient
@@ -134,6 +135,7 @@ class Session:
     smoke: Callable[[Artifact], None] | None = None
     confirm: Callable[[str], None] = lambda _text: None
     announce: Callable[[str], None] = lambda _text: None
+    dry_run: bool = False
 
     @property
     def owner(self) -> str:
@@ -234,7 +236,7 @@ class Session:
             check_genuine(entry, journal)
         mine = self.account.address.lower()
         open_ = [entry.message for entry in forgets if entry.message.sender.lower() == mine]
-        if not open_:
+        if not open_ or self.dry_run:
             return ()
         self.notice("Going on with what an earlier run left")
         delivered = []

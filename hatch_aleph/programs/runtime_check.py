@@ -14,6 +14,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.files import scratch_folder
+from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import checked, content_of, publish_code
@@ -120,7 +121,8 @@ def check_runtime(
         content = content_of(session, settings, code)
         check_program(content)
         check_refs(session.client, content)
-        check_affordable(session.client, content, code.hashes)
+        per_day = check_affordable(session.client, content, code.hashes)
+        session.announce(f"Publish a checker on {found.item_hash} for a minute, {for_a_day(per_day)}, then forget it")
         purpose = f"check-runtime:{found.item_hash}"
         session.finish(purpose)
         publication = session.publication("runtime-checker", content=content)
