@@ -360,6 +360,7 @@ class Context:
             deployment.owner,
             notice=self.output.notice,
             observer=self.steps,
+            project=self.project_folder,
         )
 
     def program_session(self, client: NodeClient, *, chain: str = "ETH") -> Session:

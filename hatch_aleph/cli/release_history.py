@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hatch_aleph.deploy.history import Release
+    from hatch_aleph.deploy.state import Version
 
 
 @click.command(epilog="Example: hatch-aleph history --check")
@@ -26,20 +27,21 @@ if TYPE_CHECKING:
 def history(context: Context, *, check: bool) -> None:
     """List the releases that `rollback` can go back to, the present one first."""
     from hatch_aleph.deploy.history import releases
+    from hatch_aleph.origin import machine
 
     with context.client() as client:
         deployment = context.deployment(client)
         state = deployment.state()
         found = releases(state)
         answer = answer_of(deployment.hosts, state.programs[0], context.health()) if check and state.programs else None
-    now = time.time()
+    now, here = time.time(), machine(deployment.owner)
     if found and not context.output.as_json:
         context.output.say(_live_line(found, answer, now))
     rows = [
-        (str(each.number), _since(each.time), age(now - each.time), each.version or "", _what(each), _contents(each))
+        (str(each.number), _since(each.time), age(now - each.time), each.version or "", *_told(each, here))
         for each in found
     ]
-    context.output.table("", ("number", "since (UTC)", "age", "version", "what", "contents"), rows)
+    context.output.table("", ("number", "since (UTC)", "age", "version", "what", "changed", "commit", "by"), rows)
     fields = {"releases": [_release_json(each) for each in found], **(answer.to_json() if answer else {})}
     context.output.result(fields, None if found else f"Nothing of {deployment.tag} is live.")
 
@@ -97,11 +99,15 @@ def _what(release: Release) -> str:
     return f"{release.kind}, live" if release.number == 0 else release.kind
 
 
-def _contents(release: Release) -> str:
-    return ", ".join(
-        f"{role} {str(version.notes.get('sha256') or version.file_hash)[:12]}…"
-        for role, version in sorted(release.contents.items())
-    )
+def _told(release: Release, here: str) -> tuple[str, str, str, str]:
+    """Return what it was, what changed, by which commit and machine."""
+    changed = ", ".join(f"{role} {_short(release.contents[role])}" for role in release.changed) or "nothing"
+    by = "this machine" if release.machine == here else release.machine or "-"
+    return _what(release), changed, release.commit or "-", by
+
+
+def _short(version: Version) -> str:
+    return f"{str(version.notes.get('sha256') or version.file_hash)[:12]}…"
 
 
 def _release_json(release: Release) -> dict[str, Any]:
@@ -111,5 +117,8 @@ def _release_json(release: Release) -> dict[str, Any]:
         "time": release.time,
         "version": release.version,
         "kind": release.kind,
+        "changed": list(release.changed),
+        "commit": release.commit,
+        "machine": release.machine,
         "contents": contents,
     }

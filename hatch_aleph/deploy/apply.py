@@ -114,6 +114,9 @@ class Deployer:
 
             self.session.observer.step("scan")
             (self.options.inspect or check_own_key)(artifact, self.session.account)
+        if plan.publishes and self.session.origin:
+            noted = ", ".join(f"{name} {value}" for name, value in self.session.origin.items())
+            self.session.notice(f"Its messages note where the release comes from: {noted}")
         if not self.options.confirm(plan):
             raise PlanError("The plan was not confirmed; nothing was sent", where=plan.tag)
         if plan.publishes and self.options.smoke:
@@ -260,7 +263,7 @@ class Application:
             step.engine,
             payment=self._manifest.settings.payment.to_message(),
             ref=step.ref,
-            metadata=image_notes(image, self._manifest),
+            metadata=image_notes(image, self._manifest, self._outbox.origin()),
             tags=(self._plan.tag,),
         )
         return self._deliver("STORE", content, after=after, file=self._artifact.file(image) if step.upload else None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
+from hatch_aleph.origin import COMMIT, MACHINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ class Release:
         version: Version of the project, as the code says it.
         contents: The version of each volume, by role.
         kind: ``deploy``; ``rollback`` by request; ``put back`` after one that did not answer, which is ``failed``.
+        changed: Roles whose content is another than in the release before.
     """
 
     number: int
@@ -36,6 +38,22 @@ class Release:
     version: str | None
     contents: Mapping[str, Version]
     kind: Kind = "deploy"
+    changed: tuple[str, ...] = ()
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that its code was built from, as its messages say."""
+        return self._noted(COMMIT, self.contents.get("code"))
+
+    @property
+    def machine(self) -> str | None:
+        """What the machine is called that published it last, as its messages say."""
+        return self._noted(MACHINE, max(self.contents.values(), key=lambda version: version.time, default=None))
+
+    @staticmethod
+    def _noted(name: str, version: Version | None) -> str | None:
+        said = version.notes.get(name) if version else None
+        return said if isinstance(said, str) else None
 
     @property
     def left(self) -> frozenset[str]:
@@ -88,7 +106,18 @@ def releases(state: State) -> tuple[Release, ...]:
         failed = bool(found) and found[-1].kind == "put back" and found[-1].left & _files(contents)
         kind = "failed" if failed else _kind(contents)
         found.append(Release(number, moment, str(said) if said is not None else None, contents, kind))
-    return tuple(found)
+    return tuple(
+        replace(release, changed=_changed(release, before))
+        for release, before in zip(found, (*found[1:], None), strict=True)
+    )
+
+
+def _changed(release: Release, before: Release | None) -> tuple[str, ...]:
+    was = before.contents if before else {}
+    roles = (
+        role for role, each in release.contents.items() if role not in was or was[role].file_hash != each.file_hash
+    )
+    return tuple(sorted(roles))
 
 
 def _is_alone(version: Version, code: Sequence[Version]) -> bool:

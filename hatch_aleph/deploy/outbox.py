@@ -62,6 +62,7 @@ class Outbox:
         clock: Seconds since 1970.
         observer: Is told about uploads and waiting.
         patience: Seconds to wait for a message to be processed.
+        origin: Returns the notes on where a release comes from.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class Outbox:
         clock: Callable[[], float],
         observer: Observer | None = None,
         patience: float = PATIENCE,
+        origin: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        self.origin = origin
         self._client = client
         self._account = account
         self.journal = journal

@@ -11,6 +11,7 @@ from hatch_aleph.deploy.history import KIND, LEFT, Kind, Release, find_release, 
 from hatch_aleph.deploy.state import NOTES, live_program, refs_of
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.origin import MACHINE
 from hatch_aleph.plugins import publishing
 
 if TYPE_CHECKING:
@@ -104,10 +105,17 @@ def amend_to(
         version.engine,  # type: ignore[arg-type] # what the network has accepted before
         payment=payment,
         ref=volume.ref,
-        metadata={NOTES: {**version.notes, KIND: kind, LEFT: volume.current.file_hash}},
+        metadata={NOTES: {**_content_notes(version, outbox), KIND: kind, LEFT: volume.current.file_hash}},
         tags=(target.tag,),
     )
     return outbox.deliver("STORE", content, after=volume.current).item_hash
+
+
+def _content_notes(version: Version, outbox: Outbox) -> dict[str, Any]:
+    """Return what a content's message says of it, by this machine: the commit stays that of the content."""
+    origin = outbox.origin()
+    here = {MACHINE: origin[MACHINE]} if MACHINE in origin else {}
+    return {**{name: value for name, value in version.notes.items() if name != MACHINE}, **here}
 
 
 def forget_new(target: Deployment, outbox: Outbox, item_hash: str, state: State, reason: str) -> None:

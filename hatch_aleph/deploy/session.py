@@ -118,6 +118,7 @@ class Session:
         confirm: Is shown what is about to be done and forgotten; raises if it is not to be.
         announce: Is told what is about to be published; raises in a dry run.
         dry_run: Send nothing, not even what an earlier run left.
+        project: Folder of the project, whose commit releases note.
     """
 
     client: NodeClient
@@ -136,6 +137,7 @@ class Session:
     confirm: Callable[[str], None] = lambda _text: None
     announce: Callable[[str], None] = lambda _text: None
     dry_run: bool = False
+    project: Path | None = None
 
     @property
     def owner(self) -> str:
@@ -146,6 +148,13 @@ class Session:
     def hosts(self) -> Hosts:
         """The hosts that run what is published."""
         return Hosts(self.client.nodes[0], self.host)
+
+    @functools.cached_property
+    def origin(self) -> Mapping[str, str]:
+        """Where releases that are published now come from."""
+        from hatch_aleph.origin import origin_of
+
+        return origin_of(self.project, self.owner) if self.project else {}
 
     def publication(
         self, command: str, item_hash: str | None = None, content: Mapping[str, Any] | None = None
@@ -219,6 +228,7 @@ class Session:
             clock=self.clock,
             observer=self.observer,
             patience=self.patience,
+            origin=lambda: self.origin,
         )
 
     def finish(self, purpose: str) -> tuple[SignedMessage, ...]:

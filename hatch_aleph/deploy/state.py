@@ -311,8 +311,8 @@ def _version(message: NetworkMessage) -> Version:
     )
 
 
-def image_notes(image: Image, manifest: Manifest) -> dict[str, Any]:
-    """Return what the STORE message of an image says about it: enough to know it without its bytes."""
+def image_notes(image: Image, manifest: Manifest, origin: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the STORE message of an image says: enough to know it without its bytes, and where it comes from."""
     code = manifest.image("code")
     with_code = {"code": code.sha256} if code and code is not image else {}
     return {
@@ -326,5 +326,6 @@ def image_notes(image: Image, manifest: Manifest) -> dict[str, Any]:
             "encoding": image.encoding,
             "version": manifest.project["version"],
             **with_code,
+            **origin,
         }
     }

@@ -54,9 +54,7 @@ def test_inspect_and_report_of_an_image(cli, make_project, tmp_path):
 
 def test_releases_with_hostile_notes(cli, make_project, monkeypatch):
     """Another machine of the owner has published what stands in the notes."""
-    monkeypatch.setattr(
-        "hatch_aleph.deploy.apply.image_notes", lambda image, manifest: _hostile(image_notes(image, manifest))
-    )
+    monkeypatch.setattr("hatch_aleph.deploy.apply.image_notes", lambda *parts: _hostile(image_notes(*parts)))
     from hatch_aleph.deploy.state import image_notes
 
     root = make_project({"main.py": APP})

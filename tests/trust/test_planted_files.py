@@ -189,7 +189,7 @@ def test_a_journal_that_a_repository_brings_decides_nothing(scene: Any, kind: st
     step = target.diff(artifact.manifest, state).image("code")
     wanted = store_content(
         rig.account.address, step.file_hash, step.engine, payment=artifact.manifest.settings.payment.to_message(),
-        ref=step.ref, metadata=image_notes(image, artifact.manifest), tags=(target.tag,),
+        ref=step.ref, metadata=image_notes(image, artifact.manifest, {}), tags=(target.tag,),
     )  # fmt: skip
     intent = intent_of("STORE", "TEST", wanted)
     signer = new_account(rig.node) if kind == "of a stranger" else rig.account
