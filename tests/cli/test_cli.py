@@ -1,15 +1,17 @@
 """The boundary: help without imports, one message an error, documented exit codes."""
 
+import importlib
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from hatch_aleph import errors
-from hatch_aleph.cli import run
+from hatch_aleph.cli import context, run
 from hatch_aleph.commands import COMMANDS, overview
 
 
@@ -54,6 +56,20 @@ def test_help_of_each_command_shows_an_example(name):
     assert done.returncode == 0, done.stderr
     if "COMMAND [ARGS]" not in done.stdout:
         assert f"Example: hatch-aleph {name}" in re.sub(r"\s+", " ", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_s_own_options_come_before_the_shared_ones(name):
+    groups = [*context._GROUPS.values(), (context._JSON,)]
+    shared = {
+        parameter.name for group in groups for option in group for parameter in option(lambda: None).__click_params__
+    }
+    module, attribute, _ = COMMANDS[name]
+    command = getattr(importlib.import_module(f"hatch_aleph.cli.{module}"), attribute)
+    names = [each.name for each in command.params if isinstance(each, click.Option)]
+    own = [place for place, each in enumerate(names) if each not in shared]
+    first = [names.index(each) for each in ("project_folder", "nodes", "account_name", "as_json") if each in names]
+    assert max(own, default=-1) < min(first, default=len(names))
 
 
 @pytest.mark.parametrize(
