@@ -50,6 +50,7 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
     try:
         with context.client() as client:
             artifact = context.artifact(client)
+            context.output.doing("Comparing with what is live")
             planned = context.deployment(client, artifact, keyless=True).plan(artifact.manifest)
             inside = _inside(client, artifact, planned)
         from hatch_aleph.cli.plan_text import plan_markdown, show_plan
@@ -143,6 +144,7 @@ def run_deployment(context: Context, options: Options) -> int:
         artifact = context.artifact(client)
         deployment = context.deployment(client, artifact)
         session = context.session(client, deployment, artifact)
+        context.output.doing("Comparing with what is live")
         options = replace(options, confirm=partial(_confirmed, context, client, artifact, options.reviewed))
         try:
             outcome = Deployer(deployment, session, options).deploy(artifact)

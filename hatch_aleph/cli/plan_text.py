@@ -49,7 +49,7 @@ def show_plan(output: Output, plan: Plan, inside: Mapping[str, ImageChanges] | N
         texts = (printable(text).ljust(width) for text, width in zip((action, *cells[:-1]), widths, strict=False))
         order = [next(texts), *texts]
         line = f"{mark:>3} {order[1]}  {order[0]} {order[2]}  {cells[-1]}"
-        output.say(style(line.rstrip(), fg=colour, bold=action == "replace"))
+        output.say(style(line.rstrip(), fg=colour, bold=action == "replace" or None))
         for detail in _details(plan, action, cells[0], inside or {}):
             output.say(style(f"      {detail}", fg=colour))
     output.say()

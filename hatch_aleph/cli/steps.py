@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import deque
@@ -201,14 +202,19 @@ class Steps:
         if not step.total:  # an address may be long, and what comes after it is what moves
             return f"{cut(step.text, _LONGEST)} {elapsed}" + (f", last: {step.heard}" if step.heard else "")
         share = step.done / step.total
-        if name not in _BYTES:
-            return f"{step.text} {bar(share)} {share:.0%} {elapsed}"
-        amount = f"{step.done / 1e6:.1f} of {step.total / 1e6:.1f} MB"
-        if name == "fetch":  # known file by file, so a rate would jump
-            return f"{step.text} {bar(share)} {amount} {elapsed}"
-        rate = _rate(step, now)
-        left = f", {seconds_text((step.total - step.done) / rate)} left" if rate and share < 1 else ""
-        return f"{step.text} {bar(share)} {share:.0%} {amount}, {rate / 1e6:.1f} MB/s{left}"
+        far = f"{share:.0%} {elapsed}"
+        if name in _BYTES:
+            far = f"{step.done / 1e6:.1f} of {step.total / 1e6:.1f} MB"
+            if name == "fetch":  # known file by file, so a rate would jump
+                far += f" {elapsed}"
+            else:
+                rate = _rate(step, now)
+                left = f", {seconds_text((step.total - step.done) / rate)} left" if rate and share < 1 else ""
+                far = f"{share:.0%} {far}, {rate / 1e6:.1f} MB/s{left}"
+        # Where room is scarce the name gives way, then the bar: how far it is comes last, and would be cut.
+        room = shutil.get_terminal_size().columns - len(far) - 6
+        width = max(min(20, room - len(step.text)), 5)
+        return f"{cut(step.text, max(room - width, 8))} {bar(share, width)} {far}"
 
 
 def _rate(step: _Running, now: float) -> float:

@@ -21,12 +21,12 @@ class Terminal:
         shown: All that it has printed.
     """
 
-    def __init__(self, command, folder, environment=None):
+    def __init__(self, command, folder, environment=None, *, term="dumb"):
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-S", "-c", _TAKES_TERMINAL, *command],
             cwd=folder,
-            env={**(environment or os.environ), "TERM": "dumb"},
+            env={**(environment or os.environ), "TERM": term},
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -128,6 +128,21 @@ def test_a_rate_is_that_of_the_last_seconds(monkeypatch):
     assert "25% of 40.0 MB: the next run sends all of it again" in (steps.unfinished_upload() or "")
 
 
+@pytest.mark.parametrize("columns", [60, 70, 80, 100, 200])
+def test_how_far_an_upload_is_fits_into_the_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    clock = Clock()
+    steps = Steps(Output(as_json=False), monotonic=clock)
+    steps.step("upload", file="a-project-with-a-long-name-1.0.0-packages.squashfs")
+    for second in range(1, 5):
+        clock.now = float(second)
+        steps.progress("upload", second * 10_000_000, 700_000_000)
+    line = steps._activity()
+    assert line.endswith("6% 40.0 of 700.0 MB, 10.0 MB/s, 1 min 6 s left")
+    assert "░" in line
+    assert len(line) <= columns - 3  # a sign that turns, a gap, and the last column
+
+
 def test_machines_get_events(capsys):
     clock = Clock()
     steps = Steps(Output(as_json=True), monotonic=clock)
