@@ -82,8 +82,10 @@ def _volumes(configuration: Configuration) -> VolumeFlush | None:
 
 
 def _program(name: str, configuration: Configuration) -> Program:
+    from .read_ahead import paused as read_ahead_paused  # executables do without
+
     policy = asyncio.get_event_loop_policy()
-    with _few_collections(), _failures_told():
+    with _few_collections(), read_ahead_paused(configuration.code_root, configuration.packages_root), _failures_told():
         from .interfaces import recognise  # after the path is in order
 
         interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface))
@@ -191,10 +193,11 @@ def _report_hanging_import(thread: int, over: list[bool]) -> None:
 def _few_collections() -> Iterator[None]:
     """Let the garbage collector rest: imports leave next to no garbage, and a seventh of their time goes into looking.
 
-    It is not stopped, for apps that make much garbage at import, and thresholds that the app sets itself stay.
+    It is not stopped, for apps that make much garbage at import, but looks at young objects alone: what has been
+    imported stays. Thresholds that the app sets itself stay, too.
     """
     before = gc.get_threshold()
-    gc.set_threshold(_IMPORT_THRESHOLD, *before[1:])
+    gc.set_threshold(_IMPORT_THRESHOLD, _IMPORT_THRESHOLD, before[2])
     try:
         yield
     finally:

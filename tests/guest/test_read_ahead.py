@@ -1,0 +1,68 @@
+"""The kernel reads nothing ahead of the images while the app is imported; then it does as before."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hatch_aleph.guest.read_ahead import paused
+from hatch_aleph.squashfs import Entry, write_image
+
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Mount an image with a file of eight blocks, as a guest does; give its folder and the setting of its device."""
+    if not (IS_ROOT and shutil.which("mount") and shutil.which("fincore")):
+        pytest.skip("needs root, kernel mounts and fincore of util-linux")
+    noise = Entry("file", "file", 0o644, os.urandom(8 << 17))
+    write_image([noise], tmp_path / "image")
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "squashfs", "-o", "loop,ro", tmp_path / "image", folder], check=False).returncode:
+        pytest.skip("mounts are not allowed here")
+    device = folder.stat().st_dev
+    setting = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/queue/read_ahead_kb")
+    before = setting.read_text()
+    setting.write_text("256")
+    yield folder, setting
+    setting.write_text(before)
+    subprocess.run(["umount", folder], check=True)
+
+
+def cached(file):
+    """Tell how many bytes of a file the kernel holds."""
+    told = subprocess.run(["fincore", "-b", "-n", "-o", "RES", file], capture_output=True, text=True, check=True)
+    return int(told.stdout)
+
+
+@pytest.mark.parametrize("pause", [True, False])
+def test_a_place_that_is_asked_for_brings_its_block_alone(mounted, pause):
+    folder, setting = mounted
+    with paused(str(folder)) if pause else paused(str(folder.parent)):
+        assert setting.read_text() == ("0\n" if pause else "256\n")
+        with (folder / "file").open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as pages:
+            assert len(pages[4 << 17 : 5 << 17 : 1 << 16]) == 2  # pages of one block, as an extension's are touched
+        assert (cached(folder / "file") == 1 << 17) == pause
+    assert setting.read_text() == "256\n"
+
+
+def test_it_is_as_before_when_the_import_fails(mounted):
+    folder, setting = mounted
+    with pytest.raises(ZeroDivisionError), paused("/nowhere", str(folder)):
+        raise ZeroDivisionError
+    assert setting.read_text() == "256\n"
+
+
+def test_folders_of_the_machine_are_left_alone(tmp_path):
+    """A program that runs in plain folders stands on somebody's disk."""
+    files = sorted(Path("/sys/block").glob("*/queue/read_ahead_kb")) if Path("/sys/block").is_dir() else []
+    before = [file.read_text() for file in files]
+    with paused(str(tmp_path), "/", "/proc"):
+        assert [file.read_text() for file in files] == before
