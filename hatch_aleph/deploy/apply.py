@@ -13,7 +13,7 @@ from hatch_aleph.deploy.overlap import GAVE_WAY, check_alone, check_kept, check_
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_plugins, check_content_of
-from hatch_aleph.deploy.state import image_notes, keeping, newest_amends
+from hatch_aleph.deploy.state import image_notes, just_amended, keeping, newest_amends
 from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
@@ -177,6 +177,7 @@ class Application:
         self._health = deployer.health
         self._observer = deployer.session.observer
         self._account = deployer.session.account
+        self._now = deployer.session.clock
         self._answers = answers
         self._artifact = artifact
         self._manifest = artifact.manifest
@@ -306,7 +307,10 @@ class Application:
                 item_hash,
                 check,
                 code_ref or None,
-                amended=kept and bool(self._sent or self._outbox.resumed),
+                amended=kept
+                and (
+                    bool(self._sent or self._outbox.resumed) or just_amended(self._state.volumes.values(), self._now())
+                ),
                 persistent=self._manifest.program_settings.persistent,
                 observer=self._observer,
             )

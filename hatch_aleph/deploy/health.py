@@ -148,12 +148,9 @@ class Health:
         self, hosts: Hosts, item_hash: str, check: HealthCheck, code_ref: str | None = None, *, persistent: bool = False
     ) -> Healthy | str:
         """Ask once wherever a program answers; return the first healthy answer, else why the first is none."""
-        urls = hosts.urls(item_hash)
-        if persistent:
-            host, reason = _running(hosts, item_hash, None)
-            if host is None:
-                return reason
-            urls = program_urls(item_hash, host)
+        urls = harmless_urls(hosts, item_hash, persistent=persistent)
+        if isinstance(urls, str):
+            return urls
         reasons = []
         for url in urls:
             said = self._ask(url, check, code_ref, item_hash, min(check.timeout, _REQUEST_TIMEOUT))
@@ -352,6 +349,21 @@ class Health:
         return check.judge(answer, code_ref, item_hash) or Healthy(
             url, answer.status, answer.text, time.monotonic() - began
         )
+
+
+def harmless_urls(hosts: Hosts, item_hash: str, *, persistent: bool) -> tuple[str, ...] | str:
+    """Return where a program may be asked without harm, or why nowhere.
+
+    A persistent one answers where the scheduler runs it, and would be started a second time elsewhere; a question into
+    a stop makes a machine that the stop destroys.
+    """
+    if persistent:
+        host, reason = _running(hosts, item_hash, None)
+        return reason if host is None else program_urls(item_hash, host)
+    listed = hosts.list_executions(hosts.known) if hosts.known else None
+    if listed and item_hash in listed and listed[item_hash].stopping:
+        return f"the host {hosts.known} is stopping it"
+    return hosts.urls(item_hash)
 
 
 def _running(hosts: Hosts, item_hash: str, before: Execution | None) -> tuple[str | None, str]:

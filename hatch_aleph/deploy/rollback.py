@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.history import KIND, LEFT, Kind, Release, find_release, live_volumes, releases
-from hatch_aleph.deploy.state import NOTES, live_program, refs_of
+from hatch_aleph.deploy.state import NOTES, just_amended, live_program, refs_of
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.origin import MACHINE
@@ -188,7 +188,7 @@ def roll_back(
                     program.item_hash,
                     check,
                     code_ref,
-                    amended=bool(amended or outbox.resumed),  # also by a run that was cut off just now
+                    amended=bool(amended or outbox.resumed) or just_amended(volumes.values(), session.clock()),
                     persistent=program.persistent,
                     observer=session.observer,
                 )

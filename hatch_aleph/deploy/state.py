@@ -28,6 +28,9 @@ _MOST_KEPT = 7
 _REFS_A_QUERY = 80  # 65 characters each, in a request line of at most 8190
 
 
+_RECENT_SECONDS = 60.0  # until an amend is processed, seen by the host, and what ran is stopped
+
+
 @dataclass(frozen=True)
 class Version:
     """One content of a volume.
@@ -91,6 +94,14 @@ class Volume:
     def role(self) -> str | None:
         """``code`` or ``packages``, as the original says."""
         return self.original.notes.get("role")
+
+
+def just_amended(volumes: Iterable[Volume], now: float) -> bool:
+    """Tell whether a content was amended so lately that hosts may still be stopping what ran before.
+
+    By whoever did it: a run that was cut off, another machine.
+    """
+    return any(volume.amends and now - volume.current.time < _RECENT_SECONDS for volume in volumes)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.deploy.comparison import differences, program_content
-from hatch_aleph.deploy.health import CODE_REF, Answer, http_get
+from hatch_aleph.deploy.health import CODE_REF, Answer, harmless_urls, http_get
 from hatch_aleph.deploy.state import live_program
 from hatch_aleph.files import scratch_folder
 
@@ -85,7 +85,8 @@ def _image(target: Deployment, state: State, program: Program, image: Image) -> 
 
 def _running(target: Deployment, state: State, program: Program, path: str, get: Get) -> bool | None:
     code = state.volumes.get(program.ref("code", "") or "")
-    for url in target.urls(program.item_hash):
+    urls = harmless_urls(target.hosts, program.item_hash, persistent=program.persistent)
+    for url in () if isinstance(urls, str) else urls:
         try:
             answer: Answer = get(url + path, timeout=30)
         except OSError:

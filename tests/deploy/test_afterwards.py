@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hatch_aleph.deploy.cleanup import find_waste, prune
+from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.file_differences import differences_of
-from hatch_aleph.deploy.health import Answer, Health, HealthCheck
+from hatch_aleph.deploy.health import Answer, Health, HealthCheck, Healthy
 from hatch_aleph.deploy.history import find_release, releases
 from hatch_aleph.deploy.rollback import roll_back
+from hatch_aleph.deploy.state import Program
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.deploy.verification import verify
 from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.network.executions import Allocation, Execution
+from hatch_aleph.network.urls import Hosts
 from hatch_aleph.squashfs import scan, write_image
 from tests.deploy.conftest import quick
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_mock import MockerFixture
 
     from hatch_aleph.artifact import Artifact
     from tests.deploy.conftest import Rig
@@ -172,6 +179,55 @@ def test_verify_compares_bytes_fields_and_what_runs(rig: Rig) -> None:
         return Answer(200, {"aleph-program-code-ref": "f" * 64})
 
     assert verify(rig.target(artifact), artifact.manifest, get=stale).running is False
+
+
+def test_verify_starts_no_second_copy_of_a_persistent_program(rig: Rig, mocker: MockerFixture) -> None:
+    """Anywhere but where the scheduler runs it, a question would."""
+    artifact = rig.artifact()
+    rig.deploy(artifact)
+    mocker.patch.object(Program, "persistent", new=True)
+    asked: list[str] = []
+
+    def ask(url: str, *, timeout: float) -> Answer:
+        asked.append(url)
+        return Answer(200, {})
+
+    target = rig.target(artifact)
+    for host, urls in ((None, 0), ("http://elsewhere.example", 1)):
+        runs = {target.state().programs[0].item_hash: Execution(running=True)}
+        hosts = Hosts(
+            rig.node.url,
+            list_executions=lambda at, runs=runs: runs if "elsewhere" in at else None,
+            ask_scheduler=lambda *_, at=host, **__: Allocation(at, "scheduled"),
+        )
+        mocker.patch.object(Deployment, "hosts", new=hosts)
+        assert verify(target, artifact.manifest, get=ask).running is None
+        assert [url.startswith("http://elsewhere.example/") for url in asked] == [True] * urls
+
+
+class CutOnce(Health):
+    """Is cut off when it first waits for an amended program; notes whether it was told of an amend."""
+
+    def confirm(self, *arguments: Any, **options: Any) -> Healthy:
+        self.told = [*getattr(self, "told", []), options["amended"]]
+        if self.told == [True]:
+            raise KeyboardInterrupt
+        return super().confirm(*arguments, **options)
+
+
+def test_who_goes_on_after_a_cut_waits_for_the_stop_all_the_same(rig: Rig) -> None:
+    """The messages are processed, and nothing is left to send: the host may be stopping the program just now."""
+    _, second, third = three_releases(rig)
+    cut = CutOnce(rig.host, sleep=quick)
+    for expected in (KeyboardInterrupt, None):
+        with pytest.raises(expected) if expected else nullcontext():
+            roll_back(*rig.opened(third), cut, HealthCheck(timeout=10), to="1.0")
+    assert cut.told == [True, True]
+    cut = CutOnce(rig.host, sleep=quick)
+    for expected in (KeyboardInterrupt, None):
+        with pytest.raises(expected) if expected else nullcontext():
+            replace(rig.deployer(second), health=cut).deploy(second)
+    assert cut.told == [True, True]
 
 
 def test_diff_names_files_in_the_images(rig: Rig, tmp_path: Path) -> None:

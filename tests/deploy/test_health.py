@@ -99,6 +99,12 @@ def test_a_persistent_program_that_is_being_started_when_first_looked_for() -> N
     assert (healthy.status, host.seen, host.now < 8) == (200, 3, True)
 
 
+def test_a_single_question_is_not_asked_into_a_stop() -> None:
+    stopping = Lists({NEW: Execution(running=False, stopping=True)}, RUNS)
+    assert stopping.health().once(stopping.hosts(), NEW, HealthCheck()) == "the host http://host is stopping it"
+    assert not isinstance(stopping.health().once(stopping.hosts(), NEW, HealthCheck()), str)
+
+
 class Lists:
     """A host that tells what it runs, look by look; None is a look that it does not answer. The last is for ever."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -57,6 +59,22 @@ def test_uploads_up_to_the_hosts_limit_arrive(guest, size):
     body = random.Random(size).randbytes(size)  # noqa: S311 - no secret
     assert guest.ask(request(body))[1]["body"] == digest(body)
     assert guest.ask(request(body), pieces=list(range(3700, size, 37_001)))[1]["body"] == digest(body)
+
+
+def test_slow_senders_do_not_hold_up_each_other(guest):
+    """Bodies of any size, split at random, several under way at once, beside a request that is whole."""
+    choose = random.Random(7)  # noqa: S311 - no secret
+
+    def send(number: int) -> bool:
+        size = choose.choice((1, 2, 3, 255, 256, 65_535, 65_536, choose.randint(1, LARGEST)))
+        body = random.Random(number).randbytes(size)  # noqa: S311 - no secret
+        cuts = sorted(choose.sample(range(1, size + 300), min(12, size)))
+        return guest.ask(request(body), pieces=cuts)[1]["body"] == digest(body)
+
+    with socket.create_connection(("127.0.0.1", guest.port)) as silent, ThreadPoolExecutor(4) as pool:
+        silent.sendall(b"\x81\xa5sco")  # and says no more
+        assert all(pool.map(send, range(40)))
+        assert guest.get("/").status == 200
 
 
 def test_messages_arrive_whole_too(guest):
