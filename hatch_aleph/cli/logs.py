@@ -63,36 +63,44 @@ def logs(
             context.output.notice(error.message)
             domain = ask(context.output, "URL of the host (--domain)", type=HostUrlType())
             lines = read_logs(client, account, program, domain)
-        lines = tuple(line for line in lines if line.time >= since) if since else lines
-        fields = {"item_hash": program, "lines": [asdict(line) for line in lines]}
-        context.output.result(fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail)))
+        fields = {"item_hash": program, "lines": [asdict(line) for line in lines if line.time >= (since or "")]}
+        context.output.result(fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail, since=since)))
         if follow:
             context.output.rest()
             _follow(context, lambda: read_logs(client, account, program, domain), len(lines), since)
 
 
-def _shown(lines: Sequence[LogLine], *, everything: bool, tail: int | None) -> list[str]:
-    from hatch_aleph.deploy.program_log import starts_in
+def _shown(lines: Sequence[LogLine], *, everything: bool, tail: int | None, since: str | None) -> list[str]:
+    from hatch_aleph.deploy.program_log import lines_without_a_start, starts_in
 
+    since = since or ""
     starts = [] if everything else starts_in(lines)
     if starts:
-        told = [text for start in starts for text in _start(start)]
+        told = [text for start in starts for text in _start(start, since)]
+        if count := lines_without_a_start(lines):
+            told.append(f"A machine has booted since, {count} lines in which the program has not begun: see --all.")
     else:  # a program without the adapter marks no start
-        told = [_line(line) for line in lines] or ["It has printed nothing."]
+        told = [_line(line) for line in lines if line.time >= since]
+    told = told or ["It has printed nothing."]
     return told if tail is None else told[len(told) - min(tail, len(told)) :]
 
 
-def _start(start: Start) -> list[str]:
+def _start(start: Start, since: str) -> list[str]:
+    lines = [_line(line) for line in start.lines if line.time >= since and not _is_mark(line)]
+    if not lines and start.time < since:
+        return []
     failure = start.failure
     ended = f" failed: {str(failure).splitlines()[0]}" if failure else ""
     heading = style(printable(f"--- {start.time} {start.entrypoint}{ended}"), bold=True)
-    return [heading, *(_line(line) for line in start.lines if not _is_mark(line))]
+    return [heading, *lines]
 
 
 def _is_mark(line: LogLine) -> bool:
+    """Tell whether a line describes the failure that stands above it; of what looks like one nothing is left out."""
+    from hatch_aleph.deploy.program_log import failure_in
     from hatch_aleph.guest.failure import FAILURE_MARK
 
-    return FAILURE_MARK in line.text
+    return line.text.startswith(FAILURE_MARK) and failure_in([line.text]) is not None
 
 
 def _line(line: LogLine) -> str:

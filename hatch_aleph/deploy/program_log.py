@@ -110,11 +110,27 @@ def starts_in(lines: Iterable[LogLine]) -> list[Start]:
         if mark:
             starts.append(Start(line.time, entrypoint))
             inside = True
-        elif _BOOT.search(line.text):
+        elif _BOOT.match(line.text):
             inside = False
         elif inside:
             starts[-1].lines.append(line)
     return starts
+
+
+def lines_without_a_start(lines: Iterable[LogLine]) -> int:
+    """Return how many lines a machine has printed that booted last and in which the program has not begun.
+
+    It boots just now, it came to nothing, or the program itself has printed what a kernel prints first.
+    """
+    count: int | None = None
+    for line in lines:
+        if START_MARK in line.text:
+            count = None
+        elif _BOOT.match(line.text):
+            count = 1
+        elif count is not None:
+            count += 1
+    return count or 0
 
 
 def read_logs(

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from hatch_aleph.deploy.program_log import explanation, failure_in, starts_in
+from hatch_aleph.cli.logs import _shown
+from hatch_aleph.deploy.program_log import explanation, failure_in, lines_without_a_start, starts_in
 from hatch_aleph.guest.entrypoint import START_MARK
 from hatch_aleph.guest.failure import FAILURE_MARK
 from hatch_aleph.network.hosts import LogLine
@@ -31,6 +32,33 @@ def test_the_program_s_lines_are_told_start_by_start():
     assert [[line.text for line in start.lines] for start in starts] == [["hello"], ["again"]]
     assert [start.time for start in starts] == ["2026-11-28 10:00:02", "2026-11-28 10:00:06"]
     assert [start.entrypoint for start in starts] == ["main:app"] * 2
+
+
+def test_what_a_program_prints_of_a_kernel_hides_nothing():
+    boot = "[    0.000000] Linux version 6.1.0"
+    lines = console(boot, f"{START_MARK}main:app", f"dmesg: {boot}", "hello")
+    assert [line.text for line in starts_in(lines)[0].lines] == [f"dmesg: {boot}", "hello"]
+    assert lines_without_a_start(lines) == 0
+    shown = _shown(
+        console(boot, f"{START_MARK}main:app", "hello", boot, "tmpfs", "and"), everything=False, tail=None, since=None
+    )
+    assert "hello" in shown[1]
+    assert shown[2].startswith("A machine has booted since, 3 lines")
+    made_up = f"{FAILURE_MARK}of mine"
+    shown = _shown(
+        console(f"{START_MARK}main:app", made_up, f"x{FAILURE_MARK}{json.dumps(FAILED)}"),
+        everything=False,
+        tail=None,
+        since=None,
+    )
+    assert [made_up in shown[1], shown[2].endswith("}")] == [True, True]
+
+
+def test_from_a_time_on_the_lines_of_an_earlier_start_are_told_too():
+    lines = console(f"{START_MARK}main:app", "one", "two", f"{START_MARK}main:app", "three")
+    shown = _shown(lines, everything=False, tail=None, since="2026-11-28 10:00:02")
+    assert [text.partition("> ")[2] for text in shown] == ["", "two", "", "three"]
+    assert len(_shown(lines, everything=False, tail=None, since="2026-11-28 10:00:03")) == 2
 
 
 def test_a_log_without_marks_has_no_start():
