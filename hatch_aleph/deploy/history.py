@@ -108,7 +108,7 @@ def releases(state: State) -> tuple[Release, ...]:
         found.append(Release(number, moment, str(said) if said is not None else None, contents, kind))
     return tuple(
         replace(release, changed=_changed(release, before))
-        for release, before in zip(found, (*found[1:], None), strict=True)
+        for release, before in zip(found, (*found[1:], None)[: len(found)], strict=True)
     )
 
 

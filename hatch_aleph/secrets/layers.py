@@ -238,10 +238,12 @@ def _unpacked(data: bytes, budget: Budget) -> Iterator[bytes]:
 
 def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
     """Return what unpacks before the end, a damage or the limit."""
-    if kind == "zstd":
-        return _unpack_zstandard(data, limit)
     reader: Any
-    if kind in ("zlib", "gzip"):
+    damage: tuple[type[Exception], ...] = FAULTS
+    if kind == "zstd":
+        reader, error = _zstd_reader()
+        damage = (*FAULTS, error)
+    elif kind in ("zlib", "gzip"):
         reader = zlib.decompressobj(31 if kind == "gzip" else 15)
     else:
         reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
@@ -250,7 +252,7 @@ def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
     while at < len(data) and limit > 0 and not reader.eof:
         try:
             pieces.append(reader.decompress(data[at : at + step], limit))
-        except FAULTS:
+        except damage:
             break
         limit -= len(pieces[-1])
         at += step
@@ -258,13 +260,9 @@ def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _unpack_zstandard(data: memoryview, limit: int) -> bytes:
-    import zstandard
+def _zstd_reader() -> tuple[Any, type[Exception]]:
+    from hatch_aleph.squashfs.codec import zstd_library
 
-    pieces: list[bytes] = []
-    with contextlib.suppress(zstandard.ZstdError):
-        reader = zstandard.ZstdDecompressor(max_window_size=_MEMORY).stream_reader(data)
-        while limit > 0 and (piece := reader.read(min(limit, _PIECE))):
-            pieces.append(piece)
-            limit -= len(piece)
-    return b"".join(pieces)
+    zstd = zstd_library()
+    longest = {zstd.DecompressionParameter.window_log_max: _MEMORY.bit_length() - 1}
+    return zstd.ZstdDecompressor(options=longest), zstd.ZstdError

@@ -35,7 +35,7 @@ def compressor(codec: str, level: int, block_size: int) -> Compress:
 def library_version(codec: str) -> str:
     """Return the version of the library behind a codec, "" if unknown: another may pack the same bytes otherwise."""
     if codec == "zstd":
-        return str(_zstd_library().zstd_version)
+        return str(zstd_library().zstd_version)
     if codec == "gzip":
         import zlib
 
@@ -52,7 +52,8 @@ def option_block(codec: str, level: int) -> bytes:
     return b""
 
 
-def _zstd_library() -> Any:
+def zstd_library() -> Any:
+    """Return Python's own module of zstd, or what stands for it before 3.14."""
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
@@ -61,7 +62,7 @@ def _zstd_library() -> Any:
 
 
 def _zstd(level: int, _block_size: int) -> Compress:
-    state = _zstd_library().ZstdCompressor(level=level)
+    state = zstd_library().ZstdCompressor(level=level)
     compress, whole = state.compress, state.FLUSH_FRAME
 
     def frame(data: Buffer, /) -> bytes:
@@ -120,7 +121,7 @@ def decompressor(number: int) -> Callable[[bytes, int], bytes]:
 
 
 def _unzstd() -> Any:
-    return _zstd_library().ZstdDecompressor()
+    return zstd_library().ZstdDecompressor()
 
 
 def _ungzip() -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.history import releases
+from hatch_aleph.deploy.state import State
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.errors import HealthError
 from hatch_aleph.origin import commit, machine, origin_of
@@ -109,3 +110,7 @@ def test_releases_without_notes_have_no_origin(rig: Rig) -> None:
     rig.deploy(rig.artifact())
     (found,) = releases(rig.target(rig.artifact()).state())
     assert (found.commit, found.machine) == (None, None)
+
+
+def test_nothing_that_is_live_has_no_releases() -> None:
+    assert releases(State("0x1", "hatch-aleph:my-api")) == ()
