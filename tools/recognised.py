@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _REFUSED = 400
-_LONGEST = 260
+_LONGEST = 130
 PAGE = Path(__file__).parents[1] / "docs" / "recognised.md"
 HEAD = """\
 # Published projects that init recognises
@@ -219,9 +219,11 @@ def _try(folder: Path) -> str:
     if done.returncode == 0 and status:
         return "" if int(status[1]) < _REFUSED else f"answers {status[1]}"
     message = done.stderr.partition("Error: ")[2].partition("\nSee https://")[0].replace(str(folder), ".")
-    # uv's reasoning is long: which versions run instead is in the hint.
-    lines = [" ".join(line.split()) for line in message.splitlines() if not line.startswith(" " * 9)]
-    text = " ".join(lines)
+    newest = re.findall(r"^  (\S+) ([\w.]+), at ", message, re.MULTILINE)
+    if newest:  # uv's reasoning is long
+        versions = ", ".join(f"{name} (the newest for it: {version})" for name, version in newest)
+        return f"asks for what Python 3.11 cannot have of {versions}"
+    text = " ".join(message.removeprefix(".: ").split())
     return (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…").replace("|", "\\|").replace("`", "'")
 
 

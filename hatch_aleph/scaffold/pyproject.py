@@ -18,7 +18,7 @@ from hatch_aleph.scaffold.requirements import read_declared
 from hatch_aleph.scaffold.workflows import PREVIEW_PROFILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tomlkit import TOMLDocument
@@ -30,6 +30,7 @@ _POETRY = {"requires": ["poetry-core>=1"], "build-backend": "poetry.core.masonry
 _SETUPTOOLS = {"requires": ["setuptools>=61"], "build-backend": "setuptools.build_meta"}
 
 # Folders at the root that programs read at run time, as the frameworks' tutorials name them.
+_NO_PART = {"tests", "test", "docs", "setup", "conftest", "noxfile"}
 _READ_BY_NAME = ("static", "statics", "templates", "translations", "locale", "migrations")
 
 
@@ -164,7 +165,7 @@ def _add_project(edit: Edit, root: Path, name: str | None, framework: str) -> bo
     dependencies = tomlkit.array()
     dependencies.extend(requirements)
     dependencies.multiline(len(requirements) > 1)
-    project = {"name": name or _project_name(root), "version": "0.1.0", "dependencies": dependencies}
+    project = {"name": name or _project_name(root, requirements), "version": "0.1.0", "dependencies": dependencies}
     edit.append({"project": project}, f"[project] {project['name']} 0.1.0{source}")
     if declared.file:
         edit.notes.append(
@@ -194,8 +195,20 @@ def _has_metadata(file: Path) -> bool:
     return parser.has_option("metadata", "name")
 
 
-def _project_name(root: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower() or "program"
+def _project_name(root: Path, requirements: Sequence[str]) -> str:
+    """Return the folder's name, so changed that it means the folder alone.
+
+    A project is no dependency of its own: one called ``fastapi`` would go without it. Hatchling takes what is called
+    as the project for all of it: of ``mysite/`` and ``polls/`` in a folder ``mysite`` only the former.
+    """
+    name = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower() or "program"
+    module = name.replace("-", "_")
+    modules = {
+        path.stem for path in root.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
+    } - _NO_PART
+    required = {canonicalize_name(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in requirements}
+    ambiguous = name in required or (module in modules and len(modules) > 1)
+    return f"{name}-app" if ambiguous else name
 
 
 def _add_build_system(edit: Edit) -> None:

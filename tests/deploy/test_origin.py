@@ -10,8 +10,8 @@ import pytest
 
 from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.history import releases
-from hatch_aleph.deploy.state import State
 from hatch_aleph.deploy.rollback import roll_back
+from hatch_aleph.deploy.state import State
 from hatch_aleph.errors import HealthError
 from hatch_aleph.origin import commit, machine, origin_of
 from tests.deploy.conftest import quick

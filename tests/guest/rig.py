@@ -187,6 +187,17 @@ class Guest:
             raise ConnectionError("the guest closed the connection")
         return received if instruction == b"halt" else msgpack.loads(received, raw=False)
 
+    def until(self, happened, seconds=30):
+        """Wait until something is so, however slow the machine is, and fail if it never is."""
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+
+    def logged(self, path="/log"):
+        """Return what the probes have noted."""
+        return json.loads(self.get(path).body)
+
     def get(self, target, method="GET", headers=(), body=b"", timeout=20) -> Answer:
         """Send a request through the host's eyes: path and query percent-decoded by yarl, headers in lower case."""
         url = URL("http://localhost" + target, encoded=True)

@@ -142,21 +142,18 @@ def test_what_an_app_raises_is_an_internal_error_and_nothing_more(guest, path):
 
 
 def test_background_work_does_not_delay_the_answer(guest):
-    begun = time.perf_counter()
-    assert guest.get("/late").body == b"now"
-    assert time.perf_counter() - begun < 0.25
-    time.sleep(0.4)
-    assert "late work" in json.loads(guest.get("/log").body)
+    assert guest.get("/held").body == b"now"  # while its work waits for the next but one request
+    assert "held work" not in guest.logged()
+    assert guest.get("/release").body == b"released"
+    guest.until(lambda: "held work" in guest.logged())
 
 
 def test_requests_run_at_the_same_time(guest):
     from concurrent.futures import ThreadPoolExecutor
 
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(20) as pool:
-        answers: list[Answer] = list(pool.map(guest.get, ["/prints?n"] * 20))
-    assert {one.status for one in answers} == {200}
-    assert time.perf_counter() - begun < 1.5
+    with ThreadPoolExecutor(20) as pool:  # each waits for all the others
+        answers: list[Answer] = list(pool.map(guest.get, ["/meets"] * 20))
+    assert {(one.status, one.body) for one in answers} == {(200, b"met")}
 
 
 def test_what_never_ends_is_cut_below_the_hosts_limit(guest):
@@ -168,16 +165,15 @@ def test_what_never_ends_is_cut_below_the_hosts_limit(guest):
 
     with ThreadPoolExecutor(3) as pool:
         results = list(pool.map(timed, ["/endless_events", "/never", "/endless_flood"]))
-    assert all(1.7 < seconds < 2.0 for _, seconds in results)
+    # Not before the adapter's limit; nothing but that limit ends them. How late is the machine's affair.
+    assert all(seconds > 1.7 for _, seconds in results)
     (events, _), (never, _), (flood, _) = results
     assert events.status == 200
     assert events.body.startswith(b"data: x\n\ndata: x\n\n")
     assert (never.status, flood.status) == (504, 504)
     assert b"1.8 seconds" in never.body
-    time.sleep(1.2)
-    assert {"gone", "http.disconnect"} <= set(json.loads(guest.get("/log").body))
-    tasks, _ = guest.ask(b"!tasks")
-    assert tasks <= 4
+    guest.until(lambda: {"gone", "http.disconnect"} <= set(guest.logged()))
+    guest.until(lambda: guest.ask(b"!tasks")[0] <= 4)
 
 
 def test_an_answer_beyond_the_memory_bound_is_refused(run):

@@ -146,20 +146,16 @@ def test_broken_answers_are_told(guest, path):
 
 
 def test_requests_run_side_by_side(guest):
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(20) as pool:
-        assert {one.body for one in pool.map(guest.get, ["/slow"] * 20)} == {b"slow"}
-    assert time.perf_counter() - begun < 2
+    with ThreadPoolExecutor(20) as pool:  # each waits for all the others
+        assert {one.body for one in pool.map(guest.get, ["/meets"] * 20)} == {b"met"}
 
 
 def test_an_endless_stream_is_cut_and_the_program_learns_it(guest):
     answer = guest.get("/endless")
     assert answer.status == 200
     assert answer.body.startswith(b"data: x\n\ndata: x\n\n")
-    time.sleep(1.3)
-    assert "CLIENT GONE" in guest.log
-    tasks, _ = guest.ask(b"!tasks")
-    assert tasks <= 6
+    guest.until(lambda: "CLIENT GONE" in guest.log)
+    guest.until(lambda: guest.ask(b"!tasks")[0] <= 6)
 
 
 def test_a_crash_is_answered_once_and_mended(start):

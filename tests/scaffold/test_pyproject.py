@@ -44,6 +44,27 @@ def test_a_framework_that_no_file_declares_is_a_dependency(framework, dependenci
     assert any("No file lists dependencies" in note for note in edit.notes) == bool(dependencies)
 
 
+@pytest.mark.parametrize(
+    ("folder", "modules", "requirement", "name"),
+    [
+        ("fastapi", ["main.py"], "fastapi", "fastapi-app"),
+        ("Fast_API", ["main.py"], "fast-api[all]>=1", "fast-api-app"),
+        ("mysite", ["manage.py", "mysite/settings.py", "polls/views.py"], "django", "mysite-app"),
+        ("microblog", ["microblog.py", "app/routes.py"], "flask", "microblog-app"),
+        ("shop", ["shop/main.py", "tests/test_main.py"], "flask", "shop"),
+        ("shop", ["main.py"], "flask", "shop"),
+    ],
+)
+def test_a_project_is_not_called_like_a_part_of_it(folder, modules, requirement, name, tmp_path):
+    root = tmp_path / folder
+    for module in modules:
+        (root / module).parent.mkdir(parents=True, exist_ok=True)
+        (root / module).touch()
+    (root / "requirements.txt").write_text(requirement)
+    _, data = written(root)
+    assert data["project"]["name"] == name
+
+
 def test_dependencies_that_a_file_declares_are_all(tmp_path):
     (tmp_path / "requirements.txt").write_text("# none\n")
     _, data = written(tmp_path)

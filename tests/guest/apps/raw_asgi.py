@@ -106,6 +106,28 @@ async def late(scope, receive, send):
     LOG.append("late work")
 
 
+RELEASED, TOGETHER = [], []
+
+
+async def held(scope, receive, send):
+    await answer(send, b"now")
+    while not RELEASED:
+        await asyncio.sleep(0.01)
+    LOG.append("held work")
+
+
+async def release(scope, receive, send):
+    RELEASED.append(True)
+    await answer(send, b"released")
+
+
+async def meets(scope, receive, send):
+    TOGETHER.append(True)
+    while len(TOGETHER) < 20:
+        await asyncio.sleep(0.01)
+    await answer(send, b"met")
+
+
 async def raises(scope, receive, send):
     raise ValueError("a secret")
 

@@ -1,6 +1,7 @@
 """Asks for everything that PEP 3333 promises; answers what it got as JSON."""
 
 import json
+import threading
 import time
 from wsgiref.validate import validator
 
@@ -60,6 +61,32 @@ class Closing(list):
 def closing(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return Closing([b"ok"])
+
+
+RELEASED, TOGETHER = threading.Event(), threading.Barrier(16)
+
+
+class Held(list):
+    def close(self):
+        RELEASED.wait(20)
+        LOG.append("held work")
+
+
+def held(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return Held([b"ok"])
+
+
+def release(environ, start_response):
+    RELEASED.set()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"released"]
+
+
+def meets(environ, start_response):
+    TOGETHER.wait(20)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"met"]
 
 
 def log(environ, start_response):
@@ -130,6 +157,9 @@ HANDLERS = {
         writes,
         wrapped_file,
         closing,
+        held,
+        release,
+        meets,
         log,
         raises,
         raises_late,

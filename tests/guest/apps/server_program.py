@@ -92,6 +92,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(0.3)
         self.reply(b"slow")
 
+    def on_meets(self, body):
+        TOGETHER.wait(20)
+        self.reply(b"met")
+
     def on_crash(self, body):
         print("CRASHING", body, flush=True)
         os._exit(7)
@@ -109,6 +113,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         print("SERVED", self.requestline, flush=True)
+
+
+TOGETHER = threading.Barrier(20)
 
 
 class Server(http.server.ThreadingHTTPServer):
