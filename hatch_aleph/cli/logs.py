@@ -13,6 +13,7 @@ from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.output import style
 from hatch_aleph.cli.program_options import debug_option
 from hatch_aleph.cli.value_types import HostUrlType
+from hatch_aleph.errors import NetworkError
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def logs(
         context.output.result(fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail, since=since)))
         if follow:
             context.output.rest()
-            _follow(context, lambda: read_logs(client, account, program, domain), len(lines), since)
+            _follow(context, lambda: read_logs(client, account, program, domain), lines, since)
 
 
 def _shown(lines: Sequence[LogLine], *, everything: bool, tail: int | None, since: str | None) -> list[str]:
@@ -107,16 +108,28 @@ def _line(line: LogLine) -> str:
     return f"{line.time}> {printable(line.text)}"
 
 
-def _follow(context: Context, read: Callable[[], Sequence[LogLine]], seen: int, since: str | None) -> None:
-    """Show what is new each time; a host gives the whole log at every request."""
+def _follow(
+    context: Context, read: Callable[[], Sequence[LogLine]], shown: Sequence[LogLine], since: str | None
+) -> None:
+    """Show what is new each time; a host gives the whole log at every request, and one that is away comes back."""
+    away = False
     while True:
         time.sleep(_POLL_SECONDS)
-        lines = [line for line in read() if not since or line.time >= since]
-        if len(lines) < seen:  # another machine: its log begins anew
-            seen = 0
-        for line in lines[seen:]:
+        try:
+            lines = [line for line in read() if not since or line.time >= since]
+        except NetworkError as error:
+            if not away:
+                context.output.notice(f"{error.message}; waiting for it to come back")
+            away = True
+            continue
+        if away:
+            context.output.notice("The host answers again")
+            away = False
+        # Another machine's log begins anew, and may be the longer one already.
+        begins_anew = list(lines[: len(shown)]) != list(shown)
+        for line in lines if begins_anew else lines[len(shown) :]:
             if context.output.as_json:
                 context.output.event("line", **asdict(line))
             elif not _is_mark(line):
                 context.output.say(_line(line))
-        seen = len(lines)
+        shown = lines

@@ -12,7 +12,7 @@ from hatch_aleph.deploy.overlap import check_own
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.deploy.state import NOTES, newest_amends
+from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
@@ -206,6 +206,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
             session.await_answer(item_hash, existing.content, store, amended=True)
         except HealthError as error:
             # An amend, not a FORGET of the last one: only amends make hosts stop what runs.
+            find_program(session.client, item_hash)  # another machine may have replaced or deleted it
             before, newest = volume.current, newest_amends(session.client, existing.owner, [volume.ref])
             check_own(newest.get(volume.ref), store)
             back = store_content(

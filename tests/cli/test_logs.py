@@ -1,6 +1,16 @@
 from __future__ import annotations
 
+import importlib
+
+import pytest
+
+from hatch_aleph.cli.context import Context
+from hatch_aleph.cli.output import Output
+from hatch_aleph.errors import NetworkError
+from hatch_aleph.network.hosts import LogLine
 from tests.programs.rig import ask
+
+logs = importlib.import_module("hatch_aleph.cli.logs")
 
 
 def test_logs_of_a_program(cli, network):
@@ -24,3 +34,34 @@ def test_the_program_s_lines_stand_apart_from_the_machine_s(cli, network):
     assert len(whole) > len(told)
     assert cli("logs", *options, "--tail", "1").out.splitlines() == told[-1:]
     assert "printed nothing" in cli("logs", *options, "--since", "2999").out
+
+
+class _EndError(Exception):
+    """What ends a test's following, as Ctrl-C does somebody's."""
+
+
+def test_following_goes_on_over_a_host_that_restarts(capsys, monkeypatch):
+    def log(*texts):
+        return [LogLine(f"2026-11-28T10:00:{number:02}", text, "stdout") for number, text in enumerate(texts)]
+
+    away = NetworkError("The host is out of reach")
+    answers = iter([log("one", "two"), away, away, log("first of the new", "second", "third"), _EndError()])
+
+    def read():
+        said = next(answers)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    monkeypatch.setattr(logs, "_POLL_SECONDS", 0)
+    with pytest.raises(_EndError):
+        logs._follow(Context(Output(as_json=False)), read, log("one"), None)
+    shown = capsys.readouterr()
+    assert [line.partition("> ")[2] for line in shown.out.splitlines()] == [
+        "two",
+        "first of the new",
+        "second",
+        "third",
+    ]
+    assert shown.err.count("waiting for it to come back") == 1
+    assert shown.err.count("answers again") == 1
