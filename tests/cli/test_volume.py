@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
+import sys
+
 import pytest
 
 from tests.programs.rig import ask, ask_until
@@ -78,3 +83,46 @@ def test_another_owners_volume_stays(cli, network, model):
     assert "belongs to" in cli("volume", "delete", ref).err
     assert "belongs to" in cli("volume", "publish", model, "--amend", ref).err
     assert network.status(ref) == "processed"
+
+
+PROJECT = """
+[project]
+name = "shop"
+version = "1"
+
+[tool.aleph]
+entrypoint = "main:app"
+bytecode = false
+
+[[tool.aleph.volumes.immutable]]
+ref = "REF"
+mount = "/opt/model"
+"""
+
+
+@contextlib.contextmanager
+def serving(*arguments):
+    """Serve until the end of the block, and give the URL."""
+    command = [sys.executable, "-m", "hatch_aleph", "serve", "--port", "0", "--json", *map(str, arguments)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        events = (json.loads(line) for line in server.stdout)
+        yield next(event["url"] for event in events if event["event"] == "ready")
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+@pytest.mark.timeout(300)
+def test_serve_mounts_the_volumes_of_a_node(cli, network, model, tmp_path):
+    ref = cli.json("volume", "publish", model).result["item_hash"]
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(PROJECT.replace("REF", ref), "utf-8")
+    (project / "main.py").write_text(READS, "utf-8")
+    with serving("--project", project, "--node", network.url) as url:
+        assert ask(url) == (200, "one")
+    (model / "weights.txt").write_text("two", "utf-8")
+    assert cli("volume", "publish", model, "--amend", ref).code == 0
+    with serving("--project", project, "--node", network.url) as url:
+        assert ask(url) == (200, "two")
