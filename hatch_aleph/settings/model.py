@@ -126,8 +126,8 @@ class PublishSettings:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything ``[tool.aleph]`` can say about a program."""
+class ProgramSettings:
+    """What a program is, and how it is built."""
 
     entrypoint: str = key(
         "What runs: `module:attribute` of an ASGI or WSGI app (or a factory), or the command of an executable.",
@@ -166,22 +166,14 @@ class Settings:
     persistent: bool = key("Run always, not on demand.", default=False)
     variables: Mapping[str, str] = key("Environment variables. They are public.", factory=dict)
     volumes: Volumes = key("Further volumes.", factory=Volumes)
-    channel: str = key("Channel of the messages.", default=DEFAULT_CHANNEL)
-    payment: Payment = key("How it is paid.", factory=Payment)
-    address: str | None = key("Address that owns and pays, when it is not the account's own.", pattern="address")
     subscriptions: tuple[Mapping[str, Any], ...] = key("Filters of messages that start the program.", default=())
     compression: Compression = key("How the images are compressed.", factory=Compression)
     adapter: bool = key("Wrap the app so that it behaves as under uvicorn or gunicorn.", default=True)
-    health: Health = key("What a healthy program answers.", factory=Health, off={"answers": False})
-    secrets: Secrets = key("What the secret scan may ignore.", factory=Secrets)
-    domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=(), pattern="domain")
-    strategy: Strategy = key(
-        "How code and packages are updated: `amend` in place, or `replace` by a program that takes the domains over.",
-        default="amend",
-    )
-    drain_seconds: float = key(
-        "How long a replaced program goes on after the domains have moved.", default=60.0, minimum=0, maximum=3600
-    )
+
+
+@dataclass(frozen=True)
+class Settings(PublishSettings, ProgramSettings):
+    """Everything ``[tool.aleph]`` can say about a program."""
 
     profile: str | None = None  # set by the loader, not a key
 
