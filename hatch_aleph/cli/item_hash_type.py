@@ -39,8 +39,8 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
         found = item_hash_in(text)
         if found:
             return found
-        if self._beginning and _BEGINNING.fullmatch(text):
-            return text
+        if self._beginning and _BEGINNING.fullmatch(text.lower()):
+            return text.lower()
         from hatch_aleph.network.keys import is_like_key
 
         shown = "This" if is_like_key(text) else repr(text)
@@ -55,17 +55,22 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
 
 def item_hash_in(text: str) -> str | None:
     """Return the item hash that a text is, or that a URL of a program carries; None when there is none."""
-    if ITEM_HASH.fullmatch(text):
-        return text
-    if ITEM_HASH.fullmatch(text.lower()):
-        return text.lower()
-    parts = urlsplit(text if "://" in text else f"//{text}")
-    names = [*(parts.hostname or "").split(".")[:1], *parts.path.split("/")]
-    return next((each for name in names if (each := _of_name(name))), None)
+    if found := _of_name(text):
+        return found
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        names = [*(parts.hostname or "").split(".")[:1], *parts.path.split("/")]
+    except ValueError:  # brackets that hold no address
+        return None
+    return next((found for name in names if (found := _of_name(name))), None)
 
 
 def _of_name(name: str) -> str | None:
-    return name if ITEM_HASH.fullmatch(name) else from_base32(name) if name.isalnum() else None
+    for text in (name, name.lower()):
+        if ITEM_HASH.fullmatch(text):
+            return text
+    digits = name.rstrip("=")  # as base32 is padded elsewhere
+    return from_base32(digits) if digits.isalnum() else None
 
 
 def program_argument(*, required: bool = True) -> Callable[[Any], Any]:
