@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .http import Reply
 
 _KEY_SECONDS = 600.0
+_ALREADY_STOPPED = "Already stopped"
+_SHOWN = 200  # characters
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 
 
@@ -75,9 +77,17 @@ class HostClient:
             AccountError: The host does not take the account for the owner's.
         """
         reply = self._ask("POST", f"/control/machine/{item_hash}/stop", account)
-        if reply.status not in (_OK, _NOT_FOUND):
-            raise NetworkError(f"The host does not stop the program: {_said(reply)}", where=reply.server)
-        return reply.status == _OK
+        # Any web server has a 404 and pages: a host names the program, or says that it is stopped already.
+        ran = reply.status == _OK and item_hash in reply.text
+        idle = (reply.status == _NOT_FOUND and item_hash in reply.text) or (
+            reply.status == _OK and reply.text.startswith(_ALREADY_STOPPED)
+        )
+        if not ran and not idle:
+            hint = "Name the host that runs the program: --domain URL" if reply.status in (_OK, _NOT_FOUND) else None
+            raise NetworkError(
+                f"The host does not stop the program: {_said(reply)[:_SHOWN]}", where=reply.server, hint=hint
+            )
+        return ran
 
     def _ask(self, method: str, path: str, account: Account) -> Reply:
         headers = signed_headers(account, method, path, self._domain, self._clock())

@@ -83,6 +83,8 @@ class Host:
                 self.end_headers()
                 self.wfile.write(body)
 
+            do_POST = do_GET  # noqa: N815 - http.server names it so
+
             def log_message(self, *_args):
                 pass
 
@@ -144,6 +146,38 @@ def test_other_answers(host, account, answer, told):
     host.answer = answer
     with pytest.raises(NetworkError, match=told):
         HostClient(host.url).logs(HASH, account)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ran"),
+    [
+        ((200, f"Stopped VM with ref {HASH}".encode()), True),
+        ((200, b"Already stopped, nothing to do"), False),
+        ((404, json.dumps({"error": f"No virtual machine with ref {HASH}"}).encode()), False),
+    ],
+)
+def test_a_stop_is_what_the_host_says(host, account, answer, ran):
+    host.answer = answer
+    assert HostClient(host.url).stop(HASH, account) is ran
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, b"<html>Welcome", NetworkError),
+        (200, b"", NetworkError),
+        (404, b"<html>Not found", NetworkError),
+        (500, b'{"error": "broken"}', NetworkError),
+        (502, b"", NetworkError),
+        (401, b"Invalid domain", AccountError),
+        (403, b"Unauthorized sender", AccountError),
+    ],
+)
+def test_what_is_no_host_has_stopped_nothing(host, account, status, body, error):
+    """A web site has pages for any address, and a 404: neither tells that the program does not run."""
+    host.answer = status, body
+    with pytest.raises(error, match=f"HTTP {status}"):
+        HostClient(host.url).stop(HASH, account)
 
 
 def test_addresses_of_hosts(account):
