@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 # Servers of Python applications, which are given `module:attribute`.
@@ -24,12 +24,14 @@ class Command:
         file: A script that Python is given; "" for none.
         module: A module that Python is to run by ``-m``; "" for none.
         application: The ``module:attribute`` that a server is given; "" for none.
+        others: All that may be a file besides: a configuration, what another interpreter runs.
     """
 
     program: str = ""
     file: str = ""
     module: str = ""
     application: str = ""
+    others: tuple[str, ...] = field(default=(), compare=False)
 
 
 def read_command(line: str) -> Command:
@@ -41,6 +43,11 @@ def read_command(line: str) -> Command:
     words = shlex.split(line)
     if not words:
         return Command()
+    others = tuple(word.rpartition("=")[2] if word.startswith("-") else word for word in words[1:])
+    return replace(_read(words), others=others)
+
+
+def _read(words: list[str]) -> Command:
     program, rest = words[0], words[1:]
     name = PurePosixPath(program).name
     if name in SERVERS:

@@ -124,13 +124,14 @@ def command_files(project: Project, command: Command, entries: Iterable[Entry]) 
         command: What the executable is.
         entries: What is in the image already.
     """
-    found = []
-    for number, name in enumerate((command.program, command.file)):
+    found = {}
+    for number, name in enumerate((command.program, *command.others)):
         path = project.root / name
         if name and path.is_file() and not PurePath(name).is_absolute() and ".." not in PurePath(name).parts:
             executable = number == 0 or path.stat().st_mode & stat.S_IXUSR
-            found.append(Entry(PurePath(name).as_posix(), "file", 0o755 if executable else 0o644, path))
-    return found or _scripts(command, entries)
+            entry = Entry(PurePath(name).as_posix(), "file", 0o755 if executable else 0o644, path)
+            found.setdefault(entry.path, entry)
+    return [*found.values(), *([] if (project.root / command.program).is_file() else _scripts(command, entries))]
 
 
 def _scripts(command: Command, entries: Iterable[Entry]) -> list[Entry]:

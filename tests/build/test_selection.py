@@ -100,6 +100,21 @@ def test_what_a_command_names_travels(built: Callable[..., object], command: str
     assert ("helper.py" in files) == ("main.py" not in command)
 
 
+@pytest.mark.parametrize(("command", "named"), [
+    ("node server.js --config=conf/site.json", {"server.js", "conf/site.json"}),
+    ("gunicorn -c gunicorn.conf.py main:app", {"gunicorn.conf.py", "main.py"}),
+    ("uvicorn main:app --log-config conf/site.json", {"conf/site.json", "main.py"}),
+    ("sh ./run.sh", {"run.sh"}),
+])  # fmt: skip
+def test_files_that_a_command_is_given_travel_too(
+    built: Callable[..., tuple[dict[str, bytes], object]], command: str, named: set[str]
+) -> None:
+    files = dict.fromkeys(("server.js", "conf/site.json", "gunicorn.conf.py", "run.sh", "other.js"), "x = 1\n")
+    found, _ = built(files, f'{EXECUTABLE}"{command}"', vendored=("uvicorn", "gunicorn"))
+    assert named <= found.keys()
+    assert not (files.keys() - named - {"gunicorn.conf.py"}) & found.keys()
+
+
 @pytest.mark.parametrize(("command", "expected"), [
     ("python3 -m uvicorn mian:app", "the project has no module `mian`; did you mean `main`?"),
     ("python3 -m uvicorn main:nope", "the module `main` has no `nope`"),
