@@ -124,7 +124,7 @@ def command_files(project: Project, command: Command, entries: Iterable[Entry]) 
         command: What the executable is.
         entries: What is in the image already.
     """
-    found = {}
+    found: dict[str, Entry] = {}
     for number, name in enumerate((command.program, *command.others)):
         path = project.root / name
         if name and path.is_file() and not PurePath(name).is_absolute() and ".." not in PurePath(name).parts:
