@@ -74,6 +74,8 @@ def main() -> None:
             picture("status", ["status"], folder, environment, url)
             picture("history", ["history"], folder, environment, url)
             (folder / "main.py").write_text(MAIN % "good evening")
+            picture("list", ["list", "--check"], folder, environment, url)
+            picture("report", ["report"], folder, environment, url)
             picture("diff-70", ["diff"], folder, environment, url, columns=70, codes=(1,))
             picture("deploy-70", ["deploy", "--yes"], folder, environment, url, columns=70)
             in_terminal(["report", "--html", "report.html"], folder, environment)

@@ -51,18 +51,22 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
     project's program, and the answer must be as its settings say.
     """
     from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.program_log import reason_in_log
+    from hatch_aleph.errors import HealthError
 
     with context.client() as client:
         stopped = _stop(context, client, item_hash, domain)
         persistent = bool((stopped.content.get("on") or {}).get("persistent"))
-        answer = Health().confirm(
-            stopped.hosts,
-            stopped.item_hash,
-            context.health() if item_hash is None else HealthCheck(),
-            amended=True,
-            persistent=persistent,
-            observer=context.steps,
-        )
+        check = context.health() if item_hash is None else HealthCheck()
+        try:
+            answer = Health().confirm(
+                stopped.hosts, stopped.item_hash, check, amended=True, persistent=persistent, observer=context.steps
+            )
+        except HealthError as error:
+            account = context.account(context.chain_for(item_hash))
+            error.message += reason_in_log(stopped.hosts, stopped.item_hash, account)
+            error.hint = "It stays published as it is: mend it, and publish it again under the same URL."
+            raise
     context.output.result(
         {"item_hash": stopped.item_hash, "host": stopped.host, "url": answer.url, "status": answer.status}, answer.url
     )

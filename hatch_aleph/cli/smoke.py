@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.health import Answer, HealthCheck
-from hatch_aleph.deploy.program_log import explanation
+from hatch_aleph.deploy.program_log import explanation, failure_in
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
 from hatch_aleph.files import scratch_folder
 
@@ -40,11 +40,15 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect) -> None:
         notice("The program is not tried here: this machine does not run the runtime's modules.")
         return
     check = HealthCheck.of(manifest.settings.health)
+    lines: list[str] = []
     with scratch_folder() as folder:
         try:
-            answer, lines = asyncio.run(_ask(artifact, check.path, folder, notice, connect))
+            answer = asyncio.run(_ask(artifact, check.path, folder, notice, connect, lines=lines))
         except GuestError as error:
             error.hint = error.hint or _way_out(error.message)
+            if failure_in(lines):  # told as it is of one that runs at a host, in place of the adapter's one line
+                error.message = f"Tried here, the program does not start.{explanation(lines, typed('serve'))}"
+                error.where = manifest.program_settings.entrypoint
             raise
     reason = check.judge(answer, None) if answer is not None else None
     if reason is not None:
@@ -90,8 +94,8 @@ async def spec_of(artifact: Artifact, notice: Notice, connect: Connect, **change
 
 
 async def _ask(
-    artifact: Artifact, path: str, folder: Path, notice: Notice, connect: Connect
-) -> tuple[Answer | None, list[str]]:
+    artifact: Artifact, path: str, folder: Path, notice: Notice, connect: Connect, *, lines: list[str]
+) -> Answer | None:
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import place_here, smoke
 
@@ -100,8 +104,7 @@ async def _ask(
         place = place_here(spec.python, cache=Cache.default().host, volumes=folder / "volumes")
     except (GuestError, NetworkError) as error:
         notice(f"The program is not tried here: {error.message}.")
-        return None, []
-    lines: list[str] = []
+        return None
     answer = await smoke(spec, place, path, on_line=lines.append)
     text = answer.body.decode("utf-8", "replace")
-    return Answer(answer.status, dict(answer.headers), " ".join(text[:300].split())), lines
+    return Answer(answer.status, dict(answer.headers), " ".join(text[:300].split()))

@@ -10,6 +10,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import ago, moment, style
+from hatch_aleph.commands import typed
 from hatch_aleph.network.money import amount, for_a_day
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def _status_text(found: Status) -> str:
     lines += map(_unused_text, found.unused)
     lines += [f"  {found.remark}."] if found.remark else []
     lines += [f"Trouble: {text}" for text in found.trouble]
+    lines += [f"The whole log: {typed('logs')}"] if found.trouble and found.host else []
     return "\n".join(lines)
 
 

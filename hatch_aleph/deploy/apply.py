@@ -14,7 +14,7 @@ from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
 from hatch_aleph.deploy.preflight import check_by_plugins, check_content_of
 from hatch_aleph.deploy.state import image_notes, just_amended, keeping, newest_amends
-from hatch_aleph.errors import HatchAlephError, HealthError, PlanError
+from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
 
@@ -315,7 +315,9 @@ class Application:
                 observer=self._observer,
             )
         except HealthError as error:
-            error.message += self._logged(item_hash)
+            from hatch_aleph.deploy.program_log import reason_in_log
+
+            error.message += reason_in_log(self._deployment.hosts, item_hash, self._account)
             if not self._options.rollback:
                 error.hint = f"It was kept as asked: {typed('deploy')} tries once more, {typed('rollback')} goes back."
                 raise
@@ -335,20 +337,6 @@ class Application:
         self._health.pause(self._plan.drain_seconds)
         if self._deployment.hosts.known is None:  # a host of this machine serves no domain
             await_takeover(settings.domains, self._plan.forget, settings.health.path, self._health)
-
-    def _logged(self, item_hash: str) -> str:
-        """Return the last lines that the program printed, where the one host is known that ran it."""
-        host = self._deployment.hosts.known
-        if host is None:
-            return ""
-        from hatch_aleph.deploy.program_log import explanation
-        from hatch_aleph.network.hosts import HostClient
-
-        try:
-            lines = HostClient(host).logs(item_hash, self._account)
-        except HatchAlephError:
-            return ""
-        return explanation([line.text for line in lines], typed("logs", item_hash))
 
     def _deliver(
         self, type_: MessageType, content: Mapping[str, Any], *, after: Dated | None = None, file: Path | None = None

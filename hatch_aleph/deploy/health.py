@@ -8,6 +8,8 @@ packages during an update; both are waited out. Its header ``Aleph-Program-Code-
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -42,6 +44,8 @@ _LONGEST_STOP = 30.0
 _END_SECONDS = 240.0
 _LOOKS = Backoff(first=0.25, longest=2.0)
 _SHOWN_BODY = 300
+_READ_BODY = 20_000  # a traceback tells at its end what happened
+_FRAME = re.compile(r'File "/opt/code/([^"\n]+)", line (\d+)')
 _SILENCES = 8  # looks in a row, about twelve seconds
 
 
@@ -395,8 +399,25 @@ def http_get(url: str, *, timeout: float) -> Answer:
 
     try:
         reply = Connections().send(
-            "GET", url, limit=_SHOWN_BODY, cut=True, timeout=timeouts(read=timeout, connect=timeout)
+            "GET", url, limit=_READ_BODY, cut=True, timeout=timeouts(read=timeout, connect=timeout)
         )
     except NoAnswerError as error:
         raise OSError(error.reason) from error
-    return Answer(reply.status, reply.headers, reply.text)
+    told = _of_traceback(reply.body.decode("utf-8", "replace")) if reply.status >= _SERVER_ERROR else None
+    return Answer(reply.status, reply.headers, told or reply.text[:_SHOWN_BODY])
+
+
+def _of_traceback(body: str) -> str | None:
+    """Return what a host's answer says of a start that failed: the exception, and where in the program; else None."""
+    from hatch_aleph.text import printable
+
+    try:
+        told = json.loads(body)
+        detail = [line for line in str(told["detail"]).splitlines() if line.strip()]
+        error = str(told["error"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    said = detail[-1].rpartition("aleph_entry.entrypoint.StartFailed: ")[2] if detail else ""
+    own = [frame for frame in _FRAME.findall("\n".join(detail)) if not frame[0].startswith("aleph_entry/")]
+    where = f" ({own[-1][0]}, line {own[-1][1]})" if own and ", line " not in said else ""
+    return printable(f"{error}: {said}"[:_SHOWN_BODY] + where)

@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.commands import typed
 from hatch_aleph.deploy.state import find_program
-from hatch_aleph.errors import UsageError
+from hatch_aleph.errors import HatchAlephError, UsageError
 from hatch_aleph.guest.entrypoint import START_MARK
 from hatch_aleph.guest.failure import FAILURE_MARK
 from hatch_aleph.network.hosts import HostClient, LogLine
@@ -75,6 +76,17 @@ def explanation(lines: Sequence[str], where: str) -> str:
     failure = failure_in(lines)
     told = [*str(failure).splitlines(), f"The whole log: {where}"] if failure else lines[-_SHOWN:]
     return "".join(f"\n  {line}" for line in told)
+
+
+def reason_in_log(hosts: Hosts, item_hash: str, account: Account) -> str:
+    """Return why a program fails as its log tells it, to stand below an error; "" where no one host is known."""
+    if hosts.known is None:
+        return ""
+    try:
+        lines = HostClient(hosts.known).logs(item_hash, account)
+    except HatchAlephError:
+        return ""
+    return explanation([line.text for line in lines], typed("logs", item_hash))
 
 
 @dataclass

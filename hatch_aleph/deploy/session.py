@@ -16,7 +16,7 @@ from hatch_aleph.deploy.journal import Journal, unwritable
 from hatch_aleph.deploy.outbox import PATIENCE, Outbox, check_genuine
 from hatch_aleph.deploy.preflight import check_clock, check_permitted
 from hatch_aleph.deploy.state import live_among
-from hatch_aleph.errors import PlanError
+from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.files import make_own_folder
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.observer import Silent
@@ -179,7 +179,13 @@ class Session:
         if self.health is not None:
             persistent = bool(value_at(content, "on.persistent"))
             options: dict[str, Any] = {"amended": amended, "persistent": persistent, "observer": self.observer}
-            self.health.confirm(self.hosts, item_hash, self.check, code_ref, **options)
+            try:
+                self.health.confirm(self.hosts, item_hash, self.check, code_ref, **options)
+            except HealthError as error:
+                from hatch_aleph.deploy.program_log import reason_in_log
+
+                error.message += reason_in_log(self.hosts, item_hash, self.account)
+                raise
 
     @contextlib.contextmanager
     def deploying(self, tag: str, channel: str) -> Iterator[Outbox]:

@@ -1,0 +1,63 @@
+"""Wherever a start can fail, the same block tells it: what, where in the user's file, what to do, where the log is."""
+
+from __future__ import annotations
+
+import pytest
+
+MAIN = """
+import os
+
+def load():
+    return {}["missing"]  # of %s
+
+SETTINGS = load()
+
+async def app(scope, receive, send):
+    pass
+"""
+BLOCK = """\
+  KeyError: 'missing' (while it starts)
+    main.py, line 5:  return {}["missing"]  # of"""
+
+
+def check(done, code, *, next_step):
+    assert done.code == code, done.err
+    assert BLOCK in done.err
+    assert "  The whole log: `hatch-aleph " in done.err
+    assert next_step in done.err.partition("Error: ")[2]
+    assert "Traceback" not in done.err
+
+
+def test_of_a_project(cli, make_project):
+    root = make_project({"main.py": MAIN % "project"})
+    deploy = ("deploy", "--project", root, "--yes")
+    check(cli(*deploy), 12, next_step="Nothing was sent.")
+    check(cli(*deploy, "--no-smoke"), 11, next_step="Mend it and deploy again")
+    told = cli("status", "--project", root)
+    assert told.code == 1
+    assert "Error during vm initialisation: KeyError: 'missing' (main.py, line 5: " in told.out
+    assert told.out.rstrip().endswith("The whole log: `hatch-aleph logs`")
+    assert "failed: KeyError: 'missing'" in cli("logs", "--project", root).out
+    check(cli("restart", "--project", root), 11, next_step="It stays published")
+
+
+def test_without_a_project(cli):
+    broken = cli.app("x", source=MAIN % "create")
+    create = ("create", broken, "main:app")
+    check(cli(*create), 12, next_step="Nothing was sent.")
+    check(cli(*create, "--no-smoke"), 11, next_step="It stays published")
+    item_hash = cli.json("list").result["programs"][0]["item_hash"]
+    mended = cli.app("y", source="async def app(scope, receive, send): raise ZeroDivisionError")
+    assert cli("update", item_hash, mended, "--no-smoke", "--no-health").code == 0
+    broken = cli.app("x", source=MAIN % "update")
+    check(cli("update", item_hash, broken), 12, next_step="Nothing was sent.")
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", '{"error": 1, "detail": ""}', '{"error": "x", "detail": 7}', "[" * 9999]
+)
+def test_what_no_host_says_is_no_traceback(body):
+    from hatch_aleph.deploy.health import _of_traceback
+
+    told = _of_traceback(body)
+    assert told is None or "\n" not in told
