@@ -34,10 +34,12 @@ def _command() -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __package__:
             raise
+        from hatch_aleph.installation import requirement
+
         # The base install is what a build of a wheel needs, and no more.
         sys.exit(
             f"Error: The command line needs {error.name}, which is not installed.\n"
-            "Install `hatch-aleph[deploy]`, or `hatch-aleph[cli]` to build without a network."
+            f"Install `{requirement('[deploy]')}`, or with [cli] in place of [deploy] to build without a network."
         )
     withdraw_key()
     code = run(sys.argv[1:])

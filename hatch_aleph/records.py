@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
-from hatch_aleph.deploy.secrets import check_own_key_in_file
+from hatch_aleph.deploy.secrets import check_file
 from hatch_aleph.deploy.state import LIVE, refs_of
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.authorizations import KEY
@@ -46,16 +46,23 @@ class Pinned:
     uploaded: bool
 
 
-def upload_file(session: Session, file: Path) -> Pinned:
+def upload_file(session: Session, file: Path, *, allow: Sequence[str] = (), scan: bool = True) -> Pinned:
     """Publish a file, whose bytes are sent only if the node lacks them.
+
+    Args:
+        session: Who and where.
+        file: The file.
+        allow: Names that only look like secrets (globs).
+        scan: Look for secrets in it; the key that signs is looked for in any case.
 
     Raises:
         ArtifactError: It cannot be read.
-        PlanError: The key that signs stands in it.
+        PlanError: A secret, or the key that signs, stands in it.
         RejectedError: The network does not take it, or it cannot be paid.
     """
     hashes = hash_file(file)
-    check_own_key_in_file(file, session.account)
+    session.observer.step("scan")
+    check_file(file, session.account, allow, scan=scan)
     engine = choose_engine(hashes.size, session.client.limits())
     file_hash = hashes.name_on(engine)
     content = store_content(

@@ -21,6 +21,15 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 # A click.Path would refuse what does not exist before the other mistakes are seen; the room tells them all.
 PATH = click.Path(path_type=Path)
+ALLOW_SECRET = click.option(
+    "--allow-secret",
+    multiple=True,
+    metavar="NAME",
+    help="File, or variable, that only looks like a secret (globs). May be repeated.",
+)
+SECRET_SCAN = click.option(
+    "--secret-scan/--no-secret-scan", default=True, help="Look for secrets, or for the key that signs alone."
+)
 
 _VOLUMES = (
     click.option(
@@ -72,23 +81,14 @@ _FIELDS = (
     click.option(
         "--env-vars", multiple=True, metavar="KEY=value,...", help="Environment variables. They are public for ever."
     ),
-    click.option(
-        "--allow-secret",
-        multiple=True,
-        metavar="NAME",
-        help="File in PATH, or variable, that only looks like a secret (globs). May be repeated.",
-    ),
+    ALLOW_SECRET,
     click.option(
         "--allow-link",
         multiple=True,
         metavar="NAME",
         help="Link in PATH that may lead out of it (globs). May be repeated.",
     ),
-    click.option(
-        "--secret-scan/--no-secret-scan",
-        default=True,
-        help="Look for secrets, or for the key that signs alone.",
-    ),
+    SECRET_SCAN,
 )
 
 

@@ -11,6 +11,7 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.cli.message import forget_command
 from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
 from hatch_aleph.errors import PlanError, UsageError
 from hatch_aleph.itemhash import FILE_HASH
 
@@ -41,12 +42,15 @@ def file() -> None:
 @file.command(epilog="Example: hatch-aleph file upload model.bin")
 @with_context("node", "account", "owner", "dry", "yes")
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def upload(context: Context, *, path: Path) -> None:
+@ALLOW_SECRET
+@SECRET_SCAN
+def upload(context: Context, *, path: Path, allow_secret: tuple[str, ...], secret_scan: bool) -> None:
     """Publish the file PATH, for programs to use as a volume or for anybody to fetch."""
     from hatch_aleph.records import upload_file
 
     with context.client() as client:
-        _told(context, upload_file(context.program_session(client), path))
+        session = context.program_session(client)
+        _told(context, upload_file(session, path, allow=allow_secret, scan=secret_scan))
 
 
 @file.command(epilog="Example: hatch-aleph file pin FILE_HASH")

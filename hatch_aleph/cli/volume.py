@@ -9,7 +9,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.cli.output import moment
-from hatch_aleph.cli.program_options import PATH
+from hatch_aleph.cli.program_options import ALLOW_SECRET, PATH, SECRET_SCAN
 from hatch_aleph.cli.value_types import OwnerType
 from hatch_aleph.network.money import amount
 
@@ -32,9 +32,16 @@ def volume() -> None:
 @click.argument("path", type=PATH)
 @click.option("--name", metavar="NAME", help="What it is called. [default: the folder's or file's name]")
 @click.option("--amend", "amends", type=ItemHashType(), metavar="ITEM_HASH", help="Give this volume the new content.")
-@click.option("--allow-secret", multiple=True, metavar="NAME", help="File that only looks like a secret (globs).")
+@ALLOW_SECRET
+@SECRET_SCAN
 def publish(
-    context: Context, *, path: Path, name: str | None, amends: str | None, allow_secret: tuple[str, ...]
+    context: Context,
+    *,
+    path: Path,
+    name: str | None,
+    amends: str | None,
+    allow_secret: tuple[str, ...],
+    secret_scan: bool,
 ) -> None:
     """Publish PATH, a folder, a file or a .squashfs image, as a volume that programs mount read-only.
 
@@ -44,7 +51,7 @@ def publish(
 
     with context.client() as client:
         session = context.program_session(client)
-        item_hash = pin(session, path, name=name, amends=amends, allow=allow_secret)
+        item_hash = pin(session, path, name=name, amends=amends, allow=allow_secret, scan=secret_scan)
     context.output.result({"item_hash": item_hash}, item_hash)
 
 

@@ -129,13 +129,18 @@ class Outbox:
             file: Bytes to send along with a STORE that the node does not have.
 
         Raises:
-            PlanError: The message that it must be later than is signed with a time in the future.
+            PlanError: The message that it must be later than is signed with a time in the future, or the key that signs
+                stands in the message or the file.
             RejectedError: The network refuses it.
             NetworkError: It could not be sent, or is not processed yet; the journal has it for the next run.
         """
         if type_ == "AGGREGATE" and after is None:
             after = self._said_last(content)
         intent = intent_of(type_, self._channel, content)
+        if file is not None:
+            from hatch_aleph.deploy.secrets import check_outgoing_file
+
+            check_outgoing_file(file, self._account)
         entry = self._taken_up(self.journal.find(intent, after=after.time if after else 0.0))
         if entry is None:
             entry = self._sign(type_, content, intent, after)
@@ -188,6 +193,9 @@ class Outbox:
                 hint=f"A clock was wrong. A program is taken out of the way by {typed('delete', after.item_hash)}, an "
                 f"amend or aggregate by {typed('message forget', after.item_hash)}.",
             )
+        from hatch_aleph.deploy.secrets import check_outgoing_message
+
+        check_outgoing_message(type_, content, self._account)
         time = max(now, after.time + _TICK if after else 0.0, self._last + _TICK)
         self._last = time
         message = sign_message(self._account, type_, {**content, "time": time}, channel=self._channel, time=time)

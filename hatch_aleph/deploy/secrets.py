@@ -61,15 +61,74 @@ def check_own_key(artifact: Artifact, account: Any) -> None:
     refuse(found, (), where=str(artifact.path), hint="Take it out of the project, and build again.")
 
 
-def check_own_key_in_file(file: Path, account: Any) -> None:
-    """Refuse to publish a file in which the key that signs stands.
+def check_file(file: Path, account: Any, allowed: Iterable[str] = (), *, scan: bool = True) -> None:
+    """Refuse to publish a file that is a secret, or in which one stands.
+
+    Args:
+        file: The file.
+        account: Who signs: its key is refused whatever is allowed.
+        allowed: Names that only look like secrets (globs).
+        scan: Look for other secrets than the own key.
 
     Raises:
-        PlanError: It does; nothing was sent.
+        PlanError: With each finding's line; nothing was sent.
     """
     own = own_key(account)
-    if own is not None and (own.occur_in(file.name.encode("utf-8", "surrogateescape")) or _holds(file, own)):
+    with file.open("rb") as stream:
+        found = list(find_in_file(file.name, stream, own))
+    if own is not None and own.occur_in(_bytes(file.name)):
+        found.append(Finding("the file's name", 0, "", OWN_KEY))
+    hint = "Publish another file. What is harmless is allowed by its name (--allow-secret); --no-secret-scan looks for "
+    refuse(
+        found if scan else of_own_key(found),
+        allowed,
+        where="a file" if own is not None and own.occur_in(_bytes(file.name)) else str(file),
+        hint=f"{hint}the key that signs alone.",
+    )
+    if own is not None:
+        _SEARCHED.add(_identity(file))
+
+
+def check_outgoing_file(file: Path, account: Any) -> None:
+    """Refuse to send a file that holds the key that signs, unless it has been searched as it stands.
+
+    Raises:
+        PlanError: It holds it; nothing of it was sent.
+    """
+    own = own_key(account)
+    if own is not None and _identity(file) not in _SEARCHED and _holds(file, own):
         refuse([Finding(file.name, 0, "", OWN_KEY)], (), where=str(file), hint="Publish another file.")
+
+
+# Types of which the text is new with each message; of others it was searched with its file, or is public already.
+_OF_NEW_TEXT = ("FORGET", "AGGREGATE")
+
+
+def check_outgoing_message(type_: str, content: Mapping[str, Any], account: Any, *, scan: bool = True) -> None:
+    """Refuse to sign a message in which the key that signs stands, or another secret in what its sender writes anew.
+
+    Raises:
+        PlanError: It does; nothing was signed.
+    """
+    own = own_key(account)
+    where, text = f"the {type_} message", json.dumps(content, indent=1, ensure_ascii=False)
+    found = [Finding(where, 0, "", OWN_KEY)] if own is not None and own.occur_in(_bytes(text)) else []
+    if scan and type_ in _OF_NEW_TEXT:
+        found += find_in_file(where, io.BytesIO(_bytes(text)))
+    refuse(found, (), where=where, hint="Take it out of what the message says; it is public for ever.")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+# Files in which the key that signs was looked for in this run, so that none is searched twice.
+_SEARCHED = set[tuple[object, ...]]()
+
+
+def _identity(file: Path) -> tuple[object, ...]:
+    status = file.stat()
+    return (str(file), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def of_own_key(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -126,6 +185,7 @@ def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Findin
                 yield finding if own is None or not own.occur_in(finding.where.encode()) else _of_name(code)
     if own is not None and not inside:
         yield from _own_key_outside(code, encoding, own)
+        _SEARCHED.add(_identity(code))
 
 
 def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
@@ -137,6 +197,7 @@ def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
                 yield Finding(path, 0, "", OWN_KEY)
     if not inside:
         yield from _own_key_outside(image, encoding, own)
+        _SEARCHED.add(_identity(image))
 
 
 def _own_key_outside(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:

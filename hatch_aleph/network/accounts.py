@@ -334,8 +334,10 @@ def _importing_sdk() -> Iterator[None]:
     try:
         yield
     except ImportError:
+        from hatch_aleph.installation import requirement
+
         raise AccountError(
-            "Signing needs the SDK", hint="Install it with `pip install 'hatch-aleph[deploy]'`."
+            "Signing needs the SDK", hint=f"Install it with `pip install '{requirement('[deploy]')}'`."
         ) from None
     except ValueError as error:
         # Its settings are checked when it is imported; the text would show the values.

@@ -7,8 +7,8 @@ from typing import Any
 
 from hatch.env.collectors.plugin.interface import EnvironmentCollectorInterface
 
-from hatch_aleph import __version__
 from hatch_aleph.commands import COMMANDS, ENVIRONMENT
+from hatch_aleph.installation import requirement
 
 
 class AlephEnvironmentCollector(EnvironmentCollectorInterface):
@@ -37,6 +37,6 @@ def environment() -> dict[str, Any]:
     return {
         "detached": True,
         "installer": "uv",  # pip takes a minute for the SDK and what it brings
-        "dependencies": [f"hatch-aleph[deploy]=={__version__}"],
+        "dependencies": [requirement("[deploy]")],
         "scripts": {name: f"{start} {name} {{args}}" for name in COMMANDS},
     }

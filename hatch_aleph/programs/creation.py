@@ -9,6 +9,7 @@ from hatch_aleph import runtimes
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs, check_secrets
+from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
 from hatch_aleph.errors import HealthError, UsageError
 from hatch_aleph.files import scratch_folder
@@ -71,6 +72,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         content = content_of(session, settings, code)
         check_program(content)
         check_secrets(code.file, code.encoding, settings, session.account, where=str(path), only_own=not scan)
+        check_outgoing_message("PROGRAM", content, session.account)
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
         check_refs(session.client, content)

@@ -11,6 +11,7 @@ from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.overlap import check_own
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
+from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
 from hatch_aleph.errors import HealthError, PlanError
@@ -119,6 +120,7 @@ def update(
         file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
         check_secrets(file, encoding, said, session.account, where=str(path or item_hash), only_own=not scan)
         content = _changed(existing.content, settings, changes, code)
+        check_outgoing_message("PROGRAM", content, session.account)
         if content == without_time(existing.content):
             return _amend(session, existing, code)
         if not (replace and existing.content.get("allow_amend")):

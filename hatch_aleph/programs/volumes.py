@@ -64,7 +64,13 @@ class OwnVolume:
 
 
 def publish(
-    session: Session, path: Path, *, name: str | None = None, amends: str | None = None, allow: Sequence[str] = ()
+    session: Session,
+    path: Path,
+    *,
+    name: str | None = None,
+    amends: str | None = None,
+    allow: Sequence[str] = (),
+    scan: bool = True,
 ) -> str:
     """Pack a folder or a file, or take an image as it is, publish it, and return the item hash that programs name.
 
@@ -74,6 +80,7 @@ def publish(
         name: What it is called; by default its name.
         amends: Item hash of a volume of the owner that gets this as its new content.
         allow: Files that only look like secrets.
+        scan: Look for secrets in it; the key that signs is looked for in any case.
 
     Raises:
         ProjectError: There is no such path, or it holds a secret by name.
@@ -88,9 +95,9 @@ def publish(
     settings = checked({"name": "volume", "entrypoint": "main:app", "secrets": {"allow": list(allow)}})
     with scratch_folder() as folder:
         image = folder / "volume.squashfs"
-        write_volume(path, image, Compression(), allow=allow)
+        write_volume(path, image, Compression(), allow=("*",))  # what it holds is searched below
         code = Code(image, "squashfs", hash_file(image), adapter=False)
-        check_secrets(image, "squashfs", settings, session.account, where=str(path))
+        check_secrets(image, "squashfs", settings, session.account, where=str(path), only_own=not scan)
         check_permitted(session.client, session.account, session.owner, ("STORE",), settings.channel)
         payment = settings.payment.to_message()
         per_day = check_affordable_file(session.client, session.owner, code.hashes, payment)

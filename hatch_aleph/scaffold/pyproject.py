@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from tomlkit.exceptions import TOMLKitError
 
 from hatch_aleph.errors import ProjectError
+from hatch_aleph.installation import requirement
 from hatch_aleph.scaffold.cautions import cautions
 from hatch_aleph.scaffold.frameworks import distribution_of
 from hatch_aleph.scaffold.requirements import read_declared
@@ -239,14 +240,14 @@ def _add_aleph(edit: Edit, application: Application) -> None:
 def _add_hatch(edit: Edit) -> None:
     environment = edit.document.get("tool", {}).get("hatch", {}).get("env")
     if environment is None:
-        table = {"tool": {"hatch": {"env": {"requires": ["hatch-aleph"], "collectors": {"aleph": {}}}}}}
+        table = {"tool": {"hatch": {"env": {"requires": [requirement()], "collectors": {"aleph": {}}}}}}
         edit.append(table, "[tool.hatch.env] with the collector of `hatch run aleph:*`")
         return
     requires = environment.get("requires", [])
     if not any(canonicalize_name(str(each).split("[")[0]).startswith("hatch-aleph") for each in requires):
         document = edit.document
         hatch: Any = document["tool"]
-        hatch["hatch"]["env"]["requires"] = [*requires, "hatch-aleph"]
+        hatch["hatch"]["env"]["requires"] = [*requires, requirement()]
         edit.change(document, "[tool.hatch.env] requires hatch-aleph")
     if "aleph" not in environment.get("collectors", {}):
         edit.append({"tool": {"hatch": {"env": {"collectors": {"aleph": {}}}}}}, "[tool.hatch.env.collectors.aleph]")

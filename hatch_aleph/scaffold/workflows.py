@@ -5,27 +5,25 @@ What is built never sees the key: one job builds, another one, which runs no cod
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 from string import Template
 from typing import Literal
 
 from hatch_aleph.errors import UsageError
+from hatch_aleph.installation import requirement
 
 Service = Literal["github", "gitlab"]
 FILES: dict[Service, str] = {"github": ".github/workflows/aleph.yml", "gitlab": ".gitlab-ci.yml"}
 PREVIEW_PROFILE = "pr-*"
-_DISTRIBUTION = "hatch-aleph"
 
 
-def workflow(service: Service, requirement: str) -> str:
+def workflow(service: Service, installed: str) -> str:
     """Return the text of a workflow.
 
     Args:
         service: Whose form.
-        requirement: What installs this tool there, as pip takes it.
+        installed: What installs this tool there, as pip takes it.
     """
-    return Template({"github": _GITHUB, "gitlab": _GITLAB}[service]).substitute(requirement=requirement)
+    return Template({"github": _GITHUB, "gitlab": _GITLAB}[service]).substitute(requirement=installed)
 
 
 def own_requirement() -> str:
@@ -34,14 +32,9 @@ def own_requirement() -> str:
     Raises:
         UsageError: It was installed from a folder or file, which no other machine has.
     """
-    distribution = importlib.metadata.distribution(_DISTRIBUTION)
-    text = distribution.read_text("direct_url.json")
-    if text is None:
-        return f"{_DISTRIBUTION}[deploy]=={distribution.version}"
-    source = json.loads(text)
-    version_control = source.get("vcs_info")
-    if version_control:
-        return f"{_DISTRIBUTION}[deploy] @ {version_control['vcs']}+{source['url']}@{version_control['commit_id']}"
+    found = requirement("[deploy]")
+    if " @ file:" not in found:
+        return found
     raise UsageError(
         "This hatch-aleph was installed from a folder or a file, which a CI machine does not have",
         hint="Say what installs it there: --install 'hatch-aleph[deploy] @ git+https://...'.",

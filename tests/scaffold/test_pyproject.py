@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from hatch_aleph.errors import ProjectError
+from hatch_aleph.installation import requirement
 from hatch_aleph.scaffold.applications import Application
 from hatch_aleph.scaffold.pyproject import add_preview_profile, add_tables, open_pyproject
 from hatch_aleph.scaffold.requirements import read_declared
@@ -101,7 +102,7 @@ def test_a_second_run_changes_nothing(tmp_path):
     second, data = written(tmp_path, hatch=True)
     add_preview_profile(second)
     assert (second.text, second.done) == (first.text, [])
-    assert data["tool"]["hatch"]["env"] == {"requires": ["hatch-aleph"], "collectors": {"aleph": {}}}
+    assert data["tool"]["hatch"]["env"] == {"requires": [requirement()], "collectors": {"aleph": {}}}
     assert data["tool"]["aleph"]["profiles"] == {"pr-*": {}}
 
 

@@ -7,6 +7,7 @@ import click
 import pytest
 import yaml
 
+from hatch_aleph import installation
 from hatch_aleph.cli import cli
 from hatch_aleph.errors import UsageError
 from hatch_aleph.scaffold import workflows
@@ -63,14 +64,14 @@ def test_gitlab_s_workflow_is_one():
 )
 def test_ci_installs_what_is_installed_here(direct_url, requirement, mocker):
     distribution = mocker.Mock(version="1.0", **{"read_text.return_value": direct_url and json.dumps(direct_url)})
-    mocker.patch.object(workflows.importlib.metadata, "distribution", return_value=distribution)
+    mocker.patch.object(installation.importlib.metadata, "distribution", return_value=distribution)
     assert workflows.own_requirement() == requirement.format(version="1.0")
 
 
 def test_a_tool_from_a_folder_has_to_be_named(mocker):
     url = json.dumps({"url": "file:///here", "dir_info": {"editable": True}})
     mocker.patch.object(
-        workflows.importlib.metadata, "distribution", return_value=mocker.Mock(**{"read_text.return_value": url})
+        installation.importlib.metadata, "distribution", return_value=mocker.Mock(**{"read_text.return_value": url})
     )
     with pytest.raises(UsageError, match="--install"):
         workflows.own_requirement()
