@@ -66,6 +66,7 @@ def _sandboxed(
         "net": not spec.internet or alone,
         "lo": alone,
         "hostname": spec.hostname,
+        "mebibytes": spec.memory,
         "staging": str(staging),
         "fresh": ["/tmp", GUEST_HOME, CODE_ROOT, PACKAGES_ROOT, "/data"],  # noqa: S108 - in the namespace
         "mounts": [library, api, *mounts],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+MOST_PROCESSES = 4096  # threads included
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,22 @@ class MemoryGroup:
         try:
             if not first:
                 (root / "cgroup.subtree_control").write_text("+memory")
+                with contextlib.suppress(OSError):  # where there is none, memory alone is bounded
+                    (root / "cgroup.subtree_control").write_text("+pids")
             group.folder.mkdir()
             limit = group.folder / ("memory.limit_in_bytes" if first else "memory.max")
             limit.write_text(str(mebibytes * 1024**2))
+            group.bound_processes(root)
         except OSError:
             group.remove()
             return None
         return group
+
+    def bound_processes(self, root: Path = _ROOT) -> None:
+        """Bound the number of processes too, where the kernel counts them: a program may fork without end."""
+        with contextlib.suppress(OSError):
+            if (self.folder / "pids.max").exists() and root == self.folder.parent:
+                (self.folder / "pids.max").write_text(str(MOST_PROCESSES))
 
     @property
     def procs(self) -> Path:

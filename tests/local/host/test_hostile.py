@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from hatch_aleph.local.host import Limits, aleph_host_inside
 from tests.local.host.test_quirks import answer_with
 
+MEBIBYTES = 512
 LOOKS = """
 import ctypes, glob, json, os, shutil, subprocess
 
@@ -27,6 +30,22 @@ def write(path, text="0"):
     with open(path, "w") as file:
         file.write(text)
         return "written"
+
+# Of x86_64: what of the kernel a program could attack, and what would give it rights in a namespace of its own.
+CALLS = {
+    "bpf": (321, (0, 0, 0)), "io_uring": (425, (1, 0)), "keyctl": (250, (0, -3, 0)), "add_key": (248, (0, 0, 0, 0, -3)),
+    "ptrace": (101, (0, 0, 0, 0)), "memory of others": (310, (1, 0, 0, 0, 0, 0)), "perf": (298, (0, 0, -1, -1, 0)),
+    "userfaultfd": (323, (0,)), "user namespace": (272, (0x10000000,)), "clone3": (435, (0, 0)),
+    "user namespace by clone": (56, (0x10000000 | 17, 0, 0, 0, 0)), "kexec": (246, (0, 0, 0, 0)),
+    "module": (313, (-1, 0, 0)), "handle": (304, (-1, 0, 0)), "setns": (308, (-1, 0)), "open_tree": (428, (-100, 0, 0)),
+    "fsopen": (430, (0, 0)), "swap": (167, (0, 0)), "reboot": (169, (0, 0, 0, 0)), "kernel log": (103, (3, 0, 0)),
+    "of 32 bits": (0x40000000 | 39, ()),
+}
+
+def called(libc, number, *arguments):
+    ctypes.set_errno(0)
+    found = libc.syscall(*map(ctypes.c_long, (number, *arguments)))
+    return found if found >= 0 else -ctypes.get_errno()
 
 def look(given):
     libc = ctypes.CDLL(None, use_errno=True)
@@ -58,6 +77,10 @@ def look(given):
         "privileges": next(l for l in open("/proc/self/status") if l.startswith("NoNewPrivs")).split()[1],
         "commands": [name for name in ("git", "psql", "sudo", "hatch", "uv", "gdb", "java") if shutil.which(name)],
         "shell": tried(lambda: subprocess.check_output(["sh", "-c", "echo of the system"], text=True).strip()),
+        "calls": {name: called(libc, number, *arguments) for name, (number, arguments) in CALLS.items()},
+        "space": (lambda found: found.f_blocks * found.f_frsize)(os.statvfs("/tmp")),
+        "all spaces": len({os.stat(path).st_dev for path in ("/tmp", "/run", "/dev/shm", "/var/tmp", "/home", "/data")
+                           if os.path.isdir(path)}),
         "environment": sorted(os.environ),
         "path": os.environ["PATH"],
     }
@@ -79,7 +102,7 @@ def found(sandboxed, run, tmp_path):
 
     os.environ["ALEPH_TEST_OF_SECRETS"] = "never passed on"
     try:
-        return run(source, use, where=sandboxed, limits=Limits())
+        return run(source, use, where=sandboxed, limits=Limits(), memory=MEBIBYTES)
     finally:
         del os.environ["ALEPH_TEST_OF_SECRETS"]
 
@@ -108,6 +131,18 @@ def test_it_cannot_leave(found):
         assert found[action].startswith(("PermissionError", "OSError")), found[action]
     assert found["privileges"] == "1"
     assert found["capabilities"] & ~0b100_1111_1011 == 0
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers are those of x86_64")
+def test_it_reaches_no_rarely_used_part_of_the_kernel(found):
+    absent = {"io_uring", "clone3", "of 32 bits"}
+    assert found["calls"] == {name: -(errno.ENOSYS if name in absent else errno.EPERM) for name in found["calls"]}
+    assert len(found["calls"]) >= 20
+
+
+def test_what_it_writes_is_bounded_by_its_memory(found):
+    assert found["space"] == MEBIBYTES << 20
+    assert found["all spaces"] == 1
 
 
 def test_it_meets_the_runtimes_commands_and_not_the_developers(found):

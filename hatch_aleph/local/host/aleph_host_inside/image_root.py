@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from . import GUEST_API, INIT, LIBRARIES_ROOT
 from .namespaces import BIND, BOOT_CAPABILITIES, change_root, give_up_rights, mount, separate
+from .system_calls import BOOTING, restrict
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _GUEST_FOLDER = "/run/aleph"
@@ -52,6 +53,7 @@ def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
     api.symlink_to(f"{_GUEST_FOLDER}/api")
     change_root(str(root))
     give_up_rights(BOOT_CAPABILITIES)
+    restrict(BOOTING)
     _become_init(listener_fd)
 
 

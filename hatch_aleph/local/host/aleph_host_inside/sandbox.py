@@ -31,6 +31,7 @@ from .namespaces import (
     separate,
 )
 from .runtime_files import COMMANDS, ETC, FOREIGN_LIBRARIES
+from .system_calls import restrict
 
 # Flags of the source that a user namespace may not drop when it makes a bind mount read-only.
 _LOCKED = {os.ST_NOSUID: NOSUID, os.ST_NODEV: NODEV, os.ST_NOEXEC: NOEXEC}
@@ -40,6 +41,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _KERNEL_SETTINGS = ("sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger")
 _KERNEL_SECRETS = ("kcore", "keys", "timer_list", "kallsyms", "kmsg")
 _ASIDE = "/.machine"
+_MEBIBYTES = 128
 
 
 def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
@@ -48,7 +50,8 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     Args:
         plan: ``user`` (map root through a user namespace), ``net`` (cut the network off, with ``lo`` down, or up when
             ``lo`` says so), ``hostname``, ``staging`` (an empty folder), ``fresh`` (paths that start empty),
-            ``mounts`` (each ``at``, ``source``, ``kind`` "folder", "squashfs" or "socket", ``read_only``).
+            ``mebibytes`` (of memory, which bounds what is
+            written), ``mounts`` (each ``at``, ``source``, ``kind`` "folder", "squashfs" or "socket", ``read_only``).
         closing: File descriptors that the waiting process lets go of.
     """
     separate(user=plan["user"], net=plan["net"], hostname=plan["hostname"], closing=closing)
@@ -56,7 +59,8 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
         print("local host: port 8080 is taken on this machine: no internet, but a port of its own")  # noqa: T201 - console
         subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
     new = Path(plan["staging"])
-    mount("tmpfs", str(new), "tmpfs", 0, "mode=0755")
+    # All that the program writes is in this one, which holds as much as its memory.
+    mount("tmpfs", str(new), "tmpfs", 0, f"mode=0755,size={plan.get('mebibytes', _MEBIBYTES)}m")
     _show_system(new)
     _make_etc(new, plan["hostname"])
     _make_devices(new)
@@ -69,6 +73,8 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     change_root(str(new))
     # In a network of its own a program may set it up, as the adapter does with `lo`.
     give_up_rights(KEPT_CAPABILITIES | ({NET_ADMIN} if plan["net"] else set()))
+    if not restrict():
+        print("local host: this kernel filters no system calls", file=sys.stderr)  # noqa: T201 - the machine's console
 
 
 def _show_system(new: Path) -> None:
@@ -104,7 +110,7 @@ def _show_commands(new: Path, path: str) -> None:
     aside, target = Path(f"{new}{_ASIDE}{path}"), Path(str(new) + path)
     aside.mkdir(parents=True)
     _bind_read_only(path, aside)
-    mount("tmpfs", str(target), "tmpfs", 0, "mode=0755")
+    mount("tmpfs", str(target), "tmpfs", 0, "mode=0755,size=4m")
     for command in Path(path).iterdir():
         if command.name in COMMANDS or command.name.startswith(("python3", "pip3", "perl5")):
             (target / command.name).symlink_to(f"{_ASIDE}{command}")
@@ -193,9 +199,11 @@ def _mount_volume(new: str, volume: dict[str, Any]) -> None:
 
 
 def _empty(new: Path, path: str) -> None:
-    target = Path(str(new) + path)
+    target, empty = Path(str(new) + path), Path(f"{new}/.empty{path}")
     target.mkdir(parents=True, exist_ok=True)
-    mount("tmpfs", str(target), "tmpfs", NOSUID | NODEV, "mode=1777")
+    empty.mkdir(parents=True, exist_ok=True)
+    empty.chmod(0o1777)
+    mount(str(empty), str(target), None, BIND)
 
 
 def _bind_read_only(source: str, target: Path) -> None:
