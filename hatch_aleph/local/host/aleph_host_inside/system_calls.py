@@ -12,45 +12,23 @@ import errno
 import os
 import struct
 
-# By machine: its name for the kernel's audit, and the numbers.
-_COMMON = {
-    "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428, "move_mount": 429,
-    "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "clone3": 435, "pidfd_getfd": 438,
-    "mount_setattr": 442,
-}
-_MACHINES: dict[str, tuple[int, dict[str, int]]] = {
+# By machine: its name for the kernel's audit, and the numbers of the calls.
+_COMMON = """io_uring_setup 425 io_uring_enter 426 io_uring_register 427 open_tree 428 move_mount 429 fsopen 430
+    fsconfig 431 fsmount 432 fspick 433 clone3 435 pidfd_getfd 438 mount_setattr 442"""
+_MACHINES = {
     "x86_64": (
         0xC000003E,
-        {
-
-                "ptrace": 101,
-                "process_vm_readv": 310,
-                "process_vm_writev": 311,
-                "kexec_load": 246,
-                "kexec_file_load": 320
-            ,
-            "init_module": 175, "finit_module": 313, "delete_module": 176, "bpf": 321, "perf_event_open": 298,
-            "userfaultfd": 323, "add_key": 248, "request_key": 249, "keyctl": 250, "open_by_handle_at": 304,
-            "setns": 308, "syslog": 103, "mount": 165, "umount2": 166, "pivot_root": 155, "swapon": 167,
-            "swapoff": 168, "reboot": 169, "acct": 163, "quotactl": 179, "iopl": 172, "ioperm": 173,
-            "clone": 56, "unshare": 272, **_COMMON,
-        },
+        """ptrace 101 process_vm_readv 310 process_vm_writev 311 kexec_load 246 kexec_file_load 320 init_module 175
+        finit_module 313 delete_module 176 bpf 321 perf_event_open 298 userfaultfd 323 add_key 248 request_key 249
+        keyctl 250 open_by_handle_at 304 setns 308 syslog 103 mount 165 umount2 166 pivot_root 155 swapon 167
+        swapoff 168 reboot 169 acct 163 quotactl 179 iopl 172 ioperm 173 clone 56 unshare 272""",
     ),
     "aarch64": (
         0xC00000B7,
-        {
-
-                "ptrace": 117,
-                "process_vm_readv": 270,
-                "process_vm_writev": 271,
-                "kexec_load": 104,
-                "kexec_file_load": 294
-            ,
-            "init_module": 105, "finit_module": 273, "delete_module": 106, "bpf": 280, "perf_event_open": 241,
-            "userfaultfd": 282, "add_key": 217, "request_key": 218, "keyctl": 219, "open_by_handle_at": 265,
-            "setns": 268, "syslog": 116, "mount": 40, "umount2": 39, "pivot_root": 41, "swapon": 224,
-            "swapoff": 225, "reboot": 142, "acct": 89, "quotactl": 60, "clone": 220, "unshare": 97, **_COMMON,
-        },
+        """ptrace 117 process_vm_readv 270 process_vm_writev 271 kexec_load 104 kexec_file_load 294 init_module 105
+        finit_module 273 delete_module 106 bpf 280 perf_event_open 241 userfaultfd 282 add_key 217 request_key 218
+        keyctl 219 open_by_handle_at 265 setns 268 syslog 116 mount 40 umount2 39 pivot_root 41 swapon 224
+        swapoff 225 reboot 142 acct 89 quotactl 60 clone 220 unshare 97""",
     ),
 }
 # What a machine's own init does, as it boots an image.
@@ -75,7 +53,10 @@ def restrict(allowed: frozenset[str] = frozenset()) -> bool:
     machine = _MACHINES.get(os.uname().machine)
     if machine is None:
         return False
-    program = _program(*machine, allowed)
+    audit, calls = machine
+    words = f"{calls} {_COMMON}".split()
+    numbers = {words[at]: int(words[at + 1]) for at in range(0, len(words), 2)}
+    program = _program(audit, numbers, allowed)
     code = ctypes.create_string_buffer(b"".join(program))
     filter_ = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
     libc = ctypes.CDLL(None, use_errno=True)
