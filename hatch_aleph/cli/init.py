@@ -67,12 +67,12 @@ def init(
     add_tables(edit, application, name=name, hatch=hatch)
     if services:
         add_preview_profile(edit)
-    files = {edit.file: edit.text} if edit.done else {}
+    files: dict[Path, str | bytes] = {edit.file: edit.content} if edit.done else {}
     for service in services:
         files.update(_workflow_file(root, service, install, edit.done))
     try:
-        for file, text in files.items():
-            write_atomic(file, text)
+        for file, content in files.items():
+            write_atomic(file, content)
     except OSError as error:
         raise ProjectError(f"The file cannot be written: {error.strerror}", where=str(error.filename)) from error
     notes = [*edit.notes, *([application.note] if application.note else [])]

@@ -80,7 +80,7 @@ def _change(
         )
         messages = list(messages_of(client, done.messages)) if print_message else []
     if edit is not None:
-        write_atomic(edit.file, edit.text)
+        write_atomic(edit.file, edit.content)
         context.output.notice(f"{edit.file}: {', '.join(edit.done)}")
     fields = {
         "item_hash": done.item_hash,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.scaffold.applications import Application
 
+_BYTE_ORDER_MARK = "\ufeff"
 _HATCHLING = {"requires": ["hatchling"], "build-backend": "hatchling.build"}
 _POETRY = {"requires": ["poetry-core>=1"], "build-backend": "poetry.core.masonry.api"}
 _SETUPTOOLS = {"requires": ["setuptools>=61"], "build-backend": "setuptools.build_meta"}
@@ -41,13 +42,17 @@ class Edit:
 
     Attributes:
         file: The file.
-        text: What it is to hold.
+        text: What it is to hold, with plain line ends.
+        prefix: Mark of the encoding that it begins with.
+        line_end: How its lines end.
         done: What was added, a line each.
         notes: What the user should know.
     """
 
     file: Path
     text: str
+    prefix: str = ""
+    line_end: str = "\n"
     done: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -62,6 +67,11 @@ class Edit:
             return tomlkit.parse(self.text)
         except TOMLKitError as error:
             raise ProjectError(f"The file is not TOML: {error}", where=str(self.file)) from error
+
+    @property
+    def content(self) -> bytes:
+        """What is written: the text as the file has been written before."""
+        return (self.prefix + self.text.replace("\n", self.line_end)).encode()
 
     @property
     def entrypoint(self) -> str | None:
@@ -89,9 +99,12 @@ def open_pyproject(root: Path) -> Edit:
     """
     file = root / "pyproject.toml"
     try:
-        edit = Edit(file, file.read_text("utf-8-sig") if file.exists() else "")
+        written = file.read_bytes().decode("utf-8") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
+    text = written.removeprefix(_BYTE_ORDER_MARK)
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    edit = Edit(file, text.replace("\r\n", "\n"), written[: len(written) - len(text)], line_end)
     _ = edit.document
     return edit
 

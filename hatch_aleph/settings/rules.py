@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
+from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.settings.entry_points import EntryPointError, is_command, parse_entrypoint
 from hatch_aleph.settings.parse import Path, Problem, dotted, nearest
 
@@ -134,7 +135,7 @@ def _of_variables(settings: Settings, path: Path) -> Iterator[Problem]:
 def _of_subscriptions(settings: Settings, path: Path) -> Iterator[Problem]:
     for number, filter_ in enumerate(settings.subscriptions):
         where = (*path, number)
-        if not filter_:
+        if not filter_ or not any(value != {} for value in filter_.values()):
             yield Problem(where, "an empty filter starts the program at every message of the network")
         if len(filter_) > MAX_FILTER_ENTRIES:
             yield Problem(where, f"the network takes at most {MAX_FILTER_ENTRIES} entries a filter")
@@ -147,6 +148,8 @@ def _of_subscriptions(settings: Settings, path: Path) -> Iterator[Problem]:
             elif not isinstance(value, str) or name == "content":
                 expected = "a table" if name == "content" else "a string"
                 yield Problem((*where, name), f"expected {expected}, the only kind that hosts compare, not {value!r}")
+            elif name == "item_hash" and not ITEM_HASH.fullmatch(value):
+                yield Problem((*where, name), f"no message has it: {value!r} is no item hash")
             elif value not in _FILTER_VALUES.get(name, (value,)):
                 known = _FILTER_VALUES[name]
                 text = f"expected one of {', '.join(known)}, not {value!r}{nearest(value, known)}"

@@ -7,7 +7,7 @@ import pytest
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.installation import requirement
 from hatch_aleph.scaffold.applications import Application
-from hatch_aleph.scaffold.pyproject import add_preview_profile, add_tables, open_pyproject
+from hatch_aleph.scaffold.pyproject import add_preview_profile, add_tables, open_pyproject, set_key
 from hatch_aleph.scaffold.requirements import read_declared
 
 if sys.version_info >= (3, 11):
@@ -181,3 +181,23 @@ def test_a_setup_cfg_of_linters_alone_describes_no_project(text, described, tmp_
     assert data["build-system"]["build-backend"] == ("setuptools.build_meta" if described else "hatchling.build")
     if not described:
         assert data["project"]["dependencies"] == ["flask"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[tool.aleph]\nentrypoint = "a:b"  # here\npersistent = false  # cheap\n[[tool.aleph.volumes.immutable]]\nref = "x"\n',
+        '[tool.aleph]\r\nentrypoint = "a:b"\r\npersistent = false  # cheap\r\n',
+        '\ufeff[tool.aleph]\nentrypoint = "a:b"\n"persistent" = false\n',
+        '[tool]\naleph = {entrypoint = "a:b", persistent = false}\n',
+        'tool.aleph.entrypoint = "a:b"\ntool.aleph.persistent = false\n[project]\nname = "x"\n',
+        '[tool.aleph]\npersistent = false\ndomains = [\n  "a.b",  # one\n  "c.d",\n]\n[tool.ruff]\n',
+    ],
+)
+def test_a_key_is_set_and_nothing_else_is_touched(tmp_path, text):
+    file = tmp_path / "pyproject.toml"
+    file.write_bytes(text.encode())
+    edit = open_pyproject(tmp_path)
+    set_key(edit, "persistent", True, None)
+    file.write_bytes(edit.content)
+    assert file.read_bytes() == text.replace("false", "true").encode()

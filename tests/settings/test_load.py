@@ -134,6 +134,16 @@ def test_compute_units_are_vcpus_and_memory():
             {"entrypoint": "a:b", "subscriptions": [{}]},
             "tool.aleph.subscriptions[0]: an empty filter starts the program",
         ),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"content": {}}]},
+            "tool.aleph.subscriptions[0]: an empty filter starts the program",
+        ),
+        (
+            {"entrypoint": "a:b", "subscriptions": [{"item_hash": "zz"}]},
+            "item_hash: no message has it: 'zz' is no item",
+        ),
+        ({"entrypoint": "a:b", "subscriptions": [{"content": {"a": [["x"]]}}]}, "content.a: expected a string"),
+        ({"entrypoint": "a:b", "subscriptions": [{"content": {"a": {"b": True}}}]}, "content.a.b: expected a string"),
         ({"entrypoint": "a:b", "subscriptions": [{"sendr": "0x"}]}, "subscriptions[0].sendr: no message has it; hosts"),
         (
             {"entrypoint": "a:b", "subscriptions": [{"size": "5"}]},
