@@ -186,7 +186,7 @@ def test_a_setup_cfg_of_linters_alone_describes_no_project(text, described, tmp_
 @pytest.mark.parametrize(
     "text",
     [
-        '[tool.aleph]\nentrypoint = "a:b"  # here\npersistent = false  # cheap\n[[tool.aleph.volumes.immutable]]\nref = "x"\n',
+        '[tool.aleph]\nentrypoint = "a:b"  # here\npersistent = false  # cheap\n[[tool.aleph.volumes.immutable]]\n',
         '[tool.aleph]\r\nentrypoint = "a:b"\r\npersistent = false  # cheap\r\n',
         '\ufeff[tool.aleph]\nentrypoint = "a:b"\n"persistent" = false\n',
         '[tool]\naleph = {entrypoint = "a:b", persistent = false}\n',
