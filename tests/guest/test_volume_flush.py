@@ -30,13 +30,30 @@ SHUTDOWN, WITHOUT_THE_JOURNAL = 0x8004587D, 2
 KINDS = ("delete", "wal", "append")
 PARTS = 4  # of the 2,000 stops
 WRITER = """
-import os, sqlite3, threading, time
+import mmap, os, sqlite3, threading, time
 FOLDER = os.environ["FOLDER"]
 connections = {}
 
 def write(kind, number):
     if kind == "append":
         with open(f"{FOLDER}/append", "a") as file:
+            file.write(f"{number}\\n")
+        return
+    if kind == "rename":
+        with open(f"{FOLDER}/part", "w") as file:
+            file.write(number)
+        return os.replace(f"{FOLDER}/part", f"{FOLDER}/renamed")
+    if kind == "mmap":
+        if "mmap" not in connections:
+            with open(f"{FOLDER}/mapped", "w+b") as file:
+                file.truncate(4096)
+                connections["mmap"] = mmap.mmap(file.fileno(), 4096)
+        connections["mmap"][:1] = number.encode()
+        return
+    if kind == "remove":
+        return os.unlink(f"{FOLDER}/renamed")
+    if kind == "other":
+        with open(f"{FOLDER}-2/append", "a") as file:
             file.write(f"{number}\\n")
         return
     if kind not in connections:
@@ -223,6 +240,31 @@ def test_without_the_flush_answers_are_lost(start, volume):
         got = answered_until_the_cut(guest, volume, 0.5, 0)
     volume.restart()
     assert got["append"] - kept(volume)["append"]
+
+
+def test_other_ways_of_writing_and_a_second_volume(tmp_path, volume):
+    """Memory that is mapped, changed again after a flush; names alone, without data; each volume."""
+    (tmp_path / "second").mkdir()
+    second = Volume(tmp_path / "second" / "disk", volume.folder.with_name("volume-2"))
+    second.mount()
+    mounts = (str(volume.folder), str(second.folder))
+    code = lay_out(tmp_path / "code", {"main.py": WRITER, "server.py": SERVER}, volumes=mounts)
+    try:
+        for requests, expected in ((("mmap/1", "mmap/2", "rename/3", "other/4"), "3"), (("remove/5", "mmap/6"), None)):
+            with Guest(code, "main:wsgi", env={"FOLDER": mounts[0]}) as guest:
+                assert [guest.get(f"/{each}", "POST").status for each in requests] == [200] * len(requests)
+                volume.cut()
+                second.cut()
+                guest.process.kill()
+            volume.restart()
+            second.restart()
+            found = volume.folder / "renamed"
+            assert (found.read_text() if found.exists() else None) == expected
+            last = next(each for each in reversed(requests) if each.startswith("mmap"))[-1]
+            assert (volume.folder / "mapped").read_bytes()[:1].decode() == last
+            assert (second.folder / "append").read_text() == "4\n"
+    finally:
+        second.unmount()
 
 
 def test_executables_and_messages(start, volume):
