@@ -22,6 +22,7 @@ class Execution:
         start: Gives the machine.
         stop: Runs while it stops.
         is_watched: Amends stop it.
+        amended_meanwhile: What was amended since it began to start.
     """
 
     def __init__(self, item_hash: str, *, persistent: bool) -> None:
@@ -33,6 +34,7 @@ class Execution:
         self.start: asyncio.Task[Machine] | None = None
         self.stop: asyncio.Task[None] | None = None
         self.is_watched = False
+        self.amended_meanwhile: set[str] = set()
         self._expiry: asyncio.TimerHandle | None = None
 
     @property

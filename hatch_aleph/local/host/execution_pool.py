@@ -18,7 +18,7 @@ from hatch_aleph.local.host.execution import Execution
 from hatch_aleph.local.host.failures import InsufficientCapacityError
 from hatch_aleph.local.host.launch import new_folder
 from hatch_aleph.local.host.machine import Machine
-from hatch_aleph.local.host.spec import Limits, ProgramSpec
+from hatch_aleph.local.host.spec import Limits, ProgramSpec, Times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,15 +95,20 @@ class Pool:
     async def _start(self, execution: Execution, *, known: bool) -> Machine:
         try:
             async with self._creation if self._limits.real else nullcontext():
-                spec = await self._fetch(execution.item_hash)
-                self._require_capacity(execution, spec, known=known)
-                folder = self._folder_of(execution) if self._limits.real else None
-                record = self._record_of(spec)
-                execution.machine = machine = self._build(spec, record.console, folder)
-                execution.times.prepared()
-                machine.times = execution.times
-                await machine.start()
-                return machine
+                while True:
+                    execution.amended_meanwhile.clear()
+                    spec = await self._fetch(execution.item_hash)
+                    self._require_capacity(execution, spec, known=known)
+                    folder = self._folder_of(execution) if self._limits.real else None
+                    record = self._record_of(spec)
+                    execution.machine = machine = self._build(spec, record.console, folder)
+                    execution.times.prepared()
+                    machine.times = execution.times
+                    await machine.start()
+                    if self._limits.real or execution.amended_meanwhile.isdisjoint(spec.watched):
+                        return machine
+                    execution.times, machine.times = Times(), Times()  # it starts once more, with what it has now
+                    await machine.halt()
         except BaseException:
             self._alive.discard(execution)
             if self.executions.get(execution.item_hash) is execution:
@@ -156,9 +161,12 @@ class Pool:
         hit = []
         for item_hash, machine in self.machines.items():
             execution = self.executions[item_hash]
-            if execution.is_watched and ref in machine.spec.watched:
+            if (execution.is_watched or not self._limits.real) and ref in machine.spec.watched:
                 self._begin_stop(execution, f"{ref} was amended")
                 hit.append(item_hash)
+        for execution in self.executions.values():
+            if not execution.is_started:  # a real host misses it, and runs on what was there before
+                execution.amended_meanwhile.add(ref)
         return hit
 
     async def stop(self, item_hash: str, reason: str = "the host was told to") -> bool:

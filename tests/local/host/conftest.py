@@ -244,7 +244,7 @@ def with_host(host_cache, tmp_path, python311):
     return run
 
 
-async def until(true, seconds: float = 10.0) -> None:
+async def until(true, seconds: float = 60.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds) if hasattr(asyncio, "timeout") else nullcontext():
         while not true():  # noqa: ASYNC110 - what is waited for has no event

@@ -108,6 +108,24 @@ def test_the_kind_host_starts_the_amended_program_at_once(with_host, image):
     assert with_host(use)[:2] == (200, b"two")
 
 
+def test_the_kind_host_misses_no_amend_that_comes_while_a_program_starts(with_host, image):
+    """A deployment of code and packages amends twice: the second time the program may be starting with the first."""
+
+    async def use(node, host, client):
+        slow = "import time\ntime.sleep(1)\n" + textwrap.dedent(saying("one"))
+        first = node.store(image({"main.py": slow}).read_bytes())
+        item_hash = node.program(first, on=PERSISTENT)
+        await until(lambda: (known := host.pool.executions.get(item_hash)) and known.times.starting_at)
+        await amend(node, image, first, "two")
+        await until(lambda: item_hash in host.pool.machines)
+        starting = (await listed(client, node))[item_hash]["status"]["started_at"]
+        return starting, await get(client, f"{node.url}/vm/{item_hash}/")
+
+    started, answer = with_host(use, schedules=True)
+    assert started
+    assert answer[:2] == (200, b"two")
+
+
 # Notes on its persistent volume what it was told.
 NOTES_HALT = """
     async def app(scope, receive, send):
