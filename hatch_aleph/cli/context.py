@@ -52,6 +52,7 @@ class Context:
         password_file: File of the password, where the key is in a keystore.
         chain: Of the account.
         ledger: Sign on a Ledger.
+        ledger_account: Address or path of the Ledger's account that signs.
         yes: Answer yes to every question.
         dry_run: Check everything, show what would be sent, and send nothing.
         manifest: The artifact that is meant, when it was named.
@@ -76,6 +77,7 @@ class Context:
     password_file: Path | None = None
     chain: str | None = None
     ledger: bool = False
+    ledger_account: str | None = None
     yes: bool = False
     dry_run: bool = False
     manifest: Path | None = None
@@ -116,7 +118,7 @@ class Context:
             "--account": self.account_name,
             "--private-key": self.private_key,
             "--private-key-file": self.private_key_file,
-            "--ledger": self.ledger,
+            "--ledger": self.ledger or self.ledger_account,
         }
         ways = [option for option, value in given.items() if value]
         if len(ways) > 1:
@@ -129,7 +131,7 @@ class Context:
                 private_key_file=self.private_key_file,
                 chain=chain,
                 any_chain=self.chain is None,
-                ledger=self.ledger,
+                ledger=self.ledger_account or self.ledger,
                 notice=self.output.notice,
                 password=self.password,
             )
@@ -491,6 +493,11 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         ),
         click.option(
             "--ledger", is_flag=True, help="Sign on the first Ethereum account of a Ledger that is plugged in."
+        ),
+        click.option(
+            "--ledger-account",
+            metavar="ADDRESS|PATH",
+            help="Sign on this account of a Ledger: one of its first five, or of a path as m/44'/60'/7'/0/0.",
         ),
         click.option(
             "--chain",

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .keys import Password
 
 
+_PATH = re.compile(r"(m/)?\d+'?(/\d+'?)+")
 _ON_THE_DEVICE = "Plug the Ledger in, unlock it, open its Ethereum app and confirm there; Linux needs its udev rules."
 
 # AVAX and BASE accounts are Ethereum keys, and as the SDK does, they sign as ETH: what a node checks for messages of
@@ -165,7 +167,7 @@ def load_account(
     any_chain: bool = False,
     name: str | None = None,
     private_key: str | None = None,
-    ledger: bool = False,
+    ledger: bool | str = False,
     environ: Mapping[str, str] = os.environ,
     stdin: BinaryIO | None = None,
     notice: Callable[[str], None] = lambda _text: None,
@@ -183,7 +185,7 @@ def load_account(
         any_chain: Nobody has named the chain: where the key's form tells another, that is meant.
         name: Of an account that the user has named.
         private_key: The key itself, as text.
-        ledger: Sign on the first Ethereum account of the Ledger that is plugged in.
+        ledger: Sign on the Ledger that is plugged in: its first Ethereum account, or that of an address or path.
         environ: The environment variables.
         stdin: What ``-`` reads.
         notice: Is told what its owner should know before anything is signed: that others can read the key, that the
@@ -195,7 +197,7 @@ def load_account(
     """
     chain = _known(chain)
     if ledger:
-        return _ledger_account(chain)
+        return _ledger_account(chain, ledger if isinstance(ledger, str) else None)
     if name is not None:
         return named_account(name, None if any_chain else chain, notice, password)
     if not (private_key_file or private_key or is_key_named(environ)):
@@ -315,18 +317,31 @@ def _signer(chain: str, secret: bytes) -> Any:
     return SOLAccount(secret)
 
 
-def _ledger_account(chain: str) -> Account:
+def _ledger_account(chain: str, chosen: str | None) -> Account:
+    """Return an account of a Ledger: its first, or the one of an address among its first five, or of a path."""
     if _SIGNS_AS[chain] != "ETH":
         raise AccountError(f"A Ledger signs only for Ethereum accounts, not for {chain}")
     with _importing_sdk():
-        from aleph.sdk.wallets.ledger.ethereum import get_fallback_account
+        from aleph.sdk.wallets.ledger.ethereum import LedgerETHAccount, get_fallback_account
     try:
-        return _loaded(get_fallback_account(), _ON_THE_DEVICE)
+        if chosen is None:
+            return _loaded(get_fallback_account(), _ON_THE_DEVICE)
+        if _PATH.fullmatch(chosen):
+            return _loaded(LedgerETHAccount.from_path(chosen.removeprefix("m/")), _ON_THE_DEVICE)
+        offered = LedgerETHAccount.get_accounts()
+        for each in offered:
+            if each.address.lower() == chosen.lower():
+                return _loaded(LedgerETHAccount.from_path(each.path), _ON_THE_DEVICE)
     except Exception as error:  # noqa: BLE001 - the USB stack raises anything
         raise AccountError(
             f"No Ledger answers: {str(error) or type(error).__name__}",
             hint=_ON_THE_DEVICE,
         ) from None
+    lines = [f"{each.address}  m/{each.path.removeprefix('m/')}" for each in offered]
+    raise AccountError(
+        "\n  ".join([f"None of the Ledger's first {len(lines)} accounts is {chosen}:", *lines]),
+        hint="Name one of these, or its path: `--ledger-account \"m/44'/60'/7'/0/0\"`.",
+    )
 
 
 @contextlib.contextmanager

@@ -267,7 +267,8 @@ def parse_key(content: bytes, where: str, chain: str, password: Password | None 
             )
         secret, known = open_keystore(text, password(where), where), "ETH"
     elif is_mnemonic(text):
-        secret, known, phrase = key_of_mnemonic(text, where), "ETH", text
+        # Its words serve every chain: which one is meant, the chain that is named tells.
+        secret, known, phrase = key_of_mnemonic(text, where, chain), "SOL" if chain == "SOL" else "ETH", text
     else:
         secret, known = _from_solana(text, chain)
     if secret is None:

@@ -1,12 +1,13 @@
 """Keys at rest: encrypted V3 keystores, mnemonics, and files that only their owner may read.
 
 The formats are eth-account's, as wallets and the official command lines write them: a keystore is JSON with its
-encryption's parameters, a mnemonic twelve to twenty-four words (BIP 39) whose first Ethereum account is meant.
+encryption's parameters, a mnemonic twelve to twenty-four words (BIP 39) whose first account is meant.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import os
 import re
@@ -60,19 +61,32 @@ def is_mnemonic(text: str) -> bool:
     return _MNEMONIC.fullmatch(text.strip()) is not None
 
 
-def key_of_mnemonic(text: str, where: str) -> bytes:
-    """Return the key of a mnemonic's first Ethereum account, ``m/44'/60'/0'/0/0``.
+def key_of_mnemonic(text: str, where: str, chain: str) -> bytes:
+    """Return the key of a mnemonic's first account: ``m/44'/60'/0'/0/0``, or Solana's ``m/44'/501'/0'/0'``.
 
     Raises:
         AccountError: Its words or its checksum are wrong.
     """
     from eth_account import Account
+    from eth_account.hdaccount import seed_from_mnemonic
 
     Account.enable_unaudited_hdwallet_features()
+    words = " ".join(text.split())
     try:
-        return bytes(Account.from_mnemonic(" ".join(text.split())).key)
+        if chain != "SOL":
+            return bytes(Account.from_mnemonic(words).key)
+        return ed25519_key(seed_from_mnemonic(words, ""), (44, 501, 0, 0))
     except Exception:  # noqa: BLE001 - the text would be repeated
         raise AccountError("A word of the mnemonic, or its checksum, is wrong", where=where) from None
+
+
+def ed25519_key(seed: bytes, path: tuple[int, ...]) -> bytes:
+    """Derive a key of Solana's curve, all of whose steps are hardened (SLIP-10, satoshilabs/slips, slip-0010.md)."""
+    digest = hmac.digest(b"ed25519 seed", seed, "sha512")
+    for step in path:
+        data = b"\0" + digest[:32] + (step | 1 << 31).to_bytes(4, "big")
+        digest = hmac.digest(digest[32:], data, "sha512")
+    return digest[:32]
 
 
 def read_password(file: Path) -> str:

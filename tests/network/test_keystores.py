@@ -17,7 +17,7 @@ from hatch_aleph.errors import AccountError
 from hatch_aleph.network import load_account
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key, parse_key
-from hatch_aleph.network.keystores import make_keystore, open_keystore, read_password, store_secret
+from hatch_aleph.network.keystores import ed25519_key, make_keystore, open_keystore, read_password, store_secret
 from hatch_aleph.preferences import NamedAccount, Preferences
 
 SECRET = bytes(range(1, 33))
@@ -77,6 +77,20 @@ def test_a_mnemonic_is_its_first_account_and_never_repeated() -> None:
     assert "test test" not in str(caught.value)
     with pytest.raises(AccountError, match="file is expected"):
         load_account(private_key_file=Path(MNEMONIC), environ={})
+
+
+def test_a_mnemonic_of_solana_is_the_account_that_wallets_show() -> None:
+    words = "abandon " * 11 + "about"
+    account = load_account(private_key=words, chain="SOL", environ={})
+    assert (account.chain, account.address) == ("SOL", "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk")
+    with pytest.raises(AccountError, match="checksum"):
+        load_account(private_key="abandon " * 12, chain="SOL", environ={})
+
+
+def test_solanas_keys_are_derived_as_the_standard_says() -> None:
+    seed = bytes(range(16))  # test vector 1 of SLIP-10 for ed25519
+    assert ed25519_key(seed, ()).hex() == "2b4be7f19ee27bbf30c667b642d5f4aa69fd169872f8fc3059c08ebae2eb19e7"
+    assert ed25519_key(seed, (0,)).hex() == "68e0fe46dfb67e368c75379acec591dad19df3cde26e63b93a8e704f1dade7a3"
 
 
 def test_solanas_own_files_tell_their_chain(tmp_path: Path) -> None:

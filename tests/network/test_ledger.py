@@ -20,6 +20,12 @@ GET_ADDRESS, GET_CONFIGURATION, SIGN_MESSAGE = 0x02, 0x06, 0x08
 DECLINED, LOCKED = 0x6985, 0x6B0C
 
 
+def key_of(path: bytes) -> Any:
+    """Return the key of a path, which its account number (44'/60'/NUMBER'/0/0) chooses."""
+    number = struct.unpack_from(">I", path, 8)[0] & 0x7FFFFFFF
+    return EthAccount.from_key(bytes([7 + number]) * 32)
+
+
 class Device:
     def __init__(self) -> None:
         self.key = EthAccount.from_key(b"\x07" * 32)
@@ -34,11 +40,11 @@ class Device:
         if instruction == GET_CONFIGURATION:
             return bytes([0, 1, 10, 0])
         if instruction == GET_ADDRESS:
-            address = self.key.address[2:].encode()
+            address = key_of(data[1:]).address[2:].encode()
             return bytes([65]) + bytes(65) + bytes([len(address)]) + address
         assert instruction == SIGN_MESSAGE
         if first:
-            data = data[1 + 4 * data[0] :]
+            self.key, data = key_of(data[1:]), data[1 + 4 * data[0] :]
             self._length, self._text = struct.unpack(">I", data[:4])[0], data[4:]
         else:
             self._text += data
@@ -90,3 +96,22 @@ def test_locked_or_absent_device(device: Device, mocker: Any) -> None:
 def test_only_for_ethereum_accounts() -> None:
     with pytest.raises(AccountError, match="SOL"):
         load_account(ledger=True, chain="SOL", environ={})
+
+
+@pytest.mark.parametrize("named", ["address", "path", "m/path"])
+def test_another_account_is_chosen_by_its_address_or_path(device: Device, named: str) -> None:
+    third = EthAccount.from_key(b"\x09" * 32)
+    chosen = {"address": third.address.lower(), "path": "44'/60'/2'/0/0", "m/path": "m/44'/60'/2'/0/0"}[named]
+    account = load_account(ledger=chosen, environ={})
+    assert account.address == third.address
+    content = store_content(account.address, "ab" * 32, "storage", time=1.0, payment=None)
+    message = sign_message(account, "STORE", content, channel="T", time=1.0)
+    text = f"ETH\n{third.address}\nSTORE\n{message.item_hash}"
+    assert EthAccount.recover_message(encode_defunct(text=text), signature=message.signature) == third.address
+
+
+def test_an_address_that_is_not_there_is_told_with_those_that_are(device: Device) -> None:
+    with pytest.raises(AccountError, match="None of the Ledger's first 5 accounts") as caught:
+        load_account(ledger="0x" + "ab" * 20, environ={})
+    assert device.key.address in caught.value.message
+    assert "m/44'/60'/4'/0/0" in caught.value.message
