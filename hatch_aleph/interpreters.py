@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterable, Iterator, Mapping
 
-_MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "library": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
+_MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "library": TEXT, "base": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
 _ASK = """
 import sys, sysconfig
 print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.version_info[3])
 print(sys.executable)
 print(sysconfig.get_path("stdlib"))
+print(getattr(sys, "_base_executable", sys.executable))
 """
 
 
@@ -39,11 +40,13 @@ class Interpreter:
         path: Its executable; never a shim, whose answer depends on where and when it is asked.
         version: Its full version, ``3.11.7``.
         library: Folder of its standard library; None when it does not tell.
+        base: The executable that it is made of, which differs in a virtual environment; None when it does not tell.
     """
 
     path: Path
     version: str
     library: Path | None = None
+    base: Path | None = None
 
     @property
     def identity(self) -> list[Any]:
@@ -124,10 +127,14 @@ def _answer(path: Path, process: subprocess.Popen[str] | None) -> Interpreter | 
     words = first.split()
     if process.returncode or words[::2] != ["cpython", "final"]:
         return None  # another Python, a pre-release, or a version manager's shim that refuses to run
-    itself, _, library = rest.rstrip("\n").partition("\n")
+    itself, library, base, *_ = *rest.split("\n"), "", "", ""
     # An executable keeps the name that it was found under: links to it may say more than what they lead to.
     real = Path(itself) if itself and _is_script(path) else path
-    return Interpreter(real, words[1], Path(library) if library else None)
+    return Interpreter(real, words[1], _path(library), _path(base))
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def _candidates(minor: str, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -186,7 +193,7 @@ def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | No
         entry = _remembered(memory)[minor]
         path = Path(entry["path"])
         if entry["key"] == key and entry["stamp"] == stamp(path.resolve()):
-            return Interpreter(path, entry["version"], Path(entry["library"]) if entry["library"] else None)
+            return Interpreter(path, entry["version"], _path(entry["library"]), _path(entry["base"]))
     except (OSError, ValueError, KeyError):
         pass  # nothing is remembered, or nothing that can be read: look again
     return None
@@ -209,6 +216,7 @@ def _remember(memory: Path | None, minor: str, key: list[Any], chosen: Interpret
         "path": str(chosen.path),
         "version": chosen.version,
         "library": str(chosen.library or ""),
+        "base": str(chosen.base or ""),
         "key": key,
         "stamp": stamp(chosen.path.resolve()),
     }

@@ -101,7 +101,8 @@ async def _ask(
 
     try:
         spec = await spec_of(artifact, notice, connect)
-        place = place_here(spec.python, cache=Cache.default().host, volumes=folder / "volumes")
+        cache = Cache.default()
+        place = place_here(spec.python, cache=cache.host, volumes=folder / "volumes", memory=cache.interpreters)
     except (GuestError, NetworkError) as error:
         notice(f"The program is not tried here: {error.message}.")
         return None

@@ -7,7 +7,6 @@ keeps a random key where it finds none. The key is in no representation, error o
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import os
@@ -134,6 +133,8 @@ class _SdkAccount:
         return bytes(self._run(lambda: account.sign_raw(data)))
 
     def _run(self, work: Callable[[], Any]) -> Any:
+        import asyncio  # keys of Ethereum, which most accounts are, do without
+
         try:
             return asyncio.run(work())
         except Exception as error:  # noqa: BLE001 - devices raise anything, and a text could carry the key

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 _COSTS_A_PAGE = 1000
 _PRICED_ALONE = 6
 _LOST_SECONDS = 30.0
-_POLLS = Backoff(first=0.1, longest=3.0)
+_POLLS = Backoff(first=0.02, longest=3.0, growth=2)  # most messages are processed at once
 _PUBLISHED = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 

@@ -11,7 +11,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
-from hatch_aleph.errors import HealthError, UsageError
+from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import for_a_day
@@ -21,6 +21,7 @@ from hatch_aleph.programs.program_code import Code, prepare_code, try_here
 from hatch_aleph.settings.load import read_settings
 from hatch_aleph.settings.parse import dotted, mistakes
 from hatch_aleph.settings.program_message import adapter_remark, program_content
+from hatch_aleph.squashfs.pool import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,15 +71,11 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
     with scratch_folder() as folder:
         code = prepare_code(path, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
-        check_program(content)
         check_secrets(code.file, code.encoding, settings, session.account, where=str(path), only_own=not scan)
         check_outgoing_message("PROGRAM", content, session.account)
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
-        check_refs(session.client, content)
-        check_permitted(session.client, session.account, session.owner, ("STORE", "PROGRAM"), settings.channel)
-        per_day = check_affordable(session.client, content, code.hashes)
-        try_here(session, code, content)
+        per_day = _tried_and_checked(session, code, content, settings.channel)
         remark = adapter_remark(content)
         if remark:
             session.notice(f"{remark}.")
@@ -102,6 +99,29 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
                 raise
             answers(item_hash, urls[0])
     return Created(item_hash, ref, urls, per_day)
+
+
+def _tried_and_checked(session: Session, code: Code, content: Mapping[str, Any], channel: str) -> Decimal | None:
+    """Run code here and ask the node about it meanwhile, and return its cost: a trial waits for a process most of it.
+
+    Raises:
+        PlanError: As :func:`create`; what the node says comes before what the trial says.
+    """
+
+    def check() -> Decimal | None:
+        check_program(content)
+        check_refs(session.client, content)
+        check_permitted(session.client, session.account, session.owner, ("STORE", "PROGRAM"), channel)
+        return check_affordable(session.client, content, code.hashes)
+
+    checked_beside = in_background(check)
+    try:
+        try_here(session, code, content)
+    except HatchAlephError:
+        checked_beside.result()
+        raise
+    per_day: Decimal | None = checked_beside.result()
+    return per_day
 
 
 def content_of(session: Session, settings: Settings, code: Code) -> dict[str, Any]:

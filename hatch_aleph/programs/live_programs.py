@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.state import LIVE, PREFIX, Program, Volume, find_program, program_of, refs_of, volumes_of
@@ -159,8 +160,10 @@ def list_programs(client: NodeClient, address: str, *, host: str | None = None) 
     They come in batches, since an owner may have thousands: none is kept here, and the first few are there before the
     node has told all prices.
     """
+    # Asked for before all prices, which take a node as long as a hundred pages.
+    messages = client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False)
+    found = (message for message in messages if message.owner == address)
     hosts = Hosts(client.nodes[0], host)
-    # What each of them needs is asked for beside the first page.
     prices, known = in_background(lambda: client.prices(address)), in_background(lambda: hosts.known)
     # Anybody's message may say to replace this one; only the owner's counts, which is newer and so comes before it.
     replaced: dict[str, str] = {}
@@ -172,15 +175,12 @@ def list_programs(client: NodeClient, address: str, *, host: str | None = None) 
         urls = program_urls(message.item_hash, known.result())
         return Listed(message, price, replaced.get(message.item_hash), urls)
 
-    found = (
-        message
-        for message in client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False)
-        if message.owner == address
-    )
     batch = list(itertools.islice(found, _BATCH))
     if len(batch) == _BATCH and not prices.done:
-        yield tuple(listed(message, {}) for message in batch[:_FIRST])
+        first = _priced_alone(client, batch[:_FIRST])
+        yield tuple(listed(message, first) for message in batch[:_FIRST])
         batch = batch[_FIRST:]
+    prices.result(), known.result()  # nobody is asked any more once the client is closed
     while batch:
         yield tuple(listed(message, prices.result()) for message in batch)
         batch = list(itertools.islice(found, _BATCH))
@@ -188,6 +188,12 @@ def list_programs(client: NodeClient, address: str, *, host: str | None = None) 
 
 _BATCH = 200  # as many as a page of a node
 _FIRST = 10  # of many programs are priced one by one: two requests each
+
+
+def _priced_alone(client: NodeClient, messages: Iterable[NetworkMessage]) -> Mapping[str, Price]:
+    """Return the prices of some programs, asked for at once."""
+    asked = {each.item_hash: in_background(partial(_price, client, each.item_hash)) for each in messages}
+    return {item_hash: price for item_hash, job in asked.items() if (price := job.result())}
 
 
 def _price(client: NodeClient, item_hash: str) -> Price | None:

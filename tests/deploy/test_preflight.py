@@ -22,6 +22,13 @@ def test_an_update_in_place_and_a_new_url_are_told(rig: Rig) -> None:
     assert warnings(rig) == ""
 
 
+def test_old_packages_are_warned_of_only_where_both_images_change(rig: Rig) -> None:
+    rig.deploy(rig.artifact(packages=b"packages 1"))
+    assert "old packages" not in warnings(rig, code=b"code 2", packages=b"packages 1")
+    assert "old packages" not in warnings(rig, packages=b"packages 1")
+    assert "new code with old packages" in warnings(rig, code=b"code 2", packages=b"packages 2")
+
+
 def test_events_come_once_a_host(rig: Rig) -> None:
     assert "once a host" in warnings(rig, on={"http": True, "persistent": False, "message": [{"channel": "TEST"}]})
     assert "once a host" not in warnings(rig)

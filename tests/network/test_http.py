@@ -30,7 +30,7 @@ OWNERS = {
     "network/http.py": "the one client",
     "local/host/host.py": "keeps the session of the websocket",
     "local/host/message_feed.py": "a websocket, which httpx does not speak; all else is asked of the client",
-    "local/host/guest_api.py": "passes the reads of a VM on to the node, as hosts do",
+    "local/host/guest_api_server.py": "passes the reads of a VM on to the node, as hosts do",
     "local/host/aleph_host_inside/executable_interface.py": "plays the guest's init, which talks to its child",
     "guest/proxy.py": "runs in the guest, where there is only the standard library",
 }

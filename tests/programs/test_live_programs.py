@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+from hatch_aleph.network.http import Connections
 from hatch_aleph.network.messages import sign_message
 from hatch_aleph.programs.live_programs import Listed, list_programs
 from tests.programs.test_revision import created
@@ -32,6 +33,30 @@ def test_programs_newest_first_with_cost_and_urls(session, client, account, app)
     assert all(each.price and each.price.per_day > 0 for each in listed)
     assert listed[0].urls == second.urls
     assert listed[0].to_json()["content"]["code"]["ref"] == second.code
+
+
+def test_a_list_asks_no_more_for_many_programs(session, client, account, app, monkeypatch):
+    asked: list[str] = []
+    ask = Connections.stream
+
+    def counted(self, method, url, **options):
+        asked.append(url)
+        return ask(self, method, url, **options)
+
+    def asked_for_all() -> int:
+        asked.clear()
+        listed_of(client, account.address)
+        return len(asked)
+
+    created(session, app("one"), name="one")
+    monkeypatch.setattr(Connections, "stream", counted)
+    before = asked_for_all()
+    original = client.message(listed_of(client, account.address)[0].message.item_hash).content
+    for number in range(11):
+        content = original | {"time": original["time"] + 1 + number}
+        client.publish(sign_message(account, "PROGRAM", content, channel="TEST", time=content["time"]))
+    assert len(listed_of(client, account.address)) == 12
+    assert asked_for_all() == before <= 5
 
 
 def test_of_many_the_first_come_before_all_prices_are_there(session, client, account, app, monkeypatch):

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host.import_costs import ImportCost, by_package, measure_imports
     from hatch_aleph.local.host.machine import Machine
     from hatch_aleph.local.host.places import is_runtimes_platform, place_here
-    from hatch_aleph.local.host.program_server import Observer, ProgramServer, serve_images, smoke
+    from hatch_aleph.local.host.program_server import Observer, ProgramServer, serve_images
     from hatch_aleph.local.host.program_specs import built, published
     from hatch_aleph.local.host.source import Source
+    from hatch_aleph.local.host.trial_run import smoke
 
 __all__ = [
     "Answer",
@@ -63,7 +64,7 @@ _LAZY = {
     "place_here": "places",
     "published": "program_specs",
     "serve_images": "program_server",
-    "smoke": "program_server",
+    "smoke": "trial_run",
 }
 
 

@@ -92,7 +92,7 @@ class Machine:
         try:
             self._launched = await self._launch()
             self._api.is_open = self.spec.persistent  # whose API hosts start before the program
-            await self._api.serve(self._launched.api)
+            self._api.serve(self._launched.api)
             asyncio.get_running_loop().add_reader(self._launched.terminal, self._read_console, self._launched.terminal)
             if self.limits.boot:
                 await self._boot(self._launched)

@@ -72,9 +72,19 @@ def place_here(
     volumes: Path,
     python: Path | None = None,
     isolation: Isolation | None = None,
+    memory: Path | None = None,
     notice: Callable[[str], None] = lambda _line: None,
 ) -> Place:
     """Return where programs of a Python minor version run on this machine, and report what differs from the guest.
+
+    Args:
+        version: The runtime's minor version.
+        cache: Folder for what can be made again.
+        volumes: Folder of persistent volumes.
+        python: An interpreter the user named.
+        isolation: What this machine allows, where that is known.
+        memory: A file that remembers which interpreters are here.
+        notice: Is told what differs.
 
     Raises:
         GuestError: There is no such interpreter, or no way to run programs here.
@@ -97,7 +107,7 @@ def place_here(
             f"This is not the runtime's platform: the same distributions are installed for {sys.platform} on "
             f"{platform.machine()}, and what they do may differ."
         )
-    return Place(find_python(version, python), cache.resolve(), volumes.resolve(), found, foreign)
+    return Place(find_python(version, python, memory), cache.resolve(), volumes.resolve(), found, foreign)
 
 
 def is_runtimes_platform(runtime: runtimes.Runtime = runtimes.DEFAULT) -> bool:
@@ -106,17 +116,18 @@ def is_runtimes_platform(runtime: runtimes.Runtime = runtimes.DEFAULT) -> bool:
 
 
 @cache
-def find_python(version: str, chosen: Path | None = None) -> Path:
+def find_python(version: str, chosen: Path | None = None, memory: Path | None = None) -> Path:
     """Return an interpreter of a minor version such as "3.11".
 
     Args:
         version: The runtime's minor version.
         chosen: An interpreter the user named; no other is looked for.
+        memory: A file that remembers what was found.
 
     Raises:
         GuestError: None was found, or the chosen one is of another version.
     """
-    found = interpreters.ask(chosen) if chosen else interpreters.find(version)
+    found = interpreters.ask(chosen) if chosen else interpreters.find(version, memory=memory)
     if found is None and not chosen and interpreters.bring(version) is None:
         found = interpreters.find(version)
     if found is None or found.version.rpartition(".")[0] != version:
@@ -126,18 +137,8 @@ def find_python(version: str, chosen: Path | None = None) -> Path:
             where="local host",
             hint=f"Get one with `uv python install {version}`, or name one with --python.",
         )
-    return _base_of(found.path)
-
-
-def _base_of(path: Path) -> Path:
-    """Return the interpreter's own path.
-
-    What PATH has may be a version manager's slow script, or belong to a virtual environment in a folder that is not
-    visible in the sandbox.
-    """
-    command = [str(path), "-I", "-S", "-c", "import sys; print(getattr(sys, '_base_executable', sys.executable))"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else path
+    # What PATH has may belong to a virtual environment in a folder that is not visible in the sandbox.
+    return found.base or found.path
 
 
 @cache

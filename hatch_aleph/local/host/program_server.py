@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from aiohttp import web
 
 from hatch_aleph.errors import UsageError
 from hatch_aleph.local.host import host_answers as answers
-from hatch_aleph.local.host.console import Console
 from hatch_aleph.local.host.execution_pool import Pool
 from hatch_aleph.local.host.failures import InsufficientCapacityError, NoInitError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from hatch_aleph.local.host.console import Console
     from hatch_aleph.local.host.machine import Machine
     from hatch_aleph.local.host.places import Place
 
@@ -167,26 +166,3 @@ async def serve_images(
         await asyncio.Event().wait()
     finally:
         await server.close()
-
-
-async def smoke(
-    spec: ProgramSpec,
-    place: Place,
-    path: str = "/",
-    *,
-    limits: Limits | None = None,
-    on_line: Callable[[str], None] | None = None,
-) -> Answer:
-    """Start a program, ask it once, stop it; returns the answer.
-
-    Raises:
-        StartError: It does not start.
-        GuestError: It cannot run on this machine.
-    """
-    machine = machine_for(spec, place, limits=limits, console=Console(on_line))
-    try:
-        await machine.start()
-        return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])
-    finally:
-        with contextlib.suppress(asyncio.CancelledError):
-            await machine.halt()
