@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State, Version
     from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.messages import MessageType
 
 
@@ -186,6 +187,7 @@ class Application:
         self._outbox = outbox
         self._journal = outbox.journal
         self._sent: list[tuple[str, str]] = []
+        self._before: Execution | None = None
 
     def __call__(self) -> Outcome:
         """Do it all; what fails leaves a journal from which the next run goes on."""
@@ -239,6 +241,12 @@ class Application:
         """Publish what has to be published; return the refs by role, and the STORE whose code is to run."""
         refs: dict[str, str] = {}
         code_ref = ""
+        if self._plan.in_place and self._plan.program.item_hash:
+            self._before = self._health.before_amend(
+                self._deployment.hosts,
+                self._plan.program.item_hash,
+                persistent=self._manifest.program_settings.persistent,
+            )
         # Code last: while code and packages differ the adapter answers 503, and code is quick to send.
         for step in sorted(self._plan.images, key=lambda step: step.role == "code"):
             volume = self._state.volumes.get(step.ref or "")
@@ -312,6 +320,7 @@ class Application:
                     bool(self._sent or self._outbox.resumed) or just_amended(self._state.volumes.values(), self._now())
                 ),
                 persistent=self._manifest.program_settings.persistent,
+                before=self._before,
                 observer=self._observer,
             )
         except HealthError as error:

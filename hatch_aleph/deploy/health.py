@@ -172,6 +172,7 @@ class Health:
         *,
         amended: bool = False,
         persistent: bool = False,
+        before: Execution | None = None,
         observer: Observer | None = None,
     ) -> Healthy:
         """Wait until a program that was published or amended answers, and ask at no time when asking would harm it.
@@ -187,28 +188,28 @@ class Health:
             code_ref: Item hash of the STORE message whose code must run.
             amended: Whether its code or volumes have just been amended.
             persistent: Whether the scheduler runs it.
+            before: What ran before the amend, where that is known: a host may have started it again already.
             observer: Receives what is waited for.
 
         Raises:
             HealthError: At the deadline, or when it fails to start a second time; with the last reason.
         """
         observer = observer or Silent()
-        before = self._await_stop(hosts, item_hash, observer, persistent=persistent) if amended else None
+        gone = self._await_stop(hosts, item_hash, observer, before, persistent=persistent) if amended else None
         urls = hosts.urls(item_hash)
         if persistent:
             observer.step("schedule", item_hash=item_hash)
-            urls = program_urls(item_hash, self._await_running(hosts, item_hash, check.timeout, before))
+            urls = program_urls(item_hash, self._await_running(hosts, item_hash, check.timeout, gone))
         observer.step("health", url=urls[0] + check.path)
         healthy = self.wait(urls, check, code_ref, item_hash, heard=lambda text: observer.heard("health", text))
         observer.done("health", url=healthy.url, status=healthy.status)
         return healthy
 
-    def _await_stop(self, hosts: Hosts, item_hash: str, observer: Observer, *, persistent: bool) -> Execution | None:
+    def _await_stop(
+        self, hosts: Hosts, item_hash: str, observer: Observer, known: Execution | None, *, persistent: bool
+    ) -> Execution | None:
         """Wait until what ran before an amend is gone; return it, None where nothing of before was seen."""
-        host = hosts.known
-        if persistent:
-            with contextlib.suppress(NetworkError):
-                host = hosts.allocation(item_hash).host
+        host = _listing_host(hosts, item_hash, persistent=persistent)
         listed = hosts.list_executions(host) if host else None
         if host is None or listed is None:
             observer.step("stop", seconds=int(STOP_SECONDS))
@@ -217,6 +218,8 @@ class Health:
         before = listed.get(item_hash)
         if before is None or not (before.running or before.stopping):
             return None  # it is defined, not started yet: what the amend stopped was gone before this looked
+        if known is not None and before.began != known.began:
+            return None  # it runs again
         observer.step("stop", seconds=int(STOP_SECONDS))
 
         def gone(_left: float) -> bool | None:
@@ -228,6 +231,12 @@ class Health:
 
         # What still runs after the longest stop is not what ran before: it had been started again before this looked.
         return before if self._waiter.poll(gone, _LONGEST_STOP, _LOOKS) else None
+
+    def before_amend(self, hosts: Hosts, item_hash: str, *, persistent: bool) -> Execution | None:
+        """Return what a host runs before an amend, for ``confirm``; None where no host tells."""
+        host = _listing_host(hosts, item_hash, persistent=persistent)
+        listed = hosts.list_executions(host) if host else None
+        return listed.get(item_hash) if listed else None
 
     def await_end(self, hosts: Hosts, item_hash: str, observer: Observer) -> bool:
         """Wait until the host has stopped a program that was forgotten: it looks three times, a minute apart.
@@ -353,6 +362,14 @@ class Health:
         return check.judge(answer, code_ref, item_hash) or Healthy(
             url, answer.status, answer.text, time.monotonic() - began
         )
+
+
+def _listing_host(hosts: Hosts, item_hash: str, *, persistent: bool) -> str | None:
+    """Return the one host that runs a program, where it is known."""
+    if persistent:
+        with contextlib.suppress(NetworkError):
+            return hosts.allocation(item_hash).host
+    return hosts.known
 
 
 def harmless_urls(hosts: Hosts, item_hash: str, *, persistent: bool) -> tuple[str, ...] | str:

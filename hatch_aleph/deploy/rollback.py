@@ -173,6 +173,7 @@ def roll_back(
         publication = session.publication("rollback", program.item_hash, program.content)
         with publishing(publication) as answers:
             amended: list[str] = []
+            ran = health.before_amend(target.hosts, program.item_hash, persistent=program.persistent)
             code_ref = volumes["code"].current.item_hash if "code" in volumes else None
             for role in sorted(release.contents, reverse=True):  # packages before code, as a deployment does
                 volume, version = volumes.get(role), release.contents[role]
@@ -190,6 +191,7 @@ def roll_back(
                     code_ref,
                     amended=bool(amended or outbox.resumed) or just_amended(volumes.values(), session.clock()),
                     persistent=program.persistent,
+                    before=ran,
                     observer=session.observer,
                 )
             except HealthError as error:

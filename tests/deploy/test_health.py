@@ -99,6 +99,15 @@ def test_a_persistent_program_that_is_being_started_when_first_looked_for() -> N
     assert (healthy.status, host.seen, host.now < 8) == (200, 3, True)
 
 
+def test_what_runs_again_before_anybody_looked_is_not_waited_for() -> None:
+    again = Execution(running=True, began="2026-11-28T10:00:05")
+    host = Lists(RUNS, {NEW: again})
+    before = host.health().before_amend(host.hosts(), NEW, persistent=True)
+    host.health().confirm(host.hosts(), NEW, HealthCheck(), amended=True, persistent=True, before=before)
+    assert (before, host.now) == (RUNS[NEW], 0)
+    assert Lists({}).health().before_amend(Lists({}).hosts(None), NEW, persistent=False) is None
+
+
 def test_a_single_question_is_not_asked_into_a_stop() -> None:
     stopping = Lists({NEW: Execution(running=False, stopping=True)}, RUNS)
     assert stopping.health().once(stopping.hosts(), NEW, HealthCheck()) == "the host http://host is stopping it"
