@@ -122,7 +122,10 @@ def _django_settings(root: Path) -> Iterator[str]:
                     f"build, and select STATIC_ROOT's folder: {_PAGE}#the-manifest-storage-of-static-files"
                 )
             elif re.match(r"\s*ALLOWED_HOSTS\s*=\s*\[\s*[^\]*]*\]\s*$", code) and "*" not in code:
-                yield f"{where} allows no host but its own: a program's name is made of its item hash: {_PAGE}"
+                yield (
+                    f"{where} names the hosts that are answered, and a program's own name, made of its item hash, is none "
+                    f"of them: {_PAGE}#settings-that-differ-from-a-servers"
+                )
 
 
 def _has_build(file: Path) -> bool:

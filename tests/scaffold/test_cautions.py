@@ -66,7 +66,7 @@ def test_what_django_s_settings_ask_of_a_server(tmp_path):
         'STATICFILES_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"\n'
     )
     hosts, static = cautions(tmp_path, {}, [], "Django")
-    assert hosts.startswith("site/settings.py:1 allows no host but its own")
+    assert hosts.startswith("site/settings.py:1 names the hosts that are answered")
     assert static.startswith("site/settings.py:2 ")
     assert "collectstatic" in static
     (tmp_path / "site" / "settings.py").write_text('ALLOWED_HOSTS = ["*"]\nALLOWED_HOSTS = env("HOSTS")\n')
