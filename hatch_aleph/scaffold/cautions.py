@@ -123,8 +123,8 @@ def _django_settings(root: Path) -> Iterator[str]:
                 )
             elif re.match(r"\s*ALLOWED_HOSTS\s*=\s*\[\s*[^\]*]*\]\s*$", code) and "*" not in code:
                 yield (
-                    f"{where} names the hosts that are answered, and a program's own name, made of its item hash, is none "
-                    f"of them: {_PAGE}#settings-that-differ-from-a-servers"
+                    f"{where} names the hosts that are answered, and a program's own name, made of its item hash, is "
+                    f"none of them: {_PAGE}#settings-that-differ-from-a-servers"
                 )
 
 
