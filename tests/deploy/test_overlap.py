@@ -281,6 +281,7 @@ class Overtaken(NodeClient):
 
 # A few points by default, every one by `nox -s crash`.
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 17])
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scenario", ["create", "update", "replace", "both ways"])
 def test_wherever_another_machine_deploys_in_between_the_next_run_ends_as_ever(
     rig: Rig, scenario: str, step: int, capsys: pytest.CaptureFixture[str]

@@ -57,7 +57,7 @@ def run(scene: Scene, command: Callable[..., object], cut: int | None = None, *,
 
 # A few points by default: with all of them (nox -s crash) it takes minutes.
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 9])
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # who is killed closes no connection
 @pytest.mark.parametrize("command", [creating, amending, replacing, persisting, deleting])
 def test_wherever_it_is_cut_off_the_next_run_finishes_it(node, tmp_path, capsys, command, step):
