@@ -41,7 +41,8 @@ def history(context: Context, *, check: bool) -> None:
         (str(each.number), _since(each.time), age(now - each.time), each.version or "", *_told(each, here))
         for each in found
     ]
-    context.output.table("", ("number", "since (UTC)", "age", "version", "what", "changed", "commit", "by"), rows)
+    if rows:
+        context.output.table("", ("number", "since (UTC)", "age", "version", "what", "changed", "commit", "by"), rows)
     fields = {"releases": [_release_json(each) for each in found], **(answer.to_json() if answer else {})}
     context.output.result(fields, None if found else f"Nothing of {deployment.tag} is live.")
 

@@ -44,7 +44,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
     # Nothing that it does may touch the user's own account.
     environment = {name: value for name, value in os.environ.items() if name not in _ACCOUNT_VARIABLES}
     environment["ALEPH_PRIVATE_KEY_FILE"] = str(folder / "account.key")
-    context.output.rest()  # the commands that follow have words of their own
+    context.output.doing("Starting a network on this machine")
     network = subprocess.Popen(
         _command("node", "--port", "0", "--folder", str(folder / "network"), "--json"),
         cwd=root,
@@ -54,6 +54,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
     )
     try:
         url = _url_of(network)
+        context.output.rest()  # the commands that follow have words of their own
         if not (folder / "account.key").exists():
             _run(root, environment, "account", "create")
         for step in (
