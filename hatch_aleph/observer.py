@@ -98,5 +98,8 @@ def seconds_text(seconds: float) -> str:
 
 
 def size_text(size: float) -> str:
-    """Return bytes as people read them: MB, or kB below a tenth of it."""
-    return f"{size / 1e6:,.1f} MB" if size >= 1e5 or not size else f"{size / 1e3:,.1f} kB"  # noqa: PLR2004 - bytes
+    """Return bytes as people read them: ``21.8 MB``, ``107 kB``, ``12 B``."""
+    for unit, name in ((1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{size / unit:,.{1 if name == 'MB' else 0}f} {name}"
+    return f"{size:.0f} B"

@@ -43,7 +43,8 @@ def status(context: Context, *, no_health: bool, everything: bool) -> int:
 def _status_text(found: Status) -> str:
     if found.item_hash is None:
         return "\n".join([f"Nothing of {found.tag} is live.", *map(_unused_text, found.unused), *found.trouble])
-    lines = [_health_line(found), f"{found.tag}: program {found.item_hash}, since {moment(found.since or 0)}"]
+    lines = [_health_line(found), f"{found.tag}, since {moment(found.since or 0)}"]
+    lines.append(f"  program {found.item_hash}")
     lines += [f"  {url}" for url in (*(f"https://{domain}" for domain in found.domains), *found.urls)]
     lines.append(f"  {_whereabouts(found)}")
     for each in found.contents:
