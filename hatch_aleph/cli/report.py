@@ -147,18 +147,18 @@ def _show_deployment(output: Output, known: _Known, now: float) -> None:
 
     if known.timeline and known.timeline.is_seen:
         total = known.timeline.seconds or 1.0
-        output.say(style(f"Last deployment, {moment(known.timeline.began)}, s", bold=True))
+        _title(output, f"Last deployment ({moment(known.timeline.began)}), s")
         width = max(len(phase.name) for phase in known.timeline.phases)
         for phase in known.timeline.phases:
             before, wide = (round(each / total * _BAR) for each in (phase.start, phase.seconds or 0.0))
             bar = " " * min(before, _BAR - 1) + "█" * max(wide, 1)
             output.say(f"  {printable(phase.name):{width}} {phase.seconds or 0.0:9.2f} {bar}")
     elif known.timeline:
-        output.say(style("Last deployment, by its messages", bold=True))
+        _title(output, "Last deployment, by its messages")
         for phase in known.timeline.phases:
             output.say(f"  {moment(known.timeline.began + phase.start)}  {printable(phase.name)}")
     if known.releases:
-        output.say(style("Releases", bold=True))
+        _title(output, "Releases")
         for row in known.releases[:_ROWS]:
             live = style(" live", fg="green") if row.live else ""
             output.say(f"  {moment(row.time)}  {printable(f'{row.version} {row.kind}')}{live}")
@@ -167,7 +167,7 @@ def _show_deployment(output: Output, known: _Known, now: float) -> None:
 
 
 def _show_balance(output: Output, money: Money, now: float) -> None:
-    output.say(style("Cost", bold=True))
+    _title(output, "Cost")
     own, whole = (f"{amount(each, 'credit')} a day" for each in (money.day, money.owner_day))
     output.say(f"  {own} for this deployment, {whole} for all that the owner has")
     if money.days is None:
@@ -214,7 +214,11 @@ def _bars(output: Output, title: str, values: Sequence[tuple[str, float]]) -> No
     if not shown:
         return
     width = min(max(len(name) for name, _ in shown), shutil.get_terminal_size().columns - _BAR - 12)
-    output.say(style(title, bold=True))
+    _title(output, title)
     for name, value in shown:
         bar = "█" * max(round(value / shown[0][1] * _BAR), 1)
         output.say(f"  {name[:width]:{width}} {value:9.2f} {bar}")
+
+
+def _title(output: Output, text: str) -> None:
+    output.say(style(f"\n{text}", bold=True))

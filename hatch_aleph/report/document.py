@@ -30,17 +30,19 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: var(--fg);
   background: var(--bg) }
 h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-svg { width: 100%; height: auto } svg text { font-size: 12px; fill: var(--fg); pointer-events: none }
+svg { width: 100%; height: auto } svg.wide { min-width: 60rem }
+svg text { font-size: 12px; fill: var(--fg); pointer-events: none }
 svg g rect { fill: hsl(var(--h), 45%, var(--l)); stroke: var(--bg) }
 .map text { fill: #fff } table { border-collapse: collapse; width: 100% }
 th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
 .n { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .9em; overflow-wrap: anywhere }
-.bar { background: var(--soft); height: .9rem; min-width: 6rem; print-color-adjust: exact }
+.bar { background: var(--soft); height: .9rem; min-width: 6rem; margin-top: .3rem; print-color-adjust: exact }
 .bar i { display: block; height: 100%; min-width: 1px; background: var(--bar); print-color-adjust: exact }
 .key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 .9rem } .good { color: var(--good) }
-.bad { color: var(--bad) } .scroll { overflow-x: auto }
+.bad { color: var(--bad) } .ends { display: flex; justify-content: space-between } .scroll { overflow-x: auto }
 .facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: .6rem 0 0; padding: 0; overflow-wrap: anywhere }
-@media print { body { margin: 0; max-width: none } h2 { break-after: avoid } tr, svg { break-inside: avoid } }
+@media print { body { margin: 0; max-width: none } svg.wide { min-width: 0 }
+  h2 { break-after: avoid } tr, svg { break-inside: avoid } }
 """
 
 
@@ -265,10 +267,10 @@ def _slope(days: float) -> str:
     shown = min(days, 365.0)
     left = 1 - shown / days if days else 0.0
     return (
-        '<svg viewBox="0 0 1200 120" role="img" aria-label="The balance over time">'
-        f'<polyline points="40,10 1160,{100 - 90 * left:.0f}" fill="none" stroke="var(--bar)" stroke-width="3"/>'
-        '<line x1="40" y1="100" x2="1160" y2="100" stroke="var(--line)"/>'
-        f'<text x="40" y="116">today</text><text x="1160" y="116" text-anchor="end">in {shown:,.0f} days</text></svg>'
+        '<svg viewBox="0 0 1200 100" role="img" aria-label="The balance over time">'
+        f'<polyline points="0,5 1200,{95 - 90 * left:.0f}" fill="none" stroke="var(--bar)" stroke-width="3"/>'
+        '<line x1="0" y1="98" x2="1200" y2="98" stroke="var(--line)"/></svg>'
+        f'<div class="ends"><span>today</span><span>in {shown:,.0f} days</span></div>'
     )
 
 

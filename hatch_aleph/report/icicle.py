@@ -52,8 +52,9 @@ def icicle(costs: Iterable[ImportCost]) -> str:
     shapes = list(_shapes(roots, 0.0, 0, total))
     depth = max(row for row, _ in shapes) + 1
     return (
-        f'<svg viewBox="0 0 {WIDTH:.0f} {depth * _ROW:.0f}" role="img" aria-label="What the start spends its time on">'
-        f"{''.join(shape for _, shape in shapes)}</svg>"
+        f'<div class="scroll"><svg class="wide" viewBox="0 0 {WIDTH:.0f} {depth * _ROW:.0f}" role="img" '
+        f'aria-label="What the start spends its time on">'
+        f"{''.join(shape for _, shape in shapes)}</svg></div>"
     )
 
 
@@ -63,9 +64,7 @@ def _shapes(nodes: Iterable[Node], left: float, row: int, total: float) -> Itera
         if node.together / total >= _SMALLEST and row < _DEEPEST:
             label = html.escape(f"{node.module}: {node.together:.1f} ms, {node.alone:.1f} ms of it alone")
             room = int(width / _CHARACTER) - 1
-            text = html.escape(
-                node.module if len(node.module) <= room else node.module.rpartition(".")[2][: max(room, 0)]
-            )
+            text = html.escape(_fitted(node.module, room))
             caption = f'<text x="{left + 4:.1f}" y="{row * _ROW + 15:.1f}">{text}</text>' if room > 2 else ""  # noqa: PLR2004 - letters
             shape = (
                 f'<g><title>{label}</title><rect x="{left:.1f}" y="{row * _ROW:.1f}" width="{width:.1f}" '
@@ -74,6 +73,12 @@ def _shapes(nodes: Iterable[Node], left: float, row: int, total: float) -> Itera
             yield row, shape
             yield from _shapes(node.children, left, row + 1, total)
         left += width
+
+
+def _fitted(module: str, room: int) -> str:
+    """Return a module's name in so many characters: whole, else its last part, else the beginning of that."""
+    name = module if len(module) <= room else module.rpartition(".")[2]
+    return name if len(name) <= room else f"{name[: room - 1]}…"
 
 
 def _hue(module: str) -> int:

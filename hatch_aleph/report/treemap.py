@@ -31,8 +31,9 @@ class Box(NamedTuple):
 def boxes(sizes: Sizes) -> str:
     """Return the picture of an image's sizes, by distribution and kind, as SVG."""
     return (
-        f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="What weighs what">'
-        f"{''.join(_shapes(sizes))}</svg>"
+        f'<div class="scroll"><svg class="wide" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" '
+        f'aria-label="What weighs what">'
+        f"{''.join(_shapes(sizes))}</svg></div>"
     )
 
 
