@@ -9,8 +9,9 @@ from hatch_aleph.artifact import hash_file
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.secrets import check_file
-from hatch_aleph.deploy.state import LIVE, refs_of
+from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import PlanError
+from hatch_aleph.network.answers import LIVE
 from hatch_aleph.network.authorizations import KEY
 from hatch_aleph.network.messages import aggregate_content, store_content
 from hatch_aleph.network.money import for_a_day

@@ -45,7 +45,9 @@ def list_programs(context: Context, *, long: bool, check: bool) -> None:
     total = _Total()
     with context.client() as client:
         removed = in_background(lambda: was_removed(client, address))
-        for number, batch in enumerate(find(client, address, host=context.host_url)):
+        for number, batch in enumerate(
+            find(client, address, host=context.host_url, urls=long or context.output.as_json)
+        ):
             answers = _answers(context, client, batch) if check else [None] * len(batch)
             total.add(batch, answers)
             if context.output.as_json:

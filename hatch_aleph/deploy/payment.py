@@ -11,7 +11,6 @@ from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.http import is_here
-from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.plan import Cost, Plan
     from hatch_aleph.deploy.state import State
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.messages import Engine
     from hatch_aleph.network.money import Price
 # aleph-im/pyaleph, src/aleph/services/cost.py: from this moment on only credits pay.
 CREDIT_ONLY_SINCE = dt.datetime(2027, 1, 1, tzinfo=dt.timezone.utc).timestamp()
@@ -80,7 +80,7 @@ def _added(client: NodeClient, plan: Plan, manifest: Manifest) -> list[Price] | 
     added = []
     for step in plan.images:
         if step.sends:
-            content = store_content(plan.owner, step.file_hash, step.engine, time=0.0, payment=payment)
+            content = _store(plan.owner, step.file_hash, payment, step.engine)
             added.append(client.estimate(content, "STORE", {step.file_hash: step.size}))
     if plan.program.action != "unchanged":
         # The network does not know the new volumes yet: each stands in by its role, with its size told beside.
@@ -204,6 +204,13 @@ def check_paid(state: State) -> None:
         raise PlanError(text, where=state.tag, hint="Nothing was sent, since nothing has changed.")
 
 
+def _store(payer: str, file_hash: str, payment: Mapping[str, Any] | None, engine: Engine = "storage") -> dict[str, Any]:
+    """Return the content of a STORE message whose price is asked for."""
+    from hatch_aleph.network.messages import store_content
+
+    return store_content(payer, file_hash, engine, time=0.0, payment=payment)
+
+
 def check_affordable_file(
     client: NodeClient, payer: str, file: FileHashes, payment: Mapping[str, Any] | None
 ) -> Decimal | None:
@@ -212,7 +219,7 @@ def check_affordable_file(
     Raises:
         RejectedError: There is not even enough for this file.
     """
-    store = store_content(payer, file.sha256, "storage", time=0.0, payment=payment)
+    store = _store(payer, file.sha256, payment)
     return _affordable(client, payer, [client.estimate(store, "STORE", {file.sha256: file.size})])
 
 
@@ -231,7 +238,7 @@ def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileH
     estimates = [client.estimate(priced, "PROGRAM", sizes)]
     payer = str(content["address"])
     if code is not None:
-        store = store_content(payer, code.sha256, "storage", time=0.0, payment=content.get("payment"))
+        store = _store(payer, code.sha256, content.get("payment"))
         estimates.append(client.estimate(store, "STORE", {code.sha256: code.size}))
     return _affordable(client, payer, estimates)
 

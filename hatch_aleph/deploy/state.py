@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
+from hatch_aleph.network.answers import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 # Key of our notes in a STORE message's metadata.
 NOTES = "hatch-aleph"
-# A message that is being removed for want of credits is still ours: it comes back after a top-up.
 PREFIX = "hatch-aleph"  # of the tag of a deployment
-LIVE = ("processed", "removing")
 # Key of a program's metadata: item hashes of earlier programs that are not to be forgotten. Texts there have at most
 # 512 characters: aleph-im/aleph-message, aleph_message/models/execution/base.py.
 KEEPS = "hatch-aleph-keeps"

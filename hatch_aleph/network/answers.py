@@ -41,6 +41,10 @@ class MessageStatus(str, Enum):
         return self in (MessageStatus.PROCESSED, MessageStatus.REMOVING)
 
 
+# Statuses of what is there: a message that is being removed for want of credits comes back after a top-up.
+LIVE = (MessageStatus.PROCESSED.value, MessageStatus.REMOVING.value)
+
+
 @dataclass(frozen=True)
 class NetworkMessage:
     """A message as a node knows it.

@@ -10,9 +10,10 @@ from hatch_aleph.commands import typed
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.secrets import check_outgoing_message
-from hatch_aleph.deploy.state import LIVE, NOTES, refs_of
+from hatch_aleph.deploy.state import NOTES, refs_of
 from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
 from hatch_aleph.files import scratch_folder
+from hatch_aleph.network.answers import LIVE
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.state import LIVE, PREFIX, Program, Volume, find_program, program_of, refs_of, volumes_of
 from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.network.answers import LIVE
 from hatch_aleph.network.money import cost_text
 from hatch_aleph.network.urls import Hosts, program_urls
 from hatch_aleph.squashfs.pool import in_background
@@ -16,7 +16,7 @@ from hatch_aleph.squashfs.pool import in_background
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from hatch_aleph.deploy.state import Version
+    from hatch_aleph.deploy.state import Program, Version, Volume
     from hatch_aleph.deploy.status import Unused
     from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.network.client import NodeClient
@@ -56,6 +56,8 @@ class LiveProgram:
     @property
     def used_elsewhere(self) -> frozenset[str]:
         """Item hashes that other programs of the owner refer to."""
+        from hatch_aleph.deploy.state import refs_of
+
         return frozenset().union(*(refs_of(other.content) for other in self.others))
 
 
@@ -65,6 +67,8 @@ def look_up(client: NodeClient, item_hash: str) -> LiveProgram:
     Raises:
         PlanError: There is no such live program.
     """
+    from hatch_aleph.deploy.state import find_program, program_of, refs_of, volumes_of
+
     message = find_program(client, item_hash)
     owner = message.owner
     stores = list(_stores(client, owner, refs_of(message.content)))
@@ -103,7 +107,7 @@ class Listed:
         message: Its message, with status.
         price: What it costs; None when the node does not say.
         superseded_by: Item hash of a program of the same owner that says to replace it.
-        urls: Where it answers.
+        urls: Where it answers; empty when that was not asked for.
     """
 
     message: NetworkMessage
@@ -120,6 +124,8 @@ class Listed:
     @property
     def deployment(self) -> str:
         """The project, and profile, that it belongs to; empty for a program without a project."""
+        from hatch_aleph.deploy.state import PREFIX
+
         metadata = self.message.content.get("metadata")
         tags = metadata.get("tags") if isinstance(metadata, dict) else None
         own = (tag.partition(":")[2] for tag in tags or () if isinstance(tag, str) and tag.startswith(f"{PREFIX}:"))
@@ -154,17 +160,26 @@ class Listed:
         }
 
 
-def list_programs(client: NodeClient, address: str, *, host: str | None = None) -> Iterator[tuple[Listed, ...]]:
+def list_programs(
+    client: NodeClient, address: str, *, host: str | None = None, urls: bool = True
+) -> Iterator[tuple[Listed, ...]]:
     """Yield the live programs of an address, newest first; those that are being removed for want of credits too.
 
     They come in batches, since an owner may have thousands: none is kept here, and the first few are there before the
     node has told all prices.
+
+    Args:
+        client: The node.
+        address: The owner.
+        host: URL of a host to use in place of the network's own.
+        urls: Whether it matters where they answer, which the node is asked for.
     """
     # Asked for before all prices, which take a node as long as a hundred pages.
     messages = client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False)
     found = (message for message in messages if message.owner == address)
     hosts = Hosts(client.nodes[0], host)
-    prices, known = in_background(lambda: client.prices(address)), in_background(lambda: hosts.known)
+    prices = in_background(lambda: client.prices(address))
+    known = in_background(lambda: hosts.known) if urls else prices
     # Anybody's message may say to replace this one; only the owner's counts, which is newer and so comes before it.
     replaced: dict[str, str] = {}
 
@@ -172,8 +187,8 @@ def list_programs(client: NodeClient, address: str, *, host: str | None = None) 
         if message.content.get("replaces"):
             replaced[str(message.content["replaces"])] = message.item_hash
         price = prices.get(message.item_hash) or _price(client, message.item_hash)
-        urls = program_urls(message.item_hash, known.result())
-        return Listed(message, price, replaced.get(message.item_hash), urls)
+        answers_at = program_urls(message.item_hash, known.result()) if urls else ()
+        return Listed(message, price, replaced.get(message.item_hash), answers_at)
 
     batch = list(itertools.islice(found, _BATCH))
     if len(batch) == _BATCH and not prices.done:
@@ -233,6 +248,8 @@ def parts_of(client: NodeClient, program: Program) -> tuple[Part, ...]:
 
 
 def _part(client: NodeClient, role: str, named: Mapping[str, Any]) -> Part:
+    from hatch_aleph.deploy.state import volumes_of
+
     ref, follows = str(named["ref"]), bool(named.get("use_latest", role != "code"))
     original = client.message(ref, verify=False)  # as below: it is only shown
     if original is None or not original.status.is_live or original.type != "STORE":
@@ -246,6 +263,7 @@ def _part(client: NodeClient, role: str, named: Mapping[str, Any]) -> Part:
 
 def unused_files(client: NodeClient, owner: str) -> tuple[Unused, ...]:
     """Return the files of an owner that no program or instance of the owner refers to, newest first."""
+    from hatch_aleph.deploy.state import refs_of, volumes_of
     from hatch_aleph.deploy.status import unused_of
 
     machines = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)

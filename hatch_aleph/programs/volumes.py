@@ -11,9 +11,10 @@ from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.payment import check_affordable_file
 from hatch_aleph.deploy.preflight import check_permitted, check_secrets
-from hatch_aleph.deploy.state import LIVE, Volume, program_of, refs_of, volumes_of
+from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
 from hatch_aleph.errors import PlanError, ProjectError
 from hatch_aleph.files import scratch_folder
+from hatch_aleph.network.answers import LIVE
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.programs.creation import checked, publish_code
 from hatch_aleph.programs.program_code import Code
