@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hatch_aleph.squashfs import Entry
 
 
+_TELLING = 32  # so many bytes are not the same by chance, as those of empty modules are
+
+
 def refuse_links_out(
     root: Path,
     entries: Iterable[Entry],
@@ -26,8 +29,8 @@ def refuse_links_out(
 ) -> None:
     """Refuse files that are in an image because a link of the project, or of a dependency's folder, leads to them.
 
-    Backends follow links without telling, so an entry counts as the link's if it lies where the link does, whatever
-    folder of the project became the image's root, and has the same content.
+    Backends follow links without telling, so an entry counts as the link's if it has the same content and lies where
+    the link does, whatever folder of the project became the image's root, or lies anywhere and is more than a line.
 
     Args:
         root: The project's folder, or the dependency's.
@@ -48,7 +51,10 @@ def refuse_links_out(
     if not links:
         return
     inside = {entry.path: entry for entry in entries if entry.kind == "file"}
-    found = [link for link in links if any(_is_packed(path, file, inside) for path, file in _behind(root, link))]
+    contents = {entry.sha256() for entry in inside.values()}
+    found = [
+        link for link in links if any(_is_packed(path, file, inside, contents) for path, file in _behind(root, link))
+    ]
     if found:
         told = ", ".join(f"{link} -> {(root / link).resolve()}" for link in found)
         names = ", ".join(f'"{link}"' for link in found)
@@ -84,7 +90,9 @@ def _behind(root: Path, link: str) -> Iterator[tuple[str, Path]]:
             yield file.relative_to(root).as_posix(), file
 
 
-def _is_packed(path: str, file: Path, inside: dict[str, Entry]) -> bool:
+def _is_packed(path: str, file: Path, inside: dict[str, Entry], contents: set[str]) -> bool:
+    if file.stat().st_size >= _TELLING and sha256_of(file) in contents:
+        return True  # under whatever name
     parts = path.split("/")
     candidates = ("/".join(parts[number:]) for number in range(len(parts)))
     packed = [inside[each] for each in candidates if each in inside]

@@ -196,6 +196,7 @@ class Application:
 
         if self._journal.run is not None and is_overtaken(self._journal.run, self._state, self._journal):
             self._journal.end()
+        self._check_times()
         self._journal.begin(self._baseline())
         refs, code_ref = self._volumes()
         item_hash = self._program(refs)
@@ -223,6 +224,22 @@ class Application:
         self._outbox.discard_unsent()
         self._journal.end()
         return Outcome(self._plan, item_hash, urls, self._outbox.resumed, tuple(self._sent), answer)
+
+    def _check_times(self) -> None:
+        """Refuse, before anything is sent, what a message with a time in the future is in the way of.
+
+        Raises:
+            PlanError: Something that will be amended or said again is signed with such a time.
+        """
+        for step in self._plan.images:
+            volume = self._state.volumes.get(step.ref or "") if step.sends else None
+            self._outbox.check_time(volume.current if volume else None)
+        if self._plan.program.action != "unchanged":
+            self._outbox.check_time(max(self._state.programs, key=lambda program: program.time, default=None))
+        if self._plan.domains:
+            from hatch_aleph.network.domains import KEY
+
+            self._outbox.check_aggregate(self._plan.owner, KEY)
 
     def _baseline(self) -> Run:
         """Return what was live before: the program that answers now, with the contents that it has."""

@@ -149,6 +149,24 @@ class Outbox:
         self._send(entry, file)
         return self._await_processed(entry, file)
 
+    def check_time(self, after: Dated | None) -> None:
+        """Refuse to sign what must be later than a message of the future.
+
+        Raises:
+            PlanError: The message is signed with a time in the future; it is named.
+        """
+        if after and after.time > self._clock() + MAX_AHEAD:
+            raise PlanError(
+                f"The message is signed with a time in the future ({_date(after.time)}): every later one would be, too",
+                where=after.item_hash,
+                hint=f"A clock was wrong. A program is taken out of the way by {typed('delete', after.item_hash)}, an "
+                f"amend or aggregate by {typed('message forget', after.item_hash)}.",
+            )
+
+    def check_aggregate(self, owner: str, key: str) -> None:
+        """Refuse, as by :meth:`check_time`, to go on towards an aggregate whose last message is one of the future."""
+        self.check_time(self._said_last({"address": owner, "key": key}))
+
     def _said_last(self, content: Mapping[str, Any]) -> Dated | None:
         """Return the newest that the owner has said under a key: of two the later counts, whichever came last."""
         said = self._client.messages(types=("AGGREGATE",), owners=(content["address"],), keys=(content["key"],))
@@ -186,13 +204,7 @@ class Outbox:
 
     def _sign(self, type_: MessageType, content: Mapping[str, Any], intent: str, after: Dated | None) -> Entry:
         now = self._clock()
-        if after and after.time > now + MAX_AHEAD:
-            raise PlanError(
-                f"The message is signed with a time in the future ({_date(after.time)}): every later one would be, too",
-                where=after.item_hash,
-                hint=f"A clock was wrong. A program is taken out of the way by {typed('delete', after.item_hash)}, an "
-                f"amend or aggregate by {typed('message forget', after.item_hash)}.",
-            )
+        self.check_time(after)
         from hatch_aleph.deploy.secrets import check_outgoing_message
 
         check_outgoing_message(type_, content, self._account)

@@ -113,7 +113,7 @@ class NetworkMessage:
     def content_time(self) -> float:
         """The signed time, by which the newest amend wins."""
         time = self.content.get("time")
-        return float(time) if isinstance(time, (int, float)) else self.time
+        return as_time(time) if isinstance(time, (int, float)) else self.time
 
     @classmethod
     def from_json(cls, data: Any, item_hash: str) -> NetworkMessage:

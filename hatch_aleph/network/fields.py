@@ -58,12 +58,17 @@ def as_decimal(value: Any) -> Decimal:
     return number
 
 
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
 def as_time(value: Any) -> float:
     """Return seconds since 1970 of a number or, as for pending messages, an ISO date."""
     if value is None:
         return 0.0
-    if isinstance(value, (int, float)) and math.isfinite(value):
-        return float(value)
+    if isinstance(value, float) and math.isnan(value):
+        raise MalformedAnswerError("NaN is no time")
+    if isinstance(value, (int, float)):  # what no calendar holds is shown as what it holds at last, still in the future
+        return float(min(max(value, 0), _LAST_SECOND))
     try:
         # fromisoformat understands a trailing Z only from Python 3.11 on.
         return datetime.fromisoformat(str(value).replace("Z", "+00:00")).timestamp()

@@ -140,3 +140,42 @@ def test_a_link_from_a_workspaces_member_to_the_workspace_leads_nowhere_else(ind
     (folder / "library.py").symlink_to("../shared.py")
     (folder / "library.txt").write_text("x = 'shared'\n")
     assert workshop.build(root).image is not None
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize(
+    ("place", "link"),
+    [
+        (named_by_its_repository, "to a file"),
+        *((in_a_repository, each) for each in ("by another link", "of a folder", "in the repository", "in a loop")),
+    ],
+)
+def test_a_link_in_a_repository_is_judged_as_in_a_folder(
+    index: Index, workshop: Workshop, place: Callable[[Workshop], tuple[Path, Path]], link: str
+) -> None:
+    index.add("alpha")
+    root, folder = place(workshop)
+    outside = workshop.folder / "outside"
+    outside.mkdir()
+    (outside / "library.txt").write_text("secret = 'something of the machine alone'\n")
+    (folder / "inside.txt").write_text("x = 'of the repository'\n")
+    targets = {
+        "to a file": outside / "library.txt",
+        "by another link": "step.txt",
+        "of a folder": "there/library.txt",
+        "in the repository": "inside.txt",
+        "in a loop": "inside.txt",
+    }
+    (folder / "library.txt").symlink_to(targets[link])
+    (folder / "step.txt").symlink_to("there/library.txt")
+    (folder / "there").symlink_to(outside if link in ("by another link", "of a folder") else ".")
+    (folder / "loop").symlink_to("loop")
+    git(folder, "init")
+    git(folder, "add", ".")
+    git(folder, "commit", "--message", "Links")
+    if link in ("in the repository", "in a loop"):
+        assert workshop.build(root).image is not None
+        return
+    with pytest.raises(DependencyError, match=r"Links lead out .*would be published") as caught:
+        workshop.build(root)
+    assert str(outside) in str(caught.value)

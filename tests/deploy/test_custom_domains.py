@@ -67,6 +67,7 @@ def test_a_domain_that_was_said_in_the_far_future_is_an_error_that_names_it(rig:
     with pytest.raises(PlanError, match="signed with a time in the future") as caught:
         rig.deploy(rig.artifact(settings={"domains": [DOMAIN]}))
     assert caught.value.where == item_hash
+    assert set(rig.count()) == {"AGGREGATE"}  # nothing was sent before that was seen
 
 
 DOMAIN = "api.example.org"

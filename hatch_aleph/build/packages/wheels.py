@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hatch_aleph.squashfs import Entry
     from hatch_aleph.uv import Uv
 
+_COMMIT = 7  # as many digits of a commit name a checkout at least
+
 
 class _ChangedFilesError(DependencyError):
     """Files are not as the RECORD of their wheel says; carries the names of the distributions."""
@@ -117,6 +119,14 @@ class WheelPacker:
             again = replace(self, scratch=self.scratch.with_name("again"))
             again._make(missing, cancelled, error.names)
 
+    def _checkouts(self, locked: Locked) -> list[tuple[Path, Path]]:
+        """Return where uv has checked a repository's commit out to build it; links there lead out as in any folder."""
+        if locked.kind != "vcs":
+            return []
+        commit, cache = str(locked.file["commit-id"]), self.uv.run(["cache", "dir"], quiet=False).stdout.strip()
+        found = Path(cache).glob("git-v*/checkouts/*/*")
+        return [(each, each) for each in found if len(each.name) >= _COMMIT and commit.startswith(each.name)]
+
     def _make(self, missing: Sequence[Locked], cancelled: Callable[[], bool], afresh: Collection[str] = ()) -> None:
         from hatch_aleph.build.packages.exclusion import select
         from hatch_aleph.build.packages.install import install
@@ -132,11 +142,9 @@ class WheelPacker:
             if locked.local:  # what an index gives is public already
                 where = f"dependency {locked.name}"
                 check_entries(entries, settings.secrets.allow, where=where, error=DependencyError)
-            if locked.folder:
-                root = self.uv.root or Path()
-                refuse_links_out(
-                    root / locked.folder, entries, settings.allow_links, within=root, error=DependencyError
-                )
+            root = self.uv.root or Path()
+            for folder, within in [(root / locked.folder, root)] if locked.folder else self._checkouts(locked):
+                refuse_links_out(folder, entries, settings.allow_links, within=within, error=DependencyError)
         # The largest first, so that at the end nobody waits for a single large one.
         work.sort(key=lambda item: (-len(item[2]), item[0].name))
         with ExitStack() as stack:
