@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import time
 import zipfile
+from dataclasses import replace
 
 import pytest
 
 from hatch_aleph.deploy.session import Session
-from hatch_aleph.errors import HatchAlephError, NetworkError, PlanError, RejectedError
+from hatch_aleph.errors import HatchAlephError, HealthError, NetworkError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient, aggregate_content, sign_message
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.removal import delete
@@ -36,6 +37,25 @@ def test_a_folder_becomes_a_program_that_answers(network, session, account, app)
     assert (content["resources"], content["variables"]) == ({"vcpus": 1, "memory": 512, "seconds": 30}, {"A": "1"})
     assert [kind for kind, _ in network.sent(account.address)] == ["STORE", "PROGRAM"]
     assert made.per_day > 0
+
+
+def test_nothing_is_sent_before_the_trial_and_the_checks_beside_it_have_ended(network, session, account, app):
+    def fails(_artifact):
+        raise HealthError("It answers 500")
+
+    def ends_late(_artifact):
+        time.sleep(0.3)
+        assert network.sent(account.address) == []
+
+    with pytest.raises(HealthError, match="It answers 500"):
+        create(replace(session, smoke=fails), app(), settings())
+    with pytest.raises(PlanError, match="The runtime is unknown to the network"):
+        create(replace(session, smoke=fails), app(), settings(runtime=PINNED_NOWHERE))
+    with pytest.raises(PlanError, match="The runtime is unknown to the network"):
+        create(replace(session, smoke=ends_late), app(), settings(runtime=PINNED_NOWHERE))
+    assert network.sent(account.address) == []
+    create(replace(session, smoke=ends_late), app(), settings())
+    assert [kind for kind, _ in network.sent(account.address)] == ["STORE", "PROGRAM"]
 
 
 @pytest.mark.parametrize("encoding", ["squashfs", "zip"])
