@@ -35,6 +35,7 @@ svg text { font-size: 12px; fill: var(--fg); pointer-events: none }
 svg g rect { fill: hsl(var(--h), 45%, var(--l)); stroke: var(--bg) }
 .map text { fill: #fff } table { border-collapse: collapse; width: 100% }
 th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
+td:first-child { overflow-wrap: anywhere }
 .n { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .9em; overflow-wrap: anywhere }
 .bar { background: var(--soft); height: .9rem; min-width: 6rem; margin-top: .3rem; print-color-adjust: exact }
 .bar i { display: block; height: 100%; min-width: 1px; background: var(--bar); print-color-adjust: exact }

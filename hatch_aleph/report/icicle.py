@@ -15,7 +15,7 @@ WIDTH = 1200.0
 _ROW = 22.0
 _SMALLEST = 0.004  # of the whole: what is narrower cannot be seen, and would make the page large
 _DEEPEST = 24
-_CHARACTER = 6.5
+_CHARACTER = 7.0
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,9 @@ def test_suspended_and_back_after_a_top_up(rig: Rig, capsys: pytest.CaptureFixtu
     assert f"the program {outcome.item_hash} is being removed" in found.trouble[0]
     assert "Top up, and it comes back by itself" in found.trouble[0]
     assert found.trouble[0] in target.plan(artifact.manifest).warnings
-    assert "removing" in listed(rig, capsys)
+    told = listed(rig, capsys)
+    assert re.search(rf"{outcome.item_hash}.* unpaid", told)
+    assert "1 without credits" in told
     with pytest.raises(PlanError, match="is being removed"):  # a pipeline must not call this done
         rig.deploy(artifact)
     with pytest.raises(PlanError, match="code 6"):
