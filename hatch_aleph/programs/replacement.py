@@ -207,6 +207,11 @@ def replace_program(
     try:
         session.await_answer(item_hash, content)
     except HealthError as error:
+        if not outbox.journal.knows(item_hash):
+            error.hint = (
+                f"Another machine has published it, so it stays, and so does the program before: {old.item_hash}"
+            )
+            raise
         groups = [([item_hash], FAILED)]
         if code is not None:
             groups.append(([code], FAILED))

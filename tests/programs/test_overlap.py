@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.deploy.health import Health
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
 from tests.deploy.rig import RunningNode
 from tests.programs.rig import write_app
-from tests.programs.scenes import Scene, amending, creating, deleting, persisting, replacing
+from tests.programs.scenes import Killed, Scene, amending, creating, deleting, persisting, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,29 @@ def attempt(scene: Scene, command: Command, state: str, before: Callable[[int], 
         except (PlanError, RejectedError, HealthError) as error:
             return re.sub(r" within .*| by .*| ?[0-9a-f]{64}|\n.*", "", error.message)
     return "done"
+
+
+def test_a_successor_that_another_machine_published_is_never_forgotten_for_it(node, tmp_path):
+    scene = Scene(node, tmp_path)
+    scene.prepare(persisting)
+
+    def cut_off(_url: str, *, timeout: float) -> Any:
+        raise Killed
+
+    def silent(_url: str, *, timeout: float) -> Any:
+        raise OSError("nothing answers")
+
+    with NodeClient([node.url]) as client:
+        scene.run(persisting, client, cut_off, state="other machine")
+        before = sorted(scene.live_programs())
+        assert len(before) == 2
+        now = iter(range(0, 10**6, 30))
+        health = Health(silent, sleep=lambda _seconds: None, monotonic=lambda: next(now))
+        session = scene.session(client, scene.host, health=health)
+        with pytest.raises(HealthError) as raised:
+            persisting(scene, session)
+    assert "Another machine has published it" in str(raised.value.hint)
+    assert sorted(scene.live_programs()) == before
 
 
 PAIRS = [
