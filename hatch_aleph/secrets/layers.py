@@ -58,14 +58,17 @@ _FEW, _GAP = 8, 32
 _NEAR, _STEP, _PIECE = 1 << 10, 1 << 6, 1 << 16
 _MEMORY = 1 << 27
 # The first bytes of zlib (as its library, PNG and Acrobat write them), gzip, bzip2, xz, lzma and Zstandard.
-_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x48\x89", b"\x68\xde", b"\x58\x85")
+# Two bytes are met by chance, and those of Acrobat in any program: these count where a document says what follows.
+_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_OF_DOCUMENTS = (b"stream\r\n", b"stream\n")
 _COMPRESSED = (
-    *((mark, "zlib") for mark in _ZLIB),
-    (b"\x1f\x8b\x08", "gzip"),
-    (b"BZh", "bz2"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x5d\0\0", "lzma"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
+    *((mark, 0, "zlib") for mark in _ZLIB),
+    *((mark, len(mark), "zlib") for mark in _OF_DOCUMENTS),
+    (b"\x1f\x8b\x08", 0, "gzip"),
+    (b"BZh", 0, "bz2"),
+    (b"\xfd7zXZ\0", 0, "xz"),
+    (b"\x5d\0\0", 0, "lzma"),
+    (b"\x28\xb5\x2f\xfd", 0, "zstd"),
 )
 
 
@@ -226,11 +229,11 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
 
 def _unpacked(data: bytes, budget: Budget) -> Iterator[bytes]:
     """Yield what unpacks of some bytes, as far as it does: streams inside of pictures, documents, anything."""
-    for mark, kind in _COMPRESSED:
+    for mark, before, kind in _COMPRESSED:
         at = data.find(mark)
         while at >= 0 and budget.left > 0:
             with contextlib.suppress(*FAULTS):
-                content = _unpack(kind, memoryview(data)[at:], budget.left)
+                content = _unpack(kind, memoryview(data)[at + before :], budget.left)
                 if content:
                     yield budget.take(content)
             at = data.find(mark, at + 1)

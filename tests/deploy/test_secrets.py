@@ -194,6 +194,11 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def of_small_window(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=12)
+    return packer.compress(data) + packer.flush()
+
+
 def inside(data: bytes) -> bytes:
     return hashlib.shake_256(b"before").digest(3000) + data + hashlib.shake_256(b"behind").digest(2000)
 
@@ -270,6 +275,7 @@ WRITTEN |= {
     + chunk(b"zTXt", b"k\0\0" + zlib.compress(TEXT)),
     "a picture's points": b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", zlib.compress(b"\0" * 40 + SECRET + b"\0" * 40)),
     "a document's page": b"%PDF-1.4\n%\xe2\xe3\nstream\n" + zlib.compress(b"BT (" + TEXT + b") Tj") + b"\nendstream",
+    "a document's page by Acrobat": b"%PDF-1.4\n%\xe2\xe3\nstream\r\n" + of_small_window(TEXT) + b"\r\nendstream",
 }
 
 
@@ -318,6 +324,7 @@ def test_bombs_are_unpacked_up_to_a_bound() -> None:
         b"0x1," * (1 << 15),
         b"7" * (1 << 17),
         b"x\x9c" * (1 << 13),
+        b"H\x89\xc7\xc3" * (1 << 15),
     ]
     for data in made:
         assert processor_time(own, data) < 100 * usual, data[:8]  # a square would be thousands
