@@ -77,7 +77,11 @@ def _try(tree: Path, room: str, count: int, seed: int) -> None:
     with closing(sqlite3.connect(tree / "session.sqlite")) as database, database:
         jobs = [row[0] for row in database.execute("select job_id from work_items order by job_id")]
         # Ids are random: what is drawn is decided by the place of a mutation.
-        places = "select job_id from mutation_specs order by module_path, operator_name, occurrence"
+        # Of a | almost all stand in annotations, which nobody evaluates.
+        places = (
+            "select job_id from mutation_specs where operator_name not like '%BitOr%' "
+            "order by module_path, operator_name, occurrence"
+        )
         ordered = [row[0] for row in database.execute(places)]
         kept = set(random.Random(seed).sample(ordered, min(count, len(ordered))))  # noqa: S311 - a sample
         for table in ("mutation_specs", "work_items"):
