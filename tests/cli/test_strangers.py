@@ -65,3 +65,30 @@ def test_a_time_that_no_calendar_holds_is_shown_as_the_nearest_that_one_does(tim
 def test_what_is_no_number_is_no_time():
     with pytest.raises(MalformedAnswerError, match="no time"):
         as_time(float("nan"))
+
+
+@pytest.mark.parametrize("what", ["javascript:alert(1)", "../../../etc/passwd", "file:///etc/passwd", "-", "\x1b[2J"])
+@pytest.mark.parametrize("command", [["open"], ["message", "get"], ["volume", "show"], ["show"]])
+def test_what_is_no_item_hash_is_neither_opened_nor_asked_for(cli, command, what):
+    error = cli.json(*command, "--", what).error
+    assert error["kind"] == "UsageError"
+
+
+def test_what_opens_is_the_hash_alone_whoever_wrote_the_address(cli, monkeypatch):
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: bool(opened.append(url)) or True)
+    item_hash = "ab" * 32
+    assert cli("open", f"https://evil.example.org/vm/{item_hash}").code == 0
+    assert cli("open", f"https://evil.example.org/vm/{item_hash}?next=javascript:alert(1)").code in (0, 64)
+    assert opened
+    assert not [url for url in opened if "evil" in url or "javascript" in url]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h.example.org/?token=abcdef", "file:///etc/passwd", "https://u:p@h.example.org", "javascript:x"]
+)
+def test_a_node_is_named_by_an_address_without_secrets_alone(cli, monkeypatch, tmp_path, url):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    error = cli.json("node", "add", "theirs", url).error
+    assert error["kind"] == "UsageError"
+    assert "abcdef" not in str(error)
