@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from hatch_aleph.guest.scope import complete_scope, requote_path, requote_query
+from hatch_aleph.guest.scope import _headers, complete_scope, requote_path, requote_query
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -98,3 +98,17 @@ def test_path(given_path, path, raw):
 def test_server_comes_from_the_host_header(host, server):
     given_scope = {"path": "/", "query_string": "", "method": "GET", "headers": [[b"host", host]]}
     assert complete_scope(given_scope, b"", {})["server"] == server
+
+
+@pytest.mark.parametrize(
+    ("given_headers", "body", "seen"),
+    [
+        ([(b"content-length", b"5"), (b"x-a", b"1")], b"12345", [(b"x-a", b"1"), (b"content-length", b"5")]),
+        ([(b"transfer-encoding", b"chunked"), (b"x-a", b"1")], b"", [(b"x-a", b"1"), (b"content-length", b"0")]),
+        ([(b"accept-encoding", b"br"), (b"a", b"1"), (b"z", b"2")], b"", [(b"a", b"1"), (b"z", b"2")]),
+        ([(b"content-encoding", b"x-own")], b"ab", [(b"content-encoding", b"x-own"), (b"content-length", b"2")]),
+        ([(b"content-encoding", b"gzip"), (b"content-length", b"9")], b"ab", [(b"content-length", b"2")]),
+    ],
+)
+def test_headers_that_the_host_has_settled_are_written_anew_and_all_others_kept(given_headers, body, seen):
+    assert _headers(given_headers, body)[0] == seen

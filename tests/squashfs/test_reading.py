@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import struct
 import zlib
@@ -10,6 +11,7 @@ import pytest
 
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, list_image, tree, unpack, verify, write_image
 from hatch_aleph.squashfs.codec import compressor
+from hatch_aleph.squashfs.metadata import MetadataReader
 
 BLOCK = 4096
 ENTRIES = [
@@ -152,3 +154,16 @@ def test_a_codec_that_nobody_here_reads(image):
     image.write_bytes(data)
     with pytest.raises(SquashfsError, match="compressed by codec 5"):
         verify(image)
+
+
+@pytest.mark.parametrize("size", [0, 8193, 32767])
+def test_a_block_of_metadata_that_no_writer_makes_is_damage(size: int) -> None:
+    """The format has blocks of 1 to 8192 bytes; the size and the mark of what is stored as it is are one number."""
+    table = (0x8000 | size).to_bytes(2, "little") + bytes(40_000)
+    reader = MetadataReader(io.BytesIO(table), 0, len(table), lambda data, _limit: data)
+    with pytest.raises(SquashfsError, match=f"a block of metadata of {size} bytes"):
+        reader.read((0, 0), 1)
+    whole = (0x8000 | 8192).to_bytes(2, "little") + bytes(8192)
+    assert MetadataReader(io.BytesIO(whole), 0, len(whole), lambda data, _limit: data).read((0, 0), 8192)[0] == bytes(
+        8192
+    )
