@@ -36,7 +36,7 @@ this machine: by itself, after the edit of pyproject.toml that is shown, or not,
 """
 TAIL = """
 A project may need more than its tables to run as a program: a database elsewhere, a secret that is handed over
-([](guides/secrets.md)), a front end that is built first.
+([secrets and databases](guides/secrets.md)), a front end that is built first.
 """
 
 
