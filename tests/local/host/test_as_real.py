@@ -79,7 +79,10 @@ def test_a_request_into_the_stop_makes_a_machine_that_the_stop_destroys(with_hos
         began = time.monotonic()
         questions = asyncio.gather(get(client, url), get(client, url))
         await until(lambda: new_folder_is_there(host.pool.executions[item_hash], old))
+        new = host.pool.executions[item_hash].machine
         old.machine.hurry.set()
+        await until(lambda: new._launched is None)
+        new.hurry.set()  # its own end, which needs no pause
         into, beside = await questions
         seconds = time.monotonic() - began
         await until(old.stop.done)
