@@ -214,7 +214,7 @@ class Steps:
         # Where room is scarce the name gives way, then the bar: how far it is comes last, and would be cut.
         room = shutil.get_terminal_size().columns - len(far) - 6
         width = max(min(20, room - len(step.text)), 5)
-        return f"{cut(step.text, max(room - width, 8))} {bar(share, width)} {far}"
+        return f"{cut(step.text, max(room - width, 4))} {bar(share, width)} {far}"
 
 
 def _rate(step: _Running, now: float) -> float:

@@ -37,10 +37,8 @@ def block(language: str, mark: str) -> str:
 def installed(tmp_path_factory):
     """The plugin, installed from its own project."""
     source, target = tmp_path_factory.mktemp("acme"), tmp_path_factory.mktemp("site-packages")
-    table = block("toml", "acme-aleph").replace('dependencies = ["hatch-aleph"]', "")
-    (source / "pyproject.toml").write_text(
-        table + '\n[tool.hatch.build.targets.wheel]\nonly-include = ["acme_aleph.py"]\n', "utf-8"
-    )
+    table = block("toml", "acme-aleph") + '\n[tool.hatch.build.targets.wheel]\nonly-include = ["acme_aleph.py"]\n'
+    (source / "pyproject.toml").write_text(table, "utf-8")
     (source / "acme_aleph.py").write_text(block("python", "acme_aleph.py"), "utf-8")
     command = [
         "uv",
