@@ -258,15 +258,16 @@ class Application:
         """Publish what has to be published; return the refs by role, and the STORE whose code is to run."""
         refs: dict[str, str] = {}
         code_ref = ""
-        if self._plan.in_place and self._plan.program.item_hash:
-            self._before = self._health.before_amend(
-                self._deployment.hosts,
-                self._plan.program.item_hash,
-                persistent=self._manifest.program_settings.persistent,
-            )
         # Code last: while code and packages differ the adapter answers 503, and code is quick to send.
         for step in sorted(self._plan.images, key=lambda step: step.role == "code"):
             volume = self._state.volumes.get(step.ref or "")
+            if step.action == "amend" and self._plan.program.action == "unchanged":
+                # The last amend counts: what an earlier one stopped, visitors may have started again.
+                self._before = self._health.before_amend(
+                    self._deployment.hosts,
+                    str(self._plan.program.item_hash),
+                    persistent=self._manifest.program_settings.persistent,
+                )
             newest = self._publish(step) if step.sends else (volume.current.item_hash if volume else "")
             refs[step.role] = step.ref or newest
             if step.role == "code":

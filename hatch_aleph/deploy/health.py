@@ -218,7 +218,7 @@ class Health:
         before = listed.get(item_hash)
         if before is None or not (before.running or before.stopping):
             return None  # it is defined, not started yet: what the amend stopped was gone before this looked
-        if known is not None and before.began != known.began:
+        if known is not None and before.began != known.began and not before.stopping:
             return None  # it runs again
         observer.step("stop", seconds=int(STOP_SECONDS))
 

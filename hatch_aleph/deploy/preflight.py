@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 # The largest difference of clocks that is let pass, in seconds: a signed time decides which amend is the newest and
 # which rules of payment hold, and no node checks it.
 MAX_CLOCK_OFFSET = 120.0
+HARD_STOP = (
+    "The program is persistent: its machine is killed without `halt`, and it is away for about half a minute, until "
+    "the scheduler has started it again"
+)
+EVENTS = (
+    "Every host that saw the program's publication runs it for each message, so it is handled once a host; a host that "
+    "was started again since never does: see the guide on messages"
+)
 
 
 def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> tuple[str, ...]:
@@ -52,11 +60,8 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
         yield "The update is in place: a running program is stopped once, and starts with the new content"
         if sum(step.action == "amend" for step in plan.images) > 1:
             yield "For a few seconds the host may meet new code with old packages: the program then answers 503"
-    if manifest.program_settings.persistent and state.programs and plan.publishes:
-        yield (
-            "The program is persistent: its machine is killed without `halt`, and it is away for about half a minute, "
-            "until the scheduler has started it again"
-        )
+        if manifest.program_settings.persistent:
+            yield HARD_STOP
     if plan.program.action == "replace":
         yield _of_replacement(plan, manifest)
     for step in plan.images:
@@ -77,10 +82,7 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
 
 def _of_events(plan: Plan, manifest: Manifest) -> Iterator[str]:
     if manifest.program_settings.subscriptions and plan.publishes:
-        yield (
-            "Every host that saw the program's publication runs it for each message, so it is handled once a host; "
-            "a host that was started again since never does: see the guide on messages"
-        )
+        yield EVENTS
 
 
 def _of_replacement(plan: Plan, manifest: Manifest) -> str:

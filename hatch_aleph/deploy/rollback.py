@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.history import KIND, LEFT, Kind, Release, find_release, live_volumes, releases
+from hatch_aleph.deploy.preflight import HARD_STOP
 from hatch_aleph.deploy.state import NOTES, just_amended, live_program, refs_of
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
@@ -168,17 +169,20 @@ def roll_back(
         program = live_program(state)
         release = find_release(releases(state), to)
         volumes = live_volumes(state, program)
+        if program.persistent:
+            session.notice(HARD_STOP)
         if not confirm(release):
             raise PlanError("The roll-back was not confirmed; nothing was sent", where=target.tag)
         publication = session.publication("rollback", program.item_hash, program.content)
         with publishing(publication) as answers:
             amended: list[str] = []
-            ran = health.before_amend(target.hosts, program.item_hash, persistent=program.persistent)
+            ran = None
             code_ref = volumes["code"].current.item_hash if "code" in volumes else None
             for role in sorted(release.contents, reverse=True):  # packages before code, as a deployment does
                 volume, version = volumes.get(role), release.contents[role]
                 if volume is None or volume.current.file_hash == version.file_hash:
                     continue
+                ran = health.before_amend(target.hosts, program.item_hash, persistent=program.persistent)
                 item_hash = amend_to(target, outbox, volume, version, _payment(program), kind="rollback")
                 amended.append(role)
                 code_ref = item_hash if role == "code" else code_ref

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.messages import SignedMessage
     from hatch_aleph.observer import Observer
 
@@ -162,8 +163,19 @@ class Session:
         """Return what plugins are told of a command that publishes in this session."""
         return Publication(command, self.owner, self.client.nodes[0], item_hash, content)
 
+    def before_amend(self, item_hash: str, content: Mapping[str, Any]) -> Execution | None:
+        """Return what a host runs before an amend, for ``await_answer``; None where no host tells, or nobody asks."""
+        persistent = bool(value_at(content, "on.persistent"))
+        return self.health.before_amend(self.hosts, item_hash, persistent=persistent) if self.health else None
+
     def await_answer(
-        self, item_hash: str, content: Mapping[str, Any], code_ref: str | None = None, *, amended: bool = False
+        self,
+        item_hash: str,
+        content: Mapping[str, Any],
+        code_ref: str | None = None,
+        *,
+        amended: bool = False,
+        before: Execution | None = None,
     ) -> None:
         """Wait until a program answers that was published or amended, if this session asks.
 
@@ -172,15 +184,16 @@ class Session:
             content: Of its message.
             code_ref: Item hash of the STORE message whose code must run.
             amended: Whether its code has just been amended.
+            before: What ran before that.
 
         Raises:
             HealthError: It does not.
         """
         if self.health is not None:
             persistent = bool(value_at(content, "on.persistent"))
-            options: dict[str, Any] = {"amended": amended, "persistent": persistent, "observer": self.observer}
+            options: dict[str, Any] = {"amended": amended, "persistent": persistent, "before": before}
             try:
-                self.health.confirm(self.hosts, item_hash, self.check, code_ref, **options)
+                self.health.confirm(self.hosts, item_hash, self.check, code_ref, **options, observer=self.observer)
             except HealthError as error:
                 from hatch_aleph.deploy.program_log import reason_in_log
 

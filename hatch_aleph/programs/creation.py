@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph import runtimes
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.payment import check_affordable
-from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs, check_secrets
+from hatch_aleph.deploy.preflight import EVENTS, check_permitted, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.state import NOTES, refs_of
 from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
@@ -76,6 +76,8 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         check_outgoing_message("PROGRAM", content, session.account)
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
+        if settings.subscriptions:
+            session.notice(EVENTS)
         per_day = _tried_and_checked(session, code, content, settings.channel)
         remark = adapter_remark(content)
         if remark:

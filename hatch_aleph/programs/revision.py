@@ -10,7 +10,7 @@ from hatch_aleph import runtimes
 from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.overlap import check_own
 from hatch_aleph.deploy.payment import check_affordable
-from hatch_aleph.deploy.preflight import check_program, check_refs, check_secrets
+from hatch_aleph.deploy.preflight import HARD_STOP, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
@@ -199,13 +199,16 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
     try_here(session, code, existing.content)
+    if value_at(existing.content, "on.persistent"):
+        session.notice(HARD_STOP)
     session.confirm(f"Give the program {item_hash} this code, which stops it once")
     publication = session.publication("update", item_hash, existing.content)
     with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
         payment = credit_payment(existing.content)
+        ran = session.before_amend(item_hash, existing.content)
         store = publish_code(session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current)
         try:
-            session.await_answer(item_hash, existing.content, store, amended=True)
+            session.await_answer(item_hash, existing.content, store, amended=True, before=ran)
         except HealthError as error:
             # An amend, not a FORGET of the last one: only amends make hosts stop what runs.
             find_program(session.client, item_hash)  # another machine may have replaced or deleted it

@@ -215,6 +215,26 @@ class CutOnce(Health):
         return super().confirm(*arguments, **options)
 
 
+class Noting(Health):
+    """Notes how many messages the owner had sent each time it was asked what runs before an amend."""
+
+    def before_amend(self, *arguments: Any, **options: Any) -> Execution | None:
+        self.sent = [*getattr(self, "sent", []), sum(self.rig.count().values())]  # type: ignore[attr-defined]
+        return super().before_amend(*arguments, **options)
+
+
+def test_what_runs_is_noted_before_the_last_amend(rig: Rig) -> None:
+    """What the first of two amends has stopped, a visitor starts again, and the second one stops that as well."""
+    first, second = (rig.artifact(version=f"{n}.0", code=b"c%d" % n, packages=b"p%d" % n) for n in (1, 2))
+    rig.deploy(first)
+    noting = Noting(rig.host, sleep=quick)
+    noting.rig = rig  # type: ignore[attr-defined]
+    replace(rig.deployer(second), health=noting).deploy(second)
+    assert noting.sent[-1] == sum(rig.count().values()) - 1
+    assert roll_back(*rig.opened(second), noting, HealthCheck(timeout=10)).amended == ("packages", "code")
+    assert noting.sent[-1] == sum(rig.count().values()) - 1
+
+
 def test_who_goes_on_after_a_cut_waits_for_the_stop_all_the_same(rig: Rig) -> None:
     """The messages are processed, and nothing is left to send: the host may be stopping the program just now."""
     _, second, third = three_releases(rig)

@@ -108,6 +108,14 @@ def test_what_runs_again_before_anybody_looked_is_not_waited_for() -> None:
     assert Lists({}).health().before_amend(Lists({}).hosts(None), NEW, persistent=False) is None
 
 
+def test_what_runs_again_and_is_stopped_again_is_waited_for() -> None:
+    """The amend of the packages has stopped one machine, visitors have started another, that of the code stops it."""
+    again = Execution(running=False, began="2026-11-28T10:00:05", stopping=True)
+    host = Lists({NEW: again}, {NEW: again}, {})
+    host.health().confirm(host.hosts(), NEW, HealthCheck(), amended=True, before=RUNS[NEW])
+    assert host.seen == 3
+
+
 def test_a_single_question_is_not_asked_into_a_stop() -> None:
     stopping = Lists({NEW: Execution(running=False, stopping=True)}, RUNS)
     assert stopping.health().once(stopping.hosts(), NEW, HealthCheck()) == "the host http://host is stopping it"

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.rollback import roll_back
+from tests.deploy.conftest import quick
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Rig
@@ -20,6 +25,22 @@ def test_an_update_in_place_and_a_new_url_are_told(rig: Rig) -> None:
     assert "in place" in warnings(rig, code=b"code 2")
     assert "new URL" in warnings(rig, variables={"A": "1"})
     assert warnings(rig) == ""
+
+
+def test_a_persistent_program_is_said_to_be_killed_where_it_is_updated_in_place(rig: Rig) -> None:
+    runs = {"on": {"http": True, "persistent": True}}
+    assert "killed without `halt`" not in warnings(rig, **runs)
+    rig.deploy(rig.artifact(**runs))
+    # A new program answers before the old one ends.
+    assert "killed" not in warnings(rig, **runs, variables={"A": "1"})
+    second = rig.artifact(**runs, code=b"code 2")
+    told = "\n".join(rig.target(second).plan(second.manifest).warnings)
+    assert "killed without `halt`, and it is away for about half a minute" in told
+    rig.deploy(second)
+    notices: list[str] = []
+    target, session = rig.opened(second)
+    roll_back(target, replace(session, notice=notices.append), Health(rig.host, sleep=quick), HealthCheck(timeout=10))
+    assert "killed without `halt`" in "".join(notices)
 
 
 def test_old_packages_are_warned_of_only_where_both_images_change(rig: Rig) -> None:

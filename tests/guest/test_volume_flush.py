@@ -294,6 +294,20 @@ def test_writes_without_a_request_are_kept_after_seconds(start, volume):
     assert kept(volume)["append"] == {1}
 
 
+@pytest.mark.slow
+def test_names_alone_are_kept_by_the_kernel_after_seconds(start, volume):
+    """A rename dirties no page, so the look once a second does not see it; the journal is written by itself."""
+    with start("main:asgi") as guest:
+        assert guest.get("/rename/3", "POST").status == 200
+        time.sleep(2.5)  # until the adapter has nothing left to write
+        (volume.folder / "renamed").rename(volume.folder / "other")
+        time.sleep(6.5)
+        volume.cut()
+        guest.process.kill()
+    volume.restart()
+    assert (volume.folder / "other").read_text() == "3"
+
+
 def test_a_volume_that_cannot_be_written_is_no_success(start, volume):
     with start("main:asgi") as guest:
         assert guest.get("/append/1", "POST").status == 200

@@ -21,6 +21,13 @@ def settings(**table):
     return checked({"entrypoint": "main:app", "name": "app", **table})
 
 
+def test_who_subscribes_is_told_that_events_come_once_a_host(session, notices, app):
+    create(session, app("hello"), settings())
+    assert "once a host" not in "".join(notices)
+    create(session, app("hello"), settings(subscriptions=[{"channel": "TEST"}]))
+    assert "once a host" in "".join(notices)
+
+
 def test_a_folder_becomes_a_program_that_answers(network, session, account, app):
     made = create(session, app("hello"), settings(memory=512, vcpus=1, variables={"A": "1"}))
     assert ask(made.urls[0] + "/x") == (200, "hello")

@@ -3,9 +3,11 @@ from __future__ import annotations
 import os
 import textwrap
 import zipfile
+from dataclasses import replace
 
 import pytest
 
+from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import ImageError, NetworkError, PlanError, ProjectError, UsageError
 from hatch_aleph.network.messages import sign_message
@@ -31,6 +33,29 @@ def test_new_code_comes_in_place_under_the_same_item_hash_and_url(network, sessi
     assert ask_until(made.urls[0], "new") == "new"
     assert kinds(network, account) == ["STORE", "PROGRAM", "STORE"]
     assert network.content(done.code)["ref"] == made.code
+
+
+class Noting(Health):
+    """Keeps what it is told to have run before an amend."""
+
+    def confirm(self, *arguments, **options):
+        self.before = options["before"]
+        return super().confirm(*arguments, **options)
+
+
+def test_what_ran_before_an_update_is_noted(network, session, app):
+    """A host that has started it again before anybody looks is not taken for one that has not stopped it yet."""
+    asking = replace(session, health=Noting())
+    made = created(asking, app("old"))
+    update(asking, made.item_hash, app("new"), {})
+    assert asking.health.before.running
+    assert asking.health.before.began
+
+
+def test_a_persistent_program_is_said_to_be_stopped_hard(network, session, notices, app):
+    made = created(session, app("old"), persistent=True)
+    update(session, made.item_hash, app("new"), {})
+    assert "killed without `halt`, and it is away for about half a minute" in "".join(notices)
 
 
 def test_an_update_of_an_update_amends_the_original(network, session, app):
