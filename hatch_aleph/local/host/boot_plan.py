@@ -173,6 +173,8 @@ def _mount(spec: ProgramSpec, index: int, volume: VolumeSpec, kept: Path, image_
             hint='hosts keep persistent volumes only with persistence = "host"',
         )
     name = volume.name or f"unamed_volume_{index}"
+    kept.mkdir(parents=True, exist_ok=True)
+    kept.chmod(0o700)  # a program can leave files there that anybody may run with its user's rights
     folder = kept / spec.item_hash / re.sub(r"[^\w\-]", "_", name)
     folder.mkdir(parents=True, exist_ok=True)
     at = volume.mount or f"/mnt/{name}"

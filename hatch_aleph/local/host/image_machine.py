@@ -140,7 +140,7 @@ def _disk(folder: str, mebibytes: int) -> Path:
     from pathlib import Path
 
     disk = Path(folder) / _DISK_NAME
-    if not disk.is_file():
+    if disk.is_symlink() or not disk.is_file():  # a program may have left a link to a disk of this machine
         try:
             with atomic_path(disk) as unfinished:
                 os.truncate(unfinished, mebibytes * 1024**2)

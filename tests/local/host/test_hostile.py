@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import Limits, aleph_host_inside
+from hatch_aleph.local.host.failures import StartError
+from hatch_aleph.local.host.spec import VolumeSpec
+from hatch_aleph.squashfs import Entry, write_image
 from tests.local.host.test_quirks import answer_with
 
 MEBIBYTES = 512
@@ -205,3 +209,64 @@ socket.create_connection(server.getsockname()).close()
         return (await machine.request("GET", "/")).body
 
     assert run(source, use, where=sandboxed, internet=False) == b"reached"
+
+
+@pytest.mark.skipif(not shutil.which("mksquashfs"), reason="our own writer makes no devices")
+def test_a_device_in_an_image_opens_none_of_this_machines(sandboxed, run, tmp_path):
+    empty, image = tmp_path / "empty", tmp_path / "devices.squashfs"
+    empty.mkdir()
+    devices = {"disk": "b 666 0 0 7 0", "zeros": "c 666 0 0 1 5"}
+    made = [part for name, kind in devices.items() for part in ("-p", f"{name} {kind}")]
+    subprocess.run(["mksquashfs", str(empty), str(image), "-quiet", *made], check=True, capture_output=True)
+    source = """
+import os
+def opened(name):
+    try:
+        os.close(os.open(f"/opt/devices/{name}", os.O_RDONLY | os.O_NONBLOCK))
+    except PermissionError:
+        return False
+    return True
+""" + answer_with(200, "[]", f"repr([opened(name) for name in {sorted(devices)}]).encode()")
+
+    async def use(machine):
+        return (await machine.request("GET", "/")).body
+
+    volumes = (VolumeSpec(mount="/opt/devices", image=image),)
+    if sandboxed.isolation.user:
+        with pytest.raises(GuestError, match="holds 'disk', a device, pipe or socket"):
+            run(source, use, where=sandboxed, volumes=volumes)
+    else:
+        assert run(source, use, where=sandboxed, volumes=volumes) == b"[False, False]"
+
+
+def test_a_link_in_an_image_leads_no_volume_out(sandboxed, run, tmp_path):
+    outside, images = tmp_path / "outside", [tmp_path / "links.squashfs", tmp_path / "other.squashfs"]
+    outside.mkdir()
+    links = {"out": str(outside), "in": "/tmp"}  # noqa: S108 - the program's own
+    write_image([Entry(name, "symlink", 0o777, target=target) for name, target in sorted(links.items())], images[0])
+    write_image([Entry("file", "file", 0o644, b"seen")], images[1])
+    source = answer_with(200, "[]", 'open("/tmp/made/file", "rb").read()')
+
+    async def use(machine):
+        return (await machine.request("GET", "/")).body
+
+    def volumes(place):
+        return tuple(VolumeSpec(mount=mount, image=each) for mount, each in zip(("/opt/a", place), images, strict=True))
+
+    with pytest.raises(StartError):
+        run(source, use, where=sandboxed, volumes=volumes("/opt/a/out/made"))
+    assert not list(outside.iterdir())
+    assert run(source, use, where=sandboxed, volumes=volumes("/opt/a/in/made")) == b"seen"
+
+
+def test_what_it_leaves_in_a_volume_is_in_nobody_elses_reach(sandboxed, run):
+    """A file with the bit that gives its user's rights to whoever starts it, for one."""
+    source = "import os\nopen('/kept/sh', 'w').close()\nos.chmod('/kept/sh', 0o6755)\n" + answer_with(200, "[]", "b''")
+    volumes = (VolumeSpec(mount="/kept", kind="persistent", name="kept"),)
+
+    async def use(machine):
+        return (await machine.request("GET", "/")).status
+
+    assert run(source, use, where=sandboxed, volumes=volumes) == 200
+    assert [path.name for path in sandboxed.volumes.rglob("sh")] == ["sh"]
+    assert sandboxed.volumes.stat().st_mode & 0o777 == 0o700

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import GUEST_API, INIT, LIBRARIES_ROOT
-from .namespaces import BIND, BOOT_CAPABILITIES, change_root, give_up_rights, mount, separate
+from .namespaces import BIND, BOOT_CAPABILITIES, NODEV, change_root, give_up_rights, mount, separate
 from .system_calls import BOOTING, restrict
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -36,10 +36,10 @@ def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
     mount("tmpfs", str(base), "tmpfs", 0, "mode=0755")
     for name in ("rom", "upper", "work", "root"):
         (base / name).mkdir()
-    _run("mount", "-t", "squashfs", "-o", "ro,loop", plan["image"], str(base / "rom"))
+    _run("mount", "-t", "squashfs", "-o", "ro,loop,nodev", plan["image"], str(base / "rom"))
     root = base / "root"
     layers = f"lowerdir={base}/rom,upperdir={base}/upper,workdir={base}/work"
-    mount("overlay", str(root), "overlay", 0, layers)
+    mount("overlay", str(root), "overlay", NODEV, layers)
     _mount_kernel_folders(root)
     for index, drive in enumerate(plan["drives"]):
         _add_drive(root, "vd" + chr(ord("b") + index), drive)
@@ -48,10 +48,11 @@ def enter(plan: dict[str, Any], listener_fd: int) -> NoReturn:
     shared = root / _GUEST_FOLDER.lstrip("/")
     shared.mkdir(parents=True)
     mount(plan["shared"], str(shared), None, BIND)
-    api = root / GUEST_API.lstrip("/")
+    change_root(str(root))
+    # Only now: a link in the image must not lead to a folder of this machine.
+    api = Path(GUEST_API)
     api.parent.mkdir(exist_ok=True)
     api.symlink_to(f"{_GUEST_FOLDER}/api")
-    change_root(str(root))
     give_up_rights(BOOT_CAPABILITIES)
     restrict(BOOTING)
     _become_init(listener_fd)

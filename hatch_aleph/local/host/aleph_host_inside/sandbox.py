@@ -18,6 +18,7 @@ from typing import Any
 from .namespaces import (
     BIND,
     KEPT_CAPABILITIES,
+    MOVE,
     NET_ADMIN,
     NODEV,
     NOEXEC,
@@ -68,9 +69,11 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     for path in (*_EMPTY, *plan["fresh"]):
         _empty(new, path)
     _show_interpreter(new)
-    for each in plan["mounts"]:
-        _mount_volume(str(new), each)
+    aside = [_mount_aside(new, number, each) for number, each in enumerate(plan["mounts"])]
     change_root(str(new))
+    # Only now: a link in an image or volume leads the way to the next one's place, and must not lead out of here.
+    for each, path in zip(plan["mounts"], aside, strict=True):
+        _move_to_its_place(path, each)
     # In a network of its own a program may set it up, as the adapter does with `lo`.
     give_up_rights(KEPT_CAPABILITIES | ({NET_ADMIN} if plan["net"] else set()))
     if not restrict():
@@ -182,20 +185,34 @@ def _show_interpreter(new: Path) -> None:
             _bind_read_only(path, target)
 
 
-def _mount_volume(new: str, volume: dict[str, Any]) -> None:
-    """Mount one volume as init does: its folder is made first, which fails below a read-only one."""
-    target = new + volume["at"]
+def _mount_aside(new: Path, number: int, volume: dict[str, Any]) -> str:
+    """Mount one volume where nothing of another is on the way; return the path, as it is once the root is changed."""
+    aside = f"{_ASIDE}/{number}"
+    target = Path(f"{new}{aside}")
+    target.parent.mkdir(exist_ok=True)
     if volume["kind"] == "socket":
-        Path(target).touch()
-        mount(volume["source"], target, None, BIND)
-        return
-    Path(target).mkdir(parents=True, exist_ok=True)
+        target.touch()
+        mount(volume["source"], str(target), None, BIND)
+        return aside
+    target.mkdir()
     if volume["kind"] == "squashfs":
-        subprocess.run(["mount", "-t", "squashfs", "-o", "ro,loop", volume["source"], target], check=True)
-    elif volume["read_only"]:
-        _bind_read_only(volume["source"], Path(target))
+        # Devices that an image holds are none here.
+        options = "ro,loop,nodev,nosuid"
+        subprocess.run(["mount", "-t", "squashfs", "-o", options, volume["source"], str(target)], check=True)
     else:
-        mount(volume["source"], target, None, BIND)
+        mount(volume["source"], str(target), None, BIND)
+        _remount(str(target), NODEV | NOSUID | (RDONLY if volume["read_only"] else 0))
+    return aside
+
+
+def _move_to_its_place(aside: str, volume: dict[str, Any]) -> None:
+    """Move a volume to where the program has it: its folder is made first, which fails below a read-only one."""
+    target = Path(volume["at"])
+    if volume["kind"] == "socket":
+        target.touch()
+    else:
+        target.mkdir(parents=True, exist_ok=True)
+    mount(aside, str(target), None, MOVE)
 
 
 def _empty(new: Path, path: str) -> None:
@@ -212,8 +229,13 @@ def _bind_read_only(source: str, target: Path) -> None:
 
 
 def _make_read_only(target: str) -> None:
-    kept = sum(bit for flag, bit in _LOCKED.items() if os.statvfs(target).f_flag & flag)
+    _remount(target, RDONLY)
+
+
+def _remount(target: str, flags: int) -> None:
+    """Bound what can be done by a bind mount."""
+    kept = sum(bit for flag, bit in _LOCKED.items() if os.statvfs(target).f_flag & flag and not flags & bit)
     try:
-        mount(None, target, None, REMOUNT | BIND | RDONLY | kept)
+        mount(None, target, None, REMOUNT | BIND | flags | kept)
     except OSError as error:
-        print(f"local host: {target} stays writable: {error}", file=sys.stderr)  # noqa: T201 - the machine's console
+        print(f"local host: {target} stays as it is: {error}", file=sys.stderr)  # noqa: T201 - the machine's console
