@@ -11,7 +11,7 @@ from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.secrets import check_file
 from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network.answers import LIVE
+from hatch_aleph.network.answers import LIVE, MACHINES
 from hatch_aleph.network.authorizations import KEY
 from hatch_aleph.network.messages import aggregate_content, store_content
 from hatch_aleph.network.money import for_a_day
@@ -96,12 +96,12 @@ def pin_file(session: Session, file_hash: str) -> Pinned:
 def files_of(client: NodeClient, owner: str) -> list[tuple[NetworkMessage, tuple[str, ...]]]:
     """Return the STORE messages of an owner, newest first, each with the live programs and instances that use it."""
     users: dict[str, list[str]] = {}
-    for machine in client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False):
+    for machine in client.messages(types=MACHINES, owners=(owner,), statuses=LIVE, verify=False):
         for ref in refs_of(machine.content):
             users.setdefault(ref, []).append(machine.item_hash)
     stores = client.messages(types=("STORE",), owners=(owner,), statuses=LIVE, verify=False)
     return [
-        (store, tuple(users.get(str(store.content.get("ref") or store.item_hash), ())))
+        (store, tuple(each for ref in (store.content.get("ref"), store.item_hash) for each in users.get(str(ref), ())))
         for store in sorted(stores, key=lambda store: store.content_time, reverse=True)
     ]
 
@@ -121,11 +121,11 @@ def forget_messages(session: Session, hashes: Sequence[str], *, reason: str, onl
         PlanError: One is unknown, gone, another's, of another type, or in use. Nothing was sent.
     """
     messages = [_own(session, item_hash, only) for item_hash in hashes]
-    stores = {str(each.content.get("ref") or each.item_hash) for each in messages if each.type == "STORE"}
+    own = [each for each in messages if each.type == "STORE"]
+    stores = {str(ref) for each in own for ref in (each.content.get("ref") or each.item_hash, each.item_hash)}
     leaving = set(hashes)
-    machines = ("PROGRAM", "INSTANCE")
     if stores:
-        for machine in session.client.messages(types=machines, owners=(session.owner,), statuses=LIVE, verify=False):
+        for machine in session.client.messages(types=MACHINES, owners=(session.owner,), statuses=LIVE, verify=False):
             used = stores & refs_of(machine.content)
             if used and machine.item_hash not in leaving:
                 raise PlanError(
@@ -135,7 +135,7 @@ def forget_messages(session: Session, hashes: Sequence[str], *, reason: str, onl
                 )
     session.confirm("\n  ".join(["Forget", *(f"{each.type} {each.item_hash}" for each in messages)]))
     # Programs before their files: the network keeps a file that a program uses.
-    groups = [[each.item_hash for each in messages if (each.type in machines) is first] for first in (True, False)]
+    groups = [[each.item_hash for each in messages if (each.type in MACHINES) is first] for first in (True, False)]
     with session.sending(f"forget:{','.join(sorted(hashes))[:80]}", DEFAULT_CHANNEL) as outbox:
         return list(forget(session.client, outbox, session.owner, [(group, reason) for group in groups if group]))
 

@@ -9,7 +9,7 @@ from hatch_aleph.cli.value_types import OwnerType
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError, UsageError
 
-_TYPES = ("STORE", "PROGRAM", "FORGET", "AGGREGATE", "POST", "INSTANCE")
+_TYPES = ("STORE", "PROGRAM", "FORGET", "AGGREGATE", "POST", "INSTANCE", "V-PROGRAM")
 
 
 @click.group()

@@ -93,13 +93,15 @@ class _Total:
         return ", ".join([*parts, cost_text(self.prices)])
 
 
-def _answers(context: Context, client: NodeClient, batch: Sequence[Listed]) -> list[Answer]:
+def _answers(context: Context, client: NodeClient, batch: Sequence[Listed]) -> list[Answer | None]:
     from hatch_aleph.cli.liveness import answers_of
     from hatch_aleph.deploy.state import program_of
     from hatch_aleph.network.urls import Hosts
 
-    context.output.doing(f"Asking {len(batch):,} programs")
-    return answers_of(Hosts(client.nodes[0], context.host_url), [program_of(each.message) for each in batch])
+    asked = [each for each in batch if not each.verifiable]
+    context.output.doing(f"Asking {len(asked):,} programs")
+    said = iter(answers_of(Hosts(client.nodes[0], context.host_url), [program_of(each.message) for each in asked]))
+    return [None if each.verifiable else next(said) for each in batch]
 
 
 def _show(
@@ -140,15 +142,19 @@ def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int |
 
 
 def _line(each: Listed, answer: Answer | None) -> tuple[str, ...]:
-    persistent = (each.message.content.get("on") or {}).get("persistent")
     return (
         each.name or "-",
         each.message.item_hash,
-        "always" if persistent else "on demand",
+        _runs(each, "always"),
         age(time.time() - each.message.content_time),
         each.cost_text,
         _state(each, answer),
     )
+
+
+def _runs(each: Listed, always: str) -> str:
+    persistent = (each.message.content.get("on") or {}).get("persistent")
+    return "verifiable" if each.verifiable else always if persistent else "on demand"
 
 
 def _state(each: Listed, answer: Answer | None) -> str:
@@ -181,11 +187,11 @@ def _specifications(each: Listed) -> str:
     resources = content.get("resources") or {}
     internet = (content.get("environment") or {}).get("internet")
     lines = [
-        "persistent" if (content.get("on") or {}).get("persistent") else "on demand",
+        _runs(each, "persistent"),
         f"{resources.get('vcpus')} vCPU, {resources.get('memory')} MiB",
         f"{resources.get('seconds')} s a request",
         "internet" if internet else "no internet",
-        "updatable" if content.get("allow_amend") else "code updatable",
+        "updatable" if content.get("allow_amend") else "fixed" if each.verifiable else "code updatable",
     ]
     return "\n".join(lines)
 
@@ -193,6 +199,9 @@ def _specifications(each: Listed) -> str:
 def _configuration(each: Listed) -> str:
     content: dict[str, Any] = each.message.content
     code, runtime = content.get("code") or {}, content.get("runtime") or {}
+    if each.verifiable:
+        volumes = [content.get("workload") or {}, *(content.get("volumes") or ())]
+        return "\n".join([f"runtime {runtime.get('ref')}", *(f"verified {volume.get('ref')}" for volume in volumes)])
     lines = [
         f"runtime {runtime.get('ref')}",
         f"code {code.get('ref')}",

@@ -17,7 +17,7 @@ from hatch_aleph.errors import PlanError
 if TYPE_CHECKING:
     from hatch_aleph.network.answers import NetworkMessage
 
-_TYPES = ("PROGRAM", "STORE", "FORGET", "AGGREGATE", "POST", "INSTANCE")
+_TYPES = ("PROGRAM", "STORE", "FORGET", "AGGREGATE", "POST", "INSTANCE", "V-PROGRAM")
 _STATUSES = ("processed", "removing", "forgotten", "rejected", "removed")
 
 

@@ -134,6 +134,8 @@ def _status_of_owner(context: Context) -> int:
 
 
 def _runs(each: Listed, running: dict[str, Execution] | None) -> str:
+    if each.verifiable:
+        return "verifiable"
     if running is None:
         return "not told"
     found = running.get(each.message.item_hash)

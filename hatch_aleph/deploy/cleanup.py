@@ -133,10 +133,11 @@ def find_waste(state: State, *, keep: int = 0, superseded: bool = True) -> tuple
     found += [_content("its original is gone", version) for version in state.orphans]
     used = replace(state, programs=state.programs[: len(state.programs) - len(older)]).used
     for volume in state.volumes.values():
-        if volume.ref not in used:
+        if not volume.is_among(used):
             found += [_content("no program uses it", version) for version in volume.versions]
             continue
-        earlier = [version for version in volume.versions[1 + keep :] if version.item_hash != volume.ref]
+        needed = used | {volume.ref}
+        earlier = [version for version in volume.versions[1 + keep :] if version.item_hash not in needed]
         found += [_content("an earlier content", version) for version in earlier]
     return tuple(sorted(found, key=lambda waste: waste.time))
 

@@ -126,7 +126,9 @@ def forget_new(target: Deployment, outbox: Outbox, item_hash: str, state: State,
         return
     rest = [other for other in state.programs if other.item_hash != item_hash]
     used = state.used_elsewhere.union(*(refs_of(other.content) for other in rest))
-    orphaned = [ref for ref in refs_of(program.content) if ref in state.volumes and ref not in used]
+    orphaned = [
+        ref for ref in refs_of(program.content) if ref in state.volumes and not state.volumes[ref].is_among(used)
+    ]
     hashes = [version.item_hash for ref in orphaned for version in state.volumes[ref].versions]
     forget(target.client, outbox, target.owner, [([item_hash], reason), (hashes, reason)])
 

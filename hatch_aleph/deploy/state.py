@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network.answers import LIVE
+from hatch_aleph.network.answers import LIVE, MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -88,6 +88,10 @@ class Volume:
         """All contents, newest first."""
         # The node breaks no ties; equal times do not come from this tool, which always signs later ones.
         return tuple(sorted((self.original, *self.amends), key=lambda version: version.time, reverse=True))
+
+    def is_among(self, refs: frozenset[str]) -> bool:
+        """Tell whether any content of it is named: what does not follow amends may name one of them."""
+        return any(version.item_hash in refs for version in self.versions)
 
     @property
     def role(self) -> str | None:
@@ -170,7 +174,9 @@ def refs_of(content: Mapping[str, Any]) -> frozenset[str]:
     """Return every item hash that a program's content refers to."""
     parts: list[Any] = [content.get("code"), content.get("runtime"), content.get("data")]
     parts += [dict(content.get("rootfs") or {}).get("parent"), *(content.get("volumes") or ())]
-    return frozenset(part["ref"] for part in parts if isinstance(part, dict) and part.get("ref"))
+    parts.append(content.get("workload"))  # of a verifiable program, each of whose files has a tree of hashes beside it
+    tables = [part for part in parts if isinstance(part, dict)]
+    return frozenset(str(part[key]) for part in tables for key in ("ref", "hash_tree") if part.get(key))
 
 
 def kept_by(content: Mapping[str, Any]) -> frozenset[str]:
@@ -217,7 +223,7 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
 
     @functools.cache
     def look_elsewhere() -> frozenset[str]:
-        others = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
+        others = client.messages(types=MACHINES, owners=(owner,), statuses=LIVE, verify=False)
         return frozenset().union(*(refs_of(message.content) for message in others if message.item_hash not in ours))
 
     return State(

@@ -208,7 +208,7 @@ def _unused(state: State, prices: Mapping[str, Price]) -> tuple[Unused, ...]:
     named: frozenset[str] = frozenset().union(*(refs_of(program.content) for program in state.programs))
     left = [volume for volume in state.volumes.values() if volume.ref not in named]
     # Only then may another program of the owner's matter, of which there may be thousands.
-    return unused_of([volume for volume in left if volume.ref not in state.used_elsewhere], prices) if left else ()
+    return unused_of([volume for volume in left if not volume.is_among(state.used_elsewhere)], prices) if left else ()
 
 
 def unused_of(volumes: Iterable[Volume], prices: Mapping[str, Price]) -> tuple[Unused, ...]:

@@ -43,6 +43,10 @@ class MessageStatus(str, Enum):
 
 # Statuses of what is there: a message that is being removed for want of credits comes back after a top-up.
 LIVE = (MessageStatus.PROCESSED.value, MessageStatus.REMOVING.value)
+# Verifiable programs, which nodes know since 0.10.3: paid by credit, never amended, run by confidential hosts alone.
+V_PROGRAM = "V-PROGRAM"
+# What refers to files, and keeps the network from forgetting them.
+MACHINES = ("PROGRAM", "INSTANCE", V_PROGRAM)
 
 
 @dataclass(frozen=True)

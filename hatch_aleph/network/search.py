@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.errors import UsageError
 from hatch_aleph.squashfs.pool import in_background
 
-from .answers import MessageStatus, NetworkMessage
+from .answers import V_PROGRAM, MessageStatus, NetworkMessage
 from .fields import UnhelpfulNodeError, as_list, as_mapping, shown
 
 if TYPE_CHECKING:
@@ -153,10 +153,23 @@ def _pages(
         listed = as_list(as_mapping(reply.expected_json()).get("messages"))
         return [passed(NetworkMessage.from_list(entry, status)) for entry in listed]
 
+    def asked(params: Mapping[str, str]) -> list[NetworkMessage | None]:
+        known = [name for name in params.get("msgTypes", "").split(",") if name != V_PROGRAM]
+        newer = V_PROGRAM in params.get("msgTypes", "")
+        found = nodes.ask(
+            "GET",
+            "/api/v0/messages.json",
+            lambda reply: None if newer and reply.is_refusal else read(reply),
+            params=params,
+        )
+        if found is not None:
+            return found
+        # A node that does not know the type refuses the whole question, and has none of them.
+        return asked({**params, "msgTypes": joined(known)}) if known else []
+
     for page in itertools.count(1):
         params = {key: value for key, value in query.items() if value}
-        params |= {"page": str(page), "pagination": str(_PAGE)}
-        found = nodes.ask("GET", "/api/v0/messages.json", read, params=params)
+        found = asked({**params, "page": str(page), "pagination": str(_PAGE)})
         fresh = [message for message in found if message and message.item_hash not in seen]
         seen.update(message.item_hash for message in fresh)
         yield from fresh

@@ -13,7 +13,7 @@ from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.state import NOTES, refs_of
 from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
 from hatch_aleph.files import scratch_folder
-from hatch_aleph.network.answers import LIVE
+from hatch_aleph.network.answers import LIVE, MACHINES
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
@@ -198,7 +198,7 @@ def _waiting(session: Session, code: Code, owner: str, tag: str) -> str | None:
     ]
     if not fitting:
         return None
-    machines = session.client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
+    machines = session.client.messages(types=MACHINES, owners=(owner,), statuses=LIVE, verify=False)
     used = frozenset().union(*(refs_of(message.content) for message in machines))
     amended = {str(message.content.get("ref")) for message in session.client.messages(types=("STORE",), refs=fitting)}
     return next((each for each in fitting if each not in used | amended), None)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import NetworkError, RejectedError
-from hatch_aleph.network.answers import LIVE
+from hatch_aleph.network.answers import LIVE, MACHINES, V_PROGRAM
 from hatch_aleph.network.money import cost_text
 from hatch_aleph.network.urls import Hosts, program_urls
 from hatch_aleph.squashfs.pool import in_background
@@ -73,7 +73,7 @@ def look_up(client: NodeClient, item_hash: str) -> LiveProgram:
     owner = message.owner
     stores = list(_stores(client, owner, refs_of(message.content)))
     volumes, _ = volumes_of(stores)
-    machines = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE)
+    machines = client.messages(types=MACHINES, owners=(owner,), statuses=LIVE)
     others = (program_of(each) for each in machines if each.item_hash != item_hash and each.owner == owner)
     return LiveProgram(
         program=program_of(message),
@@ -107,7 +107,7 @@ class Listed:
         message: Its message, with status.
         price: What it costs; None when the node does not say.
         superseded_by: Item hash of a program of the same owner that says to replace it.
-        urls: Where it answers; empty when that was not asked for.
+        urls: Where it answers; empty when that was not asked for, and of a verifiable program.
     """
 
     message: NetworkMessage
@@ -132,6 +132,11 @@ class Listed:
         return next(own, "")
 
     @property
+    def verifiable(self) -> bool:
+        """Whether it is a V-PROGRAM, which confidential hosts run and no command of ours changes."""
+        return self.message.type == V_PROGRAM
+
+    @property
     def unpaid(self) -> bool:
         """Whether it is being removed for want of credits."""
         return self.message.status.value == "removing"
@@ -147,6 +152,7 @@ class Listed:
         price = self.price
         return {
             "item_hash": message.item_hash,
+            "type": message.type,
             "name": self.name,
             "status": message.status.value,
             "sender": message.sender,
@@ -163,7 +169,7 @@ class Listed:
 def list_programs(
     client: NodeClient, address: str, *, host: str | None = None, urls: bool = True
 ) -> Iterator[tuple[Listed, ...]]:
-    """Yield the live programs of an address, newest first; those that are being removed for want of credits too.
+    """Yield the live programs of an address, verifiable and unpaid ones too, newest first.
 
     They come in batches, since an owner may have thousands: none is kept here, and the first few are there before the
     node has told all prices.
@@ -175,7 +181,7 @@ def list_programs(
         urls: Whether it matters where they answer, which the node is asked for.
     """
     # Asked for before all prices, which take a node as long as a hundred pages.
-    messages = client.messages(types=("PROGRAM",), owners=(address,), statuses=LIVE, verify=False)
+    messages = client.messages(types=("PROGRAM", V_PROGRAM), owners=(address,), statuses=LIVE, verify=False)
     found = (message for message in messages if message.owner == address)
     hosts = Hosts(client.nodes[0], host)
     prices = in_background(lambda: client.prices(address))
@@ -187,7 +193,7 @@ def list_programs(
         if message.content.get("replaces"):
             replaced[str(message.content["replaces"])] = message.item_hash
         price = prices.get(message.item_hash) or _price(client, message.item_hash)
-        answers_at = program_urls(message.item_hash, known.result()) if urls else ()
+        answers_at = program_urls(message.item_hash, known.result()) if urls and message.type != V_PROGRAM else ()
         return Listed(message, price, replaced.get(message.item_hash), answers_at)
 
     batch = list(itertools.islice(found, _BATCH))
@@ -266,8 +272,8 @@ def unused_files(client: NodeClient, owner: str) -> tuple[Unused, ...]:
     from hatch_aleph.deploy.state import refs_of, volumes_of
     from hatch_aleph.deploy.status import unused_of
 
-    machines = client.messages(types=("PROGRAM", "INSTANCE"), owners=(owner,), statuses=LIVE, verify=False)
+    machines = client.messages(types=MACHINES, owners=(owner,), statuses=LIVE, verify=False)
     used: frozenset[str] = frozenset().union(*(refs_of(message.content) for message in machines))
     stores = client.messages(types=("STORE",), owners=(owner,), statuses=LIVE, verify=False)
     volumes, _ = volumes_of(message for message in stores if message.owner == owner)
-    return unused_of([volume for ref, volume in volumes.items() if ref not in used], client.prices(owner))
+    return unused_of([volume for volume in volumes.values() if not volume.is_among(used)], client.prices(owner))

@@ -67,7 +67,7 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         return Deleted(item_hash, tuple(gone), (), tuple(message.item_hash for message in finished))
     require_owner(session, existing.owner, existing.sender, item_hash, types=("FORGET",))
     made = [] if keep_code else list(_made_for(existing))
-    kept = tuple(volume.ref for volume in made if volume.ref in existing.used_elsewhere)
+    kept = tuple(volume.ref for volume in made if volume.is_among(existing.used_elsewhere))
     doomed = [volume for volume in made if volume.ref not in kept]
     groups = [([item_hash], reason)]
     if doomed:
@@ -124,7 +124,7 @@ def delete_deployment(
             session.notice(f"Kept by --keep-prev, so it stays: {', '.join(each.item_hash for each in state.kept)}")
         programs = [program.item_hash for program in state.programs]
         volumes = [] if keep_code else list(state.volumes.values())
-        kept = tuple(volume.ref for volume in volumes if volume.ref in state.used_elsewhere)
+        kept = tuple(volume.ref for volume in volumes if volume.is_among(state.used_elsewhere))
         doomed = [volume for volume in volumes if volume.ref not in kept]
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         hashes += [] if keep_code else [version.item_hash for version in state.orphans]

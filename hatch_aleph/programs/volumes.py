@@ -14,7 +14,7 @@ from hatch_aleph.deploy.preflight import check_permitted, check_secrets
 from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
 from hatch_aleph.errors import PlanError, ProjectError
 from hatch_aleph.files import scratch_folder
-from hatch_aleph.network.answers import LIVE
+from hatch_aleph.network.answers import LIVE, MACHINES
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.programs.creation import checked, publish_code
 from hatch_aleph.programs.program_code import Code
@@ -151,7 +151,7 @@ def find(client: NodeClient, ref: str, *, owner: str | None = None) -> OwnVolume
 
 
 def _own(client: NodeClient, owner: str, found: Iterable[Volume]) -> list[OwnVolume]:
-    machines = client.messages(types=("PROGRAM",), owners=(owner,), statuses=LIVE, verify=False)
+    machines = client.messages(types=MACHINES, owners=(owner,), statuses=LIVE, verify=False)
     users = [(program_of(message), refs_of(message.content)) for message in machines]
     prices = client.prices(owner)
     listed = []

@@ -42,7 +42,7 @@ _FILTER_FIELDS = (
     "chain", "channel", "content", "hash_type", "item_content", "item_hash", "item_type", "sender", "signature", "type",
 )  # fmt: skip
 _FILTER_VALUES = {
-    "type": ("POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET"),
+    "type": ("POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "V-PROGRAM", "FORGET"),
     "item_type": ("inline", "storage", "ipfs"),
 }
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 
 class LastRelease(Lie):
-    """As pyaleph 0.10.2: ``storage/limits.json`` is taken for a hash."""
+    """As pyaleph 0.10.2: ``storage/limits.json`` is taken for a hash, V-PROGRAM for no type of messages."""
 
     def tell(self, asked: Asked, told: Told) -> Told:
         if asked.path == "/api/v0/storage/limits.json":
             return Told(400, b"400: Invalid hash provided", {"Content-Type": "text/plain; charset=utf-8"})
+        if asked.is_list and "V-PROGRAM" in asked.query.get("msgTypes", ""):
+            return Told(422, b'[{"type":"enum","loc":["msgTypes",0]}]', {"Content-Type": "text/plain; charset=utf-8"})
         return told
 
 

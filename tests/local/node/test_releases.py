@@ -31,6 +31,8 @@ def test_verifiable_programs_are_no_messages_to_the_last_release(node):
     refs = [client.store(account, f"part {number}".encode()) for number in range(5)]
     answer = client.post(verifiable(account, refs))
     assert (answer.status_code, answer.text == "InvalidMessageFormat") == ((422, True) if is_old else (200, False))
+    listed = client.http.get("/api/v0/messages.json", params={"msgTypes": "PROGRAM,V-PROGRAM"})
+    assert listed.status_code == (422 if is_old else 200)
 
 
 def test_what_is_left_of_forgotten_messages(node):

@@ -60,6 +60,18 @@ def _readable(node: Node, message: Message) -> Message:
     return message
 
 
+def _known(request: web.Request, filters: PagedFilters) -> PagedFilters:
+    """Refuse to look for what the release has no word for."""
+    if (
+        "V-PROGRAM" in (filters.message_type, *(filters.message_types or ()))
+        and not node_of(request).release.verifiable
+    ):
+        raise unprocessable(
+            '[{"type":"enum","loc":["msgTypes",0],"msg":"Input should be \'POST\', ...","input":"V-PROGRAM"}]'
+        )
+    return filters
+
+
 def http_status(message_status: str) -> int:
     """Tell the HTTP status that goes with a message's."""
     return _HTTP_STATUS[message_status]
@@ -131,7 +143,7 @@ def _shown(request: web.Request) -> dict[str, Any]:
 
 async def list_messages(request: web.Request) -> web.Response:
     """List messages by filters, with pages or a cursor."""
-    filters = query_of(request, PagedFilters)
+    filters = _known(request, query_of(request, PagedFilters))
     if "page" in request.match_info:
         filters = filters.model_copy(update={"page": _path_page(request)})
     if filters.ended is not None and node_of(request).release.ended:
