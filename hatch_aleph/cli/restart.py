@@ -64,7 +64,7 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
             )
         except HealthError as error:
             account = context.account(context.chain_for(item_hash))
-            error.message += reason_in_log(stopped.hosts, stopped.item_hash, account)
+            error.message += reason_in_log(stopped.hosts, stopped.item_hash, account, persistent=persistent)
             error.hint = "It stays published as it is: mend it, and publish it again under the same URL."
             raise
     context.output.result(

@@ -344,7 +344,12 @@ class Application:
         except HealthError as error:
             from hatch_aleph.deploy.program_log import reason_in_log
 
-            error.message += reason_in_log(self._deployment.hosts, item_hash, self._account)
+            error.message += reason_in_log(
+                self._deployment.hosts,
+                item_hash,
+                self._account,
+                persistent=self._manifest.program_settings.persistent,
+            )
             if not self._options.rollback:
                 error.hint = f"It was kept as asked: {typed('deploy')} tries once more, {typed('rollback')} goes back."
                 raise

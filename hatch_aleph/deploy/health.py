@@ -209,7 +209,7 @@ class Health:
         self, hosts: Hosts, item_hash: str, observer: Observer, known: Execution | None, *, persistent: bool
     ) -> Execution | None:
         """Wait until what ran before an amend is gone; return it, None where nothing of before was seen."""
-        host = _listing_host(hosts, item_hash, persistent=persistent)
+        host = listing_host(hosts, item_hash, persistent=persistent)
         listed = hosts.list_executions(host) if host else None
         if host is None or listed is None:
             observer.step("stop", seconds=int(STOP_SECONDS))
@@ -234,7 +234,7 @@ class Health:
 
     def before_amend(self, hosts: Hosts, item_hash: str, *, persistent: bool) -> Execution | None:
         """Return what a host runs before an amend, for ``confirm``; None where no host tells."""
-        host = _listing_host(hosts, item_hash, persistent=persistent)
+        host = listing_host(hosts, item_hash, persistent=persistent)
         listed = hosts.list_executions(host) if host else None
         return listed.get(item_hash) if listed else None
 
@@ -364,7 +364,7 @@ class Health:
         )
 
 
-def _listing_host(hosts: Hosts, item_hash: str, *, persistent: bool) -> str | None:
+def listing_host(hosts: Hosts, item_hash: str, *, persistent: bool) -> str | None:
     """Return the one host that runs a program, where it is known."""
     if persistent:
         with contextlib.suppress(NetworkError):

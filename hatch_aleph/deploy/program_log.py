@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
+from hatch_aleph.deploy.health import listing_host
 from hatch_aleph.deploy.state import find_program
 from hatch_aleph.errors import HatchAlephError, UsageError
 from hatch_aleph.guest.entrypoint import START_MARK
@@ -78,12 +79,16 @@ def explanation(lines: Sequence[str], where: str) -> str:
     return "".join(f"\n  {line}" for line in told)
 
 
-def reason_in_log(hosts: Hosts, item_hash: str, account: Account) -> str:
-    """Return why a program fails as its log tells it, to stand below an error; "" where no one host is known."""
-    if hosts.known is None:
+def reason_in_log(hosts: Hosts, item_hash: str, account: Account, *, persistent: bool) -> str:
+    """Return why a program fails as its log tells it, to stand below an error; "" where no one host is known.
+
+    The host of a persistent program is the one that the scheduler tells.
+    """
+    host = listing_host(hosts, item_hash, persistent=persistent)
+    if host is None:
         return ""
     try:
-        lines = HostClient(hosts.known).logs(item_hash, account)
+        lines = HostClient(host).logs(item_hash, account)
     except HatchAlephError:
         return ""
     return explanation([line.text for line in lines], typed("logs", item_hash))

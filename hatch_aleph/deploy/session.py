@@ -197,7 +197,7 @@ class Session:
             except HealthError as error:
                 from hatch_aleph.deploy.program_log import reason_in_log
 
-                error.message += reason_in_log(self.hosts, item_hash, self.account)
+                error.message += reason_in_log(self.hosts, item_hash, self.account, persistent=persistent)
                 raise
 
     @contextlib.contextmanager

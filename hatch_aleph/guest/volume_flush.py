@@ -77,7 +77,8 @@ class VolumeFlush:
                 return
 
     def _flush_all(self) -> str:
-        return next(filter(None, map(self._flush, self._mounts)), "")
+        told = [self._flush(mount) for mount in self._mounts]  # one that fails is no reason to leave the others
+        return next(filter(None, told), "")
 
     def _flush(self, mount: str) -> str:
         try:

@@ -83,10 +83,10 @@ def _of_resources(settings: Settings, path: Path) -> Iterator[Problem]:
     if memory > HOST_MEMORY:
         key = "memory" if settings.memory else "compute-units"
         text = f"hosts keep {HOST_MEMORY} MiB for all programs together and answer 503 to one of {memory} MiB"
-        yield Problem((*path, key), f"{text}; where you know a host that has more, add `oversized`")
+        yield Problem((*path, key), f"{text}; `oversized` allows it, where you know a host that has more")
     if vcpus > HOST_VCPUS:
         text = f"hosts start no machine of more than {HOST_VCPUS} virtual CPUs, and so none of {vcpus}"
-        yield Problem((*path, "vcpus"), f"{text}; where you know a host that does, add `oversized`")
+        yield Problem((*path, "vcpus"), f"{text}; `oversized` allows it, where you know a host that does")
 
 
 def _of_strategy(settings: Settings, path: Path) -> Iterator[Problem]:

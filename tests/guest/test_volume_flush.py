@@ -317,6 +317,24 @@ def test_a_volume_that_cannot_be_written_is_no_success(start, volume):
         guest.process.kill()
 
 
+def test_a_volume_that_fails_keeps_no_other_from_being_written(tmp_path, volume):
+    (tmp_path / "second").mkdir()
+    second = Volume(tmp_path / "second" / "disk", volume.folder.with_name("volume-2"))
+    second.mount()
+    mounts = (str(volume.folder), str(second.folder))
+    code = lay_out(tmp_path / "code", {"main.py": WRITER}, volumes=mounts)
+    try:
+        with Guest(code, "main:wsgi", env={"FOLDER": mounts[0]}) as guest:
+            volume.cut()
+            assert guest.get("/other/4", "POST").status == 500
+            second.cut()
+            guest.process.kill()
+        second.restart()
+        assert (second.folder / "append").read_text() == "4\n"
+    finally:
+        second.unmount()
+
+
 def test_the_init_can_unmount_after_the_halt(start, volume):
     with start("main:wsgi") as guest:
         assert guest.get("/append/1", "POST").status == 200

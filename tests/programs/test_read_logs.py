@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hatch_aleph.deploy.program_log import read_logs
+from hatch_aleph.deploy.program_log import read_logs, reason_in_log
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.executions import Allocation
@@ -43,6 +43,9 @@ def test_a_program_of_the_network_needs_a_host_named_or_scheduled(network, sessi
         with pytest.raises(UsageError, match="scheduler has no host"):
             read_logs(client, account, persistent.item_hash, hosts=elsewhere(None))
         assert read_logs(client, account, persistent.item_hash, hosts=elsewhere(network.url))
+        failing = elsewhere(network.url), persistent.item_hash, account
+        assert reason_in_log(*failing, persistent=True)
+        assert not reason_in_log(*failing, persistent=False)  # one on demand runs anywhere
         assert read_logs(client, account, persistent.item_hash, network.url)
 
 
