@@ -72,7 +72,7 @@ _WIDEST = 98
 def overview() -> str:
     """Return what `hatch-aleph --help` prints; the table is all it needs, so it is there before click is."""
     try:
-        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(sys.stdout.fileno()).columns)
+        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(sys.stdout.fileno()).columns or 80)
     except (OSError, ValueError):  # not on a terminal
         width = 80
     lines = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import age, style
 from hatch_aleph.cli.program_options import debug_option
+from hatch_aleph.cli.tables import terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int |
     if width is None:
         if not sys.stdout.isatty():
             return list(rows)
-        width = shutil.get_terminal_size().columns
+        width = terminal_width()
     needed = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     gaps = 2 * len(columns)
     if sum(needed) + gaps <= width:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.tables import colours
+from hatch_aleph.cli.tables import colours, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +67,7 @@ class LiveLine:
 
     def _draw(self, frame: str) -> None:
         # One column is left free: a terminal wraps when its last one is written.
-        line = cut(f"{frame} {self._text()}", shutil.get_terminal_size().columns - 1)
+        line = cut(f"{frame} {self._text()}", terminal_width() - 1)
         self._drawn = True
         self._write(_ERASE + (line if colours() is False else click.style(line, fg="cyan")))
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.cli.output import style
+from hatch_aleph.cli.tables import terminal_width
 from hatch_aleph.network.money import amount
 from hatch_aleph.observer import size_text
 from hatch_aleph.text import printable
@@ -74,13 +75,12 @@ def _details(plan: Plan, action: str, what: str, inside: Mapping[str, ImageChang
 
 def _folded(text: str) -> list[str]:
     """Return a text in lines that a terminal shows below their image; elsewhere in one."""
-    import shutil
     import sys
     import textwrap
 
     if not sys.stdout.isatty():
         return [text]
-    width = max(shutil.get_terminal_size().columns - 7, 30)
+    width = max(terminal_width() - 7, 30)
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 

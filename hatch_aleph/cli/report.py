@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import moment, style
+from hatch_aleph.cli.tables import terminal_width
 from hatch_aleph.errors import ArtifactError, HatchAlephError
 from hatch_aleph.network.money import amount
 
@@ -213,7 +213,7 @@ def _bars(output: Output, title: str, values: Sequence[tuple[str, float]]) -> No
     shown = [(printable(name), value) for name, value in values[:_ROWS] if value > 0]
     if not shown:
         return
-    width = min(max(len(name) for name, _ in shown), shutil.get_terminal_size().columns - _BAR - 12)
+    width = min(max(len(name) for name, _ in shown), terminal_width() - _BAR - 12)
     _title(output, title)
     for name, value in shown:
         bar = "█" * max(round(value / shown[0][1] * _BAR), 1)

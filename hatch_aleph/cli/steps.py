@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections import deque
@@ -197,6 +196,7 @@ class Steps:
 
     def _shown(self, name: str, step: _Running, now: float) -> str:
         from hatch_aleph.cli.live import bar, cut
+        from hatch_aleph.cli.tables import terminal_width
 
         elapsed = seconds_text(now - step.began)
         if not step.total:  # an address may be long, and what comes after it is what moves
@@ -212,7 +212,7 @@ class Steps:
                 left = f", {seconds_text((step.total - step.done) / rate)} left" if rate and share < 1 else ""
                 far = f"{share:.0%} {far}, {rate / 1e6:.1f} MB/s{left}"
         # Where room is scarce the name gives way, then the bar: how far it is comes last, and would be cut.
-        room = shutil.get_terminal_size().columns - len(far) - 6
+        room = terminal_width() - len(far) - 6
         width = max(min(20, room - len(step.text)), 5)
         return f"{cut(step.text, max(room - width, 4))} {bar(share, width)} {far}"
 

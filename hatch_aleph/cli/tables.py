@@ -32,6 +32,11 @@ def colours() -> bool | None:
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
+def terminal_width() -> int:
+    """Return how many columns the terminal has; 80 where it does not tell, which Python 3.10 takes for none."""
+    return shutil.get_terminal_size().columns or 80
+
+
 def show_table(
     title: str,
     columns: Sequence[str],
@@ -56,7 +61,7 @@ def show_table(
         _write(stream, printable(title, keep="\n"))
     longest = [max(map(_width, column)) for column in zip(columns, *cells, strict=True)]
     if width is None and stream.isatty():
-        width = shutil.get_terminal_size().columns
+        width = terminal_width()
     if width is None or sum(longest) + _GAP * (len(columns) - 1) <= width:
         _show_lines(stream, columns, cells, longest)
         return

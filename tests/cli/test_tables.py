@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph.cli import tables
-from hatch_aleph.cli.tables import show_table
+from hatch_aleph.cli.tables import show_table, terminal_width
 
 COMMANDS = Path(tables.__file__).parent
 HASH = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
@@ -104,3 +104,8 @@ def test_colours_are_left_out_where_nobody_wants_them(variables, coloured):
     assert (b"\x1b" in text) is coloured
     assert (b"\x1b]8;" in text) is coloured  # the address is a link
     assert b"https://x.example/" in text
+
+
+def test_a_terminal_that_does_not_tell_its_width_has_eighty_columns(monkeypatch):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((0, 0)))  # as Python 3.10 gives it
+    assert terminal_width() == 80
