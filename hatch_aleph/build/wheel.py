@@ -14,6 +14,7 @@ from hatch_aleph import interpreters
 from hatch_aleph.backend import HATCHLING, BuiltWheel, build_here, build_isolated, has_backend
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.squashfs import Entry
+from hatch_aleph.text import without_credentials, without_user_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def project_entries(context: BuildContext, folder: Path) -> list[Entry]:
     wheel = _wheel(context)
     context.observer.done("wheel")
     if wheel is None:
-        return [_metadata(context.project)]
+        return [_as_published(_metadata(context.project), context)]
     if not _fits(wheel, context.runtime):
         tag = "-".join(wheel.path.stem.split("-")[-3:])
         raise ProjectError(
@@ -53,7 +54,7 @@ def project_entries(context: BuildContext, folder: Path) -> list[Entry]:
             hint="Build its extension modules on such a machine, or in a container of the runtime's distribution.",
         )
     context.warn(*_undeclared(context.project, wheel.path))
-    return list(_unpacked(wheel.path, folder))
+    return [_as_published(each, context) for each in _unpacked(wheel.path, folder)]
 
 
 def _wheel(context: BuildContext) -> BuiltWheel | None:
@@ -109,6 +110,24 @@ def _unpacked(wheel: Path, folder: Path) -> Iterator[Entry]:
             executable = (item.external_attr >> 16) & stat.S_IXUSR or script
             content = _script(file) if script else None
             yield Entry(str(installed), "file", 0o755 if executable else 0o644, content or file)
+
+
+def _as_published(entry: Entry, context: BuildContext) -> Entry:
+    """Return an entry; of the metadata without what lets others in where its addresses lead, which no program needs."""
+    if not entry.path.endswith(".dist-info/METADATA"):
+        return entry
+    data = entry.read()
+    head, end, text = data.decode("utf-8", "surrogateescape").partition("\n\n")
+    lines = [
+        without_credentials(line) if line.startswith("Requires-Dist:") else without_user_parts(line)
+        for line in head.split("\n")
+    ]
+    shown = "\n".join(lines)
+    if shown == head:
+        return entry
+    if without_user_parts(head) != head:
+        context.warn("The project's metadata has addresses with credentials: the image has them without.")
+    return Entry(entry.path, "file", entry.mode, f"{shown}{end}{text}".encode("utf-8", "surrogateescape"))
 
 
 def _script(file: Path) -> bytes | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from hatch_aleph.errors import ProjectError
+from hatch_aleph.text import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,7 +106,8 @@ def _requirement(text: str, where: str) -> str:
     try:
         return str(Requirement(text))
     except InvalidRequirement as error:
-        raise ProjectError(f"The requirement {text!r} cannot be understood: {error}", where=where) from error
+        reason = without_credentials(f"The requirement {text!r} cannot be understood: {error}")
+        raise ProjectError(reason, where=where) from error
 
 
 def _from_pipfile(file: Path, notes: list[str]) -> Iterator[str]:

@@ -321,6 +321,52 @@ def test_a_project_is_refused_by_name_or_harmless(
     assert not list(tmp_path.rglob("evil*"))
 
 
+METADATA = """
+dependencies = ["alpha @ {alpha}"]
+[project.urls]
+Home = "https://reader:s3cret-in-urls@code.example.net/"
+[project.optional-dependencies]
+more = ["beta @ git+https://token:s3cret-of-git@code.example.net/beta.git"]
+signed = ["gamma @ https://code.example.net/t/s3cret-in-path/gamma-1.0.tar.gz?signature=s3cret-in-query"]
+[tool.hatch.metadata]
+allow-direct-references = true
+"""
+
+
+@pytest.mark.parametrize("built", ["by its backend", "by none"])
+def test_no_address_in_the_projects_own_metadata_lets_others_in(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], built: str
+) -> None:
+    wheel({"alpha.py": ""})(index)
+    project = tmp_path / "project"
+    project.mkdir()
+    text = PYPROJECT.replace("[tool.aleph]", METADATA.replace("{alpha}", _file(index).as_uri()) + "[tool.aleph]")
+    (project / "pyproject.toml").write_text(text if built == "by its backend" else text[text.index("[project]") :])
+    (project / "main.py").write_text("async def app(scope, receive, send): ...\n")
+    monkeypatch.setattr("hatch_aleph.cli._stop_on_signals", lambda: None)
+    assert run(["build", "--project", str(project)]) == 0
+    said = capsys.readouterr()
+    files = image_files(next((project / "dist").glob("*-code.squashfs")), tmp_path / "image")
+    metadata = files["shop-1.0.dist-info/METADATA"].decode()
+    assert "Requires-Dist: alpha @ file:///…/alpha-1.0-py3-none-any.whl" in metadata
+    assert "s3cret" not in metadata + said.out + said.err
+    assert str(tmp_path) not in metadata
+    if built == "by its backend":
+        assert "gamma @ https://code.example.net/…/gamma-1.0.tar.gz" in metadata
+        assert "addresses with credentials" in said.err
+
+
+def test_what_is_no_requirement_is_told_without_its_credentials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hatch_aleph.cli._stop_on_signals", lambda: None)
+    wrong = 'version = "1.0"\ndependencies = ["alpha @@ https://u:s3cret@code.example.net/"]'
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT.replace('version = "1.0"', wrong))
+    (tmp_path / "main.py").write_text("async def app(scope, receive, send): ...\n")
+    assert run(["build", "--project", str(tmp_path)]) not in (0, 70)
+    assert "s3cret" not in "".join(capsys.readouterr())
+
+
 def test_there_are_wheels_and_projects_enough() -> None:
     assert len(WHEELS) >= LEAST
     assert len(PROJECTS) >= LEAST

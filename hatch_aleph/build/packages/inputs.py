@@ -14,6 +14,7 @@ from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, SettingsError
 from hatch_aleph.files import sha256_of
+from hatch_aleph.text import without_credentials
 from hatch_aleph.uv import configuration
 
 if TYPE_CHECKING:
@@ -221,7 +222,8 @@ def direct(project: Project, settings: Settings) -> Iterable[str]:
             requirement = Requirement(text)
         except InvalidRequirement as error:
             raise DependencyError(
-                f"{text!r} is no requirement: {str(error).splitlines()[0]}.", where=str(project.root / "pyproject.toml")
+                f"{without_credentials(text)!r} is no requirement: {str(error).splitlines()[0]}.",
+                where=str(project.root / "pyproject.toml"),
             ) from error
         if normalize(requirement.name) != own:
             yield text
