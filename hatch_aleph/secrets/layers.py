@@ -29,6 +29,15 @@ _RUN32_HEX = re.compile(rb"[0-9A-V]{26,}|[0-9a-v]{26,}")
 _DIGITS_16 = b"0123456789abcdefABCDEF"
 _DIGITS_32 = b"0123456789abcdefghijklmnopqrstuv"
 _TO_32 = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567ABCDEFGHIJKLMNOPQRSTUVWXYZ", _DIGITS_32 + _DIGITS_32[:26])
+# Alphabets of base 32 beside the usual two: of wallets (bech32), Crockford's, and z-base-32.
+_OTHER_32 = tuple(
+    bytes.maketrans(letters + letters.upper(), _DIGITS_32 + _DIGITS_32)
+    for letters in (
+        b"qpzry9x8gf2tvdw0s3jn54khce6mua7l", b"0123456789abcdefghjkmnpqrstvwxyz", b"ybndrfg8ejkmcpqxot1uwisza345h769"
+    )
+)  # fmt: skip
+_RUN36 = re.compile(rb"[0-9a-z]{26,}|[0-9A-Z]{26,}")
+_IN_32 = re.compile(rb"[0-9a-v]+")
 _DIGITS58 = {letter: value for value, letter in enumerate(BASE58)}
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _LITERAL = re.compile(rb"0(?:[xX]([0-9a-fA-F_]{1,80})|[bB]([01_]{1,300})|[oO]([0-7_]{1,120}))(?![0-9A-Za-z])")
@@ -90,19 +99,21 @@ class Layer:
 
     Attributes:
         data: The bytes.
+        dense: All of them but zeros, where there are such: of numbers of two, four or eight bytes each, the bytes.
         text: All of them where they are a text, else their runs of printing letters, those of two bytes each as well.
         runs: The long words of the text, without what stands between them: quotes, breaks, plus signs, comments.
         numbers: The decimal numbers of the text, in their order.
     """
 
-    __slots__ = ("data", "numbers", "runs", "text")
+    __slots__ = ("data", "dense", "numbers", "runs", "text")
 
     def __init__(self, data: bytes, *, inner: bool = False) -> None:
         self.data = data
+        self.dense = data.replace(b"\0", b"") if 0 in data else b""
         if 0 not in data and (data.isascii() or not inner):
             self.text = data
         else:
-            wide = _TEXT.findall(data.replace(b"\0", b"")) if 0 in data else []
+            wide = _TEXT.findall(self.dense)
             self.text = b"\n".join(_TEXT.findall(data) + wide)
         self.runs = [self.text[start:end] for start, end in _RUN.runs(self.text)]
         self.numbers = self.text.translate(_ALL_BUT_DIGITS, b"_").split()
@@ -142,11 +153,20 @@ def _block_codes(runs: list[bytes]) -> Iterator[bytes]:
         yield _BETWEEN.join(decoded)
     short = b"\n".join(runs)
     decoded = [*map(_of_base16, _RUN16.findall(short)), *map(_of_base58, _RUN58.findall(short))]
+    alike = _RUN36.findall(short)  # letters of one case
+    short = b"\n".join(alike)
     decoded += [data for run in _RUN32.findall(short) for data in _of_base32(run.translate(_TO_32))]
     # What has sixteen digits alone is a hash.
     decoded += [
         data for run in _RUN32_HEX.findall(short) if run.translate(None, _DIGITS_16) for data in _of_base32(run)
     ]
+    for run in alike:
+        # A wallet's form stands behind a name and the digit 1, which it does not have itself.
+        if not run.isalpha() and run.translate(None, _DIGITS_16):
+            for table, letters in zip(_OTHER_32, (run.rpartition(b"1")[2], run, run), strict=True):
+                digits = letters.translate(table)
+                if _IN_32.fullmatch(digits):
+                    decoded += _of_base32(digits)
     if decoded:
         yield _BETWEEN.join(decoded)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import marshal
+import string
 from typing import TYPE_CHECKING
 
 from hatch_aleph.secrets.layers import BASE58, Budget, Layer
@@ -23,6 +25,16 @@ _LOWER = bytes(range(256)).lower()
 _NO_HEX = bytes(each for each in range(256) if each not in b"0123456789abcdefABCDEF")
 _NO_BITS = bytes(each for each in range(256) if each not in b"01")
 _NO_LETTERS = bytes(each if each in b"abcdefghijklmnopqrstuvwxyz" else 32 for each in _LOWER)
+_36 = string.digits + string.ascii_lowercase
+# Of whole numbers: base 36, 62 both ways, 58 as Ripple and Flickr write it; Bitcoin's is ``BASE58``.
+_ALPHABETS = (
+    _36,
+    _36.upper(),
+    string.digits + string.ascii_letters,
+    string.digits + string.ascii_uppercase + string.ascii_lowercase,
+    "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz",
+    "123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ",
+)
 _Z85 = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
     b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
@@ -38,7 +50,9 @@ class KeyForms:
         phrase: The words that the key was made from, if they are known.
     """
 
-    __slots__ = ("_bits", "_digits", "_in_85", "_numbers", "_phrase", "_pieces", "_texts", "_whole")
+    __slots__ = (
+        "_bits", "_digits", "_forward", "_in_85", "_in_others", "_numbers", "_phrase", "_pieces", "_texts", "_whole",
+    )  # fmt: skip
 
     def __init__(self, secret: bytes, public: bytes = b"", phrase: str = "") -> None:
         both = (secret, secret[::-1])
@@ -49,12 +63,15 @@ class KeyForms:
         self._numbers = tuple({form for piece in self._pieces for form in _lists(piece)})
         self._bits = tuple(bits for piece in self._pieces for bits in _bits(piece))
         self._in_85 = tuple({form.translate(None, _SEPARATORS) for form in _in_85(secret)} if self._pieces else ())
-        number = b"%d" % int.from_bytes(secret, "big")
-        self._texts = tuple(
-            text
-            for each in (secret, secret + public, *_for_import(secret))
-            if len(text := base58(each).encode()) >= len(secret)
-        ) + ((number,) if len(number) > len(secret) else ())  # a small number is no key
+        self._forward = tuple(_pieces(secret))
+        self._in_others = tuple(_in_others(secret, self._forward))
+        value = int.from_bytes(secret, "big")
+        written = [base58(each) for each in (secret, secret + public, *_for_import(secret))]
+        written += [in_base(value, each) for each in (*_ALPHABETS, string.digits)]
+        if self._pieces:  # of a small number it is a constant that many know
+            written.append(in_base((1 << 8 * len(secret)) - value, string.digits))  # as a negative number
+        texts = [text.encode() for text in written if len(text) >= len(secret)]  # a small number is no key
+        self._texts = (*texts, *(text[::-1] for text in (*texts[:1], b"%d" % value) if len(text) >= len(secret)))
         words = phrase.lower().split()
         self._phrase = tuple(
             b" " + " ".join(words[at : at + _WORDS]).encode() + b" " for at in range(0, len(words) - _WORDS + 1, 3)
@@ -68,7 +85,11 @@ class KeyForms:
         return self._within(Layer(data), 0, Budget())
 
     def _within(self, layer: Layer, depth: int, budget: Budget) -> bool:
-        if any(each in layer.data for each in (*self._whole, *self._pieces)) or self._is_written(layer):
+        if any(each in layer.data for each in self._pieces or self._whole) or self._is_written(layer):
+            return True
+        if not layer.data.isascii() and any(each in layer.data for each in self._in_others):
+            return True
+        if layer.dense and any(each in layer.dense for each in self._forward):
             return True
         return depth < _MAX_DEPTH and any(self._within(inner, depth + 1, budget) for inner in layer.inner(budget))
 
@@ -107,6 +128,16 @@ def _pieces(secret: bytes) -> Iterator[bytes]:
             yield piece
 
 
+def _in_others(secret: bytes, pieces: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Yield what compilers, machines of the other order of bytes, and texts of one letter a byte make of a key."""
+    if pieces:
+        yield marshal.dumps(int.from_bytes(secret, "big"))[5:]  # in bytecode: behind its kind and its length
+    for piece in pieces:
+        yield piece[3::-1] + piece[:3:-1]
+        if not piece.isascii():
+            yield piece.decode("latin-1").encode()
+
+
 def _lists(piece: bytes) -> Iterator[bytes]:
     """Yield how lists write some bytes, once all but digits is away: signed, octal, with zeros or without."""
     for form in (b"%o", b"%03o"):
@@ -139,8 +170,13 @@ def _for_import(secret: bytes) -> Iterator[bytes]:
 
 def base58(data: bytes) -> str:
     """Return bytes as text, as Bitcoin and Solana write keys."""
-    number, text = int.from_bytes(data, "big"), ""
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + in_base(int.from_bytes(data, "big"), BASE58.decode())
+
+
+def in_base(number: int, alphabet: str) -> str:
+    """Return a number in the digits of an alphabet."""
+    text = ""
     while number:
-        number, digit = divmod(number, 58)
-        text = chr(BASE58[digit]) + text
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+        number, digit = divmod(number, len(alphabet))
+        text = alphabet[digit] + text
+    return text

@@ -7,7 +7,9 @@ import hashlib
 import io
 import json
 import lzma
+import marshal
 import quopri
+import string
 import struct
 import tarfile
 import time
@@ -276,6 +278,39 @@ WRITTEN |= {
     "a picture's points": b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", zlib.compress(b"\0" * 40 + SECRET + b"\0" * 40)),
     "a document's page": b"%PDF-1.4\n%\xe2\xe3\nstream\n" + zlib.compress(b"BT (" + TEXT + b") Tj") + b"\nendstream",
     "a document's page by Acrobat": b"%PDF-1.4\n%\xe2\xe3\nstream\r\n" + of_small_window(TEXT) + b"\r\nendstream",
+}
+
+
+LETTERS_32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def in_base_32(alphabet: bytes) -> bytes:
+    return base64.b32encode(SECRET).rstrip(b"=").translate(bytes.maketrans(LETTERS_32, alphabet))
+
+
+def in_digits(number: int, alphabet: str) -> bytes:
+    digits = []
+    while number:
+        number, digit = divmod(number, len(alphabet))
+        digits.append(alphabet[digit])
+    return "".join(reversed(digits)).encode()
+
+
+WRITTEN |= {
+    "as Nostr and Sui write keys": b"nsec1" + in_base_32(b"qpzry9x8gf2tvdw0s3jn54khce6mua7l") + b"qqqqqq",
+    "base32 of Crockford": in_base_32(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
+    "base32 of Zooko": in_base_32(b"ybndrfg8ejkmcpqxot1uwisza345h769"),
+    "a number of base 36": in_digits(NUMBER, string.digits + string.ascii_lowercase),
+    "a number of base 62": in_digits(NUMBER, string.digits + string.ascii_letters),
+    "base58 of Ripple": in_digits(NUMBER, "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"),
+    "one number, its digits reversed": str(NUMBER)[::-1].encode(),
+    "one number, as negative": str(NUMBER - (1 << 256)).encode(),
+    "a text, one letter a byte": SECRET.decode("latin-1").encode(),
+    "a text, one letter a byte, in UTF-16": SECRET.decode("latin-1").encode("utf-16"),
+    "numbers of two bytes": struct.pack("<32H", *SECRET),
+    "numbers of eight bytes": struct.pack(">32Q", *SECRET),
+    "words of another machine": struct.pack("<8I", *struct.unpack(">8I", SECRET)),
+    "bytecode with the number": marshal.dumps(compile(f"KEY = {NUMBER}", "keys.py", "exec")),
 }
 
 
