@@ -41,6 +41,7 @@ _FAILED_START = "Error during vm initialisation"
 # A stop takes 6.2 s on a real host: halt, a second, the machine's folder, five seconds for the guest API.
 STOP_SECONDS = 8.0
 _LONGEST_STOP = 30.0
+_LONGEST_REQUEST = 3600.0  # a host lets requests that run end first (``VmExecution.stop`` in models.py)
 _END_SECONDS = 240.0
 _LOOKS = Backoff(first=0.25, longest=2.0)
 _SHOWN_BODY = 300
@@ -222,15 +223,21 @@ class Health:
             return None  # it runs again
         observer.step("stop", seconds=int(STOP_SECONDS))
 
+        now: Execution | None = before
+
         def gone(_left: float) -> bool | None:
+            nonlocal now
             listed = hosts.list_executions(host)
             if listed is None:  # a host that does not tell has not told that it is gone
                 return None
             now = listed.get(item_hash)
             return True if now is None or now.began != before.began else None
 
+        if self._waiter.poll(gone, _LONGEST_STOP, _LOOKS):
+            return before
         # What still runs after the longest stop is not what ran before: it had been started again before this looked.
-        return before if self._waiter.poll(gone, _LONGEST_STOP, _LOOKS) else None
+        # Only a stop that has begun goes on as long as a request that the program is still answering.
+        return before if now and now.stopping and self._waiter.poll(gone, _LONGEST_REQUEST, _LOOKS) else None
 
     def before_amend(self, hosts: Hosts, item_hash: str, *, persistent: bool) -> Execution | None:
         """Return what a host runs before an amend, for ``confirm``; None where no host tells."""

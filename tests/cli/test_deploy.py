@@ -154,6 +154,17 @@ def test_nobody_asks_a_program_while_an_amend_makes_the_host_stop_it(slow_cli, w
     assert len(starts(slow_cli, "--project", project)) == before + 1
 
 
+def test_nor_does_update_of_a_program_without_a_project(slow_cli):
+    made = slow_cli.create("one")
+    assert ask(made["urls"][0]) == (200, "one")
+    before = len(starts(slow_cli, made["item_hash"]))
+    done = slow_cli("update", made["item_hash"], slow_cli.app("two"), "--no-smoke")
+    assert done.code == 0, done.err
+    assert "until the host has stopped the previous code" in done.err
+    assert ask(made["urls"][0]) == (200, "two")
+    assert len(starts(slow_cli, made["item_hash"])) == before + 1
+
+
 def test_a_program_that_does_not_start_is_told_after_the_second_start_with_its_log(cli, write):
     project = write(settings="[tool.aleph.health]\ntimeout-seconds = 100")
     (project / "main.py").write_text("raise RuntimeError('no engine')\nasync def app(*_): ...\n")

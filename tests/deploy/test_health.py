@@ -108,6 +108,17 @@ def test_what_runs_again_before_anybody_looked_is_not_waited_for() -> None:
     assert Lists({}).health().before_amend(Lists({}).hosts(None), NEW, persistent=False) is None
 
 
+def test_a_stop_that_waits_for_a_long_request_is_waited_for() -> None:
+    """The host lets requests that run end first: they may take much longer than the stop itself."""
+    stopping = {NEW: Execution(running=False, began=RUNS[NEW].began, stopping=True)}
+    host = Lists(RUNS, *[stopping] * 60, {})
+    host.health().confirm(host.hosts(), NEW, HealthCheck(), amended=True)
+    assert (host.seen, host.now > 60) == (62, True)
+    endless = Lists(RUNS)  # it is not being stopped at all
+    endless.health().confirm(endless.hosts(), NEW, HealthCheck(), amended=True)
+    assert endless.now < 40
+
+
 def test_what_runs_again_and_is_stopped_again_is_waited_for() -> None:
     """The amend of the packages has stopped one machine, visitors have started another, that of the code stops it."""
     again = Execution(running=False, began="2026-11-28T10:00:05", stopping=True)
