@@ -18,6 +18,7 @@ from hatch_aleph.cli.program_options import (
     life_options,
     messages_of,
     program_fields,
+    seen_at,
     table_of,
 )
 from hatch_aleph.text import printable
@@ -75,7 +76,7 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
     }
     lines = [made.item_hash]
     if options["verbose"]:
-        lines = [f"Program {made.item_hash} ({settings.name}) answers at", *(f"  {url}" for url in made.urls)]
+        lines = [f"Program {made.item_hash} ({settings.name}) {seen_at(context)}", *(f"  {url}" for url in made.urls)]
         from hatch_aleph.network.money import amount
 
         cost = "Its cost is unknown" if made.per_day is None else f"It costs {amount(made.per_day, 'credit')} a day"

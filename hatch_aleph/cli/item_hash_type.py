@@ -39,8 +39,9 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
         found = item_hash_in(text)
         if found:
             return found
-        if self._beginning and _BEGINNING.fullmatch(text.lower()):
-            return text.lower()
+        beginning = text.lower().rstrip(".…")  # as tables cut them
+        if self._beginning and _BEGINNING.fullmatch(beginning):
+            return beginning
         from hatch_aleph.network.keys import is_like_key
 
         shown = "This" if is_like_key(text) else repr(text)

@@ -13,6 +13,7 @@ from hatch_aleph.cli.program_options import (
     as_text,
     life_options,
     messages_of,
+    seen_at,
 )
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
@@ -96,7 +97,8 @@ def _change(
         lines = [f"Program {item_hash} is {kind} already; nothing was sent."]
     elif verbose:
         gone = "deleted" if done.forgotten else "kept"
-        lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone}).", "It answers at"]
+        lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone})."]
+        lines.append(f"It {seen_at(context)}")
         lines.extend(f"  {url}" for url in done.urls)
     context.output.result(fields, as_text(*lines, messages=messages))
 

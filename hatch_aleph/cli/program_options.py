@@ -15,6 +15,7 @@ from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from hatch_aleph.cli.context import Context
     from hatch_aleph.network.client import NodeClient
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
@@ -196,6 +197,11 @@ def messages_of(client: NodeClient, hashes: Sequence[str]) -> Iterator[dict[str,
             said = asdict(message).items()
             fields = {key: value for key, value in said if key != "envelope" and value not in (None, ())}
             yield {**fields, "status": message.status.value}
+
+
+def seen_at(context: Context) -> str:
+    """Return what was seen of a program, before its URLs: it answers only where somebody has asked it."""
+    return "was not asked; it is to answer at" if context.no_health else "answers at"
 
 
 def as_text(*lines: str, messages: Sequence[dict[str, Any]] = ()) -> str:

@@ -10,9 +10,12 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.output import moment
+from hatch_aleph.commands import typed
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hatch_aleph.deploy.state import Program
     from hatch_aleph.programs.live_programs import Part
 
@@ -53,6 +56,7 @@ def show(context: Context, *, item_hash: str | None) -> None:
         f"  owner {message.owner}, channel {message.channel}, {message.status.value}",
         f"  {'runs always' if program.persistent else 'on demand'}, {cost} beside its files",
         *(_part(each, program) for each in parts),
+        *_adapter(program, parts),
         *_history(parts),
     ]
     fields = {
@@ -83,6 +87,18 @@ def _part(part: Part, program: Program) -> str:
         fresh = f"stays behind {len(later)} later contents, which the program does not follow"
     whose = "" if part.owner == program.content.get("address") else f", of {part.owner}"
     return f"  {part.role} {part.ref} of {moment(part.since or 0)}: {fresh}{whose}"
+
+
+def _adapter(program: Program, parts: Sequence[Part]) -> list[str]:
+    """Return whether another tool's code has taken the adapter's place, or may."""
+    from hatch_aleph.settings.program_message import adapter_remark, starts_through_adapter
+
+    contents = [each for part in parts if part.role == "code" for each in part.contents if each.time == part.since]
+    if starts_through_adapter(program.content) and any(not each.notes for each in contents):
+        mend = typed(f"update {program.item_hash} FOLDER")
+        return [f"Trouble: its code is another tool's, without the adapter that it starts through: {mend}"]
+    remark = adapter_remark(program.content)
+    return [f"  {remark}."] if remark else []
 
 
 def _history(parts: tuple[Part, ...]) -> list[str]:

@@ -14,6 +14,7 @@ from hatch_aleph.cli.program_options import (
     life_options,
     messages_of,
     program_fields,
+    seen_at,
     table_of,
 )
 from hatch_aleph.commands import typed
@@ -75,11 +76,11 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
         "urls": list(done.urls),
         **({"messages": messages} if options["print_message"] else {}),
     }
-    lines = _words(done) if options["verbose"] else [done.item_hash]
+    lines = _words(done, seen_at(context)) if options["verbose"] else [done.item_hash]
     context.output.result(fields, as_text(*lines, messages=messages))
 
 
-def _words(done: Updated) -> list[str]:
+def _words(done: Updated, seen: str) -> list[str]:
     if done.unchanged:
         return [f"Nothing has changed: program {done.item_hash} has this code already, and nothing was sent."]
     if done.item_hash == done.previous:
@@ -87,4 +88,4 @@ def _words(done: Updated) -> list[str]:
     else:
         gone = "deleted" if done.forgotten else "kept"
         told = f"Program {done.item_hash} has taken over from {done.previous} ({gone})."
-    return [told, "It answers at", *(f"  {url}" for url in done.urls)]
+    return [told, f"It {seen}", *(f"  {url}" for url in done.urls)]

@@ -136,13 +136,17 @@ def adapter_remark(content: Mapping[str, Any]) -> str | None:
 
     aleph-rs and the archived command line amend the code of updatable programs alone, with any image they are given.
     """
-    _, adapter = of_message(str(value_at(content, "code.entrypoint") or ""))
-    if not (adapter and value_at(content, "allow_amend")):
+    if not (starts_through_adapter(content) and value_at(content, "allow_amend")):
         return None
     return (
         "It starts through the adapter in its code: give it new code by hatch-aleph alone, for an image of another "
         "tool's has no adapter and does not start"
     )
+
+
+def starts_through_adapter(content: Mapping[str, Any]) -> bool:
+    """Tell whether a program cannot start without the adapter in its code."""
+    return of_message(str(value_at(content, "code.entrypoint") or ""))[1]
 
 
 def value_at(content: Mapping[str, Any], path: str) -> Any:

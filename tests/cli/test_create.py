@@ -53,6 +53,14 @@ def test_what_people_see(cli):
     assert ask(url) == (200, "seen")
 
 
+def test_what_nobody_asked_is_not_said_to_answer(cli):
+    done = cli("create", cli.app("unseen"), "main:app", "--no-smoke", "--no-health")
+    assert (done.code, "answers at" in done.out, "was not asked" in done.out) == (0, False, True)
+    item_hash = next(line for line in done.out.splitlines() if "/vm/" in line).rpartition("/")[2]
+    done = cli("update", item_hash, cli.app("unseen too"), "--no-smoke", "--no-health")
+    assert (done.code, "answers at" in done.out, "was not asked" in done.out) == (0, False, True)
+
+
 def test_quietly_only_the_item_hash(cli, network):
     done = cli("create", cli.app(), "main:app", "--no-verbose")
     assert network.status(done.out.strip()) == "processed"

@@ -72,6 +72,12 @@ def test_the_beginning_of_a_hash_will_do(cli):
     assert cli.json("delete", "0" * 12).error["exit_code"] == 13
 
 
+def test_a_beginning_as_tables_cut_it_will_do(cli):
+    made = cli.create("hello", "--no-smoke", "--no-health")
+    for text in (f"{made['item_hash'][:12]}…", f"{made['item_hash'][:12]}..."):
+        assert cli.json("show", text).result["item_hash"] == made["item_hash"]
+
+
 def test_a_url_will_do(cli):
     made = cli.create()
     assert cli.json("delete", made["urls"][0] + "/").result["item_hash"] == made["item_hash"]

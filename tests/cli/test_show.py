@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import webbrowser
 
+import httpx
+
+from tests.local.node.support import Account
 from tests.programs.rig import ask_until
 
 APP = """
@@ -34,6 +37,22 @@ def test_a_program_with_its_freshness_and_history(cli, network):
     code = next(part for part in shown["parts"] if part["role"] == "code")
     assert (code["ref"], len(code["contents"]), code["owner"]) == (made["code"], 2, cli.account.address)
     assert cli("show", "ab" * 32).code == 13
+
+
+def test_code_of_another_tool_in_the_adapters_place_is_told(cli):
+    made = cli.create("ours", "--updatable", "--no-smoke", "--no-health")
+    assert "give it new code by hatch-aleph alone" in cli("show", made["item_hash"]).out
+    image = cli.folder / "other.squashfs"
+    image.write_bytes(b"of another tool")
+    file_hash = cli.json("file", "upload", image).result["file_hash"]
+    paid = {"chain": "ETH", "type": "credit"}
+    content = {"item_type": "storage", "item_hash": file_hash, "ref": made["code"], "payment": paid}
+    message = Account.from_key(cli.key.read_bytes()).sign("STORE", content)
+    sent = httpx.post(f"{cli.network.url}/api/v0/messages", json={"message": message, "sync": True})
+    assert sent.status_code == 200, sent.text
+    assert "its code is another tool's, without the adapter" in cli("show", made["item_hash"]).out
+    assert cli.json("update", made["item_hash"], cli.app("mended"), "--no-smoke", "--no-health").code == 0
+    assert "its code is another tool's" not in cli("show", made["item_hash"]).out
 
 
 def test_open_prints_the_url_and_opens_it(cli, monkeypatch):

@@ -66,7 +66,8 @@ def hint(
     if lost:
         lines.append(f"No version of {', '.join(lost)} has a wheel for it.")
     if no_wheel:
-        lines.append(f"Or name what may be built from source: tool.aleph.allow-source = {list(no_wheel)}")
+        what = "Or name" if newest else "Name"
+        lines.append(f"{what} what may be built from source: tool.aleph.allow-source = {list(no_wheel)}")
     return "\n".join(lines)
 
 
