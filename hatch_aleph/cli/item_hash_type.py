@@ -38,6 +38,7 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
         text = str(value).strip()
         found = item_hash_in(text)
         if found:
+            self.refuse_key(found, param, ctx)
             return found
         beginning = text.lower().rstrip(".…")  # as tables cut them
         if self._beginning and _BEGINNING.fullmatch(beginning):
@@ -52,6 +53,18 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
             param,
             ctx,
         )
+
+    def refuse_key(self, digits: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
+        """Refuse the digits of the key that signs, which look like a hash and would go to a node in an address.
+
+        Raises:
+            click.UsageError: They are.
+        """
+        from hatch_aleph.network.keys import is_at_hand
+
+        said = str((ctx.params.get("private_key") if ctx else None) or "").removeprefix("0x").lower()
+        if digits == said or is_at_hand(digits):
+            self.fail("This is a private key, not a hash; it is not repeated here and was sent to nobody", param, ctx)
 
 
 def item_hash_in(text: str) -> str | None:

@@ -31,7 +31,10 @@ class FileHashType(ItemHashType):
             click.UsageError: It is none.
         """
         text = str(value).strip()
-        return text if FILE_HASH.fullmatch(text) else super().convert(value, param, ctx)
+        if FILE_HASH.fullmatch(text):
+            self.refuse_key(text, param, ctx)
+            return text
+        return super().convert(value, param, ctx)
 
 
 @click.group()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import contextlib
 import json
 import os
 import re
@@ -216,6 +217,17 @@ def is_like_key(text: str) -> bool:
     from .keystores import is_mnemonic
 
     return _LIKE_A_KEY.fullmatch(text.strip()) is not None or is_mnemonic(text)
+
+
+def is_at_hand(digits: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether digits are a key that would sign here, as far as that can be told without asking for anything."""
+    if environ.get("ALEPH_PRIVATE_KEY_FILE") == str(FROM_STDIN):
+        return False
+    for chain in ("ETH", "SOL"):
+        with contextlib.suppress(AccountError, OSError):
+            if find_key(None, None, environ, None, chain).secret.hex() == digits:
+                return True
+    return False
 
 
 def refuse_key_as_file(file: Path, named_by: str) -> None:

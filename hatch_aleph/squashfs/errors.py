@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 
 class SquashfsError(Exception):
     """An image cannot be written or read.
@@ -36,6 +38,7 @@ def printable(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    with contextlib.suppress(UnicodeEncodeError):  # a half of a letter, as JSON can write it, is no byte
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     kept = keep + _SPACES
     return "".join(letter if letter.isprintable() or letter in kept else ascii(letter)[1:-1] for letter in text)

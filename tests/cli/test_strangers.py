@@ -9,7 +9,7 @@ import pytest
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.cli.output import moment
 from hatch_aleph.network import NodeClient
-from hatch_aleph.network.fields import MalformedAnswerError, as_time
+from hatch_aleph.network.fields import MalformedAnswerError, as_time, shown
 from hatch_aleph.network.messages import sign_message, store_content
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jname\u202e<script>"
@@ -57,6 +57,13 @@ def test_what_a_stranger_says_is_shown_and_harmless(cli, published):
         assert all(json.loads(line) for line in cli.json(*command).out.splitlines())
 
 
+@pytest.mark.parametrize("said", ["\ud800", "a\udc80b", ["\ud800"], {"\udfff\x1b[2J": 1}])
+def test_a_half_of_a_letter_is_shown_as_such(said):
+    text = shown(said)
+    assert text.isprintable()
+    text.encode()
+
+
 @pytest.mark.parametrize("time", [1e300, 10**400, float("inf"), 253_402_300_800, -1e300])
 def test_a_time_that_no_calendar_holds_is_shown_as_the_nearest_that_one_does(time):
     assert moment(as_time(time))[:4] in ("9999", "1970")
@@ -72,6 +79,25 @@ def test_what_is_no_number_is_no_time():
 def test_what_is_no_item_hash_is_neither_opened_nor_asked_for(cli, command, what):
     error = cli.json(*command, "--", what).error
     assert error["kind"] == "UsageError"
+
+
+@pytest.mark.parametrize("by", ["its file", "the environment", "an option"])
+@pytest.mark.parametrize(
+    "command", ["open", "show", "run", "message get", "volume show", "file pin", "logs", "delete", "persist"]
+)
+def test_the_key_that_signs_is_no_item_hash_and_goes_to_no_node(cli, monkeypatch, by, command):
+    digits = cli.key.read_bytes().hex()
+    options = []
+    if by != "its file":
+        monkeypatch.delenv("ALEPH_PRIVATE_KEY_FILE")
+        monkeypatch.setenv("ALEPH_PRIVATE_KEY", digits if by == "the environment" else "")
+        options = ["--private-key", digits] if by == "an option" else []
+    if by == "an option" and command in ("run", "message get", "volume show"):
+        return  # which sign nothing, and take none
+    for written in (digits, f"https://aleph.sh/vm/{digits.upper()}"):
+        error = cli.json(*command.split(), *options, written).error
+        assert "This is a private key" in error["message"]
+        assert digits not in json.dumps(error).lower()
 
 
 def test_what_opens_is_the_hash_alone_whoever_wrote_the_address(cli, monkeypatch):
