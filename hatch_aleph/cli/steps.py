@@ -34,7 +34,7 @@ _DEPLOY = {
     "wait": ("Waiting until {type} {item_hash} is processed", None),
     "lost": ("The node has lost {type} {item_hash}, which it had taken: sending it again", None),
     "stop": (
-        "Waiting until the host has stopped the previous code (up to {seconds} s): asking now would break it",
+        "Waiting until the host has stopped the previous code ({seconds} s, or as a request lasts): asking breaks it",
         "The host has stopped the previous code after {time}",
     ),
     "end": ("Waiting until no host runs {item_hash} any more", "No host runs it any more after {time}"),
