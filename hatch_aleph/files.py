@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -139,11 +140,20 @@ def scratch_folder() -> Iterator[Path]:
 
     root = Path(tempfile.gettempdir())
     _sweep_once(root)
-    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=root) as name:
-        yield Path(name)
+    folder = tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=root)
+    try:
+        yield Path(folder.name)
+    finally:
+        usual = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(usual, _DEEPEST))  # what removes folders in folders calls itself for each
+        try:
+            folder.cleanup()
+        finally:
+            sys.setrecursionlimit(usual)
 
 
 _SCRATCH = f"{APPLICATION}-"
+_DEEPEST = 20_000  # calls for the longest path that a system takes, of names of one letter
 _ABANDONED_SECONDS = 86400.0
 
 

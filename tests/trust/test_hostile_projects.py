@@ -119,6 +119,11 @@ WHEELS: dict[str, Callable[[Index], None]] = {
     "no archive": no_archive,
     "an archive that is cut": cut,
     "source that cannot be compiled": wheel({"alpha.py": "def (:\n", "deep.py": "(" * 3000 + ")" * 3000}),
+    "entry points that are no text": wheel({"alpha.py": "", "alpha-1.0.dist-info/entry_points.txt": b"\xff\xfe[[[\n"}),
+    "an entry point that is none": wheel(
+        {"alpha.py": "", "alpha-1.0.dist-info/entry_points.txt": "[console_scripts]\nx = = b c\n"}
+    ),
+    "folders in folders without end": wheel({"alpha.py": "", "d/" * 150 + "evil.py": "1/0"}),
     "a bomb": wheel({"alpha.py": "", "zeros.bin": bytes(1 << 26)}),
 }
 

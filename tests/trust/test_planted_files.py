@@ -154,6 +154,13 @@ def test_a_scratch_folder_is_the_users_alone_and_ends(tmp_path: Path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+def test_a_scratch_folder_ends_however_deep_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        subprocess.run(["mkdir", "-p", "d/" * 1500], cwd=folder, check=True)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("fault", ["everybody may write", "another user"])
 def test_a_cache_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     cache = tmp_path / "cache"

@@ -35,6 +35,7 @@ SHEBANG = b"#!/usr/bin/python3\n"  # where Debian has it
 _SCRIPT_FOLDER = "Scripts" if os.name == "nt" else "bin"
 _NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD"))
 _HASHES = frozenset(("sha256", "sha384", "sha512"))  # what the wheel format allows
+_DEEPEST = 100  # folders in folders: what removes them goes down by itself
 _DRIVE = re.compile("[A-Za-z]:.*")
 _FIRST_LINE = re.compile(rb"#!(?:/bin/sh\n'''exec' '?([^\n]*?)'? \"\$0\" \"\$@\"\n' '''\n|([^\n]*)\n)")
 _OF_PIP = re.compile(r"pip3\.\d+(?:\.exe)?")  # which installers write for their own Python, whatever the wheel says
@@ -156,7 +157,7 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
 def _inside(path: str, wheel: str) -> str:
     """Return a path of a RECORD as what it must be: one below the folder, and not what an image says of itself."""
     parts = path.replace("\\", "/").rstrip("/").split("/")
-    if "" in parts or ".." in parts or _DRIVE.fullmatch(parts[0]) or parts[0] == OWN_FOLDER:
+    if "" in parts or ".." in parts or len(parts) > _DEEPEST or _DRIVE.fullmatch(parts[0]) or parts[0] == OWN_FOLDER:
         raise DependencyError(
             f"The wheel brings a file that no image may hold: {path!r}.",
             where=wheel.removesuffix(".dist-info"),
@@ -203,9 +204,16 @@ def matches_record(source: Path | bytes | None, recorded: str) -> bool:
 
 def _entry_points(info: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the scripts that an installer makes of ``entry_points.txt``."""
-    for each in importlib.metadata.Distribution.at(info).entry_points:
-        if each.group in ("console_scripts", "gui_scripts") and each.attr and "/" not in each.name:
-            yield each.name, console_script(each)
+    try:
+        for each in importlib.metadata.Distribution.at(info).entry_points:
+            if each.group in ("console_scripts", "gui_scripts") and each.attr and "/" not in each.name:
+                yield each.name, console_script(each)
+    except (ValueError, AttributeError) as error:  # no text, or not of an entry point's form
+        raise DependencyError(
+            f"The wheel's entry_points.txt cannot be read: {error}",
+            where=info.name.removesuffix(".dist-info"),
+            hint="The wheel is broken: choose another version.",
+        ) from error
 
 
 def console_script(point: importlib.metadata.EntryPoint) -> bytes:
