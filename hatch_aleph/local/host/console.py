@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Lines of one machine that are kept, and characters of one line.
+# Lines and characters of one machine that are kept, and characters of one line.
 KEPT_LINES = 10_000
+KEPT_CHARACTERS = 4_000_000
 LONGEST_LINE = 10_000
 
 
@@ -28,7 +29,8 @@ class Console:
     """Collects the bytes of a machine's terminal into lines."""
 
     def __init__(self, on_line: Callable[[str], None] | None = None, clock: Callable[[], float] = time.time) -> None:
-        self.lines: deque[LogLine] = deque(maxlen=KEPT_LINES)
+        self.lines: deque[LogLine] = deque()
+        self._kept = 0
         self._on_line = on_line
         self._clock = clock
         self._rest = b""
@@ -63,5 +65,8 @@ class Console:
     def _take(self, raw: bytes) -> None:
         text = raw.rstrip(b"\r").decode("utf-8", "replace")[:LONGEST_LINE]
         self.lines.append(LogLine(self._clock(), text))
+        self._kept += len(text)
+        while len(self.lines) > KEPT_LINES or self._kept > KEPT_CHARACTERS:
+            self._kept -= len(self.lines.popleft().text)
         if self._on_line:
             self._on_line(text)

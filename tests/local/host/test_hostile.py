@@ -15,6 +15,7 @@ import pytest
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import Limits, aleph_host_inside
+from hatch_aleph.local.host.console import KEPT_CHARACTERS, KEPT_LINES, LONGEST_LINE, Console
 from hatch_aleph.local.host.failures import StartError
 from hatch_aleph.local.host.spec import VolumeSpec
 from hatch_aleph.squashfs import Entry, write_image
@@ -270,3 +271,12 @@ def test_what_it_leaves_in_a_volume_is_in_nobody_elses_reach(sandboxed, run):
     assert run(source, use, where=sandboxed, volumes=volumes) == 200
     assert [path.name for path in sandboxed.volumes.rglob("sh")] == ["sh"]
     assert sandboxed.volumes.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("size", [0, 1, LONGEST_LINE - 1, 3 * LONGEST_LINE])
+def test_what_it_prints_without_end_is_kept_up_to_a_bound(size):
+    console = Console()
+    for _ in range(KEPT_LINES + 5 if size <= 1 else 2 * KEPT_CHARACTERS // size):
+        console.feed(b"x" * size + b"\n")
+    assert 0 < len(console.lines) <= KEPT_LINES
+    assert sum(len(line.text) for line in console.lines) <= KEPT_CHARACTERS
