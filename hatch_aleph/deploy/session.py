@@ -74,9 +74,10 @@ def deployment_lock(folder: Path) -> Iterator[None]:
     try:
         if not _try_lock(descriptor):
             raise PlanError(
-                f"Another deployment of this project is running ({_holder(descriptor)})",
+                f"Another command holds this journal ({_holder(descriptor)})",
                 where=str(file),
-                hint="Wait until it has ended; a lock left by a killed one frees itself.",
+                hint="Wait until it has ended; a lock left by a killed one frees itself. Projects with state folders "
+                "of their own do not wait for each other.",
             )
         with contextlib.suppress(OSError):  # on a full disk the holder stays unknown; the journal tells what to do
             os.ftruncate(descriptor, 0)

@@ -156,7 +156,7 @@ def test_an_amend_is_later_than_the_last_one_whatever_the_clocks(rig: Rig) -> No
 
 def test_two_deployments_of_one_project_exclude_each_other(rig: Rig) -> None:
     with deployment_lock(rig.folder / ".aleph"):
-        fails(rig, PlanError, "Another deployment of this project is running", str(os.getpid()))
+        fails(rig, PlanError, "Another command holds this journal", str(os.getpid()))
     assert rig.deploy(rig.artifact()).sent
 
 
