@@ -136,7 +136,8 @@ def measure(image: Path) -> Sizes:
             found.append((member.path, member.size, blocks, fragment, tail))
             tails[fragment] += tail
             shared[fragment] = size
-            if member.path.endswith(".dist-info/RECORD"):
+            # What lies deeper is vendored by a distribution, such as setuptools, and belongs to it.
+            if member.path.endswith(".dist-info/RECORD") and member.path.count("/") == 1:
                 records[member.path] = b"".join(opened.content(inode)).decode("utf-8", "replace")
     owners, versions = _owners(records)
     files = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.build.image_contents import contents_of
 from hatch_aleph.build.sizes import kind_of, measure
 from hatch_aleph.report.document import Report, render
 from hatch_aleph.report.treemap import Box, boxes, squarify
@@ -32,6 +34,7 @@ def image(index: Index, workshop: Workshop) -> Path:
             "alpha/big.bin": noise,
             "alpha/tests/test_a.py": "y = 2\n" * 50,
             "alpha/py.typed": "",
+            "alpha/_vendor/gamma-2.0.dist-info/RECORD": "gamma.py,,\n",  # as setuptools has them: no distribution
         },
     )
     index.add("beta", files={"beta.py": "z = 3\n"})
@@ -47,6 +50,9 @@ def test_sizes(image: Path) -> None:
     assert next(iter(owners)) == "alpha"
     assert set(owners) == {"alpha", "beta", ".aleph"}
     assert sizes.owners == {"alpha": "1.0", "beta": "1.0"}
+    told = contents_of(image, "packages", hashlib.sha256(image.read_bytes()).hexdigest())
+    assert told is not None
+    assert set(told.distributions) == {"alpha", "beta"}
     assert owners["alpha"].bytecode > 0
     assert 3_000_000 < owners["alpha"].compressed < 3_005_000
     stored = sum(file.compressed for file in sizes.files)
