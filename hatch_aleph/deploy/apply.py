@@ -114,7 +114,7 @@ class Deployer:
             from hatch_aleph.deploy.secrets import check_own_key
 
             self.session.observer.step("scan")
-            (self.options.inspect or check_own_key)(artifact, self.session.account)
+            (self.options.inspect or check_own_key)(_outgoing(artifact, plan), self.session.account)
         if plan.publishes and self.session.origin:
             noted = ", ".join(f"{name} {value}" for name, value in self.session.origin.items())
             self.session.notice(f"Its messages note where the release comes from: {noted}")
@@ -134,6 +134,13 @@ def verify_images(artifact: Artifact, plan: Plan) -> None:
         ArtifactError: An image that is to be sent is missing, or one has other bytes than the manifest says.
     """
     artifact.verify(absent=tuple(step.role for step in plan.images if not step.upload))
+
+
+def _outgoing(artifact: Artifact, plan: Plan) -> Artifact:
+    """Return what of an artifact is published anew: to search what has been public for long takes seconds."""
+    sent = {step.role for step in plan.images if step.sends}
+    images = tuple(image for image in artifact.manifest.images if image.role in sent)
+    return replace(artifact, manifest=replace(artifact.manifest, images=images))
 
 
 SUPERSEDED = "superseded"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import json
@@ -54,10 +53,11 @@ def check_own_key(artifact: Artifact, account: Any) -> None:
     if own is None:
         return
     found: list[Finding] = []
-    with contextlib.suppress(SquashfsError):  # of what is no image the bytes alone can be looked through
+    try:
         found.extend(of_own_key(find_secrets(artifact, own)))
-    files = [artifact.file(image) for image in artifact.manifest.images] if not found else []
-    found.extend(Finding(file.name, 0, "", OWN_KEY) for file in files if file.exists() and _holds(file, own))
+    except SquashfsError:  # of what is no image the bytes alone can be looked through
+        files = [artifact.file(image) for image in artifact.manifest.images]
+        found.extend(Finding(file.name, 0, "", OWN_KEY) for file in files if file.exists() and _holds(file, own))
     refuse(found, (), where=str(artifact.path), hint="Take it out of the project, and build again.")
 
 
@@ -201,16 +201,19 @@ def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
 
 
 def _own_key_outside(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
-    """Find the key in names, in links, and in bytes of an image or archive that belong to no file."""
+    """Find the key in names, in links, and in bytes of an image or archive that belong to no file.
+
+    What is compressed there are its files, which were looked through one by one.
+    """
     if any(own.occur_in(name.encode("utf-8", "surrogateescape")) for name in _names(image, encoding)):
         yield _of_name(image)
-    elif _holds(image, own):
+    elif _holds(image, own, unpack=False):
         yield Finding(image.name, 0, "", OWN_KEY)
 
 
-def _holds(file: Path, own: KeyForms) -> bool:
+def _holds(file: Path, own: KeyForms, *, unpack: bool = True) -> bool:
     with file.open("rb") as stream:
-        return holds_own_key(stream, own)
+        return holds_own_key(stream, own, unpack=unpack)
 
 
 def _of_name(image: Path) -> Finding:

@@ -164,14 +164,20 @@ def _pieces(head: bytes, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         data = data[cut:] + more
 
 
-def holds_own_key(stream: BinaryIO, own: KeyForms) -> bool:
-    """Tell whether the key that signs stands in a file, or in what an archive holds."""
+def holds_own_key(stream: BinaryIO, own: KeyForms, *, unpack: bool = True) -> bool:
+    """Tell whether the key that signs stands in a file, or in what an archive holds.
+
+    Args:
+        stream: The file.
+        own: What tells the key.
+        unpack: Look into what is compressed in it as well.
+    """
     head = stream.read(_CHUNK)
-    if is_archive(head):
+    if unpack and is_archive(head):
         head += stream.read(MAX_BYTES - len(head))
         if any(own.occur_in(name.encode("utf-8", "surrogateescape") + b"\n" + data) for name, data in members(head)):
             return True
-    return any(own.occur_in(data) for _, data in _pieces(head, stream))
+    return any(own.occur_in(data, unpack=unpack) for _, data in _pieces(head, stream))
 
 
 def find_in_variables(variables: Iterable[tuple[str, str]], own: KeyForms | None = None) -> Iterator[Finding]:

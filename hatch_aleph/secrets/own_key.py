@@ -80,9 +80,14 @@ class KeyForms:
     def __repr__(self) -> str:
         return "<forms of a private key>"
 
-    def occur_in(self, data: bytes) -> bool:
-        """Tell whether the key stands in some bytes, be they text, an image or anything else."""
-        return self._within(Layer(data), 0, Budget())
+    def occur_in(self, data: bytes, *, unpack: bool = True) -> bool:
+        """Tell whether the key stands in some bytes, be they text, an image or anything else.
+
+        Args:
+            data: The bytes.
+            unpack: Look into what is compressed in them as well.
+        """
+        return self._within(Layer(data), 0, Budget() if unpack else Budget(0))
 
     def _within(self, layer: Layer, depth: int, budget: Budget) -> bool:
         if any(each in layer.data for each in self._pieces or self._whole) or self._is_written(layer):

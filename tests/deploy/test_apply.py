@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -8,6 +8,7 @@ from hatch_aleph.errors import HealthError
 from hatch_aleph.network.urls import program_urls
 
 if TYPE_CHECKING:
+    from hatch_aleph.artifact import Artifact
     from tests.deploy.conftest import Rig
 
 
@@ -102,3 +103,17 @@ def test_the_way_back_never_undoes_what_another_machine_has_deployed_since(rig: 
     with pytest.raises(HealthError):
         rig.deploy(worse)
     assert not rig.deploy(rig.artifact(code=b"good"), state="another-machine").plan.has_changes
+
+
+def test_what_is_published_anew_is_searched_and_nothing_else(rig: Rig) -> None:
+    """A packages image that the network has is public; to search it again takes seconds at each deployment."""
+    searched: list[tuple[str, ...]] = []
+
+    def inspect(artifact: Artifact, account: Any) -> None:
+        assert account is rig.account
+        searched.append(tuple(image.role for image in artifact.manifest.images))
+
+    for code in (b"code 1", b"code 2", b"code 2"):
+        rig.deploy(rig.artifact(code=code), inspect=inspect)
+    rig.deploy(rig.artifact(code=b"code 2", variables={"A": "1"}), inspect=inspect)
+    assert searched == [("code", "packages"), ("code",), ()]

@@ -424,3 +424,19 @@ def test_the_key_that_signs_is_found_outside_of_files(tmp_path: Path, place: str
         with pytest.raises(PlanError, match="the key that signs") as raised:
             check_own_key(artifact, account)
     assert HEXADECIMAL not in str(raised.value)
+
+
+def test_the_files_of_an_image_are_unpacked_and_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its blocks are compressed: what looks for compressed data in the image's own bytes would find all files again."""
+    searched: list[int] = []
+    made = Layer.__init__
+
+    def counted(layer: Layer, data: bytes, **options: bool) -> None:
+        searched.append(len(data))
+        made(layer, data, **options)
+
+    monkeypatch.setattr(Layer, "__init__", counted)
+    text = "".join(f"value_{number} = {number}\n" for number in range(20_000)).encode()
+    artifact = built(tmp_path, {"main.py": text.decode()})
+    check_own_key(artifact, account_from_key(Key(SECRET, "test"), "ETH"))
+    assert sum(size for size in searched if size >= 1 << 16) < 3 * len(text)
