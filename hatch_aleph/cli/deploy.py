@@ -237,7 +237,7 @@ def _scan(artifact: Artifact, account: Account) -> None:
 def _smoke(context: Context, artifact: Artifact) -> None:
     from hatch_aleph.cli.smoke import smoke_test
 
-    smoke_test(artifact, context.output.notice, context.client)
+    smoke_test(artifact, context.output.notice, context.client, again=typed("serve"))
 
 
 def write_summary(text: str) -> None:

@@ -188,23 +188,23 @@ def _components(artifact: Artifact) -> list[Component]:
     _, name = lock_and_sbom_names(artifact.path.name.removesuffix(SUFFIX))
     try:
         listed = json.loads((artifact.path.parent / name).read_text("utf-8"))["components"]
-    except (OSError, ValueError, KeyError):
+        return [
+            Component(
+                str(each.get("name", "")),
+                str(each.get("version", "")),
+                ", ".join(
+                    str(entry.get("expression") or entry.get("license", {}).get("name") or "")
+                    for entry in each.get("licenses", ())
+                ),
+                str(next((digest["content"] for digest in each.get("hashes", ())), "")),
+            )
+            for each in listed
+        ]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):  # none, or not what we wrote
         return [
             Component(each.name, each.version, "", next(iter(each.hashes), "").removeprefix("sha256:"))
             for each in artifact.manifest.distributions
         ]
-    return [
-        Component(
-            str(each.get("name", "")),
-            str(each.get("version", "")),
-            ", ".join(
-                str(entry.get("expression") or entry.get("license", {}).get("name") or "")
-                for entry in each.get("licenses", ())
-            ),
-            str(next((digest["content"] for digest in each.get("hashes", ())), "")),
-        )
-        for each in listed
-    ]
 
 
 def _bars(output: Output, title: str, values: Sequence[tuple[str, float]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.commands import typed
 from hatch_aleph.deploy.health import Answer, HealthCheck
 from hatch_aleph.deploy.program_log import explanation, failure_in
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
@@ -23,11 +22,17 @@ if TYPE_CHECKING:
     Connect = Callable[[], NodeClient]
 
 
-def smoke_test(artifact: Artifact, notice: Notice, connect: Connect) -> None:
+def smoke_test(artifact: Artifact, notice: Notice, connect: Connect, *, again: str = "") -> None:
     """Start an artifact's program here, ask it once, and stop it.
 
     A machine that cannot run it (another platform, no such Python, a volume that no node gives) is told and passed
     over.
+
+    Args:
+        artifact: What is to be published.
+        notice: Is told what is passed over.
+        connect: Gives the node that has its volumes.
+        again: Command that shows the same once more, with its whole log; "" where there is none.
 
     Raises:
         GuestError: The program does not start.
@@ -45,24 +50,25 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect) -> None:
         try:
             answer = asyncio.run(_ask(artifact, check.path, folder, notice, connect, lines=lines))
         except GuestError as error:
-            error.hint = error.hint or _way_out(error.message)
+            error.hint = error.hint or _way_out(error.message, again)
             if failure_in(lines):  # told as it is of one that runs at a host, in place of the adapter's one line
-                error.message = f"Tried here, the program does not start.{explanation(lines, typed('serve'))}"
+                error.message = f"Tried here, the program does not start.{explanation(lines, again)}"
                 error.where = manifest.program_settings.entrypoint
             raise
     reason = check.judge(answer, None) if answer is not None else None
     if reason is not None:
         raise HealthError(
-            f"Tried here, the program does not answer as it should: {reason}{explanation(lines, typed('serve'))}",
+            f"Tried here, the program does not answer as it should: {reason}{explanation(lines, again)}",
             where=check.path,
-            hint=f"Nothing was sent. See it with {typed('serve')}; `--no-smoke` publishes without trying.",
+            hint=_way_out("", again),
         )
 
 
-def _way_out(message: str) -> str:
+def _way_out(message: str, again: str) -> str:
     """Return what to do about a program that does not start here."""
     cause = next((text for said, text in _CAUSES.items() if said in message), "")
-    return f"{cause}Nothing was sent. See it with {typed('serve')}; `--no-smoke` publishes without trying."
+    see = f" See it with {again};" if again else ""
+    return f"{cause}Nothing was sent.{see} `--no-smoke` publishes without trying."
 
 
 # What stops most programs that ran on a server, and what mends it, as the guide to what does not start tells.

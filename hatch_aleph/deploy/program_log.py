@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # A machine that boots: the kernel's first line, or that of the local host.
 _BOOT = re.compile(r"\[\s*0\.0+\] Linux version|local host: started at ")
 _SHOWN = 20  # lines
+_OF_ITS_OWN = "ExecutableFailed"  # only what the process wrote tells why it ended
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,14 @@ def explanation(lines: Sequence[str], where: str) -> str:
 
     Args:
         lines: The log.
-        where: Tells where the whole log is.
+        where: Tells where the whole log is; "" where nobody keeps it.
     """
     failure = failure_in(lines)
-    told = [*str(failure).splitlines(), f"The whole log: {where}"] if failure else lines[-_SHOWN:]
+    whole = [f"The whole log: {where}"] if where else []
+    told = [*str(failure).splitlines(), *whole] if failure else lines[-_SHOWN:]
+    if failure and failure.type == _OF_ITS_OWN:
+        before = itertools.takewhile(lambda line: _OF_ITS_OWN not in line, lines)  # the adapter's own words come last
+        told = [*[line for line in before if START_MARK not in line][-_SHOWN:], *told]
     return "".join(f"\n  {line}" for line in told)
 
 

@@ -20,10 +20,10 @@ BLOCK = """\
     main.py, line 5:  return {}["missing"]  # of"""
 
 
-def check(done, code, *, next_step):
+def check(done, code, *, next_step, log="hatch-aleph "):
     assert done.code == code, done.err
     assert BLOCK in done.err
-    assert "  The whole log: `hatch-aleph " in done.err
+    assert (f"  The whole log: `{log}" in done.err) if log else ("hatch-aleph serve" not in done.err)
     assert next_step in done.err.partition("Error: ")[2]
     assert "Traceback" not in done.err
 
@@ -31,7 +31,7 @@ def check(done, code, *, next_step):
 def test_of_a_project(cli, make_project):
     root = make_project({"main.py": MAIN % "project"})
     deploy = ("deploy", "--project", root, "--yes")
-    check(cli(*deploy), 12, next_step="Nothing was sent.")
+    check(cli(*deploy), 12, next_step="Nothing was sent.", log="hatch-aleph serve")
     check(cli(*deploy, "--no-smoke"), 11, next_step="Mend it and deploy again")
     told = cli("status", "--project", root)
     assert told.code == 1
@@ -44,13 +44,24 @@ def test_of_a_project(cli, make_project):
 def test_without_a_project(cli):
     broken = cli.app("x", source=MAIN % "create")
     create = ("create", broken, "main:app")
-    check(cli(*create), 12, next_step="Nothing was sent.")
+    # `serve` shows projects alone.
+    check(cli(*create), 12, next_step="Nothing was sent. `--no-smoke`", log="")
     check(cli(*create, "--no-smoke"), 11, next_step="It stays published")
     item_hash = cli.json("list").result["programs"][0]["item_hash"]
     mended = cli.app("y", source="async def app(scope, receive, send): raise ZeroDivisionError")
     assert cli("update", item_hash, mended, "--no-smoke", "--no-health").code == 0
     broken = cli.app("x", source=MAIN % "update")
-    check(cli("update", item_hash, broken), 12, next_step="Nothing was sent.")
+    check(cli("update", item_hash, broken), 12, next_step="Nothing was sent. `--no-smoke`", log="")
+
+
+def test_of_an_executable_the_last_lines_are_told(cli, make_project):
+    table = '[project]\nname = "x"\nversion = "1"\n[tool.aleph]\ninterface = "executable"\n'
+    table += 'entrypoint = "python3 main.py"\n'
+    root = make_project({"pyproject.toml": table, "main.py": "print('no disk')\nraise SystemExit(3)\n"})
+    done = cli("deploy", "--project", root, "--yes")
+    assert done.code == 12, done.err
+    assert "no disk" in done.err
+    assert "hatch-aleph serve" in done.err
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,14 @@ def test_inspect_and_report_of_an_image(cli, make_project, tmp_path):
         json.dumps({"components": [{"name": EVIL, "version": EVIL, "licenses": [{"expression": EVIL}]}]})
     )
     check(cli("report", "--project", root, "--no-network", "--no-imports"), shown=False)
+    for foreign in (
+        [],
+        {"components": 1},
+        {"components": ["x", None]},
+        {"components": [{"licenses": [1], "hashes": 2}]},
+    ):
+        sbom.with_name(sbom.name.replace(".aleph.json", "-packages.cdx.json")).write_text(json.dumps(foreign))
+        assert cli("report", "--project", root, "--no-network", "--no-imports").code == 0
     check(cli("inspect", root / "dist", "--all"), shown=False)
 
 
