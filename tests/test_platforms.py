@@ -118,9 +118,9 @@ def test_the_lock_of_a_deployment_is_held_by_windows_own_means(monkeypatch, tmp_
     monkeypatch.undo()
     with module.deployment_lock(tmp_path / "state"):
         assert asked == [(1 << 20, 2, 1)]
-        with pytest.raises(PlanError, match=f"is running .*{os.getpid()}"), module.deployment_lock(tmp_path / "state"):
+        with pytest.raises(PlanError, match=f"holds this .*{os.getpid()}"), module.deployment_lock(tmp_path / "state"):
             pass
-    refused = pytest.raises(PlanError, match="is running")
+    refused = pytest.raises(PlanError, match="holds this")
     with session.deployment_lock(tmp_path / "other"), refused, session.deployment_lock(tmp_path / "other"):
         pass
 
