@@ -7,6 +7,7 @@ import random
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+import msgpack
 import pytest
 
 from hatch_aleph.local.host import Limits, Machine, ProgramSpec
@@ -137,7 +138,7 @@ def test_without_the_adapter_the_rest_is_lost(tmp_path):
     code.mkdir()
     (code / "main.py").write_text(ECHO.replace("async def app(scope", "async def bare(scope") + BARE_LIFESPAN)
     with Guest(code, "main:app", bare=True) as guest, pytest.raises(ConnectionError):
-        guest.ask(request(b"x")[:40])
+        guest.ask(msgpack.dumps({"scope": request(b"x")})[:40])
 
 
 BARE_LIFESPAN = """
