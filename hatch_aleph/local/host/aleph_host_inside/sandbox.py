@@ -69,10 +69,10 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     for path in (*_EMPTY, *plan["fresh"]):
         _empty(new, path)
     _show_interpreter(new)
-    aside = [_mount_aside(new, number, each) for number, each in enumerate(plan["mounts"])]
+    aside = [(each, _mount_aside(new, number, each)) for number, each in enumerate(plan["mounts"])]
     change_root(str(new))
     # Only now: a link in an image or volume leads the way to the next one's place, and must not lead out of here.
-    for each, path in zip(plan["mounts"], aside, strict=True):
+    for each, path in aside:
         _move_to_its_place(path, each)
     # In a network of its own a program may set it up, as the adapter does with `lo`.
     give_up_rights(KEPT_CAPABILITIES | ({NET_ADMIN} if plan["net"] else set()))
