@@ -65,7 +65,11 @@ ASKING = [
 def test_a_node_that_never_answers_leaves_no_silence(tmp_path):
     import pty
 
-    environment = {**os.environ, "TERM": "xterm", "HATCH_ALEPH_CONFIG": str(tmp_path)}
+    key = tmp_path / "key"  # without one some end at once, and say so
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    environment = {**os.environ, "TERM": "xterm", "HATCH_ALEPH_CONFIG": str(tmp_path / "preferences")}
+    environment["ALEPH_PRIVATE_KEY_FILE"] = str(key)
     running = {}
     with socket.create_server(("127.0.0.1", 0), backlog=100) as server, selectors.DefaultSelector() as terminals:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -78,14 +82,14 @@ def test_a_node_that_never_answers_leaves_no_silence(tmp_path):
             running[parent] = (process, arguments, bytearray())
         waiting = set(running)
         while waiting:  # until the line has been drawn, with another time, often enough
-            for key, _ in terminals.select():
-                process, arguments, drawn = running[key.fd]
+            for ready, _ in terminals.select():
+                process, arguments, drawn = running[ready.fd]
                 try:
-                    drawn += os.read(key.fd, 65536)
+                    drawn += os.read(ready.fd, 65536)
                 except OSError:
                     raise AssertionError((arguments, drawn.decode())) from None
                 if len(set(re.findall(rb"[A-Z][a-z]+ing[^\r\n]* (\d+\.\d|\d+ ms)", drawn))) > 10:
-                    waiting.discard(key.fd)
+                    waiting.discard(ready.fd)
         for parent, (process, _, _) in running.items():
             process.kill()
             process.wait()
