@@ -86,7 +86,7 @@ def check_file(file: Path, account: Any, allowed: Iterable[str] = (), *, scan: b
         hint=f"{hint}the key that signs alone.",
     )
     if own is not None:
-        _SEARCHED.add(_identity(file))
+        own.searched.add(_identity(file))
 
 
 def check_outgoing_file(file: Path, account: Any) -> None:
@@ -96,7 +96,7 @@ def check_outgoing_file(file: Path, account: Any) -> None:
         PlanError: It holds it; nothing of it was sent.
     """
     own = own_key(account)
-    if own is not None and _identity(file) not in _SEARCHED and _holds(file, own):
+    if own is not None and _identity(file) not in own.searched and _holds(file, own):
         refuse([Finding(file.name, 0, "", OWN_KEY)], (), where=str(file), hint="Publish another file.")
 
 
@@ -120,10 +120,6 @@ def check_outgoing_message(type_: str, content: Mapping[str, Any], account: Any,
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-# Files in which the key that signs was looked for in this run, so that none is searched twice.
-_SEARCHED = set[tuple[object, ...]]()
 
 
 def _identity(file: Path) -> tuple[object, ...]:
@@ -185,7 +181,7 @@ def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Findin
                 yield finding if own is None or not own.occur_in(finding.where.encode()) else _of_name(code)
     if own is not None and not inside:
         yield from _own_key_outside(code, encoding, own)
-        _SEARCHED.add(_identity(code))
+        own.searched.add(_identity(code))
 
 
 def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
@@ -197,7 +193,7 @@ def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
                 yield Finding(path, 0, "", OWN_KEY)
     if not inside:
         yield from _own_key_outside(image, encoding, own)
-        _SEARCHED.add(_identity(image))
+        own.searched.add(_identity(image))
 
 
 def _own_key_outside(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:

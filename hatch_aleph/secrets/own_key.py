@@ -48,13 +48,18 @@ class KeyForms:
         secret: The key's bytes.
         public: Those that Solana's files hold behind them, if the key has such.
         phrase: The words that the key was made from, if they are known.
+
+    Attributes:
+        searched: What identifies files in which it was looked for already, so that none is searched twice.
     """
 
     __slots__ = (
         "_bits", "_digits", "_forward", "_in_85", "_in_others", "_numbers", "_phrase", "_pieces", "_texts", "_whole",
+        "searched",
     )  # fmt: skip
 
     def __init__(self, secret: bytes, public: bytes = b"", phrase: str = "") -> None:
+        self.searched: set[tuple[object, ...]] = set()
         both = (secret, secret[::-1])
         self._whole = both
         self._pieces = tuple(piece for each in both for piece in _pieces(each))

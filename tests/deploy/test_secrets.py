@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import marshal
+import os
 import quopri
 import string
 import struct
@@ -23,7 +24,14 @@ import pytest
 import zstandard
 
 from hatch_aleph.deploy.preflight import check_secrets as check_program_secrets
-from hatch_aleph.deploy.secrets import check_own_key, check_secrets, find_secrets, own_key
+from hatch_aleph.deploy.secrets import (
+    check_file,
+    check_outgoing_file,
+    check_own_key,
+    check_secrets,
+    find_secrets,
+    own_key,
+)
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key, parse_key
@@ -440,3 +448,13 @@ def test_the_files_of_an_image_are_unpacked_and_searched_once(tmp_path: Path, mo
     artifact = built(tmp_path, {"main.py": text.decode()})
     check_own_key(artifact, account_from_key(Key(SECRET, "test"), "ETH"))
     assert sum(size for size in searched if size >= 1 << 16) < 3 * len(text)
+
+
+def test_a_file_that_was_searched_for_one_key_is_searched_for_another(tmp_path: Path) -> None:
+    account = account_from_key(Key(os.urandom(32), "test"), "ETH")
+    file = tmp_path / "data.bin"
+    file.write_bytes(b"\0" + SECRET)
+    check_file(file, account)
+    check_outgoing_file(file, account)
+    with pytest.raises(PlanError, match="the key that signs"):
+        check_outgoing_file(file, account_from_key(Key(SECRET, "test"), "ETH"))
