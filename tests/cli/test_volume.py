@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.cli.test_path_volumes import PROJECT
 from tests.programs.rig import ask, ask_until
 
 READS = """
@@ -85,21 +86,6 @@ def test_another_owners_volume_stays(cli, network, model):
     assert network.status(ref) == "processed"
 
 
-PROJECT = """
-[project]
-name = "shop"
-version = "1"
-
-[tool.aleph]
-entrypoint = "main:app"
-bytecode = false
-
-[[tool.aleph.volumes.immutable]]
-ref = "REF"
-mount = "/opt/model"
-"""
-
-
 @contextlib.contextmanager
 def serving(*arguments):
     """Serve until the end of the block, and give the URL."""
@@ -118,7 +104,7 @@ def test_serve_mounts_the_volumes_of_a_node(cli, network, model, tmp_path):
     ref = cli.json("volume", "publish", model).result["item_hash"]
     project = tmp_path / "project"
     project.mkdir()
-    (project / "pyproject.toml").write_text(PROJECT.replace("REF", ref), "utf-8")
+    (project / "pyproject.toml").write_text(PROJECT.replace('path = "../model"', f'ref = "{ref}"'), "utf-8")
     (project / "main.py").write_text(READS, "utf-8")
     with serving("--project", project, "--node", network.url) as url:
         assert ask(url) == (200, "one")
