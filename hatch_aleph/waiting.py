@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The process's own generator belongs to the caller: who seeded it gets the same numbers with waits between them.
+_chance = random.Random()  # noqa: S311 - jitter, not a secret
+
 
 @dataclass(frozen=True)
 class Backoff:
@@ -50,7 +53,7 @@ class Waiter:
 
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
-    jitter: Callable[[], float] = random.random
+    jitter: Callable[[], float] = _chance.random
 
     def spread(self, pause: float) -> float:
         """Return a pause, shortened by up to a half at random."""

@@ -57,3 +57,15 @@ def test_the_local_network_is_entered_by_its_doors():
         if node.module not in doors
     ]
     assert not past, past
+
+
+def test_the_generator_of_the_process_is_left_to_who_seeded_it():
+    """A draw from it in a background thread changes the numbers of whoever embeds this package, and of its tests."""
+    drawn = [
+        f"{file.relative_to(PACKAGE)}:{node.lineno}"
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "random"
+        if node.attr not in {"Random", "SystemRandom"}
+    ]
+    assert not drawn, drawn

@@ -57,6 +57,7 @@ class Processor:
         self._now = now
         self._on_attempt = on_attempt
         self._retry_scale = retry_scale
+        self._chance = random.Random()  # noqa: S311 - jitter, not a secret
         self.ledger = state.ledger
         self._seen: OrderedDict[str, None] = OrderedDict()
         machine = MachineRules(state)
@@ -131,7 +132,7 @@ class Processor:
             self.ledger.add_rejected(message, reason, now)
             return "rejected"
         longest = min(2**retries, MAX_RETRY_SECONDS)
-        wait = random.uniform(0, longest) * self._retry_scale  # noqa: S311 - jitter, not a secret
+        wait = self._chance.uniform(0, longest) * self._retry_scale
         self.ledger.add_pending(message, retries, now + int(wait * 10**6), now)
         return "pending"
 
