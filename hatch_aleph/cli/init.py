@@ -143,6 +143,7 @@ def _application(context: Context, root: Path, written: str | None, named: str |
     """
     from hatch_aleph.cli.questions import ask, can_ask
     from hatch_aleph.scaffold.applications import Application, clear_choice, find_applications
+    from hatch_aleph.scaffold.pyproject import declared_scripts
 
     if written and named and written != named:
         raise UsageError(
@@ -157,6 +158,11 @@ def _application(context: Context, root: Path, written: str | None, named: str |
         return choice
     if not found:
         hint = "Name what runs: --entrypoint MODULE:ATTRIBUTE, or a command that listens on $PORT."
+        if scripts := declared_scripts(root):
+            hint += (
+                f"\nThe project brings {', '.join(scripts)}: where one of them serves HTTP, "
+                f"that is --entrypoint '{scripts[0]} ... $PORT' with its own options."
+            )
         raise ProjectError("No application is found in the source", where=str(root), hint=hint)
     listed = [
         f"  {number}  {each.entrypoint}  ({each.framework}, {each.file}:{each.line})"

@@ -168,7 +168,8 @@ def _applications(file: _File, module: Module) -> Iterator[Application]:
         entrypoint = f"{file.name}:{made.name}{framework.suffix}"
         yield Application(entrypoint, framework.name, place, made.line, False, framework.note, likelihood)
     line = module.listening_line()
-    if line is not None:
+    # Deep in a package a script that listens is a library's own try-out, as in a vendored bottle.py.
+    if line is not None and file.name.count(".") <= 1:
         yield Application(f"python3 {place}", "a server", place, line, True, None, file.weight - 1)
 
 

@@ -30,6 +30,8 @@ _BYTE_ORDER_MARK = "\ufeff"
 _HATCHLING = {"requires": ["hatchling"], "build-backend": "hatchling.build"}
 _POETRY = {"requires": ["poetry-core>=1"], "build-backend": "poetry.core.masonry.api"}
 _SETUPTOOLS = {"requires": ["setuptools>=61"], "build-backend": "setuptools.build_meta"}
+# What stands for a missing table (PEP 517): with it, a setup.py still finds the modules that lie beside it.
+_SETUP_PY = {"requires": ["setuptools>=61"], "build-backend": "setuptools.build_meta:__legacy__"}
 
 # Folders at the root that programs read at run time, as the frameworks' tutorials name them.
 _NO_PART = {"tests", "test", "docs", "setup", "conftest", "noxfile"}
@@ -109,6 +111,17 @@ def open_pyproject(root: Path) -> Edit:
     return edit
 
 
+def declared_scripts(root: Path) -> list[str]:
+    """Return the commands that a project's pyproject.toml declares.
+
+    Raises:
+        ProjectError: It cannot be read, or is not TOML.
+    """
+    document: dict[str, Any] = open_pyproject(root).document.unwrap()
+    tables = (document.get("project", {}), document.get("tool", {}).get("poetry", {}))
+    return sorted({name for table in tables for name in table.get("scripts", {})})
+
+
 def add_tables(edit: Edit, application: Application, *, name: str | None = None, hatch: bool = False) -> None:
     """Add what is missing: ``[project]``, ``[build-system]``, ``[tool.aleph]``, and Hatch's environment if wanted.
 
@@ -123,7 +136,7 @@ def add_tables(edit: Edit, application: Application, *, name: str | None = None,
     """
     root = edit.file.parent
     described_here = _add_project(edit, root, name, application.framework)
-    _add_build_system(edit)
+    _add_build_system(edit, root)
     _add_aleph(edit, application)
     if described_here:
         _add_files(edit, root)
@@ -225,11 +238,14 @@ def _project_name(root: Path, requirements: Sequence[str]) -> str:
     return f"{name}-app" if ambiguous else name
 
 
-def _add_build_system(edit: Edit) -> None:
+def _add_build_system(edit: Edit, root: Path) -> None:
     document = edit.document
     if "build-system" in document:
         return
-    elsewhere = _POETRY if "poetry" in document.get("tool", {}) else _SETUPTOOLS
+    if "poetry" in document.get("tool", {}):
+        elsewhere = _POETRY
+    else:
+        elsewhere = _SETUP_PY if (root / "setup.py").is_file() else _SETUPTOOLS
     chosen = _HATCHLING if "project" in document else elsewhere
     edit.append({"build-system": chosen}, f"[build-system] {chosen['build-backend']}")
 

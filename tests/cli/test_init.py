@@ -76,6 +76,14 @@ def test_a_folder_without_any_application_says_how_to_name_one(tmp_path, capsys)
     assert "--entrypoint" in capsys.readouterr().err
 
 
+def test_the_commands_of_a_project_are_named_where_no_application_is_found(tmp_path, capsys):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nversion = "1"\n[project.scripts]\nshop = "x:main"\n'
+    )
+    assert run(["init", str(tmp_path)]) == 4
+    assert "--entrypoint 'shop ... $PORT'" in capsys.readouterr().err
+
+
 def test_what_only_a_trial_heeds_is_refused_without_one(tmp_path, capsys):
     (tmp_path / "main.py").write_text(FASTAPI)
     assert run(["init", str(tmp_path), "--no-smoke"]) == 64

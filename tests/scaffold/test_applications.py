@@ -122,3 +122,12 @@ def test_nothing_is_imported(tmp_path):
     text = f"from fastapi import FastAPI\nopen({str(tmp_path / 'ran')!r}, 'w')\napp = FastAPI()"
     find_applications(project(tmp_path, {"main.py": text}))
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_library_that_can_listen_is_not_what_runs(tmp_path):
+    serve = "from wsgiref.simple_server import make_server\nif __name__ == '__main__':\n    make_server('', 80, None)"
+    packages = {"pkg/__init__.py": "", "pkg/vendored/__init__.py": ""}
+    project(tmp_path, {**packages, "pkg/vendored/bottle.py": serve, "pyproject.toml": ""})
+    assert not find_applications(tmp_path)
+    project(tmp_path, {"pkg/server.py": serve})
+    assert [each.entrypoint for each in find_applications(tmp_path)] == ["python3 pkg/server.py"]

@@ -116,7 +116,8 @@ def test_an_entry_point_that_stands_there_is_kept(tmp_path):
     ("files", "backend"),
     [
         ({"pyproject.toml": '[tool.poetry]\nname = "x"\n'}, "poetry.core.masonry.api"),
-        ({"setup.py": "from setuptools import setup\nsetup()"}, "setuptools.build_meta"),
+        ({"setup.py": "from setuptools import setup\nsetup()"}, "setuptools.build_meta:__legacy__"),
+        ({"setup.cfg": "[metadata]\nname = x\n"}, "setuptools.build_meta"),
         ({"pyproject.toml": '[project]\nname = "x"\nversion = "1"\n'}, "hatchling.build"),
     ],
 )
