@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ HATCHLING = "hatchling.build"
 BUILDING = "HATCH_ALEPH_BUILDING"
 # What backends make in the project's folder, whatever they are told.
 _LEFT = ("build", "*.egg-info", "src/*.egg-info", ".eggs", ".pdm-build", "target")
-# What helps, by what backends say of the layouts that they do not guess; the message itself is always theirs.
+# What helps, by what backends say of layouts that they do not guess, and of imports; the message itself stays theirs.
 _HINTS = (
     ("No file/folder found for package", 'Name the package in [tool.poetry]: packages = [{ include = "NAME" }]\n'),
     ("Multiple top-level packages", 'Name the packages in [tool.setuptools]: packages = ["NAME"]\n'),
     ("Multiple top-level modules", 'Name the modules in [tool.setuptools]: py-modules = ["NAME"]\n'),
+    (r"No module named '(\w+)", r'Name the distribution that has \1 in [build-system]: requires = [..., "\1"]' + "\n"),
 )
 _LINES = 14  # of a failure; its reason stands at the end
 
@@ -124,7 +126,7 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
     raise ProjectError(
         f"The build backend failed:\n  {lines}",
         where=str(root / "pyproject.toml"),
-        hint=next((hint for words, hint in _HINTS if words in lines), "")
+        hint=next((found.expand(hint) for words, hint in _HINTS if (found := re.search(words, lines))), "")
         + f"The backend says so by itself as well: uv build --wheel {root}",
     )
 

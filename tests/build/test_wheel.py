@@ -210,3 +210,10 @@ def test_the_last_lines_of_a_backend_are_shown(project: Callable[..., BuildConte
     assert "frozen importlib" not in caught.value.message  # nor any other frame, which tells of the backend's code
     assert ", line " not in caught.value.message
     assert f"uv build --wheel {context.project.root}" in (caught.value.hint or "")
+
+
+def test_what_a_build_imports_is_to_be_named(project: Callable[..., BuildContext]) -> None:
+    text = '[build-system]\nrequires = ["setuptools"]\n[tool.aleph]\nentrypoint = "main:app"\n'
+    with pytest.raises(ProjectError, match="build backend failed") as caught:
+        project({"pyproject.toml": text, "setup.py": "import nothing_that_is_there\n"})
+    assert 'requires = [..., "nothing_that_is_there"]' in (caught.value.hint or "")
