@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.uv import Uv, without_frames
+from hatch_aleph.wheel_file import MOST_READ, InvalidWheelError, headers, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from email.message import Message
 
 HATCHLING = "hatchling.build"
 # Set while the wheel is built: the project's build hooks run then, ours among them.
@@ -34,6 +36,7 @@ _HINTS = (
     ("Multiple top-level modules", 'Name the modules in [tool.setuptools]: py-modules = ["NAME"]\n'),
     (r"No module named '(\w+)", r'Name the distribution that has \1 in [build-system]: requires = [..., "\1"]' + "\n"),
 )
+INVALID_WHEEL = "The build backend made a wheel that no installer takes: choose another version of it."
 _LINES = 14  # of a failure; its reason stands at the end
 
 
@@ -56,6 +59,21 @@ class BuiltWheel:
     def pure(self) -> bool:
         """Whether it is for any Python and machine."""
         return self.path.name.endswith("-none-any.whl")
+
+    def metadata(self) -> Message:
+        """Return the headers of its METADATA.
+
+        Raises:
+            ProjectError: The wheel cannot be read, or has none.
+        """
+        import zipfile
+
+        with readable(self.path.name, ProjectError, INVALID_WHEEL), zipfile.ZipFile(self.path) as archive:
+            name = next((each for each in archive.namelist() if each.endswith(".dist-info/METADATA")), None)
+            if name is None:
+                raise InvalidWheelError("it has no METADATA")
+            with archive.open(name) as stream:
+                return headers(stream.read(MOST_READ))
 
 
 def has_backend(root: Path, pyproject: Mapping[str, Any]) -> bool:

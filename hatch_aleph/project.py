@@ -58,6 +58,10 @@ _SHAPE: Shape = {  # of what is read here; the rest is others' to judge
 }
 
 
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.!+_-]{0,98}[A-Za-z0-9])?")
+
+
 @dataclass(frozen=True)
 class Project:
     """A project and what its metadata says.
@@ -81,6 +85,16 @@ class Project:
     extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requires_python: str | None = None
     wheel: BuiltWheel | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no name or version: files are called after them.
+
+        Raises:
+            ProjectError: One of them is none.
+        """
+        for what, said, form in (("name", self.name, _NAME), ("version", self.version, _VERSION)):
+            if not form.fullmatch(said):
+                raise ProjectError(f"project.{what} is no {what}: {said!r}", where=str(self.root / "pyproject.toml"))
 
     @property
     def normalized_name(self) -> str:
@@ -236,12 +250,7 @@ def _from_metadata(root: Path, pyproject: Mapping[str, Any], metadata: Any) -> P
 
 
 def _from_wheel(root: Path, pyproject: Mapping[str, Any], wheel: BuiltWheel) -> Project:
-    import email.parser
-    import zipfile
-
-    with zipfile.ZipFile(wheel.path) as archive:
-        name = next(each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
-        metadata = email.parser.BytesParser().parsebytes(archive.read(name), headersonly=True)
+    metadata = wheel.metadata()
     extras: dict[str, list[str]] = {each: [] for each in metadata.get_all("Provides-Extra", [])}
     dependencies: list[str] = []
     for requirement in metadata.get_all("Requires-Dist", []):
@@ -254,8 +263,8 @@ def _from_wheel(root: Path, pyproject: Mapping[str, Any], wheel: BuiltWheel) -> 
     return Project(
         root=root,
         pyproject=pyproject,
-        name=str(metadata["Name"]),
-        version=str(metadata["Version"]),
+        name=str(metadata["Name"] or ""),
+        version=str(metadata["Version"] or ""),
         dependencies=tuple(dependencies),
         extras={name: tuple(each) for name, each in extras.items()},
         requires_python=metadata["Requires-Python"],

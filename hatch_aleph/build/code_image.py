@@ -183,6 +183,15 @@ def _unique(entries: Iterable[Entry], where: str) -> list[Entry]:
         other = found.setdefault(entry.path, entry)
         if other is not entry and other.sha256() != entry.sha256():
             raise ProjectError(f"Two different files would both be {entry.path} in the image", where=where)
+    folders = set[str]()
+    for path in found:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    for path in sorted(folders & found.keys()):
+        if found[path].kind != "directory":
+            raise ProjectError(f"{path} would be both a file and a folder in the image", where=where)
     return [found[path] for path in sorted(found)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -177,18 +178,19 @@ def kind_of(path: str) -> Kind:
 
 def _owners(records: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the distribution of each path that a RECORD names, and each distribution's version."""
-    import csv
     import io
 
     from hatch_aleph.build.packages.pylock import normalize
+    from hatch_aleph.wheel_file import InvalidWheelError, record_rows
 
-    owners, versions = {}, {}
+    owners: dict[str, str] = {}
+    versions = {}
     for path, text in records.items():
         name, _, version = path.rpartition("/")[0].removesuffix(".dist-info").partition("-")
         owner = normalize(name)
         versions[owner] = version
-        for row in csv.reader(io.StringIO(text)):
-            owners[row[0]] = owner
+        with suppress(InvalidWheelError):  # another tool's: its files are nobody's then
+            owners |= {row[0]: owner for row in record_rows(io.StringIO(text))}
     return owners, versions
 
 

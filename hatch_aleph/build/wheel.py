@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import shutil
 import stat
@@ -11,10 +10,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from hatch_aleph import interpreters
-from hatch_aleph.backend import HATCHLING, BuiltWheel, build_here, build_isolated, has_backend
+from hatch_aleph.backend import HATCHLING, INVALID_WHEEL, BuiltWheel, build_here, build_isolated, has_backend
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.squashfs import Entry
 from hatch_aleph.text import without_credentials, without_user_parts
+from hatch_aleph.wheel_file import InvalidWheelError, is_bytecode, member_path, readable, record_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def project_entries(context: BuildContext, folder: Path) -> list[Entry]:
             where=str(context.project.root / "pyproject.toml"),
             hint="Build its extension modules on such a machine, or in a container of the runtime's distribution.",
         )
-    context.warn(*_undeclared(context.project, wheel.path))
+    context.warn(*_undeclared(context.project, wheel))
     return [_as_published(each, context) for each in _unpacked(wheel.path, folder)]
 
 
@@ -87,22 +87,17 @@ def _unpacked(wheel: Path, folder: Path) -> Iterator[Entry]:
     """Yield the files of a wheel, unpacked and compared with its RECORD."""
     from hatch_aleph.build.packages.distribution import matches_record
 
-    with zipfile.ZipFile(wheel) as archive:
+    with readable(wheel.name, ProjectError, INVALID_WHEEL), zipfile.ZipFile(wheel) as archive:
         recorded = _record(archive, wheel)
         for number, item in enumerate(archive.infolist()):
-            path = PurePosixPath(item.filename)
-            if item.is_dir():
+            if item.is_dir() or is_bytecode(item.filename):
                 continue
-            if path.is_absolute() or ".." in path.parts:
-                raise ProjectError(f"The wheel holds a file outside of its tree: {item.filename}", where=str(wheel))
+            path = PurePosixPath(member_path(item.filename))
             file = folder / str(number)
             with archive.open(item) as source, file.open("wb") as target:
                 shutil.copyfileobj(source, target)
             if path.name not in _UNRECORDED and not matches_record(file, recorded.get(item.filename, "")):
-                raise ProjectError(
-                    f"The wheel's RECORD has another hash for {item.filename}.", where=wheel.name,
-                    hint="The build backend made a wheel that no installer takes: choose another version of it.",
-                )  # fmt: skip
+                raise InvalidWheelError(f"its RECORD has another hash for {item.filename}")
             installed = _installed_path(path)
             if installed is None:
                 continue
@@ -142,18 +137,19 @@ def _record(archive: zipfile.ZipFile, wheel: Path) -> dict[str, str]:
     names = [each for each in archive.namelist() if each.count("/") == 1 and each.endswith(".dist-info/RECORD")]
     if not names:
         raise ProjectError("The wheel has no RECORD.", where=wheel.name)
-    rows = csv.reader(io.StringIO(archive.read(names[0]).decode("utf-8", "replace")))
+    rows = record_rows(io.StringIO(archive.read(names[0]).decode("utf-8", "replace")))
     return {row[0]: row[1] for row in rows if len(row) > 1}
 
 
 def _installed_path(path: PurePosixPath) -> PurePosixPath | None:
     if not path.parts[0].endswith(".data"):
         return path
-    scheme, *rest = path.parts[1:]
+    scheme, *rest = (*path.parts[1:], "")
+    inside = member_path("/".join(rest[:-1]))
     if scheme in ("purelib", "platlib", "data"):
-        return PurePosixPath(*rest)
+        return PurePosixPath(inside)
     if scheme == "scripts":
-        return PurePosixPath("bin", *rest)
+        return PurePosixPath("bin", inside)
     return None
 
 
@@ -166,16 +162,11 @@ def _metadata(project: Project) -> Entry:
     return Entry(f"{project.stem}.dist-info/METADATA", "file", 0o644, "\n".join([*lines, ""]).encode())
 
 
-def _undeclared(project: Project, wheel: Path) -> Iterator[str]:
+def _undeclared(project: Project, wheel: BuiltWheel) -> Iterator[str]:
     """Tell where the wheel requires something else than ``project.dependencies`` says, which is what is vendored."""
-    import email.parser
-
     if project.wheel is not None:  # the wheel is where they come from
         return
-    with zipfile.ZipFile(wheel) as archive:
-        name = next((each for each in archive.namelist() if each.endswith(".dist-info/METADATA")), "")
-        metadata = email.parser.BytesParser().parsebytes(archive.read(name) if name else b"", headersonly=True)
-    built = {_normal(each) for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each}
+    built = {_normal(each) for each in wheel.metadata().get_all("Requires-Dist", []) if "extra ==" not in each}
     declared = {_normal(each) for each in project.dependencies}
     if built - declared:
         yield (
@@ -187,9 +178,13 @@ def _undeclared(project: Project, wheel: Path) -> Iterator[str]:
 
 
 def _normal(requirement: str) -> str:
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
-    parsed = Requirement(requirement)
+    requirement = without_credentials(requirement)
+    try:
+        parsed = Requirement(requirement)
+    except InvalidRequirement:  # in the wheel; those of the project are refused elsewhere
+        return requirement
     parsed.name = canonicalize_name(parsed.name)
     return str(parsed)

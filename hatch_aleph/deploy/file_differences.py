@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.deploy.state import live_program
 from hatch_aleph.files import scratch_folder, sha256_of
+from hatch_aleph.wheel_file import InvalidWheelError, record_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,8 +127,8 @@ class _Tree:
         for record in folder.glob("*.dist-info/RECORD"):
             name, _, version = record.parent.name.removesuffix(".dist-info").partition("-")
             versions[name] = version
-            with record.open(encoding="utf-8", errors="replace", newline="") as stream:
-                owners |= {row[0]: name for row in csv.reader(stream) if row}
+            with suppress(InvalidWheelError), record.open(encoding="utf-8", errors="replace", newline="") as stream:
+                owners |= {row[0]: name for row in record_rows(stream)}
         return cls(files, owners, versions, folder)
 
     def owner(self, path: str) -> str | None:

@@ -91,6 +91,8 @@ def cut(index: Index) -> None:
     _file(index).write_bytes(_file(index).read_bytes()[:-200])
 
 
+ALPHA = "alpha-1.0.dist-info"
+OF_ALPHA = "Metadata-Version: 2.1\nName: alpha\nVersion: 1.0\n"
 MARK = "import pathlib, os; pathlib.Path(os.environ['HATCH_ALEPH_CACHE']).with_name('ran').write_text('x')\n"
 WHEELS: dict[str, Callable[[Index], None]] = {
     "a path that climbs": wheel({"alpha.py": "", "../../evil.py": "1/0"}),
@@ -123,6 +125,8 @@ WHEELS: dict[str, Callable[[Index], None]] = {
     "an entry point that is none": wheel(
         {"alpha.py": "", "alpha-1.0.dist-info/entry_points.txt": "[console_scripts]\nx = = b c\n"}
     ),
+    "a METADATA of 30 MB": wheel({"alpha.py": "", f"{ALPHA}/METADATA": OF_ALPHA + "\n" + "x\n" * 15_000_000}),
+    "a METADATA without end": wheel({"alpha.py": "", f"{ALPHA}/METADATA": OF_ALPHA + "X: y\n" * 500_000}),
     "folders in folders without end": wheel({"alpha.py": "", "d/" * 150 + "evil.py": "1/0"}),
     "a bomb": wheel({"alpha.py": "", "zeros.bin": bytes(1 << 26)}),
 }

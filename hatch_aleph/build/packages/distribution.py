@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import email.parser
 import hashlib
 import importlib.metadata
 import io
@@ -22,9 +21,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.packages.pylock import normalize
-from hatch_aleph.build.packages.recipe import OWN_FOLDER
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.squashfs import Entry
+from hatch_aleph.wheel_file import headers, is_bytecode, member_path, readable, record_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,8 +34,7 @@ SHEBANG = b"#!/usr/bin/python3\n"  # where Debian has it
 _SCRIPT_FOLDER = "Scripts" if os.name == "nt" else "bin"
 _NOTES = frozenset(("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD"))
 _HASHES = frozenset(("sha256", "sha384", "sha512"))  # what the wheel format allows
-_DEEPEST = 100  # folders in folders: what removes them goes down by itself
-_DRIVE = re.compile("[A-Za-z]:.*")
+_HINT = "The wheel is broken or hostile: choose another version."
 _FIRST_LINE = re.compile(rb"#!(?:/bin/sh\n'''exec' '?([^\n]*?)'? \"\$0\" \"\$@\"\n' '''\n|([^\n]*)\n)")
 _OF_PIP = re.compile(r"pip3\.\d+(?:\.exe)?")  # which installers write for their own Python, whatever the wheel says
 _CHUNK = 1 << 20  # bytes
@@ -75,7 +73,7 @@ class InstalledWheel:
     @cached_property
     def metadata(self) -> Message:
         """The distribution's METADATA."""
-        return email.parser.BytesParser().parsebytes(self.read(f"{self.info}/METADATA"), headersonly=True)
+        return headers(self.read(f"{self.info}/METADATA"))
 
     @property
     def digest(self) -> str:
@@ -109,8 +107,9 @@ def installed(target: Path, python: str) -> dict[str, InstalledWheel]:
     """
     found = {}
     for info in sorted(target.glob("*.dist-info")):
-        each = _read(target, info, python)
-        found[normalize(str(each.metadata["Name"]))] = each
+        with readable(info.name.removesuffix(".dist-info"), DependencyError, _HINT):
+            each = _read(target, info, python)
+            found[normalize(str(each.metadata["Name"]))] = each
     return found
 
 
@@ -120,11 +119,11 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
     sizes: dict[str, int] = {}
     recorded = set()
     scripts = dict(_entry_points(info))
-    for row in csv.reader(io.StringIO(_text(info / "RECORD"))):
-        inside = _inside(row[0], info.name) if row else ""
+    for row in record_rows(io.StringIO(_text(info / "RECORD"))):
+        inside = member_path(row[0])
         folder, _, name = inside.rpartition("/")
         path = f"bin/{name}" if folder == _SCRIPT_FOLDER else inside
-        if not path or (folder == info.name and name in _NOTES) or _is_bytecode(path):
+        if (folder == info.name and name in _NOTES) or is_bytecode(path):
             continue
         if folder == _SCRIPT_FOLDER and (name.removesuffix(".exe") in scripts or _OF_PIP.fullmatch(name)):
             continue
@@ -152,23 +151,6 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
     record = f"{info.name}/RECORD"
     entries[record] = Entry(record, "file", 0o644, _record(hashes, sizes, record))
     return InstalledWheel(info.name, tuple(entries[path] for path in sorted(entries)), hashes, frozenset(recorded))
-
-
-def _inside(path: str, wheel: str) -> str:
-    """Return a path of a RECORD as what it must be: one below the folder, and not what an image says of itself."""
-    parts = path.replace("\\", "/").rstrip("/").split("/")
-    if "" in parts or ".." in parts or len(parts) > _DEEPEST or _DRIVE.fullmatch(parts[0]) or parts[0] == OWN_FOLDER:
-        raise DependencyError(
-            f"The wheel brings a file that no image may hold: {path!r}.",
-            where=wheel.removesuffix(".dist-info"),
-            hint="The wheel is broken or hostile: choose another version.",
-        )
-    return "/".join(part for part in parts if part != ".")
-
-
-def _is_bytecode(path: str) -> bool:
-    """Tell bytecode of others: the guest reads nothing but opt-2, and that is ours."""
-    return path.endswith((".pyc", ".pyo")) and "__pycache__" in path.split("/")
 
 
 def _for_guest(file: Path, python: str) -> bytes | None:
@@ -212,7 +194,7 @@ def _entry_points(info: Path) -> Iterator[tuple[str, bytes]]:
         raise DependencyError(
             f"The wheel's entry_points.txt cannot be read: {error}",
             where=info.name.removesuffix(".dist-info"),
-            hint="The wheel is broken: choose another version.",
+            hint=_HINT,
         ) from error
 
 

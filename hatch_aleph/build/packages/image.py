@@ -16,7 +16,6 @@ from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
 from hatch_aleph.build.packages.module_pack import index_of
 from hatch_aleph.build.packages.overlaps import without_overlaps
-from hatch_aleph.build.packages.recipe import OWN_FOLDER
 from hatch_aleph.build.packages.resolve import Resolver, idle
 from hatch_aleph.build.packages.result import PackagesResult
 from hatch_aleph.build.packages.solver import Solver
@@ -30,6 +29,7 @@ from hatch_aleph.settings import PACKAGES_MOUNT
 from hatch_aleph.squashfs import Entry, SquashfsError, write_image
 from hatch_aleph.squashfs.pool import in_background
 from hatch_aleph.uv import Uv
+from hatch_aleph.wheel_file import OWN_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ import marshal
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path
-from hatch_aleph.build.packages.recipe import OWN_FOLDER
 from hatch_aleph.squashfs import Entry
+from hatch_aleph.wheel_file import OWN_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

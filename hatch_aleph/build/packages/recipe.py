@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
 
-OWN_FOLDER = ".aleph"  # what an image says of itself; no distribution may bring it
-
 
 @dataclass(frozen=True)
 class Recipe:
