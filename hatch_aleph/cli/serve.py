@@ -10,14 +10,14 @@ import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
-from hatch_aleph.cli.output import style
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hatch_aleph.artifact import Artifact
-    from hatch_aleph.local.host import Answer, Observer, ProgramSpec, StartError
+    from hatch_aleph.local.host import ProgramSpec
     from hatch_aleph.project import Project
 
 DEFAULT_PORT = 8000
@@ -86,6 +86,7 @@ def serve(
         python=python,
         changed=changed if watch else None,
         volumes=context.project_folder.resolve() / ".aleph",
+        then="It starts again with the next change." if watch else f"Mend it, then: {typed('serve')}, once more.",
         as_real=as_real,
     )
 
@@ -107,15 +108,25 @@ def run(context: Context, *, item_hash: str, port: int, python: Path | None, ins
         source = Source(context.client, Cache.default().host)
         try:
             found = await published(source, item_hash, runtime_image=inside_runtime)
+            walls = (
+                "--inside-runtime gives it the rights of root" if inside_runtime else "It runs on this machine's kernel"
+            )
             context.output.notice(
-                f"The program belongs to {found.owner}. What it runs in has no filter of system calls and no kernel of "
-                "its own: a program of a stranger belongs into a virtual machine."
+                f"The program belongs to {found.owner}. {walls}: programs of strangers belong into a virtual machine."
             )
             return found
         finally:
             source.close()
 
-    _serve(context, spec, port=port, python=python, changed=None, volumes=Path(".aleph"))
+    _serve(
+        context,
+        spec,
+        port=port,
+        python=python,
+        changed=None,
+        volumes=Path(".aleph"),
+        then="The next request tries it again.",
+    )
 
 
 def _serve(
@@ -126,9 +137,11 @@ def _serve(
     python: Path | None,
     changed: Any,
     volumes: Path,
+    then: str,
     as_real: bool = False,
 ) -> None:
     from hatch_aleph.build.cache import Cache
+    from hatch_aleph.cli.program_console import ProgramConsole
     from hatch_aleph.local.host import GuestApi, Limits, place_here, serve_images
     from hatch_aleph.network.nodes import checked
 
@@ -147,7 +160,7 @@ def _serve(
             program,
             place,
             port,
-            observer=_observer(context),
+            observer=ProgramConsole(context.output, then).observer,
             limits=Limits.as_real() if as_real else Limits(),
             opened=_opened(context),
             changed=changed,
@@ -165,38 +178,6 @@ def _opened(context: Context) -> Callable[[str], None]:
             context.output.say(f"Serving at {url} (Ctrl-C ends it)", err=True)
 
     return opened
-
-
-def _observer(context: Context) -> Observer:
-    from hatch_aleph.local.host import Observer
-
-    output = context.output
-
-    def request(method: str, target: str, answer: Answer) -> None:
-        output.event("request", method=method, target=target, status=answer.status, seconds=answer.seconds)
-        if not output.as_json:
-            colour = "green" if answer.status < 400 else "red" if answer.status >= 500 else "yellow"  # noqa: PLR2004 - HTTP
-            status = style(str(answer.status), fg=colour)
-            output.say(f"{status} {method} {target}  {answer.seconds * 1000:.1f} ms", err=True)
-            if answer.detail:
-                output.say(f"    {answer.detail}", err=True)
-
-    def line(text: str) -> None:
-        output.event("log", line=text)
-        if not output.as_json:
-            output.say(style("| ", dim=True) + text, err=True)
-
-    def started(seconds: float) -> None:
-        output.event("started", seconds=seconds)
-        if not output.as_json:
-            output.say(f"Started in {seconds:.2f} s", err=True)
-
-    def failed(error: StartError) -> None:
-        output.event("failed", message=str(error), cause=error.cause)
-        if not output.as_json:
-            output.say(style("It does not start: ", fg="red") + f"{error}\n{error.cause}", err=True)
-
-    return Observer(line=line, request=request, started=started, failed=failed)
 
 
 def _bare(spec: ProgramSpec, artifact: Artifact) -> ProgramSpec:

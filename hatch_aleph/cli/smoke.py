@@ -66,9 +66,13 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect, *, again: s
 
 def _way_out(message: str, again: str) -> str:
     """Return what to do about a program that does not start here."""
-    cause = next((text for said, text in _CAUSES.items() if said in message), "")
     see = f" See it with {again};" if again else ""
-    return f"{cause}Nothing was sent.{see} `--no-smoke` publishes without trying."
+    return f"{remedy(message)}Nothing was sent.{see} `--no-smoke` publishes without trying."
+
+
+def remedy(message: str) -> str:
+    """Return a line on what mends a failed start, by what its error says; "" where that tells nothing."""
+    return next((text for said, text in _CAUSES.items() if said in message), "")
 
 
 # What stops most programs that ran on a server, and what mends it, as the guide to what does not start tells.

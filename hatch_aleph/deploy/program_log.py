@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hatch_aleph.network.hosts import LogLine
 
 # A machine that boots: the kernel's first line, or that of the local host.
-_BOOT = re.compile(r"\[\s*0\.0+\] Linux version|local host: started at ")
+BOOT = re.compile(r"\[\s*0\.0+\] Linux version|local host: started at ")
 _SHOWN = 20  # lines
 _OF_ITS_OWN = "ExecutableFailed"  # only what the process wrote tells why it ended
 
@@ -133,7 +133,7 @@ def starts_in(lines: Iterable[LogLine]) -> list[Start]:
         if mark:
             starts.append(Start(line.time, entrypoint))
             inside = True
-        elif _BOOT.match(line.text):
+        elif BOOT.match(line.text):
             inside = False
         elif inside:
             starts[-1].lines.append(line)
@@ -149,7 +149,7 @@ def lines_without_a_start(lines: Iterable[LogLine]) -> int:
     for line in lines:
         if START_MARK in line.text:
             count = None
-        elif _BOOT.match(line.text):
+        elif BOOT.match(line.text):
             count = 1
         elif count is not None:
             count += 1

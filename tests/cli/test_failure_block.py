@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
 import pytest
 
 MAIN = """
@@ -39,6 +47,41 @@ def test_of_a_project(cli, make_project):
     assert told.out.rstrip().endswith("The whole log: `hatch-aleph logs`")
     assert "failed: KeyError: 'missing'" in cli("logs", "--project", root).out
     check(cli("restart", "--project", root), 11, next_step="It stays published")
+
+
+@contextmanager
+def running(*command, folder):
+    """Run a command that goes on until it is interrupted; gives its lines and what asks its server."""
+    words = [sys.executable, "-u", "-m", "hatch_aleph", *map(str, command), "--port", "0"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if found := re.match(r"Serving at (\S+)", line):
+                break
+        try:
+            yield lines, found.group(1)
+        finally:
+            process.send_signal(signal.SIGINT)
+            lines.extend(process.stderr)
+
+
+def test_of_what_runs_here(cli, make_project):
+    root = make_project({"main.py": MAIN % "serve"})
+    assert cli("deploy", "--project", root, "--yes", "--no-smoke").code == 11
+    item_hash = cli.json("list").result["programs"][0]["item_hash"]
+    for command, then in (
+        (("serve", "--project", root), "Mend it, then: `hatch-aleph serve`"),
+        (("run", item_hash, "--node", cli.network.url), "The next request tries it again."),
+    ):
+        with running(*command, folder=root) as (lines, url), pytest.raises(urllib.error.HTTPError, match="500"):
+            urllib.request.urlopen(url)
+        told = "".join(lines)
+        assert told.count(f"It does not start.\n{BLOCK} serve\n{then}") == 2  # at its own start, and by the request
+        assert told.count("Traceback") == 2  # with the frames of its own code
+        assert "aleph_host_inside" not in told
+        assert "failure {" not in told
+        assert "500 GET /" in told
 
 
 def test_without_a_project(cli):

@@ -17,6 +17,11 @@ class StartError(GuestError):
         super().__init__(message, where=where)
         self.cause = cause
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether the message names the line of the program, as the adapter's does, so that no traceback is needed."""
+        return self.cause.rstrip().rpartition("\n")[2].startswith("aleph_entry.entrypoint.StartFailed: ")
+
 
 class NoInitError(StartError):
     """The machine started, and its init was never heard of."""

@@ -236,7 +236,7 @@ class Host:
             self._notice(f"{item_hash[:12]}: {error}")
             return answers.no_init(error.cause)
         except StartError as error:
-            self._notice(f"{item_hash[:12]}: {error}\n{error.cause}")
+            self._notice(f"{item_hash[:12]}: {error}" + ("" if error.is_placed else f"\n{error.cause}"))
             return answers.not_started(error.cause)
         except ArchiveTooLargeError as error:
             return answers.archive_too_large(error.kind)
