@@ -27,7 +27,7 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 
 
 @click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
-@with_context("project", "node", "account", "host", "ask", "dry", "yes")
+@with_context("project", "node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
 @program_argument(required=False)
 @_KEEP
 @_WRITE
@@ -35,14 +35,14 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 def persist(context: Context, *, item_hash: str | None, **options: bool) -> None:
     """Make a program persistent: it runs always. It gets a new item hash, is paid by credits, and must be updatable.
 
-    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's,
-    whose [tool.aleph] must say the same, or its next deployment would undo this.
+    The program is tried here first, and the old one is forgotten only when the new one answers. Without ITEM_HASH it is
+    the project's, whose [tool.aleph] must say the same, or its next deployment would undo this.
     """
     _change(context, item_hash, persistent=True, **options)
 
 
 @click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
-@with_context("project", "node", "account", "host", "ask", "dry", "yes")
+@with_context("project", "node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
 @program_argument(required=False)
 @_KEEP
 @_WRITE
@@ -50,8 +50,8 @@ def persist(context: Context, *, item_hash: str | None, **options: bool) -> None
 def unpersist(context: Context, *, item_hash: str | None, **options: bool) -> None:
     """Make a persistent program run on demand again. It gets a new item hash, and must be updatable.
 
-    The old program is forgotten only when the network has processed the new one. Without ITEM_HASH it is the project's,
-    whose [tool.aleph] must say the same, or its next deployment would undo this.
+    The program is tried here first, and the old one is forgotten only when the new one answers. Without ITEM_HASH it is
+    the project's, whose [tool.aleph] must say the same, or its next deployment would undo this.
     """
     _change(context, item_hash, persistent=False, **options)
 

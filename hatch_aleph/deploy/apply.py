@@ -12,7 +12,7 @@ from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import GAVE_WAY, check_alone, check_kept, check_no_rival, displaced, find_earlier
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
 from hatch_aleph.deploy.plan import Plan, check_reviewed
-from hatch_aleph.deploy.preflight import check_by_plugins, check_content_of
+from hatch_aleph.deploy.preflight import check_by_plugins, check_content_of, check_permitted
 from hatch_aleph.deploy.state import image_notes, just_amended, keeping, newest_amends
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.messages import store_content
@@ -107,6 +107,8 @@ class Deployer:
         options = self.options
         plan.check_safe(allow_data_loss=options.allow_data_loss, take_domains=options.take_domains)
         check_acceptable(plan, artifact.manifest, now=self.session.clock())
+        if plan.forget:
+            check_permitted(self.session.client, self.session.account, plan.owner, ("FORGET",), self.deployment.channel)
         content = check_content_of(self.session.client, plan, artifact.manifest)
         check_by_plugins(self.plugins, artifact, plan)
         verify_images(artifact, plan)

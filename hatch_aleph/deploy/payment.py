@@ -69,6 +69,7 @@ def _cost(client: NodeClient, plan: Plan, manifest: Manifest, state: State) -> C
         balance=float(has),
         days=float(has / everything) if everything else None,
         elsewhere=None if elsewhere is None else float(elsewhere),
+        peak=float(now + _daily(added) + (elsewhere or 0)),
     )
 
 
@@ -184,9 +185,10 @@ def check_acceptable(plan: Plan, manifest: Manifest, *, now: float) -> None:
         )
     if plan.cost and plan.publishes and not plan.cost.affordable:
         cost = plan.cost
-        needed = cost.held_after - cost.held_now if kind == "hold" else cost.after
+        needed = cost.held_after - cost.held_now if kind == "hold" else cost.day_needed
+        day = " for a day of all that it pays for then" if kind == "credit" else ""
         raise PlanError(
-            f"Insufficient balance: {amount(needed, kind)} needed{' for a day of it' if kind == 'credit' else ''}, "
+            f"Insufficient balance: {amount(needed, kind)} needed{day}, "
             f"{amount(cost.balance or 0, kind)} available (code {6 if kind == 'credit' else 5}).",
             where=plan.owner,
             hint=f"{top_up(plan.node, plan.owner)} Or ask for less: compute-units, internet, prune.",
@@ -217,7 +219,7 @@ def check_affordable_file(
     """Return what a day of a file costs that is yet to be published, in credits; None without an estimate.
 
     Raises:
-        RejectedError: There is not even enough for this file.
+        RejectedError: There is not enough for a day of it and of all that the owner pays for.
     """
     store = _store(payer, file.sha256, payment)
     return _affordable(client, payer, [client.estimate(store, "STORE", {file.sha256: file.size})])
@@ -228,10 +230,10 @@ def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileH
 
     None when the node gives no estimate: the network itself judges then.
 
-    The network wants a day of *everything* that the account pays for: what it has live already is judged there.
+    The network wants a day of *everything* that the owner pays for, also of what is to be forgotten afterwards.
 
     Raises:
-        RejectedError: There is not even enough for this program.
+        RejectedError: There is not enough for that.
     """
     sizes = {} if code is None else {UNSIGNED: code.size}
     priced = {**content, "code": {**content["code"], "ref": content["code"].get("ref") or UNSIGNED}, "time": 0.0}
@@ -249,9 +251,11 @@ def _affordable(client: NodeClient, payer: str, estimates: Sequence[Price | None
         return None
     needed = _daily(prices)
     credits = client.balance(payer).credits  # noqa: A001 - the network's word
-    if credits < needed:
+    spending = client.spending(payer) or Decimal(0)
+    if credits < needed + spending:
+        rest = f" and {amount(spending, 'credit')} for all else that it pays for" if spending else ""
         raise RejectedError(
-            f"Insufficient balance: {amount(needed, 'credit')} needed for a day of it, "
+            f"Insufficient balance: {amount(needed, 'credit')} needed for a day of it{rest}, "
             f"{amount(credits, 'credit')} available.",
             where=payer,
             hint=top_up(client.nodes[0], payer),

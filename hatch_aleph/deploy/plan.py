@@ -86,6 +86,7 @@ class Cost:
         balance: What the paying address has.
         days: How long the balance lasts for all that its owner pays for; None without end.
         elsewhere: A day of what the owner pays for beside this deployment; None when the node does not tell.
+        peak: A day of all that the owner pays for while the new is there and the old not forgotten yet.
     """
 
     payment_type: str
@@ -97,15 +98,21 @@ class Cost:
     balance: float | None = None
     days: float | None = None
     elsewhere: float | None = None
+    peak: float | None = None
+
+    @property
+    def day_needed(self) -> float:
+        """The balance that the network asks for: a day of everything, also of what is to be forgotten afterwards."""
+        return self.after if self.peak is None else self.peak
 
     @property
     def affordable(self) -> bool:
-        """Whether the network can accept it, as far as this deployment goes: a day by credit, the tokens to hold."""
+        """Whether the network can accept it: a day of everything by credit, or the tokens to hold."""
         if self.balance is None:
             return True
         if self.payment_type == "hold":
             return self.held_after - self.held_now <= self.balance
-        return self.after <= self.balance
+        return self.day_needed <= self.balance
 
 
 @dataclass(frozen=True)

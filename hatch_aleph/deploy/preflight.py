@@ -13,7 +13,7 @@ from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.authenticity import SECURITY, permits
 from hatch_aleph.network.messages import check_content
 from hatch_aleph.network.money import amount
-from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS
+from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS, system_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -172,12 +172,16 @@ def check_permitted(
 
 
 def check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
-    """Check that runtime and volumes are there: without them the network retries for minutes, then refuses.
+    """Check that code, runtime and volumes are there: without them the network retries for minutes, then refuses.
 
     Raises:
         PlanError: One is unknown, gone, no STORE message, or an amend where an original is needed.
     """
-    parts = [("runtime", content["runtime"]), *(("volume", each) for each in content.get("volumes") or ())]
+    named = [(role, content.get(role)) for role in ("code", "runtime", "data")]
+    parts = [
+        *((role, part) for role, part in named if part),
+        *(("volume", each) for each in content.get("volumes") or ()),
+    ]
     for role, part in parts:
         ref = part.get("ref")
         if ref in (None, UNSIGNED):
@@ -189,7 +193,8 @@ def check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
         if message.type != "STORE":
             raise PlanError(f"The {role} is a {message.type}, not a STORE message", where=ref)
         original = message.content.get("ref")
-        if part.get("use_latest", True) and original is not None:
+        # Of code that is an amend no node says anything: other tools publish such, and it runs.
+        if role != "code" and part.get("use_latest", True) and original is not None:
             raise PlanError(f"The {role} is an amend", where=ref, hint=f"Name its original: {original}")
 
 
@@ -209,13 +214,18 @@ def check_content_of(client: NodeClient, plan: Plan, manifest: Manifest) -> dict
 
 
 def check_program(content: Mapping[str, Any]) -> None:
-    """Check a program's content by the network's own model, before its code is published.
+    """Check a program's content by the network's own model, and its mounts, before its code is published.
 
     Raises:
         RejectedError: The network would not understand it.
+        PlanError: A volume hides a folder of the guest's own: a program of another tool may say so.
     """
     code = {**content["code"], "ref": content["code"].get("ref") or UNSIGNED}
     check_content("PROGRAM", {**content, "code": code, "time": 0.0})
+    for mount in (str(volume.get("mount")) for volume in content.get("volumes") or ()):
+        reason = system_folder(mount)
+        if reason:
+            raise PlanError(f"The program cannot start: {reason}.", where=mount)
 
 
 def check_secrets(

@@ -282,7 +282,13 @@ class Session:
 
 
 def require_owner(
-    session: Session, owner: str, sender: str, item_hash: str, *, types: Sequence[str] = _PUBLISHED
+    session: Session,
+    owner: str,
+    sender: str,
+    item_hash: str,
+    *,
+    types: Sequence[str] = _PUBLISHED,
+    channel: str | None = None,
 ) -> None:
     """Refuse to touch what the account neither owns nor published for its owner, unless it says for whom it acts.
 
@@ -291,16 +297,16 @@ def require_owner(
         owner: Whose it is.
         sender: Who published it.
         item_hash: What is to be touched.
-        types: Messages that will be sent, which the owner must have permitted.
+        types: Messages that will be sent, which the owner must have permitted, also whoever published it once.
+        channel: Of these messages.
 
     Raises:
         PlanError: It is another's, or its owner has not permitted that.
     """
-    if (session.address or "").lower() == owner.lower():
-        check_permitted(session.client, session.account, owner, types)
     if session.account.address not in (owner, sender) and (session.address or "").lower() != owner.lower():
         raise PlanError(
             f"The program belongs to {owner}, not to {session.account.address}",
             where=item_hash,
             hint="Sign with its owner's key (`--private-key-file FILE`), or act for it: `--address OWNER`.",
         )
+    check_permitted(session.client, session.account, owner, types, channel)

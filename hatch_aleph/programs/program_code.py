@@ -18,8 +18,8 @@ from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.secrets import files_of
-from hatch_aleph.errors import ImageError, ProjectError, UsageError
-from hatch_aleph.files import JUNK
+from hatch_aleph.errors import ImageError, NetworkError, ProjectError, UsageError
+from hatch_aleph.files import JUNK, scratch_folder
 from hatch_aleph.scaffold.syntax import wsgi_kind
 from hatch_aleph.secrets import find_by_names, refuse
 from hatch_aleph.settings import CODE_MOUNT
@@ -73,6 +73,35 @@ def try_here(session: Session, code: Code, content: Mapping[str, Any]) -> None:
     session.observer.step("smoke")
     session.smoke(Artifact(code.file.with_name(f"program{SUFFIX}"), manifest))
     session.observer.done("smoke")
+
+
+def try_published(session: Session, content: Mapping[str, Any]) -> None:
+    """Run code that is published already under what a new program is to say, if the session tries what it publishes.
+
+    Code that no node gives is told and passed over, as what this machine cannot run is.
+
+    Args:
+        session: Tries it.
+        content: Of the message of the program; its code is there, as :func:`.preflight.check_refs` has seen.
+
+    Raises:
+        GuestError: It does not start.
+        HealthError: It starts, but does not answer as it should.
+    """
+    if session.smoke is None:
+        return
+    ref, encoding = str(value_at(content, "code.ref")), value_at(content, "code.encoding")
+    with scratch_folder() as folder:
+        file = folder / f"code.{encoding}"
+        follows = value_at(content, "code.use_latest")
+        stored = session.client.newest_content(ref) if follows else session.client.message(ref)
+        session.notice(f"Fetching the program's code: {ref}")
+        try:
+            session.client.download(stored.file_hash if stored else ref, file)
+        except NetworkError as error:
+            session.notice(f"The program is not tried here: {error.message}.")
+            return
+        try_here(session, Code(file, encoding, hash_file(file), adapter=False), content)
 
 
 def prepare_code(

@@ -11,7 +11,7 @@ from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.custom_domains import attach_domains, names_of
 from hatch_aleph.deploy.overlap import GAVE_WAY
 from hatch_aleph.deploy.payment import check_affordable
-from hatch_aleph.deploy.preflight import check_program, check_refs
+from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs
 from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import find_program, keeping
@@ -19,6 +19,7 @@ from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
+from hatch_aleph.programs.program_code import try_published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,11 +93,11 @@ def lost_volumes(content: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_recreatable(existing: LiveProgram, *, allow_data_loss: bool, keep_prev: bool) -> None:
-    """Refuse to replace what its publisher declared fixed, and to lose data unasked.
+def check_recreatable(session: Session, existing: LiveProgram, *, allow_data_loss: bool, keep_prev: bool) -> None:
+    """Refuse to replace what its publisher declared fixed, to lose data unasked, and what the owner has not permitted.
 
     Raises:
-        PlanError: It is not updatable, or has persistent volumes.
+        PlanError: It is not updatable, has persistent volumes, or the account may not publish it or forget the old one.
     """
     item_hash = existing.program.item_hash
     if not existing.content.get("allow_amend"):
@@ -112,6 +113,8 @@ def check_recreatable(existing: LiveProgram, *, allow_data_loss: bool, keep_prev
             where=item_hash,
             hint="Say --yes if that is meant, or --keep-prev to copy the data over before you delete the old one.",
         )
+    types = ("PROGRAM",) if keep_prev else ("PROGRAM", "FORGET")
+    check_permitted(session.client, session.account, existing.owner, types, existing.channel)
 
 
 def recreating(item_hash: str) -> str:
@@ -150,12 +153,15 @@ def recreate(
         command: What plugins are told.
 
     Raises:
-        PlanError: The runtime or a volume is gone.
+        PlanError: The code, the runtime or a volume is gone.
         RejectedError: The network refuses the new one; the old one is as it was.
+        GuestError: It does not start here; nothing was sent.
+        HealthError: It does not answer, here (nothing was sent) or once published: then the old one is as it was.
     """
     check_program(content)
     check_refs(session.client, content)
     per_day = check_affordable(session.client, content)
+    try_published(session, content)
     item_hash = existing.program.item_hash
     domains = [] if keep_prev else names_of(session.client, existing.owner, [item_hash])
     if domains:  # shown before they are signed for
@@ -298,10 +304,10 @@ def set_persistent(
         RejectedError: The network refuses the new one; the old one is as it was.
     """
     existing = look_up_for_replacement(session, item_hash)
-    require_owner(session, existing.owner, existing.sender, item_hash)
+    require_owner(session, existing.owner, existing.sender, item_hash, types=())
     if bool(existing.content["on"].get("persistent")) is persistent:
         return Recreated(item_hash, item_hash, forgotten=False, urls=session.hosts.urls(item_hash))
-    check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
+    check_recreatable(session, existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
     content = persistence_change(existing.content, persistent=persistent)
     command = "persist" if persistent else "unpersist"
     reason = f"Program {command}ed"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph import runtimes
 from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.overlap import check_own
-from hatch_aleph.deploy.payment import check_affordable
+from hatch_aleph.deploy.payment import check_affordable, check_affordable_file
 from hatch_aleph.deploy.preflight import HARD_STOP, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.session import require_owner
@@ -109,7 +109,9 @@ def update(
         RejectedError: The network refuses it; the program is as it was.
     """
     existing = look_up_for_replacement(session, item_hash)
-    require_owner(session, existing.owner, existing.sender, item_hash)
+    require_owner(
+        session, existing.owner, existing.sender, item_hash, types=("STORE",) if path else (), channel=existing.channel
+    )
     said, settings = _settings(settings_of(existing.content), changes)
     with scratch_folder() as folder:
         kept = value_at(existing.content, "code.encoding")
@@ -125,7 +127,7 @@ def update(
             return _amend(session, existing, code)
         if not (replace and existing.content.get("allow_amend")):
             raise _needs_another(existing, content)
-        check_recreatable(existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
+        check_recreatable(session, existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
         content["payment"] = content["payment"] if "payment" in changes else credit_payment(content)
         if code is None:
             done = recreate(session, existing, content, keep_prev=keep_prev, reason="Program updated", command="update")
@@ -198,13 +200,16 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
+    check_program(without_time(existing.content))
+    check_refs(session.client, existing.content)
+    payment = credit_payment(existing.content)
+    check_affordable_file(session.client, existing.owner, code.hashes, payment)
     try_here(session, code, existing.content)
     if value_at(existing.content, "on.persistent"):
         session.notice(HARD_STOP)
     session.confirm(f"Give the program {item_hash} this code, which stops it once")
     publication = session.publication("update", item_hash, existing.content)
     with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
-        payment = credit_payment(existing.content)
         ran = session.before_amend(item_hash, existing.content)
         store = publish_code(session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current)
         try:

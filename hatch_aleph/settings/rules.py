@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
@@ -34,6 +35,14 @@ HOST_VCPUS = 32
 MAX_ARCHIVE = 10_000_000
 # The host attaches at most 25 drives, of which code and packages are two.
 MAX_FURTHER_VOLUMES = 23
+# What the guest runs from (runtimes/aleph-debian-12-python/init0.sh and init1.py of aleph-im/aleph-vm): a volume there,
+# above or below hides it, and no program starts. Of the second only one on the folder itself does: the socket of the
+# guest API is in /tmp, the init in /root.
+_SYSTEM = (
+    "/bin", "/boot", "/dev", "/lib", "/lib64", "/opt/aleph", "/proc", "/sbin", "/sys",
+    "/usr/bin", "/usr/lib", "/usr/sbin",
+)  # fmt: skip
+_SYSTEM_ITSELF = ("/etc", "/root", "/run", "/tmp", "/usr/local")  # noqa: S108 - of the guest
 _PRUNINGS = ("tests", "typing")
 
 # What a filter may compare: src/aleph/vm/orchestrator/reactor.py in aleph-im/aleph-vm compares texts alone, raises at
@@ -177,7 +186,11 @@ def _of_volumes(settings: Settings, path: Path, *, packages: bool) -> Iterator[P
     if len(further) > MAX_FURTHER_VOLUMES:
         yield Problem(path, f"a host attaches at most {MAX_FURTHER_VOLUMES} beside code and packages")
     for where, volume in further:
-        mount = volume.mount.rstrip("/")
+        mount = resolved_mount(volume.mount)
+        system = system_folder(mount)
+        if system:
+            yield Problem((*where, "mount"), system)
+            continue
         if mount == "/data":
             yield Problem((*where, "mount"), "the guest zips all of /data at every request; mount it elsewhere")
         for other, owner in taken.items():
@@ -190,6 +203,20 @@ def _of_volumes(settings: Settings, path: Path, *, packages: bool) -> Iterator[P
     for number in range(len(settings.volumes.ephemeral)):
         text = "hosts do not implement ephemeral volumes; write to /tmp instead"
         yield Problem((*path, "ephemeral", number), text)
+
+
+def resolved_mount(mount: str) -> str:
+    """Return the folder that a mount means, without doubled slashes and single dots."""
+    return "/" + "/".join(PurePosixPath(mount).parts[1:])
+
+
+def system_folder(mount: str) -> str | None:
+    """Return why nothing can be mounted on a folder of the guest's own; None where it can."""
+    mount = resolved_mount(mount)
+    inside = next((each for each in _SYSTEM if f"{mount}/".startswith(f"{each}/")), None)
+    above = next((each for each in (*_SYSTEM, *_SYSTEM_ITSELF) if f"{each}/".startswith(f"{mount.rstrip('/')}/")), None)
+    hidden = inside or above
+    return hidden and f"a volume there hides the guest's own {hidden}; mount it elsewhere, such as /opt/data"
 
 
 def _of_volume_names(settings: Settings, path: Path) -> Iterator[Problem]:

@@ -57,10 +57,21 @@ def test_an_update_that_does_not_answer_is_taken_back(cli, network):
 def test_a_replacement_that_does_not_answer_leaves_the_program_before(cli, network):
     made = cli.json("create", cli.app(**{"main.py": PICKY}), "main:app", "--name", "picky", "--updatable").result
     error = cli.json("update", made["item_hash"], "--env-vars", "MODE=bad", "--replace").error
+    assert (error["exit_code"], "Nothing was sent" in error["hint"], cli.sent) == (11, True, ["STORE", "PROGRAM"])
+    error = cli.json("update", made["item_hash"], "--env-vars", "MODE=bad", "--replace", "--no-smoke").error
     assert (error["exit_code"], "as it was" in error["hint"]) == (11, True)
     assert ask(made["urls"][0]) == (200, "picky")
     statuses = [network.status(item_hash) for kind, item_hash in network.sent(cli.account.address) if kind == "PROGRAM"]
     assert statuses == ["processed", "forgotten"]
+
+
+def test_persist_tries_what_is_published_before_it_sends_anything(cli, network):
+    made = cli.json("create", broken(cli), "main:app", "--updatable", "--no-smoke", "--no-health").result
+    error = cli.json("persist", made["item_hash"]).error
+    assert (error["exit_code"], "Nothing was sent" in error["hint"], cli.sent) == (11, True, ["STORE", "PROGRAM"])
+    error = cli.json("persist", made["item_hash"], "--no-smoke").error
+    assert (error["exit_code"], "as it was" in error["hint"]) == (11, True)
+    assert network.status(made["item_hash"]) == "processed"
 
 
 def test_every_hash_is_shown_before_it_is_forgotten(cli):
