@@ -50,7 +50,7 @@ def history(context: Context, *, check: bool) -> None:
 def _live_line(found: Sequence[Release], answer: Answer | None, now: float) -> str:
     """Return whether it is well, in one line."""
     live = found[0]
-    parts = [f"release {len(found)}{f', version {live.version},' if live.version else ''} {ago(now - live.time)}"]
+    parts = [*([f"version {live.version}"] if live.version else []), f"released {ago(now - live.time)}"]
     parts += ["put back because the one after it failed"] if live.kind == "put back" else []
     if answer is None:
         return ", ".join(["Live: " + parts[0], *parts[1:]])

@@ -69,7 +69,8 @@ def _status_text(found: Status) -> str:
 def _health_line(found: Status) -> str:
     """Return whether it is well, in one line."""
     newest = max((each.since for each in found.contents), default=found.since or 0)
-    parts = [f"release {found.releases} {ago(time.time() - newest)}"]
+    version = next((each.version for each in found.contents if each.role == "code"), None)
+    parts = [*([f"version {version}"] if version else []), f"released {ago(time.time() - newest)}"]
     if found.daily is not None:
         parts.append(f"{amount(found.daily, found.payment_type or 'credit')} a day")
     if found.trouble:

@@ -223,12 +223,16 @@ def _check_balance(members: Sequence[_Member]) -> None:
     for owner, own in by_owner.items():
         costs = [each.plan.cost for each in own if each.plan.cost and each.plan.cost.payment_type == "credit"]
         balance = min((cost.balance for cost in costs if cost.balance is not None), default=None)
-        needed = sum(cost.after for cost in costs)
+        paid = max((cost.now + (cost.elsewhere or 0) for cost in costs), default=0.0)
+        needed = paid + sum(cost.added for cost in costs)
         if balance is not None and balance < needed:
+            from hatch_aleph.deploy.payment import top_up
+
             raise PlanError(
-                f"Insufficient balance: {amount(needed, 'credit')} needed for a day of all, "
-                f"{amount(balance, 'credit')} available.",
+                f"Insufficient balance: {amount(needed, 'credit')} needed for a day of all that it pays for then, "
+                f"{amount(balance, 'credit')} available (code 6).",
                 where=owner,
+                hint=top_up(own[0].plan.node, owner),
             )
 
 

@@ -103,7 +103,12 @@ class Cost:
     @property
     def day_needed(self) -> float:
         """The balance that the network asks for: a day of everything, also of what is to be forgotten afterwards."""
-        return self.after if self.peak is None else self.peak
+        return self.after + (self.elsewhere or 0) if self.peak is None else self.peak
+
+    @property
+    def added(self) -> float:
+        """A day of what is published anew."""
+        return self.day_needed - self.now - (self.elsewhere or 0)
 
     @property
     def affordable(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.health import Health, HealthCheck
-from hatch_aleph.deploy.journal import Journal, unwritable
+from hatch_aleph.deploy.journal import Journal, file_name, unwritable
 from hatch_aleph.deploy.outbox import PATIENCE, Outbox, check_genuine
 from hatch_aleph.deploy.preflight import check_clock, check_permitted
 from hatch_aleph.deploy.state import live_among
@@ -76,8 +76,8 @@ def deployment_lock(folder: Path) -> Iterator[None]:
             raise PlanError(
                 f"Another command holds this journal ({_holder(descriptor)})",
                 where=str(file),
-                hint="Wait until it has ended; a lock left by a killed one frees itself. Projects with state folders "
-                "of their own do not wait for each other.",
+                hint="Wait until it has ended; a lock left by a killed one frees itself. Other projects and "
+                "profiles do not wait for it.",
             )
         with contextlib.suppress(OSError):  # on a full disk the holder stays unknown; the journal tells what to do
             os.ftruncate(descriptor, 0)
@@ -203,7 +203,7 @@ class Session:
 
     @contextlib.contextmanager
     def deploying(self, tag: str, channel: str) -> Iterator[Outbox]:
-        """Hold the project's lock, check the clock, and await what an earlier run of the deployment sent.
+        """Hold the deployment's lock, check the clock, and await what an earlier run of the deployment sent.
 
         Args:
             tag: The deployment's.
@@ -213,8 +213,8 @@ class Session:
             PlanError: Another deployment runs, the clock is wrong, or the journal cannot be kept.
             NetworkError: The node is out of reach, or a message of the earlier run is still pending.
         """
-        with deployment_lock(self.folder):
-            outbox = self._outbox(self.journal(self.folder, self.owner, tag), channel)
+        with self._journal(tag) as journal:
+            outbox = self._outbox(journal, channel)
             check_permitted(self.client, self.account, self.owner, _PUBLISHED, channel)
             outbox.reconcile()
             yield outbox
@@ -231,12 +231,17 @@ class Session:
         Raises:
             PlanError: The clock is wrong, or another run has the same purpose.
         """
-        journal = self.journal(self.folder, self.owner, purpose)
-        with deployment_lock(self.folder / "runs" / journal.file.stem):
+        with self._journal(purpose) as journal:
             outbox = self._outbox(journal, channel)
             yield outbox
             if tidy:
                 outbox.discard_unsent()
+
+    @contextlib.contextmanager
+    def _journal(self, purpose: str) -> Iterator[Journal]:
+        """Open a journal and hold its lock: each has its own, so projects that share a folder do not wait."""
+        with deployment_lock(self.folder / "runs" / file_name(self.owner, purpose).removesuffix(".json")):
+            yield self.journal(self.folder, self.owner, purpose)
 
     def _outbox(self, journal: Journal, channel: str) -> Outbox:
         check_clock(self.client)

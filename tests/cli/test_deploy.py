@@ -103,8 +103,10 @@ def test_the_life_of_a_deployment(cli, write, tmp_path):
     releases = cli.json("history", "--project", project).result["releases"]
     assert [release["version"] for release in releases] == ["2.0", "1.0"]
     told = cli("history", "--project", project, "--check").out
-    assert re.match(r"Answering 200 in \d+ ms, release 2, version 2.0, (\d+ seconds? ago|just now)\n", told)
-    assert cli("history", "--project", project).out.startswith("Live: release 2, version 2.0, ")
+    assert re.match(r"Answering 200 in \d+ ms, version 2.0, released (\d+ seconds? ago|just now)\n", told)
+    # The same numbers everywhere: those of `history`, which `rollback` takes; 0 is what runs now.
+    assert re.match(r"Answering 200 in \d+ ms, version 2.0, released ", cli("status", "--project", project).out)
+    assert cli("history", "--project", project).out.startswith("Live: version 2.0, released ")
     back = cli.json("rollback", "--project", project, "--yes").result
     assert back["release"]["version"] == "1.0"
     assert ask(first["urls"][0]) == (200, "one")

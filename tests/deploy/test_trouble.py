@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hatch_aleph.deploy.journal import Journal
+from hatch_aleph.deploy.journal import Journal, file_name
 from hatch_aleph.deploy.plan import reviewed_checksum
 from hatch_aleph.deploy.session import deployment_lock
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, NetworkError, PlanError, RejectedError
@@ -42,13 +42,14 @@ def test_no_credits_is_told_before_anything_is_sent(rig: Rig) -> None:
     assert rig.count() == {}
 
 
-def test_credits_that_other_programs_need_are_told_by_the_network(rig: Rig) -> None:
-    # A day of this deployment is covered, a day of everything is not: only the network counts that.
+def test_credits_that_other_programs_need_are_told_before_anything_is_sent(rig: Rig) -> None:
+    # A day of this deployment is covered, a day of everything is not, which is what the network asks for.
     rig.deploy(rig.artifact(name="other"))
     cost = rig.target(rig.artifact(name="other")).plan(rig.artifact(name="other").manifest).cost
     held = rig.client.balance(rig.account.address).credits
     rig.node.faucet(rig.account.address, credits=-int(held) + int(cost.now * 1.5))
-    fails(rig, RejectedError, "credits")
+    fails(rig, PlanError, "Insufficient balance", "for a day of all that it pays for then", "faucet")
+    assert rig.count() == {"STORE": 2, "PROGRAM": 1}
     rig.node.faucet(rig.account.address, credits=10**9)
     assert rig.deploy(rig.artifact()).sent
     assert rig.count() == {"STORE": 4, "PROGRAM": 2}
@@ -155,9 +156,17 @@ def test_an_amend_is_later_than_the_last_one_whatever_the_clocks(rig: Rig) -> No
 
 
 def test_two_deployments_of_one_project_exclude_each_other(rig: Rig) -> None:
-    with deployment_lock(rig.folder / ".aleph"):
+    artifact, folder = rig.artifact(), rig.folder / ".aleph"
+    name = file_name(rig.account.address, rig.target(artifact).tag).removesuffix(".json")
+    with deployment_lock(folder / "runs" / name):
         fails(rig, PlanError, "Another command holds this journal", str(os.getpid()))
-    assert rig.deploy(rig.artifact()).sent
+    assert rig.deploy(artifact).sent
+
+
+def test_projects_that_share_a_state_folder_do_not_wait_for_each_other(rig: Rig) -> None:
+    one, other = rig.artifact(), rig.artifact(name="other", code=b"code of another project")
+    with rig.deployer(one).session.deploying(rig.target(one).tag, "TEST"):
+        assert rig.deploy(other).sent
 
 
 def _hold(folder: Path, ready: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.apply import Deployer
@@ -75,7 +76,8 @@ class Scene:
                 for release in (1, 2):
                     deploy(self, session, release)
             elif command not in (creating, deploying_first, publishing_a_volume):
-                self.program = create(session, self.app, self.settings, scan=False).item_hash
+                settings = replace(self.settings, persistent=command is unpersisting)
+                self.program = create(session, self.app, settings, scan=False).item_hash
         write_app(self.app, f"two {self.number}")
 
     def run(self, command: Command, client: NodeClient, host: Callable[..., Any], **parts: Any) -> object:
@@ -113,6 +115,10 @@ def persisting(scene: Scene, session: Session) -> object:
     return set_persistent(session, scene.program, persistent=True)
 
 
+def unpersisting(scene: Scene, session: Session) -> object:
+    return set_persistent(session, scene.program, persistent=False)
+
+
 def deleting(scene: Scene, session: Session) -> object:
     return delete(session, scene.program)
 
@@ -142,5 +148,6 @@ def rolling_back(scene: Scene, session: Session) -> object:
 if TYPE_CHECKING:
     Command = Callable[[Scene, Session], object]
 COMMANDS: tuple[Command, ...] = (
-    creating, amending, replacing, persisting, deleting, publishing_a_volume, deploying_first, deploying, rolling_back,
+    creating, amending, replacing, persisting, unpersisting, deleting, publishing_a_volume, deploying_first, deploying,
+    rolling_back,
 )  # fmt: skip

@@ -11,7 +11,16 @@ import pytest
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network import NodeClient
 from tests.deploy.rig import NodeHost, RunningNode
-from tests.programs.scenes import Killed, Scene, amending, creating, deleting, persisting, replacing
+from tests.programs.scenes import (
+    Killed,
+    Scene,
+    amending,
+    creating,
+    deleting,
+    persisting,
+    replacing,
+    unpersisting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +68,7 @@ def run(scene: Scene, command: Callable[..., object], cut: int | None = None, *,
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 9])
 @pytest.mark.timeout(3600)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # who is killed closes no connection
-@pytest.mark.parametrize("command", [creating, amending, replacing, persisting, deleting])
+@pytest.mark.parametrize("command", [creating, amending, replacing, persisting, unpersisting, deleting])
 def test_wherever_it_is_cut_off_the_next_run_finishes_it(node, tmp_path, capsys, command, step):
     def scene() -> Scene:
         made = Scene(node, tmp_path)

@@ -14,7 +14,16 @@ from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
 from tests.deploy.rig import RunningNode
 from tests.programs.rig import write_app
-from tests.programs.scenes import Killed, Scene, amending, creating, deleting, persisting, replacing
+from tests.programs.scenes import (
+    Killed,
+    Scene,
+    amending,
+    creating,
+    deleting,
+    persisting,
+    replacing,
+    unpersisting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,6 +92,11 @@ PAIRS = [
     (persisting, persisting),
     (persisting, deleting),
     (persisting, amending),
+    (unpersisting, unpersisting),
+    (unpersisting, amending),
+    (amending, unpersisting),
+    (unpersisting, deleting),
+    (deleting, unpersisting),
     (deleting, deleting),
     (deleting, persisting),
     (deleting, amending),
@@ -96,11 +110,11 @@ PAIRS = [
 def test_wherever_another_machine_comes_in_between(node, tmp_path, capsys, ours, theirs, step):
     told: Counter[str] = Counter()
     usual, numbers = Scene(node, tmp_path), []
-    usual.prepare(ours)
+    usual.prepare(theirs if theirs is unpersisting else ours)
     assert attempt(usual, ours, "state", numbers.append) == "done"
     for at in range(2, len(numbers) + 1, step):
         scene = Scene(node, tmp_path)
-        scene.prepare(ours)
+        scene.prepare(theirs if theirs is unpersisting else ours)
         ends = []
 
         def between(number: int) -> None:
