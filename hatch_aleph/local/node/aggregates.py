@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.local.node.filters import Query
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from hatch_aleph.local.node.database import Database
 
 
@@ -73,6 +75,17 @@ class Aggregates:
         """Name the addresses that have an aggregate of that key."""
         rows = self._db.all("SELECT DISTINCT owner FROM aggregate_elements WHERE key = ? ORDER BY owner", (key,))
         return [row["owner"] for row in rows]
+
+    def could_have_sent(self, sender: str, row: sqlite3.Row) -> bool:
+        """Say whether ``sender`` could have sent a live message in its owner's name."""
+        return self.is_authorized(
+            sender,
+            row["owner"],
+            chain=row["chain"],
+            channel=row["channel"],
+            type_=row["type"],
+            detail=row["content_key"] if row["type"] == "AGGREGATE" else row["content_type"],
+        )
 
     def is_authorized(
         self, sender: str, owner: str, *, chain: str, channel: str | None, type_: str, detail: str | None = None

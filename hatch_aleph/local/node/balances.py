@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.local.node.costs import Cost, floor18
+from hatch_aleph.local.node.costs import AMOUNTS, Cost, column_of, floor18
 from hatch_aleph.local.node.limits import CREDIT_FOR_ALL_SINCE, MIB, MIN_STORE_MIB, REMOVING_SECONDS
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError
 from hatch_aleph.local.node.times import DAY, HOUR
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hatch_aleph.local.node.file_pins import FilePins
 
 FAUCET_CHAIN = "ETH"
-_AMOUNTS = ("hold", "stream", "credit")
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,7 @@ class Balances:
     def spent(self, address: str, payment: str) -> Decimal:
         """Sum what the live messages of an address cost: tokens held, or credits (tokens) per second."""
         total = self._db.one("SELECT * FROM cost_totals WHERE owner = ? AND payment_type = ?", address, payment)
-        column = {"superfluid": "stream", "credit": "credit"}.get(payment, "hold")
-        return Decimal(0) if total is None else floor18(Decimal(total[column]))
+        return Decimal(0) if total is None else floor18(Decimal(total[column_of(payment)]))
 
     def require(self, address: str, cost: Decimal, payment: str) -> None:
         """Check that an address can pay ``cost`` on top of what it spends: a whole day of it when paid by credit.
@@ -78,7 +76,7 @@ class Balances:
     def charge(self, owner: str, item_hash: str, payment: str, costs: list[Cost]) -> None:
         """Write down what a processed message costs from now on."""
         for cost in costs:
-            amounts = {name: getattr(cost, name) for name in _AMOUNTS}
+            amounts = {name: getattr(cost, name) for name in AMOUNTS}
             texts = {name: str(amount) for name, amount in amounts.items()}
             parts = {"item_hash": item_hash, "type": cost.type, "name": cost.name, "ref": cost.ref}
             self._db.insert("costs", owner=owner, payment_type=payment, **parts, **texts)
@@ -87,12 +85,12 @@ class Balances:
     def release(self, item_hash: str) -> None:
         """Forget what an ended message has cost."""
         for row in self._db.all("SELECT * FROM costs WHERE item_hash = ?", (item_hash,)):
-            self._add_to_total(row["owner"], row["payment_type"], {name: -Decimal(row[name]) for name in _AMOUNTS})
+            self._add_to_total(row["owner"], row["payment_type"], {name: -Decimal(row[name]) for name in AMOUNTS})
         self._db.run("DELETE FROM costs WHERE item_hash = ?", item_hash)
 
     def _add_to_total(self, owner: str, payment: str, amounts: dict[str, Decimal]) -> None:
         total = self._db.one("SELECT * FROM cost_totals WHERE owner = ? AND payment_type = ?", owner, payment)
-        sums = {name: str(amounts[name] + Decimal(total[name] if total else 0)) for name in _AMOUNTS}
+        sums = {name: str(amounts[name] + Decimal(total[name] if total else 0)) for name in AMOUNTS}
         self._db.run(
             "INSERT OR REPLACE INTO cost_totals (owner, payment_type, hold, stream, credit) VALUES (?, ?, ?, ?, ?)",
             owner,
@@ -106,7 +104,7 @@ class Balances:
             return
         self._db.run("DELETE FROM cost_totals")
         for row in self._db.all("SELECT * FROM costs"):
-            self._add_to_total(row["owner"], row["payment_type"], {name: Decimal(row[name]) for name in _AMOUNTS})
+            self._add_to_total(row["owner"], row["payment_type"], {name: Decimal(row[name]) for name in AMOUNTS})
         self._db.run(
             "INSERT OR REPLACE INTO credit_totals SELECT address, sum(amount) FROM credit_history GROUP BY address"
         )
@@ -158,12 +156,11 @@ class Balances:
         return changed
 
     def _settle_owner(self, owner: str, payment: str, now: int) -> list[str]:
-        column = "credit" if payment == "credit" else "hold"
         left = Decimal(self.credits(owner)) if payment == "credit" else sum(self.tokens(owner).values(), Decimal(0))
         rows = self._db.all("SELECT * FROM costs WHERE owner = ? AND payment_type = ? ORDER BY id", (owner, payment))
         costs: dict[str, Decimal] = {}
         for row in rows:
-            costs[row["item_hash"]] = costs.get(row["item_hash"], Decimal(0)) + Decimal(row[column])
+            costs[row["item_hash"]] = costs.get(row["item_hash"], Decimal(0)) + Decimal(row[column_of(payment)])
         changed: list[str] = []
         for item_hash, cost in costs.items():
             needed = cost * DAY if payment == "credit" else cost

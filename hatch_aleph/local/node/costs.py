@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hatch_aleph.local.node.file_pins import FilePins
     from hatch_aleph.local.node.machine_files import Machine
 
+AMOUNTS = ("hold", "stream", "credit")  # of a cost, by the ways to pay
 _UNIT = Decimal(1) / 10**18
 _MIN_CREDIT = Decimal(1) / 3600  # no part of a machine or file costs less than one credit an hour
 
@@ -54,14 +55,15 @@ class Cost:
     credit: Decimal
     size_mib: float | None = None
 
-    def by(self, payment: str) -> Decimal:
-        """Give the amount for one way to pay."""
-        return {"superfluid": self.stream, "credit": self.credit}.get(payment, self.hold)
+
+def column_of(payment: str) -> str:
+    """Name the amount of a cost that one way to pay takes."""
+    return {"superfluid": "stream", "credit": "credit"}.get(payment, "hold")
 
 
 def total(costs: list[Cost], payment: str) -> Decimal:
     """Sum the parts for one way to pay."""
-    return floor18(sum((cost.by(payment) for cost in costs), Decimal(0)))
+    return floor18(sum((getattr(cost, column_of(payment)) for cost in costs), Decimal(0)))
 
 
 @dataclass(frozen=True)
@@ -125,15 +127,16 @@ class Pricer:
         costs = [_priced(_Part("EXECUTION", product.name, None, Decimal(count), None), compute, payment)]
         disks = [_priced(disk, product.storage, payment) for disk in self._disks(content, estimates)]
         free = product.unit_disk_mib * units
-        discount = Cost(
-            type="EXECUTION_VOLUME_DISCOUNT",
-            name="EXECUTION_VOLUME_DISCOUNT",
-            ref=None,
-            hold=floor18(-min(sum((disk.hold for disk in disks), Decimal(0)), free * product.storage.hold)),
-            stream=floor18(-min(sum((disk.stream for disk in disks), Decimal(0)), free * product.storage.stream)),
-            credit=floor18(-min(sum((disk.credit for disk in disks), Decimal(0)), free * product.storage.credit)),
-        )
-        return [*costs, *disks, discount]
+        spared = {
+            name: -min(sum((getattr(disk, name) for disk in disks), Decimal(0)), free * getattr(product.storage, name))
+            for name in AMOUNTS
+        }
+        amounts = {name: floor18(amount) for name, amount in spared.items()}
+        return [
+            *costs,
+            *disks,
+            Cost("EXECUTION_VOLUME_DISCOUNT", "EXECUTION_VOLUME_DISCOUNT", None, **amounts, size_mib=None),
+        ]
 
     def _disks(self, content: Machine, estimates: dict[str, float]) -> Iterator[_Part]:
         if isinstance(content, ProgramContent):
@@ -167,7 +170,13 @@ class Pricer:
         elif found is not None:
             yield _Part(kind, name, needed.ref, Decimal(found[1] / MIB), self._pinned_mib(needed.ref))
 
-    def size_mib(self, cost: sqlite3.Row, content: Any) -> float | None:
+    def written(self, cost: sqlite3.Row, content: Any) -> Cost:
+        """Return a part that was written down, with its size if the message's content is given."""
+        amounts = {name: Decimal(cost[name]) for name in AMOUNTS}
+        size = None if content is None else self._size_mib(cost, content)
+        return Cost(cost["type"], cost["name"], cost["ref"], **amounts, size_mib=size)
+
+    def _size_mib(self, cost: sqlite3.Row, content: Any) -> float | None:
         """Tell the size of a part that was written down (get_cost_component_size_mib)."""
         if cost["type"] in ("EXECUTION", "EXECUTION_VOLUME_DISCOUNT"):
             return None

@@ -41,6 +41,12 @@ CONTENT_MODELS: dict[str, type[BaseContent]] = {
 }
 
 
+# What a message says beside its content, in requests and in the database.
+ENVELOPE = (
+    "item_hash", "type", "chain", "sender", "signature", "item_type", "item_content", "time", "channel",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Message:
     """One message; ``content`` and ``parsed`` are None until a message stored as a file is read."""
@@ -67,20 +73,14 @@ class Message:
         """Whether the sender signed it."""
         return is_signed(self.chain, self.sender, self.type, self.item_hash, self.signature)
 
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """All but the content, as the database keeps it."""
+        return {name: getattr(self, name) for name in ENVELOPE}
+
     def wire(self) -> dict[str, Any]:
         """Write it as it travels, with its content; this is what a pending or rejected message shows."""
-        return {
-            "time": self.seconds,
-            "type": self.type,
-            "chain": self.chain,
-            "sender": self.sender,
-            "channel": self.channel,
-            "content": self.content,
-            "item_hash": self.item_hash,
-            "item_type": self.item_type,
-            "signature": self.signature,
-            "item_content": self.item_content,
-        }
+        return {**self.envelope, "time": self.seconds, "content": self.content}
 
 
 def load_json(text: str | bytes) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hatch_aleph.local.node.list_pages import Pages
+from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,23 +16,10 @@ if TYPE_CHECKING:
     from hatch_aleph.local.node.database import Database
 
 _INTEGER_LIMIT = 2**53
-_LISTS = (
-    "message_types",
-    "message_statuses",
-    "addresses",
-    "owners",
-    "refs",
-    "content_hashes",
-    "content_keys",
-    "content_types",
-    "chains",
-    "channels",
-    "tags",
-    "hashes",
-    "payment_types",
-)
 MessageTypes = Literal["POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET", "V-PROGRAM"]
 Statuses = Literal["pending", "processed", "rejected", "forgotten", "removing", "removed"]
+PaymentTypes = Literal["hold", "superfluid", "credit"]
+_LIVE: list[Statuses] = ["processed", "removing"]
 
 
 class Filters(BaseModel):
@@ -43,33 +30,25 @@ class Filters(BaseModel):
     sort_by: Literal["time", "tx-time"] = Field(default="time", alias="sortBy")
     sort_order: Literal["1", "-1"] = Field(default="-1", alias="sortOrder")
     message_type: MessageTypes | None = Field(default=None, alias="msgType")
-    message_types: list[MessageTypes] | None = Field(default=None, alias="msgTypes")
-    message_statuses: list[Statuses] | None = Field(
-        default_factory=lambda: list[Statuses](["processed", "removing"]), alias="msgStatuses"
-    )
-    addresses: list[str] | None = None
-    owners: list[str] | None = None
-    refs: list[str] | None = None
-    content_hashes: list[str] | None = Field(default=None, alias="contentHashes")
-    content_keys: list[str] | None = Field(default=None, alias="contentKeys")
-    content_types: list[str] | None = Field(default=None, alias="contentTypes")
-    chains: list[str] | None = None
-    channels: list[str] | None = None
-    tags: list[str] | None = None
-    hashes: list[str] | None = None
-    payment_types: list[Literal["hold", "superfluid", "credit"]] | None = Field(default=None, alias="paymentTypes")
+    message_types: CommaSeparated[MessageTypes] | None = Field(default=None, alias="msgTypes")
+    message_statuses: CommaSeparated[Statuses] | None = Field(default=_LIVE, alias="msgStatuses")
+    addresses: CommaSeparated[str] | None = None
+    owners: CommaSeparated[str] | None = None
+    refs: CommaSeparated[str] | None = None
+    content_hashes: CommaSeparated[str] | None = Field(default=None, alias="contentHashes")
+    content_keys: CommaSeparated[str] | None = Field(default=None, alias="contentKeys")
+    content_types: CommaSeparated[str] | None = Field(default=None, alias="contentTypes")
+    chains: CommaSeparated[str] | None = None
+    channels: CommaSeparated[str] | None = None
+    tags: CommaSeparated[str] | None = None
+    hashes: CommaSeparated[str] | None = None
+    payment_types: CommaSeparated[PaymentTypes] | None = Field(default=None, alias="paymentTypes")
     exclude_content: bool = Field(default=False, alias="excludeContent")
     content_format: Literal["full", "headers", "none"] | None = Field(default=None, alias="contentFormat")
     start_date: float = Field(default=0, ge=0, lt=_INTEGER_LIMIT / 10**6, alias="startDate")
     end_date: float = Field(default=0, ge=0, lt=_INTEGER_LIMIT / 10**6, alias="endDate")
     start_block: int = Field(default=0, ge=0, alias="startBlock")
     end_block: int = Field(default=0, ge=0, alias="endBlock")
-
-    @field_validator(*_LISTS, mode="before")
-    @classmethod
-    def split(cls, value: Any) -> Any:
-        """Split a list at its commas."""
-        return value.split(",") if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def order(self) -> Filters:
@@ -127,12 +106,16 @@ class Query:
         statement = f"SELECT * FROM {table}{self._where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - our names
         return database.all(statement, [*self._values, limit or -1, offset])
 
-    def after(self, columns: tuple[str, ...], values: Sequence[Any], *, descending: bool) -> None:
+    def after(self, columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> None:
         """Demand what comes after a place in the order of the first column, then of the others, ascending."""
         first, *rest = columns
         sign = "<" if descending else ">"
+        later = f"{first} {sign} ?"
+        if not rest:
+            self.add(later, *values)
+            return
         names, marks = ", ".join(rest), ", ".join("?" * len(rest))
-        self.add(f"({first} {sign} ? OR ({first} = ? AND ({names}) > ({marks})))", values[0], *values)
+        self.add(f"({later} OR ({first} = ? AND ({names}) > ({marks})))", values[0], *values)
 
     def count(self, database: Database, table: str) -> int:
         """Count all that match."""

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.local.node.costs import payment_type
-from hatch_aleph.local.node.envelope import CONTENT_MODELS, Message
+from hatch_aleph.local.node.envelope import CONTENT_MODELS, ENVELOPE, Message
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 
 def message_of(row: sqlite3.Row) -> Message:
     """Rebuild a message from its row."""
-    return Message(
-        item_hash=row["item_hash"],
-        type=row["type"],
-        chain=row["chain"],
-        sender=row["sender"],
-        signature=row["signature"],
-        item_type=row["item_type"],
-        item_content=row["item_content"],
-        time=row["time"],
-        channel=row["channel"],
-        content=json.loads(row["content"]),
-    )
+    return Message(**{name: row[name] for name in ENVELOPE}, content=json.loads(row["content"]))
 
 
 def read_content(message: Message) -> Message:
@@ -78,16 +67,8 @@ class Ledger:
         paid = getattr(message.parsed, "payment", None)
         self._db.insert(
             "messages",
-            item_hash=message.item_hash,
-            type=message.type,
-            chain=message.chain,
-            sender=message.sender,
-            signature=message.signature,
-            item_type=message.item_type,
-            item_content=message.item_content,
+            **message.envelope,
             content=json.dumps(content),
-            time=message.time,
-            channel=message.channel,
             size=size,
             status="processed",
             reception_time=reception,
@@ -146,10 +127,10 @@ class Ledger:
             forgotten_by: Item hashes of FORGET messages, as JSON.
         """
         item_hash = row["item_hash"]
-        kept = ("item_hash", "type", "chain", "sender", "signature", "item_type", "time", "channel", "owner")
         self._db.insert(
             "ended",
-            **{name: row[name] for name in kept},
+            **{name: row[name] for name in ENVELOPE if name != "item_content"},
+            owner=row["owner"],
             status=status,
             payment_type=row["payment_type"] or "hold",
             size=size,

@@ -7,14 +7,29 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
+
+from hatch_aleph.local.node.times import from_iso, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import sqlite3
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hatch_aleph.local.node.database import Database
+    from hatch_aleph.local.node.filters import Query
 
 LARGEST_CURSOR_PAGE = 200
+Value = TypeVar("Value")
+
+
+def _split(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+# A list in a query: its values are separated by commas.
+CommaSeparated = Annotated[list[Value], BeforeValidator(_split)]
 
 
 class InvalidQueryError(Exception):
@@ -31,7 +46,7 @@ class Pages(BaseModel):
     @property
     def offset(self) -> int:
         """How many entries come before the page."""
-        return (self.page - 1) * self.pagination
+        return (self.page - 1) * min(self.pagination, 2**31)  # SQLite counts to 2**63
 
     @property
     def cursor_size(self) -> int:
@@ -59,6 +74,46 @@ class Pages(BaseModel):
             raise InvalidQueryError("Invalid cursor: missing required fields") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise InvalidQueryError("Invalid cursor") from error
+
+    def part_of(
+        self,
+        name: str,
+        database: Database,
+        query: Query,
+        *,
+        table: str,
+        keys: Mapping[str, str],
+        shown: Callable[[sqlite3.Row], Any],
+        descending: bool = False,
+        total: int | None = None,
+    ) -> dict[str, Any]:
+        """Return the part of a list that is asked for, by page or by cursor.
+
+        Args:
+            name: Of the list.
+            database: Where its rows are.
+            query: Which of them.
+            table: That has them.
+            keys: The columns by which it is sorted, under their names in a cursor, where ``t`` is a time.
+            shown: Makes an entry of a row.
+            descending: Whether the first column falls; the others rise.
+            total: How many there are, when it is not all that the query matches.
+        """
+        first, *rest = keys.values()
+        order = ", ".join([f"{first} {'DESC' if descending else 'ASC'}", *rest])
+        if self.cursor is None:
+            rows = query.rows(database, table, order, self.pagination, self.offset)
+            total = query.count(database, table) if total is None else total
+            return self.by_page(name, [shown(row) for row in rows], total)
+        size = self.cursor_size
+        after = self.read_cursor(**{key: from_iso if key == "t" else str for key in keys})
+        if after:
+            query.after([first, *rest], after, descending=descending)
+        rows = query.rows(database, table, order, size + 1, 0)
+        written = {"t": to_iso}
+        return self.by_cursor(
+            name, rows, shown, lambda row: {key: written.get(key, str)(row[column]) for key, column in keys.items()}
+        )
 
     def by_page(self, name: str, entries: Sequence[Any], total: int, *, item: bool = True) -> dict[str, Any]:
         """Return a page of a list and its place in it."""

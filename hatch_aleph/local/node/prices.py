@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-"""Address that publishes the network's own aggregates: pricing, settings, runtimes, vm-images."""
-
 
 def _tiers(*units: int) -> list[dict[str, Any]]:
     return [{"id": f"tier-{number}", "compute_units": count} for number, count in enumerate(units, 1)]

@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from hatch_aleph.local.node.api.support import answer, body_of, node_of, query_of, unprocessable
 from hatch_aleph.local.node.filters import Query
-from hatch_aleph.local.node.list_pages import Pages
-from hatch_aleph.local.node.times import from_iso, to_iso, to_seconds
+from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
+from hatch_aleph.local.node.times import to_iso, to_seconds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,16 +43,11 @@ class GrantQuery(Pages):
     pagination: int = Field(default=20, ge=1, le=500)
     grantee: str | None = None
     granter: str | None = None
-    channels: list[str] | None = None
-    types: list[str] | None = None
-    post_types: list[str] | None = Field(default=None, alias="postTypes")
-    chains: list[str] | None = None
-    aggregate_keys: list[str] | None = Field(default=None, alias="aggregateKeys")
-
-    @field_validator("channels", "types", "post_types", "chains", "aggregate_keys", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return value.split(",") if isinstance(value, str) else value
+    channels: CommaSeparated[str] | None = None
+    types: CommaSeparated[str] | None = None
+    post_types: CommaSeparated[str] | None = Field(default=None, alias="postTypes")
+    chains: CommaSeparated[str] | None = None
+    aggregate_keys: CommaSeparated[str] | None = Field(default=None, alias="aggregateKeys")
 
     def covers(self, grant: dict[str, Any]) -> bool:
         """Tell whether a grant allows what is asked for; what it does not restrict it allows."""
@@ -116,23 +111,19 @@ async def get_files(request: web.Request) -> web.Response:
     [total] = database.all(f"SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM {_FILES}", (address,))  # noqa: S608 - our own
     if asked.file_hash is not None:
         query.add("file_hash = ?", asked.file_hash)
-    order = f"created {'DESC' if asked.sort_order == '-1' else 'ASC'}, item_hash"
-    table = "(SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash)"
-    if asked.cursor is None:
-        rows = query.rows(database, table, order, asked.pagination, asked.offset)
-        page = asked.by_page("files", [_file(row, to_iso) for row in rows], total["files"], item=False)
-    else:
-        after = asked.read_cursor(t=from_iso, h=str)
-        if after:
-            query.after(("created", "item_hash"), after, descending=asked.sort_order == "-1")
-        rows = query.rows(database, table, order, asked.cursor_size + 1, 0)
-        page = asked.by_cursor(
-            "files",
-            rows,
-            lambda row: _file(row, to_seconds),
-            lambda row: {"t": to_iso(row["created"]), "h": row["item_hash"]},
-        )
-    if not rows:
+    moment = to_iso if asked.cursor is None else to_seconds
+    page = asked.part_of(
+        "files",
+        database,
+        query,
+        table="(SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash)",
+        keys={"t": "created", "h": "item_hash"},
+        shown=lambda row: _file(row, moment),
+        descending=asked.sort_order == "-1",
+        total=total["files"],
+    )
+    page.pop("pagination_item", None)
+    if not page["files"]:
         raise web.HTTPNotFound
     return answer({"address": address, "total_size": total["bytes"], **page})
 

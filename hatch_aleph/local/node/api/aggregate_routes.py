@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from hatch_aleph.local.node.api.support import answer, node_of, query_of
-from hatch_aleph.local.node.list_pages import Pages
+from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
 from hatch_aleph.local.node.times import from_iso, to_iso
 
 if TYPE_CHECKING:
@@ -18,15 +18,10 @@ if TYPE_CHECKING:
 class AggregateQuery(BaseModel):
     """What can be asked of an address's aggregates."""
 
-    keys: list[str] | None = None
+    keys: CommaSeparated[str] | None = None
     limit: int = 1000
     with_info: bool = False
     value_only: bool = False
-
-    @field_validator("keys", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return value.split(",") if isinstance(value, str) else value
 
 
 class AggregatesQuery(Pages):
@@ -34,16 +29,11 @@ class AggregatesQuery(Pages):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    keys: list[str] | None = None
-    addresses: list[str] | None = None
+    keys: CommaSeparated[str] | None = None
+    addresses: CommaSeparated[str] | None = None
     sort_by: Literal["creation_time", "last_modified"] = Field(default="last_modified", alias="sortBy")
     sort_order: Literal["1", "-1"] = Field(default="-1", alias="sortOrder")
     pagination: int = Field(default=20, ge=1, le=500)
-
-    @field_validator("keys", "addresses", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return value.split(",") if isinstance(value, str) else value
 
 
 def _iso(moment: int) -> str:

@@ -10,7 +10,7 @@ from aleph_message.models import PaymentType, StoreContent
 from pydantic import BaseModel, Field
 
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
-from hatch_aleph.local.node.costs import Cost, floor18, payment_type, total
+from hatch_aleph.local.node.costs import AMOUNTS, Cost, floor18, payment_type, total
 from hatch_aleph.local.node.envelope import check_content, load_json
 from hatch_aleph.local.node.filters import Query
 from hatch_aleph.local.node.ledger import message_of, read_content
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _PRICED = ("STORE", "PROGRAM", "INSTANCE", "V-PROGRAM")
 _LARGEST_ESTIMATE_MIB = 2**40
-_AMOUNTS = ("hold", "stream", "credit")
 
 
 class PriceQuery(BaseModel):
@@ -51,19 +50,8 @@ async def get_price(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text=f"Message is not an executable or store message: {item_hash}")
     content = read_content(message_of(row)).parsed
     with_size = query_of(request, PriceQuery).include_size
-    costs = [
-        Cost(
-            type=cost["type"],
-            name=cost["name"],
-            ref=cost["ref"],
-            hold=Decimal(cost["hold"]),
-            stream=Decimal(cost["stream"]),
-            credit=Decimal(cost["credit"]),
-            size_mib=node.state.pricer.size_mib(cost, content) if with_size else None,
-        )
-        for cost in node.state.database.all("SELECT * FROM costs WHERE item_hash = ? ORDER BY id", (item_hash,))
-    ]
-    return _answer_costs(content, costs)
+    rows = node.state.database.all("SELECT * FROM costs WHERE item_hash = ? ORDER BY id", (item_hash,))
+    return _answer_costs(content, [node.state.pricer.written(row, content if with_size else None) for row in rows])
 
 
 def _price_of_ended(node: Node, item_hash: str, status: str) -> web.Response:
@@ -133,16 +121,15 @@ def _answer_costs(content: Any, costs: list[Cost]) -> web.Response:
             "required_tokens": float(required),
             "payment_type": payment,
             "cost": f"{required:.18f}",
-            "detail": [_detail(cost, cost.size_mib) for cost in costs],
+            "detail": [_detail(cost) for cost in costs],
             "charged_address": content.address,
         }
     )
 
 
-def _detail(cost: Cost | sqlite3.Row, size_mib: float | None) -> dict[str, Any]:
-    part = cost if isinstance(cost, Cost) else Cost(*(cost[name] for name in ("type", "name", "ref", *_AMOUNTS)))
-    amounts = {f"cost_{name}": f"{Decimal(getattr(part, name)):.18f}" for name in _AMOUNTS}
-    return {"type": part.type, "name": part.name, **amounts, "size_mib": size_mib}
+def _detail(cost: Cost) -> dict[str, Any]:
+    amounts = {f"cost_{name}": f"{getattr(cost, name):.18f}" for name in AMOUNTS}
+    return {"type": cost.type, "name": cost.name, **amounts, "size_mib": cost.size_mib}
 
 
 class CostQuery(Pages):
@@ -194,12 +181,11 @@ def _resource(node: Node, rows: list[sqlite3.Row], consumed: int, asked: CostQue
     if asked.include_details > 1:
         message = node.state.database.one("SELECT * FROM messages WHERE item_hash = ?", rows[0]["item_hash"])
         content = read_content(message_of(message)).parsed if asked.include_size and message else None
-        pricer = node.state.pricer
-        details = [_detail(row, pricer.size_mib(row, content) if asked.include_size else None) for row in rows]
+        details = [_detail(node.state.pricer.written(row, content)) for row in rows]
     kept = {name: rows[0][name] for name in ("item_hash", "owner", "payment_type")}
     return {**kept, "consumed_credits": consumed, **_sums(rows, "cost"), "detail": details}
 
 
 def _sums(rows: list[sqlite3.Row], prefix: str) -> dict[str, str]:
-    sums = {name: sum((Decimal(row[name]) for row in rows), Decimal(0)) for name in _AMOUNTS}
+    sums = {name: sum((Decimal(row[name]) for row in rows), Decimal(0)) for name in AMOUNTS}
     return {f"{prefix}_{name}": f"{floor18(amount):.18f}" for name, amount in sums.items()}

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, query_of
 from hatch_aleph.local.node.filters import MessageTypes, Query
-from hatch_aleph.local.node.list_pages import InvalidQueryError, Pages
+from hatch_aleph.local.node.list_pages import CommaSeparated, InvalidQueryError, Pages
 from hatch_aleph.local.node.times import from_iso, to_iso, to_micros, to_seconds
 
 if TYPE_CHECKING:
@@ -47,17 +47,12 @@ class CreditFilters(BaseModel):
     origin_ref: str | None = None
     payment_method: str | None = None
     has_expiration: bool | None = None
-    exclude_payment_method: list[str] | None = None
+    exclude_payment_method: CommaSeparated[str] | None = None
     start_date: float | None = Field(default=None, ge=0, alias="startDate")
     end_date: float | None = Field(default=None, ge=0, alias="endDate")
     direction: Literal["incoming", "outgoing"] | None = None
-    resource_types: list[MessageTypes] | None = Field(default=None, alias="resourceTypes")
+    resource_types: CommaSeparated[MessageTypes] | None = Field(default=None, alias="resourceTypes")
     resource: str | None = None
-
-    @field_validator("exclude_payment_method", "resource_types", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return value.split(",") if isinstance(value, str) else value
 
     @field_validator("start_date", "end_date")
     @classmethod
@@ -114,12 +109,7 @@ class BalancesQuery(Pages):
     """What can be asked of everybody's balances."""
 
     min_balance: int = Field(default=0, ge=1, lt=2**53)
-    chains: list[str] | None = None
-
-    @field_validator("chains", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return value.split(",") if isinstance(value, str) else value
+    chains: CommaSeparated[str] | None = None
 
 
 async def get_credit_history(request: web.Request) -> web.Response:
@@ -219,31 +209,27 @@ async def get_balances(request: web.Request) -> web.Response:
     asked, query = query_of(request, BalancesQuery), Query()
     query.add("CAST(balance AS REAL) >= ?", asked.min_balance)
     query.add_in("chain", asked.chains)
-    return _everybody(request, "balances", "balances", query, lambda row: {**row, "balance": float(row["balance"])})
+    part = asked.part_of(
+        "balances",
+        node_of(request).state.database,
+        query,
+        table="balances",
+        keys={"a": "address"},
+        shown=lambda row: {**row, "balance": float(row["balance"])},
+    )
+    return answer(part)
 
 
 async def get_credit_balances(request: web.Request) -> web.Response:
     """List everybody's credits."""
     asked, query = query_of(request, BalancesQuery), Query()
     query.add("amount >= ?", asked.min_balance)
-    return _everybody(
-        request,
+    part = asked.part_of(
         "credit_balances",
-        "credit_totals",
+        node_of(request).state.database,
         query,
-        lambda row: {"address": row["address"], "credits": row["amount"]},
+        table="credit_totals",
+        keys={"a": "address"},
+        shown=lambda row: {"address": row["address"], "credits": row["amount"]},
     )
-
-
-def _everybody(
-    request: web.Request, name: str, table: str, query: Query, shown: Callable[[Any], dict[str, Any]]
-) -> web.Response:
-    asked, database = query_of(request, BalancesQuery), node_of(request).state.database
-    if asked.cursor is None:
-        rows = query.rows(database, table, "address", asked.pagination, asked.offset)
-        return answer(asked.by_page(name, [shown(dict(row)) for row in rows], query.count(database, table)))
-    after = asked.read_cursor(a=str)
-    if after:
-        query.add("address > ?", *after)
-    rows = query.rows(database, table, "address", asked.cursor_size + 1, 0)
-    return answer(asked.by_cursor(name, rows, lambda row: shown(dict(row)), lambda row: {"a": row["address"]}))
+    return answer(part)

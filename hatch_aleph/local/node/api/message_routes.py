@@ -18,7 +18,7 @@ from hatch_aleph.local.node.filters import (
     unsupported_for_ended,
 )
 from hatch_aleph.local.node.rejection import MalformedMessageError
-from hatch_aleph.local.node.times import from_iso, to_iso
+from hatch_aleph.local.node.times import to_iso
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.embedded_node import Node
@@ -148,12 +148,18 @@ async def list_messages(request: web.Request) -> web.Response:
         filters = filters.model_copy(update={"page": _path_page(request)})
     if filters.ended is not None and node_of(request).release.ended:
         return _list_ended(request, filters)
-    if filters.cursor is not None:
-        return _list_by_cursor(request, filters)
-    database, query = node_of(request).state.database, live_query(filters)
-    rows = query.rows(database, "messages", _order(filters), filters.pagination, _offset(filters))
-    messages = [message_views.in_list(row, filters.shown) for row in rows]
-    return answer(filters.by_page("messages", messages, query.count(database, "messages")))
+    if filters.sort_by == "tx-time" and filters.cursor:
+        raise unprocessable("Cursor pagination is not supported with tx-time sort order.")
+    part = filters.part_of(
+        "messages",
+        node_of(request).state.database,
+        live_query(filters),
+        table="messages",
+        keys={"t": "time", "h": "item_hash"},
+        shown=lambda row: message_views.in_list(row, filters.shown),
+        descending=filters.sort_order == "-1",
+    )
+    return answer(part)
 
 
 def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
@@ -167,30 +173,12 @@ def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
     database, query = node_of(request).state.database, ended_query(filters)
     order = _order(filters).replace("time", "ended_at")
     messages = []
-    for row in query.rows(database, "ended", order, filters.pagination, _offset(filters)):
+    for row in query.rows(database, "ended", order, filters.pagination, filters.offset):
         message = {**message_views.ended(row), "status": row["status"]}
         if row["status"] == "forgotten":
             message["forgotten_by"] = load_json(row["forgotten_by"])
         messages.append(message)
     return answer(filters.by_page("messages", messages, query.count(database, "ended")))
-
-
-def _list_by_cursor(request: web.Request, filters: PagedFilters) -> web.Response:
-    if filters.sort_by == "tx-time" and filters.cursor:
-        raise unprocessable("Cursor pagination is not supported with tx-time sort order.")
-    size, query = filters.cursor_size, live_query(filters)
-    after = filters.read_cursor(t=from_iso, h=str)
-    if after:
-        query.after(("time", "item_hash"), after, descending=filters.sort_order == "-1")
-    rows = query.rows(node_of(request).state.database, "messages", _order(filters), size + 1, 0)
-    return answer(
-        filters.by_cursor(
-            "messages",
-            rows,
-            lambda row: message_views.in_list(row, filters.shown),
-            lambda row: {"t": to_iso(row["time"]), "h": row["item_hash"]},
-        )
-    )
 
 
 async def list_hashes(request: web.Request) -> web.Response:
@@ -200,7 +188,7 @@ async def list_hashes(request: web.Request) -> web.Response:
     query = live_query(filters.model_copy(update={"message_statuses": wanted}))
     database = node_of(request).state.database
     order = _order(filters).replace("time", "reception_time")
-    rows = query.rows(database, "messages", order, filters.pagination, _offset(filters))
+    rows = query.rows(database, "messages", order, filters.pagination, filters.offset)
     hashes = [row["item_hash"] for row in rows]
     return answer(filters.by_page("hashes", hashes, query.count(database, "messages")))
 
@@ -239,7 +227,3 @@ def _path_page(request: web.Request) -> int:
 
 def _order(filters: PagedFilters) -> str:
     return f"time {'DESC' if filters.sort_order == '-1' else 'ASC'}, item_hash ASC"
-
-
-def _offset(filters: PagedFilters) -> int:
-    return (filters.page - 1) * min(filters.pagination, 2**31)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.local.node.envelope import ENVELOPE
 from hatch_aleph.local.node.ledger import message_of, read_content
 from hatch_aleph.local.node.times import to_iso, to_seconds
 
@@ -24,8 +25,7 @@ _ENDED = ("sender", "chain", "signature", "type", "item_type", "item_hash", "cha
 
 def in_list(row: sqlite3.Row, shown: str = "full") -> dict[str, Any]:
     """Show a live message as ``messages.json`` does."""
-    keys = ("chain", "channel", "item_content", "item_hash", "item_type", "sender", "signature", "size", "type")
-    message: dict[str, Any] = {key: row[key] for key in keys}
+    message: dict[str, Any] = {key: row[key] for key in (*ENVELOPE, "size")}
     message.update(time=to_seconds(row["time"]), confirmed=False, confirmations=[])
     if shown == "full":
         message["content"] = json.loads(row["content"])
@@ -39,20 +39,7 @@ def alone(message: Message) -> dict[str, Any]:
     """Show a processed message with its content as the network's model reads it."""
     parsed = message.parsed or read_content(message).parsed
     assert parsed is not None  # noqa: S101 - for the type checker: read_content always parses
-    return {
-        "sender": message.sender,
-        "chain": message.chain,
-        "signature": message.signature,
-        "type": message.type,
-        "item_content": message.item_content,
-        "item_type": message.item_type,
-        "item_hash": message.item_hash,
-        "time": message.seconds,
-        "channel": message.channel,
-        "content": parsed.model_dump(mode="json"),
-        "confirmed": False,
-        "confirmations": [],
-    }
+    return {**message.wire(), "content": parsed.model_dump(mode="json"), "confirmed": False, "confirmations": []}
 
 
 def ended(row: sqlite3.Row) -> dict[str, Any]:

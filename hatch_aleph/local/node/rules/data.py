@@ -74,15 +74,8 @@ class PostRules(Rules):
         if original is None:
             super().permit(message)
             return
-        allowed = original["owner"] == content.address and self.state.aggregates.is_authorized(
-            message.sender,
-            original["owner"],
-            chain=original["chain"],
-            channel=original["channel"],
-            type_="POST",
-            detail=original["content_type"],
-        )
-        if not allowed:
+        same_owner = original["owner"] == content.address
+        if not (same_owner and self.state.aggregates.could_have_sent(message.sender, original)):
             text = f"Sender {message.sender} is not authorized to post on behalf of address {content.address}"
             raise RejectedMessageError(Code.PERMISSION_DENIED, text)
 

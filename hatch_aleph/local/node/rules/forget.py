@@ -35,14 +35,7 @@ class ForgetRules(Rules):
                 raise RetryMessageError(Code.FORGET_TARGET_NOT_FOUND, {"message": target})
             if row["type"] == "FORGET":
                 raise RejectedMessageError(Code.FORGET_FORGET, {"message": target})
-            if not self.state.aggregates.is_authorized(
-                message.sender,
-                row["owner"],
-                chain=row["chain"],
-                channel=row["channel"],
-                type_=row["type"],
-                detail=row["content_type"] if row["type"] == "POST" else row["content_key"],
-            ):
+            if not self.state.aggregates.could_have_sent(message.sender, row):
                 text = (
                     f"Sender {message.sender} is not authorized to forget message {target} owned by {row['owner']}:"
                     " the sender could not have created this target under the owner's security aggregate"
