@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from hatch_aleph.text import printable
 
@@ -22,8 +22,11 @@ BUILD_STEPS = {
 UNCHANGED = "Unchanged ({time})"
 
 
-class Observer(Protocol):
-    """Receives the steps of a build or a deployment, possibly from several threads; several may run at once."""
+class Observer:
+    """Receives the steps of a build or a deployment, possibly from several threads; several may run at once.
+
+    This one tells nobody; others override what they tell.
+    """
 
     def step(self, name: str, **facts: object) -> None:
         """A step begins, such as ``resolve``, ``fetch``, ``pack``, ``upload``, ``publish``, ``wait``, ``health``."""
@@ -38,23 +41,7 @@ class Observer(Protocol):
         """A step has ended well."""
 
 
-class Silent:
-    """Tells nobody."""
-
-    def step(self, name: str, **facts: object) -> None:
-        """Say nothing."""
-
-    def progress(self, name: str, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def heard(self, name: str, text: str) -> None:
-        """Say nothing."""
-
-    def done(self, name: str, **facts: object) -> None:
-        """Say nothing."""
-
-
-class Lines(Silent):
+class Lines(Observer):
     """Tells the steps of a build in lines, where no line can be drawn again.
 
     Args:

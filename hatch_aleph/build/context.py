@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hatch_aleph import runtimes
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.errors import SettingsError
-from hatch_aleph.observer import Silent
+from hatch_aleph.observer import Observer
 from hatch_aleph.plugins import PLUGINS
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import FileHashes
     from hatch_aleph.interpreters import Interpreter
-    from hatch_aleph.observer import Observer
     from hatch_aleph.project import Project
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
@@ -60,7 +59,7 @@ class BuildContext:
     offline: bool = False
     published: Published | None = None
     notice: Callable[[str], None] = lambda _: None
-    observer: Observer = field(default_factory=Silent)
+    observer: Observer = field(default_factory=Observer)
     told: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatch_aleph.observer import BUILD_STEPS, UNCHANGED, filled, seconds_text, size_text
+from hatch_aleph.observer import BUILD_STEPS, UNCHANGED, Observer, filled, seconds_text, size_text
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class _Running:
     marks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=1000))
 
 
-class Steps:
+class Steps(Observer):
     """The observer that tells people or machines.
 
     Attributes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hatch_aleph.errors import HealthError, NetworkError
 from hatch_aleph.network.urls import program_urls
-from hatch_aleph.observer import Silent
+from hatch_aleph.observer import Observer
 from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.urls import Hosts
-    from hatch_aleph.observer import Observer
     from hatch_aleph.settings import Health as HealthSettings
 
 CODE_REF = "aleph-program-code-ref"
@@ -195,7 +194,7 @@ class Health:
         Raises:
             HealthError: At the deadline, or when it fails to start a second time; with the last reason.
         """
-        observer = observer or Silent()
+        observer = observer or Observer()
         gone = self._await_stop(hosts, item_hash, observer, before, persistent=persistent) if amended else None
         urls = hosts.urls(item_hash)
         if persistent:

@@ -10,7 +10,7 @@ from hatch_aleph.commands import typed
 from hatch_aleph.deploy.journal import intent_of
 from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network.messages import sign_message
-from hatch_aleph.observer import Silent
+from hatch_aleph.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import MessageType, SignedMessage
-    from hatch_aleph.observer import Observer
 
 
 # A program whose volumes a node has not seen yet is retried for about seven minutes before it is refused.
@@ -84,7 +83,7 @@ class Outbox:
         self.resumed = 0
         self._channel = channel
         self._clock = clock
-        self._observer = observer or Silent()
+        self._observer = observer or Observer()
         self._patience = patience
         self._last = 0.0
 

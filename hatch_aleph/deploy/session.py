@@ -19,7 +19,7 @@ from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.files import make_own_folder
 from hatch_aleph.network.urls import Hosts
-from hatch_aleph.observer import Silent
+from hatch_aleph.observer import Observer
 from hatch_aleph.plugins import Publication
 from hatch_aleph.settings.program_message import value_at
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.messages import SignedMessage
-    from hatch_aleph.observer import Observer
 
 if sys.platform == "win32":
     import msvcrt
@@ -128,7 +127,7 @@ class Session:
     folder: Path
     address: str | None = None
     notice: Callable[[str], None] = lambda _text: None
-    observer: Observer = field(default_factory=Silent)
+    observer: Observer = field(default_factory=Observer)
     clock: Callable[[], float] = time.time
     patience: float = PATIENCE
     journal: Callable[[Path, str, str], Journal] = Journal

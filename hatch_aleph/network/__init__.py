@@ -6,61 +6,41 @@ and the HTTP client only to talk.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hatch_aleph.lazy import door
 
 if TYPE_CHECKING:
-    from .accounts import Account, create_account, load_account
-    from .answers import Limits, MessageStatus, NetworkMessage, PublishedRuntime, StoredFile
-    from .client import NodeClient
-    from .defaults import DEFAULT_NODES
-    from .messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
-    from .money import Balance, Price
-    from .rejections import explain
-    from .transfer import choose_engine
+    from .accounts import Account as Account
+    from .accounts import create_account as create_account
+    from .accounts import load_account as load_account
+    from .answers import Limits as Limits
+    from .answers import MessageStatus as MessageStatus
+    from .answers import NetworkMessage as NetworkMessage
+    from .answers import PublishedRuntime as PublishedRuntime
+    from .answers import StoredFile as StoredFile
+    from .client import NodeClient as NodeClient
+    from .defaults import DEFAULT_NODES as DEFAULT_NODES
+    from .messages import SignedMessage as SignedMessage
+    from .messages import aggregate_content as aggregate_content
+    from .messages import forget_content as forget_content
+    from .messages import sign_message as sign_message
+    from .messages import store_content as store_content
+    from .money import Balance as Balance
+    from .money import Price as Price
+    from .rejections import explain as explain
+    from .transfer import choose_engine as choose_engine
 
-_HOME = {
-    "accounts": ("Account", "create_account", "load_account"),
-    "answers": (
-        "Limits",
-        "MessageStatus",
-        "NetworkMessage",
-        "PublishedRuntime",
-        "StoredFile",
-    ),
-    "client": ("NodeClient",),
-    "transfer": ("choose_engine",),
-    "money": ("Balance", "Price"),
-    "messages": ("SignedMessage", "aggregate_content", "forget_content", "sign_message", "store_content"),
-    "defaults": ("DEFAULT_NODES",),
-    "rejections": ("explain",),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-
-__all__ = [
-    "DEFAULT_NODES",
-    "Account",
-    "Balance",
-    "Limits",
-    "MessageStatus",
-    "NetworkMessage",
-    "NodeClient",
-    "Price",
-    "PublishedRuntime",
-    "SignedMessage",
-    "StoredFile",
-    "aggregate_content",
-    "choose_engine",
-    "create_account",
-    "explain",
-    "forget_content",
-    "load_account",
-    "sign_message",
-    "store_content",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "accounts": "Account create_account load_account",
+        "answers": "Limits MessageStatus NetworkMessage PublishedRuntime StoredFile",
+        "client": "NodeClient",
+        "defaults": "DEFAULT_NODES",
+        "messages": "SignedMessage aggregate_content forget_content sign_message store_content",
+        "money": "Balance Price",
+        "rejections": "explain",
+        "transfer": "choose_engine",
+    },
+)

@@ -5,44 +5,31 @@ Names are loaded when they are first used: to make the models alone takes a tent
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hatch_aleph.lazy import door
 
 if TYPE_CHECKING:
-    from hatch_aleph.settings.load import load_settings
-    from hatch_aleph.settings.model import (
-        Compression,
-        EphemeralVolume,
-        Health,
-        ImmutableVolume,
-        Payment,
-        PersistentVolume,
-        PublishSettings,
-        Secrets,
-        Settings,
-        Volumes,
-    )
-    from hatch_aleph.settings.rules import CODE_MOUNT, PACKAGES_MOUNT
+    from .load import load_settings as load_settings
+    from .model import Compression as Compression
+    from .model import EphemeralVolume as EphemeralVolume
+    from .model import Health as Health
+    from .model import ImmutableVolume as ImmutableVolume
+    from .model import Payment as Payment
+    from .model import PersistentVolume as PersistentVolume
+    from .model import PublishSettings as PublishSettings
+    from .model import Secrets as Secrets
+    from .model import Settings as Settings
+    from .model import Volumes as Volumes
+    from .rules import CODE_MOUNT as CODE_MOUNT
+    from .rules import PACKAGES_MOUNT as PACKAGES_MOUNT
 
-__all__ = [
-    "CODE_MOUNT",
-    "PACKAGES_MOUNT",
-    "Compression",
-    "EphemeralVolume",
-    "Health",
-    "ImmutableVolume",
-    "Payment",
-    "PersistentVolume",
-    "PublishSettings",
-    "Secrets",
-    "Settings",
-    "Volumes",
-    "load_settings",
-]
-_HOME = {"load_settings": "load", "CODE_MOUNT": "rules", "PACKAGES_MOUNT": "rules"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'model')}"), name)
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "load": "load_settings",
+        "model": "Compression EphemeralVolume Health ImmutableVolume Payment PersistentVolume PublishSettings Secrets "
+        "Settings Volumes",
+        "rules": "CODE_MOUNT PACKAGES_MOUNT",
+    },
+)

@@ -8,7 +8,7 @@ from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer, Health, Healt
 from hatch_aleph.errors import HealthError
 from hatch_aleph.network.executions import Execution
 from hatch_aleph.network.urls import Hosts
-from hatch_aleph.observer import Silent
+from hatch_aleph.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,16 +161,16 @@ RUNS = {NEW: Execution(running=True, began="2026-11-28T10:00:00")}
 def test_the_end_is_what_the_host_has_told() -> None:
     silent, lasting = Lists(None), Lists(RUNS)
     with pytest.raises(HealthError, match="does not tell what it runs"):
-        silent.health().await_end(silent.hosts(), NEW, Silent())
+        silent.health().await_end(silent.hosts(), NEW, Observer())
     assert silent.now >= 200
     with pytest.raises(HealthError, match="still runs"):
-        lasting.health().await_end(lasting.hosts(), NEW, Silent())
+        lasting.health().await_end(lasting.hosts(), NEW, Observer())
     assert lasting.seen > 1
     mended = Lists(RUNS, None, {})
-    assert mended.health().await_end(mended.hosts(), NEW, Silent())
+    assert mended.health().await_end(mended.hosts(), NEW, Observer())
     assert mended.seen == 3
     unknown = Lists({})
-    assert not unknown.health().await_end(unknown.hosts(None), NEW, Silent())
+    assert not unknown.health().await_end(unknown.hosts(None), NEW, Observer())
     assert (unknown.seen, unknown.now >= 200) == (0, True)
 
 

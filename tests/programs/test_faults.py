@@ -14,7 +14,7 @@ from hatch_aleph.deploy.health import Health
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.local.node import Lateness
 from hatch_aleph.network import NodeClient
-from hatch_aleph.observer import Silent
+from hatch_aleph.observer import Observer
 from tests.deploy.rig import RunningNode
 from tests.programs.scenes import COMMANDS, Scene, amending, deploying
 
@@ -46,7 +46,7 @@ class Clock:
         time.sleep(min(seconds, 0.02))  # for the node, which goes by a clock of its own
 
 
-class Steps(Silent):
+class Steps(Observer):
     """Counts how often a step was told."""
 
     def __init__(self) -> None:

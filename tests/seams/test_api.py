@@ -39,15 +39,19 @@ def test_each_door_has_its_place_on_the_page(door):
     assert f".. automodule:: {door}\n" in (ROOT / "docs" / "api.md").read_text("utf-8")
 
 
-def test_the_doors_are_typed():
+@pytest.mark.parametrize(
+    "door", ["hatch_aleph.api", "hatch_aleph.local.host", "hatch_aleph.network", "hatch_aleph.settings"]
+)
+def test_the_doors_are_typed(door):
     assert files("hatch_aleph").joinpath("py.typed").is_file()
-    source = Path(importlib.import_module("hatch_aleph.api").__file__ or "").read_text("utf-8")
+    source = Path(importlib.import_module(door).__file__ or "").read_text("utf-8")
     guarded = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
-    typed = {alias.name for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert typed == set(names("hatch_aleph.api"))
+    typed = {alias.asname for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed == set(names(door))
+    assert set(dir(importlib.import_module(door))) == typed
 
 
 def test_importing_the_api_loads_no_room():
     code = "import sys, hatch_aleph.api; print(sorted(name for name in sys.modules if name.startswith('hatch_aleph')))"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert printed == "['hatch_aleph', 'hatch_aleph.api']\n"
+    assert printed == "['hatch_aleph', 'hatch_aleph.api', 'hatch_aleph.lazy']\n"

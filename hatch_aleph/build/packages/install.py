@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.build.packages.distribution import installed
 from hatch_aleph.build.packages.pylock import normalize, pylock_text
 from hatch_aleph.errors import DependencyError
-from hatch_aleph.observer import Silent
+from hatch_aleph.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from hatch_aleph.build.packages.distribution import InstalledWheel
     from hatch_aleph.build.packages.pylock import Locked
-    from hatch_aleph.observer import Observer
     from hatch_aleph.uv import Uv
 
 _NAMED = 3  # names that fit a line
@@ -96,7 +95,7 @@ def _refusal(packages: Sequence[Locked], unsafe: Sequence[str], folder: Path, uv
     uv.run(["cache", "clean", *(each.name for each in packages)])
     if len(packages) > 1 and not uv.offline:  # the log does not tell whose they are
         for number, each in enumerate(packages):
-            _install([each], folder / f"apart{number}", replace(uv, cache=folder / "uv"), Silent())
+            _install([each], folder / f"apart{number}", replace(uv, cache=folder / "uv"), Observer())
     return DependencyError(
         f"The wheel brings files that no image may hold: {', '.join(map(repr, dict.fromkeys(unsafe)))}.",
         where=_names(packages),

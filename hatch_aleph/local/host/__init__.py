@@ -6,75 +6,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, VolumeSpec
+from hatch_aleph.lazy import door
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.host.failures import CrashedError, StartError
-    from hatch_aleph.local.host.guest_api import GuestApi
-    from hatch_aleph.local.host.host import Host
-    from hatch_aleph.local.host.import_costs import ImportCost, by_package, measure_imports
-    from hatch_aleph.local.host.machine import Machine
-    from hatch_aleph.local.host.places import is_runtimes_platform, place_here
-    from hatch_aleph.local.host.program_server import Observer, ProgramServer, serve_images
-    from hatch_aleph.local.host.program_specs import built, published
-    from hatch_aleph.local.host.source import Source
-    from hatch_aleph.local.host.trial_run import smoke
+    from .failures import CrashedError as CrashedError
+    from .failures import StartError as StartError
+    from .guest_api import GuestApi as GuestApi
+    from .host import Host as Host
+    from .import_costs import ImportCost as ImportCost
+    from .import_costs import by_package as by_package
+    from .import_costs import measure_imports as measure_imports
+    from .machine import Machine as Machine
+    from .places import is_runtimes_platform as is_runtimes_platform
+    from .places import place_here as place_here
+    from .program_server import Observer as Observer
+    from .program_server import ProgramServer as ProgramServer
+    from .program_server import serve_images as serve_images
+    from .program_specs import built as built
+    from .program_specs import published as published
+    from .source import Source as Source
+    from .spec import Answer as Answer
+    from .spec import Limits as Limits
+    from .spec import ProgramSpec as ProgramSpec
+    from .spec import VolumeSpec as VolumeSpec
+    from .trial_run import smoke as smoke
 
-__all__ = [
-    "Answer",
-    "CrashedError",
-    "GuestApi",
-    "Host",
-    "ImportCost",
-    "Limits",
-    "Machine",
-    "Observer",
-    "ProgramServer",
-    "ProgramSpec",
-    "Source",
-    "StartError",
-    "VolumeSpec",
-    "built",
-    "by_package",
-    "is_runtimes_platform",
-    "measure_imports",
-    "place_here",
-    "published",
-    "serve_images",
-    "smoke",
-]
-
-# Loaded when first asked for: the web server and the codec of the wire are not in the base install.
-_LAZY = {
-    "CrashedError": "failures",
-    "GuestApi": "guest_api",
-    "Host": "host",
-    "ImportCost": "import_costs",
-    "Machine": "machine",
-    "Observer": "program_server",
-    "ProgramServer": "program_server",
-    "Source": "source",
-    "StartError": "failures",
-    "built": "program_specs",
-    "by_package": "import_costs",
-    "is_runtimes_platform": "places",
-    "measure_imports": "import_costs",
-    "place_here": "places",
-    "published": "program_specs",
-    "serve_images": "program_server",
-    "smoke": "trial_run",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(name)
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+# The web server and the codec of the wire are not in the base install.
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "failures": "CrashedError StartError",
+        "guest_api": "GuestApi",
+        "host": "Host",
+        "import_costs": "ImportCost by_package measure_imports",
+        "machine": "Machine",
+        "places": "is_runtimes_platform place_here",
+        "program_server": "Observer ProgramServer serve_images",
+        "program_specs": "built published",
+        "source": "Source",
+        "spec": "Answer Limits ProgramSpec VolumeSpec",
+        "trial_run": "smoke",
+    },
+)
