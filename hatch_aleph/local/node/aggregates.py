@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.local.node.filters import Query
+from hatch_aleph.local.node.database import Query
 
 if TYPE_CHECKING:
     import sqlite3

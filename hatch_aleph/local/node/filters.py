@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hatch_aleph.local.node.database import Query
 from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
-
-    from hatch_aleph.local.node.database import Database
 
 _INTEGER_LIMIT = 2**53
 MessageTypes = Literal["POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET", "V-PROGRAM"]
@@ -81,50 +76,6 @@ class LiveFilters(Filters):
     """Filters of the websocket, with how many past messages to begin with."""
 
     history: int | None = Field(default=10, ge=0, lt=200)
-
-
-class Query:
-    """A growing WHERE clause with its values."""
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._values: list[Any] = []
-
-    def add(self, part: str, *values: Any) -> None:
-        """Demand one thing more."""
-        self._parts.append(part)
-        self._values += values
-
-    def add_in(self, column: str, accepted: list[Any] | None) -> None:
-        """Demand that a column has one of these values; no list demands nothing."""
-        if accepted:
-            part = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - columns are our own literals
-            self.add(part, json.dumps(accepted))
-
-    def rows(self, database: Database, table: str, order: str, limit: int, offset: int) -> list[sqlite3.Row]:
-        """Fetch a page; a limit of 0 fetches all."""
-        statement = f"SELECT * FROM {table}{self._where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - our names
-        return database.all(statement, [*self._values, limit or -1, offset])
-
-    def after(self, columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> None:
-        """Demand what comes after a place in the order of the first column, then of the others, ascending."""
-        first, *rest = columns
-        sign = "<" if descending else ">"
-        later = f"{first} {sign} ?"
-        if not rest:
-            self.add(later, *values)
-            return
-        names, marks = ", ".join(rest), ", ".join("?" * len(rest))
-        self.add(f"({later} OR ({first} = ? AND ({names}) > ({marks})))", values[0], *values)
-
-    def count(self, database: Database, table: str) -> int:
-        """Count all that match."""
-        statement = f"SELECT count(*) FROM {table}{self._where}"  # noqa: S608 - our names
-        return int(database.all(statement, self._values)[0][0])
-
-    @property
-    def _where(self) -> str:
-        return f" WHERE {' AND '.join(self._parts)}" if self._parts else ""
 
 
 def live_query(filters: Filters) -> Query:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
-    from hatch_aleph.local.node.database import Database
-    from hatch_aleph.local.node.filters import Query
+    from hatch_aleph.local.node.database import Database, Query
 
 LARGEST_CURSOR_PAGE = 200
 Value = TypeVar("Value")

@@ -13,7 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from hatch_aleph.local.node.api.support import answer, body_of, node_of, query_of, unprocessable
-from hatch_aleph.local.node.filters import Query
+from hatch_aleph.local.node.database import Query
 from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
 from hatch_aleph.local.node.times import to_iso, to_seconds
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
 from hatch_aleph.local.node.costs import AMOUNTS, Cost, floor18, payment_type, total
+from hatch_aleph.local.node.database import Query
 from hatch_aleph.local.node.envelope import check_content, load_json
-from hatch_aleph.local.node.filters import Query
 from hatch_aleph.local.node.ledger import message_of, read_content
 from hatch_aleph.local.node.limits import MIB
 from hatch_aleph.local.node.list_pages import Pages
