@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, query_of
 from hatch_aleph.local.node.database import Query
-from hatch_aleph.local.node.filters import MessageTypes
+from hatch_aleph.local.node.filters import MessageTypes  # noqa: TC001 - pydantic reads it
 from hatch_aleph.local.node.list_pages import CommaSeparated, InvalidQueryError, Pages
 from hatch_aleph.local.node.times import from_iso, to_iso, to_micros, to_seconds
 
