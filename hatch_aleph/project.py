@@ -94,7 +94,7 @@ class Project:
         """
         for what, said, form in (("name", self.name, _NAME), ("version", self.version, _VERSION)):
             if not form.fullmatch(said):
-                raise ProjectError(f"project.{what} is no {what}: {said!r}", where=str(self.root / "pyproject.toml"))
+                raise ProjectError(f"Invalid project.{what}: {said!r}", where=str(self.root / "pyproject.toml"))
 
     @property
     def normalized_name(self) -> str:

@@ -106,6 +106,15 @@ def collect(entries: Iterable[Entry], batch: Batch, runtime: Runtime) -> list[En
     ]
 
 
+def source_path(path: str) -> str:
+    """Return the source of a bytecode file, which no RECORD names; any other path as it is."""
+    folder, _, name = path.rpartition("/")
+    if not path.endswith(".pyc") or folder.rpartition("/")[2] != "__pycache__":
+        return path
+    parent = folder.rpartition("/")[0]
+    return f"{parent}/{name.partition('.')[0]}.py".lstrip("/")
+
+
 def bytecode_path(path: str, runtime: Runtime) -> str:
     """Return where the guest looks for the bytecode of a source (PEP 3147, PEP 488)."""
     folder, _, name = path.rpartition("/")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.artifact import AGAIN, SUFFIX, Artifact
+from hatch_aleph.build.bytecode import source_path
 from hatch_aleph.build.packages.exclusion import RULES, is_test, is_typing
 from hatch_aleph.errors import ArtifactError, ImageError
 
@@ -144,7 +145,7 @@ def measure(image: Path) -> Sizes:
     files = [
         FileSize(
             path,
-            owners.get(_source(path)) or _owner(path, versions),
+            owners.get(source_path(path)) or _owner(path, versions),
             kind_of(path),
             size,
             blocks + (shared[fragment] * tail / tails[fragment] if tail else 0),
@@ -192,15 +193,6 @@ def _owners(records: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]
         with suppress(InvalidWheelError):  # another tool's: its files are nobody's then
             owners |= {row[0]: owner for row in record_rows(io.StringIO(text))}
     return owners, versions
-
-
-def _source(path: str) -> str:
-    """Return the source of a bytecode file, which no RECORD names; any other path as it is."""
-    folder, _, name = path.rpartition("/")
-    if not path.endswith(".pyc") or folder.rpartition("/")[2] != "__pycache__":
-        return path
-    parent = folder.rpartition("/")[0]
-    return f"{parent}/{name.partition('.')[0]}.py".lstrip("/")
 
 
 def _sums(files: Iterable[FileSize], key: Callable[[FileSize], str]) -> dict[str, Weight]:

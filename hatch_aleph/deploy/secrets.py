@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
+from hatch_aleph.build.packages.provenance import of_an_index
 from hatch_aleph.secrets import (
     KEEP_OUT,
     OWN_KEY,
@@ -142,7 +143,7 @@ def find_secrets(artifact: Artifact, own: KeyForms | None = None) -> Iterator[Fi
     """Return what looks like a secret in the code image, the variables and the rest of the manifest.
 
     What an index gave to the packages image is public already, and volumes were searched when they were packed: in
-    these only the own key is looked for.
+    these only the own key is looked for, and in an index's wheels only its plain forms.
     """
     manifest = artifact.manifest
     for image in manifest.images:
@@ -152,7 +153,7 @@ def find_secrets(artifact: Artifact, own: KeyForms | None = None) -> Iterator[Fi
         if image.role == "code":
             yield from _in_code(file, image.encoding, own)
         elif own is not None:
-            yield from _own_key_in(file, image.encoding, own)
+            yield from _own_key_in(file, image.encoding, own, packages=image.role == "packages")
     rest = json.loads(manifest.to_json())
     variables: Mapping[str, str] = rest["program"].pop("variables", None) or {}
     yield from find_in_variables(sorted(variables.items()), own)
@@ -184,32 +185,34 @@ def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Findin
         own.searched.add(_identity(code))
 
 
-def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
+def _own_key_in(image: Path, encoding: str, own: KeyForms, *, packages: bool) -> Iterator[Finding]:
     inside = False
+    is_of_an_index = of_an_index(image) if packages else None
     for path, content in files_of(image, encoding):
         with content() as stream:
-            if holds_own_key(stream, own):
+            if holds_own_key(stream, own, plain=is_of_an_index is not None and is_of_an_index(path)):
                 inside = True
                 yield Finding(path, 0, "", OWN_KEY)
     if not inside:
-        yield from _own_key_outside(image, encoding, own)
+        yield from _own_key_outside(image, encoding, own, plain=packages)
         own.searched.add(_identity(image))
 
 
-def _own_key_outside(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
+def _own_key_outside(image: Path, encoding: str, own: KeyForms, *, plain: bool = False) -> Iterator[Finding]:
     """Find the key in names, in links, and in bytes of an image or archive that belong to no file.
 
-    What is compressed there are its files, which were looked through one by one.
+    What is compressed there are its files, which were looked through one by one; of an image that only builds write
+    (``plain``) the plain forms are enough.
     """
     if any(own.occur_in(name.encode("utf-8", "surrogateescape")) for name in _names(image, encoding)):
         yield _of_name(image)
-    elif _holds(image, own, unpack=False):
+    elif _holds(image, own, unpack=False, plain=plain):
         yield Finding(image.name, 0, "", OWN_KEY)
 
 
-def _holds(file: Path, own: KeyForms, *, unpack: bool = True) -> bool:
+def _holds(file: Path, own: KeyForms, *, unpack: bool = True, plain: bool = False) -> bool:
     with file.open("rb") as stream:
-        return holds_own_key(stream, own, unpack=unpack)
+        return holds_own_key(stream, own, unpack=unpack, plain=plain)
 
 
 def _of_name(image: Path) -> Finding:

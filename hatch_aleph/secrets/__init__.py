@@ -164,15 +164,18 @@ def _pieces(head: bytes, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         data = data[cut:] + more
 
 
-def holds_own_key(stream: BinaryIO, own: KeyForms, *, unpack: bool = True) -> bool:
+def holds_own_key(stream: BinaryIO, own: KeyForms, *, unpack: bool = True, plain: bool = False) -> bool:
     """Tell whether the key that signs stands in a file, or in what an archive holds.
 
     Args:
         stream: The file.
         own: What tells the key.
         unpack: Look into what is compressed in it as well.
+        plain: Look for its plain forms alone.
     """
     head = stream.read(_CHUNK)
+    if plain:
+        return any(own.stand_plainly_in(data) for _, data in _pieces(head, stream))
     if unpack and is_archive(head):
         head += stream.read(MAX_BYTES - len(head))
         if any(own.occur_in(name.encode("utf-8", "surrogateescape") + b"\n" + data) for name, data in members(head)):

@@ -116,7 +116,7 @@ class Layer:
             wide = _TEXT.findall(self.dense)
             self.text = b"\n".join(_TEXT.findall(data) + wide)
         self.runs = [self.text[start:end] for start, end in _RUN.runs(self.text)]
-        self.numbers = self.text.translate(_ALL_BUT_DIGITS, b"_").split()
+        self.numbers = numbers_in(self.text)
 
     def inner(self, budget: Budget) -> Iterator[Layer]:
         """Yield what is encoded or compressed in it."""
@@ -131,6 +131,16 @@ class Layer:
             yield from _escapes(self.text)
         if not _is_text(self.data):
             yield from _unpacked(self.data, budget)
+
+
+def numbers_in(text: bytes) -> list[bytes]:
+    """Return the decimal numbers of a text, in their order."""
+    return text.translate(_ALL_BUT_DIGITS, b"_").split()
+
+
+def as_bytes(numbers: Iterable[bytes]) -> bytes:
+    """Return decimal numbers as bytes, with something between them where there are others."""
+    return b"".join(map(_BYTES.get, numbers, itertools.repeat(_BETWEEN)))
 
 
 def _is_text(data: bytes) -> bool:
@@ -199,7 +209,7 @@ def _numbers(text: bytes, decimal: list[bytes]) -> Iterator[bytes]:
     ]
     # What is no byte keeps those around it apart; the places of an object stand between its numbers.
     for numbers in (decimal, decimal[::2], decimal[1::2]):
-        yield b"".join(map(_BYTES.get, numbers, itertools.repeat(_BETWEEN)))
+        yield as_bytes(numbers)
     large = [(int(word), 0) for word in decimal if _SMALL < len(word) < _LONGEST_NUMBER]
     for found in (literals, large):
         if found:

@@ -12,7 +12,7 @@ import marshal
 import string
 from typing import TYPE_CHECKING
 
-from hatch_aleph.secrets.layers import BASE58, Budget, Layer
+from hatch_aleph.secrets.layers import BASE58, Budget, Layer, as_bytes, numbers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +93,22 @@ class KeyForms:
             unpack: Look into what is compressed in them as well.
         """
         return self._within(Layer(data), 0, Budget() if unpack else Budget(0))
+
+    def stand_plainly_in(self, data: bytes) -> bool:
+        """Tell whether the key stands in some bytes as such, in hexadecimal digits, in base58 or as a list of numbers.
+
+        Several times as fast as :meth:`occur_in`: for what others have published before.
+        """
+        if any(each in data for each in (*(self._pieces or self._whole), *self._texts[:2])):
+            return True
+        digits = data.replace(b"0x", b"").translate(_LOWER, _NO_HEX)
+        if any(each in digits for each in self._digits):
+            return True
+        numbers = numbers_in(data)
+        if len(numbers) < _PIECE:
+            return False
+        listed = as_bytes(numbers)
+        return any(each in listed for each in self._pieces or self._whole)
 
     def _within(self, layer: Layer, depth: int, budget: Budget) -> bool:
         if any(each in layer.data for each in self._pieces or self._whole) or self._is_written(layer):

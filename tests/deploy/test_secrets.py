@@ -44,6 +44,7 @@ from hatch_aleph.squashfs import Entry, scan, write_image
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
@@ -76,6 +77,53 @@ def test_findings_name_file_line_and_kind_but_not_the_secret(tmp_path: Path) -> 
 def test_variables_are_found_by_name(tmp_path: Path) -> None:
     artifact = built(tmp_path, {"main.py": ""}, variables={"DB_PASSWORD": "tr0ub4dor-and-3", "REGION": "eu-west-1"})
     assert [(each.where, each.name) for each in find_secrets(artifact)] == [(VARIABLES, "DB_PASSWORD")]
+
+
+LOCK = (
+    'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "alpha"\nversion = "1"\n[[packages.wheels]]\n'
+    'path = "alpha-1-py3-none-any.whl"\n[[packages]]\nname = "mine"\n[packages.directory]\npath = "mine"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "deep"),
+    [
+        ("alpha.py", False),
+        ("__pycache__/alpha.cpython-311.opt-2.pyc", False),
+        (".aleph/modules/alpha", False),
+        (".aleph/stdlib", False),
+        ("mine.py", True),
+        ("__pycache__/mine.cpython-311.opt-2.pyc", True),
+        (".aleph/modules/mine", True),
+        ("of_nobody.py", True),
+    ],
+)
+def test_in_wheels_of_an_index_the_key_is_looked_for_as_people_write_it(tmp_path: Path, path: str, deep: bool) -> None:
+    """They are public already, and most of an image; of what was built here every layer is taken off."""
+    secret = hashlib.sha256(b"plain").digest()
+    account = account_from_key(Key(secret, "test"), "ETH")
+    written = {form: (each, True) for form, each in PLAIN.items()} | {"base64": (base64.b64encode, deep)}
+    for form, (write, found) in written.items():
+        files = {
+            ".aleph/pylock.toml": LOCK.encode(),
+            "alpha-1.dist-info/RECORD": b"alpha.py,,\n",
+            "mine-1.dist-info/RECORD": b"mine.py,,\n",
+            path: b"KEY = '%s'\n" % write(secret),
+        }
+        image = tmp_path / f"{form}.squashfs"
+        write_image([Entry(name, "file", 0o644, data) for name, data in files.items()], image)
+        artifact = built(tmp_path / form, {"main.py": ""}, packages=image.read_bytes())
+        keys = [each.where for each in find_secrets(artifact, own_key(account)) if each.kind == OWN_KEY]
+        assert keys == [path] * found, form
+
+
+PLAIN: dict[str, Callable[[bytes], bytes]] = {
+    "raw": bytes,
+    "hexadecimal": lambda secret: secret.hex().upper().encode(),
+    "base58": base58.b58encode,
+    "numbers": lambda secret: str(list(secret)).encode(),
+    "escapes": lambda secret: "".join(f"\\x{each:02x}" for each in secret).encode(),
+}
 
 
 def test_what_is_no_secret_passes(tmp_path: Path) -> None:
