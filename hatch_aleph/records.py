@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.commands import typed
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.secrets import check_file
 from hatch_aleph.deploy.state import refs_of
@@ -16,7 +17,6 @@ from hatch_aleph.network.authorizations import KEY
 from hatch_aleph.network.messages import aggregate_content, store_content
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,9 @@ import click
 from hatch_aleph.cli.output import Output
 from hatch_aleph.cli.value_types import HostUrlType, NodeType, OwnerType, default_nodes
 from hatch_aleph.commands import typed
+from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
-from hatch_aleph.network.defaults import DEFAULT_NODES
 from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:

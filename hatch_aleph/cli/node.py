@@ -15,8 +15,8 @@ import click
 from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.value_types import NodeType, OwnerType
 from hatch_aleph.commands import typed
+from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import NetworkError, UsageError
-from hatch_aleph.network.defaults import DEFAULT_NODES
 from hatch_aleph.text import without_credentials
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hatch_aleph.cli.value_types import MachineType, MemoryType
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.journal import UPDATED
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import find_program, live_among
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.domains import KEY, attached, changes, check_records, detached, host_name, required_records
 from hatch_aleph.network.messages import aggregate_content
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import FileHashes
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.comparison import Planner
 from hatch_aleph.deploy.payment import cost_of
 from hatch_aleph.deploy.preflight import check_content_of, warnings_of
 from hatch_aleph.deploy.state import PREFIX, State, read_state
 from hatch_aleph.errors import AccountError, NetworkError, PlanError
 from hatch_aleph.network.urls import Hosts
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from pathlib import Path

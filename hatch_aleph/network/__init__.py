@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .answers import PublishedRuntime as PublishedRuntime
     from .answers import StoredFile as StoredFile
     from .client import NodeClient as NodeClient
-    from .defaults import DEFAULT_NODES as DEFAULT_NODES
     from .messages import SignedMessage as SignedMessage
     from .messages import aggregate_content as aggregate_content
     from .messages import forget_content as forget_content
@@ -37,7 +36,6 @@ __getattr__, __dir__, __all__ = door(
         "accounts": "Account create_account load_account",
         "answers": "Limits MessageStatus NetworkMessage PublishedRuntime StoredFile",
         "client": "NodeClient",
-        "defaults": "DEFAULT_NODES",
         "messages": "SignedMessage aggregate_content forget_content sign_message store_content",
         "money": "Balance Price",
         "rejections": "explain",

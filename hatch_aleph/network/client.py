@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
+from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.squashfs.pool import in_background
@@ -31,7 +32,6 @@ from .answers import (
     read_runtimes,
 )
 from .authenticity import MessageVerifier
-from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text
 from .money import Balance, CreditChange, Price, Pricing, amount, estimation_message, spending_of
 from .nodes import PATIENT_ROUNDS, ROUNDS, Nodes

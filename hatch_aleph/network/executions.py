@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from hatch_aleph.defaults import SCHEDULER
 from hatch_aleph.errors import NetworkError
 
-from .defaults import SCHEDULER
 from .fields import MalformedAnswerError
 from .http import Connections, NoAnswerError, timeouts
 

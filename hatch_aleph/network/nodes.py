@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hatch_aleph.commands import typed
+from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.text import printable, without_credentials
 from hatch_aleph.waiting import Backoff, Waiter
 
-from .defaults import DEFAULT_NODES
 from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
 from .http import UNREACHABLE, Connections, NoAnswerError, Reply, is_address, is_here
 

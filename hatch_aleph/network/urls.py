@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hatch_aleph.defaults import SCHEDULER
 from hatch_aleph.itemhash import to_base32
 
-from .defaults import SCHEDULER
 from .executions import Allocation, Execution, allocation, executions
 from .http import is_here
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 
 Interface = Literal["auto", "asgi", "asgi2", "wsgi", "executable"]
 PaymentType = Literal["credit", "hold", "superfluid"]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.errors import PlanError
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:

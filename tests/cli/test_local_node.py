@@ -13,7 +13,7 @@ import pytest
 from hatch_aleph.cli import run
 from hatch_aleph.cli.context import Context
 from hatch_aleph.cli.output import Output
-from hatch_aleph.network.defaults import DEFAULT_NODES
+from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.network.local_nodes import noted, running_node
 from hatch_aleph.preferences import preferences_folder
 

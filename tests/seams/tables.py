@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS
 
 HASHES = st.sampled_from(["a" * 64, "0123456789abcdef" * 4, "Qm" + "Z" * 44, "bafy" + "a2" * 27 + "b"])

@@ -9,9 +9,9 @@ import pytest
 
 import hatch_aleph
 from hatch_aleph import itemhash, runtimes
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.local.host import Limits, aleph_host_inside
 from hatch_aleph.settings import CODE_MOUNT, PACKAGES_MOUNT
-from hatch_aleph.settings.channel import DEFAULT_CHANNEL
 
 SOURCES = sorted(Path(hatch_aleph.__file__).parent.rglob("*.py"))
 

@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from hatch_aleph.network.defaults import DEFAULT_NODES
+from hatch_aleph.defaults import DEFAULT_NODES
 
 if TYPE_CHECKING:
     import socket
