@@ -216,7 +216,7 @@ def test_run_says_whose_program_it_is_and_what_the_sandbox_is_not(cli, write):
             told.append(json.loads(next(lines)))
         running.terminate()
     assert cli.account.address in told[-1]["text"]
-    assert "a program of a stranger belongs into a virtual machine" in told[-1]["text"]
+    assert "programs of strangers belong into a virtual machine" in told[-1]["text"]
 
 
 def test_verify_believes_nothing_that_earlier_builds_kept(cli, write, tmp_path, monkeypatch):
