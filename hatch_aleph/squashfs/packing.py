@@ -14,7 +14,6 @@ from .contents import NOWHERE, Contents, FileData
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import BinaryIO
 
     from .blocks import Packed, Piece, Worker
     from .contents import Node
@@ -32,16 +31,20 @@ class Packer:
 
     Args:
         pool: Threads that work with the same block size.
-        sink: Where the bytes go.
+        write: Takes the bytes, one piece after the other.
         block_size: Bytes of a block.
         progress: Called with the number of bytes read since the last call.
     """
 
     def __init__(
-        self, pool: Pool, sink: BinaryIO, block_size: int, progress: Callable[[int], None] | None = None
+        self,
+        pool: Pool,
+        write: Callable[[bytes], object],
+        block_size: int,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         self._pool = pool
-        self._sink = sink
+        self._put = write
         self._block_size = block_size
         self._progress = progress
         self._position = 0
@@ -180,12 +183,12 @@ class Packer:
                 if data.start == NOWHERE:
                     data.start = self._position
                 for block in stored:
-                    self._sink.write(block)
+                    self._put(block)
                     self._position += len(block)
             elif wait or item.done or len(self._waiting) > _MAX_FILES:
                 block, size = item.result()
                 self._fragments.append((self._position, size))
-                self._sink.write(block)
+                self._put(block)
                 self._position += len(block)
             else:
                 return

@@ -65,13 +65,11 @@ class Segment:
         return cls(name, (codec, level, block_size), _contents(index), index["sha256"])
 
 
-def write_index(stream: BinaryIO, layout_key: tuple[str, int, int], contents: Contents) -> str:
-    """Complete a file that holds a group's bytes to a segment; return the digest of those bytes."""
+def write_index(stream: BinaryIO, layout_key: tuple[str, int, int], contents: Contents, sha256: str) -> None:
+    """Complete a file that holds a group's bytes, of a known digest, to a segment; the stream stands behind them."""
     import hashlib
     import json
 
-    stream.flush()
-    sha256 = digest(stream, contents.length)
     places: dict[int, int] = {}
     datas: list[list[Any]] = []
     names: list[list[Any]] = []
@@ -94,10 +92,8 @@ def write_index(stream: BinaryIO, layout_key: tuple[str, int, int], contents: Co
         "names": names,
     }
     encoded = json.dumps(index, separators=(",", ":")).encode("ascii")
-    stream.seek(contents.length)
     stream.write(encoded)
     stream.write(_FOOTER.pack(len(encoded), hashlib.sha256(encoded).digest(), MAGIC))
-    return sha256
 
 
 def digest(stream: BinaryIO, length: int) -> str:

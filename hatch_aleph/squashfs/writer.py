@@ -105,12 +105,20 @@ def write_segment(
     Raises:
         SquashfsError: Something cannot be read, or the file cannot be written.
     """
+    import hashlib
+
     options = options or Options()
     with Atomic(os.fspath(file)) as stream:
+        state = hashlib.sha256()
+
+        def write(data: bytes) -> None:  # hashed while the threads pack, not read again
+            state.update(data)
+            stream.write(data)
+
         with _pool(options) as pool:
-            contents = Packer(pool, stream, options.block_size, progress).pack(_nodes(entries), first)
-        digest_of_bytes = write_index(stream, options.layout_key, contents)
-    return Segment(os.fspath(file), options.layout_key, contents, digest_of_bytes)
+            contents = Packer(pool, write, options.block_size, progress).pack(_nodes(entries), first)
+        write_index(stream, options.layout_key, contents, state.hexdigest())
+    return Segment(os.fspath(file), options.layout_key, contents, state.hexdigest())
 
 
 def _pool(options: Options) -> Pool:
@@ -174,7 +182,7 @@ class _Writer:
 
     def _pack(self, group: Group) -> None:
         base, fragments = self._position, len(self._fragments)
-        packer = Packer(self._pool, self._file, self._options.block_size, self._progress)
+        packer = Packer(self._pool, self._file.write, self._options.block_size, self._progress)
         contents = packer.pack(
             _nodes(group.entries), group.first, lambda nodes: self._names.add(nodes, base, fragments)
         )

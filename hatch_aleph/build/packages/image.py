@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from hatch_aleph.uv import Uv
 from hatch_aleph.wheel_file import OWN_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
@@ -92,28 +92,24 @@ class ImageBuild:
         background = packer.prepare if context.published is None else idle
         solver = Solver(context.project, context.settings, uv)
         context.observer.step("resolve")
-        lock = Resolver(solver, context.cache, scratch, context.tell, background).resolve(inputs, locked=context.locked)
-        context.observer.done("resolve", count=len(lock.packages))
-        if not lock.packages:
-            return PackagesResult(None, until=lock.until)
-        reused = self._reuse(lock, inputs)
-        if reused is not None:
-            return reused
-        packer.forget(each for each in lock.packages if each.name in solver.suspects)
-        library = in_background(partial(self._standard_library, place.store))
-        try:
+        resolver = Resolver(solver, context.cache, scratch, context.tell, background)
+        with self._standard_library(place.store) as library:
+            lock = resolver.resolve(inputs, locked=context.locked)
+            context.observer.done("resolve", count=len(lock.packages))
+            if not lock.packages:
+                return PackagesResult(None, until=lock.until)
+            reused = self._reuse(lock, inputs)
+            if reused is not None:
+                return reused
+            packer.forget(each for each in lock.packages if each.name in solver.suspects)
             wheels = packer.pack(lock)
-        except BaseException:
-            with suppress(Exception):  # nothing runs on behind a failure, whose folders are about to go
-                library.result()
-            raise
-        context.observer.step("pack")
-        # Removing thousands of files takes as long as writing the image: both at once.
-        removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
-        try:
-            return self._finish(lock, inputs, wheels, library.result())
-        finally:
-            removal.result()
+            context.observer.step("pack")
+            # Removing thousands of files takes as long as writing the image: both at once.
+            removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
+            try:
+                return self._finish(lock, inputs, wheels, library())
+            finally:
+                removal.result()
 
     def _digest(self, lock: Lock, contents: Sequence[Sequence[str]]) -> str:
         """Return the digest of what decides the image; ``contents`` has name, version and digest of each wheel."""
@@ -125,11 +121,19 @@ class ImageBuild:
     def _library_sources(self) -> dict[str, Path]:
         return standard_library.sources(self.recipe, self.context.tell)
 
-    def _standard_library(self, store: Cache) -> list[Segment]:
-        """Return the segment with the bytecode of the standard library, if the program reads any."""
-        if not self._library_sources:
-            return []
-        return [standard_library.packed(self._library_sources, f"{OWN_FOLDER}/stdlib", self.recipe, store)]
+    @contextmanager
+    def _standard_library(self, store: Cache) -> Iterator[Callable[[], list[Segment]]]:
+        """Begin to make the segment with the bytecode of the standard library; give what returns it, if there is any.
+
+        It begins while uv waits for the index: behind the distributions nothing would be left to do beside it.
+        """
+        sources, path = self._library_sources, f"{OWN_FOLDER}/stdlib"
+        job = in_background(lambda: [standard_library.packed(sources, path, self.recipe, store)] if sources else [])
+        try:
+            yield job.result
+        finally:
+            with suppress(Exception):  # nothing runs on behind a failure, whose folders are about to go
+                job.result()
 
     def _reuse(self, lock: Lock, inputs: Inputs) -> PackagesResult | None:
         """Take the image of the same inputs that is published already, when all inputs are known before the work."""
