@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("tree")
     pack.add_argument("image")
     pack.add_argument("--codec", default="zstd", help="zstd (default), gzip or xz")
-    pack.add_argument("--level", type=int, help="the codec's own; by default 9, for xz 6")
+    pack.add_argument("--level", type=int, help="the codec's own; by default 8 for zstd, 9 for gzip, 6 for xz")
     pack.add_argument("--block-size", type=int, default=131072, help="bytes, 4096 to 1048576 (default: 131072)")
     pack.add_argument("--workers", type=int, help="threads that compress (default: one for each processor)")
     pack.add_argument("--hard-links", action="store_true", help="keep names of one file as hard links")
