@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.uv import Uv, without_frames
-from hatch_aleph.wheel_file import MOST_READ, InvalidWheelError, headers, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,6 +66,8 @@ class BuiltWheel:
             ProjectError: The wheel cannot be read, or has none.
         """
         import zipfile
+
+        from hatch_aleph.wheel_file import MOST_READ, InvalidWheelError, headers, readable  # not where nothing is built
 
         with readable(self.path.name, ProjectError, INVALID_WHEEL), zipfile.ZipFile(self.path) as archive:
             name = next((each for each in archive.namelist() if each.endswith(".dist-info/METADATA")), None)
