@@ -225,6 +225,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def scale(session: nox.Session) -> None:
+    """Measure what an owner of 5,000 programs waits for; `-- 500 50 4` is quicker."""
+    session.install("-e", ".[deploy]")
+    session.run("python", "benchmarks/scale.py", *session.posargs)
+
+
+@nox.session
 def vendored(session: nox.Session) -> None:
     """Vendor much downloaded distributions with compiled parts and import each."""
     session.install("-e", ".")

@@ -40,7 +40,7 @@ def measure(command: list[str], environment: dict[str, str]) -> tuple[float, flo
 
 
 def main(rounds: int = 9, official: str | None = None) -> None:
-    with tempfile.TemporaryDirectory() as name, running_node(Path(name) / "node") as url:
+    with tempfile.TemporaryDirectory() as name, running_node(Path(name) / "node") as (url, _):
         root = Path(name)
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("ALEPH_", "PYTHONDONTWRITE"))},

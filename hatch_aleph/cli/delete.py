@@ -15,7 +15,7 @@ from hatch_aleph.cli.questions import confirm
 @program_argument(required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
-@click.option("--missing-ok", is_flag=True, help="End with 0 when nothing of the project is live.")
+@click.option("--missing-ok", is_flag=True, help="End with 0 when what is named, or the project, is not live.")
 @click.option("--wait", is_flag=True, help="Wait until no host runs it any more, up to four minutes.")
 @life_options()
 def delete(
@@ -57,7 +57,7 @@ def delete(
         else:
             program = context.program(client, item_hash)
             session = context.program_session(client)
-            done = forget(session, program, keep_code=keep_code, reason=reason)
+            done = forget(session, program, keep_code=keep_code, reason=reason, missing_ok=missing_ok)
         messages = list(messages_of(client, done.messages)) if print_message else []
         if wait:
             programs = [each for each in done.program.split(", ") if each]
@@ -74,7 +74,7 @@ def delete(
     }
     lines = [done.program]
     if not done.program and not done.volumes:
-        lines = ["Nothing of this project was live."]
+        lines = [f"Program {item_hash} was not live." if item_hash else "Nothing of this project was live."]
     elif verbose:
         lines = [f"Program {done.program} is deleted."]
         if not wait:

@@ -386,14 +386,14 @@ class NodeClient:
         except NetworkError:
             return None
 
-    def price(self, item_hash: str) -> Price:
-        """Return what a published message costs.
+    def price(self, item_hash: str, *, is_live: bool = False) -> Price:
+        """Return what a published message costs; ``is_live`` spares the question whether it is there.
 
         Raises:
             RejectedError: It is not, or no longer, on the network.
         """
-        status = self.status(item_hash)
-        if status is None or not status.is_live:
+        status = None if is_live else self.status(item_hash)
+        if not is_live and (status is None or not status.is_live):
             # Nodes answer 102 for pending messages, which HTTP clients take for a promise of more and wait.
             raise RejectedError(f"It has no price: it is {status.value if status else 'unknown'}", where=item_hash)
         return self._nodes.ask(

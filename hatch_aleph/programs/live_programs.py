@@ -208,7 +208,7 @@ def list_programs(
 
 
 _BATCH = 200  # as many as a page of a node
-_FIRST = 10  # of many programs are priced one by one: two requests each
+_FIRST = 10  # of many programs are priced one by one
 
 
 def _priced_alone(client: NodeClient, messages: Iterable[NetworkMessage]) -> Mapping[str, Price]:
@@ -219,7 +219,7 @@ def _priced_alone(client: NodeClient, messages: Iterable[NetworkMessage]) -> Map
 
 def _price(client: NodeClient, item_hash: str) -> Price | None:
     try:
-        return client.price(item_hash)
+        return client.price(item_hash, is_live=True)  # it is listed
     except (NetworkError, RejectedError):  # a node without prices is no reason to list nothing
         return None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.custom_domains import detach_domains, names_of
 from hatch_aleph.deploy.session import require_owner
+from hatch_aleph.deploy.state import live_among
 from hatch_aleph.errors import PlanError
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
@@ -38,7 +39,14 @@ class Deleted:
     messages: tuple[str, ...]
 
 
-def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason: str = "User deletion") -> Deleted:
+def delete(
+    session: Session,
+    item_hash: str,
+    *,
+    keep_code: bool = False,
+    reason: str = "User deletion",
+    missing_ok: bool = False,
+) -> Deleted:
     """Forget a program, wait until it is gone, then forget its code and the packages that were built for it.
 
     Custom domains that point at it are detached first.
@@ -51,6 +59,7 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         item_hash: Of the program.
         keep_code: Keep the files.
         reason: Said to everybody.
+        missing_ok: Accept that there is no such live program.
 
     Raises:
         PlanError: There is no such live program, or it is another's.
@@ -61,6 +70,8 @@ def delete(session: Session, item_hash: str, *, keep_code: bool = False, reason:
         existing = look_up(session.client, item_hash)
     except PlanError:
         finished = session.finish(purpose)
+        if not finished and missing_ok and not live_among(session.client, [item_hash]):
+            return Deleted("", (), (), ())
         if not finished:
             raise
         gone = (target for message in finished for target in message.content["hashes"])

@@ -31,3 +31,38 @@ def test_a_preview_that_was_never_deployed_may_be_missing(cli, make_project):
     assert cli("delete", "--project", root, "--yes").code == 13
     done = cli("delete", "--project", root, "--yes", "--missing-ok")
     assert (done.code, done.out) == (0, "Nothing of this project was live.\n")
+
+
+APP = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"x"})
+"""
+
+
+def test_a_closed_preview_goes_once_and_may_be_missing_from_then_on(cli, network, make_project):
+    project = make_project({"main.py": APP})
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[tool.aleph.profiles."pr-*"]\nmemory = 512\n')
+    said = ("--project", project, "--yes")
+    live = cli.json("deploy", *said, "--no-smoke").result["item_hash"]
+    preview = cli.json("deploy", *said, "--no-smoke", "--profile", "pr-12").result["item_hash"]
+    closed = ("delete", *said, "--missing-ok", "--profile", "pr-12")
+    assert cli.json(*closed).result["item_hash"] == preview
+    before = cli.sent
+    for again in (closed, (*closed, "--wait"), (*closed, "--dry-run"), ("delete", preview, "--missing-ok")):
+        done = cli.json(*again).result
+        assert (done["item_hash"], done["deleted_volumes"]) == ("", [])
+    assert cli("delete", "ab" * 32, "--missing-ok").out == f"Program {'ab' * 32} was not live.\n"
+    assert cli.json("delete", preview).error["exit_code"] == 13  # without it, as ever
+    assert cli.sent == before
+    assert network.status(live) == "processed"
+
+
+def test_missing_is_not_what_cannot_be_deleted(cli, network):
+    made = cli.create()
+    assert cli.json("delete", made["code"], "--missing-ok").error["exit_code"] == 13  # no program
+    cli.use(network.new_account())
+    assert cli.json("delete", made["item_hash"], "--missing-ok").error["exit_code"] == 13  # another's
+    assert cli("delete", "no hash", "--missing-ok").code == 64
+    assert network.status(made["item_hash"]) == "processed"

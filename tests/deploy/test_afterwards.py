@@ -107,6 +107,25 @@ def test_a_roll_back_that_does_not_answer_is_undone(rig: Rig) -> None:
     assert [each.kind for each in releases(rig.target(third).state())][:2] == ["put back", "failed"]
 
 
+def test_a_roll_back_that_does_not_answer_never_undoes_what_another_machine_has_deployed_since(rig: Rig) -> None:
+    first, _, third = three_releases(rig)
+    rig.host.broken.add(first.manifest.images[0].sha256)
+    fourth = rig.artifact(version="4.0", code=b"four", packages=b"other packages")
+    deployed: list[object] = []
+
+    def meanwhile(url: str, *, timeout: float) -> Answer:
+        if not deployed:
+            deployed.append(rig.deployer(fourth, state="other machine").deploy(fourth))
+        return rig.host(url, timeout=timeout)
+
+    before = rig.count()["STORE"]
+    with pytest.raises(HealthError) as raised:
+        roll_back(*rig.opened(third), Health(meanwhile, sleep=quick), HealthCheck(timeout=10), to="1.0")
+    assert "Another machine has deployed meanwhile" in str(raised.value.hint)
+    assert not rig.target(fourth).plan(fourth.manifest).has_changes
+    assert rig.count()["STORE"] == before + 4  # both images there and again, and no way back
+
+
 def test_a_release_is_named_by_number_version_or_hash_and_by_nothing_else(rig: Rig) -> None:
     first, _, third = three_releases(rig)
     found = releases(rig.target(third).state())
