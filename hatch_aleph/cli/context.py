@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.steps import Steps
     from hatch_aleph.deploy.deployment import Deployment
-    from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.project import Project
-    from hatch_aleph.settings import PublishSettings, Settings
+    from hatch_aleph.settings import HealthCheck, PublishSettings, Settings
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -278,9 +277,7 @@ class Context:
 
     def health(self, artifact: Artifact | None = None) -> HealthCheck:
         """Return what counts as an answer of the program."""
-        from hatch_aleph.deploy.health import HealthCheck
-
-        return HealthCheck.of(self._publishing(artifact).health)
+        return self._publishing(artifact).health
 
     def runtime(self, name: str) -> str:
         """Return a runtime as settings take it: a name that they do not know is looked up in the network's own lists.
@@ -370,6 +367,7 @@ class Context:
         from hatch_aleph.deploy import health
         from hatch_aleph.deploy.session import Session
         from hatch_aleph.files import state_folder
+        from hatch_aleph.settings import HealthCheck
 
         return Session(
             client,
@@ -380,7 +378,7 @@ class Context:
             observer=self.steps,
             host=self.host_url,
             health=None if self.no_health else health.Health(),
-            check=health.HealthCheck(timeout=health.DEFAULT_TIMEOUT),
+            check=HealthCheck(timeout_seconds=health.DEFAULT_TIMEOUT),
             smoke=None if self.no_smoke else functools.partial(_smoke, self),
             confirm=self.confirm,
             announce=self.announce,

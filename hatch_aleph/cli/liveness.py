@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.state import Program
     from hatch_aleph.network.urls import Hosts
+    from hatch_aleph.settings import HealthCheck
 
 _AT_ONCE = 8
 _SECONDS = 20.0  # a cold start included
@@ -50,8 +50,8 @@ def answer_of(hosts: Hosts, program: Program, check: HealthCheck) -> Answer:
 
 def answers_of(hosts: Hosts, programs: Sequence[Program]) -> list[Answer]:
     """Ask several programs at once, each for its root; return the answers in their order."""
-    from hatch_aleph.deploy.health import HealthCheck
+    from hatch_aleph.settings import HealthCheck
 
-    check = HealthCheck(timeout=_SECONDS)
+    check = HealthCheck(timeout_seconds=_SECONDS)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(lambda program: answer_of(hosts, program, check), programs))

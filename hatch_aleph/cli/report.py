@@ -114,11 +114,11 @@ class _Known:
 
 def _deployment(context: Context, artifact: Artifact) -> _Known:
     """Ask the node for releases and cost; what it does not tell is left out with a notice."""
-    from hatch_aleph.deploy.health import HealthCheck
     from hatch_aleph.deploy.history import releases
     from hatch_aleph.deploy.status import read_status
     from hatch_aleph.report.document import Money, Row
     from hatch_aleph.report.timeline import kept_timeline, timeline_of
+    from hatch_aleph.settings import HealthCheck
 
     try:
         with context.client() as client:

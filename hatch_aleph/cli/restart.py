@@ -50,9 +50,10 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
     A program on demand is started by a request, a persistent one by the scheduler. Without ITEM_HASH it is the
     project's program, and the answer must be as its settings say.
     """
-    from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.program_log import reason_in_log
     from hatch_aleph.errors import HealthError
+    from hatch_aleph.settings import HealthCheck
 
     with context.client() as client:
         stopped = _stop(context, client, item_hash, domain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.health import Answer, HealthCheck
+from hatch_aleph.deploy.health import Answer, judge
 from hatch_aleph.deploy.program_log import explanation, failure_in
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
 from hatch_aleph.files import scratch_folder
@@ -44,7 +44,7 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect, *, again: s
     if not is_runtimes_platform():
         notice("The program is not tried here: this machine does not run the runtime's modules.")
         return
-    check = HealthCheck.of(manifest.settings.health)
+    check = manifest.settings.health
     lines: list[str] = []
     with scratch_folder() as folder:
         try:
@@ -55,7 +55,7 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect, *, again: s
                 error.message = f"Tried here, the program does not start.{explanation(lines, again)}"
                 error.where = manifest.program_settings.entrypoint
             raise
-    reason = check.judge(answer, None) if answer is not None else None
+    reason = judge(check, answer, None) if answer is not None else None
     if reason is not None:
         raise HealthError(
             f"Tried here, the program does not answer as it should: {reason}{explanation(lines, again)}",

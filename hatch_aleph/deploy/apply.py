@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.comparison import program_content
-from hatch_aleph.deploy.health import Health, HealthCheck, Healthy
+from hatch_aleph.deploy.health import Health, Healthy
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import GAVE_WAY, check_alone, check_kept, check_no_rival, displaced, find_earlier
 from hatch_aleph.deploy.payment import check_acceptable, check_paid
@@ -334,7 +334,7 @@ class Application:
         )
 
     def _answer(self, item_hash: str, code_ref: str) -> Healthy:
-        check = HealthCheck.of(self._manifest.settings.health)
+        check = self._manifest.settings.health
         kept = self._plan.program.action == "unchanged"
         try:
             return self._health.confirm(

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hatch_aleph.deploy.deployment import Deployment
-    from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State, Version
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.settings.model import HealthCheck
 
 _UNKNOWN_TARGET = 501
 _STILL_USED = 503

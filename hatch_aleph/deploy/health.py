@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.urls import Hosts
-    from hatch_aleph.settings import Health as HealthSettings
+    from hatch_aleph.settings.model import HealthCheck
 
 CODE_REF = "aleph-program-code-ref"
 ITEM_HASH = "aleph-program-itemhash"
 PROCESS = "aleph-process"  # of the entry adapter: the process behind it runs, though it listens on no port
-DEFAULT_TIMEOUT = 120.0
+DEFAULT_TIMEOUT = 120.0  # of programs that no settings describe
 _BACKOFF = Backoff(first=0.25, longest=5.0)
 # An answer slower than this is asked for anew; a first start may take a minute on a host.
 _REQUEST_TIMEOUT = 70.0
@@ -75,48 +75,28 @@ class Get(Protocol):
     def __call__(self, url: str, *, timeout: float) -> Answer: ...  # noqa: D102 - the class says it
 
 
-@dataclass(frozen=True)
-class HealthCheck:
-    """What counts as healthy.
+def judge(check: HealthCheck, answer: Answer, code_ref: str | None, item_hash: str | None = None) -> str | None:
+    """Return why an answer is not the one that is waited for, or None if it is.
 
-    Attributes:
-        path: That is asked for.
-        status: That must come; None for any below 500.
-        timeout: Seconds until it is given up.
-        answers: Whether it answers HTTP at all; else it is healthy while the adapter says that its process lives.
+    Args:
+        check: What counts as healthy.
+        answer: What came back.
+        code_ref: Item hash of the STORE message whose code must have run.
+        item_hash: Of the program that must have answered; None takes an answer by its status alone.
     """
-
-    path: str = "/"
-    status: int | None = None
-    timeout: float = DEFAULT_TIMEOUT
-    answers: bool = True
-
-    @classmethod
-    def of(cls, settings: HealthSettings) -> HealthCheck:
-        """Return what the ``health`` table of the settings says."""
-        return cls(settings.path, settings.status, settings.timeout_seconds, settings.answers)
-
-    def judge(self, answer: Answer, code_ref: str | None, item_hash: str | None = None) -> str | None:
-        """Return why an answer is not the one that is waited for, or None if it is.
-
-        Args:
-            answer: What came back.
-            code_ref: Item hash of the STORE message whose code must have run.
-            item_hash: Of the program that must have answered; None takes an answer by its status alone.
-        """
-        wanted = self.status
-        lives = not self.answers and answer.headers.get(PROCESS) == "running"
-        bad = (answer.status != wanted) if wanted is not None else answer.status >= _SERVER_ERROR
-        if bad and not lives:
-            expected = str(wanted) if wanted is not None else f"any status below {_SERVER_ERROR}"
-            said = f": {answer.text}" if answer.text and answer.status >= _SERVER_ERROR else ""
-            return f"it answers {answer.status} (expected {expected}){said}"
-        if item_hash is not None and not answer.is_of(item_hash):
-            return f"a server that does not run it answers {answer.status}"
-        ran = answer.headers.get(CODE_REF)
-        if code_ref is not None and ran is not None and ran != code_ref:
-            return f"the host still runs the code {ran}, not {code_ref}"
-        return None
+    wanted = check.status
+    lives = not check.answers and answer.headers.get(PROCESS) == "running"
+    bad = (answer.status != wanted) if wanted is not None else answer.status >= _SERVER_ERROR
+    if bad and not lives:
+        expected = str(wanted) if wanted is not None else f"any status below {_SERVER_ERROR}"
+        said = f": {answer.text}" if answer.text and answer.status >= _SERVER_ERROR else ""
+        return f"it answers {answer.status} (expected {expected}){said}"
+    if item_hash is not None and not answer.is_of(item_hash):
+        return f"a server that does not run it answers {answer.status}"
+    ran = answer.headers.get(CODE_REF)
+    if code_ref is not None and ran is not None and ran != code_ref:
+        return f"the host still runs the code {ran}, not {code_ref}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -157,7 +137,7 @@ class Health:
             return urls
         reasons = []
         for url in urls:
-            said = self._ask(url, check, code_ref, item_hash, min(check.timeout, _REQUEST_TIMEOUT))
+            said = self._ask(url, check, code_ref, item_hash, min(check.timeout_seconds, _REQUEST_TIMEOUT))
             if isinstance(said, Healthy):
                 return said
             reasons.append(said)
@@ -199,7 +179,7 @@ class Health:
         urls = hosts.urls(item_hash)
         if persistent:
             observer.step("schedule", item_hash=item_hash)
-            urls = program_urls(item_hash, self._await_running(hosts, item_hash, check.timeout, gone))
+            urls = program_urls(item_hash, self._await_running(hosts, item_hash, check.timeout_seconds, gone))
         observer.step("health", url=urls[0] + check.path)
         healthy = self.wait(urls, check, code_ref, item_hash, heard=lambda text: observer.heard("health", text))
         observer.done("health", url=healthy.url, status=healthy.status)
@@ -350,10 +330,10 @@ class Health:
                     raise HealthError(f"The program does not start: {reason}", where=where)
             return None
 
-        healthy = self._waiter.poll(look, check.timeout, _BACKOFF)
+        healthy = self._waiter.poll(look, check.timeout_seconds, _BACKOFF)
         if healthy is None:
             raise HealthError(
-                f"The program does not answer as it should within {check.timeout:.0f} s: {reason}", where=where
+                f"The program does not answer as it should within {check.timeout_seconds:.0f} s: {reason}", where=where
             )
         return healthy
 
@@ -365,7 +345,7 @@ class Health:
             answer = self._get(url.rstrip("/") + check.path, timeout=timeout)
         except OSError as error:
             return f"nothing answers: {error}"
-        return check.judge(answer, code_ref, item_hash) or Healthy(
+        return judge(check, answer, code_ref, item_hash) or Healthy(
             url, answer.status, answer.text, time.monotonic() - began
         )
 

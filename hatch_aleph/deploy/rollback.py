@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Manifest
     from hatch_aleph.deploy.deployment import Deployment
-    from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.journal import Journal, Run
     from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import Program, State, Version, Volume
+    from hatch_aleph.settings.model import HealthCheck
 
 FAILED = "did not answer"
 _INSTEAD = "`--no-rollback` keeps what was published."

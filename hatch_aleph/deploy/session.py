@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.health import Health, HealthCheck
 from hatch_aleph.deploy.journal import Journal, file_name, unwritable
 from hatch_aleph.deploy.outbox import PATIENCE, Outbox, check_genuine
 from hatch_aleph.deploy.preflight import check_clock, check_permitted
@@ -21,6 +20,7 @@ from hatch_aleph.files import make_own_folder
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.observer import Observer
 from hatch_aleph.plugins import Publication
+from hatch_aleph.settings.model import HealthCheck
 from hatch_aleph.settings.program_message import value_at
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.executions import Execution

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hatch_aleph.deploy.deployment import Deployment
-    from hatch_aleph.deploy.health import Health, HealthCheck
+    from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.state import Program, State, Version, Volume
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.money import Price
+    from hatch_aleph.settings.model import HealthCheck
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .load import load_settings as load_settings
     from .model import Compression as Compression
     from .model import EphemeralVolume as EphemeralVolume
-    from .model import Health as Health
+    from .model import HealthCheck as HealthCheck
     from .model import ImmutableVolume as ImmutableVolume
     from .model import Payment as Payment
     from .model import PersistentVolume as PersistentVolume
@@ -28,8 +28,8 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "load": "load_settings",
-        "model": "Compression EphemeralVolume Health ImmutableVolume Payment PersistentVolume PublishSettings Secrets "
-        "Settings Volumes",
+        "model": "Compression EphemeralVolume HealthCheck ImmutableVolume Payment PersistentVolume PublishSettings "
+        "Secrets Settings Volumes",
         "rules": "CODE_MOUNT PACKAGES_MOUNT",
     },
 )

@@ -87,7 +87,7 @@ class Compression:
 
 
 @dataclass(frozen=True)
-class Health:
+class HealthCheck:
     """What counts as an answer of a healthy program."""
 
     path: str = key("Path that is requested after a deployment.", default="/", pattern="path")
@@ -113,7 +113,7 @@ class PublishSettings:
     channel: str = key("Channel of the messages.", default=DEFAULT_CHANNEL)
     payment: Payment = key("How it is paid.", factory=Payment)
     address: str | None = key("Address that owns and pays, when it is not the account's own.", pattern="address")
-    health: Health = key("What a healthy program answers.", factory=Health, off={"answers": False})
+    health: HealthCheck = key("What a healthy program answers.", factory=HealthCheck, off={"answers": False})
     secrets: Secrets = key("What the secret scan may ignore.", factory=Secrets)
     domains: tuple[str, ...] = key("Custom domains to attach to the program.", default=(), pattern="domain")
     strategy: Strategy = key(

@@ -11,7 +11,7 @@ import pytest
 from hatch_aleph.deploy.cleanup import find_waste, prune
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.file_differences import differences_of
-from hatch_aleph.deploy.health import Answer, Health, HealthCheck, Healthy
+from hatch_aleph.deploy.health import Answer, Health, Healthy
 from hatch_aleph.deploy.history import find_release, releases
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.state import Program
@@ -20,6 +20,7 @@ from hatch_aleph.deploy.verification import verify
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.network.executions import Allocation, Execution
 from hatch_aleph.network.urls import Hosts
+from hatch_aleph.settings import HealthCheck
 from hatch_aleph.squashfs import scan, write_image
 from tests.deploy.conftest import quick
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def health(rig: Rig) -> tuple[Health, HealthCheck]:
-    return Health(rig.host, sleep=quick), HealthCheck(timeout=10)
+    return Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10)
 
 
 def three_releases(rig: Rig) -> list[Artifact]:
@@ -56,11 +57,11 @@ def test_roll_back_amends_to_any_earlier_release_without_upload(rig: Rig) -> Non
     hashes = [artifact.manifest.images[0].sha256 for artifact in (third, second, first)]
     assert codes(rig, third) == [(0, "3.0", hashes[0]), (1, "2.0", hashes[1]), (2, "1.0", hashes[2])]
     before = rig.count()
-    done = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout=10), to="1.0")
+    done = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10), to="1.0")
     assert done.amended == ("packages", "code")
     assert not rig.target(first).plan(first.manifest).has_changes
     assert rig.count()["STORE"] == before["STORE"] + 2
-    back = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout=10), to="3.0")
+    back = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10), to="3.0")
     assert (back.release.version, back.item_hash) == ("3.0", done.item_hash)
     assert not rig.target(third).plan(third.manifest).has_changes
 
@@ -250,7 +251,7 @@ def test_what_runs_is_noted_before_the_last_amend(rig: Rig) -> None:
     noting.rig = rig  # type: ignore[attr-defined]
     replace(rig.deployer(second), health=noting).deploy(second)
     assert noting.sent[-1] == sum(rig.count().values()) - 1
-    assert roll_back(*rig.opened(second), noting, HealthCheck(timeout=10)).amended == ("packages", "code")
+    assert roll_back(*rig.opened(second), noting, HealthCheck(timeout_seconds=10)).amended == ("packages", "code")
     assert noting.sent[-1] == sum(rig.count().values()) - 1
 
 
@@ -260,7 +261,7 @@ def test_who_goes_on_after_a_cut_waits_for_the_stop_all_the_same(rig: Rig) -> No
     cut = CutOnce(rig.host, sleep=quick)
     for expected in (KeyboardInterrupt, None):
         with pytest.raises(expected) if expected else nullcontext():
-            roll_back(*rig.opened(third), cut, HealthCheck(timeout=10), to="1.0")
+            roll_back(*rig.opened(third), cut, HealthCheck(timeout_seconds=10), to="1.0")
     assert cut.told == [True, True]
     cut = CutOnce(rig.host, sleep=quick)
     for expected in (KeyboardInterrupt, None):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.cleanup import prune
-from hatch_aleph.deploy.health import ITEM_HASH, Answer, Health, HealthCheck
+from hatch_aleph.deploy.health import ITEM_HASH, Answer, Health
 from hatch_aleph.deploy.history import releases
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.errors import HealthError, PlanError
@@ -15,6 +15,7 @@ from hatch_aleph.network.domains import KEY, attached
 from hatch_aleph.network.messages import aggregate_content, sign_message
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.programs.removal import delete_deployment
+from hatch_aleph.settings import HealthCheck
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer, Health, HealthCheck
+from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer, Health
 from hatch_aleph.errors import HealthError
 from hatch_aleph.network.executions import Execution
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.observer import Observer
+from hatch_aleph.settings import HealthCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,19 +53,19 @@ def test_an_answer_of_the_old_code_does_not_count() -> None:
     host.wait(HealthCheck(), NEW)
     assert len(host.urls) == 3
     with pytest.raises(HealthError, match="still runs the code b"):
-        Host(Answer(200, {CODE_REF: OLD})).wait(HealthCheck(timeout=9), NEW)
+        Host(Answer(200, {CODE_REF: OLD})).wait(HealthCheck(timeout_seconds=9), NEW)
 
 
 def test_the_status_that_is_asked_for_is_the_only_one() -> None:
     Host(Answer(200, {}), Answer(404, {})).wait(HealthCheck(status=404))
     with pytest.raises(HealthError, match="answers 200 \\(expected 204\\)"):
-        Host(Answer(200, {})).wait(HealthCheck(status=204, timeout=5))
+        Host(Answer(200, {})).wait(HealthCheck(status=204, timeout_seconds=5))
 
 
 def test_at_the_deadline_the_last_reason_is_told() -> None:
     host = Host(Answer(500, {}, "Traceback: KeyError"))
     with pytest.raises(HealthError, match=r"within 30 s: it answers 500.*KeyError") as raised:
-        host.wait(HealthCheck("/a", timeout=30))
+        host.wait(HealthCheck("/a", timeout_seconds=30))
     assert raised.value.where == "http://host/vm/x/a"
     assert host.now <= 30
 
@@ -86,7 +87,7 @@ def test_a_persistent_program_that_had_been_started_again_before_anybody_looked(
     hosts = Hosts("http://127.0.0.1:4021", "http://host", list_executions=lambda _host: {"ab" * 32: started})
     answer = Answer(200, {ITEM_HASH: "ab" * 32}, "hello")
     health = Health(lambda _url, **_options: answer, sleep=sleep, monotonic=lambda: now)
-    healthy = health.confirm(hosts, "ab" * 32, HealthCheck(timeout=60.0), amended=True, persistent=True)
+    healthy = health.confirm(hosts, "ab" * 32, HealthCheck(timeout_seconds=60.0), amended=True, persistent=True)
     assert healthy.status == 200
     assert now < 40
 
@@ -95,7 +96,7 @@ def test_a_persistent_program_that_is_being_started_when_first_looked_for() -> N
     """Between its definition and its start a host lists it as not running: that is no longer what ran before."""
     defined = Execution(running=False, began="2026-11-28T10:00:00", kind="persistent_program")
     host = Lists({NEW: defined}, {NEW: defined}, {NEW: Execution(running=True, began=defined.began)})
-    healthy = host.health().confirm(host.hosts(), NEW, HealthCheck(timeout=60.0), amended=True, persistent=True)
+    healthy = host.health().confirm(host.hosts(), NEW, HealthCheck(timeout_seconds=60.0), amended=True, persistent=True)
     assert (healthy.status, host.seen, host.now < 8) == (200, 3, True)
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.cleanup import find_waste, prune
-from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.overlap import YOUNG
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
+from hatch_aleph.settings import HealthCheck
 from tests.deploy.conftest import new_account, quick, through, with_clock
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.cli import run
-from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import PlanError
+from hatch_aleph.settings import HealthCheck
 from tests.deploy.conftest import new_account
 from tests.deploy.rig import RunningNode
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.cleanup import find_waste, forget, prune
-from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.messages import aggregate_content, forget_content, sign_message
 from hatch_aleph.network.rejections import MEANINGS
 from hatch_aleph.programs.removal import delete_deployment
+from hatch_aleph.settings import HealthCheck
 from tests.deploy.conftest import Rig, new_account, quick, with_clock
 from tests.deploy.rig import NodeHost, RunningNode
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from hatch_aleph.deploy.health import Answer, HealthCheck
+from hatch_aleph.deploy.health import Answer, judge
+from hatch_aleph.settings import HealthCheck
 from tests.guest.rig import APPS, Guest, StartError, lay_out
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="executables run where the guest's Linux does")
@@ -311,14 +312,14 @@ def test_a_worker_is_healthy_while_its_process_lives(start, port, tmp_path):
     assert answer.status == 503
     assert answer.header("aleph-process") == "running"
     assert answer.body.decode().startswith(f"nothing listens on {port} after 1 s; the process listens on ")
-    assert check.judge(seen(answer), None) is None
-    assert HealthCheck().judge(seen(answer), None).endswith(answer.body.decode().strip())
+    assert judge(check, seen(answer), None) is None
+    assert judge(HealthCheck(), seen(answer), None).endswith(answer.body.decode().strip())
     end.touch()
     deadline = time.monotonic() + 10
     while answer.header("aleph-process") == "running" and time.monotonic() < deadline:
         answer = guest.get("/")
     assert answer.header("aleph-process") == "ended"
-    assert "has ended and is started again" in check.judge(seen(answer), None)
+    assert "has ended and is started again" in judge(check, seen(answer), None)
 
 
 def seen(answer):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.apply import Deployer
 from hatch_aleph.deploy.deployment import Deployment
-from hatch_aleph.deploy.health import Health, HealthCheck
+from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.network import NodeClient
@@ -19,6 +19,7 @@ from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.removal import delete
 from hatch_aleph.programs.replacement import set_persistent
 from hatch_aleph.programs.revision import update
+from hatch_aleph.settings import HealthCheck
 from tests.deploy.conftest import new_account
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 from tests.programs.rig import write_app
@@ -56,7 +57,7 @@ class Scene:
         """Return a session that asks what it has published; a host that is named starts persistent programs, too."""
         health = parts.pop("health", None) or Health(host, sleep=lambda _seconds: None)
         return Session(
-            client, self.account, self.folder / state, patience=600, health=health, check=HealthCheck(timeout=20),
+            client, self.account, self.folder / state, patience=600, health=health, check=HealthCheck(timeout_seconds=20),
             host=self.node.url, **parts,
         )  # fmt: skip
 
