@@ -57,7 +57,8 @@ class Scene:
         """Return a session that asks what it has published; a host that is named starts persistent programs, too."""
         health = parts.pop("health", None) or Health(host, sleep=lambda _seconds: None)
         return Session(
-            client, self.account, self.folder / state, patience=600, health=health, check=HealthCheck(timeout_seconds=20),
+            client, self.account, self.folder / state, patience=600, health=health,
+            check=HealthCheck(timeout_seconds=20),
             host=self.node.url, **parts,
         )  # fmt: skip
 
