@@ -81,3 +81,15 @@ def test_no_hint_types_a_command_by_hand() -> None:
         if isinstance(part, ast.Constant) and isinstance(part.value, str) and BY_HAND.search(part.value)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_hint_begins_with_a_capital() -> None:
+    wrong = [
+        f"{place}: {text}"
+        for place, call in calls()
+        for keyword in call.keywords
+        if keyword.arg == "hint"
+        for text in beginnings(keyword.value)
+        if text[:1].islower() and not text.startswith(WRITTEN_SO)
+    ]
+    assert not wrong, "\n".join(wrong)

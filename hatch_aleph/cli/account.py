@@ -177,7 +177,7 @@ def list_accounts(context: Context) -> None:
     if rows:
         context.output.table("", ("  name", "chain", "address", "key"), cells)
     context.output.result(
-        {"accounts": rows}, None if rows else "No accounts. Make one: hatch-aleph account create NAME"
+        {"accounts": rows}, None if rows else f"No accounts. Make one: {typed('account create NAME')}"
     )
 
 
@@ -280,7 +280,7 @@ def _keep(context: Context, name: str, key: Key, chain: str, *, password: str | 
     replace(known, accounts={**known.accounts, name: NamedAccount(chain, address, str(file))}).save()
     fields: dict[str, Any] = {"name": name, "address": address, "chain": chain, "file": str(file)}
     told = f"{address}\nIts key is in {file}: keep a copy, nobody can restore it."
-    context.output.result(fields, f"{told}\nSign with it: --account {name}, or `hatch-aleph account use {name}`.")
+    context.output.result(fields, f"{told}\nSign with it: --account {name}, or {typed('account use', name)}.")
 
 
 def _new_password(output: Output, file: Path | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,7 +45,7 @@ def confirm(output: Output, question: str, *, yes: bool, flag: str = "--yes", ot
 
         raise UsageError(f"{question} There is no terminal to ask on", hint=f"Answer beforehand with {flag}.")
     if not ask_yes(output, question):
-        _decline(otherwise)
+        raise Declined(otherwise)
 
 
 def ask_yes(output: Output, question: str, *, default: bool = False) -> bool:
@@ -60,10 +60,6 @@ def ask(output: Output, question: str, **options: Any) -> Any:
     with output.aside():
         _forget_typed()
         return click.prompt(question, err=True, **options)
-
-
-def _decline(otherwise: str) -> NoReturn:
-    raise Declined(otherwise)
 
 
 def _forget_typed() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -38,7 +37,13 @@ def history(context: Context, *, check: bool) -> None:
     if found and not context.output.as_json:
         context.output.say(_live_line(found, answer, now))
     rows = [
-        (str(each.number), _since(each.time), age(now - each.time), each.version or "", *_told(each, here))
+        (
+            str(each.number),
+            moment(each.time).removesuffix(" UTC"),
+            age(now - each.time),
+            each.version or "",
+            *_told(each, here),
+        )
         for each in found
     ]
     if rows:
@@ -92,19 +97,12 @@ def rollback(context: Context, *, to: str | None) -> None:
     )
 
 
-def _since(seconds: float) -> str:
-    return f"{dt.datetime.fromtimestamp(seconds, dt.timezone.utc):%Y-%m-%d %H:%M:%S}"
-
-
-def _what(release: Release) -> str:
-    return f"{release.kind}, live" if release.number == 0 else release.kind
-
-
 def _told(release: Release, here: str) -> tuple[str, str, str, str]:
     """Return what it was, what changed, by which commit and machine."""
     changed = ", ".join(f"{role} {_short(release.contents[role])}" for role in release.changed) or "nothing"
     by = "this machine" if release.machine == here else release.machine or "-"
-    return _what(release), changed, release.commit or "-", by
+    what = f"{release.kind}, live" if release.number == 0 else release.kind
+    return what, changed, release.commit or "-", by
 
 
 def _short(version: Version) -> str:
@@ -113,13 +111,5 @@ def _short(version: Version) -> str:
 
 def _release_json(release: Release) -> dict[str, Any]:
     contents = {role: asdict(version) for role, version in release.contents.items()}
-    return {
-        "number": release.number,
-        "time": release.time,
-        "version": release.version,
-        "kind": release.kind,
-        "changed": list(release.changed),
-        "commit": release.commit,
-        "machine": release.machine,
-        "contents": contents,
-    }
+    told = ("number", "time", "version", "kind", "changed", "commit", "machine")
+    return {**{name: getattr(release, name) for name in told}, "contents": contents}

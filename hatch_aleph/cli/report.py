@@ -40,12 +40,13 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
 
     The page needs no network and no other file. Without --html the heaviest of each are shown here.
     """
+    from hatch_aleph.artifact import Artifact
     from hatch_aleph.build.sizes import images_of, measured
     from hatch_aleph.files import write_atomic
     from hatch_aleph.local.host import by_package
     from hatch_aleph.report.document import Report, render
 
-    artifact = context.built() or _found(context)
+    artifact = context.built() or Artifact.find(context.dist_folder, context.profile)
     manifest = artifact.manifest
     images = [(image.name, measured(image)) for image in images_of(artifact.path)]
     imports = () if no_imports else _imports(context, artifact)
@@ -84,12 +85,6 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
         "balance_ends": str(known.money.end(made.made)) if known.money and known.money.end(made.made) else None,
     }
     context.output.result(fields, str(page) if page else None)
-
-
-def _found(context: Context) -> Artifact:
-    from hatch_aleph.artifact import Artifact
-
-    return Artifact.find(context.dist_folder, context.profile)
 
 
 def _imports(context: Context, artifact: Artifact) -> Sequence[ImportCost]:

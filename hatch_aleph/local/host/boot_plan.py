@@ -160,7 +160,7 @@ def _mount(spec: ProgramSpec, index: int, volume: VolumeSpec, kept: Path, image_
         raise GuestError(
             f"The ephemeral volume at {volume.mount} cannot be mounted: hosts do not implement ephemeral volumes",
             where=spec.item_hash,
-            hint="write to /tmp, which is in memory, or use a persistent volume",
+            hint="Write to /tmp, which is in memory, or use a persistent volume",
         )
     if volume.kind == "immutable":
         if volume.image is None:
@@ -170,7 +170,7 @@ def _mount(spec: ProgramSpec, index: int, volume: VolumeSpec, kept: Path, image_
         raise GuestError(
             f"The persistent volume at {volume.mount} asks for persistence {volume.persistence!r}",
             where=spec.item_hash,
-            hint='hosts keep persistent volumes only with persistence = "host"',
+            hint='Hosts keep persistent volumes only with persistence = "host"',
         )
     name = volume.name or f"unamed_volume_{index}"
     kept.mkdir(parents=True, exist_ok=True)

@@ -11,10 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 
-def _tiers(*units: int) -> list[dict[str, Any]]:
-    return [{"id": f"tier-{number}", "compute_units": count} for number, count in enumerate(units, 1)]
-
-
 def _gpu_tiers(*models: tuple[str, int, int]) -> list[dict[str, Any]]:
     return [
         {"id": f"tier-{number}", "vram": vram, "model": model, "compute_units": units}
@@ -36,7 +32,7 @@ _FILE_CREDIT = "0.17967489030626108"
 _VOLUME = {"payg": "0.000000977", "holding": "0.05", "credit": "0.977"}
 _DISK = {"payg": "0.000000977", "holding": "0.05", "credit": _FILE_CREDIT}
 _GPU_DISK = {"payg": "0.000000977", "credit": _FILE_CREDIT}
-_UNITS = _tiers(1, 2, 4, 6, 8, 12)
+_UNITS = [{"id": f"tier-{number}", "compute_units": count} for number, count in enumerate((1, 2, 4, 6, 8, 12), 1)]
 
 PRICING: dict[str, Any] = {
     "program": _product(_VOLUME, {"payg": "0.011", "holding": "200", "credit": "11000"}, _UNITS, 2048),

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.local.node.costs import payment_type
 from hatch_aleph.local.node.envelope import complete_content, read_message
 from hatch_aleph.local.node.limits import INLINE_LIMIT, MAX_RETRIES, MAX_RETRY_SECONDS
 from hatch_aleph.local.node.rejection import Code, NotProcessedError, RejectedMessageError, RetryMessageError
@@ -22,7 +23,6 @@ from hatch_aleph.local.node.rules.vm import MachineRules, VerifiableRules
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hatch_aleph.local.node.costs import Cost
     from hatch_aleph.local.node.envelope import Message
     from hatch_aleph.local.node.rules import NodeState, Rules
 
@@ -148,7 +148,8 @@ class Processor:
         rules.check(message)
         costs = rules.costs(message)
         self.ledger.add_processed(message, size, now)
-        self._charge(message, costs)
+        owner = str((message.content or {}).get("address"))
+        self._state.balances.charge(owner, message.item_hash, payment_type(message.parsed), costs)
         if message.item_type != "inline":
             self._state.pins.pin_content(message.item_hash, message.sender, message.time)
         rules.apply(message, now)
@@ -170,8 +171,3 @@ class Processor:
             raise RejectedMessageError(Code.INVALID_FORMAT, "Unsupported character in message: \\u0000")
         content, parsed = complete_content(message, text)
         return dataclasses.replace(message, content=content, parsed=parsed), size
-
-    def _charge(self, message: Message, costs: list[Cost]) -> None:
-        payment = getattr(getattr(message.parsed, "payment", None), "type", None)
-        owner = str((message.content or {}).get("address"))
-        self._state.balances.charge(owner, message.item_hash, payment.value if payment else "hold", costs)

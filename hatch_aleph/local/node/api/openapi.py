@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydantic import BaseModel
-
     from hatch_aleph.local.node.api.routes import Route
 
 
@@ -43,12 +41,8 @@ def _operation(route: Route) -> dict[str, Any]:
 def _parameters(route: Route) -> list[dict[str, Any]]:
     names = re.findall(r"{(\w+)}", route.path)
     in_path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
-    return in_path + (_query(route.query) if route.query is not None else [])
-
-
-def _query(model: type[BaseModel]) -> list[dict[str, Any]]:
-    properties = model.model_json_schema()["properties"]
-    return [{"name": name, "in": "query", "schema": _simple(schema)} for name, schema in properties.items()]
+    properties = route.query.model_json_schema()["properties"] if route.query is not None else {}
+    return in_path + [{"name": name, "in": "query", "schema": _simple(each)} for name, each in properties.items()]
 
 
 def _simple(schema: dict[str, Any]) -> dict[str, Any]:
