@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
-from hatch_aleph.build.packages.provenance import of_an_index
 from hatch_aleph.secrets import (
     KEEP_OUT,
     OWN_KEY,
@@ -186,6 +185,8 @@ def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Findin
 
 
 def _own_key_in(image: Path, encoding: str, own: KeyForms, *, packages: bool) -> Iterator[Finding]:
+    from hatch_aleph.build.packages.provenance import of_an_index
+
     inside = False
     is_of_an_index = of_an_index(image) if packages else None
     for path, content in files_of(image, encoding):

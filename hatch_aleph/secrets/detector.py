@@ -43,10 +43,12 @@ _VALUE = re.compile(
     )""",
     re.VERBOSE,
 )
+_BEGINNINGS = frozenset(each[:3].encode() for each in PREFIXED)
 _LONGEST = 128
 # As much is looked at behind a literal; and so long a match of any form is at least.
 _WINDOW, _LONGEST_FORM = 700, 460
 _LINE = 32
+_MOST_BEFORE, _BEGINNING = 4_000, 11  # letters that are looked at before a value, and of it
 _NAME = re.compile(r"[\w.-]{0,60}\Z")
 
 
@@ -84,7 +86,7 @@ def find_forms(text: str, data: bytes | None = None) -> Iterator[tuple[int, str]
 
 
 def _tokens(text: str, data: bytes) -> Iterator[tuple[int, str]]:
-    for start, _ in _WORD.runs(data):
+    for start in [start for start, _ in _WORD.runs(data) if data[start : start + 3] in _BEGINNINGS]:
         for kind, form in PREFIXED.get(text[start : start + 4]) or PREFIXED.get(text[start : start + 3]) or ():
             found = _compiled(form + "(?![A-Za-z0-9])").match(text, start)
             if found and not _is_sample(found[0]):
@@ -125,7 +127,9 @@ def _random(text: str, data: bytes) -> Iterator[tuple[int, str]]:
         value = text[start:end]
         if value.isalpha() or value.islower() or value.isupper():
             continue
-        if is_random(value) and not _is_about(text, start) and not _is_whole_line(text, start, end):
+        if not is_random(value) or _is_about(text, start) or _is_whole_line(text, start, end):
+            continue
+        if not _is_of_data(text, start):
             yield start, "random value"
 
 
@@ -145,6 +149,21 @@ _PUBLIC_BEFORE = re.compile(
 def _is_about(text: str, start: int) -> bool:
     """Tell whether what stands before a value on its line says that it is public: a hash, an address, a path."""
     return bool(_PUBLIC_BEFORE.search(text[max(0, start - 80) : start].rpartition("\n")[2].lower()))
+
+
+# Where one literal goes on in the next: quotes, and between them a break and what joins them.
+_JOINT = re.compile(r"""["'`]\s{0,8}[+\\,]?\s{0,8}\n\s{0,80}[bruf]{0,2}["'`]""")
+# How pictures and fonts begin in base64: PNG, GIF, JPEG, WebP, BMP, SVG, icons, WOFF, TrueType and OpenType.
+_DATA = re.compile(
+    r"(?:;base64,|(?<![\w+/])(?:iVBORw0KGgo|R0lGOD|/9j/|UklGR|Qk[0-3]|PHN2Zy|PD94bWwg|AAABAA|d09G|AAEAAAA|T1RUTw))"
+    r"[\w+/=-]*\Z"
+)
+
+
+def _is_of_data(text: str, start: int) -> bool:
+    """Tell whether a value goes on with a picture or font that began before it, on its line or in an earlier one."""
+    before = _JOINT.sub("", text[max(0, start - _MOST_BEFORE) : start + _BEGINNING])
+    return bool(_DATA.search(before))
 
 
 def _named(text: str) -> Iterator[tuple[int, str]]:

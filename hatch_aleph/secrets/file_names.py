@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
-from pathlib import PurePosixPath
+import functools
+import re
+from fnmatch import translate
 
 _NAMES = (
     ".env",
@@ -38,8 +39,13 @@ _PUBLIC = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN PUBLIC KEY-----", b"----
 
 def is_secret_name(path: str) -> bool:
     """Tell whether a file's name says that it is a secret."""
-    name = PurePosixPath(path).name
-    return any(fnmatch(name, each) for each in _NAMES) and not any(fnmatch(name, each) for each in _SAMPLES)
+    name = path.rpartition("/")[2]
+    return _any_of(_NAMES).match(name) is not None and _any_of(_SAMPLES).match(name) is None
+
+
+@functools.cache
+def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, globs)))
 
 
 def is_public_pem(data: bytes) -> bool:

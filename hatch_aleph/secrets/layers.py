@@ -48,7 +48,8 @@ _ALL_BUT_DIGITS = bytes(each if each in b"0123456789" else 32 for each in range(
 _BYTES = {form % value: bytes([value]) for value in range(256) for form in (b"%d", b"%02d", b"%03d")}
 # A longer number is none of a key's parts, and to read one takes time that grows with its square.
 _LONGEST_NUMBER = 320
-_TEXT = re.compile(rb"[\t\r\n -~]{12,}")
+_TEXT = Letters(b"\t\r\n" + bytes(range(32, 127)), 12)
+_SHORTEST_32 = 26  # digits of base 32 of sixteen bytes; other codes but base64 need more
 # Of each way to escape: what must be there, and what it writes: a byte in hexadecimal, octal or decimal digits.
 _ESCAPES: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
     (
@@ -113,8 +114,10 @@ class Layer:
         if 0 not in data and (data.isascii() or not inner):
             self.text = data
         else:
-            wide = _TEXT.findall(self.dense)
-            self.text = b"\n".join(_TEXT.findall(data) + wide)
+            texts = [data[start:end] for start, end in _TEXT.runs(data)]
+            if self.dense:
+                texts += [self.dense[start:end] for start, end in _TEXT.runs(self.dense)]
+            self.text = b"\n".join(texts)
         self.runs = [self.text[start:end] for start, end in _RUN.runs(self.text)]
         self.numbers = numbers_in(self.text)
 
@@ -161,7 +164,7 @@ def _block_codes(runs: list[bytes]) -> Iterator[bytes]:
             joined = b"".join(word + b"A" * (-len(word) % 4) for word in words)
             decoded += [binascii.a2b_base64(joined[start : len(joined) - (4 - start) % 4]) for start in range(4)]
         yield _BETWEEN.join(decoded)
-    short = b"\n".join(runs)
+    short = b"\n".join(run for run in runs if len(run) >= _SHORTEST_32)
     decoded = [*map(_of_base16, _RUN16.findall(short)), *map(_of_base58, _RUN58.findall(short))]
     alike = _RUN36.findall(short)  # letters of one case
     short = b"\n".join(alike)

@@ -54,8 +54,8 @@ class KeyForms:
     """
 
     __slots__ = (
-        "_bits", "_digits", "_forward", "_in_85", "_in_others", "_numbers", "_phrase", "_pieces", "_texts", "_whole",
-        "searched",
+        "_ascii", "_bits", "_digits", "_forward", "_in_85", "_in_others", "_numbers", "_phrase", "_pieces", "_texts",
+        "_whole", "searched",
     )  # fmt: skip
 
     def __init__(self, secret: bytes, public: bytes = b"", phrase: str = "") -> None:
@@ -63,6 +63,7 @@ class KeyForms:
         both = (secret, secret[::-1])
         self._whole = both
         self._pieces = tuple(piece for each in both for piece in _pieces(each))
+        self._ascii = tuple(each for each in self._pieces or self._whole if each.isascii())
         digits = [each.hex().encode() for each in self._pieces]
         self._digits = tuple({*digits, *(each[::-1] for each in digits)})
         self._numbers = tuple({form for piece in self._pieces for form in _lists(piece)})
@@ -111,9 +112,12 @@ class KeyForms:
         return any(each in listed for each in self._pieces or self._whole)
 
     def _within(self, layer: Layer, depth: int, budget: Budget) -> bool:
-        if any(each in layer.data for each in self._pieces or self._whole) or self._is_written(layer):
+        pieces = self._pieces or self._whole
+        if layer.data.isascii():
+            pieces = self._ascii
+        elif any(each in layer.data for each in self._in_others):
             return True
-        if not layer.data.isascii() and any(each in layer.data for each in self._in_others):
+        if any(each in layer.data for each in pieces) or self._is_written(layer):
             return True
         if layer.dense and any(each in layer.dense for each in self._forward):
             return True
@@ -130,9 +134,10 @@ class KeyForms:
         bits = text.replace(b"0b", b"").translate(None, _NO_BITS)
         if any(each in bits for each in self._bits):
             return True
-        listed = b" " + b" ".join(layer.numbers) + b" "
-        if any(form in listed for form in self._numbers):
-            return True
+        if len(layer.numbers) >= _PIECE:
+            listed = b" " + b" ".join(layer.numbers) + b" "
+            if any(form in listed for form in self._numbers):
+                return True
         joined = b"".join(layer.runs) + b" " + b"".join(layer.numbers)
         if any(each in joined for each in self._texts):
             return True

@@ -97,6 +97,36 @@ def test_data_and_minified_code_pass() -> None:
     assert kinds(minified, "app/static/app.min.js") == []
 
 
+PICTURES = {
+    "PNG": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "GIF": b"GIF89a",
+    "JPEG": b"\xff\xd8\xff\xe0",
+    "WebP": b"RIFF\x24\0\0\0WEBP",
+    "an icon": b"\0\0\1\0\1\0",
+    "WOFF": b"wOF2",
+    "TrueType": b"\0\1\0\0\0",
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_pictures_and_fonts_in_source_pass(kind: str) -> None:
+    """However they are written: as one literal, as many that are joined, with the type before them or without."""
+    data = base64.b64encode(PICTURES[kind] + INVENTOR.bytes(70)).decode()
+    pieces = [data[at : at + 30] for at in range(0, len(data), 30)]
+    for joined in ("'\n    '", '"\n  "', "' +\n    '", "' \\\n    '"):
+        quote = joined[0]
+        assert kinds(f"BLANK = ({quote}{joined.join(pieces)}{quote})\n") == []
+        assert kinds(f"BLANK = ({quote}data:image/x;base64,{joined}{joined.join(pieces)}{quote})\n") == []
+    assert kinds(f'<img src="data:image/x;base64,{data}">\n', "app/page.html") == []
+    assert kinds(f'picture("{data}")\n') == []
+
+
+def test_what_stands_behind_a_picture_is_judged_by_itself() -> None:
+    value = INVENTOR.some("abcdefghABCDEFGH0123456789", 40)
+    assert kinds(f'PICTURE = "iVBORw0KGgo="\nLOOK = call("{value}")\n') == ["random value"]
+    assert kinds(f'PICTURES = ["iVBORw0KGgo=", "{value}"]\n') == ["random value"]
+
+
 def test_a_line_that_says_so_is_allowed() -> None:
     token = "ghp_" + INVENTOR.some("abcdefgh0123456789", 36)
     assert kinds(f'TOKEN = "{token}"  # pragma: allowlist secret\n') == []
