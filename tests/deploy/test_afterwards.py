@@ -121,7 +121,7 @@ def test_a_roll_back_that_does_not_answer_never_undoes_what_another_machine_has_
 
     before = rig.count()["STORE"]
     with pytest.raises(HealthError) as raised:
-        roll_back(*rig.opened(third), Health(meanwhile, sleep=quick), HealthCheck(timeout=10), to="1.0")
+        roll_back(*rig.opened(third), Health(meanwhile, sleep=quick), HealthCheck(timeout_seconds=10), to="1.0")
     assert "Another machine has deployed meanwhile" in str(raised.value.hint)
     assert not rig.target(fourth).plan(fourth.manifest).has_changes
     assert rig.count()["STORE"] == before + 4  # both images there and again, and no way back
