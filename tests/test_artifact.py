@@ -14,7 +14,7 @@ from hatch_aleph.files import write_atomic
 from hatch_aleph.runtimes import DEFAULT
 from hatch_aleph.settings import PublishSettings, Settings
 from hatch_aleph.settings.program_message import program_content
-from hatch_aleph.settings.schema import object_schema
+from tools.settings_schema import object_schema
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "schema" / "manifest.json").read_text("utf-8"))
 

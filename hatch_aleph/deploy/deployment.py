@@ -44,11 +44,6 @@ def deployment_tag(project: str, profile: str | None) -> str:
     return tag
 
 
-def tag_of(manifest: Manifest) -> str:
-    """Return the tag of the deployment that an artifact belongs to."""
-    return deployment_tag(manifest.project["name"], manifest.profile)
-
-
 @dataclass(frozen=True)
 class Deployment:
     """One deployment on one network.

@@ -8,7 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
+from dataclasses import Field, asdict, dataclass, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -179,11 +179,6 @@ def _scalar(kind: Any, value: Any, path: Path, item: Field[Any], problems: list[
                 return None
             return _wrong(path, expected, value, problems)
     return value
-
-
-def default_of(item: Field[Any]) -> Any:
-    """Return the default of a field, or MISSING when it has none."""
-    return item.default_factory() if item.default_factory is not MISSING else item.default
 
 
 def to_table(model: Any) -> dict[str, Any]:

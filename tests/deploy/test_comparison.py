@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.comparison import Planner, program_content
-from hatch_aleph.deploy.deployment import tag_of
+from hatch_aleph.deploy.deployment import deployment_tag
 from hatch_aleph.deploy.plan import Cost
 from hatch_aleph.deploy.state import Program, State, Version, Volume
 from hatch_aleph.network import Limits
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.plan import Plan
 
 OWNER = "0xowner"
+
+
+def tag_of(manifest: Manifest) -> str:
+    return deployment_tag(manifest.project["name"], manifest.profile)
 
 
 @pytest.fixture

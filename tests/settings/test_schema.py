@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hatch_aleph.errors import SettingsError
 from hatch_aleph.settings import load_settings
-from hatch_aleph.settings.schema import json_schema, reference
+from tools.settings_schema import json_schema, reference
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -35,7 +35,7 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "hatch_aleph.local.node", "--port", str(self.port), "--folder"]
+        command = [sys.executable, str(Path(__file__).with_name("lone_node.py")), "--port", str(self.port), "--folder"]
         self._process = subprocess.Popen(
             [*command, str(self.folder)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

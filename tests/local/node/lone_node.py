@@ -1,4 +1,4 @@
-"""Run a node by hand: ``python -m hatch_aleph.local.node --port N --folder DIR``."""
+"""Run a node alone, without a host beside it: ``python lone_node.py --port N --folder DIR``."""
 
 from __future__ import annotations
 

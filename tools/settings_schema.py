@@ -1,16 +1,27 @@
-"""The JSON schema and the reference table of ``[tool.aleph]``, generated from the model."""
+"""Write the JSON schema and the reference table of ``[tool.aleph]``, which are made from the model.
+
+    python tools/settings_schema.py
+
+They stand in docs/schema/settings.json and docs/settings.md; tests/settings/test_schema.py tells when they are stale.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from hatch_aleph.settings.model import Settings
-from hatch_aleph.settings.parse import PATTERNS, default_of, toml_name
+from hatch_aleph.settings.parse import PATTERNS, toml_name
 
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMA, PAGE = DOCS / "schema" / "settings.json", DOCS / "settings.md"
+HEAD = "| key | type | default | meaning |\n|---|---|---|---|\n"
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
@@ -32,9 +43,7 @@ def json_schema() -> dict[str, Any]:
 
 def reference() -> str:
     """Return the keys as a Markdown table: key, type, default, meaning."""
-    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    rows.extend(_rows(Settings, ""))
-    return "\n".join(rows) + "\n"
+    return HEAD + "".join(f"{row}\n" for row in _rows(Settings, ""))
 
 
 def object_schema(model: Any) -> dict[str, Any]:
@@ -90,7 +99,7 @@ def _rows(model: Any, prefix: str) -> list[str]:
 
 
 def _default(item: Field[Any]) -> str:
-    value = default_of(item)
+    value = item.default_factory() if item.default_factory is not MISSING else item.default
     if value is MISSING or value is None or value in ((), {}, ""):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
@@ -107,3 +116,14 @@ def _words(schema: dict[str, Any]) -> str:
             f", {schema['minimum']} to {schema['maximum']}" if "maximum" in schema else f", from {schema['minimum']}"
         )
     return f"{schema['type']}{reach}"
+
+
+def main() -> None:
+    """Write both where they stand."""
+    SCHEMA.write_text(json.dumps(json_schema(), indent=1) + "\n", "utf-8")
+    page = PAGE.read_text("utf-8")
+    PAGE.write_text(re.sub(re.escape(HEAD) + r"(?:\|.*\n)*", lambda _: reference(), page), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
