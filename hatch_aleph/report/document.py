@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from hatch_aleph.local.host import by_package
@@ -22,29 +23,6 @@ if TYPE_CHECKING:
 _MIB = 1 << 20
 _LIMITS = ((100 * _MIB, "100 MiB: the node's own storage"), (1024 * _MIB, "1 GiB: IPFS"))
 _PACKAGES_SHOWN = 15
-_STYLE = """
-:root { color-scheme: light dark; --fg: #1c2128; --bg: #fff; --soft: #f2f4f7; --line: #c9d0d9; --good: #1a7f37;
-  --bad: #b42318; --bar: #4f6fa8; --l: 78% }
-@media (prefers-color-scheme: dark) { :root { --fg: #e6e9ee; --bg: #14181d; --soft: #20262e; --line: #3b4450;
-  --good: #4cc26a; --bad: #ff8a7a; --bar: #7f9fd8; --l: 32% } }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: var(--fg);
-  background: var(--bg) }
-h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-svg { width: 100%; height: auto } svg.wide { min-width: 60rem }
-svg text { font-size: 12px; fill: var(--fg); pointer-events: none }
-svg g rect { fill: hsl(var(--h), 45%, var(--l)); stroke: var(--bg) }
-.map text { fill: #fff } table { border-collapse: collapse; width: 100% }
-th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
-td:first-child { overflow-wrap: anywhere }
-.n { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .9em; overflow-wrap: anywhere }
-.bar { background: var(--soft); height: .9rem; min-width: 6rem; margin-top: .3rem; print-color-adjust: exact }
-.bar i { display: block; height: 100%; min-width: 1px; background: var(--bar); print-color-adjust: exact }
-.key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 .9rem } .good { color: var(--good) }
-.bad { color: var(--bad) } .ends { display: flex; justify-content: space-between } .scroll { overflow-x: auto }
-.facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: .6rem 0 0; padding: 0; overflow-wrap: anywhere }
-@media print { body { margin: 0; max-width: none } svg.wide { min-width: 0 }
-  h2 { break-after: avoid } tr, svg { break-inside: avoid } }
-"""
 
 
 @dataclass(frozen=True)
@@ -128,10 +106,11 @@ def render(report: Report) -> str:
         _section("What is in it", _components, report.components),
     ]
     title = html.escape(report.title)
+    style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>{''.join(parts)}</html>\n"
+        f"<title>{title}</title><style>\n{style}</style><h1>{title}</h1>{''.join(parts)}</html>\n"
     )
 
 
