@@ -12,7 +12,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.questions import ask, confirm
-from hatch_aleph.cli.value_types import OwnerType
+from hatch_aleph.cli.value_types import CHAIN, PATH, OwnerType
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, UsageError
 
@@ -20,15 +20,11 @@ if TYPE_CHECKING:
     from hatch_aleph.cli.output import Output
     from hatch_aleph.network.keys import Key
 
-_CHAIN = click.option(
-    "--chain",
-    type=click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False),
-    help="[default: the key's, or ETH]",
-)
+_CHAIN = click.option("--chain", type=CHAIN, help="[default: the key's, or ETH]")
 _ENCRYPT = click.option("--encrypt", is_flag=True, help="Keep the key in a V3 keystore, which takes a password.")
 _PASSWORD = click.option(
     "--password-file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     envvar="ALEPH_PASSWORD_FILE",
     help="File of the password, which is asked for on a terminal. Also ALEPH_PASSWORD_FILE.",
 )
@@ -45,7 +41,7 @@ def account() -> None:
 @click.option(
     "--private-key-file",
     "file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Where the new key is written. Also ALEPH_PRIVATE_KEY_FILE. [default: the official command line's place, or "
     "with NAME beside your other accounts]",
 )
@@ -88,7 +84,7 @@ def create(
 @account.command("import", epilog="Example: hatch-aleph account import work ~/id.json")
 @with_context()
 @click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=PATH, required=False)
 @click.option("--from-aleph", "other", metavar="NAME", help="Take over a keystore of aleph-rs, by its name there.")
 @_CHAIN
 @_ENCRYPT
@@ -200,7 +196,7 @@ def use(context: Context, *, name: str) -> None:
 @account.command(epilog="Example: hatch-aleph account export work --to backup.json --encrypt")
 @with_context()
 @click.argument("name")
-@click.option("--to", "file", type=click.Path(path_type=Path), help="New file that you alone can read.")
+@click.option("--to", "file", type=PATH, help="New file that you alone can read.")
 @_ENCRYPT
 @_PASSWORD
 def export(context: Context, *, name: str, file: Path | None, encrypt: bool, password_file: Path | None) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.value_types import FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command(epilog="Example: hatch-aleph build --profile staging --out dist")
 @with_context("project")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the files. [default: dist]")
+@click.option("--out", type=FOLDER, help="Folder for the files. [default: dist]")
 @click.option("--locked", is_flag=True, help="Fail when the lock does not fit the project any more.")
 @click.option("--offline", is_flag=True, help="Use what is cached, ask no index.")
 def build(context: Context, *, out: Path | None, locked: bool, offline: bool) -> None:

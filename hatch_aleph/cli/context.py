@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hatch_aleph.cli.output import Output
-from hatch_aleph.cli.value_types import HostUrlType, NodeType, OwnerType, default_nodes
+from hatch_aleph.cli.value_types import CHAIN, FOLDER, PATH, HostUrlType, NodeType, OwnerType, default_nodes
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
@@ -430,9 +430,7 @@ def _of(profile: str | None) -> str:
 
 _JSON = click.option("--json/--no-json", "as_json", default=False, help="Print one JSON object a line, for machines.")
 _ARTIFACT = (
-    click.option(
-        "--dist", type=click.Path(path_type=Path, file_okay=False), help="Folder of the artifact. [default: dist]"
-    ),
+    click.option("--dist", type=FOLDER, help="Folder of the artifact. [default: dist]"),
     click.option("--no-build", is_flag=True, help="Take the artifact as it lies in the folder."),
     click.option("--locked", is_flag=True, help="Fail when the lock is out of date."),
     click.option("--offline", is_flag=True, help="Build from what is cached, ask no index."),
@@ -442,7 +440,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         click.option(
             "--project",
             "project_folder",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=FOLDER,
             default=Path(),
             help="Folder of pyproject.toml. [default: .]",
         ),
@@ -453,7 +451,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
             help="Named variation of the settings: staging, pr-12 ... Also HATCH_ALEPH_PROFILE.",
         ),
     ),
-    "named": (click.argument("manifest", metavar="[MANIFEST]", type=click.Path(path_type=Path), required=False),),
+    "named": (click.argument("manifest", metavar="[MANIFEST]", type=PATH, required=False),),
     "artifact": _ARTIFACT,
     "node": (
         click.option(
@@ -480,12 +478,12 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         ),
         click.option(
             "--private-key-file",
-            type=click.Path(path_type=Path),
+            type=PATH,
             help="File of the private key, or of a keystore. Also ALEPH_PRIVATE_KEY_FILE.",
         ),
         click.option(
             "--password-file",
-            type=click.Path(path_type=Path),
+            type=PATH,
             envvar="ALEPH_PASSWORD_FILE",
             help="File of the keystore's password, which is asked for on a terminal. Also ALEPH_PASSWORD_FILE.",
         ),
@@ -497,11 +495,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
             metavar="ADDRESS|PATH",
             help="Sign on this account of a Ledger: one of its first five, or of a path as m/44'/60'/7'/0/0.",
         ),
-        click.option(
-            "--chain",
-            type=click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False),
-            help="Chain of the account. [default: the key's own, or ETH]",
-        ),
+        click.option("--chain", type=CHAIN, help="Chain of the account. [default: the key's own, or ETH]"),
     ),
     "host": (
         click.option(
@@ -523,7 +517,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "state": (
         click.option(
             "--state-folder",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=FOLDER,
             envvar="ALEPH_STATE_FOLDER",
             help="Folder of the journal. Also ALEPH_STATE_FOLDER. [default: .aleph in the project]",
         ),

@@ -12,7 +12,6 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import (
     CHANNEL,
-    PATH,
     alias,
     as_text,
     life_options,
@@ -21,6 +20,7 @@ from hatch_aleph.cli.program_options import (
     seen_at,
     table_of,
 )
+from hatch_aleph.cli.value_types import CHAIN, PATH
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -38,11 +38,7 @@ if TYPE_CHECKING:
 @click.option("--skip-volume/--no-skip-volume", default=False, help="Do not ask for volumes.")
 @click.option("--skip-env-var/--no-skip-env-var", default=False, help="Do not ask for environment variables.")
 @click.option("--adapter/--no-adapter", default=True, help="Pack the entry adapter into a folder's image.")
-@click.option(
-    "--payment-chain",
-    type=click.Choice(["AVAX", "BASE", "ETH", "SOL"], case_sensitive=False),
-    help="Chain of the account and of the payment, by credits. [default: ETH]",
-)
+@click.option("--payment-chain", type=CHAIN, help="Chain of the account and of the payment, by credits. [default: ETH]")
 @CHANNEL
 @click.option("--print-messages/--no-print-messages", default=False, help="Print both messages.")
 @click.option("--print-code-message/--no-print-code-message", default=False, help="Print the code's message.")

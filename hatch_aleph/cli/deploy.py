@@ -13,6 +13,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.value_types import FILE
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
 from hatch_aleph.text import printable
@@ -37,7 +38,7 @@ _DETAILED = click.option(
 @click.command(epilog="Example: hatch-aleph plan --profile staging --out plan.json --detailed-exitcode")
 @with_context("named", "project", "artifact", "node", "account", "host", "owner")
 @_DETAILED
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File for `deploy --plan FILE`.")
+@click.option("--out", type=FILE, help="File for `deploy --plan FILE`.")
 def plan(context: Context, *, detailed_exitcode: bool, out: Path | None) -> int:
     """Show what a deployment would change and cost. Sends nothing, needs no key.
 
@@ -80,12 +81,7 @@ def _inside(client: NodeClient, artifact: Artifact, plan: Plan) -> dict[str, Ima
 @click.command(epilog="Example: hatch-aleph deploy --profile production --yes")
 @with_context("named", "project", "artifact", "node", "account", "host", "owner", "state", "yes")
 @_DETAILED
-@click.option(
-    "--plan",
-    "reviewed",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Apply a plan that `plan --out FILE` wrote, if it is still true.",
-)
+@click.option("--plan", "reviewed", type=FILE, help="Apply a plan that `plan --out FILE` wrote, if it is still true.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--all", "everything", is_flag=True, help="Deploy every project of the workspace that --project names.")
 @click.option("--no-smoke", is_flag=True, help="Publish without trying the program here first.")

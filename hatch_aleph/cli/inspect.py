@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hatch_aleph.artifact import SUFFIX
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.value_types import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from hatch_aleph.build.sizes import Sizes, Weight
 
@@ -21,7 +22,7 @@ _ROWS = 15
 
 @click.command(epilog="Example: hatch-aleph inspect dist --html sizes.html")
 @with_context("named", "project")
-@click.option("--html", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture here.")
+@click.option("--html", "picture", type=FILE, help="Write a picture here.")
 @click.option("--depth", type=click.IntRange(min=1), default=2, show_default=True, help="Depth of the folders.")
 @click.option("--all", "everything", is_flag=True, help="List everything, not the heaviest alone.")
 @click.option("--imports", is_flag=True, help="Tell what the entry point's import costs in the local guest instead.")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
-from hatch_aleph.cli.value_types import NodeType, OwnerType
+from hatch_aleph.cli.value_types import FOLDER, NodeType, OwnerType
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import NetworkError, UsageError
@@ -33,7 +33,7 @@ DEFAULT_FOLDER = Path(".aleph") / "network"
 )
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=DEFAULT_FOLDER,
     show_default=True,
     help="Where messages, files and volumes are kept.",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-# A click.Path would refuse what does not exist before the other mistakes are seen; the room tells them all.
-PATH = click.Path(path_type=Path)
 ALLOW_SECRET = click.option(
     "--allow-secret",
     multiple=True,

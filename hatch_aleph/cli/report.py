@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +12,13 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import moment, style
 from hatch_aleph.cli.tables import terminal_width
+from hatch_aleph.cli.value_types import FILE
 from hatch_aleph.errors import ArtifactError, HatchAlephError
 from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.output import Output
@@ -32,7 +33,7 @@ _YEAR, _SOON = 365, 7  # days
 
 @click.command(epilog="Example: hatch-aleph report --html report.html")
 @with_context("project", "named", "artifact", "node", "account", "host", "owner", "state")
-@click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the page to this file.")
+@click.option("--html", "page", type=FILE, help="Write the page to this file.")
 @click.option("--no-network", is_flag=True, help="Leave out releases and cost, which a node knows.")
 @click.option("--no-imports", is_flag=True, help="Leave out the cold start, for which the program is imported here.")
 def report(context: Context, *, page: Path | None, no_network: bool, no_imports: bool) -> None:

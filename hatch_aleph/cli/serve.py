@@ -10,6 +10,7 @@ import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.value_types import EXISTING_FILE
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
 
@@ -29,11 +30,7 @@ _PORT = click.option(
 _AS_REAL = click.option(
     "--as-real", is_flag=True, help="Start and stop it as slowly as the network's hosts do, with what fails meanwhile."
 )
-_PYTHON = click.option(
-    "--python",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Interpreter of the runtime's version.",
-)
+_PYTHON = click.option("--python", type=EXISTING_FILE, help="Interpreter of the runtime's version.")
 
 
 @click.command(epilog="Example: hatch-aleph serve --port 8000 --reload")
@@ -45,7 +42,7 @@ _PYTHON = click.option(
 @click.option("--bare", is_flag=True, help="Without the entry adapter, to see what it cures.")
 @click.option(
     "--runtime-image",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=EXISTING_FILE,
     help="Run it in this image of the runtime, under its own init (Linux, root).",
 )
 def serve(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,10 +11,13 @@ from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.cli.message import forget_command
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
+from hatch_aleph.cli.value_types import EXISTING_FILE, FILE
 from hatch_aleph.errors import PlanError, UsageError
 from hatch_aleph.itemhash import FILE_HASH
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hatch_aleph.records import Pinned
 
 
@@ -44,7 +46,7 @@ def file() -> None:
 
 @file.command(epilog="Example: hatch-aleph file upload model.bin")
 @with_context("node", "account", "owner", "dry", "yes")
-@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("path", type=EXISTING_FILE)
 @ALLOW_SECRET
 @SECRET_SCAN
 def upload(context: Context, *, path: Path, allow_secret: tuple[str, ...], secret_scan: bool) -> None:
@@ -113,7 +115,7 @@ def list_files(context: Context) -> None:
 @file.command(epilog="Example: hatch-aleph file get ITEM_HASH --to model.bin")
 @with_context("node")
 @click.argument("item_hash", type=FileHashType())
-@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where it is written.")
+@click.option("--to", type=FILE, required=True, help="Where it is written.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def get(context: Context, *, item_hash: str, to: Path, force: bool) -> None:
     """Fetch a file, which is verified: by the item hash of its STORE message, amends followed, or by its own hash."""

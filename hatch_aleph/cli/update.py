@@ -9,7 +9,6 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.program_options import (
-    PATH,
     as_text,
     life_options,
     messages_of,
@@ -17,6 +16,7 @@ from hatch_aleph.cli.program_options import (
     seen_at,
     table_of,
 )
+from hatch_aleph.cli.value_types import PATH
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import UsageError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,13 @@ import click
 from click.core import ParameterSource
 
 from hatch_aleph.commands import typed
+
+# A click.Path that does not look: it would refuse what does not exist before the other mistakes are seen.
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+CHAIN = click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False)
 
 
 class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone

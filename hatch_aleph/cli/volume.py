@@ -9,8 +9,8 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.cli.output import moment
-from hatch_aleph.cli.program_options import ALLOW_SECRET, PATH, SECRET_SCAN
-from hatch_aleph.cli.value_types import OwnerType
+from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
+from hatch_aleph.cli.value_types import PATH, OwnerType
 from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
