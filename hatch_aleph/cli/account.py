@@ -170,8 +170,7 @@ def list_accounts(context: Context) -> None:
         )
         for row in rows
     ]
-    if rows:
-        context.output.table("", ("  name", "chain", "address", "key"), cells)
+    context.output.table("", ("  name", "chain", "address", "key"), cells)
     context.output.result(
         {"accounts": rows}, None if rows else f"No accounts. Make one: {typed('account create NAME')}"
     )

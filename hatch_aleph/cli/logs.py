@@ -11,7 +11,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
 from hatch_aleph.cli.output import style
-from hatch_aleph.cli.program_options import debug_option
+from hatch_aleph.cli.program_options import DOMAIN, debug_option
 from hatch_aleph.cli.value_types import HostUrlType
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.text import printable
@@ -28,9 +28,7 @@ _POLL_SECONDS = 2.0
 @click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org --tail 50")
 @with_context("project", "node", "account", "host")
 @program_argument(required=False)
-@click.option(
-    "--domain", type=HostUrlType(), metavar="URL", help="Host that runs the program; a local node has its own."
-)
+@DOMAIN
 @click.option("--all", "everything", is_flag=True, help="Show the whole console: kernel, mounts and init as well.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Show the last N lines alone.")
 @click.option("--since", metavar="TIME", help="Show lines from this time on, as the host writes it: 2026-11-28T10.")

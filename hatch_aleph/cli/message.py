@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.program_options import message_fields
 from hatch_aleph.errors import PlanError
-
-if TYPE_CHECKING:
-    from hatch_aleph.network.answers import NetworkMessage
 
 _TYPES = ("PROGRAM", "STORE", "FORGET", "AGGREGATE", "POST", "INSTANCE", "V-PROGRAM")
 _STATUSES = ("processed", "removing", "forgotten", "rejected", "removed")
@@ -35,7 +31,8 @@ def get(context: Context, *, item_hash: str) -> None:
         found = client.message(item_hash)
     if found is None:
         raise PlanError("The node knows no such message", where=item_hash)
-    context.output.result({"message": _fields(found)}, json.dumps(_fields(found), indent=2, ensure_ascii=False))
+    fields = message_fields(found)
+    context.output.result({"message": fields}, json.dumps(fields, indent=2, ensure_ascii=False))
 
 
 @message.command("list", epilog="Example: hatch-aleph message list --type STORE --limit 20")
@@ -60,10 +57,9 @@ def list_messages(
         found = client.messages(types=types, owners=(owner,), statuses=(status,), channels=channels, tags=tags)
         shown = list(itertools.islice(found, limit))
     rows = [(each.item_hash, each.type, moment(each.time), each.channel or "-") for each in shown]
-    if rows:
-        context.output.table(f"Messages of {owner}, {status}", ("item hash", "type", "time", "channel"), rows)
+    context.output.table(f"Messages of {owner}, {status}", ("item hash", "type", "time", "channel"), rows)
     context.output.result(
-        {"address": owner, "messages": [_fields(each) for each in shown]}, None if rows else "No such messages."
+        {"address": owner, "messages": [message_fields(each) for each in shown]}, None if rows else "No such messages."
     )
 
 
@@ -91,8 +87,3 @@ message.add_command(
         "hatch-aleph message forget ITEM_HASH --reason 'published by mistake'",
     )
 )
-
-
-def _fields(each: NetworkMessage) -> dict[str, Any]:
-    fields = {name: value for name, value in asdict(each).items() if name != "envelope" and value not in (None, ())}
-    return {**fields, "status": each.status.value}

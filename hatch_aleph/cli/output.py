@@ -137,8 +137,9 @@ class Output:
         return error.exit_code
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table for people (``tables.show_table``); nothing with ``--json``, whose result carries the same."""
-        if self.as_json:
+        """Print a table for people (``tables.show_table``), if it has rows; with ``--json`` the result carries them."""
+        rows = list(rows)
+        if self.as_json or not rows:
             return
         from hatch_aleph.cli.tables import show_table
 

@@ -66,9 +66,8 @@ def history(context: Context, *, address: str | None, limit: int) -> None:
          each.origin or "", (each.expires or "")[:10])
         for each in changes
     ]  # fmt: skip
-    if rows:
-        columns = ("when (UTC)", "amount", "credits", "by", "for", "expires")
-        context.output.table(f"Credits of {address}", columns, rows)
+    columns = ("when (UTC)", "amount", "credits", "by", "for", "expires")
+    context.output.table(f"Credits of {address}", columns, rows)
     listed = [{**asdict(each), "amount": str(each.amount)} for each in changes]
     context.output.result(
         {"address": address, "credits": str(left), "history": listed},

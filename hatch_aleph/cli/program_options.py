@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hatch_aleph.cli.value_types import MachineType, MemoryType
+from hatch_aleph.cli.value_types import HostUrlType, MachineType, MemoryType
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hatch_aleph.cli.context import Context
+    from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.network.client import NodeClient
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
@@ -25,6 +26,9 @@ ALLOW_SECRET = click.option(
     multiple=True,
     metavar="NAME",
     help="File, or variable, that only looks like a secret (globs). May be repeated.",
+)
+DOMAIN = click.option(
+    "--domain", type=HostUrlType(), metavar="URL", help="Host that runs the program; a local node has its own."
 )
 SECRET_SCAN = click.option(
     "--secret-scan/--no-secret-scan", default=True, help="Look for secrets, or for the key that signs alone."
@@ -187,14 +191,16 @@ def read_subscriptions(text: str) -> list[Any]:
 
 def messages_of(client: NodeClient, hashes: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Return messages as the network knows them, to be printed."""
+    yield from (message_fields(message) for message in map(client.message, hashes) if message is not None)
+
+
+def message_fields(message: NetworkMessage) -> dict[str, Any]:
+    """Return what a message says, and where it stands; what it leaves open is absent."""
     from dataclasses import asdict
 
-    for item_hash in hashes:
-        message = client.message(item_hash)
-        if message is not None:
-            said = asdict(message).items()
-            fields = {key: value for key, value in said if key != "envelope" and value not in (None, ())}
-            yield {**fields, "status": message.status.value}
+    said = asdict(message).items()
+    fields = {key: value for key, value in said if key != "envelope" and value not in (None, ())}
+    return {**fields, "status": message.status.value}
 
 
 def seen_at(context: Context) -> str:

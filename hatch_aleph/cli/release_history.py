@@ -46,8 +46,7 @@ def history(context: Context, *, check: bool) -> None:
         )
         for each in found
     ]
-    if rows:
-        context.output.table("", ("number", "since (UTC)", "age", "version", "what", "changed", "commit", "by"), rows)
+    context.output.table("", ("number", "since (UTC)", "age", "version", "what", "changed", "commit", "by"), rows)
     fields = {"releases": [_release_json(each) for each in found], **(answer.to_json() if answer else {})}
     context.output.result(fields, None if found else f"Nothing of {deployment.tag} is live.")
 

@@ -9,7 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
-from hatch_aleph.cli.value_types import HostUrlType
+from hatch_aleph.cli.program_options import DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,15 +17,11 @@ if TYPE_CHECKING:
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.urls import Hosts
 
-_DOMAIN = click.option(
-    "--domain", type=HostUrlType(), metavar="URL", help="Host that runs the program; a local node has its own."
-)
-
 
 @click.command(epilog="Example: hatch-aleph stop ITEM_HASH --domain https://crn.example.org")
 @with_context("project", "node", "account", "host", "dry")
 @program_argument(required=False)
-@_DOMAIN
+@DOMAIN
 def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None:
     """Stop a program on its host. The next request, or for a persistent program the scheduler, starts it again.
 
@@ -43,7 +39,7 @@ def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None
 @click.command(epilog="Example: hatch-aleph restart")
 @with_context("project", "node", "account", "host", "dry")
 @program_argument(required=False)
-@_DOMAIN
+@DOMAIN
 def restart(context: Context, *, item_hash: str | None, domain: str | None) -> None:
     """Stop a program on its host, start it again, and wait until it answers.
 

@@ -115,8 +115,7 @@ def _status_of_owner(context: Context) -> int:
         (each.name or "-", each.deployment, each.message.item_hash, _runs(each, running), each.cost_text)
         for each in programs
     ]
-    if rows:
-        context.output.table(f"{owner}", ("name", "deployment", "item hash", "host", "cost"), rows)
+    context.output.table(f"{owner}", ("name", "deployment", "item hash", "host", "cost"), rows)
     lines = [*map(_unused_text, unused)]
     if spending is not None:
         lasts = f", which lasts {balance / spending:,.0f} days" if spending else ""

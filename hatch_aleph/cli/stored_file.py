@@ -96,8 +96,7 @@ def list_files(context: Context) -> None:
         name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
         kind = f"amend of {store.content['ref']}" if store.content.get("ref") else name
         rows.append((store.item_hash, moment(store.content_time), str(len(users)), kind or "-"))
-    if rows:
-        context.output.table(f"Files of {owner}", ("item hash", "published", "programs", "what"), rows)
+    context.output.table(f"Files of {owner}", ("item hash", "published", "programs", "what"), rows)
     files = [
         {
             "item_hash": store.item_hash,

@@ -65,9 +65,8 @@ def list_volumes(context: Context, *, address: str | None) -> None:
     address = address or context.account().address
     with context.client() as client:
         found = volumes(client, address)
-    if found:
-        rows = [(each.name, each.volume.ref, _size(each), _cost(each), str(len(each.programs))) for each in found]
-        context.output.table(f"Volumes of {address}", ("name", "item hash", "size", "cost", "programs"), rows)
+    rows = [(each.name, each.volume.ref, _size(each), _cost(each), str(len(each.programs))) for each in found]
+    context.output.table(f"Volumes of {address}", ("name", "item hash", "size", "cost", "programs"), rows)
     fields = {"address": address, "volumes": [each.to_json() for each in found]}
     context.output.result(fields, None if found else f"{address} has published no volume.")
 
