@@ -379,11 +379,17 @@ class Context:
             host=self.host_url,
             health=None if self.no_health else health.Health(),
             check=HealthCheck(timeout_seconds=health.DEFAULT_TIMEOUT),
-            smoke=None if self.no_smoke else functools.partial(_smoke, self),
+            smoke=None if self.no_smoke else self.smoke,
             confirm=self.confirm,
             announce=self.announce,
             dry_run=self.dry_run,
         )
+
+    def smoke(self, artifact: Artifact, *, again: str = "") -> None:
+        """Try an artifact here, as :func:`.smoke.smoke_test` does; ``again`` is the command that shows the same."""
+        from hatch_aleph.cli.smoke import smoke_test
+
+        smoke_test(artifact, self.output.notice, self.client, again=again)
 
     def announce(self, what: str) -> None:
         """Say what is about to be published; in a dry run that is all.
@@ -418,10 +424,6 @@ class Context:
             confirm(self.output, f"{what}?", yes=False)
 
 
-def _smoke(context: Context, artifact: Artifact) -> None:
-    from hatch_aleph.cli.smoke import smoke_test
-
-    smoke_test(artifact, context.output.notice, context.client)
 
 
 def _of(profile: str | None) -> str:

@@ -119,7 +119,7 @@ def deploy(
 
     options = Options(
         inspect=None if no_secret_scan else _scan,
-        smoke=None if no_smoke else partial(_smoke, context),
+        smoke=None if no_smoke else partial(context.smoke, again=typed("serve")),
         reviewed=reviewed_checksum(reviewed) if reviewed else None,
         rollback=not no_rollback,
         take_domains=take_domains,
@@ -230,10 +230,6 @@ def _scan(artifact: Artifact, account: Account) -> None:
     check_secrets(artifact, account)
 
 
-def _smoke(context: Context, artifact: Artifact) -> None:
-    from hatch_aleph.cli.smoke import smoke_test
-
-    smoke_test(artifact, context.output.notice, context.client, again=typed("serve"))
 
 
 def write_summary(text: str) -> None:
