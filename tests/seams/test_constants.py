@@ -24,7 +24,7 @@ def test_the_host_inside_mounts_where_settings_say():
 @pytest.mark.parametrize(
     ("text", "owner"),
     [
-        (re.escape(DEFAULT_CHANNEL), "settings/channel.py"),
+        (re.escape(DEFAULT_CHANNEL), "defaults.py"),
         (re.escape("[0-9a-f]{64}|Qm"), "itemhash.py"),
         (r"b32encode\(bytes\.fromhex|b32decode", "itemhash.py"),
         (r'"0" \* 64', "itemhash.py"),
