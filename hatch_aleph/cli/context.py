@@ -424,8 +424,6 @@ class Context:
             confirm(self.output, f"{what}?", yes=False)
 
 
-
-
 def _of(profile: str | None) -> str:
     return f"profile {profile}" if profile else "no profile"
 

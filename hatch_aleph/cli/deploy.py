@@ -230,8 +230,6 @@ def _scan(artifact: Artifact, account: Account) -> None:
     check_secrets(artifact, account)
 
 
-
-
 def write_summary(text: str) -> None:
     """Add to the page of a CI job, where there is one (GITHUB_STEP_SUMMARY, as GitHub, Gitea and Forgejo have it)."""
     file = os.environ.get("GITHUB_STEP_SUMMARY")
