@@ -4,13 +4,17 @@
 
 Each distribution is vendored, with all that it requires, by itself; the same versions are installed with
 ``uv pip install --target``; every file of one must be in the other, byte for byte, but for the rewrites in `REWRITES`.
+Where they differ the wheel's RECORD decides: uv installs what its cache holds, and believes it.
 Needs uv, a CPython 3.11 and the package index; downloads about 2 GB.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import csv
 import datetime as dt
+import hashlib
 import re
 import subprocess
 import sys
@@ -73,6 +77,7 @@ class Tally:
         files: Compared byte for byte.
         rewrites: How many files each rewrite changed or left out.
         failures: What differs, a line each.
+        altered: What differs since uv's cache holds another file than the wheel has; the image has the wheel's.
         refused: What this tool refuses to vendor, with its reason.
     """
 
@@ -80,6 +85,7 @@ class Tally:
     files: int = 0
     rewrites: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REWRITES, 0))
     failures: list[str] = field(default_factory=list)
+    altered: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
 
@@ -143,23 +149,42 @@ def same_record(ours: Path, theirs: Path) -> bool:
     return all(rows[1].get(path, value) == value for path, value in rows[0].items() if not path.startswith("bin/"))
 
 
+def recorded_in(target: Path) -> dict[str, set[str]]:
+    """Return the hashes of each file as the wheels' RECORDs have them: more than one where two bring it."""
+    found: dict[str, set[str]] = {}
+    for file in target.glob("*.dist-info/RECORD"):
+        for path, recorded, *_ in csv.reader(file.read_text("utf-8").splitlines()):
+            if recorded:
+                found.setdefault(path, set()).add(recorded.rstrip("="))
+    return found
+
+
+def is_recorded(file: Path, hashes: set[str]) -> bool:
+    """Tell whether a file is one that a RECORD means."""
+    content = file.read_bytes()
+    return any(
+        base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).decode().rstrip("=") == expected
+        for algorithm, _, expected in (each.partition("=") for each in hashes)
+    )
+
+
 def files_of(folder: Path) -> dict[str, Path]:
     """Return all files of a folder by their path in it."""
     return {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if not file.is_dir()}
 
 
-def compare(name: str, image: Path, target: Path, *, doubled: bool, line: bytes, tally: Tally) -> None:
+def compare(name: str, image: Path, target: Path, *, line: bytes, tally: Tally) -> None:
     """Compare two folders, file by file.
 
     Args:
         name: For messages.
         image: What this tool wrote.
         target: What uv wrote.
-        doubled: Whether two distributions bring other content under one path: which counts is then a matter of taste.
         line: The first line that uv writes for ``#!python``.
         tally: Receives what is found.
     """
     ours, theirs, scripts = files_of(image), files_of(target), scripts_of(target)
+    recorded = recorded_in(target)
     for path in sorted(ours.keys() | theirs.keys()):
         rewrite = rewrite_of(path, scripts)
         if path.startswith(".aleph/"):
@@ -172,10 +197,21 @@ def compare(name: str, image: Path, target: Path, *, doubled: bool, line: bytes,
             rewrite = difference(ours[path], theirs[path], rewrite, line)
             if rewrite:
                 tally.rewrites[rewrite] += 1
-            elif rewrite is None and not doubled:
-                tally.failures.append(f"{name}: {path} differs")
+            elif rewrite is None:
+                judge(name, path, (ours[path], theirs[path]), recorded.get(path, set()), tally)
             else:
                 tally.files += 1
+
+
+def judge(name: str, path: str, pair: tuple[Path, Path], hashes: set[str], tally: Tally) -> None:
+    """Judge a file that differs by what the wheels' RECORDs have; ``pair`` is ours and uv's."""
+    ours, theirs = (is_recorded(each, hashes) for each in pair)
+    if not ours or pair[0].read_bytes() == pair[1].read_bytes():  # the same but for the permissions
+        tally.failures.append(f"{name}: {path} differs")
+    elif theirs:  # two distributions bring it: which one counts is a matter of taste
+        tally.files += 1
+    else:
+        tally.altered.append(f"{name}: the image has the wheel's {path}, uv's cache on this machine another")
 
 
 def difference(mine: Path, other: Path, rewrite: str, line: bytes) -> str | None:
@@ -196,9 +232,10 @@ def difference(mine: Path, other: Path, rewrite: str, line: bytes) -> str | None
 def document(month: str, asked: int, tally: Tally) -> None:
     """Write the figure into the documentation."""
     refused = f"; {len(tally.refused)} of those asked for cannot be vendored (no wheel)" if tally.refused else ""
+    altered = f", and {len(tally.altered)} that uv itself had otherwise than the wheel" if tally.altered else ""
     text = (
         f"In {month}, of {asked} asked for and all that these require: {len(tally.distributions)} distributions, "
-        f"{tally.files:,} files compared, {len(tally.failures)} of which differ but as in the table{refused}."
+        f"{tally.files:,} files compared, {len(tally.failures)} of which differ but as in the table{altered}{refused}."
     )
     before, _, rest = PAGE.read_text("utf-8").partition(f"{MARKS[0]}\n")
     _, _, after = rest.partition(MARKS[1])
@@ -228,15 +265,16 @@ def main() -> None:
                 tally.refused.append(f"{name}: {str(error).splitlines()[0]}")
                 print(f"  {error}", flush=True)
                 continue
-            before = len(tally.failures)
+            before = len(tally.failures), len(tally.altered)
             target = install(distributions, folder, found.path)
-            doubled = any("both bring" in each for each in warnings)
-            compare(name, image, target, doubled=doubled, line=f"#!{found.path}\n".encode(), tally=tally)
+            compare(name, image, target, line=f"#!{found.path}\n".encode(), tally=tally)
             tally.distributions |= {(each.name, each.version) for each in distributions}
-            for line in (*tally.failures[before:], *(f"warning: {each}" for each in warnings)):
+            notes = [f"warning: {each}" for each in warnings]
+            for line in (*tally.failures[before[0] :], *tally.altered[before[1] :], *notes):
                 print(f"  {line}", flush=True)
     print(f"\n{len(asked) - len(tally.refused)} asked for, {len(tally.distributions)} distributions in all")
     print(f"{tally.files} files are the same, {len(tally.failures)} differ without a reason")
+    print(f"{len(tally.altered)} are the wheel's in the image and not in uv's cache (`uv cache clean NAME` mends that)")
     for rewrite, count in tally.rewrites.items():
         print(f"{count:6} {rewrite}: {REWRITES[rewrite]}")
     for line in tally.refused:
