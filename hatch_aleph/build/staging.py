@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -14,12 +16,14 @@ from hatch_aleph.errors import ImageError
 from hatch_aleph.files import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from hatch_aleph.artifact import Manifest
 
 _PREFIX = ".building-"
 _ABANDONED = 86400  # seconds
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @final
@@ -66,11 +70,12 @@ class Staging:
         try:
             write_atomic(self.folder / path.name, manifest.to_json())
             others = (file for file in self.folder.iterdir() if file.name != path.name)
-            for file in (*others, self.folder / path.name):
-                file.replace(self._destination / file.name)
-            possible |= {file.name for file in self._destination.glob(f"{stem}-volume-*.squashfs")}
-            for name in possible - file_names(stem, manifest):
-                (self._destination / name).unlink(missing_ok=True)  # an earlier build's
+            with _interrupts_put_off():  # images without a manifest, or with an earlier one, are no artifact
+                for file in (*others, self.folder / path.name):
+                    file.replace(self._destination / file.name)
+                possible |= {file.name for file in self._destination.glob(f"{stem}-volume-*.squashfs")}
+                for name in possible - file_names(stem, manifest):
+                    (self._destination / name).unlink(missing_ok=True)  # an earlier build's
         except OSError as error:
             raise ImageError.unwritable(path, error) from error
         return path
@@ -87,3 +92,20 @@ def file_names(stem: str, manifest: Manifest) -> set[str]:
     """Return the names of all files of an artifact but the manifest's."""
     names = {image.file for image in manifest.images}
     return names | {*lock_and_sbom_names(stem)} if manifest.image("packages") else names
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Let what ends a run (Ctrl-C, SIGTERM) take effect behind these lines; it interrupts the main thread alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    usual = {each: signal.signal(each, lambda number, _: waiting.append(number)) for each in _ENDS}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for number in waiting[:1]:
+        signal.raise_signal(number)

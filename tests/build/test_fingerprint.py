@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +25,6 @@ from hatch_aleph.squashfs import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_mock import MockerFixture
 
@@ -112,6 +113,34 @@ def test_files_change_their_places_together(root: Path, monkeypatch: pytest.Monk
     assert {file.name: file.read_bytes() for file in (root / "dist").iterdir()} != before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_files_change_their_places_comes_behind_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Of the new artifact all is there: an image without its manifest is none."""
+    build(root)
+    (root / "main.py").write_text("async def app(scope, receive, send): pass\n")
+    usual = signal.signal(number, signal.default_int_handler)  # as the command line has it for both
+
+    def interrupted(self: Path, target: Path, replace: Any = Path.replace) -> Path:
+        moved: Path = replace(self, target)
+        if moved.parent == root / "dist" and moved.suffix == ".squashfs":
+            signal.raise_signal(number)
+        return moved
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                build(root)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, usual)
+    Artifact.find(root / "dist").verify()
+    assert all(not each.name.startswith(".") for each in (root / "dist").iterdir())
+
+
 def test_what_an_earlier_build_left_goes(index: Index, root: Path) -> None:
     index.add("alpha")
     file = root / "pyproject.toml"
@@ -134,8 +163,8 @@ def test_many_builds_at_once(root: Path) -> None:
         "from hatch_aleph.project import load_project; "
         "build_artifact(load_project(Path(sys.argv[1])), Path(sys.argv[1]) / 'dist')"
     )
-    running = [subprocess.Popen([sys.executable, "-c", script, str(root)]) for _ in range(6)]
-    assert [each.wait() for each in running] == [0] * 6
+    running = [subprocess.Popen([sys.executable, "-c", script, str(root)]) for _ in range(10)]
+    assert [each.wait() for each in running] == [0] * 10
     Artifact.find(root / "dist").verify()
     assert all(not each.name.startswith(".") for each in (root / "dist").iterdir())
 
