@@ -165,7 +165,8 @@ def load_project(root: Path) -> Project:
     pyproject = read_pyproject(root)
     table = pyproject.get("project", {})
     named = "name" in table
-    if named and not {"version", "dependencies", "optional-dependencies"}.intersection(table.get("dynamic", ())):
+    dynamic = {"version", "dependencies", "optional-dependencies"}.intersection(table.get("dynamic", ()))
+    if named and not dynamic and not has_fields(pyproject):
         return _from_table(root, pyproject, table)
     if named and backend_of(pyproject) == HATCHLING:
         project = _from_hatchling(root, pyproject)
@@ -181,6 +182,15 @@ def load_project(root: Path) -> Project:
     minor = _python_of(pyproject)
     found = interpreters.find(minor) if minor else None
     return _from_wheel(root, pyproject, build_isolated(root, pyproject, found.path if found else minor, minor))
+
+
+def has_fields(pyproject: Mapping[str, Any]) -> bool:
+    """Tell whether Hatch fills in fields of the requirements (``{root:uri}``, ``{env:X}``), which no one else knows."""
+    table = pyproject.get("project", {})
+    texts = [*table.get("dependencies", ())]
+    for each in table.get("optional-dependencies", {}).values():
+        texts += each
+    return backend_of(pyproject) == HATCHLING and any("{" in each for each in texts)
 
 
 def _python_of(pyproject: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import shutil
 import stat
@@ -54,7 +55,7 @@ def project_entries(context: BuildContext, folder: Path) -> list[Entry]:
             hint="Build its extension modules on such a machine, or in a container of the runtime's distribution.",
         )
     context.warn(*_undeclared(context.project, wheel))
-    return [_as_published(each, context) for each in _unpacked(wheel.path, folder)]
+    return _recorded([(path, _as_published(each, context)) for path, each in _unpacked(wheel.path, folder)])
 
 
 def _wheel(context: BuildContext) -> BuiltWheel | None:
@@ -83,8 +84,8 @@ def _fits(wheel: BuiltWheel, runtime: Runtime) -> bool:
     return not parse_tag("-".join(wheel.path.stem.split("-")[-3:])).isdisjoint(tags(runtime))
 
 
-def _unpacked(wheel: Path, folder: Path) -> Iterator[Entry]:
-    """Yield the files of a wheel, unpacked and compared with its RECORD."""
+def _unpacked(wheel: Path, folder: Path) -> Iterator[tuple[str, Entry]]:
+    """Yield the files of a wheel by their path in it, unpacked and compared with its RECORD."""
     from hatch_aleph.build.packages.distribution import matches_record
 
     with readable(wheel.name, ProjectError, INVALID_WHEEL), zipfile.ZipFile(wheel) as archive:
@@ -104,7 +105,34 @@ def _unpacked(wheel: Path, folder: Path) -> Iterator[Entry]:
             script = installed.parts[0] == "bin" and installed != path
             executable = (item.external_attr >> 16) & stat.S_IXUSR or script
             content = _script(file) if script else None
-            yield Entry(str(installed), "file", 0o755 if executable else 0o644, content or file)
+            yield item.filename, Entry(str(installed), "file", 0o755 if executable else 0o644, content or file)
+
+
+def _recorded(files: list[tuple[str, Entry]]) -> list[Entry]:
+    """Return the files of a wheel as installed, RECORD as an installer leaves it: of what was moved or rewritten anew.
+
+    Otherwise it would tell of files that are not there, and of the places on this machine that were in the metadata.
+    """
+    from hatch_aleph.build.packages.distribution import record_hash
+
+    changed = {path: entry for path, entry in files if entry.path != path or isinstance(entry.source, bytes)}
+    if not changed:
+        return [entry for _, entry in files]
+    installed = []
+    for path, entry in files:
+        if not path.endswith(".dist-info/RECORD") or path.count("/") > 1:
+            installed.append(entry)
+            continue
+        text = io.StringIO()
+        rows = record_rows(io.StringIO(entry.read().decode("utf-8", "surrogateescape")))
+        for row in rows:
+            moved = changed.get(row[0])
+            content = moved.read() if moved else b""
+            csv.writer(text, lineterminator="\n").writerow(
+                [moved.path, record_hash(content), len(content)] if moved else row
+            )
+        installed.append(Entry(path, "file", entry.mode, text.getvalue().encode("utf-8", "surrogateescape")))
+    return installed
 
 
 def _as_published(entry: Entry, context: BuildContext) -> Entry:

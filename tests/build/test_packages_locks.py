@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -292,6 +293,31 @@ def test_locking_twice_in_a_workspace(index: Index, workshop: Workshop, tmp_path
     assert 'path = "members/library"' in first
     assert lock(root) == first
     assert versions(workshop, root, locked=True) == ["alpha 1.0", "library 1.0"]
+
+
+def test_fields_of_hatch_in_requirements_are_those_of_the_project(
+    index: Index, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv knows nothing of them; and a lock of what lies in the project is good wherever the project lies."""
+    index.add("alpha")
+    index.add("beta")
+    hatch = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    more = f"{hatch}[tool.hatch.metadata]\nallow-direct-references = true\n"
+    wanted = '"local @ {root:uri}/local-1.0-py3-none-any.whl", "{env:WANTED:alpha}"'
+    roots = [workshop.project(wanted, name=name, more=more, aleph=PYTHON) for name in ("here", "elsewhere")]
+    for root in roots:
+        (root / "main.py").write_text("app = None\n")
+    shutil.copy(write_wheel(roots[0], "local"), roots[1])
+    assert versions(workshop, roots[0]) == ["alpha 1.0", "local 1.0"]
+    assert versions(workshop, roots[1]) == ["alpha 1.0", "local 1.0"]
+    text = lock(roots[0])
+    assert 'path = "local-1.0-py3-none-any.whl"' in text
+    (roots[1] / "pylock.toml").write_text(text)
+    images = [workshop.build(root, locked=True).image for root in roots]
+    assert images[0] == images[1]
+    monkeypatch.setenv("WANTED", "beta")
+    with pytest.raises(DependencyError, match="The lock is out of date"):
+        workshop.build(roots[1], locked=True)
 
 
 def test_a_replaced_wheel_of_this_machine_is_noticed(index: Index, workshop: Workshop, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hatch_aleph.backend import BuiltWheel
 from hatch_aleph.build.context import BuildContext
+from hatch_aleph.build.packages.distribution import matches_record
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.project import load_project
@@ -106,6 +107,30 @@ def test_scripts_start_with_the_guests_interpreter(built: Callable[..., BuildCon
     assert found["bin/go"].read() == b"#!/usr/bin/python3\nprint()\n"
     assert found["bin/go"].mode == 0o755
     assert found["bin/kept"].read() == b"#!python\n"
+
+
+def test_the_record_is_of_what_is_installed(built: Callable[..., BuildContext], tmp_path: Path) -> None:
+    """Of what is moved or rewritten it would otherwise name other paths and hashes: of this machine's places, too."""
+    files = {"my_api-1.0.data/scripts/go": "#!python\nprint()\n", "my_api-1.0.data/purelib/moved.py": "x = 1\n"}
+    context = built(files=files, requires=("local @ file:///here/local",))
+    found = {each.path: each for each in project_entries(context, tmp_path)}
+    assert b"/here/" not in found["my_api-1.0.dist-info/METADATA"].read()
+    rows = [row.split(",") for row in found["my_api-1.0.dist-info/RECORD"].read().decode().splitlines()]
+    assert {path for path, *_ in rows} == set(found)
+    for path, recorded, size in rows:
+        content = found[path].read()
+        if not path.endswith("/RECORD"):
+            assert matches_record(content, recorded), path
+            assert int(size or len(content)) == len(content)
+
+
+def test_a_record_of_what_lies_as_in_the_wheel_is_the_wheels(
+    built: Callable[..., BuildContext], tmp_path: Path
+) -> None:
+    context = built(files={"my_api/__init__.py": "x = 1\n"})
+    found = {each.path: each for each in project_entries(context, tmp_path)}
+    with zipfile.ZipFile(next((tmp_path / "built").glob("*.whl"))) as wheel:
+        assert wheel.read("my_api-1.0.dist-info/RECORD") == found["my_api-1.0.dist-info/RECORD"].read()
 
 
 def test_a_project_that_nothing_builds_has_metadata(project: Callable[..., BuildContext], tmp_path: Path) -> None:

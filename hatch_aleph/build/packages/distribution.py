@@ -79,7 +79,7 @@ class InstalledWheel:
     def digest(self) -> str:
         """What stands for the content in cache keys when no wheel's hash does."""
         lines = (
-            f"{entry.path!r} {entry.mode:o} {self.hashes.get(entry.path) or _record_hash(entry.read())}\n"
+            f"{entry.path!r} {entry.mode:o} {self.hashes.get(entry.path) or record_hash(entry.read())}\n"
             for entry in self.entries
         )
         return "tree:" + hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -140,13 +140,13 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         source: Path | bytes = file
         script = _for_guest(file, python) if folder == _SCRIPT_FOLDER else None
         if script is not None:
-            source, hashes[path], sizes[path] = script, _record_hash(script), len(script)
+            source, hashes[path], sizes[path] = script, record_hash(script), len(script)
         elif hashes[path]:
             recorded.add(path)
         entries[path] = Entry(path, "file", 0o755 if executable else 0o644, source)
     for name, text in scripts.items():
         path = f"bin/{name}"
-        hashes[path], sizes[path] = _record_hash(text), len(text)
+        hashes[path], sizes[path] = record_hash(text), len(text)
         entries[path] = Entry(path, "file", 0o755, text)
     record = f"{info.name}/RECORD"
     entries[record] = Entry(record, "file", 0o644, _record(hashes, sizes, record))
@@ -212,7 +212,8 @@ def _record(hashes: Mapping[str, str], sizes: Mapping[str, int], record: str) ->
     return text.getvalue().encode()
 
 
-def _record_hash(data: bytes) -> str:
+def record_hash(data: bytes) -> str:
+    """Return the hash of a file's content as RECORD writes it."""
     return f"sha256={_encoded(hashlib.sha256(data).digest())}"
 
 

@@ -100,8 +100,8 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
     unread = [each for each in found if each not in (used, stand_in) and not (dynamic and each.kind == "requirements")]
     uv_file = project.root / "uv.toml"
     wanted = key_of(
-        sorted(project.dependencies),
-        {name: sorted(project.extras[name]) for name in settings.extras},
+        _anywhere(project.dependencies, project.root),
+        {name: _anywhere(project.extras[name], project.root) for name in settings.extras},
         list(settings.groups) and [settings.groups, project.groups],
         sorted(settings.allow_source),
         project.pyproject.get("tool", {}).get("uv", {}),
@@ -121,6 +121,11 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         stand_in=stand_in.file if stand_in else None,
         unread=tuple(filter(None, (_unread(each, used, project, settings) for each in unread))),
     )
+
+
+def _anywhere(requirements: Iterable[str], root: Path) -> list[str]:
+    """Return requirements as they read on every machine: Hatch's ``{root:uri}`` is the project's place on this one."""
+    return sorted(each.replace(root.as_uri(), "{root:uri}") for each in requirements)
 
 
 def _candidates(root: Path) -> Iterator[_Candidate]:

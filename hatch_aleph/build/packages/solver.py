@@ -12,6 +12,7 @@ from hatch_aleph.build.packages.other_locks import read_pins
 from hatch_aleph.build.packages.pylock import normalize, parse
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import scratch_folder
+from hatch_aleph.project import has_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -106,7 +107,11 @@ class Solver:
             return ["pip", "compile", str(inputs.stand_in)], None
         dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
         groups = [f"--group={name}" for name in self.settings.groups]
-        if "project" not in self.project.pyproject or dynamic & {"dependencies", "optional-dependencies"}:
+        if (
+            "project" not in self.project.pyproject
+            or dynamic & {"dependencies", "optional-dependencies"}
+            or has_fields(self.project.pyproject)
+        ):
             # The metadata is known already; uv would ask the backend once more.
             wanted = [*self.project.dependencies]
             for extra in self.settings.extras:
