@@ -105,7 +105,7 @@ def _interrupts_put_off() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in usual.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for each, handler in usual.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)
     for number in waiting[:1]:
         signal.raise_signal(number)
