@@ -50,14 +50,8 @@ class _Signed:
 
 async def add_storage_file(request: web.Request) -> web.Response:
     """Keep a file by its sha256, with or without a signed STORE message."""
-    node = node_of(request)
-    async with _received(request, node.limits.storage, cid=False) as upload:
-        file = _file_of(upload, node)
-        signed = _read_metadata(upload.metadata) if upload.metadata else None
-        if signed is not None:
-            _check(node, signed, file, "storage")
-        _keep(node, file, pinned=signed is not None)
-        status = await _publish(node, signed)
+    async with _received(request, node_of(request).limits.storage, cid=False) as upload:
+        file, status = await _take(request, upload, "storage")
         return answer({"status": "success", "hash": file.hash}, status)
 
 
@@ -70,13 +64,21 @@ async def add_ipfs_file(request: web.Request) -> web.Response:
     async with _received(request, node.limits.ipfs, cid=True) as upload:
         if upload.file is None:
             raise web.HTTPUnprocessableEntity(reason="Missing 'file' in multipart form.")
-        file = _file_of(upload, node)
-        signed = _read_metadata(upload.metadata) if upload.metadata else None
-        if signed is not None:
-            _check(node, signed, file, "ipfs")
-        _keep(node, file, pinned=signed is not None)
-        status = await _publish(node, signed)
+        file, status = await _take(request, upload, "ipfs")
         return answer({"status": "success", "hash": file.hash, "name": upload.filename, "size": file.size}, status)
+
+
+async def _take(request: web.Request, upload: _Upload, engine: str) -> tuple[Incoming, int]:
+    """Check, keep and publish what was uploaded; return the file and the HTTP status."""
+    node = node_of(request)
+    file = _file_of(upload, node)
+    if not upload.metadata:
+        _keep(node, file, pinned=False)
+        return file, 200
+    signed = _read_metadata(upload.metadata)
+    _check(node, signed, file, engine)
+    _keep(node, file, pinned=True)
+    return file, http_status(await publish(node, signed.message, signed.raw, sync=signed.sync))
 
 
 async def add_storage_json(request: web.Request) -> web.Response:
@@ -216,12 +218,6 @@ def _keep(node: Node, file: Incoming, *, pinned: bool) -> None:
         node.state.pins.add_file(file.hash, file.size, node.now())
         if not pinned:
             node.state.pins.pin_grace(file.hash, node.now())
-
-
-async def _publish(node: Node, signed: _Signed | None) -> int:
-    if signed is None:
-        return 200
-    return http_status(await publish(node, signed.message, signed.raw, sync=signed.sync))
 
 
 def _header_text(text: str) -> str:
