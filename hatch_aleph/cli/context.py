@@ -14,7 +14,7 @@ from hatch_aleph.cli.output import Output
 from hatch_aleph.cli.value_types import CHAIN, FOLDER, PATH, HostUrlType, NodeType, OwnerType, default_nodes
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
-from hatch_aleph.errors import AccountError, ArtifactError, PlanError, UsageError
+from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, PlanError, UsageError
 from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.text import without_user_parts
 
@@ -103,6 +103,18 @@ class Context:
     def settings(self) -> Settings:
         """The project's settings under the profile."""
         return self.project.settings(self.profile)
+
+    @property
+    def project_at_hand(self) -> str:
+        """The name of the project in this folder; "" where there is none that is deployed."""
+        from hatch_aleph.project import read_pyproject
+
+        try:
+            pyproject = read_pyproject(self.project_folder)
+        except HatchAlephError:
+            return ""
+        deployed = "aleph" in pyproject.get("tool", {})
+        return str(pyproject.get("project", {}).get("name") or "") if deployed else ""
 
     @property
     def dist_folder(self) -> Path:

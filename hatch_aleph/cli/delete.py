@@ -6,7 +6,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import program_argument
-from hatch_aleph.cli.program_options import as_text, life_options, messages_of
+from hatch_aleph.cli.program_options import OTHER_PROJECT, as_text, life_options, messages_of
 from hatch_aleph.cli.questions import confirm
 
 
@@ -16,6 +16,7 @@ from hatch_aleph.cli.questions import confirm
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
 @click.option("--missing-ok", is_flag=True, help="End with 0 when what is named, or the project, is not live.")
+@OTHER_PROJECT
 @click.option("--wait", is_flag=True, help="Wait until no host runs it any more, up to four minutes.")
 @life_options()
 def delete(
@@ -25,13 +26,15 @@ def delete(
     reason: str,
     keep_code: bool,
     missing_ok: bool,
+    other_project: bool,
     wait: bool,
     print_message: bool,
     verbose: bool,
 ) -> None:
     """Delete a program, and then its code, unless another program of the owner uses it.
 
-    Without ITEM_HASH all that is deployed of the project (and profile) is deleted: programs, code, packages.
+    Without ITEM_HASH all that is deployed of the project (and profile) is deleted: programs, code, packages. In a
+    project, a program of another one is deleted with --other-project alone.
     """
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.programs.removal import delete as forget
@@ -52,12 +55,26 @@ def delete(
             deployment = context.deployment(client)
             session = context.session(client, deployment)
             done = delete_deployment(
-                deployment, session, confirm=ask, keep_code=keep_code, reason=reason, missing_ok=missing_ok
+                deployment,
+                session,
+                confirm=ask,
+                keep_code=keep_code,
+                reason=reason,
+                missing_ok=missing_ok,
+                others=other_project,
             )
         else:
             program = context.program(client, item_hash)
             session = context.program_session(client)
-            done = forget(session, program, keep_code=keep_code, reason=reason, missing_ok=missing_ok)
+            done = forget(
+                session,
+                program,
+                keep_code=keep_code,
+                reason=reason,
+                missing_ok=missing_ok,
+                project=context.project_at_hand,
+                others=other_project,
+            )
         messages = list(messages_of(client, done.messages)) if print_message else []
         if wait:
             programs = [each for each in done.program.split(", ") if each]

@@ -8,6 +8,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import moment
+from hatch_aleph.cli.program_options import OTHER_PROJECT
 from hatch_aleph.cli.questions import confirm
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: hatch-aleph prune --keep 2")
 @with_context("project", "node", "account", "host", "owner", "state", "dry", "yes")
 @click.option("--keep", type=click.IntRange(min=0), default=0, help="Earlier contents to keep for `rollback`.")
-def prune(context: Context, *, keep: int) -> None:
+@OTHER_PROJECT
+def prune(context: Context, *, keep: int, other_project: bool) -> None:
     """Forget what no program needs: earlier contents, volumes without a program, programs that a newer one supersedes.
 
     Shows it first, and asks.
@@ -37,6 +39,6 @@ def prune(context: Context, *, keep: int) -> None:
     with context.client() as client:
         deployment = context.deployment(client)
         session = context.session(client, deployment)
-        done = forget(deployment, session, Health(), context.health(), keep=keep, confirm=ask)
+        done = forget(deployment, session, Health(), context.health(), keep=keep, others=other_project, confirm=ask)
     hashes = [each.item_hash for each in done]
     context.output.result({"forgotten": hashes}, f"{len(done)} forgotten." if done else "Nothing to forget.")

@@ -10,7 +10,7 @@ from hatch_aleph.deploy.custom_domains import attach_domains, names_of
 from hatch_aleph.deploy.health import Healthy
 from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.overlap import check_kept
-from hatch_aleph.deploy.state import live_among
+from hatch_aleph.deploy.state import check_named, live_among
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.network.messages import forget_content
 from hatch_aleph.network.money import cost_text
@@ -150,6 +150,7 @@ def prune(
     check: HealthCheck,
     *,
     keep: int = 0,
+    others: bool = False,
     confirm: Callable[[tuple[Waste, ...]], bool] = lambda _waste: True,
 ) -> tuple[Waste, ...]:
     """Forget what no program needs, after showing it; return what was forgotten.
@@ -163,15 +164,18 @@ def prune(
         health: Asks the newest program.
         check: What counts as an answer.
         keep: Earlier contents of each volume in use to keep for ``rollback``.
+        others: Accept that a program is named as another project's.
         confirm: Is shown what would go; False ends it before anything is sent.
 
     Raises:
-        PlanError: It was not confirmed, or what is to stay has gone meanwhile.
+        PlanError: It was not confirmed, is another project's, or what is to stay has gone meanwhile.
     """
     with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
         waste = find_waste(state, keep=keep, superseded=_newest_answers(target, state, health, check))
         programs = [each.item_hash for each in waste if each.role == PROGRAM]
+        going = [each for each in state.programs if each.item_hash in programs]
+        check_named(going, target.tag.split(":")[1], others=others)
         volumes = [each.item_hash for each in waste if each.role != PROGRAM]
         domains = names_of(target.client, target.owner, programs) if programs else []
         if domains:  # shown before they are signed for

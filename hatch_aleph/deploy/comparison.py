@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.plan import FieldChange, ImageAction, ImageStep, Plan, ProgramStep
+from hatch_aleph.deploy.state import misnamed
 from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.settings.program_message import ABSENT
 
@@ -108,7 +109,8 @@ class Planner:
         else:
             changes = self._changes(old, manifest) if old else ()
             step = ProgramStep("replace" if old else "create", old.item_hash if old else None, changes)
-        superseded = tuple(program.item_hash for program in self._state.programs if program is not kept)
+        gone = [program for program in self._state.programs if program is not kept]
+        superseded = tuple(program.item_hash for program in gone)
         return Plan(
             node=self._node,
             owner=self._state.owner,
@@ -120,7 +122,10 @@ class Planner:
             program=step,
             forget=superseded,
             drain_seconds=manifest.settings.drain_seconds if superseded and manifest.settings.domains else 0.0,
-            dangers=_dangers(old.content) if old and kept is None else (),
+            dangers=(
+                *(_dangers(old.content) if old and kept is None else ()),
+                *misnamed(gone, manifest.project["name"]),
+            ),
         )
 
     def _program_to_keep(self, manifest: Manifest) -> Program | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,39 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
         orphans=orphans,
         look_elsewhere=look_elsewhere,
     )
+
+
+def check_named(programs: Iterable[Program], project: str, *, others: bool = False) -> None:
+    """Refuse to forget programs of another project, unless that is meant.
+
+    Args:
+        programs: What is to be forgotten.
+        project: Name of the project that is meant, in any spelling; "" when there is none to compare with.
+        others: Those of others are meant.
+
+    Raises:
+        PlanError: With each that is another's; nothing was sent.
+    """
+    found = misnamed(programs, project) if project and not others else []
+    if found:
+        raise PlanError("\n".join(found), where=project, hint="If that is meant, add `--other-project`.")
+
+
+def misnamed(programs: Iterable[Program], project: str) -> list[str]:
+    """Tell which programs another project's name or tag says are its own; those without either are anybody's."""
+    meant = re.sub(r"[-_.]+", "-", project).lower()
+    found = []
+    for program in programs:
+        metadata = program.content.get("metadata")
+        said = metadata if isinstance(metadata, dict) else {}
+        tags = said.get("tags") if isinstance(said.get("tags"), list) else []
+        tagged = [str(tag).split(":")[1] for tag in tags or () if str(tag).startswith(f"{PREFIX}:")]
+        # A program without a project may be called anything.
+        names = [re.sub(r"[-_.]+", "-", str(said["name"])).lower()] if tagged and said.get("name") else []
+        others = sorted({*tagged, *names} - {meant})
+        if others:
+            found.append(f"The program {program.item_hash} is of the project {', '.join(others)}, not of {meant}.")
+    return found
 
 
 def newest_amends(client: NodeClient, owner: str, refs: Sequence[str]) -> dict[str, Version]:

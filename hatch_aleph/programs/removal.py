@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.custom_domains import detach_domains, names_of
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.deploy.state import live_among
+from hatch_aleph.deploy.state import check_named, live_among
 from hatch_aleph.errors import PlanError
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.live_programs import look_up
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,8 @@ def delete(
     keep_code: bool = False,
     reason: str = "User deletion",
     missing_ok: bool = False,
+    project: str = "",
+    others: bool = False,
 ) -> Deleted:
     """Forget a program, wait until it is gone, then forget its code and the packages that were built for it.
 
@@ -60,9 +63,11 @@ def delete(
         keep_code: Keep the files.
         reason: Said to everybody.
         missing_ok: Accept that there is no such live program.
+        project: Name of the project that is at hand, "" for none.
+        others: Accept that the program is another project's.
 
     Raises:
-        PlanError: There is no such live program, or it is another's.
+        PlanError: There is no such live program, or it is another's, or another project's.
         RejectedError: The network refuses it.
     """
     purpose = f"delete:{item_hash}"
@@ -76,6 +81,7 @@ def delete(
             raise
         gone = (target for message in finished for target in message.content["hashes"])
         return Deleted(item_hash, tuple(gone), (), tuple(message.item_hash for message in finished))
+    check_named([existing.program], project, others=others)
     require_owner(session, existing.owner, existing.sender, item_hash, types=("FORGET",))
     made = [] if keep_code else list(_made_for(existing))
     kept = tuple(volume.ref for volume in made if volume.is_among(existing.used_elsewhere))
@@ -86,7 +92,9 @@ def delete(
         groups.append((hashes, f"Deletion of program {item_hash}"))
     domains = names_of(session.client, existing.owner, [item_hash])
     _tell_detached(session, domains)
-    session.confirm(f"Forget for ever: {', '.join(each for hashes, _ in groups for each in hashes)}")
+    called = (existing.content.get("metadata") or {}).get("name") or "a program without a name"
+    doomed_hashes = ", ".join(each for hashes, _ in groups for each in hashes)
+    session.confirm(f"Forget for ever {printable(str(called))}: {doomed_hashes}")
     publication = session.publication("delete", item_hash, existing.content)
     with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
         if domains:
@@ -104,6 +112,7 @@ def delete_deployment(
     keep_code: bool = False,
     reason: str = "User deletion",
     missing_ok: bool = False,
+    others: bool = False,
 ) -> Deleted:
     """Forget all that is live of a deployment: programs, and then the files that nothing else of the owner uses.
 
@@ -116,9 +125,10 @@ def delete_deployment(
         keep_code: Keep the files.
         reason: Said to everybody.
         missing_ok: Accept that nothing of it is live.
+        others: Accept that one is named as another project's.
 
     Raises:
-        PlanError: Nothing of it is live.
+        PlanError: Nothing of it is live, or one is another project's.
         RejectedError: The network refuses it.
     """
     with session.deploying(target.tag, target.channel) as outbox:
@@ -133,6 +143,7 @@ def delete_deployment(
             )
         if state.kept:
             session.notice(f"Kept by --keep-prev, so it stays: {', '.join(each.item_hash for each in state.kept)}")
+        check_named(state.programs, target.tag.split(":")[1], others=others)
         programs = [program.item_hash for program in state.programs]
         volumes = [] if keep_code else list(state.volumes.values())
         kept = tuple(volume.ref for volume in volumes if volume.is_among(state.used_elsewhere))

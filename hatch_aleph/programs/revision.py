@@ -17,6 +17,7 @@ from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
+from hatch_aleph.network.money import for_a_day
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import CODE_TAG, checked, publish_code
 from hatch_aleph.programs.program_code import Code, Encoding, prepare_code, try_here
@@ -203,11 +204,11 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     check_program(without_time(existing.content))
     check_refs(session.client, existing.content)
     payment = credit_payment(existing.content)
-    check_affordable_file(session.client, existing.owner, code.hashes, payment)
+    cost = for_a_day(check_affordable_file(session.client, existing.owner, code.hashes, payment))
     try_here(session, code, existing.content)
     if value_at(existing.content, "on.persistent"):
         session.notice(HARD_STOP)
-    session.confirm(f"Give the program {item_hash} this code, which stops it once")
+    session.confirm(f"Give the program {item_hash} this code, {cost} beside the earlier one, which stops it once")
     publication = session.publication("update", item_hash, existing.content)
     with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
         ran = session.before_amend(item_hash, existing.content)

@@ -66,3 +66,26 @@ def test_missing_is_not_what_cannot_be_deleted(cli, network):
     assert cli.json("delete", made["item_hash"], "--missing-ok").error["exit_code"] == 13  # another's
     assert cli("delete", "no hash", "--missing-ok").code == 64
     assert network.status(made["item_hash"]) == "processed"
+
+
+def test_what_belongs_to_another_project_takes_a_flag(cli, make_project, network):
+    answers = """
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+    """
+    mine, another = make_project({"main.py": answers}), cli.folder / "another"
+    made = cli.json("deploy", "--project", mine, "--yes", "--no-smoke").result
+    another.mkdir()
+    (another / "pyproject.toml").write_text(
+        '[project]\nname = "another"\nversion = "1"\n[tool.aleph]\nentrypoint = "m:a"\n'
+    )
+    error = cli.json("delete", made["item_hash"], "--project", another).error
+    assert "not of another" in error["message"]
+    assert "--other-project" in error["hint"]
+    assert network.status(made["item_hash"]) == "processed"
+    done = cli("delete", made["item_hash"], "--project", another, "--other-project", "--keep-code")
+    assert done.code == 0
+    assert "Forget for ever" in done.err
+    assert made["item_hash"] in done.err
+    assert network.status(made["item_hash"]) == "forgotten"

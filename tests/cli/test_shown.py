@@ -1,0 +1,69 @@
+"""What a command signs is shown before: a dry run names what is done, its cost, and every hash that is forgotten."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+QUICK = ("--no-smoke", "--no-health")
+COSTS = r"for \S.* a day|at unknown cost"
+# What is typed, what a text must show beside the hashes; PROGRAM, VOLUME and FILE are item hashes of what is there.
+COMMANDS = {
+    "create": (["create", "APP", "main:app", "--name", "shop", *QUICK], rf"Publish the program shop ({COSTS})"),
+    "update": (["update", "PROGRAM", "NEWER", *QUICK], rf"Give the program PROGRAM this code, ({COSTS})"),
+    "update --replace": (
+        ["update", "PROGRAM", "NEWER", "--env-vars", "A=1", "--replace", *QUICK],
+        rf"takes over from PROGRAM, ({COSTS})",
+    ),
+    "persist": (["persist", "PROGRAM", *QUICK], rf"takes over from PROGRAM, ({COSTS})"),
+    "unpersist": (["unpersist", "PERSISTENT", *QUICK], rf"takes over from PERSISTENT, ({COSTS})"),
+    "delete": (["delete", "PROGRAM"], "Forget for ever app: PROGRAM"),
+    "volume publish": (["volume", "publish", "APP", "--name", "data"], rf"Publish data, .* MB, ({COSTS})"),
+    "volume delete": (["volume", "delete", "VOLUME"], "Forget for ever: VOLUME"),
+    "file upload": (["file", "upload", "TEXT"], rf"Publish text, 5 bytes, .* ({COSTS})"),
+    "file forget": (["file", "forget", "FILE"], "Forget\n  STORE FILE"),
+    "message forget": (["message", "forget", "FILE"], "Forget\n  STORE FILE"),
+}
+
+
+@pytest.fixture(params=COMMANDS)
+def typed(request, cli, tmp_path):
+    """Return the arguments and the text, with what they need made first."""
+    arguments, text = COMMANDS[request.param]
+    names = {"APP": cli.app("one"), "TEXT": tmp_path / "text"}
+    names["TEXT"].write_text("words")
+    if "PROGRAM" in arguments:
+        names["PROGRAM"] = cli.create("one", "--updatable", *QUICK)["item_hash"]
+    if "PERSISTENT" in arguments:
+        names["PERSISTENT"] = cli.create("one", "--updatable", "--persistent", *QUICK)["item_hash"]
+    if "NEWER" in arguments:
+        names["NEWER"] = cli.app("two")
+    if "VOLUME" in arguments:
+        names["VOLUME"] = cli.json("volume", "publish", names["APP"], "--name", "old").result["item_hash"]
+    if "FILE" in arguments:
+        other = tmp_path / "other"
+        other.write_text("other words")
+        names["FILE"] = cli.json("file", "upload", other).result["item_hash"]
+    for name, value in names.items():
+        text = text.replace(name, str(value))
+    return [names.get(each, each) for each in arguments], text
+
+
+def test_all_that_is_signed_is_shown_before(cli, network, typed):
+    arguments, text = typed
+    before = network.sent(cli.account.address)
+    shown = cli.json(*arguments, "--dry-run").result["would"]
+    assert network.sent(cli.account.address) == before
+    assert re.search(text, shown), shown
+
+    done = cli(*arguments)
+    assert done.code == 0, done.err
+    new = network.sent(cli.account.address)[len(before) :]
+    assert new
+    forgets = [network.content(item_hash) for kind, item_hash in new if kind == "FORGET"]
+    forgotten = {each for content in forgets for each in content["hashes"]}
+    assert forgotten <= set(re.findall("[0-9a-f]{64}", shown)), json.dumps(sorted(forgotten))
+    assert not forgotten or "orget" in shown
+    assert re.search(text, done.err)  # where nobody can be asked it is said as well
