@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from hatch_aleph.build.executable_command import PYTHON, read_command
 from hatch_aleph.build.host_limits import host_limits
 from hatch_aleph.errors import ProjectError
 
@@ -42,6 +44,8 @@ def incompatibilities(
         yield f"no message starts the program, though {', '.join(handlers)} handles events: set subscriptions"
     yield from _names(entries)
     yield from _misfits(entries, runtime)
+    if settings.interface == "executable":
+        yield from _other_python(settings.entrypoint, entries, runtime)
     if not settings.adapter and settings.interface == "executable":
         yield (
             "a bare executable (adapter = false) has 5 s a request, may get a failing one many times, and is not "
@@ -65,6 +69,25 @@ def _names(entries: Sequence[Entry]) -> Iterator[str]:
             first = stream.readline(_LONGEST_LINE)
         if first.startswith(b"#!") and first.endswith(b"\r\n"):
             yield f"{entry.path} has Windows line ends: Linux looks for {first[2:-2].decode('utf-8', 'replace')}\\r"
+
+
+def _other_python(line: str, entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:
+    """Tell of a Python that a command line starts, or the script that it names, and that the runtime does not have."""
+    program = read_command(line).program
+    script = next((entry for entry in entries if entry.path == PurePosixPath(program).as_posix()), None)
+    where = "the command line"
+    if script is not None:
+        with script.open() as stream:
+            first = stream.readline(_LONGEST_LINE).decode("utf-8", "replace")
+        words = first.removeprefix("#!").split() if first.startswith("#!") else []
+        program = next((word for word in words if PurePosixPath(word).name != "env"), "")
+        where = script.path
+    name = PurePosixPath(program).name
+    there = ["python3", f"python{runtime.python}"]
+    # Debian has no command `python`; of runtimes of others it is not known.
+    known = runtime.distribution.startswith("Debian") or name != "python"
+    if PYTHON.fullmatch(name) and name not in there and known and f"bin/{name}" not in {each.path for each in entries}:
+        yield f"{where} starts {name}, which the runtime {runtime.name} does not have: write python3"
 
 
 def _misfits(entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 # Servers of Python applications, which are given `module:attribute`.
 SERVERS = frozenset(("uvicorn", "gunicorn", "hypercorn", "granian", "daphne"))
-_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
 _MOVES = ("--app-dir", "--chdir", "--pythonpath", "--working-dir")  # modules are then looked up elsewhere
 _WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")  # Python's options that take the next word
@@ -52,7 +52,7 @@ def _read(words: list[str]) -> Command:
     name = PurePosixPath(program).name
     if name in SERVERS:
         return Command(program, application=_application(rest))
-    if not _PYTHON.fullmatch(name):
+    if not PYTHON.fullmatch(name):
         return Command(program)
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hatch_aleph.build.compatibility import incompatibilities
@@ -76,6 +78,28 @@ def test_own_modules_are_judged_as_those_of_packages_are(make_project, old, new,
 def test_a_module_for_another_python_is_told_of(make_project):
     module = Entry("fast.cpython-313-x86_64-linux-gnu.so", "file", 0o755, extension())
     assert ["CPython 3.11" in each for each in say(make_project, module)] == [True]
+
+
+@pytest.mark.parametrize(("line", "first", "told"), [
+    ("python3 main.py", "", ""),
+    ("python3.11 main.py", "", ""),
+    ("/usr/bin/python3 -m main", "", ""),
+    ("python main.py", "", "the command line starts python, which the runtime debian-12 does not have: write python3"),
+    ("/usr/bin/python3.12 main.py", "", "the command line starts python3.12, which"),
+    ("./run --port $PORT", "#!/usr/bin/env python\n", "run starts python, which"),
+    ("run", "#!/usr/bin/python3.13 -u\n", "run starts python3.13, which"),
+    ("run", "#!/usr/bin/env python3\n", ""),
+    ("run", "#!/bin/sh\n", ""),
+    ("node server.js", "", ""),
+])  # fmt: skip
+def test_a_python_that_the_runtime_does_not_have(make_project, line, first, told):
+    settings = replace(load_project(make_project()).settings(), interface="executable", entrypoint=line)
+    entries = [Entry("run", "file", 0o755, first.encode())]
+    lines = list(incompatibilities(settings, entries, DEBIAN_12))
+    assert [each[: len(told)] for each in lines] == ([told] if told else [])
+    other = replace(DEBIAN_12, distribution="")  # which may have `python`
+    lines = list(incompatibilities(settings, entries, other))
+    assert bool(lines) == (bool(told) and "python," not in told)
 
 
 @linux
