@@ -20,7 +20,7 @@ from hatch_aleph.cli.program_options import (
     seen_at,
     table_of,
 )
-from hatch_aleph.cli.value_types import CHAIN, PATH
+from hatch_aleph.cli.value_types import CHAIN, CONTENT
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: hatch-aleph create ./my_app main:app --name my-app --memory 512")
 @with_context("node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
-@click.argument("path", type=PATH)
+@click.argument("path", type=CONTENT)
 @click.argument("entrypoint")
 @program_fields
 @click.option("--skip-volume/--no-skip-volume", default=False, help="Do not ask for volumes.")

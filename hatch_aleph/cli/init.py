@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.value_types import PathType
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, UsageError
 from hatch_aleph.scaffold.workflows import Service
@@ -22,7 +23,7 @@ _SHOWN = 9  # a choice is one digit
 
 @click.command(epilog="Example: hatch-aleph init --entrypoint my_api.main:app --ci github")
 @with_context("yes")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
+@click.argument("folder", type=PathType(exists=True, file_okay=False), default=Path())
 @click.option("--entrypoint", metavar="ENTRYPOINT", help="What runs, when it is not to be looked for in the source.")
 @click.option("--name", metavar="NAME", help="Name of a project that has none yet. [default: the folder's]")
 @click.option("--hatch/--no-hatch", default=False, help="Also add the lines that give `hatch run aleph:deploy`.")

@@ -16,7 +16,7 @@ from hatch_aleph.cli.program_options import (
     seen_at,
     table_of,
 )
-from hatch_aleph.cli.value_types import PATH
+from hatch_aleph.cli.value_types import CONTENT
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import UsageError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
 @with_context("node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
 @program_argument()
-@click.argument("path", type=PATH, required=False)
+@click.argument("path", type=CONTENT, required=False)
 @program_fields
 @click.option("--entrypoint", help="What runs, in the new code.")
 @click.option("--replace", is_flag=True, help="Let a new program, with a new item hash and URL, take over.")

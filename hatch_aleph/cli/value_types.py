@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +13,37 @@ from click.core import ParameterSource
 
 from hatch_aleph.commands import typed
 
+
+class PathType(click.Path):
+    """A file or a folder, there or to come: no pipe, no device, no loop of links, no name that no disk takes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path.
+
+        Raises:
+            click.UsageError: It is something else.
+        """
+        path = Path(super().convert(value, param, ctx))  # type: ignore[arg-type] # it is one already
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return path  # who reads or writes it says more
+        except OSError as error:
+            return self.fail(f"{str(path)[:200]!r}: {error.strerror}.", param, ctx)
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return self.fail(f"{str(path)!r} is neither a file nor a folder.", param, ctx)
+        return path
+
+
 # A click.Path that does not look: it would refuse what does not exist before the other mistakes are seen.
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-EXISTING_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+CONTENT = PathType()  # to be published
+FOLDER = PathType(file_okay=False)
+EXISTING_FILE = PathType(exists=True, dir_okay=False)
 CHAIN = click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False)
 
 

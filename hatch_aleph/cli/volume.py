@@ -10,7 +10,7 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
-from hatch_aleph.cli.value_types import PATH, OwnerType
+from hatch_aleph.cli.value_types import CONTENT, OwnerType
 from hatch_aleph.network.money import amount
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def volume() -> None:
 
 @volume.command(epilog="Example: hatch-aleph volume publish ./model --name model")
 @with_context("node", "account", "owner", "dry")
-@click.argument("path", type=PATH)
+@click.argument("path", type=CONTENT)
 @click.option("--name", metavar="NAME", help="What it is called. [default: the folder's or file's name]")
 @click.option("--amend", "amends", type=ItemHashType(), metavar="ITEM_HASH", help="Give this volume the new content.")
 @ALLOW_SECRET

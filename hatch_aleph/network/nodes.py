@@ -176,7 +176,7 @@ def checked(url: str, noun: str = "node") -> str:
         parts = urlsplit(url if "//" in url else f"https://{url}")
         usable = (
             parts.scheme in ("http", "https")
-            and bool(parts.hostname)
+            and all(0 < len(label) < 64 for label in (parts.hostname or "").removesuffix(".").split("."))  # noqa: PLR2004 - DNS
             and (parts.port or 1) > 0
             and is_address(parts.geturl())
         )

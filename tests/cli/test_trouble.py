@@ -71,3 +71,19 @@ def test_what_the_machine_refuses_is_no_defect(code, step):
     assert "/somewhere" in told.message
     assert step in (told.hint or "")
     assert "a defect" in _unexpected(OSError(errno.EBADF, "Bad file descriptor")).message
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes in folders")
+@pytest.mark.parametrize("command", [("init",), ("build", "--project"), ("plan", "--dist"), ("file", "upload")])
+def test_a_path_that_is_neither_file_nor_folder_is_refused(command, cli, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "loop", tmp_path / "pipe", tmp_path / ("x" * 5_000)):
+        refused = cli(*command, path)
+        assert refused.code == 64, refused.err
+        assert "Invalid value for" in refused.err
+
+
+@pytest.mark.parametrize("node", ["../../..", "http://a..b", "http://" + "a" * 64])
+def test_a_name_that_no_dns_has_is_no_node(node, cli):
+    assert "is no address of a node" in cli("list", "--node", node).err
