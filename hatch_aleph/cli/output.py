@@ -153,7 +153,7 @@ class Output:
 
 def style(text: str, **how: Any) -> str:
     """Return a text in the colours of :func:`click.style`, for :meth:`Output.say` alone, which lets no others pass."""
-    return click.style(text, **how).replace("\x1b", _OURS)
+    return click.style(printable(text, keep="\n\t"), **how).replace("\x1b", _OURS)
 
 
 def _obeyed(text: str) -> str:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hatch_aleph.cli import run
-from hatch_aleph.cli.output import Output
+from hatch_aleph.cli.output import Output, style
 from hatch_aleph.preferences import NamedAccount, Preferences
 from hatch_aleph.squashfs import Entry, Options, write_image
 from tests.network.scripted import ScriptedNode, as_json
@@ -35,6 +35,7 @@ def check(done, *, shown=True):
 
 def test_a_line_passes_no_more_than_colours(capsys):
     Output(as_json=False).say(EVIL.replace("\x1b[31m", "") + "\r\x9b2J")
+    Output(as_json=False).say(style(EVIL, fg="red"))
     assert not set("\x1b\x07\r\x9b\u202e") & set(capsys.readouterr().out)
 
 
