@@ -1,4 +1,4 @@
-"""The boot plan of a machine: JSON data that ``aleph_host_inside.startup`` follows."""
+"""The boot plan of a machine: JSON data that ``aleph_host_inside.startup`` follows, in two parts."""
 
 from __future__ import annotations
 
@@ -33,15 +33,34 @@ LARGEST_NUMBER = 25
 ImageMount = Callable[[Path], dict[str, Any]]
 
 
+def base_plan(place: Place, version: str, folder: Path) -> dict[str, Any]:
+    """Return the part of the boot plan that is the same for all programs of a Python minor version.
+
+    Raises:
+        GuestError: The modules of the init cannot be installed.
+    """
+    preloaded = cached_folders.preloaded_modules(place.python, version, place.cache)
+    base: dict[str, Any] = {"api_socket": str(folder / "api")}
+    if not place.isolation.sandbox:
+        return {**base, "sandbox": None, "path": [str(preloaded)], "argv0": "init1.py"}
+    staging = folder / "root"
+    staging.mkdir()
+    sandbox = {
+        "user": place.isolation.user,
+        "staging": str(staging),
+        "fresh": ["/tmp", GUEST_HOME, CODE_ROOT, PACKAGES_ROOT, "/data"],  # noqa: S108 - in the namespace
+        "library": str(preloaded),
+    }
+    return {**base, "sandbox": sandbox, "path": [GUEST_HOME, LIBRARIES_ROOT], "argv0": INIT}  # the init is in the first
+
+
 def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:
-    """Return the boot plan (JSON data) that ``aleph_host_inside.startup`` follows, preparing the images it names."""
+    """Return the part of the boot plan that a program needs, preparing the images it names."""
     if place.foreign:
         spec = with_packages_of_here(spec, place.python, place.cache)
-    preloaded = cached_folders.preloaded_modules(place.python, spec.python, place.cache)
     mounts = mounts_of(spec, place.volumes, _image_mount(place))
     plan: dict[str, Any] = {
         "hostname": spec.hostname,
-        "api_socket": str(folder / "api"),
         "environment": {},
         "lifespan_seconds": limits.lifespan,
         "shutdown_seconds": limits.shutdown_event,
@@ -49,33 +68,23 @@ def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> 
         "reads_once": bool(limits.piece_bytes),
     }
     if place.isolation.sandbox:
-        return plan | _sandboxed(spec, place, mounts, preloaded, folder)
-    return plan | _mapped(mounts, preloaded, folder)
+        return plan | _sandboxed(spec, mounts, folder)
+    return plan | _mapped(mounts, folder)
 
 
-def _sandboxed(
-    spec: ProgramSpec, place: Place, mounts: list[dict[str, Any]], preloaded: Path, folder: Path
-) -> dict[str, Any]:
-    staging = folder / "root"
-    staging.mkdir()
+def _sandboxed(spec: ProgramSpec, mounts: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
     alone = spec.internet and _wants_port(spec) and _is_taken(_EXECUTABLE_PORT)
-    library = {"at": LIBRARIES_ROOT, "source": str(preloaded), "kind": "folder", "read_only": True}
     api = {"at": GUEST_API, "source": str(folder / "api"), "kind": "socket"}
     sandbox = {
-        "user": place.isolation.user,
         "net": not spec.internet or alone,
         "lo": alone,
         "hostname": spec.hostname,
         "mebibytes": spec.memory,
-        "staging": str(staging),
-        "fresh": ["/tmp", GUEST_HOME, CODE_ROOT, PACKAGES_ROOT, "/data"],  # noqa: S108 - in the namespace
-        "mounts": [library, api, *mounts],
+        "mounts": [api, *mounts],
     }
     return {
         "sandbox": sandbox,
         "guest_api": GUEST_API,
-        "path": [GUEST_HOME, LIBRARIES_ROOT],  # the init stands in the first
-        "argv0": INIT,
         "code_root": CODE_ROOT,
         "packages_root": PACKAGES_ROOT,
         "zip_root": "/opt",
@@ -99,7 +108,7 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _mapped(mounts: list[dict[str, Any]], preloaded: Path, folder: Path) -> dict[str, Any]:
+def _mapped(mounts: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
     """Return the plan without a sandbox: the real folders, told to the program in its environment."""
     at = {mount["at"]: mount["source"] for mount in mounts}
     empty = folder / "opt"
@@ -109,8 +118,6 @@ def _mapped(mounts: list[dict[str, Any]], preloaded: Path, folder: Path) -> dict
     return {
         "sandbox": None,
         "guest_api": str(folder / "api"),
-        "path": [str(preloaded)],
-        "argv0": "init1.py",
         "code_root": code,
         "packages_root": packages,
         "zip_root": str(empty),

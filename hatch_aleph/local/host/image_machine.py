@@ -70,7 +70,7 @@ class ImageMachine(Machine):
     async def _hello_or_end(self) -> bytes | None:
         """Return what the init said, or None when its process ended first."""
         assert self._launched is not None  # noqa: S101 - set by start
-        end = asyncio.ensure_future(self._launched.process.wait())
+        end = asyncio.ensure_future(self._launched.ended())
         waited: set[asyncio.Future[Any]] = {self._hello, end}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         end.cancel()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
-import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -61,11 +59,10 @@ async def _run(spec: ProgramSpec, place: Place) -> tuple[list[str], int]:
     launched = await launch(spec, place, Limits(), measure=spec.entrypoint)
     try:
         output = await asyncio.wait_for(_read_all(launched), Limits().configuration)
-        return output.decode("utf-8", "replace").splitlines(), await launched.process.wait()
+        return output.decode("utf-8", "replace").splitlines(), await launched.ended()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(launched.process.pid, signal.SIGKILL)
-        await launched.process.wait()
+        launched.kill()
+        await launched.ended()
         launched.clear()
 
 

@@ -1,4 +1,8 @@
-"""Starts the process of a machine: its terminal, its sockets, its bound on memory."""
+"""Starts the process of a machine: its terminal, its sockets, its bound on memory.
+
+It boots in two parts: the sandbox and the modules of the init, which are the same for every program, then what its
+program needs. A guest may have done the first part before there is a program.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,16 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from hatch_aleph.files import is_own
-from hatch_aleph.local.host.aleph_host_inside import LIBRARIES_ROOT
-from hatch_aleph.local.host.boot_plan import boot_plan
+from hatch_aleph.local.host.aleph_host_inside import BASE, LIBRARIES_ROOT, PLAN
+from hatch_aleph.local.host.boot_plan import base_plan, boot_plan
 from hatch_aleph.local.host.memory import MemoryGroup
 from hatch_aleph.local.host.places import INSIDE, Place
 from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
-_START = "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.startup import main; main({plan!r}, {fd})"
+_START = (
+    "import sys; sys.path.insert(0, {parent!r}); from aleph_host_inside.startup import main; main({folder!r}, {fds})"
+)
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PREFIX = "hatch-aleph-vm-"
 _OWNER = "owner"
+_WAITING_MEBIBYTES = 128  # of a guest without a program: as little as programs have
 
 
 PlanOf = Callable[[ProgramSpec, Place, Limits, Path], dict[str, Any]]
@@ -34,20 +43,64 @@ PlanOf = Callable[[ProgramSpec, Place, Limits, Path], dict[str, Any]]
 
 @dataclass
 class Launched:
-    """A started process with its connections to the host; ``api`` is the bound socket of what it may ask the host."""
+    """A started process with its connections to the host.
 
-    process: asyncio.subprocess.Process
+    Attributes:
+        process: The guest.
+        socket_path: Where it listens.
+        terminal: Its console.
+        api: The bound socket of what it may ask the host.
+        control: It says here when it waits for its program's plan, and is told when that is there.
+        folder: Its files.
+        memory: Its bound on memory, where the host can set one.
+    """
+
+    process: subprocess.Popen[bytes]
     socket_path: str
     terminal: int
     api: socket.socket
+    control: socket.socket
     folder: Path
     memory: MemoryGroup | None
+
+    def waits(self) -> bool:
+        """Wait until it has booted so far that its program may come; False when it has ended instead."""
+        return self.control.recv(1) != b""
+
+    def give(self, plan: dict[str, Any], mebibytes: int) -> None:
+        """Tell it what its program needs, within how much memory."""
+        if self.memory:
+            self.memory.limit(mebibytes)
+        plan["memory_bytes"] = _bound(self.memory, mebibytes)
+        (self.folder / PLAN).write_text(json.dumps(plan))
+        with contextlib.suppress(OSError):  # it has ended, which whoever speaks to it next is told
+            self.control.sendall(b"1")
+
+    async def ended(self) -> int:
+        """Wait until the process has ended; returns its exit code."""
+        pause = 0.001
+        while (code := self.process.poll()) is None:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.05)
+        return code
+
+    def kill(self) -> None:
+        """End the process and all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def discard(self) -> None:
+        """End it and give back what it used."""
+        self.kill()
+        self.process.wait()
+        self.clear()
 
     def clear(self) -> None:
         """Give back what the process used; it must have ended."""
         with contextlib.suppress(OSError):
             os.close(self.terminal)
         self.api.close()
+        self.control.close()
         if self.memory:
             self.memory.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -60,6 +113,7 @@ async def launch(
     plan_of: PlanOf | None = None,
     *,
     folder: Path | None = None,
+    booted: Launched | None = None,
     **more: Any,
 ) -> Launched:
     """Start a machine's process; it listens on its socket from the first moment.
@@ -68,64 +122,112 @@ async def launch(
         spec: The program.
         place: Where it runs.
         limits: Times and sizes.
-        plan_of: Makes the boot plan, given its folder, when it is not the usual one; then this very Python boots it.
+        plan_of: Makes the whole boot plan, given its folder, when it is not the usual one; this very Python boots it.
         folder: For its files, instead of a new one; what is in it goes first (prepare_jailer).
+        booted: A guest of this place and Python that waits for a program.
         more: Further entries of the plan.
 
     Raises:
         GuestError: The program's volumes or images cannot be used here.
     """
-    if folder is None:
-        folder, group = new_folder(), ""
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        group = f"{folder.parent.name}-{folder.name}-{os.urandom(3).hex()}"
-    memory = MemoryGroup.create(group or folder.name, spec.memory)
+    launched = booted
     try:
-        plan = await asyncio.to_thread(plan_of or boot_plan, spec, place, limits, folder)
-        plan.update(more, memory_group=str(memory.procs) if memory else None)
-        plan["memory_bytes"] = None if memory else spec.memory * 1024**2
-        return await _spawn(plan, Path(sys.executable) if plan_of else place.python, folder, memory)
+        if launched is None:
+            folder, group = _folder_for(folder)
+            memory = MemoryGroup.create(group, spec.memory)
+            try:
+                if plan_of:
+                    whole = await asyncio.to_thread(plan_of, spec, place, limits, folder)
+                    whole["memory_bytes"] = _bound(memory, spec.memory)
+                    return _spawn(whole | more, Path(sys.executable), folder, memory)
+                base = await asyncio.to_thread(base_plan, place, spec.python, folder)
+                launched = _spawn(base | more, place.python, folder, memory)
+            except BaseException:
+                _give_back(folder, memory)
+                raise
+        plan = await asyncio.to_thread(boot_plan, spec, place, limits, launched.folder)
+        launched.give(plan | more, spec.memory)
     except BaseException:
-        if memory:
-            memory.remove()
-        shutil.rmtree(folder, ignore_errors=True)
+        if launched:
+            launched.discard()
+        raise
+    return launched
+
+
+def boot(place: Place, version: str) -> Launched:
+    """Start a guest that waits for a program of a Python minor version.
+
+    Raises:
+        GuestError: The modules of the init cannot be installed.
+    """
+    folder, group = _folder_for(None)
+    memory = MemoryGroup.create(group, _WAITING_MEBIBYTES)
+    try:
+        return _spawn(base_plan(place, version, folder), place.python, folder, memory)
+    except BaseException:
+        _give_back(folder, memory)
         raise
 
 
-async def _spawn(plan: dict[str, Any], python: Path, folder: Path, memory: MemoryGroup | None) -> Launched:
+def _folder_for(folder: Path | None) -> tuple[Path, str]:
+    """Return a machine's empty folder, and the name of its control group."""
+    if folder is None:
+        folder = new_folder()
+        return folder, folder.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder, f"{folder.parent.name}-{folder.name}-{os.urandom(3).hex()}"
+
+
+def _bound(memory: MemoryGroup | None, mebibytes: int) -> int | None:
+    """Return the bytes that the process is to bound itself to, where no control group does."""
+    return None if memory else mebibytes * 1024**2
+
+
+def _give_back(folder: Path, memory: MemoryGroup | None) -> None:
+    if memory:
+        memory.remove()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _spawn(base: dict[str, Any], python: Path, folder: Path, memory: MemoryGroup | None) -> Launched:
+    """Start the process. It is the caller's thread whose end ends it too."""
+    base["memory_group"] = str(memory.procs) if memory else None
+    (folder / BASE).write_text(json.dumps(base))
     socket_path = str(folder / "guest")
     listener = socket.socket(socket.AF_UNIX)
     api = socket.socket(socket.AF_UNIX)
+    ours, guests = socket.socketpair()
     terminal, screen = _terminal()
     try:
         listener.bind(socket_path)
         listener.listen(128)
-        api.bind(plan["api_socket"])
-        plan_file = folder / "plan.json"
-        plan_file.write_text(json.dumps(plan))
-        source = _START.format(parent=str(INSIDE), plan=str(plan_file), fd=listener.fileno())
-        process = await asyncio.create_subprocess_exec(
-            str(python),
-            *("-OO", "-S", *(("-X", "importtime") if plan.get("measure") else ())),
-            *("-c", source),
-            stdin=asyncio.subprocess.DEVNULL,
+        api.bind(base["api_socket"])
+        fds = (listener.fileno(), guests.fileno())
+        process = subprocess.Popen(
+            [
+                str(python),
+                *("-OO", "-S", *(("-X", "importtime") if base.get("measure") else ())),
+                *("-c", _START.format(parent=str(INSIDE), folder=str(folder), fds=f"{fds[0]}, {fds[1]}")),
+            ],
+            stdin=subprocess.DEVNULL,
             stdout=screen,
             stderr=screen,
-            pass_fds=(listener.fileno(),),
-            env=_environment(plan),
+            pass_fds=fds,
+            env=_environment(base),
             cwd="/",
             start_new_session=True,
         )
     except BaseException:
         os.close(terminal)
         api.close()
+        ours.close()
         raise
     finally:
         listener.close()
+        guests.close()
         os.close(screen)
-    return Launched(process, socket_path, terminal, api, folder, memory)
+    return Launched(process, socket_path, terminal, api, ours, folder, memory)
 
 
 def _environment(plan: dict[str, Any]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from datetime import datetime, timezone
 from enum import Enum
@@ -126,7 +125,7 @@ class Machine:
     @property
     def has_ended(self) -> bool:
         """Whether its process has ended by itself."""
-        return self._launched is not None and self._launched.process.returncode is not None
+        return self._launched is not None and self._launched.process.poll() is not None
 
     async def _configure(self) -> dict[str, Any]:
         """Send the configuration and return what the guest says of its start, or why it says nothing."""
@@ -255,7 +254,7 @@ class Machine:
         """Stop at once, without telling the program or waiting for its requests."""
         self.times.stopping()
         if self._launched is not None:
-            _kill(self._launched)
+            self._launched.kill()
         async with self._end:
             if self.state not in (State.stopped, State.created):
                 await self._stop()
@@ -270,8 +269,8 @@ class Machine:
         launched, self._launched = self._launched, None
         if launched is not None:
             await self._pause(self.limits.linger)
-            _kill(launched)
-            await launched.process.wait()
+            launched.kill()
+            await launched.ended()
             self._read_console(launched.terminal)
             asyncio.get_running_loop().remove_reader(launched.terminal)
             self.console.flush()
@@ -304,14 +303,9 @@ class Machine:
         if self._launched is None:
             return ""
         with contextlib.suppress(asyncio.TimeoutError):
-            code = await asyncio.wait_for(asyncio.shield(self._launched.process.wait()), 1)
+            code = await asyncio.wait_for(self._launched.ended(), 1)
             return f" (exit code {code})"
         return ""
-
-
-def _kill(launched: Launched) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(launched.process.pid, signal.SIGKILL)
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

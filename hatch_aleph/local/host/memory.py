@@ -40,13 +40,21 @@ class MemoryGroup:
                 with contextlib.suppress(OSError):  # where there is none, memory alone is bounded
                     (root / "cgroup.subtree_control").write_text("+pids")
             group.folder.mkdir()
-            limit = group.folder / ("memory.limit_in_bytes" if first else "memory.max")
-            limit.write_text(str(mebibytes * 1024**2))
+            group.limit(mebibytes)
             group.bound_processes(root)
         except OSError:
             group.remove()
             return None
         return group
+
+    def limit(self, mebibytes: int) -> None:
+        """Set how much memory its processes may have together.
+
+        Raises:
+            OSError: The kernel refuses.
+        """
+        first = self.folder / "memory.limit_in_bytes"
+        (first if first.exists() else self.folder / "memory.max").write_text(str(mebibytes * 1024**2))
 
     def bound_processes(self, root: Path = _ROOT) -> None:
         """Bound the number of processes too, where the kernel counts them: a program may fork without end."""

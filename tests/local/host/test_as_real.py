@@ -348,7 +348,7 @@ def test_a_program_that_crashed_between_two_requests_stays_broken_on_a_real_host
         await get(client, url)
         process = host.pool.machines[item_hash]._launched.process
         os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await asyncio.to_thread(process.wait)
         await asyncio.sleep(0.2)  # until the process behind it is gone as well
         broken = [await get(client, url) for _ in range(2)]
         await host.pool.stop(item_hash)

@@ -13,5 +13,8 @@ INIT = f"{GUEST_HOME}/init1.py"
 LIBRARIES_ROOT = "/opt/aleph/libs"
 GUEST_API = "/tmp/socat-socket"  # noqa: S108 - where the runtime's socat listens
 
+# In a machine's folder: what is the same for all programs, and what its own needs.
+BASE, PLAN = "base.json", "plan.json"
+
 # Printed before the import that is to be measured, and again, with its milliseconds, after it.
 MEASURE_MARK = "measured from here"

@@ -57,6 +57,15 @@ def separate(*, user: bool, net: bool, hostname: str, closing: tuple[int, ...]) 
     mount(None, "/", None, REC | _PRIVATE)
 
 
+def leave_network() -> None:
+    """Leave the machine's network for a new one, in which ``lo`` is down.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    _check(_libc.unshare(_NEWNET), "unshare")
+
+
 def _wait_for(child: int) -> None:
     """End as the guest ends. The host's death, or its kill of this process, takes the guest with it."""
     _libc.prctl(_PDEATHSIG, signal.SIGKILL)

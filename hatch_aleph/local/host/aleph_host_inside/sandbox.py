@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from . import LIBRARIES_ROOT
 from .namespaces import (
     BIND,
     KEPT_CAPABILITIES,
@@ -28,6 +31,7 @@ from .namespaces import (
     REMOUNT,
     change_root,
     give_up_rights,
+    leave_network,
     mount,
     separate,
 )
@@ -49,26 +53,71 @@ def enter(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
     """Return in a new process in the sandbox, as process 1 of its own; the calling process waits and ends with it.
 
     Args:
-        plan: ``user`` (map root through a user namespace), ``net`` (cut the network off, with ``lo`` down, or up when
-            ``lo`` says so), ``hostname``, ``staging`` (an empty folder), ``fresh`` (paths that start empty),
-            ``mebibytes`` (of memory, which bounds what is
-            written), ``mounts`` (each ``at``, ``source``, ``kind`` "folder", "squashfs" or "socket", ``read_only``).
+        plan: Of both parts.
         closing: File descriptors that the waiting process lets go of.
     """
-    separate(user=plan["user"], net=plan["net"], hostname=plan["hostname"], closing=closing)
-    if plan.get("lo"):
-        print("local host: port 8080 is taken on this machine: no internet, but a port of its own")  # noqa: T201 - console
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+    prepare(plan, closing)
+    complete(plan)
+
+
+def prepare(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
+    """Return in a new process, as process 1 of its own, with the new root made but not entered.
+
+    What runs before it is entered has all rights in its namespaces: nothing of a program may.
+
+    Args:
+        plan: ``user`` (map root through a user namespace), ``staging`` (an empty folder), ``fresh`` (paths that start
+            empty), ``library`` (a folder that is shown as the init's modules, if any).
+        closing: File descriptors that the waiting process lets go of.
+    """
+    separate(user=plan["user"], net=False, hostname="localhost", closing=closing)
     new = Path(plan["staging"])
     # All that the program writes is in this one, which holds as much as its memory.
-    mount("tmpfs", str(new), "tmpfs", 0, f"mode=0755,size={plan.get('mebibytes', _MEBIBYTES)}m")
+    mount("tmpfs", str(new), "tmpfs", 0, f"mode=0755,size={_MEBIBYTES}m")
     _show_system(new)
-    _make_etc(new, plan["hostname"])
+    _make_etc(new)
     _make_devices(new)
     _mount_kernel_folders(new)
     for path in (*_EMPTY, *plan["fresh"]):
         _empty(new, path)
     _show_interpreter(new)
+    if "library" in plan:
+        library = f"{new}{LIBRARIES_ROOT}"
+        Path(library).mkdir(parents=True)
+        _bind_bounded(plan["library"], library, RDONLY)
+
+
+@contextlib.contextmanager
+def visited(plan: dict[str, Any]) -> Iterator[None]:
+    """Be in the new root for a while, as files are named there; then in the machine's again."""
+    root = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.chroot(plan["staging"])
+        os.chdir("/")
+        yield
+        os.chdir(root)
+        os.chroot(".")
+    finally:
+        os.close(root)
+
+
+def complete(plan: dict[str, Any]) -> None:
+    """Enter the new root, with what the program has there, and give up all rights to leave it.
+
+    Args:
+        plan: As ``prepare``, and ``net`` (cut the network off, with ``lo`` down, or up when ``lo`` says so),
+            ``hostname``, ``mebibytes`` (of memory, which bounds what is written), ``mounts`` (each ``at``, ``source``,
+            ``kind`` "folder", "squashfs" or "socket", ``read_only``).
+    """
+    if plan["net"]:
+        leave_network()
+    if plan.get("lo"):
+        print("local host: port 8080 is taken on this machine: no internet, but a port of its own")  # noqa: T201 - console
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+    new = Path(plan["staging"])
+    socket.sethostname(plan["hostname"])
+    _name(new, plan["hostname"])
+    mount("tmpfs", str(new), "tmpfs", REMOUNT, f"size={plan.get('mebibytes', _MEBIBYTES)}m")
     aside = [(each, _mount_aside(new, number, each)) for number, each in enumerate(plan["mounts"])]
     change_root(str(new))
     # Only now: a link in an image or volume leads the way to the next one's place, and must not lead out of here.
@@ -119,7 +168,7 @@ def _show_commands(new: Path, path: str) -> None:
             (target / command.name).symlink_to(f"{_ASIDE}{command}")
 
 
-def _make_etc(new: Path, hostname: str) -> None:
+def _make_etc(new: Path) -> None:
     etc = new / "etc"
     etc.mkdir()
     for name in ETC:
@@ -132,13 +181,16 @@ def _make_etc(new: Path, hostname: str) -> None:
             else:  # by content: what a link leads to is not shown
                 target.write_bytes(real.read_bytes())
     own = {
-        "hostname": f"{hostname}\n",
-        "hosts": f"127.0.0.1 localhost {hostname}\n::1 localhost\n",
         "passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
         "group": "root:x:0:\nnogroup:x:65534:\n",
     }
     for name, text in own.items():
         (etc / name).write_text(text)
+
+
+def _name(new: Path, hostname: str) -> None:
+    (new / "etc/hostname").write_text(f"{hostname}\n")
+    (new / "etc/hosts").write_text(f"127.0.0.1 localhost {hostname}\n::1 localhost\n")
 
 
 def _make_devices(new: Path) -> None:
@@ -200,9 +252,13 @@ def _mount_aside(new: Path, number: int, volume: dict[str, Any]) -> str:
         options = "ro,loop,nodev,nosuid"
         subprocess.run(["mount", "-t", "squashfs", "-o", options, volume["source"], str(target)], check=True)
     else:
-        mount(volume["source"], str(target), None, BIND)
-        _remount(str(target), NODEV | NOSUID | (RDONLY if volume["read_only"] else 0))
+        _bind_bounded(volume["source"], str(target), RDONLY if volume["read_only"] else 0)
     return aside
+
+
+def _bind_bounded(source: str, target: str, flags: int) -> None:
+    mount(source, target, None, BIND)
+    _remount(target, NODEV | NOSUID | flags)
 
 
 def _move_to_its_place(aside: str, volume: dict[str, Any]) -> None:

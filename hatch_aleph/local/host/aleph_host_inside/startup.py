@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -12,33 +13,46 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import BASE, PLAN
+
 LOG_FORMAT = "%(relativeCreated)4f |V %(levelname)s | %(message)s"
 
 
-def main(plan_file: str, listener_fd: int) -> None:
-    """Become the guest that a plan describes and serve its instructions until ``halt``.
+def main(folder: str, listener_fd: int, control_fd: int) -> None:
+    """Become the guest that the plans in a folder describe and serve its instructions until ``halt``.
+
+    What no program changes comes first; then it waits until it is told that its program's plan is there.
 
     Args:
-        plan_file: The boot plan as JSON, see ``boot_plan`` on the host's side.
+        folder: Of the machine, see ``boot_plan`` and ``launch`` on the host's side.
         listener_fd: A listening unix socket, the stand-in of the VM's vsock port 52.
+        control_fd: A socket to the host, for the moment when the program comes.
     """
-    plan: dict[str, Any] = json.loads(Path(plan_file).read_text())
-    if plan["memory_group"]:
-        Path(plan["memory_group"]).write_text("0")
-    if "image" in plan:
+    base: dict[str, Any] = json.loads(Path(folder, BASE).read_text())
+    if base["memory_group"]:
+        Path(base["memory_group"]).write_text("0")
+    if "image" in base:
         from . import image_root
 
-        _limit_memory(plan["memory_bytes"])
-        image_root.enter(plan, listener_fd)
-    if plan["sandbox"] is not None:
+        os.close(control_fd)
+        _limit_memory(base["memory_bytes"])
+        image_root.enter(base, listener_fd)
+    root: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if base["sandbox"] is not None:
         from . import sandbox
 
-        sandbox.enter(plan["sandbox"], closing=(listener_fd,))
+        sandbox.prepare(base["sandbox"], closing=(listener_fd, control_fd))
+        root = sandbox.visited(base["sandbox"])
+    with root:
+        _arrange_interpreter(base)
+        logging.basicConfig(level=logging.DEBUG, format=LOG_FORMAT, stream=sys.stderr)
+        _preload()
+    plan = _plan(folder, control_fd)
+    if base["sandbox"] is not None:
+        sandbox.complete(base["sandbox"] | plan["sandbox"])
+        sys.path_importer_cache.clear()
     _limit_memory(plan["memory_bytes"])
     listener = socket.socket(fileno=listener_fd)
-    _arrange_interpreter(plan)
-    logging.basicConfig(level=logging.DEBUG, format=LOG_FORMAT, stream=sys.stderr)
-    _preload()
     os.environ.update(plan["environment"])
 
     import asyncio
@@ -51,6 +65,16 @@ def main(plan_file: str, listener_fd: int) -> None:
         asyncio.run(importing.run(plan))
     else:
         asyncio.run(instructions.serve(listener, plan))
+
+
+def _plan(folder: str, control_fd: int) -> dict[str, Any]:
+    """Wait for the program's plan. A host that has gone, or wants no program any more, closes the socket."""
+    with socket.socket(fileno=control_fd) as control:
+        control.sendall(b"1")
+        if not control.recv(1):
+            os._exit(0)
+    plan: dict[str, Any] = json.loads(Path(folder, PLAN).read_text())
+    return plan
 
 
 def _limit_memory(limit: int | None) -> None:
