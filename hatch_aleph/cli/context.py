@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from dataclasses import dataclass, field, replace
@@ -19,12 +20,13 @@ from hatch_aleph.itemhash import ITEM_HASH
 from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.steps import Steps
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.session import Session
+    from hatch_aleph.local.host import Standby
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.project import Project
@@ -64,6 +66,7 @@ class Context:
         no_smoke: Publish without trying it here.
         no_health: Publish without asking it afterwards.
         state_folder: Folder of the journals, when it is not ``.aleph`` in the project.
+        standby: Has a guest ready for the trial of what is published.
     """
 
     output: Output
@@ -89,6 +92,7 @@ class Context:
     state_folder: Path | None = None
     no_smoke: bool = False
     no_health: bool = False
+    standby: Standby | None = None
     _accounts: dict[str, Account] = field(default_factory=dict)
 
     @functools.cached_property
@@ -401,7 +405,24 @@ class Context:
         """Try an artifact here, as :func:`.smoke.smoke_test` does; ``again`` is the command that shows the same."""
         from hatch_aleph.cli.smoke import smoke_test
 
-        smoke_test(artifact, self.output.notice, self.client, again=again)
+        smoke_test(artifact, self.output.notice, self.client, again=again, standby=self.standby)
+
+    @contextlib.contextmanager
+    def with_guest_ahead(self) -> Iterator[Context]:
+        """Have a guest of the default runtime boot for the trial of a program that is still to be packed."""
+        if self.no_smoke:
+            yield self
+            return
+        from hatch_aleph import runtimes
+        from hatch_aleph.build.cache import Cache
+        from hatch_aleph.local.host import boot_ahead
+
+        cache = Cache.default()
+        standby = boot_ahead(runtimes.DEFAULT.python, cache=cache.host, memory=cache.interpreters)
+        try:
+            yield replace(self, standby=standby)
+        finally:
+            standby.close()
 
     def announce(self, what: str) -> None:
         """Say what is about to be published; in a dry run that is all.

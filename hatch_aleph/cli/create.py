@@ -50,6 +50,14 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
     ENTRYPOINT is module:attribute of a Python app, such as main:app, or else the command of an executable that listens
     on port 8080, such as run.sh.
     """
+    with context.with_guest_ahead() as context:
+        _publish(context, path, entrypoint, options)
+
+
+upload = alias(create, "create", "upload")
+
+
+def _publish(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> None:
     from hatch_aleph.cli.program_prompts import may_ask
     from hatch_aleph.programs.creation import create as publish
 
@@ -78,9 +86,6 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
         cost = "Its cost is unknown" if made.per_day is None else f"It costs {amount(made.per_day, 'credit')} a day"
         lines.append(f"{cost}, its code ({made.code}) included.")
     context.output.result(fields, as_text(*lines, messages=messages))
-
-
-upload = alias(create, "create", "upload")
 
 
 def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:

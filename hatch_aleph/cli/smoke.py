@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
-    from hatch_aleph.local.host import ProgramSpec
+    from hatch_aleph.local.host import ProgramSpec, Standby
     from hatch_aleph.network.client import NodeClient
 
     Notice = Callable[[str], None]
     Connect = Callable[[], NodeClient]
 
 
-def smoke_test(artifact: Artifact, notice: Notice, connect: Connect, *, again: str = "") -> None:
+def smoke_test(
+    artifact: Artifact, notice: Notice, connect: Connect, *, again: str = "", standby: Standby | None = None
+) -> None:
     """Start an artifact's program here, ask it once, and stop it.
 
     A machine that cannot run it (another platform, no such Python, a volume that no node gives) is told and passed
@@ -33,6 +35,7 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect, *, again: s
         notice: Is told what is passed over.
         connect: Gives the node that has its volumes.
         again: Command that shows the same once more, with its whole log; "" where there is none.
+        standby: Has a guest for it, if one was booted ahead.
 
     Raises:
         GuestError: The program does not start.
@@ -48,7 +51,7 @@ def smoke_test(artifact: Artifact, notice: Notice, connect: Connect, *, again: s
     lines: list[str] = []
     with scratch_folder() as folder:
         try:
-            answer = asyncio.run(_ask(artifact, check.path, folder, notice, connect, lines=lines))
+            answer = asyncio.run(_ask(artifact, check.path, folder, notice, connect, lines=lines, standby=standby))
         except GuestError as error:
             error.hint = error.hint or _way_out(error.message, again)
             if failure_in(lines):  # told as it is of one that runs at a host, in place of the adapter's one line
@@ -104,7 +107,14 @@ async def spec_of(artifact: Artifact, notice: Notice, connect: Connect, **change
 
 
 async def _ask(
-    artifact: Artifact, path: str, folder: Path, notice: Notice, connect: Connect, *, lines: list[str]
+    artifact: Artifact,
+    path: str,
+    folder: Path,
+    notice: Notice,
+    connect: Connect,
+    *,
+    lines: list[str],
+    standby: Standby | None,
 ) -> Answer | None:
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import place_here, smoke
@@ -112,10 +122,16 @@ async def _ask(
     try:
         spec = await spec_of(artifact, notice, connect)
         cache = Cache.default()
-        place = place_here(spec.python, cache=cache.host, volumes=folder / "volumes", memory=cache.interpreters)
+        place = place_here(
+            spec.python,
+            cache=cache.host,
+            volumes=folder / "volumes",
+            isolation=standby.isolation() if standby else None,
+            memory=cache.interpreters,
+        )
     except (GuestError, NetworkError) as error:
         notice(f"The program is not tried here: {error.message}.")
         return None
-    answer = await smoke(spec, place, path, on_line=lines.append)
+    answer = await smoke(spec, place, path, on_line=lines.append, standby=standby)
     text = answer.body.decode("utf-8", "replace")
     return Answer(answer.status, dict(answer.headers), " ".join(text[:300].split()))

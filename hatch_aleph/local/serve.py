@@ -62,6 +62,7 @@ async def serve_network(
         notice=notice,
         page_token=page_token,
         schedules=source is None,
+        stands_by=True,
     )
     host.attach(application)
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .spec import Limits as Limits
     from .spec import ProgramSpec as ProgramSpec
     from .spec import VolumeSpec as VolumeSpec
+    from .standby import Standby as Standby
+    from .standby import boot_ahead as boot_ahead
     from .trial_run import smoke as smoke
 
 # The web server and the codec of the wire are not in the base install.
@@ -47,6 +49,7 @@ __getattr__, __dir__, __all__ = door(
         "program_specs": "built published",
         "source": "Source",
         "spec": "Answer Limits ProgramSpec VolumeSpec",
+        "standby": "Standby boot_ahead",
         "trial_run": "smoke",
     },
 )

@@ -29,9 +29,14 @@ def preloaded_modules(python: Path, version: str, cache: Path) -> Path:
     Raises:
         GuestError: They cannot be installed, for instance without a network on the first use.
     """
-    key = hashlib.sha256(f"{version}\n{_PINNED.read_text('utf-8')}".encode()).hexdigest()[:16]
     options = ("--only-binary", ":all:", "--require-hashes", "--requirements", str(_PINNED))
-    return install_once(python, cache / "guest-libs" / f"{version}-{key}", (), options=options)
+    return install_once(python, preloaded_folder(version, cache), (), options=options)
+
+
+def preloaded_folder(version: str, cache: Path) -> Path:
+    """Return where the preloaded modules for a Python minor version lie once they are installed."""
+    key = hashlib.sha256(f"{version}\n{_PINNED.read_text('utf-8')}".encode()).hexdigest()[:16]
+    return cache / "guest-libs" / f"{version}-{key}"
 
 
 def install_once(

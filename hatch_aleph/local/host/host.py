@@ -35,6 +35,7 @@ from hatch_aleph.local.host.request_log import RequestLog
 from hatch_aleph.local.host.scheduler import Scheduler
 from hatch_aleph.local.host.source import Source, UnavailableFileError
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
+from hatch_aleph.local.host.standby import Standby
 from hatch_aleph.local.host.web import answer_request, response_of
 from hatch_aleph.local.origins import is_own
 from hatch_aleph.network.client import NodeClient
@@ -72,6 +73,7 @@ class Host:
         page_token: What the node's page shows to get the logs of programs: the programs themselves can reach this
             server as well. A random one by default.
         runtime_images: Run programs inside their runtimes' images, fetched from the node; needs root.
+        stands_by: Have a guest ready for the next program that starts, from the first answer on.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Host:
         schedules: bool = False,
         page_token: str = "",
         runtime_images: bool = False,
+        stands_by: bool = False,
     ) -> None:
         self.node_url = node_url
         # Mounted from another folder: a relative path would lead elsewhere there.
@@ -101,6 +104,7 @@ class Host:
         self._session: aiohttp.ClientSession | None = None
         self._source: Source | None = None
         self._runtime_images = runtime_images
+        self._standby = Standby() if stands_by and not (self._limits.real or runtime_images) else None
         self.page_token = page_token or secrets.token_urlsafe(16)
         self._following: list[asyncio.Task[None]] = []
         self._guest_api = GuestApi(lambda: self.node_url)
@@ -173,6 +177,8 @@ class Host:
         """Stop every program and let go of everything."""
         await self._stop_following()
         await self.pool.close()
+        if self._standby:
+            self._standby.close()
         if self._session:
             await self._session.close()
             self._session = None
@@ -216,6 +222,8 @@ class Host:
             return response_of(found)
         answer = await answer_request(found, path if path.startswith("/") else f"/{path}", request)
         self.pool.answered(item_hash)
+        if self._standby:
+            self._standby.begin(found.place, found.spec.python)
         record = self.pool.records.get(item_hash)
         self.requests.note(item_hash, request.method, target, answer, record.console if record else None)
         return response_of(answer)
@@ -259,4 +267,12 @@ class Host:
     def _build(self, spec: ProgramSpec, console: Console, folder: Path | None) -> Machine:
         isolation = self._isolation if self._isolation is not None else probe()
         place = Place(find_python(spec.python, self._python), self._cache, self._volumes, isolation)
-        return machine_for(spec, place, limits=self._limits, console=console, guest_api=self._guest_api, folder=folder)
+        return machine_for(
+            spec,
+            place,
+            limits=self._limits,
+            console=console,
+            guest_api=self._guest_api,
+            folder=folder,
+            standby=self._standby,
+        )

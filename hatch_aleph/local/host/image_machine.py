@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host.guest_api import GuestApi
     from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.spec import Limits, ProgramSpec
+    from hatch_aleph.local.host.standby import Standby
 
 _DISK_NAME = "disk.ext4"
 
@@ -36,14 +37,14 @@ class ImageMachine(Machine):
     """A machine whose guest is the runtime image of its program (``spec.runtime``)."""
 
     async def _launch(self) -> Launched:
-        if not self._place.isolation.kernel_images:
+        if not self.place.isolation.kernel_images:
             raise GuestError(
                 "A runtime image can only be run by root on Linux, where the kernel mounts it",
                 where=str(self.spec.runtime),
                 hint="Without the image the program runs in this machine's Python.",
             )
         self._hello: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        return await launch(self.spec, self._place, self.limits, image_plan, folder=self._folder)
+        return await launch(self.spec, self.place, self.limits, image_plan, folder=self._folder)
 
     async def _configure(self) -> dict[str, Any]:
         """Wait until the init says that it is there, and what version it is (wait_for_init in aleph-vm)."""
@@ -80,7 +81,7 @@ class ImageMachine(Machine):
         """Return the configuration in the init's version, with the drives that it is to mount."""
         configuration = super()._configuration()
         names = (f"vd{chr(ord('b') + index)}" for index in range(25))
-        mounts = mounts_of(self.spec, self._place.volumes, lambda image: {"source": str(image)})
+        mounts = mounts_of(self.spec, self.place.volumes, lambda image: {"source": str(image)})
         configuration["volumes"] = [
             {"mount": mount["at"], "device": name, "read_only": mount["read_only"]}
             for name, mount in zip(names, mounts, strict=False)
@@ -99,10 +100,13 @@ def machine_for(
     console: Console | None = None,
     guest_api: GuestApi | None = None,
     folder: Path | None = None,
+    standby: Standby | None = None,
 ) -> Machine:
     """Return the machine for a program: in its runtime's image when it has one, else in this machine's Python."""
     kind = ImageMachine if spec.runtime else Machine
-    return kind(spec, place, limits=limits, console=console, guest_api=guest_api, folder=folder)
+    return kind(
+        spec, place, limits=limits, console=console, guest_api=guest_api, folder=folder, standby=standby
+    )
 
 
 def image_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hatch_aleph.local.host.places import Place
+    from hatch_aleph.local.host.standby import Standby
 
 _READ = 64 * 1024
 _LARGEST_REPLY = 1_000_000
@@ -60,6 +61,7 @@ class Machine:
         console: Console | None = None,
         guest_api: GuestApi | None = None,
         folder: Path | None = None,
+        standby: Standby | None = None,
     ) -> None:
         self.spec = spec
         self.limits = limits or Limits()
@@ -69,7 +71,8 @@ class Machine:
         self.hurry = asyncio.Event()  # set: the pauses of a stop are left out
         self._folder = folder
         self.start_seconds: float | None = None
-        self._place = place
+        self.place = place
+        self._standby = standby
         self._api = ProgramApi(guest_api or GuestApi(), spec.item_hash)
         self._launched: Launched | None = None
         self._runs = 0
@@ -120,7 +123,8 @@ class Machine:
             )
 
     async def _launch(self) -> Launched:
-        return await launch(self.spec, self._place, self.limits, folder=self._folder)
+        booted = self._standby.take(self.place, self.spec.python) if self._standby else None
+        return await launch(self.spec, self.place, self.limits, folder=self._folder, booted=booted)
 
     @property
     def has_ended(self) -> bool:

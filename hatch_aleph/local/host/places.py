@@ -141,15 +141,19 @@ def find_python(version: str, chosen: Path | None = None, memory: Path | None = 
     return found.base or found.path
 
 
-@cache
-def probe() -> Isolation:
-    """Try the namespaces with this interpreter and return what works."""
+def likely_isolation() -> Isolation:
+    """Return what works on most machines like this one, untried."""
     if not sys.platform.startswith("linux"):
         return NO_ISOLATION
     root = os.geteuid() == 0
-    if not _works(user=not root):
-        return NO_ISOLATION
     return Isolation(sandbox=True, user=not root, kernel_images=root and _kernel_reads_images())
+
+
+@cache
+def probe() -> Isolation:
+    """Try the namespaces with this interpreter and return what works."""
+    likely = likely_isolation()
+    return likely if likely.sandbox and _works(user=likely.user) else NO_ISOLATION
 
 
 def _works(*, user: bool) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
+    from hatch_aleph.local.host.standby import Standby
 
 
 async def smoke(
@@ -23,6 +24,7 @@ async def smoke(
     *,
     limits: Limits | None = None,
     on_line: Callable[[str], None] | None = None,
+    standby: Standby | None = None,
 ) -> Answer:
     """Start a program, ask it once, stop it; returns the answer.
 
@@ -30,7 +32,7 @@ async def smoke(
         StartError: It does not start.
         GuestError: It cannot run on this machine.
     """
-    machine = machine_for(spec, place, limits=limits, console=Console(on_line))
+    machine = machine_for(spec, place, limits=limits, console=Console(on_line), standby=standby)
     try:
         await machine.start()
         return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])
