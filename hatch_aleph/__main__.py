@@ -25,7 +25,7 @@ def _command() -> int:
     import gc
 
     # Looking for garbage among what a command imports, and again when it ends, takes a tenth of a small build.
-    gc.set_threshold(10_000)
+    gc.set_threshold(50_000)
     try:
         from hatch_aleph.cli import run
         from hatch_aleph.environment import withdraw_key

@@ -50,13 +50,14 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command for an unknown one; ``program NAME`` is NAME, as in the official manual."""
-        import difflib
-
         args = args[1:] if args[0] == "program" and args[1:] else args
         name = args[0]
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        if near and name not in COMMANDS and not name.startswith("-"):
-            raise click.UsageError(f"No such command {name!r}. Did you mean `{near[0]}`?", ctx)
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            if near:
+                raise click.UsageError(f"No such command {name!r}. Did you mean `{near[0]}`?", ctx)
         return super().resolve_command(ctx, args)
 
 

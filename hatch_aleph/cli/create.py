@@ -50,8 +50,8 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
     ENTRYPOINT is module:attribute of a Python app, such as main:app, or else the command of an executable that listens
     on port 8080, such as run.sh.
     """
-    with context.with_guest_ahead() as context:
-        _publish(context, path, entrypoint, options)
+    with context.with_guest_ahead() as prepared:
+        _publish(prepared, path, entrypoint, options)
 
 
 upload = alias(create, "create", "upload")

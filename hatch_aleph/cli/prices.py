@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from hatch_aleph.cli.context import Context, with_context
@@ -31,7 +29,7 @@ def pricing(context: Context) -> None:
     context.output.table("A day of a program", columns, rows)
     context.output.result(
         {
-            "tiers": [{key: _plain(value) for key, value in asdict(tier).items()} for tier in prices.tiers],
+            "tiers": [{key: _plain(value) for key, value in tier._asdict().items()} for tier in prices.tiers],
             "file_mib": str(prices.file_mib),
             "volume_mib": str(prices.volume_mib),
             "unit": "credits a day",
@@ -68,7 +66,7 @@ def history(context: Context, *, address: str | None, limit: int) -> None:
     ]  # fmt: skip
     columns = ("when (UTC)", "amount", "credits", "by", "for", "expires")
     context.output.table(f"Credits of {address}", columns, rows)
-    listed = [{**asdict(each), "amount": str(each.amount)} for each in changes]
+    listed = [{**each._asdict(), "amount": str(each.amount)} for each in changes]
     context.output.result(
         {"address": address, "credits": str(left), "history": listed},
         f"{with_credits(left)} are left." if rows else f"{address} never had credits here.",

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.itemhash import FILE_HASH, ITEM_HASH
@@ -172,8 +172,7 @@ class NetworkMessage:
         )
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The largest files that a node takes, in bytes. The defaults are those of pyaleph's own configuration."""
 
     storage: int = 100 * 1024**2
@@ -189,8 +188,7 @@ class Limits:
         )
 
 
-@dataclass(frozen=True)
-class StoredFile:
+class StoredFile(NamedTuple):
     """What a STORE message, or the newest amend of it, holds.
 
     Attributes:
@@ -217,8 +215,7 @@ class StoredFile:
         )
 
 
-@dataclass(frozen=True)
-class PublishedRuntime:
+class PublishedRuntime(NamedTuple):
     """A runtime that the network itself lists.
 
     Attributes:

@@ -6,8 +6,7 @@ aleph-im/aleph-rs for the scheduler that runs today; the older one answers at ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from hatch_aleph.defaults import SCHEDULER
@@ -21,8 +20,7 @@ _SECONDS = 15.0
 _MAX_LIST = 16 * 1024**2  # bytes: a busy host lists some thousand programs
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(NamedTuple):
     """A program on a host.
 
     Attributes:
@@ -61,8 +59,7 @@ def _execution(entry: dict[str, Any]) -> Execution:
     )
 
 
-@dataclass(frozen=True)
-class Allocation:
+class Allocation(NamedTuple):
     """Where the scheduler has a persistent program: the host's URL, when it has chosen one, and the status it tells."""
 
     host: str | None

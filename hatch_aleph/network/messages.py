@@ -117,15 +117,22 @@ def sign_message(
     return SignedMessage.from_json({**unsigned, "sender": signed["sender"], "signature": signed["signature"]})
 
 
+def load_models() -> Any:
+    """Return the network's own models of messages, whose import takes longer than all the rest of a small command."""
+    from aleph_message import models
+
+    return models
+
+
 def check_content(type_: MessageType, content: Mapping[str, Any]) -> None:
     """Refuse what the network's own model refuses, with every reason at once.
 
     Raises:
         RejectedError: With the network's code 0.
     """
-    from aleph_message import models
     from pydantic import ValidationError
 
+    models = load_models()
     model: Any = {
         "STORE": models.StoreContent,
         "PROGRAM": models.ProgramContent,

@@ -6,9 +6,8 @@ import copy
 import hashlib
 import json
 import math
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, shown
 
@@ -20,8 +19,7 @@ CREDITS_A_DOLLAR = 1_000_000  # aleph-im/pyaleph, src/aleph/toolkit/constants.py
 _MIB = 1024**2
 
 
-@dataclass(frozen=True)
-class Price:
+class Price(NamedTuple):
     """What a message costs.
 
     Attributes:
@@ -57,8 +55,7 @@ class Price:
         return cls(payment_type, as_decimal(answer.get("cost", answer.get("required_tokens"))))
 
 
-@dataclass(frozen=True)
-class Balance:
+class Balance(NamedTuple):
     """What an address has.
 
     Attributes:
@@ -120,8 +117,7 @@ def with_credits(value: Decimal | float) -> str:
     return f"{amount(value, 'credit')} ({float(value):,.0f} credits)"
 
 
-@dataclass(frozen=True)
-class Tier:
+class Tier(NamedTuple):
     """A size of program; the prices are credits a day.
 
     Attributes:
@@ -143,8 +139,7 @@ class Tier:
     persistent: Decimal
 
 
-@dataclass(frozen=True)
-class Pricing:
+class Pricing(NamedTuple):
     """The network's prices of programs and files: tiers, and credits a day for a MiB of a file or of a volume."""
 
     tiers: tuple[Tier, ...]
@@ -171,8 +166,7 @@ class Pricing:
 _PRODUCTS = ("program", "program_persistent", "storage")
 
 
-@dataclass(frozen=True)
-class CreditChange:
+class CreditChange(NamedTuple):
     """What came to an address's credits, or went: an amount, when, what did it, and when it expires."""
 
     amount: Decimal

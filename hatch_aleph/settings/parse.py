@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import types
@@ -64,6 +63,8 @@ def toml_name(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean `x`?`` or nothing."""
+    import difflib  # for mistakes alone
+
     match = difflib.get_close_matches(name.replace("_", "-"), list(known), n=1)
     return f"; did you mean `{match[0]}`?" if match else ""
 

@@ -104,9 +104,7 @@ def machine_for(
 ) -> Machine:
     """Return the machine for a program: in its runtime's image when it has one, else in this machine's Python."""
     kind = ImageMachine if spec.runtime else Machine
-    return kind(
-        spec, place, limits=limits, console=console, guest_api=guest_api, folder=folder, standby=standby
-    )
+    return kind(spec, place, limits=limits, console=console, guest_api=guest_api, folder=folder, standby=standby)
 
 
 def image_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:

@@ -13,9 +13,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import LIBRARIES_ROOT
 from .namespaces import (
@@ -37,6 +36,9 @@ from .namespaces import (
 )
 from .runtime_files import COMMANDS, ETC, FOREIGN_LIBRARIES
 from .system_calls import restrict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Flags of the source that a user namespace may not drop when it makes a bind mount read-only.
 _LOCKED = {os.ST_NOSUID: NOSUID, os.ST_NODEV: NODEV, os.ST_NOEXEC: NOEXEC}
