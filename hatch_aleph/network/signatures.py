@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .keccak import keccak_256
+
 # fmt: off
 EVM_CHAINS = frozenset({
     "ARB", "BASE", "BLAST", "BOB", "BSC", "CYBER", "ETH", "ETHERLINK", "FRAX", "HYPE", "INK", "LENS", "LINEA", "LISK",
@@ -45,16 +47,12 @@ def ethereum_address(public_key: bytes) -> str:
     Args:
         public_key: 64 bytes, without the format's prefix.
     """
-    address = _address(public_key)
-    checksum = _keccak(address.encode()).hexdigest()
+    address = keccak_256(public_key).hex()[-40:]
+    checksum = keccak_256(address.encode()).hex()
     return "0x" + "".join(
         letter.upper() if int(nibble, 16) >= 8 else letter  # noqa: PLR2004 - half of a nibble
         for letter, nibble in zip(address, checksum, strict=False)
     )
-
-
-def _address(public_key: bytes) -> str:
-    return str(_keccak(public_key).hexdigest()[-40:])
 
 
 def ethereum_signer(signed: bytes, signature: str) -> str:
@@ -67,7 +65,7 @@ def ethereum_signer(signed: bytes, signature: str) -> str:
     if len(r_s_v) != _SIGNATURE_SIZE or parity > 1:
         raise ValueError("no signature")
     key = PublicKey.from_signature_and_message(r_s_v[:-1] + bytes([parity]), _text_digest(signed), hasher=None)
-    return f"0x{_address(key.format(compressed=False)[1:])}"
+    return f"0x{_keccak(key.format(compressed=False)[1:]).hexdigest()[-40:]}"
 
 
 def sign_ethereum(secret: bytes, text: bytes) -> bytes:
