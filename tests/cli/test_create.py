@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from hatch_aleph.local.host import Standby, standby
 from tests.cli.terminal import Terminal
 from tests.programs.rig import ask
 
@@ -173,3 +174,31 @@ def test_on_a_terminal_it_asks_for_what_was_not_said(cli, network):
         ("kept", "/var/data", 10)
     ]
     assert content["variables"] == {"NAME": "value"}
+
+
+def test_the_guest_that_boots_while_it_packs_is_used_or_ended(cli, monkeypatch, tmp_path):
+    """The trial's program runs in it; a folder that cannot be packed leaves neither process nor files."""
+    taken, begun = [], []
+
+    class Watched(Standby):
+        def begin(self, place, version):
+            super().begin(place, version)
+            begun.append(self._guest)
+
+        def take(self, place, version):
+            guest = super().take(place, version)
+            taken.append(guest)
+            return guest
+
+    assert cli("create", cli.app("first"), "main:app", "--no-verbose").code == 0  # what it needs is here from now on
+    monkeypatch.setattr(standby, "Standby", Watched)
+    assert cli("create", cli.app("again"), "main:app", "--no-verbose").code == 0
+    assert taken == begun
+    assert len(begun) == 1
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert cli("create", empty, "main:app").code != 0
+    assert len(begun) == 2
+    assert all(each.process.returncode is not None and not each.folder.exists() for each in begun)
+    assert cli("create", cli.app("untried"), "main:app", "--no-smoke", "--no-verbose").code == 0
+    assert len(begun) == 2

@@ -106,13 +106,13 @@ def place(python311, host_cache, tmp_path):
 def run(place, image):
     """Run one program and hand its machine to a coroutine function."""
 
-    def start(source: str, use, *, limits: Limits | None = None, where: Place | None = None, **fields):
+    def start(source: str, use, *, limits: Limits | None = None, where: Place | None = None, standby=None, **fields):
         fields.setdefault("entrypoint", "main:app")
         fields.setdefault("item_hash", "ab" * 32)
         spec = ProgramSpec(code=image({"main.py": source}), **fields)
 
         async def main():
-            machine = Machine(spec, where or place, limits=limits or Limits())
+            machine = Machine(spec, where or place, limits=limits or Limits(), standby=standby)
             try:
                 await machine.start()
                 return await use(machine)

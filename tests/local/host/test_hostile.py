@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import Limits, aleph_host_inside
+from hatch_aleph.local.host import Limits, Standby, aleph_host_inside
 from hatch_aleph.local.host.console import KEPT_CHARACTERS, KEPT_LINES, LONGEST_LINE, Console
 from hatch_aleph.local.host.failures import StartError
 from hatch_aleph.local.host.spec import VolumeSpec
@@ -93,8 +93,20 @@ def look(given):
 """
 
 
+@pytest.fixture(params=["at once", "booted ahead"])
+def standby(request, sandboxed):
+    """None, or what has a guest that was booted before there was a program."""
+    standby = Standby() if request.param == "booted ahead" else None
+    if standby:
+        standby.begin(sandboxed, "3.11")
+        assert standby.isolation() == sandboxed.isolation
+    yield standby
+    if standby:
+        standby.close()
+
+
 @pytest.fixture
-def found(sandboxed, run, tmp_path):
+def found(sandboxed, run, tmp_path, standby):
     secret = tmp_path / "secret.txt"
     secret.write_text("the developer's own")
     given = {"secret": str(secret), "host": "pytest"}
@@ -107,7 +119,7 @@ def found(sandboxed, run, tmp_path):
 
     os.environ["ALEPH_TEST_OF_SECRETS"] = "never passed on"
     try:
-        return run(source, use, where=sandboxed, limits=Limits(), memory=MEBIBYTES)
+        return run(source, use, where=sandboxed, limits=Limits(), standby=standby, memory=MEBIBYTES)
     finally:
         del os.environ["ALEPH_TEST_OF_SECRETS"]
 
