@@ -29,6 +29,7 @@ from .keys import (
     other_tools_account,
     read_key,
     refuse_key_as_file,
+    sdk_account_of_solana,
 )
 from .signatures import ethereum_address, sign_ethereum
 
@@ -217,10 +218,20 @@ def load_account(
     signer = account_from_key(key, chain)
     if key.warning:
         notice(key.warning)
-    other = other_tools_account() if key.is_default else None
-    if other and other[1].lower() != signer.address.lower():
-        notice(f"Signing as {signer.address} (the key {key.where}); `aleph` signs as {other[0]} ({other[1]})")
+    if key.is_default:
+        for told in _other_signers(signer, key, chain, environ):
+            notice(told)
     return signer
+
+
+def _other_signers(signer: Account, key: Key, chain: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what to say where the user's other tools sign with another account than the default one here."""
+    other = other_tools_account()
+    if other and other[1].lower() != signer.address.lower():
+        yield f"Signing as {signer.address} (the key {key.where}); `aleph` signs as {other[0]} ({other[1]})"
+    solana = sdk_account_of_solana(environ) if chain != "SOL" else None
+    if solana:
+        yield f"Signing as {signer.address} ({chain}); the SDK signs on Solana, by {solana}: --chain SOL"
 
 
 def named_account(

@@ -84,17 +84,11 @@ def _folder(environ: Mapping[str, str]) -> Path:
 def _chosen_key_file(chain: str, environ: Mapping[str, str]) -> Path:
     """Return the key that the SDK and the archived command line take when none is named.
 
-    They follow ``config.json`` (aleph-im/aleph-sdk-python, src/aleph/sdk/conf.py).
-
     Raises:
-        AccountError: It names a Ledger.
+        AccountError: Their configuration names a Ledger, or is none.
     """
-    config = _folder(environ) / "config.json"
-    try:
-        chosen = json.loads(config.read_bytes())
-    except (OSError, ValueError):
-        chosen = None
-    if isinstance(chosen, dict) and (chosen.get("chain") == "SOL") == (chain == "SOL"):
+    config, chosen = _sdk_configuration(environ)
+    if _is_solana(chosen) == (chain == "SOL"):
         if chosen.get("type") in ("hardware", "external"):
             raise AccountError(
                 f"The configuration names a Ledger ({chosen.get('address')}), not a key file",
@@ -104,6 +98,40 @@ def _chosen_key_file(chain: str, environ: Mapping[str, str]) -> Path:
         if isinstance(chosen.get("path"), str):
             return Path(chosen["path"])
     return default_key_file(chain, environ)
+
+
+def _sdk_configuration(environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:
+    """Return the file that the SDK follows, and what it says (aleph-im/aleph-sdk-python, src/aleph/sdk/conf.py).
+
+    Raises:
+        AccountError: It says nothing that can be read, which stops the SDK too: which account is meant is not known.
+    """
+    config = _folder(environ) / "config.json"
+    try:
+        content = config.read_bytes()
+    except OSError:
+        return config, {}
+    try:
+        chosen = json.loads(content) if content else {}
+    except (ValueError, RecursionError):
+        chosen = None
+    if not isinstance(chosen, dict):
+        raise AccountError(
+            "The configuration that chooses an account cannot be read",
+            where=str(config),
+            hint="Mend or remove it, or name a key with `--private-key-file`.",
+        )
+    return config, chosen
+
+
+def _is_solana(chosen: Mapping[str, Any]) -> bool:
+    return chosen.get("chain") == "SOL"
+
+
+def sdk_account_of_solana(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the key with which the SDK signs on Solana when no chain is said; None when it signs elsewhere."""
+    _, chosen = _sdk_configuration(environ)
+    return str(chosen.get("path")) if _is_solana(chosen) else None
 
 
 def other_tools_account() -> tuple[str, str] | None:

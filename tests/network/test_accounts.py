@@ -233,9 +233,25 @@ def test_the_key_that_config_json_names_is_taken_as_the_sdk_does(home: Path) -> 
     (folder / "config.json").write_text(json.dumps(config))
     assert load_account().address == chosen
     (folder / "config.json").write_text(json.dumps({**config, "chain": "SOL"}))
+    said: list[str] = []
+    assert load_account(notice=said.append).address == default
+    (told,) = said  # another account than that tool's is none to sign with in silence
+    assert default in told
+    assert config["path"] in told
+    assert "--chain SOL" in told
+    (folder / "config.json").write_text("")
     assert load_account().address == default
-    (folder / "config.json").write_text("{")
-    assert load_account().address == default
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, "\0"])
+def test_a_config_json_that_cannot_be_read_stops_before_another_account_signs(home: Path, content: str) -> None:
+    """As it stops the SDK: it may have named another key."""
+    write_key(home / ".aleph-im" / "private-keys" / "ethereum.key", 205)
+    (home / ".aleph-im" / "config.json").write_text(content)
+    with pytest.raises(AccountError, match="cannot be read") as caught:
+        load_account()
+    assert caught.value.where == str(home / ".aleph-im" / "config.json")
+    assert load_account(private_key="11" * 32).address
 
 
 def test_a_ledger_that_config_json_names_is_said(home: Path) -> None:
