@@ -216,16 +216,17 @@ def load_account(
             raise AccountError(f"This is a key of chain {key.chain}, not of {chain}", where=key.where)
         chain = key.chain
     signer = account_from_key(key, chain)
-    if key.warning:
-        notice(key.warning)
-    if key.is_default:
-        for told in _other_signers(signer, key, chain, environ):
-            notice(told)
+    for told in _cautions(signer, key, chain, environ):
+        notice(told)
     return signer
 
 
-def _other_signers(signer: Account, key: Key, chain: str, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield what to say where the user's other tools sign with another account than the default one here."""
+def _cautions(signer: Account, key: Key, chain: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what to say of a key: who can read it, and whether the user's other tools sign with another by default."""
+    if key.warning:
+        yield key.warning
+    if not key.is_default:
+        return
     other = other_tools_account()
     if other and other[1].lower() != signer.address.lower():
         yield f"Signing as {signer.address} (the key {key.where}); `aleph` signs as {other[0]} ({other[1]})"
