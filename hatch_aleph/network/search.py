@@ -34,7 +34,8 @@ class Filters:
         tags: Any of these; none may hold a comma.
         refs: Item hashes that a STORE amends.
         hashes: Item hashes.
-        keys: Of aggregates.
+        keys: Of aggregates. Nodes are not asked for them: they take ``contentKeys`` for item hashes, and answer 422 to
+            any other (aleph-im/pyaleph, src/aleph/schemas/messages_query_params.py).
         channels: Names of channels.
         since: Seconds since 1970 of the envelope.
     """
@@ -59,11 +60,14 @@ class Filters:
             "owners": joined(self.owners),
             "tags": joined(self.tags),
             "refs": joined(self.refs),
-            "contentKeys": joined(self.keys),
             "channels": joined(self.channels),
             "startDate": f"{self.since:.3f}" if self.since else "",
         }
         return {name: value for name, value in query.items() if value}
+
+    def leaves_out(self, message: NetworkMessage) -> bool:
+        """Tell whether a message is not what is looked for, by what no node is asked."""
+        return bool(self.keys) and message.status.is_live and message.content.get("key") not in self.keys
 
     def ignored_for(self, message: NetworkMessage) -> str | None:
         """Return the name of a filter that a message does not pass, in the network's words, or None."""
@@ -80,8 +84,6 @@ class Filters:
             return "tags"
         if self.refs and message.content.get("ref") not in self.refs:
             return "refs"
-        if self.keys and message.content.get("key") not in self.keys:
-            return "contentKeys"
         if self.channels and message.channel not in self.channels:
             return "channels"
         return None
@@ -115,7 +117,7 @@ def find(
 
     def passed(message: NetworkMessage) -> NetworkMessage | None:
         ignored = filters.ignored_for(message)
-        if ignored and not strict:
+        if filters.leaves_out(message) or (ignored and not strict):
             return None
         if ignored:
             raise UnhelpfulNodeError(

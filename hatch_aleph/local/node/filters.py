@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
+from aleph_message.models import Chain, ItemHash  # noqa: TC002 - pydantic reads them
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hatch_aleph.local.node.database import Query
@@ -30,13 +31,13 @@ class Filters(BaseModel):
     addresses: CommaSeparated[str] | None = None
     owners: CommaSeparated[str] | None = None
     refs: CommaSeparated[str] | None = None
-    content_hashes: CommaSeparated[str] | None = Field(default=None, alias="contentHashes")
-    content_keys: CommaSeparated[str] | None = Field(default=None, alias="contentKeys")
+    content_hashes: CommaSeparated[ItemHash] | None = Field(default=None, alias="contentHashes")
+    content_keys: CommaSeparated[ItemHash] | None = Field(default=None, alias="contentKeys")
     content_types: CommaSeparated[str] | None = Field(default=None, alias="contentTypes")
-    chains: CommaSeparated[str] | None = None
+    chains: CommaSeparated[Chain] | None = None
     channels: CommaSeparated[str] | None = None
     tags: CommaSeparated[str] | None = None
-    hashes: CommaSeparated[str] | None = None
+    hashes: CommaSeparated[ItemHash] | None = None
     payment_types: CommaSeparated[PaymentTypes] | None = Field(default=None, alias="paymentTypes")
     exclude_content: bool = Field(default=False, alias="excludeContent")
     content_format: Literal["full", "headers", "none"] | None = Field(default=None, alias="contentFormat")

@@ -264,10 +264,29 @@ def test_sync_waits_for_the_next_attempt_at_a_waiting_message(client: Client, ri
     assert client.wait(program["item_hash"], "processed")
 
 
+KEY = "ab" * 32  # of an aggregate: the filter takes keys for item hashes
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "messages.json?contentKeys=domains",
+        "messages.json?contentHashes=x",
+        f"messages.json?hashes={KEY},x",
+        "messages.json?chains=ETH,NOWHERE",
+        "balances?chains=NOWHERE",
+        "addresses/0x1/balance?chain=NOWHERE",
+    ],
+)
+def test_item_hashes_and_chains_are_checked_in_queries(client: Client, path: str) -> None:
+    """As pyaleph's schemas do: what is none is no empty list, but a mistake."""
+    assert client.http.get(f"/api/v0/{path}").status_code == 422
+
+
 def test_messages_are_found_by_every_filter(client: Client, rich: Account, node: RunningNode) -> None:
     first = rich.sign("POST", {"type": "a", "content": {"tags": ["one", "two"]}}, time=moment(2026, 1, 1), channel="C1")
     second = rich.sign("POST", {"type": "b", "content": {"tags": ["three"]}}, time=moment(2026, 1, 2), channel="C2")
-    third = rich.sign("AGGREGATE", {"key": "k", "content": {"x": 1}}, time=moment(2026, 1, 3), channel="C2")
+    third = rich.sign("AGGREGATE", {"key": KEY, "content": {"x": 1}}, time=moment(2026, 1, 3), channel="C2")
     for message in (first, second, third):
         assert client.post(message).status_code == 200
 
@@ -282,7 +301,9 @@ def test_messages_are_found_by_every_filter(client: Client, rich: Account, node:
     assert found(tags="two,three") == ["2", "1"]
     assert found(channels="C2") == ["3", "2"]
     assert found(contentTypes="a") == ["1"]
-    assert found(contentKeys="k") == ["3"]
+    assert found(contentKeys=KEY) == ["3"]
+    assert found(chains="ETH,BASE") == ["3", "2", "1"]
+    assert found(chains="BASE") == []
     assert found(startDate=moment(2026, 1, 2), endDate=moment(2026, 1, 3)) == ["2"]
     assert found(hashes=f"{first['item_hash']},{'0' * 64}") == ["1"]
     assert found(message_statuses="removing") == []

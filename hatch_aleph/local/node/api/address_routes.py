@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
+from aleph_message.models import Chain  # noqa: TC002 - pydantic reads it
 from pydantic import BaseModel, ConfigDict, Field
 
 from hatch_aleph.local.node.api.support import answer, body_of, node_of, query_of, unprocessable
@@ -60,7 +61,7 @@ class GrantQuery(Pages):
 class BalanceQuery(BaseModel):
     """What can be asked of a balance."""
 
-    chain: str | None = None
+    chain: Chain | None = None
     include_credit_details: bool = False
 
 

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
+from aleph_message.models import Chain  # noqa: TC002 - pydantic reads it
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hatch_aleph.local.node.api.support import answer, item_hash_of, node_of, query_of
@@ -110,7 +111,7 @@ class BalancesQuery(Pages):
     """What can be asked of everybody's balances."""
 
     min_balance: int = Field(default=0, ge=1, lt=2**53)
-    chains: CommaSeparated[str] | None = None
+    chains: CommaSeparated[Chain] | None = None
 
 
 async def get_credit_history(request: web.Request) -> web.Response:
