@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hatch_aleph.cli.output import Output
-from hatch_aleph.cli.value_types import CHAIN, FOLDER, PATH, HostUrlType, NodeType, OwnerType, default_nodes
+from hatch_aleph.cli.value_types import CHAIN, CONTENT, FOLDER, PATH, HostUrlType, NodeType, OwnerType, default_nodes
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, PlanError, UsageError
@@ -484,7 +484,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
             help="Named variation of the settings: staging, pr-12 ... Also HATCH_ALEPH_PROFILE.",
         ),
     ),
-    "named": (click.argument("manifest", metavar="[MANIFEST]", type=PATH, required=False),),
+    "named": (click.argument("manifest", metavar="[MANIFEST]", type=CONTENT, required=False),),
     "artifact": _ARTIFACT,
     "node": (
         click.option(

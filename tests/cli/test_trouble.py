@@ -74,7 +74,9 @@ def test_what_the_machine_refuses_is_no_defect(code, step):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs pipes in folders")
-@pytest.mark.parametrize("command", [("init",), ("build", "--project"), ("plan", "--dist"), ("file", "upload")])
+@pytest.mark.parametrize(
+    "command", [("init",), ("build", "--project"), ("plan", "--dist"), ("file", "upload"), ("inspect",)]
+)
 def test_a_path_that_is_neither_file_nor_folder_is_refused(command, cli, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     os.mkfifo(tmp_path / "pipe")
