@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.project import load_project
 from tests.build.conftest import write_wheel
+from tests.build.test_packages_sources import git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +199,66 @@ def test_metadata_stands_where_the_backend_reads_it(make_project: Callable[..., 
     assert sorted(path.name for path in root.iterdir()) == before
     assert found.wheel is not None
     assert found.wheel.pure
+
+
+@pytest.mark.index
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' modules are refused")
+def test_own_extensions_are_built_by_the_runtimes_python(project: Callable[..., BuildContext], tmp_path: Path) -> None:
+    """Whatever Python the developer pins: a module of another one could not be imported in the guest."""
+    text = """
+        [project]
+        name = "my-api"
+        version = "1.0"
+        [build-system]
+        requires = ["setuptools"]
+        build-backend = "setuptools.build_meta"
+        [tool.aleph]
+        entrypoint = "main:app"
+    """
+    setup = """
+        from setuptools import Distribution, setup
+
+        class WithExtensions(Distribution):
+            def has_ext_modules(self):
+                return True
+
+        setup(py_modules=["main"], distclass=WithExtensions)
+    """
+    other = "3.13" if sys.version_info[:2] != (3, 13) else "3.12"
+    context = project({"pyproject.toml": text, "setup.py": setup, ".python-version": f"{other}\n"})
+    found = {each.path: each for each in project_entries(context, tmp_path)}
+    minor = context.runtime.python.replace(".", "")
+    assert f"Tag: cp{minor}-cp{minor}-linux_x86_64" in found["my_api-1.0.dist-info/WHEEL"].read().decode()
+
+
+@pytest.mark.index
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_repository_around_the_project_is_there_for_its_backend(
+    make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    text = """
+        [project]
+        name = "my-api"
+        dynamic = ["version"]
+        [build-system]
+        requires = ["setuptools", "setuptools-scm"]
+        build-backend = "setuptools.build_meta"
+        [tool.setuptools]
+        py-modules = ["main"]
+        [tool.setuptools_scm]
+        root = ".."
+        [tool.aleph]
+        entrypoint = "main:app"
+    """
+    root = make_project({"pyproject.toml": text})
+    for arguments in (["init"], ["add", "project"], ["commit", "-m", "first"], ["tag", "v3.1"]):
+        git(root.parent, *arguments)
+    os.mkfifo(root / "pipe")  # which none may wait for
+    before = sorted(path.name for path in root.iterdir())
+    context = BuildContext(load_project(root), root / "dist")
+    assert context.project.version == "3.1"
+    assert "main.py" in {each.path for each in project_entries(context, tmp_path)}
+    assert sorted(path.name for path in root.iterdir()) == before
 
 
 def test_a_byte_order_mark_is_named(make_project: Callable[..., Path]) -> None:
