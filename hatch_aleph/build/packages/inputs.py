@@ -119,7 +119,10 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         configured="uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders),
         any=declared or used is not pyproject,
         stand_in=stand_in.file if stand_in else None,
-        unread=tuple(filter(None, (_unread(each, used, project, settings) for each in unread))),
+        unread=(
+            *filter(None, (_unread(each, used, project, settings) for each in unread)),
+            *(() if declared or dynamic or used is not pyproject else _lookalikes(project)),
+        ),
     )
 
 
@@ -156,6 +159,12 @@ def _unread(other: _Candidate, used: _Candidate, project: Project, settings: Set
     elif not (project.dependencies or settings.extras or settings.groups) and other.kind in _VERSIONS_ALONE:
         why = "it does not say which of its packages the project needs, and project.dependencies is empty"
     return f"{other.file.name} is not read: {why}"
+
+
+def _lookalikes(project: Project) -> Iterator[str]:
+    from hatch_aleph.build.packages.lookalikes import lookalikes
+
+    return lookalikes(project)
 
 
 def _not_declared(lines: Iterable[str], project: Project, settings: Settings) -> list[str]:

@@ -1,0 +1,63 @@
+"""What looks like dependencies of a project that declares none, in forms that nobody here reads: it is named."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hatch_aleph.project import Project
+
+_FILES = ("requirements*.in", "requirements*.txt", "requirements/*.in", "requirements/*.txt")
+_CONDA = ("environment.yml", "environment.yaml")
+_CONDA_LIST = re.compile(r"^dependencies:\s*\n(?:\s*#.*\n)*\s*- ", re.MULTILINE)
+_INSTALL_REQUIRES = re.compile(r"^[^#\n]*\binstall_requires\s*=", re.MULTILINE)
+
+
+def lookalikes(project: Project) -> Iterator[str]:
+    """Yield a line for each such place.
+
+    Args:
+        project: One without dependencies, by whatever its build backend says.
+    """
+    for place in _places(project):
+        yield (
+            f"{place} is not read, and the project declares no dependencies: they stand in project.dependencies, in "
+            "requirements.txt or in a lock"
+        )
+
+
+def _places(project: Project) -> Iterator[str]:
+    root = project.root
+    poetry: dict[str, Any] = project.pyproject.get("tool", {}).get("poetry", {})
+    if "poetry" not in project.backend and set(poetry.get("dependencies", ())) - {"python"}:
+        yield "[tool.poetry.dependencies]"
+    if project.wheel is None:  # else its backend has read these
+        yield from (
+            f"install_requires of {name}"
+            for name in ("setup.cfg", "setup.py")
+            if _INSTALL_REQUIRES.search(_text(root / name))
+        )
+    if _pipfile(root / "Pipfile"):
+        yield "Pipfile"
+    files = {file for pattern in _FILES for file in root.glob(pattern) if file.name != "requirements.txt"}
+    for file in sorted({*files, root / "requirements/requirements.txt"}):
+        if any(line.strip() and not line.lstrip().startswith("#") for line in _text(file).splitlines()):
+            yield file.relative_to(root).as_posix()
+    yield from (name for name in _CONDA if _CONDA_LIST.search(_text(root / name)))
+
+
+def _pipfile(file: Path) -> bool:
+    """Tell whether a Pipfile asks for anything but what development needs."""
+    section = re.search(r"^\[packages\]\n((?:(?!\[).*\n?)*)", _text(file), re.MULTILINE)
+    return section is not None and re.search(r"^\s*[\w\"']", section[1], re.MULTILINE) is not None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,52 @@
+"""What looks like dependencies and is not read is named, where a project declares none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_aleph.build.packages.lookalikes import lookalikes
+from hatch_aleph.project import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.build.conftest import Index, Workshop
+
+BARE = '[project]\nname = "my-api"\nversion = "1.0"\n[tool.aleph]\nentrypoint = "main:app"\n'
+POETRY = '[tool.poetry.dependencies]\npython = "^3.11"\n'
+BACKEND = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+
+
+@pytest.mark.parametrize(("files", "named"), [
+    ({}, []),
+    ({"pyproject.toml": BARE + POETRY}, []),
+    ({"pyproject.toml": f'{BARE}{POETRY}idna = "^3"\n'}, ["[tool.poetry.dependencies]"]),
+    ({"pyproject.toml": f'{BARE}{BACKEND}{POETRY}idna = "^3"\n'}, []),  # what the wheel requires is compared
+    ({"setup.cfg": "[options]\ninstall_requires =\n    idna\n"}, ["install_requires of setup.cfg"]),
+    ({"setup.py": "from setuptools import setup\nsetup(install_requires=['idna'])\n"}, ["install_requires of setup.py"]),
+    ({"setup.py": "from setuptools import setup\n# install_requires=['idna']\nsetup()\n"}, []),
+    ({"Pipfile": '[packages]\nidna = "*"\n[dev-packages]\npytest = "*"\n'}, ["Pipfile"]),
+    ({"Pipfile": '[packages]\n# none\n\n[dev-packages]\npytest = "*"\n'}, []),
+    ({"requirements.in": "idna\n", "requirements-prod.txt": "idna\n"}, ["requirements-prod.txt", "requirements.in"]),
+    ({"requirements/base.txt": "# none\n", "requirements/requirements.txt": "idna\n"},
+     ["requirements/requirements.txt"]),
+    ({"environment.yml": "name: x\ndependencies:\n  - idna\n"}, ["environment.yml"]),
+    ({"environment.yml": "production:\n  dependencies: none\n"}, []),
+])  # fmt: skip
+def test_places(make_project: Callable[..., Path], files: dict[str, str], named: list[str]) -> None:
+    root = make_project({"pyproject.toml": BARE, **files})
+    assert [each.partition(" is not read")[0] for each in lookalikes(load_project(root))] == named
+
+
+def test_a_build_names_them_unless_it_has_dependencies(index: Index, workshop: Workshop) -> None:
+    index.add("alpha")
+    root = workshop.project()
+    (root / "requirements.in").write_text("alpha\n")
+    result = workshop.build(root)
+    assert result.image is None
+    assert [each[:27] for each in result.warnings] == ["requirements.in is not read"]
+    workshop.project('"alpha"')
+    assert workshop.build(root).warnings == ()
