@@ -26,7 +26,8 @@ BACKEND = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.c
     ({"pyproject.toml": f'{BARE}{POETRY}idna = "^3"\n'}, ["[tool.poetry.dependencies]"]),
     ({"pyproject.toml": f'{BARE}{BACKEND}{POETRY}idna = "^3"\n'}, []),  # what the wheel requires is compared
     ({"setup.cfg": "[options]\ninstall_requires =\n    idna\n"}, ["install_requires of setup.cfg"]),
-    ({"setup.py": "from setuptools import setup\nsetup(install_requires=['idna'])\n"}, ["install_requires of setup.py"]),
+    ({"setup.py": "from setuptools import setup\nsetup(install_requires=['idna'])\n"},
+     ["install_requires of setup.py"]),
     ({"setup.py": "from setuptools import setup\n# install_requires=['idna']\nsetup()\n"}, []),
     ({"Pipfile": '[packages]\nidna = "*"\n[dev-packages]\npytest = "*"\n'}, ["Pipfile"]),
     ({"Pipfile": '[packages]\n# none\n\n[dev-packages]\npytest = "*"\n'}, []),
