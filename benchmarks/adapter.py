@@ -3,8 +3,9 @@
     python benchmarks/adapter.py [--rounds 15] [--requests 300] [--before CHECKOUT]
 
 Needs a CPython 3.11 and the package index. One project is built; its images run with the adapter and without, turn by
-turn, so that a machine whose speed drifts is unfair to neither. Ratios are medians of the pairs' ratios. With another
-checkout (`git worktree add CHECKOUT COMMIT`) its adapter takes the place of none: what has become of it since.
+turn, 25 requests each, so that a machine whose speed drifts is unfair to neither. Ratios are medians of the pairs'
+ratios. With another checkout (`git worktree add CHECKOUT COMMIT`) its adapter takes the place of none: what has become
+of it since.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hatch_aleph.build import build_artifact
-from hatch_aleph.local.host import Machine, ProgramSpec, built, place_here
+from hatch_aleph.local.host import Limits, Machine, ProgramSpec, built, place_here
 from hatch_aleph.local.host.cached_folders import unpacked
 from hatch_aleph.project import load_project
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.host.places import Place
 
 # What the runtime has loaded already comes in the same versions: a different one is imported again, 3 ms here, which
 # the app has asked for and would not get without the adapter.
@@ -75,7 +80,7 @@ GOALS = {
     "request, ms": 1.0,
     "of it processor in the guest, ms": 1.0,
 }
-WARM_UP = 50
+WARM_UP, BLOCK = 50, 25  # requests
 
 
 async def build(folder: Path) -> ProgramSpec:
@@ -101,29 +106,47 @@ def own_import(python: Path, code: Path) -> float:
     return float(done.stdout)
 
 
-async def run(machine: Machine, count: int) -> dict[str, float]:
-    """Start a machine and ask it often; give the start and the median of the requests in milliseconds."""
+Pairs = dict[str, list[tuple[float, float]]]
 
-    async def used() -> float:
+
+async def compare(specs: tuple[ProgramSpec, ProgramSpec], place: Place, count: int, first: int, figures: Pairs) -> None:
+    """Start two machines, ask them by turns, and add their figures as pairs, in milliseconds.
+
+    Args:
+        specs: The programs.
+        place: Where they run.
+        count: How many requests each answers, after those that warm it up.
+        first: Which of them begins.
+        figures: Where to add.
+    """
+    # each request is read once, as the init does it: what makes it whole is the adapter's own cost
+    machines = [Machine(spec, place, limits=Limits(piece_bytes=sys.maxsize)) for spec in specs]
+    order = (first, 1 - first)
+
+    async def used(machine: Machine) -> float:
         processor: float = json.loads((await machine.request("GET", "/")).body)["used"]
         return processor * 1000
 
-    await machine.start()
     try:
-        started = await used()
-        seconds = [(await machine.request("GET", "/")).seconds for _ in range(WARM_UP + count)]
-        begun = await used()
-        for _ in range(count):
-            await machine.request("GET", "/")
-        requests = (await used() - begun) / (count + 1)
+        started, processor = [0.0, 0.0], [0.0, 0.0]
+        for each in order:
+            await machines[each].start()
+            started[each] = (machines[each].start_seconds or 0.0) * 1000
+            processor[each] = await used(machines[each])
+        figures.setdefault("cold start, ms", []).append((started[0], started[1]))
+        figures.setdefault("of it processor, ms", []).append((processor[0], processor[1]))
+        for block in range((WARM_UP + count) // BLOCK):
+            for each in order:
+                machine, begun = machines[each], await used(machines[each])
+                answers = [await machine.request("GET", "/") for _ in range(BLOCK)]
+                processor[each] = (await used(machine) - begun) / (BLOCK + 1)
+                started[each] = statistics.median(answer.seconds for answer in answers) * 1000
+            if block >= WARM_UP // BLOCK:
+                figures.setdefault("request, ms", []).append((started[0], started[1]))
+                figures.setdefault("of it processor in the guest, ms", []).append((processor[0], processor[1]))
     finally:
-        await machine.halt()
-    return {
-        "cold start, ms": (machine.start_seconds or 0.0) * 1000,
-        "of it processor, ms": started,  # which other work on this machine disturbs less
-        "request, ms": statistics.median(seconds[WARM_UP:]) * 1000,
-        "of it processor in the guest, ms": requests,
-    }
+        for machine in machines:
+            await machine.halt()
 
 
 def main() -> None:
@@ -139,14 +162,10 @@ def main() -> None:
         if options.before:
             other = build_by(options.before.resolve(), adapted, folder)
         place = place_here(adapted.python, cache=folder / "cache", volumes=folder / "volumes")
-        figures: dict[str, list[tuple[float, float]]] = {}
-        asyncio.run(run(Machine(other, place), 1))  # the first one installs what the runtime has loaded
+        specs, figures = (other, adapted), Pairs()
+        asyncio.run(compare(specs, place, 0, 0, {}))  # the first one installs what the runtime has loaded
         for number in range(options.rounds):
-            taken = {}
-            for spec in (other, adapted) if number % 2 else (adapted, other):
-                taken[spec.code, spec.entrypoint] = asyncio.run(run(Machine(spec, place), options.requests))
-            for what, value in taken[other.code, other.entrypoint].items():
-                figures.setdefault(what, []).append((value, taken[adapted.code, adapted.entrypoint][what]))
+            asyncio.run(compare(specs, place, options.requests, number % 2, figures))
         imports: list[list[float]] = [[], []]
         for _ in range(options.rounds * 3):
             for taken_by, spec in zip(imports, (other, adapted), strict=True):
@@ -157,7 +176,7 @@ def main() -> None:
         middle = [statistics.median(side) for side in zip(*pairs, strict=True)]
         ratio = statistics.median(ours / theirs for theirs, ours in pairs)
         goal = 1.01 if options.before else GOALS[what]
-        print(f"| {what} | {middle[0]:.2f} | {middle[1]:.2f} | {ratio:.3f} | {goal} |")
+        print(f"| {what} | {middle[0]:.3f} | {middle[1]:.3f} | {ratio:.3f} | {goal} |")
     before, now = (f"{min(each):.2f}" if each else "" for each in imports)
     goal = float(before) + 0.3 if before else GOALS["import, ms"]
     print(f"| its own import, ms | {before} | {now} | | {goal:.2f} |")

@@ -53,13 +53,13 @@ class AsgiProgram:
             kind = message["type"]
             if kind == "http.response.start" and not cycle.begun:
                 cycle.begin(message["status"], message.get("headers", ()))
-            elif kind == "http.response.body" and cycle.begun and not cycle.answered.done():
+            elif kind == "http.response.body" and cycle.begun and not cycle.over:
                 cycle.add(message.get("body", b""))
                 if message.get("more_body", False):
                     await asyncio.sleep(0)  # an app that only sends must not keep the loop from everything else
                 else:
                     cycle.complete()
-            elif cycle.answered.done() or kind == "http.response.trailers":
+            elif cycle.over or kind == "http.response.trailers":
                 cycle.check_open()
             else:
                 message_text = f"Unexpected ASGI message {kind!r} sent."

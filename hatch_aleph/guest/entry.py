@@ -16,6 +16,8 @@ from .response import finish, plain
 from .scope import complete_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from .programs import Program
     from .volume_flush import VolumeFlush
 
@@ -36,27 +38,29 @@ class Entry:
 
     def __init__(self, program: Program, seconds: float, volumes: VolumeFlush | None = None) -> None:
         self._program = program
+        self._state = getattr(program, "state", {})  # one mapping for as long as the VM lives
         self._volumes = volumes
         self._deadline = Deadline(max(seconds - min(1.0, seconds / 10), 0.1))
-        self._output = StandardOutput()
+        self._output = StandardOutput() if StandardOutput.is_swapped() else None
         self._running: set[RequestCycle] = set()
         self._started = False
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """Take one call of the init: start-up, halt, a request or a subscribed message."""
-        self._output.restore()
+        if self._output is not None:
+            self._output.restore()
         kind = scope["type"]
         if kind == "http":
-            await self._http(scope, receive, send)
-        elif kind == "lifespan":
-            event = (await receive())["type"]
-            if event == "lifespan.shutdown":
-                await self._stop()
-            elif not self._started:
-                await self._start()
-            await send({"type": f"{event}.complete"})
-        else:
-            await self._event(receive, send)
+            return self._http(scope, receive, send)
+        return self._lifespan(receive, send) if kind == "lifespan" else self._event(receive, send)
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        event = (await receive())["type"]
+        if event == "lifespan.shutdown":
+            await self._stop()
+        elif not self._started:
+            await self._start()
+        await send({"type": f"{event}.complete"})
 
     async def _start(self) -> None:
         try:
@@ -83,10 +87,10 @@ class Entry:
         if not self._started:
             await self._start()
         body = (await receive())["body"]
-        full = complete_scope(scope, body, getattr(self._program, "state", {}))
-        cycle = RequestCycle(full, body, self._deadline)
+        loop = asyncio.get_running_loop()
+        cycle = RequestCycle(complete_scope(scope, body, self._state), body, self._deadline, loop)
         self._running.add(cycle)
-        cycle.task = asyncio.get_running_loop().create_task(self._answer(cycle))
+        cycle.task = loop.create_task(self._answer(cycle), name="request")  # a number for each costs more
         status, headers, answer = await cycle.answered
         if self._volumes is not None and (unwritten := await self._volumes.flush()):
             status, headers, answer = finish(scope["method"], *plain(500, f"{unwritten}\n"))

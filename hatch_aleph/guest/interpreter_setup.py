@@ -246,13 +246,15 @@ class StandardOutput:
     """
 
     def __init__(self) -> None:
-        self._swapped = hasattr(sys.modules.get("__main__"), "redirect_stdout")
         self._kept = sys.stdout
+
+    @staticmethod
+    def is_swapped() -> bool:
+        """Tell whether this is such an init."""
+        return hasattr(sys.modules.get("__main__"), "redirect_stdout")
 
     def restore(self) -> None:
         """Undo the swap, at the start of every call."""
-        if not self._swapped:
-            return
         if isinstance(sys.stdout, io.StringIO):
             sys.stdout = self._kept
         else:

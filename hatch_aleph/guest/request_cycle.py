@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import os
-import re
 import threading
 from typing import TYPE_CHECKING, Any
 
 from .native_threads import start_later
-from .response import Headers, finish, plain
+from .response import Head, Headers, finish, finish_with, head_of, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import asyncio
+    from collections.abc import Iterable
 
 # Joining, packing and sending hold up to four copies of an answer at once.
 ANSWER_LIMIT = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
 CANCEL_AFTER = 1.0
 LATE = 0.2  # seconds after which a timer of the event loop is overdue
-
-
-@functools.lru_cache(1)
-def _illegal() -> tuple[Callable[[bytes], Any], Callable[[bytes], Any]]:
-    """Give what finds in names and values of headers what uvicorn and gunicorn refuse too; made at the first answer."""
-    return re.compile(rb"[^!#$%&'*+\-.^_`|~0-9a-z]").search, re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
 class ClientGone(OSError):  # noqa: N818 - a condition that servers signal, no failure
@@ -88,13 +80,13 @@ class RequestCycle:
     Attributes:
         scope: The complete ASGI scope.
         body: The request's whole body.
-        answered: Resolves to status, headers and body; then the cycle is over.
+        begun: Whether the app has given status and headers.
+        answered: Resolves to status, headers and body; then the cycle is ``over``.
         task: Runs the program for it.
         thread: Number of the thread that does so for a WSGI app.
     """
 
-    def __init__(self, scope: dict[str, Any], body: bytes, deadline: Deadline) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self, scope: dict[str, Any], body: bytes, deadline: Deadline, loop: asyncio.AbstractEventLoop) -> None:
         self.scope = scope
         self.body = body
         self.answered: asyncio.Future[tuple[int, Headers, bytes]] = loop.create_future()
@@ -102,8 +94,10 @@ class RequestCycle:
         self.thread = 0
         self._deadline = deadline
         deadline.add(self, loop)
+        self.begun = False
+        self.over = False
         self._status = 0
-        self._headers: Headers = []
+        self._head: Head = [], None, []
         self._chunks: list[bytes] = []
         self._size = 0
         self._gone = False
@@ -113,11 +107,6 @@ class RequestCycle:
         """What a failure is told to have met."""
         return f"{self.scope['method']} {self.scope['path']}"
 
-    @property
-    def begun(self) -> bool:
-        """Whether the app has given status and headers."""
-        return self._status > 0
-
     def begin(self, status: int, headers: Iterable[Any]) -> None:
         """Take status and headers.
 
@@ -125,17 +114,11 @@ class RequestCycle:
             ClientGone: When the answer was cut off.
             ValueError: For headers that HTTP does not allow.
         """
-        self.check_open()
-        # Django's cookies begin with a space, which HTTP takes away
-        taken = [(bytes(name).lower(), bytes(value).strip(b" \t")) for name, value in headers]
-        illegal_in_name, illegal_in_value = _illegal()
-        for name, value in taken:
-            if illegal_in_name(name):
-                raise ValueError("invalid HTTP header name")
-            if illegal_in_value(value):
-                raise ValueError("invalid HTTP header value")
-        self._headers = taken
+        if self._gone:
+            self.check_open()
+        self._head = head_of(headers)
         self._status = int(status)
+        self.begun = self._status > 0
 
     def add(self, chunk: bytes) -> None:
         """Take a piece of the body.
@@ -143,7 +126,8 @@ class RequestCycle:
         Raises:
             ClientGone: When the answer was cut off or grew too large.
         """
-        self.check_open()
+        if self._gone:
+            self.check_open()
         self._size += len(chunk)
         if self._size > ANSWER_LIMIT:
             self._gone = True
@@ -161,7 +145,7 @@ class RequestCycle:
     def complete(self) -> None:
         """Send what was taken."""
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._resolve(finish(self.scope["method"], self._status, self._headers, body))
+        self._resolve(finish_with(self.scope["method"], self._status, self._head, body))
 
     def fail(self) -> None:
         """Answer for an app that raised or returned before its answer was complete."""
@@ -181,7 +165,7 @@ class RequestCycle:
         if self.answered.done():
             return
         self._gone = True
-        if self.begun and dict(self._headers).get(b"content-type", b"").startswith(b"text/event-stream"):
+        if self.begun and dict(self._head[0]).get(b"content-type", b"").startswith(b"text/event-stream"):
             self.complete()
         else:
             self.refuse(504, f"The program did not complete its answer within {self._deadline.seconds:g} seconds.\n")
@@ -198,5 +182,6 @@ class RequestCycle:
     def _resolve(self, answer: tuple[int, Headers, bytes]) -> None:
         self._deadline.discard(self)
         self._chunks = []
+        self.over = True
         if not self.answered.done():
             self.answered.set_result(answer)

@@ -7,14 +7,21 @@ headers and 404 bodies as text.
 
 from __future__ import annotations
 
-from typing import List, Tuple  # noqa: UP035 - evaluated on Python 3.9 as an alias
+import functools
+import re
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple  # noqa: UP035 - evaluated on Python 3.9 as an alias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 Headers = List[Tuple[bytes, bytes]]  # noqa: UP006
+Head = Tuple[Headers, Optional[bytes], List[bytes]]  # noqa: UP006
 
 _NOT_FOUND = 404
 _NO_CONTENT = (204, 205)
 _NOT_MODIFIED = 304
 _PRINTED = 60
+_DESCRIBING_THE_BODY = frozenset((b"content-length", b"content-encoding", b"transfer-encoding"))
 
 
 class Body(bytes):
@@ -31,9 +38,18 @@ def plain(status: int, text: str, headers: object = ()) -> tuple[int, Headers, b
     return status, [(b"content-type", b"text/plain; charset=utf-8"), *headers], text.encode()  # type: ignore[misc]
 
 
-def finish(method: str, status: int, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
-    """Make an answer fit for the host: plain encoding, true length, text where text is read."""
-    kept, length, encodings = _sort(headers)
+def finish(method: str, status: int, headers: Iterable[Any], body: bytes) -> tuple[int, Headers, bytes]:
+    """Make an answer fit for the host: plain encoding, true length, text where text is read.
+
+    Raises:
+        ValueError: For headers that HTTP does not allow.
+    """
+    return finish_with(method, status, head_of(headers), body)
+
+
+def finish_with(method: str, status: int, head: Head, body: bytes) -> tuple[int, Headers, bytes]:
+    """Make an answer fit for the host, of headers that were looked through."""
+    kept, length, encodings = head
     if encodings:
         length = None
         if body:
@@ -54,22 +70,47 @@ def finish(method: str, status: int, headers: Headers, body: bytes) -> tuple[int
         length = b"%d" % len(body)
     if length is not None:
         kept.append((b"content-length", length))
-    return status, kept, Body(body)
+    return status, kept, Body(body) if len(body) > _PRINTED else body
 
 
-def _sort(headers: Headers) -> tuple[Headers, bytes | None, list[bytes]]:
-    """Part the headers into those that stay, the declared length, and the encodings to undo."""
+def head_of(headers: Iterable[Any]) -> Head:
+    """Look through the headers: those that stay, the declared length, and the encodings to undo.
+
+    Raises:
+        ValueError: For headers that HTTP does not allow: uvicorn and gunicorn refuse the same.
+    """
     kept: Headers = []
+    values = []
     length = None
     encodings: list[bytes] = []
     for name, value in headers:
-        if name == b"content-length":
+        name = _field_name(name if name.__class__ is bytes else bytes(name))  # noqa: PLW2901
+        # Django's cookies begin with a space, which HTTP takes away
+        value = (value if value.__class__ is bytes else bytes(value)).strip(b" \t")  # noqa: PLW2901
+        values.append(value)
+        if name not in _DESCRIBING_THE_BODY:
+            kept.append((name, value if value.isascii() else _as_utf8(value)))
+        elif name == b"content-length":
             length = value
         elif name == b"content-encoding":
             encodings += [one for one in value.lower().replace(b" ", b"").split(b",") if one != b"identity"]
-        elif name != b"transfer-encoding":
-            kept.append((name, value if value.isascii() else _as_utf8(value)))
+    if _illegal_in_values()(b"".join(values)):
+        raise ValueError("invalid HTTP header value")
     return kept, length, encodings
+
+
+@functools.lru_cache(256)
+def _field_name(name: bytes) -> bytes:
+    lower = name.lower()
+    if not re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9a-z]*", lower):
+        raise ValueError("invalid HTTP header name")
+    return lower
+
+
+@functools.lru_cache(1)
+def _illegal_in_values() -> Callable[[bytes], Any]:
+    """Compile at the first answer what start-up has no time for."""
+    return re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
 def _as_utf8(value: bytes) -> bytes:

@@ -18,6 +18,9 @@ _UNRESERVED_IN_QUERY = "/?:@!$'()*,;~&=+"
 # yarl leaves these escaped in a query, since they would change its meaning
 _KEPT_IN_QUERY = ("%2B", "%26", "%3D", "%3B")
 _DECODED_BY_HOST = (b"gzip", b"deflate")
+_OF_A_BODY = frozenset((b"content-length", b"content-encoding", b"transfer-encoding"))
+_REWRITTEN = _OF_A_BODY | {b"accept-encoding"}
+_KNOWN = _REWRITTEN | {b"host", b"x-forwarded-proto", b"x-forwarded-for"}
 # requests come back to the same few paths and hosts
 _remembered = functools.lru_cache(128)
 
@@ -31,20 +34,21 @@ def complete_scope(given: dict[str, Any], body: bytes, state: dict[str, Any]) ->
         state: The lifespan state; each request gets a shallow copy.
     """
     headers, known = _headers(given["headers"], body)
-    scheme = "https" if known[b"x-forwarded-proto"] == b"https" else "http"
+    scheme = "https" if known.get(b"x-forwarded-proto") == b"https" else "http"
     path, raw_path = requote_path(given["path"])
+    query = given["query_string"]
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
-        "server": _server(known[b"host"], scheme),
-        "client": _client(known[b"x-forwarded-for"]),
+        "server": _server(known.get(b"host", b""), scheme),
+        "client": _client(known.get(b"x-forwarded-for", b"")),
         "scheme": scheme,
         "method": given["method"],
         "root_path": "",
         "path": path,
         "raw_path": raw_path,
-        "query_string": requote_query(given["query_string"]),
+        "query_string": requote_query(query) if query else b"",
         "headers": headers,
         "state": state.copy(),
         "extensions": {},
@@ -57,31 +61,21 @@ def _headers(given: Any, body: bytes) -> tuple[list[tuple[bytes, bytes]], dict[b
     ``accept-encoding`` goes, since the host drops the ``Content-Encoding`` of answers. The host has read a chunked
     body whole and decompressed a compressed one, without telling.
     """
-    known = {b"host": b"", b"x-forwarded-proto": b"", b"x-forwarded-for": b""}
-    length = encoding = None
-    chunked = False
     headers = []
+    known = {}
     for name, value in given:
-        if name in known:
+        if name in _KNOWN:
             known[name] = value
-        elif name == b"accept-encoding":
-            continue
-        elif name == b"content-length":
-            length = value
-            continue
-        elif name == b"transfer-encoding":
-            chunked = True
-            continue
-        elif name == b"content-encoding":
-            encoding = value
-            continue
+            if name in _REWRITTEN:
+                continue
         headers.append((name, value))
-    actual = b"%d" % len(body)
-    decoded = encoding is not None and length != actual and encoding.strip().lower() in _DECODED_BY_HOST
-    if encoding is not None and not decoded:
-        headers.append((b"content-encoding", encoding))
-    if length is not None or chunked or body:
-        headers.append((b"content-length", actual))
+    if body or not _OF_A_BODY.isdisjoint(known):
+        length, encoding = known.get(b"content-length"), known.get(b"content-encoding")
+        actual = b"%d" % len(body)
+        if encoding is not None and (length == actual or encoding.strip().lower() not in _DECODED_BY_HOST):
+            headers.append((b"content-encoding", encoding))
+        if body or length is not None or b"transfer-encoding" in known:
+            headers.append((b"content-length", actual))
     return headers, known
 
 
@@ -132,6 +126,7 @@ def _server(host: bytes, scheme: str) -> tuple[str, int]:
     return host.decode("latin-1") or "localhost", 443 if scheme == "https" else 80
 
 
+@_remembered
 def _client(forwarded: bytes) -> tuple[str, int]:
     """Take the address that the proxy nearest to the host has seen: the last one; clients can forge the others."""
     return forwarded.decode("latin-1").rpartition(",")[2].strip() or "127.0.0.1", 0

@@ -72,3 +72,16 @@ def test_requests_leave_no_timers_behind(run):
     text += "    await send({'type': 'http.response.body', 'body': str(timers).encode()})\n"
     guest = run({"main.py": text}, "main:app")
     assert [guest.get("/").body for _ in range(20)][-1] == b"1"
+
+
+def test_requests_leave_nothing_to_the_garbage_collector(run):
+    """What is in a reference cycle stays until a collection, which then looks at all that the program holds."""
+    text = "import asyncio, gc\ngc.disable()\n"
+    text += "async def app(scope, receive, send):\n"
+    text += "    kinds = asyncio.StreamReader, asyncio.StreamWriter, asyncio.Task\n"
+    text += "    left = sum(isinstance(each, kinds) for each in gc.get_objects())\n"
+    text += "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+    text += "    await send({'type': 'http.response.body', 'body': str(left).encode()})\n"
+    guest = run({"main.py": text}, "main:app")
+    first, *_, last = [int(guest.get("/").body) for _ in range(20)]
+    assert last <= first + 3

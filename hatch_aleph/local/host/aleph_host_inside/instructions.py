@@ -133,7 +133,7 @@ async def _read_once(reader: asyncio.StreamReader) -> bytes:
 
 async def _read_whole(reader: asyncio.StreamReader) -> bytes:
     """Read an instruction as one read of the init gives it at best: whole up to the limit, cut beyond it."""
-    if "read" in vars(reader):  # the adapter has completed it
+    if not isinstance(reader, asyncio.StreamReader):  # the adapter completes it
         return await reader.read(_LARGEST_INSTRUCTION)
     instruction = await reader.read(INIT_READ)
     while len(instruction) < LARGEST_READ and not _is_whole(instruction):
