@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.status import Status, Unused
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.programs.live_programs import Listed
+
+_ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z)")  # as hosts write it
 
 
 @click.command(epilog="Example: hatch-aleph status --profile production")
@@ -88,7 +91,8 @@ def _whereabouts(found: Status) -> str:
     if found.running_since is None:
         return f"{wanted}: not running on {found.host}"
     runs = {None: "runs", True: "runs as a persistent program", False: "runs on demand"}[found.runs_persistent]
-    return f"{wanted}: {runs} on {found.host} since {found.running_since}"
+    since = _ISO_TIME.sub(r"\1 \2 UTC", found.running_since)
+    return f"{wanted}: {runs} on {found.host} since {since}"
 
 
 def _unused_text(each: Unused) -> str:

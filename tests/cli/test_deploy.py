@@ -239,7 +239,8 @@ def test_a_persistent_program_is_asked_only_where_the_scheduler_runs_it(cli, wri
     assert status["host"] == cli.network.url
     assert status["running_since"]
     shown = cli("status", "--project", project).out
-    where = f"  persistent: runs as a persistent program on {cli.network.url} since {status['running_since']}\n"
+    since = f"{status['running_since'][:19].replace('T', ' ')} UTC"
+    where = f"  persistent: runs as a persistent program on {cli.network.url} since {since}\n"
     assert where in shown
 
 
