@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import hatch_aleph
 from hatch_aleph.network import NodeClient
 
 
@@ -72,3 +76,41 @@ def test_a_dry_run_of_a_project(cli, make_project):
         done = cli(command, *said, "--dry-run")
         assert (done.code, "dry run" in done.out) == (0, True), done.err
     assert cli.sent == before
+
+
+def test_every_command_tells_the_same_figure(cli, make_project):
+    """Of what is live, each command says what the next one does; in text it is dollars of one form."""
+    project = ("--project", make_project({"main.py": APP}))
+    announced = next(e for e in cli.json("plan", *project).events if e["event"] == "result")["plan"]["cost"]["after"]
+    deployed = cli.json("deploy", *project, "--yes", "--no-smoke").result["item_hash"]
+    made = cli.create("beside", "--no-smoke", "--no-health")
+
+    listed = {each["item_hash"]: float(each["price"]["per_day"]) for each in cli.json("list").result["programs"]}
+    status = cli.json("status", *project).result["status"]
+    whole = cli.json("status", "--all").result["status"]
+    shown = cli.json("show", deployed).result
+    planned = next(e for e in cli.json("plan", *project).events if e["event"] == "result")["plan"]["cost"]
+
+    def same(one: object, other: object) -> bool:
+        return float(one) == pytest.approx(float(other), rel=1e-9)
+
+    assert same(announced, status["daily"])
+    assert same(planned["now"], status["daily"])
+    assert same(shown["per_day"], listed[deployed])
+    assert listed[deployed] < status["daily"]  # its code costs as well
+    assert same(float(status["daily"]) + float(made["per_day"]), whole["spending"])
+    assert same(planned["elsewhere"], made["per_day"])
+    assert same(whole["spending"], status["spending"])
+    assert same(status["days"], float(whole["balance"]) / float(whole["spending"]))  # of all that the owner pays for
+    dollars = f"${float(status['daily']) / 1_000_000:.2f}"
+    for command in (("status", *project), ("plan", *project), ("status", "--all"), ("list",), ("show", deployed)):
+        told = cli(*command)
+        assert dollars in told.out, told.out
+        assert "credits a day" not in told.out
+
+
+def test_only_one_module_makes_dollars_of_credits():
+    package = Path(hatch_aleph.__file__).parent
+    dollars = re.compile(r"""["'][^"'\n]*\$\{?[a-z(-]*dollar""")
+    makers = [file.name for file in package.rglob("*.py") if dollars.search(file.read_text("utf-8"))]
+    assert makers == ["money.py"]

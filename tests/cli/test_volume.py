@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from hatch_aleph.squashfs import scan, write_image
 from tests.cli.test_path_volumes import PROJECT
 from tests.programs.rig import ask, ask_until
 
@@ -112,3 +113,24 @@ def test_serve_mounts_the_volumes_of_a_node(cli, network, model, tmp_path):
     assert cli("volume", "publish", model, "--amend", ref).code == 0
     with serving("--project", project, "--node", network.url) as url:
         assert ask(url) == (200, "two")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("form", ["folder", "file", "image"])
+def test_serve_mounts_a_path(cli, network, model, tmp_path, form):
+    path = {"folder": model, "file": model / "weights.txt", "image": tmp_path / "model.squashfs"}[form]
+    if form == "image":
+        write_image(scan(model), path)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(PROJECT.replace("../model", f"../{path.relative_to(tmp_path)}"), "utf-8")
+    (project / "main.py").write_text(READS, "utf-8")
+    with serving("--project", project) as url:
+        assert ask(url) == (200, "one")
+    first = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result
+    assert ask(first["urls"][0]) == (200, "one")
+    (model / "weights.txt").write_text("two", "utf-8")
+    if form == "image":
+        write_image(scan(model), path)
+    again = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result  # amended like packages
+    assert (again["item_hash"], ask_until(first["urls"][0], "two")) == (first["item_hash"], "two")
