@@ -11,7 +11,7 @@ from hatch_aleph.build.host_limits import host_limits
 from hatch_aleph.errors import ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
@@ -39,9 +39,7 @@ def incompatibilities(
     """
     sources = {entry.path: entry.read() for entry in entries if entry.path.endswith(".py")}
     yield from host_limits(sources, declared)
-    handlers = sorted(path for path, text in sources.items() if b"AlephApp" in text and _EVENT.search(text))
-    if handlers and not settings.subscriptions:
-        yield f"no message starts the program, though {', '.join(handlers)} handles events: set subscriptions"
+    yield from unheard_events(sources, settings)
     yield from _names(entries)
     yield from _misfits(entries, runtime)
     if settings.interface == "executable":
@@ -55,6 +53,13 @@ def incompatibilities(
             yield "variables in the command line of a bare executable (adapter = false) stay as they are"
     elif not settings.adapter:
         yield "a bare app (adapter = false) meets the guest's own calling convention, which few frameworks survive"
+
+
+def unheard_events(sources: Mapping[str, bytes], settings: Settings) -> Iterator[str]:
+    """Tell of handlers of messages that no message starts."""
+    handlers = sorted(path for path, text in sources.items() if b"AlephApp" in text and _EVENT.search(text))
+    if handlers and not settings.subscriptions:
+        yield f"no message starts the program, though {', '.join(handlers)} handles events: set subscriptions"
 
 
 def _names(entries: Sequence[Entry]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from hatch_aleph.artifact import SUFFIX, Artifact, FileHashes, Image, Manifest, 
 from hatch_aleph.build.bytecode import find_interpreter
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code_image import check_zip_size, pack_code
-from hatch_aleph.build.compatibility import incompatibilities
+from hatch_aleph.build.compatibility import incompatibilities, unheard_events
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.secrets import files_of
@@ -151,6 +151,9 @@ def prepare_code(
     _check_entrypoint(path, settings, names)
     sources = {name: content().read() for name, content in files_of(path, encoding) if name.endswith(".py")}
     _refuse_wsgi(path, sources, settings)
+    _check_attribute(path, [Entry(name, "file", 0o644, text) for name, text in sources.items()], settings)
+    for each in unheard_events(sources, settings):
+        notice(each)
     return Code(path, encoding, hash_file(path), adapter=False)
 
 
@@ -184,9 +187,7 @@ def _pack(
     _check_entrypoint(path, settings, names)
     if not settings.adapter:
         _refuse_wsgi(path, {each.path: each.read() for each in entries if each.path.endswith(".py")}, settings)
-    wrong = None if settings.interface == "executable" else missing_attribute(entries, settings.entrypoint)
-    if wrong:
-        raise ProjectError(wrong, where=str(path))
+    _check_attribute(path, entries, settings)
     for each in incompatibilities(settings, [entry for entry in entries if entry.kind == "file"], runtime):
         notice(each)
     interpreter = find_interpreter(runtime, Cache.default(), notice) if settings.bytecode else None
@@ -245,6 +246,12 @@ def _check_entrypoint(path: Path, settings: Settings, names: Sequence[str]) -> N
         raise ProjectError(
             f"There is no module {module!r} in it, which the entrypoint names", where=str(path), hint=_shown(names)
         )
+
+
+def _check_attribute(path: Path, entries: Sequence[Entry], settings: Settings) -> None:
+    wrong = None if settings.interface == "executable" else missing_attribute(entries, settings.entrypoint)
+    if wrong:
+        raise ProjectError(wrong, where=str(path))
 
 
 def _refuse_wsgi(path: Path, sources: Mapping[str, bytes], settings: Settings) -> None:

@@ -281,3 +281,25 @@ def test_dependencies_that_nobody_installs_are_said(tmp_path, beside):
     told: list[str] = []
     prepare_code(folder, checked({"entrypoint": "main:app", "name": "app"}), tmp_path, notice=told.append)
     assert beside.rpartition("/")[2] in next(line for line in told if "not installed" in line)
+
+
+@pytest.mark.parametrize("encoding", ["folder", "zip", "squashfs"])
+def test_events_and_names_are_looked_for_in_each_form(tmp_path, encoding):
+    source = "from aleph.sdk.vm.app import AlephApp\napp = AlephApp()\n@app.event\nasync def on(event): ...\n"
+    path = folder = write_app(tmp_path / "app", source=source)
+    if encoding == "zip":
+        path = tmp_path / "app.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(folder / "main.py", "main.py")
+    elif encoding == "squashfs":
+        path = tmp_path / "app.squashfs"
+        write_image(scan(folder), path)
+    told: list[str] = []
+    table = {"entrypoint": "main:app", "name": "app"}
+    prepare_code(path, checked(table), tmp_path, notice=told.append)
+    assert [each for each in told if "no message starts the program" in each]
+    told.clear()
+    prepare_code(path, checked({**table, "subscriptions": [{"channel": "TEST"}]}), tmp_path, notice=told.append)
+    assert not [each for each in told if "no message" in each]
+    with pytest.raises(ProjectError, match="has no `application`"):
+        prepare_code(path, checked({**table, "entrypoint": "main:application"}), tmp_path, notice=told.append)
