@@ -83,6 +83,13 @@ def test_a_named_artifact_needs_no_project(cli, project, tmp_path, monkeypatch):
     assert planned(cli, manifest)["tag"] == "hatch-aleph:shop:staging"
 
 
+@pytest.mark.parametrize("command", [["plan"], ["deploy", "--yes"], ["serve"], ["inspect"], ["verify"], ["diff"]])
+def test_the_manifest_that_is_named_is_meant(cli, project, command):
+    artifact(project)  # lies there, and is not taken in its place
+    named = project / "elsewhere" / "shop-2.0.aleph.json"
+    assert cli.json(command[0], named, "--project", project, *command[1:]).error["where"] == str(named)
+
+
 def test_inspect_looks_at_the_profile_that_is_named(cli, project, tmp_path):
     from hatch_aleph.squashfs import Entry, write_image
 
