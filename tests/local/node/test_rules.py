@@ -274,6 +274,7 @@ KEY = "ab" * 32  # of an aggregate: the filter takes keys for item hashes
         "messages.json?contentHashes=x",
         f"messages.json?hashes={KEY},x",
         "messages.json?chains=ETH,NOWHERE",
+        "messages/hashes?hash_only=perhaps",
         "balances?chains=NOWHERE",
         "addresses/0x1/balance?chain=NOWHERE",
     ],

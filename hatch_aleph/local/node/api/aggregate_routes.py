@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from hatch_aleph.local.node.api.support import answer, node_of, query_of
 from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
@@ -25,9 +25,7 @@ class AggregateQuery(BaseModel):
 
 
 class AggregatesQuery(Pages):
-    """What can be asked of everybody's aggregates."""
-
-    model_config = ConfigDict(populate_by_name=True)
+    """What can be asked of everybody's aggregates, by these names alone."""
 
     keys: CommaSeparated[str] | None = None
     addresses: CommaSeparated[str] | None = None

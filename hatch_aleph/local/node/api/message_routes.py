@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 
 class HashFilters(PagedFilters):
-    """Filters of the list of hashes: a status besides the others."""
+    """Filters of the list of hashes: a status besides the others; without ``hash_only`` the network breaks down."""
 
     status: Statuses | None = None
+    hash_only: bool = True
 
 
 _HTTP_STATUS = {"processed": 200, "pending": 202, "rejected": 422}
