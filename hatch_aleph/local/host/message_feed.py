@@ -51,6 +51,7 @@ class MessageFeed:
         self._source = source
         self._session = session
         self._on_message = on_message
+        self._clock = clock
         self._since = clock()
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
         self.connected = asyncio.Event()
@@ -87,8 +88,6 @@ class MessageFeed:
         found = await self._source.messages(types=_KINDS, since=self._since, newest_first=False, verify=False)
         for message in found:
             self._take(dict(message.envelope))
-        if found:
-            self._since = max(self._since, found[-1].time - _OVERLAP_SECONDS)
 
     def _take(self, message: dict[str, Any]) -> None:
         """Hand a message on, unless it is one of those that only confirm, or was seen."""
@@ -96,6 +95,10 @@ class MessageFeed:
         if not item_hash or "type" not in message or item_hash in self._seen:
             return
         self._seen.append(item_hash)
+        moment = message.get("time")
+        # Senders choose their time: after one that lies ahead, nothing of the present would be asked for any more.
+        if isinstance(moment, (int, float)) and moment <= self._clock():
+            self._since = max(self._since, moment - _OVERLAP_SECONDS)
         self._on_message(message)
 
 

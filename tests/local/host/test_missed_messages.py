@@ -63,7 +63,9 @@ def test_nothing_is_missed_and_nothing_comes_twice(tmp_path, websocket, monkeypa
         start = time.time()
         async with serving(app) as url, aiohttp.ClientSession() as session:
             source = Source(lambda: NodeClient([url], sleep=lambda _: time.sleep(0.01)), tmp_path)
-            feed = MessageFeed(source, session, lambda message: heard.append(message["item_hash"]), lambda: start)
+            moments = [start]
+            feed = MessageFeed(source, session, lambda message: heard.append(message["item_hash"]), lambda: moments[-1])
+            moments.append(start + 700)
             following = asyncio.ensure_future(feed.run())
             await until(lambda: node.asked, 30)
             first = node.publish("POST", {"type": "first", "time": start + 1}, time=start + 1)
@@ -89,3 +91,60 @@ def test_nothing_is_missed_and_nothing_comes_twice(tmp_path, websocket, monkeypa
     assert [item_hash for item_hash in heard if item_hash != last] == published
     if not websocket:
         assert set(asked) == {1}
+
+
+class Telling(PagedNode):
+    """A node whose websocket breaks when it is told to; notes since when it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.since: list[float] = []
+        self.cut = asyncio.Event()
+
+    async def _list(self, request):
+        self.since.append(float(request.query.get("startDate", 0)))
+        return await super()._list(request)
+
+    async def _socket(self, request):
+        telling = asyncio.ensure_future(TinyNode._socket(self, request))
+        await self.cut.wait()
+        self.cut.clear()
+        telling.cancel()
+        return web.Response(status=503)
+
+
+@pytest.mark.parametrize("websocket", [True, False], ids=["after a reconnection", "polled"])
+def test_it_asks_from_near_the_newest_whatever_time_a_sender_chose(tmp_path, websocket, monkeypatch):
+    """Not from its own start, which may be days ago, and not from a year that has not begun: both would be silence."""
+    monkeypatch.setattr(message_feed, "_BACKOFF", Backoff(first=0.02, longest=0.1))
+
+    async def main():
+        node, app = Telling(), web.Application()
+        node.attach(app, websocket=websocket)
+        heard: list[str] = []
+        start, moments = time.time() - 86_400, [time.time() - 86_400]
+        async with serving(app) as url, aiohttp.ClientSession() as session:
+            source = Source(lambda: NodeClient([url], sleep=lambda _: time.sleep(0.01)), tmp_path)
+            feed = MessageFeed(source, session, lambda message: heard.append(message["item_hash"]), lambda: moments[-1])
+            following = asyncio.ensure_future(feed.run())
+            await until(lambda: node.since and (not websocket or node.listeners), 30)
+            moments.append(start + 86_400)
+            ahead = node.publish("POST", {"type": "ahead"}, time=start + 10 * 86_400)
+            recent = node.publish("POST", {"type": "recent"}, time=start + 80_000)
+            await until(lambda: {ahead, recent} <= set(heard), 30)
+            node.since.clear()
+            node.cut.set()
+            await until(lambda: len(node.since) > 1 or (websocket and node.since), 30)
+            asked = node.since[-1]
+            last = node.publish("POST", {"type": "last"}, time=start + 80_100)
+            await until(lambda: last in heard, 30)
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+            node.cut.set()  # the server waits for its end
+            source.close()
+            return heard, [ahead, recent, last], asked - start
+
+    heard, published, asked = asyncio.run(main())
+    assert sorted(heard) == sorted(published)
+    assert asked == pytest.approx(80_000 - 120, abs=1)
