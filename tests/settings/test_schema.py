@@ -16,11 +16,12 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_published_schema_is_the_models():
-    assert json.loads((DOCS / "schema" / "settings.json").read_text("utf-8")) == json_schema()
+    published = json.loads((DOCS / "schema" / "settings.json").read_text("utf-8"))
+    assert published == json_schema(), "make it anew: python tools/settings_schema.py"
 
 
 def test_published_reference_is_the_models():
-    assert reference() in (DOCS / "settings.md").read_text("utf-8")
+    assert reference() in (DOCS / "settings.md").read_text("utf-8"), "make it anew: python tools/settings_schema.py"
 
 
 def test_schema_is_itself_valid():
