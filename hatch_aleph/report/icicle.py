@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,4 @@ def _fitted(module: str, room: int) -> str:
 
 def _hue(module: str) -> int:
     """Return a colour of the module's package, the same on each page."""
-    value = 0
-    for letter in module.partition(".")[0]:
-        value = (value * 31 + ord(letter)) % 360
-    return value
+    return zlib.crc32(module.partition(".")[0].encode("utf-8", "replace")) % 360

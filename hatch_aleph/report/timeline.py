@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.journal import file_name
 from hatch_aleph.files import make_own_folder, write_atomic
-from hatch_aleph.shapes import NUMBER, TEXT, Shape, misfit
+from hatch_aleph.shapes import TEXT, Kind, Shape, misfit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _MOST = 60  # phases; what is larger was not written here
 _LARGEST = 64_000  # bytes
-_SHAPE: Shape = {"began": NUMBER, "item_hash": TEXT, "phases": [{"name": TEXT, "start": NUMBER, "seconds": NUMBER}]}
+_TIME = Kind("seconds, before the year 5138", lambda value: type(value) in (int, float) and 0 <= value < 1e11)  # noqa: PLR2004 - the year
+_SHAPE: Shape = {"began": _TIME, "item_hash": TEXT, "phases": [{"name": TEXT, "start": _TIME, "seconds": _TIME}]}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def kept_timeline(folder: Path, owner: str, tag: str) -> Timeline | None:
             data = json.loads(stream.read(_LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
-    if misfit(data, _SHAPE) or len(data["phases"]) > _MOST or not _are_times(data):
+    if misfit(data, _SHAPE) or len(data["phases"]) > _MOST:
         return None
     phases = tuple(Phase(each["name"], each["start"], each["seconds"]) for each in data["phases"])
     return Timeline(data["began"], phases, data["item_hash"])
@@ -125,8 +126,3 @@ def _of_messages(program: Program, contents: dict[str, Version]) -> Timeline:
 
 def _file(folder: Path, owner: str, tag: str) -> Path:
     return folder / "timeline" / file_name(owner, tag)
-
-
-def _are_times(data: dict[str, object]) -> bool:
-    times = [data["began"], *(each[key] for each in data["phases"] for key in ("start", "seconds"))]  # type: ignore[attr-defined]
-    return all(isinstance(time, (int, float)) and 0 <= time < 1e11 for time in times)  # noqa: PLR2004 - year 5138
