@@ -1,4 +1,4 @@
-"""Keccak-256 for what is hashed once or twice in a command, such as the address of the own key.
+"""Keccak-256 for the few digests of a small command, such as the address of the own key.
 
 pycryptodome's is a hundred times as fast, and takes as long to import as fifty of these; messages are hashed by it.
 Source: the Keccak reference, version 3.0 (Ethereum's variant: SHA-3 as it was before NIST changed its padding).

@@ -10,8 +10,8 @@ The curve's own library is used: eth_keys takes a quarter of a second to import,
 
 from __future__ import annotations
 
+import itertools
 import json
-from typing import Any
 
 from .keccak import keccak_256
 
@@ -22,6 +22,8 @@ EVM_CHAINS = frozenset({
 })
 # fmt: on
 SOLANA_CHAINS = frozenset({"SOL", "ES"})
+_hashed = itertools.count()
+_FEW = 12  # digests of a process for which the library's import would take longer
 _SIGNATURE_SIZE = 65
 _LEGACY, _WITH_CHAIN_ID = 27, 35
 
@@ -65,7 +67,7 @@ def ethereum_signer(signed: bytes, signature: str) -> str:
     if len(r_s_v) != _SIGNATURE_SIZE or parity > 1:
         raise ValueError("no signature")
     key = PublicKey.from_signature_and_message(r_s_v[:-1] + bytes([parity]), _text_digest(signed), hasher=None)
-    return f"0x{_keccak(key.format(compressed=False)[1:]).hexdigest()[-40:]}"
+    return f"0x{_keccak(key.format(compressed=False)[1:]).hex()[-40:]}"
 
 
 def sign_ethereum(secret: bytes, text: bytes) -> bytes:
@@ -77,13 +79,15 @@ def sign_ethereum(secret: bytes, text: bytes) -> bytes:
 
 
 def _text_digest(text: bytes) -> bytes:
-    return bytes(_keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text).digest())
+    return _keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text)
 
 
-def _keccak(data: bytes) -> Any:
+def _keccak(data: bytes) -> bytes:
+    if next(_hashed) < _FEW:
+        return keccak_256(data)
     from Crypto.Hash import keccak
 
-    return keccak.new(digest_bits=256, data=data)
+    return bytes(keccak.new(digest_bits=256, data=data).digest())
 
 
 def _is_signed_on_solana(signed: bytes, sender: str, signature: str) -> bool:

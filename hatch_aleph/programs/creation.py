@@ -13,7 +13,7 @@ from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.state import NOTES, refs_of
 from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
 from hatch_aleph.files import scratch_folder
-from hatch_aleph.network.answers import LIVE, MACHINES
+from hatch_aleph.network.answers import LIVE, MACHINES, MessageStatus
 from hatch_aleph.network.messages import load_models, store_content
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.deploy.outbox import Dated, Outbox
     from hatch_aleph.deploy.session import Session
+    from hatch_aleph.network.answers import NetworkMessage
     from hatch_aleph.programs.program_code import Code
     from hatch_aleph.settings import Settings
     from hatch_aleph.settings.parse import Path as KeyPath
@@ -189,14 +190,20 @@ def publish_code(
 
 def _waiting(session: Session, code: Code, owner: str, tag: str) -> str | None:
     """Return a file with these bytes that no program uses: left by a run that was cut off or refused half-way."""
-    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(tag,), strict=False)
-    fitting = [
-        message.item_hash
-        for message in stores
-        if message.owner == owner
-        and message.content.get("ref") is None
-        and message.content.get("item_hash") in (code.hashes.sha256, code.hashes.cid)
-    ]
+
+    def fits(message: NetworkMessage | None) -> bool:
+        return (
+            message is not None
+            and message.status is MessageStatus.processed
+            and message.owner == owner
+            and message.content.get("ref") is None
+            and message.content.get("item_hash") in (code.hashes.sha256, code.hashes.cid)
+        )
+
+    # What an account has published grows; whoever signed it is looked at where it would be used.
+    stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(tag,), strict=False, verify=False)
+    said = [message.item_hash for message in stores if fits(message)]
+    fitting = [each for each in said if fits(session.client.message(each))]
     if not fitting:
         return None
     machines = session.client.messages(types=MACHINES, owners=(owner,), statuses=LIVE, verify=False)
