@@ -194,7 +194,7 @@ def _waiting(session: Session, code: Code, owner: str, tag: str) -> str | None:
     def fits(message: NetworkMessage | None) -> bool:
         return (
             message is not None
-            and message.status is MessageStatus.processed
+            and message.status is MessageStatus.PROCESSED
             and message.owner == owner
             and message.content.get("ref") is None
             and message.content.get("item_hash") in (code.hashes.sha256, code.hashes.cid)
