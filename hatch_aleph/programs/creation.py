@@ -200,16 +200,16 @@ def _waiting(session: Session, code: Code, owner: str, tag: str) -> str | None:
             and message.content.get("item_hash") in (code.hashes.sha256, code.hashes.cid)
         )
 
-    # What an account has published grows; whoever signed it is looked at where it would be used.
+    # What an account has published grows: who signed it is looked at of what would be used, and lies keep from nothing.
     stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(tag,), strict=False, verify=False)
-    said = [message.item_hash for message in stores if fits(message)]
-    fitting = [each for each in said if fits(session.client.message(each))]
+    fitting = [message.item_hash for message in stores if fits(message)]
     if not fitting:
         return None
     machines = session.client.messages(types=MACHINES, owners=(owner,), statuses=LIVE, verify=False)
     used = frozenset().union(*(refs_of(message.content) for message in machines))
-    amended = {str(message.content.get("ref")) for message in session.client.messages(types=("STORE",), refs=fitting)}
-    return next((each for each in fitting if each not in used | amended), None)
+    amends = session.client.messages(types=("STORE",), refs=fitting, verify=False)
+    taken = used | {str(message.content.get("ref")) for message in amends}
+    return next((each for each in fitting if each not in taken and fits(session.client.message(each))), None)
 
 
 def checked(table: Mapping[str, Any]) -> Settings:
