@@ -200,7 +200,7 @@ def _waiting(session: Session, code: Code, owner: str, tag: str) -> str | None:
             and message.content.get("item_hash") in (code.hashes.sha256, code.hashes.cid)
         )
 
-    # What an account has published grows: who signed it is looked at of what would be used, and lies keep from nothing.
+    # Of all that an account has published only what would be used is verified: a lie about the rest costs an upload.
     stores = session.client.messages(types=("STORE",), owners=(owner,), tags=(tag,), strict=False, verify=False)
     fitting = [message.item_hash for message in stores if fits(message)]
     if not fitting:
