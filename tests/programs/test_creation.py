@@ -9,7 +9,9 @@ import pytest
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import HatchAlephError, HealthError, NetworkError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient, aggregate_content, sign_message
+from hatch_aleph.programs import creation
 from hatch_aleph.programs.creation import checked, create
+from hatch_aleph.programs.program_code import prepare_code
 from hatch_aleph.programs.removal import delete
 from hatch_aleph.squashfs import scan, write_image
 from tests.programs.rig import BARE_APP, ask
@@ -162,6 +164,35 @@ def test_two_programs_of_one_code_each_have_their_own(session, app):
     second = create(session, app(), settings())
     assert first.code != second.code
     assert first.item_hash != second.item_hash
+
+
+class Inventing(NodeClient):
+    """A node that says in lists, where nobody's signature is looked at, that a file holds other bytes than it does."""
+
+    file_hash = ""
+
+    def messages(self, **query):
+        for message in super().messages(**query):
+            lie = {"item_hash": self.file_hash} if self.file_hash and query.get("tags") else {}
+            yield replace(message, content={**message.content, **lie})
+
+
+def test_a_file_that_does_not_hold_the_code_is_not_taken_for_it(network, account, app, tmp_path, monkeypatch):
+    with Cut([network.url]) as client, pytest.raises(NetworkError, match="cut off"):
+        create(Session(client, account, tmp_path / "state"), app("other"), settings())
+    ((_, left),) = network.sent(account.address)
+    with Inventing([network.url]) as client:
+        session = Session(client, account, tmp_path / "elsewhere")
+
+        def known(*given, **more):
+            code = prepare_code(*given, **more)
+            Inventing.file_hash = code.hashes.sha256
+            return code
+
+        monkeypatch.setattr(creation, "prepare_code", known)
+        made = create(session, app("mine"), settings())
+    assert ask(made.urls[0]) == (200, "mine")
+    assert made.code != left
 
 
 def test_public_variables_are_told(session, app, notices):
