@@ -223,7 +223,7 @@ class Host:
         answer = await answer_request(found, path if path.startswith("/") else f"/{path}", request)
         self.pool.answered(item_hash)
         if self._standby:
-            self._standby.begin(found.place, found.spec.python)
+            self._standby.begin_soon(found.place, found.spec.python)
         record = self.pool.records.get(item_hash)
         self.requests.note(item_hash, request.method, target, answer, record.console if record else None)
         return response_of(answer)

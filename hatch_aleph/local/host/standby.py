@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from hatch_aleph import interpreters
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host.places import Isolation
 
 
+_SOON = 0.2  # seconds
+
+
 class Standby:
     """Has at most one guest that waits for a program. Each takes one program, and is never used again."""
 
     def __init__(self) -> None:
         self._guest: Launched | None = None
         self._kind: tuple[Path, Isolation, str] | None = None
+        self._later: asyncio.TimerHandle | None = None
 
     def begin(self, place: Place, version: str) -> None:
         """Boot a guest of a Python minor version, unless one waits already; it goes on by itself.
@@ -30,6 +35,15 @@ class Standby:
         """
         if self._guest is None:
             self._guest, self._kind = boot(place, version), (place.python, place.isolation, version)
+
+    def begin_soon(self, place: Place, version: str) -> None:
+        """Boot a guest when what is being answered now has been."""
+        if self._guest is None and self._later is None:
+            self._later = asyncio.get_running_loop().call_later(_SOON, self._begin_now, place, version)
+
+    def _begin_now(self, place: Place, version: str) -> None:
+        self._later = None
+        self.begin(place, version)
 
     def isolation(self) -> Isolation | None:
         """Wait until the guest is ready; return what it has shown to work on this machine, None when it has ended."""
@@ -48,6 +62,8 @@ class Standby:
 
     def close(self) -> None:
         """End the guest that waits."""
+        if self._later is not None:
+            self._later.cancel()
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.discard()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import os
@@ -17,7 +16,7 @@ import pytest
 
 from hatch_aleph.local.host import Standby, StartError, boot_ahead, launch
 from hatch_aleph.local.host.places import likely_isolation
-from tests.local.host.conftest import ECHO
+from tests.local.host.conftest import ECHO, until
 from tests.local.host.test_quirks import answer_with
 from tests.local.host.test_stale_machines import is_alive
 
@@ -157,8 +156,11 @@ def test_a_host_has_one_ready_for_the_next_program(with_host, image):
             async with client.get(f"{node.url}/vm/{item_hash}/") as answer:
                 assert await answer.read() == str(number).encode()
             pids.append(host.pool.machines[item_hash]._launched.process.pid)
+            await until(lambda: host._standby._guest, 30)
             waiting.append(host._standby._guest.process)
-            await asyncio.sleep(0)
+        await host.pool.stop(item_hash)
+        async with client.get(f"{node.url}/vm/{item_hash}/"):
+            pass  # which takes the one that waits; the next is not begun once the host has closed
         return pids, waiting
 
     pids, waiting = with_host(use, stands_by=True)
