@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -179,3 +181,34 @@ def test_a_link_in_a_repository_is_judged_as_in_a_folder(
     with pytest.raises(DependencyError, match=r"Links lead out .*would be published") as caught:
         workshop.build(root)
     assert str(outside) in str(caught.value)
+
+
+SDIST = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+OUT = {
+    "an absolute link": (tarfile.SYMTYPE, "{mine}"),
+    "a link that climbs": (tarfile.SYMTYPE, "../../../../../../../../../../../../../..{mine}"),
+    "a link to a folder": (tarfile.SYMTYPE, "{folder}"),
+    "a hard link": (tarfile.LNKTYPE, "{mine}"),
+}
+
+
+@pytest.mark.parametrize("link", OUT)
+def test_a_source_distribution_brings_no_file_of_this_machine(index: Index, workshop: Workshop, link: str) -> None:
+    """uv unpacks it and refuses links that lead out, before anything of it runs."""
+    mine = workshop.folder / "private" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("text of mine")
+    kind, target = OUT[link]
+    name = "library" if "folder" in link else "library.txt"
+    with tarfile.open(index.files / "library-1.0.tar.gz", "w:gz") as archive:
+        for path, text in (("pyproject.toml", SDIST), ("backend.py", BACKEND.replace("library.txt", f"{name}"))):
+            item = tarfile.TarInfo(f"library-1.0/{path}")
+            item.size = len(text)
+            archive.addfile(item, io.BytesIO(text.encode()))
+        item = tarfile.TarInfo(f"library-1.0/{name}")
+        item.type, item.linkname = kind, target.format(mine=mine, folder=mine.parent)
+        archive.addfile(item)
+    with pytest.raises(DependencyError, match="library") as refused:
+        workshop.build(workshop.project('"library"', aleph='allow-source = ["library"]\n'))
+    assert "text of mine" not in str(refused.value)
+    assert not list((workshop.folder / "project" / "dist").glob("*.squashfs"))

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host import ProgramSpec, StartError, VolumeSpec, cached_folders, smoke
+from hatch_aleph.local.host import ProgramSpec, StartError, VolumeSpec, cached_folders, image_machine, smoke
 from hatch_aleph.local.host.image_machine import machine_for
 from hatch_aleph.local.host.places import NO_ISOLATION, probe
 from hatch_aleph.squashfs import Options, scan, write_image
@@ -185,3 +187,33 @@ def test_loop_devices_are_given_back(runtime, place, image):
         return during, of_this_image()
 
     assert asyncio.run(main()) == (1, 0)
+
+
+@pytest.mark.skipif(not shutil.which("mkfs.ext4"), reason="needs e2fsprogs")
+@pytest.mark.parametrize("planted", ["a link to a file", "a link to a device", "a dangling link", "a pipe", "nothing"])
+def test_a_program_cannot_choose_which_file_is_its_disk(tmp_path, planted):
+    """What a program has left in its persistent volume is replaced, never followed: the disk is written as root."""
+    mine, folder = tmp_path / "mine.img", tmp_path / "volume"
+    mine.write_bytes(b"mine" * 1000)
+    folder.mkdir()
+    disk = folder / "disk.ext4"
+    targets = {"a link to a file": mine, "a link to a device": Path("/dev/null"), "a dangling link": tmp_path / "made"}
+    if planted in targets:
+        disk.symlink_to(targets[planted])
+    elif planted == "a pipe":
+        os.mkfifo(disk)
+    made = image_machine._disk(str(folder), 2)
+    assert made == disk
+    assert made.lstat().st_size == 2 << 20
+    assert stat.S_ISREG(made.lstat().st_mode)
+    assert made.read_bytes()[1080:1082] == b"\x53\xef"  # ext4's magic number
+    assert mine.read_bytes() == b"mine" * 1000
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.img", "volume"]
+    changed = made.stat().st_mtime_ns
+    assert image_machine._disk(str(folder), 2).stat().st_mtime_ns == changed  # what is there stays
+
+
+def test_a_disk_that_is_a_folder_is_told(tmp_path):
+    (tmp_path / "disk.ext4").mkdir()
+    with pytest.raises(GuestError, match="No disk can be made"):
+        image_machine._disk(str(tmp_path), 2)
