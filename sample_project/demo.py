@@ -1,6 +1,6 @@
 """The whole way: build this project with Hatch, deploy it to a network on this machine, ask it over HTTP.
 
-hatch-aleph's own wheel is built first and offered by find-links, so nothing of that name is taken from an index.
+hatch-aleph's own wheel is built first and named by its path, so nothing of that name is taken from an index.
 Everything happens in a temporary folder; the network ends with this script. `--keep` leaves it running.
 """
 
@@ -35,9 +35,14 @@ def main() -> None:
 def demo(folder: Path, *, keep: bool) -> None:
     project = folder / "sample_project"
     shutil.copytree(HERE, project, ignore=shutil.ignore_patterns("dist", ".aleph", "demo.py"))
+    pyproject = project / "pyproject.toml"
+    wheel = wheel_of_this_checkout(folder / "wheels")
+    own = "hatch-aleph @ file:///path/to/hatch-aleph"
+    text = pyproject.read_text("utf-8").replace(own, f"hatch-aleph @ {wheel}", 1)
+    # For its own environment Hatch takes what runs this script, and asks no index.
+    pyproject.write_text(text.replace(own, "hatch-aleph"), "utf-8")
     environment = {
         **os.environ,
-        **wheel_of_this_checkout(folder / "wheels"),
         "HATCH_DATA_DIR": str(folder / "hatch"),
         "ALEPH_PRIVATE_KEY_FILE": str(folder / "account.key"),
         "PYTHONUNBUFFERED": "1",
@@ -106,17 +111,13 @@ def stop(node: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
 
 
-def wheel_of_this_checkout(folder: Path) -> dict[str, str]:
-    """Build the wheel and return the variables that make uv and pip find it."""
+def wheel_of_this_checkout(folder: Path) -> str:
+    """Build the wheel and return its URL; uv remembers it by its path, and this folder is new each time."""
     subprocess.run(
         [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(HERE.parent)],
         check=True,
     )
-    # uv remembers a find-links wheel by folder, name and version; this folder is new each time.
-    return {
-        name: separator.join(filter(None, [folder.as_uri(), os.environ.get(name)]))
-        for name, separator in (("UV_FIND_LINKS", ","), ("PIP_FIND_LINKS", " "))
-    }
+    return next(folder.glob("*.whl")).as_uri()
 
 
 def free_port() -> int:

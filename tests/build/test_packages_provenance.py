@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
@@ -209,3 +210,21 @@ def test_wheels_in_a_folder_that_pip_knows(
     assert [each.name for each in result.distributions] == ["gamma"]
     assert str(tmp_path) not in (root / "dist/pylock.my_api-1_0.toml").read_text()
     assert os.environ["PIP_FIND_LINKS"]
+
+
+def test_requirements_of_what_is_vendored_name_no_path_of_a_private_host(
+    index: Index, workshop: Workshop, tmp_path: Path
+) -> None:
+    """A token may stand there; those in a user part or a query stop the build."""
+    public = "beta @ https://github.com/acme/beta/archive/v1.tar.gz ; extra == 'more'"
+    private = "gamma @ https://code.example.net/t/0ur-t0ken-in-path/gamma-1.0.tar.gz ; extra == 'more'"
+    index.add("alpha", requires=(public, private))
+    image = workshop.build(workshop.project('"alpha"')).image
+    assert image is not None
+    files = image_files(workshop.folder / "project/dist" / image.file, tmp_path / "unpacked")
+    metadata = files["alpha-1.0.dist-info/METADATA"]
+    assert b"0ur-t0ken" not in b"".join(files.values())
+    assert b"https://code.example.net/\xe2\x80\xa6/gamma-1.0.tar.gz" in metadata
+    assert public.split(" ;", maxsplit=1)[0].encode() in metadata
+    digest = base64.urlsafe_b64encode(hashlib.sha256(metadata).digest()).decode().rstrip("=")
+    assert f"METADATA,sha256={digest},{len(metadata)}" in files["alpha-1.0.dist-info/RECORD"].decode()

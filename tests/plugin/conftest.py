@@ -19,18 +19,22 @@ ROOT = Path(__file__).parents[2]
 NOT_PASSED_ON = ("HATCH", "ALEPH", "VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT", "PYTHONPATH", "COV_")
 
 
-@pytest.fixture(scope="session")
-def wheel_links(tmp_path_factory) -> dict[str, str]:
-    """Build the wheel into a new folder and return the variables that offer it to uv and pip.
+# What stands for this checkout's wheel in the projects of these tests: never its name alone, which an index may have.
+PLACE = "file:///path/to/hatch-aleph"
 
-    uv remembers a find-links wheel by folder, name and version, so the folder must be new.
-    """
+
+@pytest.fixture(scope="session")
+def own_wheel(tmp_path_factory) -> str:
+    """Build the wheel into a new folder, as uv remembers it by its path, and return its URL."""
     folder = tmp_path_factory.mktemp("wheels")
     subprocess.run([find_uv_bin(), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)], check=True)
-    return {
-        "UV_FIND_LINKS": ",".join(filter(None, [folder.as_uri(), os.environ.get("UV_FIND_LINKS")])),
-        "PIP_FIND_LINKS": " ".join(filter(None, [folder.as_uri(), os.environ.get("PIP_FIND_LINKS")])),
-    }
+    return next(folder.glob("*.whl")).as_uri()
+
+
+def named(root: Path, own_wheel: str) -> None:
+    """Put the wheel in its place in a project."""
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").replace(PLACE, own_wheel), "utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +44,13 @@ def hatch_home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def hatch(wheel_links, hatch_home, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def hatch(own_wheel, hatch_home, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Hatch in a project."""
 
     def run(root: Path, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED_ON)}
-        environment |= {**wheel_links, "HATCH_DATA_DIR": str(hatch_home), "NO_COLOR": "1", **variables}
+        named(root, own_wheel)
+        environment |= {"HATCH_DATA_DIR": str(hatch_home), "NO_COLOR": "1", **variables}
         done = subprocess.run(
             [sys.executable, "-m", "hatch", *arguments],
             cwd=root,

@@ -9,7 +9,7 @@ import pytest
 from uv import find_uv_bin
 
 from hatch_aleph.artifact import Artifact
-from tests.plugin.conftest import NOT_PASSED_ON
+from tests.plugin.conftest import NOT_PASSED_ON, named
 
 pytestmark = [pytest.mark.slow, pytest.mark.index, pytest.mark.timeout(900)]
 
@@ -18,7 +18,7 @@ OLDER_VIRTUALENV = dict.fromkeys(("hatch==1.12.0", "hatch==1.14.2"), ("--with", 
 HATCHLING = ["hatchling==1.22.2", "hatchling==1.27.0", "hatchling"]
 PYPROJECT = """
 [build-system]
-requires = ["{hatchling}", "hatch-aleph"]
+requires = ["{hatchling}", "hatch-aleph @ file:///path/to/hatch-aleph"]
 build-backend = "hatchling.build"
 
 [project]
@@ -59,12 +59,13 @@ def seen() -> dict[tuple[str, str], set[str]]:
 
 @pytest.mark.parametrize("hatchling", HATCHLING)
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_the_same_images(front_end, hatchling, make_project, wheel_links, tmp_path, seen):
+def test_the_same_images(front_end, hatchling, make_project, own_wheel, tmp_path, seen):
     root = make_project({"pyproject.toml": PYPROJECT.format(hatchling=hatchling), **FILES})
+    named(root, own_wheel)
     arguments, folder = FRONT_ENDS[front_end]
     command = [find_uv_bin(), "build"] if arguments is None else [find_uv_bin(), "tool", "run", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED_ON)}
-    environment |= {**wheel_links, "HATCH_DATA_DIR": str(tmp_path / "hatch"), "TMPDIR": str(tmp_path)}
+    environment |= {"HATCH_DATA_DIR": str(tmp_path / "hatch"), "TMPDIR": str(tmp_path)}
     done = subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     # What is uploaded to an index by `dist/*` is nothing of ours, but for the target, which was asked for by name.

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.index, pytest.mark.timeout(600)]
 
 PYPROJECT = """
 [build-system]
-requires = ["hatchling", "hatch-aleph"]
+requires = ["hatchling", "hatch-aleph @ file:///path/to/hatch-aleph"]
 build-backend = "hatchling.build"
 
 [project]
@@ -32,6 +32,7 @@ entrypoint = "my_api.main:app"
 [tool.aleph.profiles.staging]
 memory = 512
 """
+# What runs these tests has it: Hatch asks no index, and would install another over it.
 COLLECTOR = """
 [tool.hatch.env]
 requires = ["hatch-aleph"]
@@ -40,7 +41,7 @@ requires = ["hatch-aleph"]
 PLAIN = """
 [tool.hatch.envs.aleph]
 detached = true
-dependencies = ["hatch-aleph[cli]"]
+dependencies = ["hatch-aleph[cli] @ file:///path/to/hatch-aleph"]
 [tool.hatch.envs.aleph.scripts]
 build = "hatch-aleph build {args}"
 """

@@ -20,7 +20,7 @@ MOST_DISTRIBUTIONS = 11 if sys.version_info < (3, 11) else 10  # tomli, until Py
 MOST_BYTES = 15_000_000
 PYPROJECT = """
 [build-system]
-requires = ["hatchling", "hatch-aleph"]
+requires = ["hatchling", "hatch-aleph @ file:///path/to/hatch-aleph"]
 build-backend = "hatchling.build"
 [project]
 name = "small"
@@ -42,13 +42,13 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="session")
-def base(wheel_links, tmp_path_factory) -> Path:
+def base(own_wheel, tmp_path_factory) -> Path:
     """Return the Python of an environment with hatch-aleph alone."""
     folder = tmp_path_factory.mktemp("base") / "venv"
     subprocess.run([find_uv_bin(), "venv", "-q", "--python", sys.executable, folder], check=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    command = [find_uv_bin(), "pip", "install", "-q", "--python", python, "hatch-aleph"]
-    subprocess.run(command, check=True, env={**os.environ, **wheel_links})
+    command = [find_uv_bin(), "pip", "install", "-q", "--python", python, f"hatch-aleph @ {own_wheel}"]
+    subprocess.run(command, check=True)
     return python
 
 

@@ -12,7 +12,7 @@ from hatch_aleph.plugin.collector import environment
 
 ROOT = Path(__file__).parents[2]
 # Until the name is registered: then this test goes, and with it the warning in docs/install.md.
-_NAME = r"hatch[-_]aleph(?:\[[\w,]+\])?(?!\w| @ | ?@|[-/.][\w])"
+_NAME = r"hatch[-_]aleph(?:\[[\w,]+\])?(?!\w| ?@|[-/.][\w]|\[)"
 BY_NAME = (
     re.compile(rf"(?:\brequires\b|\bdependencies\b)[\"']?\s*[=:]\s*\[[^\]#]*[\"']{_NAME}"),
     re.compile(
@@ -22,14 +22,15 @@ BY_NAME = (
 
 
 def written() -> list[Path]:
-    folders = [ROOT / "docs", ROOT / "examples", ROOT / "hatch_aleph", ROOT / ".github"]
+    folders = [ROOT / name for name in ("docs", "examples", "sample_project", "tools", "hatch_aleph", ".github")]
     files = [
         file
         for folder in folders
         for file in folder.rglob("*")
         if file.suffix in (".md", ".py", ".toml", ".yml", ".js")
     ]
-    return [*files, ROOT / "README.md"]
+    own = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), ROOT / "noxfile.py"]
+    return [file for file in (*files, *own) if file != Path(__file__)]
 
 
 def test_no_page_template_or_hint_does() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.build.packages.distribution import SECRET_ADDRESS
 from hatch_aleph.build.packages.elf import NotElfError, read_elf
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _EXTENSION_TAG = re.compile(r"\.(cpython-(\d)(\d+)|pypy\d+-pp\d+|abi3)?-?[\w-]*\
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 _NO_BINARIES = (b"", b"GROU", b"INPU", b"/* G")  # first bytes of empty files and linker scripts
 _SHARED = re.compile(r"\.so(\.\w+)*$")
-_SECRET_ADDRESS = re.compile(r"@\s*\S+://(?:[^/\s]*@|\S*\?)")  # a user part or a query
 # Foreign binaries that give no harm unless they are all there is.
 _FOREIGN = (".pyd", ".dll", ".dylib", ".exe")
 
@@ -167,7 +167,7 @@ def _check_metadata(wheel: InstalledWheel, runtime: Runtime, who: str, findings:
         findings.fatal.append(
             f"{who}: needs Python {wanted}, and the runtime has {runtime.python}; choose another version of it"
         )
-    if any(_SECRET_ADDRESS.search(str(each)) for each in wheel.metadata.get_all("Requires-Dist", [])):
+    if any(SECRET_ADDRESS.search(str(each)) for each in wheel.metadata.get_all("Requires-Dist", [])):
         findings.fatal.append(
             f"{who}: its metadata (Requires-Dist) has an address with credentials, which would be published; build it "
             "with an address that has none"

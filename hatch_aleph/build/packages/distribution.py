@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.squashfs import Entry
+from hatch_aleph.text import without_credentials
 from hatch_aleph.wheel_file import headers, is_bytecode, member_path, readable, record_rows
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _HINT = "The wheel is broken or hostile: choose another version."
 _FIRST_LINE = re.compile(rb"#!(?:/bin/sh\n'''exec' '?([^\n]*?)'? \"\$0\" \"\$@\"\n' '''\n|([^\n]*)\n)")
 _OF_PIP = re.compile(r"pip3\.\d+(?:\.exe)?")  # which installers write for their own Python, whatever the wheel says
 _CHUNK = 1 << 20  # bytes
+SECRET_ADDRESS = re.compile(r"@\s*\S+://(?:[^/\s]*@|\S*\?)")  # a user part or a query
 _SCRIPT = """\
 import os, sys
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -138,9 +140,11 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         executable = bool(status.st_mode & 0o111) or folder == _SCRIPT_FOLDER
         hashes[path] = row[1] if len(row) > 1 else ""
         source: Path | bytes = file
-        script = _for_guest(file, python) if folder == _SCRIPT_FOLDER else None
-        if script is not None:
-            source, hashes[path], sizes[path] = script, record_hash(script), len(script)
+        own = _for_guest(file, python) if folder == _SCRIPT_FOLDER else None
+        if path == f"{info.name}/METADATA":
+            own = _as_published(file.read_bytes())
+        if own is not None:
+            source, hashes[path], sizes[path] = own, record_hash(own), len(own)
         elif hashes[path]:
             recorded.add(path)
         entries[path] = Entry(path, "file", 0o755 if executable else 0o644, source)
@@ -151,6 +155,22 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
     record = f"{info.name}/RECORD"
     entries[record] = Entry(record, "file", 0o644, _record(hashes, sizes, record))
     return InstalledWheel(info.name, tuple(entries[path] for path in sorted(entries)), hashes, frozenset(recorded))
+
+
+def _as_published(metadata: bytes) -> bytes | None:
+    """Return METADATA whose requirements name no path of a host that is not public, where a token may stand.
+
+    None where nothing changes. User parts and queries stay, for they are refused.
+    """
+    head, end, text = metadata.partition(b"\n\n")
+    if b"://" not in head:
+        return None
+    lines = head.decode("utf-8", "surrogateescape").split("\n")
+    shown = [
+        without_credentials(line) if line.startswith("Requires-Dist:") and not SECRET_ADDRESS.search(line) else line
+        for line in lines
+    ]
+    return None if shown == lines else "\n".join(shown).encode("utf-8", "surrogateescape") + end + text
 
 
 def _for_guest(file: Path, python: str) -> bytes | None:
