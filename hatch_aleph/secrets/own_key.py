@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import marshal
 import string
+import struct
 from typing import TYPE_CHECKING
 
 from hatch_aleph.secrets.layers import BASE58, Budget, Layer, as_bytes, numbers_in
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PIECE = 8
+_FEWEST = 5  # numbers of a list
 _WORDS = 6  # of a recovery phrase: as many bits
 _MAX_DEPTH = 4
 _SEPARATORS = b" \t\r\n\"'\\"
 _LOWER = bytes(range(256)).lower()
 _NO_HEX = bytes(each for each in range(256) if each not in b"0123456789abcdefABCDEF")
+_NO_WORD = bytes(each for each in range(256) if each not in b"%b0OIl+/-_" % BASE58)
+# Of how large numbers are kept in parts: BN.js, other libraries of curves, Python's own, decimal ones.
+_LIMBS = (1 << 26, 1 << 28, 1 << 29, 1 << 30, 1 << 51, 1 << 52, 10**7, 10**9)
 _NO_BITS = bytes(each for each in range(256) if each not in b"01")
+_STANDARD_64 = bytes.maketrans(b"-_", b"+/")
 _NO_LETTERS = bytes(each if each in b"abcdefghijklmnopqrstuvwxyz" else 32 for each in _LOWER)
 _36 = string.digits + string.ascii_lowercase
 # Of whole numbers: base 36, 62 both ways, 58 as Ripple and Flickr write it; Bitcoin's is ``BASE58``.
@@ -54,8 +60,8 @@ class KeyForms:
     """
 
     __slots__ = (
-        "_ascii", "_bits", "_digits", "_forward", "_in_85", "_in_others", "_numbers", "_phrase", "_pieces", "_texts",
-        "_whole", "searched",
+        "_ascii", "_bits", "_digits", "_forward", "_grouped", "_in_85", "_in_others", "_numbers", "_phrase", "_pieces",
+        "_texts", "_whole", "searched",
     )  # fmt: skip
 
     def __init__(self, secret: bytes, public: bytes = b"", phrase: str = "") -> None:
@@ -64,9 +70,10 @@ class KeyForms:
         self._whole = both
         self._pieces = tuple(piece for each in both for piece in _pieces(each))
         self._ascii = tuple(each for each in self._pieces or self._whole if each.isascii())
-        digits = [each.hex().encode() for each in self._pieces]
+        digits = [each.hex().encode() for each in (*self._pieces, *map(_swapped, _pieces(secret)))]
         self._digits = tuple({*digits, *(each[::-1] for each in digits)})
         self._numbers = tuple({form for piece in self._pieces for form in _lists(piece)})
+        self._grouped = tuple(_in_words(secret)) if self._pieces else ()
         self._bits = tuple(bits for piece in self._pieces for bits in _bits(piece))
         self._in_85 = tuple({form.translate(None, _SEPARATORS) for form in _in_85(secret)} if self._pieces else ())
         self._forward = tuple(_pieces(secret))
@@ -78,6 +85,8 @@ class KeyForms:
             written.append(in_base((1 << 8 * len(secret)) - value, string.digits))  # as a negative number
         texts = [text.encode() for text in written if len(text) >= len(secret)]  # a small number is no key
         self._texts = (*texts, *(text[::-1] for text in (*texts[:1], b"%d" % value) if len(text) >= len(secret)))
+        if self._pieces:
+            self._numbers += tuple(_in_limbs(value))
         words = phrase.lower().split()
         self._phrase = tuple(
             b" " + " ".join(words[at : at + _WORDS]).encode() + b" " for at in range(0, len(words) - _WORDS + 1, 3)
@@ -134,7 +143,7 @@ class KeyForms:
         bits = text.replace(b"0b", b"").translate(None, _NO_BITS)
         if any(each in bits for each in self._bits):
             return True
-        if len(layer.numbers) >= _PIECE:
+        if len(layer.numbers) >= _FEWEST:
             listed = b" " + b" ".join(layer.numbers) + b" "
             if any(form in listed for form in self._numbers):
                 return True
@@ -143,6 +152,9 @@ class KeyForms:
             return True
         joined = text.translate(None, _SEPARATORS)
         if any(each in joined for each in self._in_85):
+            return True
+        joined = text.translate(_STANDARD_64, _NO_WORD)
+        if any(each in joined for each in self._grouped):
             return True
         if not self._phrase:
             return False
@@ -174,6 +186,33 @@ def _lists(piece: bytes) -> Iterator[bytes]:
     for form in (b"%o", b"%03o"):
         yield b" " + b" ".join(form % each for each in piece) + b" "
     yield b" " + b" ".join(b"%d" % min(each, 256 - each if each > 127 else each) for each in piece) + b" "
+    for order in "<>":  # words of two bytes
+        yield b" " + b" ".join(b"%d" % each for each in struct.unpack(f"{order}{len(piece) // 2}H", piece)) + b" "
+
+
+def _swapped(piece: bytes) -> bytes:
+    """Return what `hexdump` and `od` write of some bytes: words of two, the lower byte first."""
+    return bytes(piece[at ^ 1] for at in range(len(piece)))
+
+
+def _in_words(secret: bytes) -> Iterator[bytes]:
+    """Yield codes of a key whose letters stand in groups, whatever is between: base64 wherever it begins, 32 and 58."""
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + secret).rstrip(b"=")
+        yield text[(before * 8 + 5) // 6 : (before + len(secret)) * 8 // 6]
+    yield base64.b32encode(secret).rstrip(b"=")[:-1]
+    yield base58(secret).encode()
+
+
+def _in_limbs(value: int) -> Iterator[bytes]:
+    """Yield how lists write a number in parts of some size, the lowest first and last."""
+    for base in _LIMBS:
+        limbs, rest = [], value
+        while rest:
+            rest, limb = divmod(rest, base)
+            limbs.append(b"%d" % limb)
+        for order in (limbs, limbs[::-1]):
+            yield b" " + b" ".join(order) + b" "
 
 
 def _bits(piece: bytes) -> Iterator[bytes]:

@@ -192,6 +192,12 @@ TEXT = f"k = '{HEXADECIMAL}'".encode() * 3
 INTACT = zipped({"a.txt": b"harmless " * 9, "b.txt": TEXT})
 DAMAGED = INTACT.replace(ZipFile(io.BytesIO(INTACT)).getinfo("a.txt").CRC.to_bytes(4, "little"), b"\1\2\3\4")
 LARGE = zipped({"a.bin": hashlib.shake_256(b"noise").digest(5 << 20), "b.txt": TEXT})
+
+
+def in_groups(text: bytes, size: int, between: bytes) -> bytes:
+    return between.join(text[at : at + size] for at in range(0, len(text), size))
+
+
 WRITTEN: dict[str, bytes] = {
     "raw": b"\0\1" + SECRET,
     "hexadecimal": HEXADECIMAL.encode(),
@@ -367,6 +373,22 @@ WRITTEN |= {
     "numbers of eight bytes": struct.pack(">32Q", *SECRET),
     "words of another machine": struct.pack("<8I", *struct.unpack(">8I", SECRET)),
     "bytecode with the number": marshal.dumps(compile(f"KEY = {NUMBER}", "keys.py", "exec")),
+    "base64 in groups of four": in_groups(base64.b64encode(SECRET), 4, b" "),
+    "base64 in groups of eight": in_groups(base64.b64encode(SECRET), 8, b" "),
+    "base64 behind other bytes, in groups": in_groups(base64.b64encode(b"k" + SECRET), 5, b"\n"),
+    "base64 in literals of ten letters": b"'" + in_groups(base64.b64encode(SECRET), 10, b"'\n    '") + b"'",
+    "base64 as a list of letters": json.dumps(list(base64.b64encode(SECRET).decode())).encode(),
+    "base32 in groups of four": in_groups(base64.b32encode(SECRET), 4, b" "),
+    "base58 in groups of five": in_groups(base58.b58encode(SECRET), 5, b" "),
+    "words of two bytes, the lower first": str(list(struct.unpack("<16H", SECRET))).encode(),
+    "words of two bytes, the higher first": str(list(struct.unpack(">16H", SECRET))).encode(),
+    "as hexdump shows it": b"\n".join(
+        b"%07x " % at + b" ".join(b"%04x" % each for each in struct.unpack("<8H", SECRET[at : at + 16]))
+        for at in (0, 16)
+    ),
+    "the words of BN.js": json.dumps({"words": [NUMBER >> 26 * at & 0x3FFFFFF for at in range(10)]}).encode(),
+    "limbs of 52 bits": str([NUMBER >> 52 * at & (1 << 52) - 1 for at in range(5)]).encode(),
+    "decimal limbs": str([NUMBER // 10 ** (9 * at) % 10**9 for at in range(9)]).encode(),
 }
 
 
