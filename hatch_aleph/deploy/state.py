@@ -316,7 +316,8 @@ def find_program(client: NodeClient, item_hash: str) -> NetworkMessage:
         )
     if not message.status.is_live:
         by = f" by {', '.join(message.forgotten_by)}" if message.forgotten_by else ""
-        raise PlanError(f"The program is {message.status.value}{by}", where=item_hash)
+        hint = f"{typed('list')} shows what is live; a pending one is processed within minutes, or rejected."
+        raise PlanError(f"The program is {message.status.value}{by}", where=item_hash, hint=hint)
     if message.type != "PROGRAM":
         raise PlanError(f"This is a {message.type}, not a program", where=item_hash)
     return message

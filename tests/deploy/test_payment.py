@@ -10,6 +10,7 @@ import pytest
 
 from hatch_aleph.cli import run
 from hatch_aleph.deploy.health import Health
+from hatch_aleph.deploy.payment import top_up
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import PlanError
 from hatch_aleph.settings import HealthCheck
@@ -120,3 +121,11 @@ def test_a_large_volume_goes_too_and_its_project_is_told(rig: Rig) -> None:
 def test_owners_who_lost_nothing_hear_of_nothing(rig: Rig) -> None:
     rig.account = new_account(rig.node)
     assert read_status(rig.target(rig.artifact()), None, HealthCheck()).trouble == ()
+
+
+def test_no_credits_name_the_faucet_here_and_the_shop_on_the_network() -> None:
+    here = top_up("http://127.0.0.1:4024", "0xabc")
+    assert "hatch-aleph faucet 0xabc --node http://127.0.0.1:4024" in here
+    there = top_up("https://api2.aleph.im", "0xabc")
+    assert "https://app.aleph.cloud" in there
+    assert "faucet" not in there

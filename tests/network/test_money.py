@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import Price, amount, cost_text
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,11 @@ from hatch_aleph.network.money import amount
 )
 def test_amounts(value, kind, text):
     assert amount(value, kind) == text
+
+
+def test_what_is_held_and_what_is_paid_a_day_stay_apart():
+    paid = [Price("credit", Decimal(each)) for each in ("1.5", "0.5")]
+    held = [Price("hold", Decimal(200)), Price("hold", Decimal(50))]
+    assert cost_text([*paid, *held]) == "$0.17 a day and 250 ALEPH held"
+    assert cost_text(held) == "250 ALEPH held"
+    assert cost_text([]) == "an unknown cost"
