@@ -80,3 +80,25 @@ def test_what_the_owner_has_not_permitted_is_refused_before_anything_is_sent(cli
 def test_a_domain_that_is_not_attached_is_not_everything_in_order(cli):
     error = cli.json("domain", "check", "api.example.org").error
     assert "attached to no program" in error["message"]
+
+
+def test_a_project_of_an_owner_is_persisted_by_whoever_may(cli, network, make_project):
+    owner, first, second = (network.new_account() for _ in range(3))
+    project = make_project({"main.py": APP})
+    text = (project / "pyproject.toml").read_text("utf-8")
+    said = f'[tool.aleph]\nupdatable = true\naddress = "{owner.address}"'
+    (project / "pyproject.toml").write_text(text.replace("[tool.aleph]", said), "utf-8")
+    cli.use(owner)
+    for each in (first, second):
+        assert cli("authorization", "add", each.address, "--deploy", "--yes").code == 0
+    cli.use(first)
+    deployed = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result["item_hash"]
+    cli.use(second)
+    there = cli.json("persist", "--project", project, "--write").result
+    assert (there["previous"], there["forgotten"]) == (deployed, True)
+    assert network.content(there["item_hash"])["address"] == owner.address
+    cli.use(owner)
+    assert cli("authorization", "revoke", second.address, "--yes").code == 0
+    cli.use(second)
+    assert "has not permitted" in cli.json("unpersist", "--project", project, "--write").error["message"]
+    assert network.status(there["item_hash"]) == "processed"
