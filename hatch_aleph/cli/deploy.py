@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hatch_aleph.cli.image_changes import ImageChanges
     from hatch_aleph.deploy.apply import Options, Outcome
     from hatch_aleph.deploy.plan import Plan
-    from hatch_aleph.deploy.session import Session
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
 
@@ -152,7 +151,7 @@ def run_deployment(context: Context, options: Options) -> int:
             raise
     changed = bool(outcome.sent)
     if changed:
-        _keep_timeline(context, session, deployment.tag, outcome)
+        context.steps.keep(session.folder, session.owner, deployment.tag, outcome.item_hash)
     lines = [*outcome.urls, *_live(context, artifact, outcome)]
     records = []
     if outcome.plan.domains:
@@ -175,22 +174,6 @@ def run_deployment(context: Context, options: Options) -> int:
         "\n".join(lines).strip(),
     )
     return 0
-
-
-def _keep_timeline(context: Context, session: Session, tag: str, outcome: Outcome) -> None:
-    """Keep when each phase began and how long it took, for `report`; a full disk costs no more than that."""
-    from hatch_aleph.report.timeline import Phase, Timeline, keep_timeline
-
-    steps = context.steps
-    began = min((began for _, began, _ in steps.phases), default=steps.began)
-    phases = sorted(
-        (Phase(name, at - began, seconds) for name, at, seconds in steps.phases), key=lambda each: each.start
-    )
-    moment_of_begin = time.time() - (time.monotonic() - began)
-    try:
-        keep_timeline(session.folder, session.owner, tag, Timeline(moment_of_begin, tuple(phases), outcome.item_hash))
-    except OSError as error:
-        context.output.notice(f"The timeline for the report cannot be kept: {error.strerror or error}")
 
 
 def _live(context: Context, artifact: Artifact, outcome: Outcome) -> list[str]:

@@ -13,6 +13,7 @@ from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hatch_aleph.cli.output import Output
 
@@ -88,6 +89,23 @@ class Steps(Observer):
         self._lock = threading.RLock()
         self._running: dict[str, _Running] = {}
         self._ended_last = monotonic()
+
+    def keep(self, folder: Path, owner: str, tag: str, item_hash: str) -> None:
+        """Keep when each phase of a deployment began and how long it took, for `report`.
+
+        A full disk costs no more than that.
+        """
+        from hatch_aleph.report.timeline import Phase, Timeline, keep_timeline
+
+        began = min((began for _, began, _ in self.phases), default=self.began)
+        phases = sorted(
+            (Phase(name, at - began, seconds) for name, at, seconds in self.phases), key=lambda each: each.start
+        )
+        moment_of_begin = time.time() - (self._monotonic() - began)
+        try:
+            keep_timeline(folder, owner, tag, Timeline(moment_of_begin, tuple(phases), item_hash))
+        except OSError as error:
+            self._output.notice(f"The timeline for the report cannot be kept: {error.strerror or error}")
 
     def step(self, name: str, **facts: object) -> None:
         """Tell that a step begins."""

@@ -186,7 +186,6 @@ def _planned(context: Context, root: Path, folder: Path, manifest: Path | None) 
         manifest=manifest,
         locked=False,
         offline=False,
-        state_folder=None,
     )
     with own.client() as client:
         artifact = own.artifact()
@@ -245,7 +244,10 @@ def _deployed(member: _Member, options: Options) -> Outcome:
         session = own.session(client, deployment, member.artifact)
         # What is published is what was shown: another plan by now is an error.
         bound = replace(options, confirm=lambda _plan: True, reviewed=member.plan.checksum)
-        return Deployer(deployment, session, bound).deploy(member.artifact)
+        outcome = Deployer(deployment, session, bound).deploy(member.artifact)
+    if outcome.sent:
+        own.steps.keep(session.folder, session.owner, deployment.tag, outcome.item_hash)
+    return outcome
 
 
 def _report(context: Context, members: Sequence[_Member], outcomes: dict[str, Outcome | HatchAlephError]) -> int:
