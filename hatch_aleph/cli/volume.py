@@ -28,7 +28,7 @@ def volume() -> None:
 
 
 @volume.command(epilog="Example: hatch-aleph volume publish ./model --name model")
-@with_context("node", "account", "owner", "dry")
+@with_context("node", "account", "host", "owner", "ask", "dry")
 @click.argument("path", type=CONTENT)
 @click.option("--name", metavar="NAME", help="What it is called. [default: the folder's or file's name]")
 @click.option("--amend", "amends", type=ItemHashType(), metavar="ITEM_HASH", help="Give this volume the new content.")
@@ -45,7 +45,8 @@ def publish(
 ) -> None:
     """Publish PATH, a folder, a file or a .squashfs image, as a volume that programs mount read-only.
 
-    Programs name the item hash that is printed: --immutable-volume mount=/opt/model,ref=ITEM_HASH.
+    Programs name the item hash that is printed: --immutable-volume mount=/opt/model,ref=ITEM_HASH. Hosts stop the
+    programs that mount a volume when it is amended; this waits until each answers again.
     """
     from hatch_aleph.programs.volumes import publish as pin
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
 from hatch_aleph.deploy.comparison import differences
+from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_own
 from hatch_aleph.deploy.payment import check_affordable, check_affordable_file
 from hatch_aleph.deploy.preflight import HARD_STOP, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import for_a_day
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from hatch_aleph.deploy.journal import Journal
     from hatch_aleph.deploy.session import Session
+    from hatch_aleph.deploy.state import Version, Volume
     from hatch_aleph.programs.live_programs import LiveProgram
     from hatch_aleph.settings import Settings
     from hatch_aleph.settings.model import Interface
@@ -196,29 +199,35 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
             where=str(existing.content["code"].get("ref")),
             hint="Create the program anew, then delete this one.",
         )
-    if volume.current.holds(code.hashes.sha256, code.hashes.cid):
-        return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
-    sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
-    if sharing:
-        session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
-    check_program(without_time(existing.content))
-    check_refs(session.client, existing.content)
+    purpose = f"update:{item_hash}"
     payment = credit_payment(existing.content)
-    cost = for_a_day(check_affordable_file(session.client, existing.owner, code.hashes, payment))
-    try_here(session, code, existing.content)
-    if value_at(existing.content, "on.persistent"):
-        session.notice(HARD_STOP)
-    session.confirm(f"Give the program {item_hash} this code, {cost} beside the earlier one, which stops it once")
+    published = volume.current.holds(code.hashes.sha256, code.hashes.cid)
+    if published and (session.dry_run or not _is_cut_off(session, purpose, volume)):
+        return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
+    if published:
+        session.notice("Going on with what an earlier run left: it has sent the code and seen no answer")
+    else:
+        _show(session, existing, volume, code, payment)
     publication = session.publication("update", item_hash, existing.content)
-    with session.sending(f"update:{item_hash}", existing.channel) as outbox, publishing(publication) as answers:
-        ran = session.before_amend(item_hash, existing.content)
-        store = publish_code(session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current)
+    with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
+        before = _answered_last(outbox.journal, volume)
+        outbox.journal.begin(Run(session.client.nodes[0], item_hash, {"code": before.item_hash}))
+        ran, store = None, volume.current.item_hash
+        if not published:
+            ran = session.before_amend(item_hash, existing.content)
+            try:
+                store = publish_code(
+                    session, outbox, code, payment, owner=existing.owner, ref=volume.ref, after=volume.current
+                )
+            except RejectedError:
+                outbox.journal.end()
+                raise
         try:
             session.await_answer(item_hash, existing.content, store, amended=True, before=ran)
         except HealthError as error:
             # An amend, not a FORGET of the last one: only amends make hosts stop what runs.
             find_program(session.client, item_hash)  # another machine may have replaced or deleted it
-            before, newest = volume.current, newest_amends(session.client, existing.owner, [volume.ref])
+            newest = newest_amends(session.client, existing.owner, [volume.ref])
             check_own(newest.get(volume.ref), store)
             back = store_content(
                 existing.owner,
@@ -230,11 +239,46 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
                 tags=(CODE_TAG,),
             )
             outbox.deliver("STORE", back, after=newest.get(volume.ref))
+            outbox.journal.end()
             error.hint = "The update was rolled back; the program has its earlier code again."
             raise
+        outbox.journal.end()
         check_own(newest_amends(session.client, existing.owner, [volume.ref]).get(volume.ref), store)
         answers(item_hash, urls[0])
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
+
+
+def _show(session: Session, existing: LiveProgram, volume: Volume, code: Code, payment: Mapping[str, Any]) -> None:
+    """Try the code here and say what it does before it is published."""
+    sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
+    if sharing:
+        session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
+    check_program(without_time(existing.content))
+    check_refs(session.client, existing.content)
+    cost = for_a_day(check_affordable_file(session.client, existing.owner, code.hashes, payment))
+    try_here(session, code, existing.content)
+    if value_at(existing.content, "on.persistent"):
+        session.notice(HARD_STOP)
+    item_hash = existing.program.item_hash
+    session.confirm(f"Give the program {item_hash} this code, {cost} beside the earlier one, which stops it once")
+
+
+def _is_cut_off(session: Session, purpose: str, volume: Volume) -> bool:
+    """Tell whether the newest code was sent from here by a run that has not seen its answer."""
+    journal = session.journal(session.folder, session.owner, purpose)
+    return journal.run is not None and journal.knows(volume.current.item_hash)
+
+
+def _answered_last(journal: Journal, volume: Volume) -> Version:
+    """Return the code that goes back if the new one does not answer: what ran before a run that was cut off.
+
+    The note of such a run says nothing any more once another machine has sent newer code.
+    """
+    if journal.run is not None and journal.knows(volume.current.item_hash):
+        noted = journal.run.images.get("code")
+        return next((each for each in volume.versions if each.item_hash == noted), volume.current)
+    journal.end()
+    return volume.current
 
 
 def _code_ref(content: Mapping[str, Any]) -> tuple[str, ...]:

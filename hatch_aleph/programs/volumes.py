@@ -10,9 +10,9 @@ from hatch_aleph.build.volumes import write_volume
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.payment import check_affordable_file
-from hatch_aleph.deploy.preflight import check_permitted, check_secrets
+from hatch_aleph.deploy.preflight import HARD_STOP, check_permitted, check_secrets
 from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
-from hatch_aleph.errors import PlanError, ProjectError
+from hatch_aleph.errors import HealthError, PlanError, ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.answers import LIVE, MACHINES
 from hatch_aleph.network.money import for_a_day
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import Program
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.executions import Execution
 
 TAG = "hatch-aleph-volume"
 _HASHES_A_MESSAGE = 500
@@ -88,6 +89,7 @@ def publish(
         PlanError: It holds what looks like a secret, or what it is to amend is not there.
         ImageError: It cannot be packed or read.
         RejectedError: The network refuses it, or would.
+        HealthError: A program that mounts it does not answer with its new content.
     """
     if not path.exists():
         raise ProjectError("There is no such folder or file.", where=str(path))
@@ -105,10 +107,15 @@ def publish(
         if existing and existing.volume.current.holds(code.hashes.sha256, code.hashes.cid):
             return existing.volume.ref
         cost = for_a_day(per_day)
-        programs = [program.item_hash for program in existing.programs] if existing else []
-        users = f"; programs that change with it: {', '.join(programs)}" if programs else ""
+        programs = [program for program in existing.programs if _follows(program, existing.volume)] if existing else []
+        hashes = ", ".join(program.item_hash for program in programs)
+        users = f"; programs that change with it, each stopped once if it runs: {hashes}" if programs else ""
         session.announce(f"Publish {name}, {code.hashes.size / 1e6:.2f} MB, {cost}{users}")
+        for program in programs:
+            if program.persistent:
+                session.notice(f"{program.item_hash}: {HARD_STOP}")
         with session.sending(f"volume:{amends or name}", settings.channel) as outbox:
+            ran = {program.item_hash: session.before_amend(program.item_hash, program.content) for program in programs}
             published = publish_code(
                 session,
                 outbox,
@@ -120,7 +127,26 @@ def publish(
                 tag=TAG,
                 notes={"role": "volume", "name": name},
             )
+        for program in programs:
+            _await_answer(session, program, ran[program.item_hash])
     return amends or published
+
+
+def _follows(program: Program, volume: Volume) -> bool:
+    """Tell whether a host stops a running program for new content of a volume; machines that are none are not asked."""
+    content = program.content
+    if "code" not in content:
+        return False
+    named = [content["code"], *(content.get("volumes") or ())]
+    return any(each.get("ref") == volume.ref and each.get("use_latest") for each in named)
+
+
+def _await_answer(session: Session, program: Program, before: Execution | None) -> None:
+    try:
+        session.await_answer(program.item_hash, program.content, amended=True, before=before)
+    except HealthError as error:
+        error.hint = "The volume keeps its new content; publish the earlier one again if that is to blame."
+        raise
 
 
 def volumes(client: NodeClient, owner: str) -> tuple[OwnVolume, ...]:

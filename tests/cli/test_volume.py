@@ -11,7 +11,7 @@ import pytest
 
 from hatch_aleph.squashfs import scan, write_image
 from tests.cli.test_path_volumes import PROJECT
-from tests.programs.rig import ask, ask_until
+from tests.programs.rig import ask
 
 READS = """
 from pathlib import Path
@@ -44,10 +44,12 @@ def test_from_its_first_content_to_its_end(cli, network, model):
     assert ask(made.result["urls"][1]) == (200, "one")
 
     (model / "weights.txt").write_text("two", "utf-8")
-    told = cli("volume", "publish", model, "--amend", ref)
-    assert told.out.strip() == ref
-    assert made.result["item_hash"] in told.err  # what changes with it
-    assert ask_until(made.result["urls"][1], "two") == "two"
+    told = cli.json("volume", "publish", model, "--amend", ref)
+    assert told.result["item_hash"] == ref
+    assert any(made.result["item_hash"] in event.get("text", "") for event in told.events)  # what changes with it
+    steps = [event["step"] for event in told.events if event.get("event") == "step"]
+    assert steps.index("wait") < steps.index("stop") < steps.index("health"), told.events  # not asked into its stop
+    assert ask(made.result["urls"][1]) == (200, "two")  # the first question after the command finds it
 
     (listed,) = cli.json("volume", "list").result["volumes"]
     assert (listed["name"], listed["ref"], listed["programs"]) == ("weights", ref, [made.result["item_hash"]])

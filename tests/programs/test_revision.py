@@ -9,7 +9,7 @@ import pytest
 
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.session import Session
-from hatch_aleph.errors import ImageError, NetworkError, PlanError, ProjectError, UsageError
+from hatch_aleph.errors import HealthError, ImageError, NetworkError, PlanError, ProjectError, UsageError
 from hatch_aleph.network.messages import sign_message
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.revision import update
@@ -50,6 +50,42 @@ def test_what_ran_before_an_update_is_noted(network, session, app):
     update(asking, made.item_hash, app("new"), {})
     assert asking.health.before.running
     assert asking.health.before.began
+
+
+class Interrupted(Health):
+    """Is cut off when the new code is processed and its answer is awaited."""
+
+    def confirm(self, *_arguments, **_options):
+        raise KeyboardInterrupt
+
+
+def test_an_update_cut_off_before_its_answer_asks_at_the_next_run(network, session, account, app, notices):
+    asking = replace(session, health=Noting())
+    made = created(asking, app("old"))
+    with pytest.raises(KeyboardInterrupt):
+        update(replace(session, health=Interrupted()), made.item_hash, app("new"), {})
+    asking.health.before = "not asked"
+    done = update(asking, made.item_hash, app("new"), {})
+    assert (asking.health.before, done.unchanged, done.code) == (None, False, network.sent(account.address)[-1][1])
+    assert any("seen no answer" in notice for notice in notices)
+    assert ask(made.urls[0]) == (200, "new")
+    assert update(asking, made.item_hash, app("new"), {}).unchanged
+    assert kinds(network, account) == ["STORE", "PROGRAM", "STORE"]
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["same code", "other code"])
+def test_what_was_cut_off_and_does_not_run_makes_way_for_what_answered(network, session, account, app, anew):
+    """The code that goes back is the last that answered, also when other broken code was sent after the cut."""
+    asking = replace(session, health=Health())
+    made = created(asking, app("old"))
+    broken = {"source": "app = None\nraise RuntimeError('ANSWER')\n"}
+    with pytest.raises(KeyboardInterrupt):
+        update(replace(session, health=Interrupted()), made.item_hash, app("new", **broken), {})
+    with pytest.raises(HealthError) as caught:
+        update(asking, made.item_hash, app("other" if anew else "new", **broken), {})
+    assert "rolled back" in caught.value.hint
+    assert ask_until(made.urls[0], "old") == "old"
+    assert kinds(network, account) == ["STORE", "PROGRAM", "STORE", *(["STORE"] if anew else []), "STORE"]
 
 
 def test_a_persistent_program_is_said_to_be_stopped_hard(network, session, notices, app):
