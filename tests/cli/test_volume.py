@@ -11,7 +11,7 @@ import pytest
 
 from hatch_aleph.squashfs import scan, write_image
 from tests.cli.test_path_volumes import PROJECT
-from tests.programs.rig import ask
+from tests.programs.rig import ask, ask_until
 
 READS = """
 from pathlib import Path
