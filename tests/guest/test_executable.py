@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph.deploy.health import Answer, judge
+from hatch_aleph.local.host import Limits, Machine, ProgramSpec
 from hatch_aleph.settings import HealthCheck
+from hatch_aleph.squashfs import scan, write_image
 from tests.guest.rig import APPS, Guest, StartError, lay_out
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="executables run where the guest's Linux does")
@@ -325,3 +327,27 @@ def test_a_worker_is_healthy_while_its_process_lives(start, port, tmp_path):
 def seen(answer):
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return Answer(answer.status, headers, answer.body.decode().strip())
+
+
+def test_a_crash_on_the_local_host_as_a_real_one_is_mended(tmp_path, place, port):
+    """The machine stays: only the process in it is started again, once for each crash."""
+    files = {"server.py": SERVER}
+    image = tmp_path / "code.squashfs"
+    code = lay_out(tmp_path / "code", files, interface="executable", port=port, seconds=10.0)
+    write_image(scan(code), image)
+    spec = ProgramSpec(item_hash="cafe" * 16, entrypoint=f"aleph_entry:{place.python} server.py", code=image)
+    machine = Machine(spec, place, limits=Limits.as_real(0.05))
+
+    async def crash_twice() -> list[int]:
+        await machine.start()
+        try:
+            pids = [json.loads((await machine.request("GET", "/")).body)["pid"]]
+            for _ in range(2):
+                assert (await machine.request("POST", "/crash", (), b"now")).status == 502
+                pids.append(json.loads((await machine.request("GET", "/")).body)["pid"])
+        finally:
+            await machine.halt()
+        return pids
+
+    assert len(set(asyncio.run(crash_twice()))) == 3, machine.console.tail()
+    assert machine.state.value == "stopped"
