@@ -3,7 +3,7 @@
 import pytest
 from Crypto.Hash import keccak
 
-from hatch_aleph.network.keccak import keccak_256
+from hatch_aleph.network.signatures import keccak_256
 
 
 @pytest.mark.parametrize("size", [0, 1, 40, 64, 134, 135, 136, 137, 271, 272, 273, 1000])
