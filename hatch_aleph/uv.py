@@ -26,6 +26,7 @@ WITHHELD = {
     "VIRTUAL_ENV": "an environment that happens to be active is none of our business",
     "CONDA_PREFIX": "likewise",
     KEY_VARIABLE: "the key that signs is for nobody else",
+    "COLUMNS": "uv folds what it says at this width, and its lines are read here",
 }
 # Of the caller's UV_* variables uv sees these, each kind with its reason; all others would change what a build means
 # (UV_RESOLUTION, UV_CONSTRAINT, UV_NO_GROUP ...) or how uv itself works (UV_WORKING_DIR, UV_REQUIRE_HASHES ...).
