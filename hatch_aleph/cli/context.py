@@ -448,13 +448,14 @@ class Context:
             Abort: When the answer is no.
             Exit: In a dry run.
         """
-        from hatch_aleph.cli.questions import can_ask, confirm
+        from hatch_aleph.cli.questions import NOTHING_DONE, can_ask, confirm
 
         self.end_dry_run(what)
         if self.yes or self.output.as_json or not can_ask():
             self.output.notice(f"{what}.")
         else:
-            confirm(self.output, f"{what}?", yes=False)
+            otherwise = "Nothing was deleted." if what.startswith("Forget") else NOTHING_DONE
+            confirm(self.output, f"{what}?", yes=False, otherwise=otherwise)
 
 
 def _of(profile: str | None) -> str:

@@ -85,7 +85,7 @@ def _publish(context: Context, path: Path, entrypoint: str, options: dict[str, A
 
         cost = "Its cost is unknown" if made.per_day is None else f"It costs {amount(made.per_day, 'credit')} a day"
         lines.append(f"{cost}, its code ({made.code}) included.")
-    context.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
 
 
 def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:

@@ -98,4 +98,4 @@ def delete(
             context.output.notice("A host may go on answering for up to three minutes; --wait waits for its end.")
         lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
         lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)
-    context.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)

@@ -36,7 +36,7 @@ def attach(context: Context, *, name: str, item_hash: str) -> None:
     with context.client() as client:
         done = attach_domain(context.program_session(client), name, item_hash)
     lines = [f"{done.name} points at {item_hash}. Set at your DNS provider:", *_lines(done.records)]
-    context.output.result(_fields(done), "\n".join(lines))
+    context.output.result(_fields(done), "\n".join(lines), fold=False)
 
 
 @domain.command(epilog="Example: hatch-aleph domain detach api.example.org")
@@ -61,7 +61,7 @@ def list_domains(context: Context, *, address: str | None) -> None:
     with context.client() as client:
         found = domains_of(client, address or context.account().address)
     lines = [f"{each.name}  {each.item_hash or 'detached'}" for each in found] or ["No domains."]
-    context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines))
+    context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines), fold=False)
 
 
 @domain.command(epilog="Example: hatch-aleph domain check api.example.org --json")
@@ -89,7 +89,9 @@ def check(context: Context, *, name: str | None) -> None:
             )
     records = [record for each in found for record in each.records]
     missing = [record for record in records if not record.found]
-    context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(_lines(records)) or "No domains.")
+    context.output.result(
+        {"domains": [_fields(each) for each in found]}, "\n".join(_lines(records)) or "No domains.", fold=False
+    )
     if missing:
         raise HealthError(
             f"{len(missing)} of {len(records)} DNS records are not as they must be",

@@ -63,7 +63,9 @@ def logs(
             domain = ask(context.output, "URL of the host (--domain)", type=HostUrlType())
             lines = read_logs(client, account, program, domain)
         fields = {"item_hash": program, "lines": [asdict(line) for line in lines if line.time >= (since or "")]}
-        context.output.result(fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail, since=since)))
+        context.output.result(
+            fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail, since=since)), fold=False
+        )
         if follow:
             context.output.rest()
             _follow(context, lambda: read_logs(client, account, program, domain), lines, since)
@@ -129,5 +131,5 @@ def _follow(
             if context.output.as_json:
                 context.output.event("line", **asdict(line))
             elif not _is_mark(line):
-                context.output.say(_line(line))
+                context.output.say(_line(line), fold=False)
         shown = lines

@@ -32,7 +32,7 @@ def get(context: Context, *, item_hash: str) -> None:
     if found is None:
         raise PlanError("The node knows no such message", where=item_hash)
     fields = message_fields(found)
-    context.output.result({"message": fields}, json.dumps(fields, indent=2, ensure_ascii=False))
+    context.output.result({"message": fields}, json.dumps(fields, indent=2, ensure_ascii=False), fold=False)
 
 
 @message.command("list", epilog="Example: hatch-aleph message list --type STORE --limit 20")

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph.cli.tables import colours
+from hatch_aleph.cli.tables import colours, folded, terminal_width
 from hatch_aleph.observer import seconds_text
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TextIO
 
     from hatch_aleph.cli.live import LiveLine
     from hatch_aleph.errors import HatchAlephError
@@ -79,10 +80,17 @@ class Output:
         """Let somebody write to the terminal, or ask there."""
         return self._live.aside() if self._live is not None else contextlib.nullcontext()
 
-    def say(self, text: str = "", *, err: bool = False) -> None:
-        """Write a line for people; of what a terminal obeys only colours and line feeds pass."""
+    def say(self, text: str = "", *, err: bool = False, fold: bool = True) -> None:
+        """Write a line for people; of what a terminal obeys only colours and line feeds pass.
+
+        Args:
+            text: What to write.
+            err: Whether to stderr.
+            fold: Whether a terminal gets it folded between words; what a program has printed stays as it is.
+        """
+        text = _obeyed(text)
         with self.aside():
-            click.echo(_obeyed(text), err=err)
+            click.echo(_fitted(text, sys.stderr if err else sys.stdout) if fold else text, err=err)
 
     def notice(self, text: str) -> None:
         """Tell something in passing."""
@@ -90,6 +98,11 @@ class Output:
             self._line({"event": "notice", "text": text})
         else:
             self.say(text, err=True)
+
+    @staticmethod
+    def fitted(question: str) -> str:
+        """Return a question as the terminal shows it that it is asked on, with room for what may be answered."""
+        return _fitted(question, sys.stderr, less=len(" [y/N]: y"))
 
     def retry(self, text: str) -> None:
         """Tell what is tried again: on a terminal the last line says it until something else is done."""
@@ -105,14 +118,16 @@ class Output:
         if self.as_json:
             self._line({"event": name, **fields})
 
-    def result(self, fields: dict[str, Any], text: str | Callable[[], str | None] | None = None) -> None:
-        """Give the result of the command: fields for machines, text for people."""
+    def result(
+        self, fields: dict[str, Any], text: str | Callable[[], str | None] | None = None, *, fold: bool = True
+    ) -> None:
+        """Give the result of the command: fields for machines, text for people, of which ``fold`` as in :meth:`say`."""
         if self.as_json:
             self._line({"event": "result", **fields})
             return
         shown = text() if callable(text) else text
         if shown is not None:
-            self.say(shown)
+            self.say(shown, fold=fold)
 
     def failure(self, error: HatchAlephError) -> int:
         """Tell an error and return its exit code."""
@@ -133,7 +148,7 @@ class Output:
         else:
             with self.aside():
                 told = click.style("Error: ", fg="red", bold=True) + _obeyed(error.with_help)
-                click.echo(told, err=True, color=colours())
+                click.echo(_fitted(told, sys.stderr), err=True, color=colours())
         return error.exit_code
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -159,6 +174,12 @@ def style(text: str, **how: Any) -> str:
 def _obeyed(text: str) -> str:
     """Return a text of which a terminal obeys no more than this tool's own colours: no caller need think of it."""
     return text if text.isprintable() else "\x1b".join(printable(part, keep="\n\t") for part in text.split(_OURS))
+
+
+def _fitted(text: str, stream: TextIO, *, less: int = 0) -> str:
+    """Return a text as its stream shows it: a terminal would break words at its edge, and no other has one."""
+    is_told = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return folded(text, terminal_width() - less) if is_told else text
 
 
 def moment(time: float) -> str:

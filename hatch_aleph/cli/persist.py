@@ -103,7 +103,7 @@ def _change(
         lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone})."]
         lines.append(f"It {seen_at(context)}")
         lines.extend(f"  {url}" for url in done.urls)
-    context.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
 
 
 def _edit_of_table(context: Context, *, persistent: bool, write: bool) -> Edit | None:

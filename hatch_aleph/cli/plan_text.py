@@ -44,7 +44,9 @@ def show_plan(output: Output, plan: Plan, inside: Mapping[str, ImageChanges] | N
         return
     output.say(f"{printable(f'{plan.project} {plan.version} → {plan.tag} of {plan.owner}')}\n")
     rows = _rows(plan)
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    # What is forgotten or attached has its whole name, which is the last of its line: it moves nobody else's.
+    parts = [row for row in rows if row[0] not in ("forget", "attach")]
+    widths = [max(len(row[column]) for row in parts) for column in range(4)]
     for action, *cells in rows:
         mark, colour = _MARKS[action]
         texts = (printable(text).ljust(width) for text, width in zip((action, *cells[:-1]), widths, strict=False))

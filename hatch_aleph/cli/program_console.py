@@ -40,7 +40,7 @@ class ProgramConsole:
 
     def _say(self, text: str) -> None:
         if not self._output.as_json:
-            self._output.say(text, err=True)
+            self._output.say(text, err=True, fold=False)
 
     def _line(self, text: str) -> None:
         self._output.event("log", line=text)

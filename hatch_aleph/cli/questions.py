@@ -52,7 +52,7 @@ def ask_yes(output: Output, question: str, *, default: bool = False) -> bool:
     """Ask for yes or no."""
     with output.aside():
         _forget_typed()
-        return click.confirm(question, default=default, err=True)
+        return click.confirm(output.fitted(question), default=default, err=True)
 
 
 def ask(output: Output, question: str, **options: Any) -> Any:

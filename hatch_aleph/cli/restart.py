@@ -47,7 +47,7 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
     project's program, and the answer must be as its settings say.
     """
     from hatch_aleph.deploy.health import Health
-    from hatch_aleph.deploy.program_log import reason_in_log
+    from hatch_aleph.deploy.program_log import explain
     from hatch_aleph.errors import HealthError
     from hatch_aleph.settings import HealthCheck
 
@@ -61,7 +61,7 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
             )
         except HealthError as error:
             account = context.account(context.chain_for(item_hash))
-            error.message += reason_in_log(stopped.hosts, stopped.item_hash, account, persistent=persistent)
+            explain(error, stopped.hosts, stopped.item_hash, account, persistent=persistent)
             error.hint = "It stays published as it is: mend it, and publish it again under the same URL."
             raise
     context.output.result(

@@ -23,6 +23,7 @@ _WINDOW = 5.0
 _SHORTEST = 0.05  # of a phase that is worth a line in the report
 _LONG = 1.0  # a step that says nothing of itself is worth a line from here on
 _LONGEST = 48  # columns of what is waited for
+_HEARD = 46  # columns that are left to its time and to what it has answered last
 _BYTES = ("upload", "fetch")
 
 # The steps of a deployment, like those of a build; these end each other, while steps of a build may run at once.
@@ -218,7 +219,10 @@ class Steps(Observer):
 
         elapsed = seconds_text(now - step.began)
         if not step.total:  # an address may be long, and what comes after it is what moves
-            return f"{cut(step.text, _LONGEST)} {elapsed}" + (f", last: {step.heard}" if step.heard else "")
+            if not step.heard:
+                return f"{cut(step.text, _LONGEST)} {elapsed}"
+            longest = min(_LONGEST, max(terminal_width() - _HEARD, 0))
+            return f"{cut(step.text, max(longest, 12))} {elapsed}, last: {step.heard}"
         share = step.done / step.total
         far = f"{share:.0%} {elapsed}"
         if name in _BYTES:

@@ -23,6 +23,8 @@ _NUMBER = re.compile(r"[-+]?[$€]?\d[\d,. ]*(?:\s?(?:%|[kMGT]?i?B|ms|s|min|d|h)
 # Hashes, addresses and URLs: nobody can copy what is folded over two lines.
 _WHOLE = re.compile(r"\S{24,}")
 _LINK = re.compile(r"https?://\S+")
+# What folding keeps whole: a command in backquotes is copied as one.
+_WORD = re.compile(r"\s*(?:`[^`\n]*`|\S)+")
 _GAP = 2
 _NARROWEST = 8  # of a column of text
 
@@ -35,6 +37,25 @@ def colours() -> bool | None:
 def terminal_width() -> int:
     """Return how many columns the terminal has; 80 where it does not tell, which Python 3.10 takes for none."""
     return shutil.get_terminal_size().columns or 80
+
+
+def folded(text: str, width: int) -> str:
+    """Return a text for people with its lines folded between words; commands, hashes and addresses stay whole."""
+    return "\n".join(_folded_line(line, width) for line in text.split("\n"))
+
+
+def _folded_line(line: str, width: int) -> str:
+    plain = click.unstyle(line)
+    if _width(plain) <= width:
+        return line
+    indent = " " * (len(plain) - len(plain.lstrip()))
+    rows = [""]
+    for word in _WORD.findall(line):
+        if rows[-1].strip() and _width(click.unstyle(rows[-1] + word)) > width:
+            rows.append(indent + word.lstrip())
+        else:
+            rows[-1] += word
+    return "\n".join(rows)
 
 
 def show_table(

@@ -77,7 +77,7 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
         **({"messages": messages} if options["print_message"] else {}),
     }
     lines = _words(done, seen_at(context)) if options["verbose"] else [done.item_hash]
-    context.output.result(fields, as_text(*lines, messages=messages))
+    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
 
 
 def _words(done: Updated, seen: str) -> list[str]:

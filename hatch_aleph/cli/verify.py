@@ -70,6 +70,7 @@ def diff(context: Context, *, everything: bool) -> int:
             "same": not found.files,
         },
         lambda: "\n".join(_difference_lines(found, everything=everything)) or "No file differs.",
+        fold=False,
     )
     return 1 if found.files else 0
 

@@ -351,9 +351,10 @@ class Application:
                 observer=self._observer,
             )
         except HealthError as error:
-            from hatch_aleph.deploy.program_log import reason_in_log
+            from hatch_aleph.deploy.program_log import explain
 
-            error.message += reason_in_log(
+            explain(
+                error,
                 self._deployment.hosts,
                 item_hash,
                 self._account,

@@ -36,7 +36,7 @@ _REQUEST_TIMEOUT = 70.0
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
 # What a host answers when a machine did not come up: src/aleph/vm/orchestrator/run.py in aleph-im/aleph-vm.
-_FAILED_START = "Error during vm initialisation"
+FAILED_START = "Error during vm initialisation"
 # A stop takes 6.2 s on a real host: halt, a second, the machine's folder, five seconds for the guest API.
 STOP_SECONDS = 8.0
 _LONGEST_STOP = 30.0
@@ -325,7 +325,7 @@ class Health:
                     return said
                 reason = said
                 heard(said)
-                failed_starts += _FAILED_START in said
+                failed_starts += FAILED_START in said
                 if failed_starts > 1:  # each further question would boot a machine for the same failure
                     raise HealthError(f"The program does not start: {reason}", where=where)
             return None

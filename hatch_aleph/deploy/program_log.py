@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
-from hatch_aleph.deploy.health import listing_host
+from hatch_aleph.deploy.health import FAILED_START, listing_host
 from hatch_aleph.deploy.state import find_program
-from hatch_aleph.errors import HatchAlephError, UsageError
+from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
 from hatch_aleph.guest.entrypoint import START_MARK
 from hatch_aleph.guest.failure import FAILURE_MARK
 from hatch_aleph.network.hosts import HostClient, LogLine
@@ -83,6 +83,23 @@ def explanation(lines: Sequence[str], where: str) -> str:
         before = itertools.takewhile(lambda line: _OF_ITS_OWN not in line, lines)  # the adapter's own words come last
         told = [*[line for line in before if START_MARK not in line][-_SHOWN:], *told]
     return "".join(f"\n  {line}" for line in told)
+
+
+def explain(error: HealthError, hosts: Hosts, item_hash: str, account: Account, *, persistent: bool) -> None:
+    """Put below an error why its log says that the program fails; what a host's answer says of that is not told twice.
+
+    Args:
+        error: Whose message grows by it.
+        hosts: Where it may run.
+        item_hash: Of the program.
+        account: Whom the host shows its log.
+        persistent: Whether the scheduler runs it.
+    """
+    told = reason_in_log(hosts, item_hash, account, persistent=persistent)
+    what, _, said = error.message.partition(f": 500: {FAILED_START}: ")
+    if said.partition(" (")[0] in told:
+        error.message = what
+    error.message += told
 
 
 def reason_in_log(hosts: Hosts, item_hash: str, account: Account, *, persistent: bool) -> str:

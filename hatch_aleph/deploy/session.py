@@ -196,9 +196,9 @@ class Session:
             try:
                 self.health.confirm(self.hosts, item_hash, self.check, code_ref, **options, observer=self.observer)
             except HealthError as error:
-                from hatch_aleph.deploy.program_log import reason_in_log
+                from hatch_aleph.deploy.program_log import explain
 
-                error.message += reason_in_log(self.hosts, item_hash, self.account, persistent=persistent)
+                explain(error, self.hosts, item_hash, self.account, persistent=persistent)
                 raise
 
     @contextlib.contextmanager

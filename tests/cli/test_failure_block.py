@@ -34,6 +34,8 @@ def check(done, code, *, next_step, log="hatch-aleph "):
     assert (f"  The whole log: `{log}" in done.err) if log else ("hatch-aleph serve" not in done.err)
     assert next_step in done.err.partition("Error: ")[2]
     assert "Traceback" not in done.err
+    what = done.err.partition("Error: ")[2]
+    assert what.count("KeyError") == 1  # the host's answer says it too
 
 
 def test_of_a_project(cli, make_project):

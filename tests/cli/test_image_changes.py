@@ -105,9 +105,11 @@ def test_own_files_are_counted(cli, write, tmp_path, monkeypatch):  # noqa: F811
 def test_a_replacement_stands_first_with_its_reason(cli, write):  # noqa: F811
     project = write("of a replacement")
     cli.json("deploy", "--project", project, "--yes", "--no-smoke")
-    write("of a replacement", settings="memory = 512")
+    write("of another replacement", settings="memory = 512")
     lines = cli("plan", "--project", project).out.splitlines()
     marked = [line for line in lines if line[:5].strip()]
     assert marked[1].split()[:3] == ["-/+", "program", "replace"]
+    uploaded = next(line for line in marked if line.endswith("to storage"))
+    assert len(uploaded) < 50  # the whole hash of what is forgotten moves no column
     assert lines[lines.index(marked[1]) + 1].strip() == "resources.memory: 2048 → 512"
     assert cli.json("plan", "--project", project).result["plan"]["program"]["action"] == "replace"

@@ -147,6 +147,15 @@ def test_how_far_an_upload_is_fits_into_the_terminal(monkeypatch, columns):
     assert len(line) <= columns - 3  # a sign that turns, a gap, and the last column
 
 
+@pytest.mark.parametrize("columns", [70, 100])
+def test_what_has_answered_last_fits_into_the_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    steps = Steps(Output(as_json=False), monotonic=Clock())
+    steps.step("health", url=f"https://{'a' * 52}.aleph.sh/")
+    steps.heard("health", "it answers 500 (expected any status below 500)")
+    assert "last: it answers 500" in steps._activity()[: columns - 3]
+
+
 def test_machines_get_events(capsys):
     clock = Clock()
     steps = Steps(Output(as_json=True), monotonic=clock)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph.cli import tables
-from hatch_aleph.cli.tables import show_table, terminal_width
+from hatch_aleph.cli.tables import folded, show_table, terminal_width
+from tests.cli.terminal import Terminal
 
 COMMANDS = Path(tables.__file__).parent
 HASH = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
@@ -109,3 +110,34 @@ def test_colours_are_left_out_where_nobody_wants_them(variables, coloured):
 def test_a_terminal_that_does_not_tell_its_width_has_eighty_columns(monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((0, 0)))  # as Python 3.10 gives it
     assert terminal_width() == 80
+
+
+def test_words_are_folded_between_each_other():
+    told = "  A program is gone.\n"
+    told += f"\x1b[33mWarning: see {HASH} now, and `hatch-aleph update {HASH} PATH` then\x1b[0m\nshort"
+    assert folded(told, 200) == told
+    assert folded(told, 12).split("\n") == [
+        "  A program",
+        "  is gone.",
+        "\x1b[33mWarning: see",
+        HASH,
+        "now, and",
+        f"`hatch-aleph update {HASH} PATH`",
+        "then\x1b[0m",
+        "short",
+    ]
+    assert folded("漢字 漢字", 8) == "漢字\n漢字"
+
+
+def test_a_terminal_gets_whole_words_and_a_pipe_whole_lines(tmp_path):
+    """What a program has printed, and JSON, stay as they are."""
+    words = "of what it has printed it says nothing that is cut in two at the edge of a terminal"
+    code = "from hatch_aleph.cli.output import Output\no = Output(as_json=False)\n"
+    code += f"o.notice({words!r}); o.say({words!r}, fold=False)"
+    environment = {**os.environ, "COLUMNS": "40"}
+    with Terminal([sys.executable, "-c", code], tmp_path, environment, term="xterm") as terminal:
+        assert terminal.end() == 0
+    folded_words = ["of what it has printed it says nothing", "that is cut in two at the edge of a", "terminal"]
+    assert terminal.shown.splitlines() == [*folded_words, words]
+    piped = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert piped.stderr + piped.stdout == f"{words}\n" * 2

@@ -66,6 +66,18 @@ def test_the_manuals_commands_from_end_to_end(cli, network, run):
     assert set(kinds) == {"FORGET"}
 
 
+def test_a_no_says_what_was_not_done(cli):
+    made = cli.create("x", "--updatable")["item_hash"]
+    sent = list(cli.sent)
+    for arguments, left in ((("delete", made), "Nothing was deleted."), (("persist", made), "Nothing was published.")):
+        with Terminal([*COMMAND, *arguments], cli.folder, dict(os.environ)) as terminal:
+            terminal.until("[y/N]: ")
+            terminal.type("n\n")
+            assert terminal.end() == 130
+        assert left in terminal.shown
+    assert cli.sent == sent
+
+
 # The questions of `create`, each with the answer that leads to the next one; Ctrl-C comes at the last of some.
 VOLUME = [("Add a volume?", "y"), ("Mount path", "/var/data"), ("immutable volume", "n"), ("Size in MiB", "10")]
 CREATE = [
