@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.squashfs import Entry
 
-FORMAT = 6  # raised whenever the same wheel gives another segment or other facts
+FORMAT = 7  # raised whenever the same wheel gives another segment or other facts
 
 
 @dataclass(frozen=True)
