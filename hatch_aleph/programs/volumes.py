@@ -107,9 +107,9 @@ def publish(
         if existing and existing.volume.current.holds(code.hashes.sha256, code.hashes.cid):
             return existing.volume.ref
         cost = for_a_day(per_day)
-        programs = [program for program in existing.programs if _follows(program, existing.volume)] if existing else []
+        programs = [program for program in existing.programs if _is_stopped(program)] if existing else []
         hashes = ", ".join(program.item_hash for program in programs)
-        users = f"; programs that change with it, each stopped once if it runs: {hashes}" if programs else ""
+        users = f"; programs that mount it, each stopped once if it runs: {hashes}" if programs else ""
         session.announce(f"Publish {name}, {code.hashes.size / 1e6:.2f} MB, {cost}{users}")
         for program in programs:
             if program.persistent:
@@ -132,13 +132,13 @@ def publish(
     return amends or published
 
 
-def _follows(program: Program, volume: Volume) -> bool:
-    """Tell whether a host stops a running program for new content of a volume; machines that are none are not asked."""
-    content = program.content
-    if "code" not in content:
-        return False
-    named = [content["code"], *(content.get("volumes") or ())]
-    return any(each.get("ref") == volume.ref and each.get("use_latest") for each in named)
+def _is_stopped(program: Program) -> bool:
+    """Tell whether a host stops what uses a volume for its new content: each program, also one that is pinned to the old.
+
+    Hosts watch every ref, whatever its ``use_latest`` says (``watch_for_updates`` in ``src/aleph/vm/models.py``,
+    aleph-im/aleph-vm). Instances are not asked.
+    """
+    return "code" in program.content
 
 
 def _await_answer(session: Session, program: Program, before: Execution | None) -> None:

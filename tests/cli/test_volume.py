@@ -51,9 +51,18 @@ def test_from_its_first_content_to_its_end(cli, network, model):
     assert steps.index("wait") < steps.index("stop") < steps.index("health"), told.events  # not asked into its stop
     assert ask(made.result["urls"][1]) == (200, "two")  # the first question after the command finds it
 
+    pinned = cli.json("create", cli.app(**{"main.py": READS}), "main:app", f"{mount[0]}={mount[1]},use_latest=false")
+    assert ask(pinned.result["urls"][1]) == (200, "one")
+    (model / "weights.txt").write_text("three", "utf-8")
+    told = cli.json("volume", "publish", model, "--amend", ref)
+    texts = " ".join(event.get("text", "") for event in told.events)
+    assert pinned.result["item_hash"] in texts, texts  # a host stops it as well
+    assert (ask(pinned.result["urls"][1]), ask(made.result["urls"][1])) == ((200, "one"), (200, "three"))
+    assert cli("delete", pinned.result["item_hash"]).code == 0
+
     (listed,) = cli.json("volume", "list").result["volumes"]
     assert (listed["name"], listed["ref"], listed["programs"]) == ("weights", ref, [made.result["item_hash"]])
-    assert len(listed["contents"]) == 2
+    assert len(listed["contents"]) == 3
     assert "$" in cli("volume", "show", ref).out
     refused = cli.json("volume", "delete", ref).error
     assert (made.result["item_hash"] in refused["message"], refused["exit_code"]) == (True, 13)
