@@ -32,7 +32,8 @@ def complete_reads(init: str) -> None:
     package = init.partition(".")[0]
 
     def start_server(callback: Any, *args: Any, **options: Any) -> Any:
-        if getattr(callback, "__module__", "").partition(".")[0] == package:
+        # methods of compiled classes have None
+        if (getattr(callback, "__module__", None) or "").partition(".")[0] == package:
             asyncio.start_server = original
             take, objects = callback, WholeObjects(msgpack)
 

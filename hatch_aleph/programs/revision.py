@@ -265,8 +265,9 @@ def _show(session: Session, existing: LiveProgram, volume: Volume, code: Code, p
 
 def _is_cut_off(session: Session, purpose: str, volume: Volume) -> bool:
     """Tell whether the newest code was sent from here by a run that has not seen its answer."""
-    journal = session.journal(session.folder, session.owner, purpose)
-    return journal.run is not None and journal.knows(volume.current.item_hash)
+    journal, current = session.journal(session.folder, session.owner, purpose), volume.current.item_hash
+    # Where the noted code is the newest, the run was cut off before it sent anything.
+    return journal.run is not None and journal.run.images.get("code") != current and journal.knows(current)
 
 
 def _answered_last(journal: Journal, volume: Volume) -> Version:

@@ -133,7 +133,7 @@ def publish(
 
 
 def _is_stopped(program: Program) -> bool:
-    """Tell whether a host stops what uses a volume for its new content: each program, also one that is pinned to the old.
+    """Tell whether a host stops what uses a volume for its new content: each program, also one pinned to the old.
 
     Hosts watch every ref, whatever its ``use_latest`` says (``watch_for_updates`` in ``src/aleph/vm/models.py``,
     aleph-im/aleph-vm). Instances are not asked.

@@ -112,6 +112,22 @@ def test_servers_of_the_app_are_left_alone(run):
     assert guest.ask(request(b"x"), pieces=[7])[1]["body"] == b"\x82"
 
 
+def test_a_server_whose_handler_names_no_module_starts(run):
+    """Methods of classes that mypyc compiles are such; here one of a dict."""
+    text = (
+        "import asyncio\n"
+        "async def app(scope, receive, send):\n"
+        "    if scope['type'] == 'lifespan':\n"
+        "        app.server = await asyncio.start_server({}.setdefault, '127.0.0.1', 0)\n"
+        "        for event in ('startup', 'shutdown'):\n"
+        "            await receive(); await send({'type': f'lifespan.{event}.complete'})\n"
+        "        return\n"
+        "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+        "    await send({'type': 'http.response.body', 'body': b'%d' % app.server.is_serving()})\n"
+    )
+    assert run({"main.py": text}, "main:app").get("/").body == b"1"
+
+
 @pytest.mark.parametrize(("size", "status"), [(200_000, 200), (300_000, 200), (LARGEST, 200), (1_100_000, 413)])
 def test_the_local_host_takes_uploads(tmp_path, place, size, status):
     image = tmp_path / "code.squashfs"

@@ -59,6 +59,13 @@ class Interrupted(Health):
         raise KeyboardInterrupt
 
 
+class InterruptedBefore(Health):
+    """Is cut off when it looks at what runs, before anything is sent."""
+
+    def before_amend(self, *_arguments, **_options):
+        raise KeyboardInterrupt
+
+
 def test_an_update_cut_off_before_its_answer_asks_at_the_next_run(network, session, account, app, notices):
     asking = replace(session, health=Noting())
     made = created(asking, app("old"))
@@ -71,6 +78,15 @@ def test_an_update_cut_off_before_its_answer_asks_at_the_next_run(network, sessi
     assert ask(made.urls[0]) == (200, "new")
     assert update(asking, made.item_hash, app("new"), {}).unchanged
     assert kinds(network, account) == ["STORE", "PROGRAM", "STORE"]
+
+
+def test_what_was_cut_off_before_it_sent_anything_is_not_said_to_have_sent(session, app, notices):
+    made = created(session, app("old"))
+    update(session, made.item_hash, app("two"), {})
+    with pytest.raises(KeyboardInterrupt):
+        update(replace(session, health=InterruptedBefore()), made.item_hash, app("three"), {})
+    assert update(session, made.item_hash, app("two"), {}).unchanged
+    assert not any("seen no answer" in notice for notice in notices)
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["same code", "other code"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from hatch_aleph import interpreters
+from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host.cached_folders import preloaded_folder
 from hatch_aleph.local.host.launch import Launched, boot
 from hatch_aleph.local.host.places import Place, is_runtimes_platform, likely_isolation
@@ -43,7 +45,8 @@ class Standby:
 
     def _begin_now(self, place: Place, version: str) -> None:
         self._later = None
-        self.begin(place, version)
+        with contextlib.suppress(GuestError, OSError):  # it is to save time only: who starts a program next is told
+            self.begin(place, version)
 
     def isolation(self) -> Isolation | None:
         """Wait until the guest is ready; return what it has shown to work on this machine, None when it has ended."""

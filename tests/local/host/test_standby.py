@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -99,6 +101,21 @@ def test_a_program_that_does_not_start_in_it_is_told_the_same(run, place, standb
     with pytest.raises(StartError) as caught:
         run("import nothing_of_that_name", None, standby=standby)
     assert "ModuleNotFoundError: No module named 'nothing_of_that_name'" in caught.value.cause
+
+
+def test_one_that_cannot_be_begun_later_is_no_defect(place, standby, tmp_path, monkeypatch):
+    """No room for it, say: what is being answered goes on, and no traceback of the event loop is shown."""
+
+    async def begin():
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+        standby.begin_soon(place, "3.11")
+        await until(lambda: standby._later is None, 30)
+        return told
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert asyncio.run(begin()) == []
+    assert standby._guest is None
 
 
 def test_nothing_is_fetched_for_it(tmp_path):
