@@ -218,13 +218,15 @@ def test_the_panel_of_a_program(browser: Any, network: str, tmp_path: Path) -> N
     shown = wait_for(browser, "programs", "not starting: ModuleNotFoundError: No module named 'nothere'")
     assert "2, 1 failed" in shown
     assert "answering" in shown
-    number = browser.execute_script(
-        "return [...document.querySelectorAll('#programs tr')].findIndex(each => each.dataset.key === arguments[0])",
-        good,
-    )
+    where = "return [...document.querySelectorAll('#programs tr')].findIndex(each => each.dataset.key === arguments[0])"
+    open_tab(browser, "requests", browser.execute_script(where, bad))
+    asked = wait_for(browser, "view", "It does not start. The whole log is under Log. Mend it and deploy it again.")
+    assert "500\u2013GET /ModuleNotFoundError: No module named 'nothere'" in asked  # no time is counted
+    number = browser.execute_script(where, good)
     open_tab(browser, "requests", number)
     asked = wait_for(browser, "view", "GET /much")
     assert "GET /bad?x=1ValueError: no such thing" in asked
+    assert "does not start" not in asked
     check_sight(browser)
     open_tab(browser, "log", number)
     assert "starting up" in wait_for(browser, "logs-text", "line 9899")

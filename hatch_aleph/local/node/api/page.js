@@ -107,7 +107,7 @@ async function showCost(item, made) {
   if (!prices.has(item)) prices.set(item, ask(`/api/v0/price/${item}`).catch(() => null));
   const price = await prices.get(item);
   const dollars = price && Number(price.cost) * 86400 / 1e6;
-  say(made, !price ? "–" : price.payment_type === "credit" ? "$" + dollars.toPrecision(2) : `${Number(price.required_tokens).toPrecision(4)} ALEPH`);
+  say(made, !price ? "–" : price.payment_type === "credit" ? "$" + (dollars < 1 ? dollars.toPrecision(2) : dollars.toFixed(2)) : `${Number(price.required_tokens).toPrecision(4)} ALEPH`);
 }
 // As the host has observed it, not as the message says.
 async function showStates() {
@@ -174,9 +174,12 @@ async function refreshPanel() {
 async function showRequests() {
   if (!withHost()) throw new Error("No host runs here.");
   const asked = await ask(`/local/requests/${chosen}.json`);
-  showOnce("requests" + asked.length + (asked[0] || {}).at, () => [make("div", {className: "scroll", tabIndex: 0, ariaLabel: "Requests"},
+  // Of a start that failed no time is counted.
+  const failing = asked.length && asked[0].status === 500 && !asked[0].seconds;
+  showOnce("requests" + asked.length + (asked[0] || {}).at, () => [
+    ...(failing ? [make("p", {className: "failing"}, "It does not start. The whole log is under Log. Mend it and deploy it again.")] : []), make("div", {className: "scroll", tabIndex: 0, ariaLabel: "Requests"},
     table(["Time", "#Status", "#Duration", "Request"], asked.map(each => row(cell(clock(each.at), "", "whole"),
-      cell(String(each.status), "status", each.status >= 500 ? "n failing" : "n"), cell(`${(each.seconds * 1000).toFixed(1)} ms`, "duration", "n"),
+      cell(String(each.status), "status", each.status >= 500 ? "n failing" : "n"), cell(each.seconds ? `${(each.seconds * 1000).toFixed(1)} ms` : "–", "duration", "n"),
       cell(make("div", {className: "mono"}, `${each.method} ${each.target}`, ...(each.exception ? [make("div", {className: "failing"}, each.exception)] : []))))),
       "Nothing has been asked yet."))]);
 }
