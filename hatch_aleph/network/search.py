@@ -151,11 +151,12 @@ def _pages(
     # Messages that arrive meanwhile push others onto the next page: those come twice, and are told once.
     seen: set[str] = set()
 
-    def read(reply: Reply) -> list[NetworkMessage | None]:
+    def read(reply: Reply) -> list[tuple[str, NetworkMessage | None]]:
         listed = as_list(as_mapping(reply.expected_json()).get("messages"))
-        return [passed(NetworkMessage.from_list(entry, status)) for entry in listed]
+        said = [NetworkMessage.from_list(entry, status) for entry in listed]
+        return [(each.item_hash, passed(each)) for each in said]
 
-    def asked(params: Mapping[str, str]) -> list[NetworkMessage | None]:
+    def asked(params: Mapping[str, str]) -> list[tuple[str, NetworkMessage | None]]:
         known = [name for name in params.get("msgTypes", "").split(",") if name != V_PROGRAM]
         newer = V_PROGRAM in params.get("msgTypes", "")
         found = nodes.ask(
@@ -172,11 +173,11 @@ def _pages(
     for page in itertools.count(1):
         params = {key: value for key, value in query.items() if value}
         found = asked({**params, "page": str(page), "pagination": str(_PAGE)})
-        fresh = [message for message in found if message and message.item_hash not in seen]
-        seen.update(message.item_hash for message in fresh)
-        yield from fresh
+        fresh = {item_hash: message for item_hash, message in found if item_hash not in seen}
+        seen.update(fresh)
+        yield from filter(None, fresh.values())
         # A node that ignores the page would go on for ever: a page with nothing new ends it as well.
-        if len(found) < _PAGE or not (fresh or None in found):
+        if len(found) < _PAGE or not fresh:
             return
 
 

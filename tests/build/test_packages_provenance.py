@@ -15,9 +15,11 @@ import pytest
 from hatch_aleph.artifact import lock_and_sbom_names
 from hatch_aleph.build import build_artifact
 from hatch_aleph.build.packages.lock import write_lock
+from hatch_aleph.build.packages.provenance import of_an_index
+from hatch_aleph.errors import DependencyError
 from hatch_aleph.project import load_project
 from hatch_aleph.uv import left_out
-from tests.build.conftest import image_files, serve
+from tests.build.conftest import image_files, serve, write_wheel
 from tests.build.test_packages_inputs import PYTHON
 
 if TYPE_CHECKING:
@@ -228,3 +230,40 @@ def test_requirements_of_what_is_vendored_name_no_path_of_a_private_host(
     assert public.split(" ;", maxsplit=1)[0].encode() in metadata
     digest = base64.urlsafe_b64encode(hashlib.sha256(metadata).digest()).decode().rstrip("=")
     assert f"METADATA,sha256={digest},{len(metadata)}" in files["alpha-1.0.dist-info/RECORD"].decode()
+
+
+LOCAL = {
+    "find-links": '[tool.uv]\nfind-links = ["../wheels"]\n',
+    "path": '[tool.uv.sources]\nmine = { path = "../wheels/mine-1.0-py3-none-any.whl" }\n',
+}
+
+
+@pytest.mark.parametrize("source", LOCAL)
+def test_a_wheel_of_a_folder_of_this_machine_is_not_of_an_index(index: Index, workshop: Workshop, source: str) -> None:
+    index.add("alpha")
+    write_wheel(workshop.folder / "wheels", "mine")
+    root = workshop.project('"alpha", "mine"', more=LOCAL[source])
+    workshop.build(root)
+    [image] = (root / "dist").glob("*-packages.squashfs")
+    is_public = of_an_index(image)
+    assert is_public("alpha/__init__.py")
+    assert not is_public("mine/__init__.py")
+
+
+@pytest.mark.parametrize("source", LOCAL)
+@pytest.mark.parametrize("before", ["allowed", "index"])
+def test_a_wheel_of_this_machine_is_searched_whoever_packed_it_before(
+    index: Index, workshop: Workshop, source: str, before: str
+) -> None:
+    """Its hash alone names what is kept: an index's wheel, or one that another project allows, was not refused."""
+    token = "ghp_" + "1a2b3c4d5e6f7g8h9i0jk1l2m3n4o5p6q7r8"
+    wheel = write_wheel(workshop.folder / "wheels", "mine", files={"mine.py": f'TOKEN = "{token}"\n'})
+    if before == "index":
+        shutil.copy(wheel, index.files)
+        workshop.build(workshop.project('"mine"', name="other"))
+        (index.files / wheel.name).unlink()
+    else:
+        allow = '[tool.aleph.secrets]\nallow = ["mine.py"]\n'
+        workshop.build(workshop.project('"mine"', name="other", aleph=allow, more=LOCAL[source]))
+    with pytest.raises(DependencyError, match="GitHub token"):
+        workshop.build(workshop.project('"mine"', more=LOCAL[source]))

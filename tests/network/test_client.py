@@ -265,6 +265,15 @@ def test_a_node_that_ignores_pages_ends(client: NodeClient, node: ScriptedNode) 
     assert len(node.asked) == 2
 
 
+def test_a_node_that_ignores_pages_ends_where_what_it_says_is_left_out(client: NodeClient, node: ScriptedNode) -> None:
+    """What is filtered on this side is no less told again."""
+    listed = as_json({"messages": [entry(n) for n in range(200)]})
+    node.on("GET", "/api/v0/messages.json", *[listed] * 4, as_json({"messages": []}))  # the last one stays
+    assert list(client.messages(keys=("security",))) == []
+    assert list(client.messages(tags=("another",), strict=False)) == []
+    assert len(node.asked) == 4
+
+
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_statuses_are_asked_apart_and_merged_by_time(
     client: NodeClient, node: ScriptedNode, newest_first: bool

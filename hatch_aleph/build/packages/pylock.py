@@ -58,7 +58,8 @@ class Locked:
     @property
     def local(self) -> bool:
         """Whether it is a folder, a file of this machine or a repository: its content can change under its name."""
-        return self.kind in ("directory", "vcs") or "path" in self.file
+        address = self.file.get("url", "")  # uv writes what stands in a folder of `find-links` so
+        return self.kind in ("directory", "vcs") or "path" in self.file or urlsplit(address).scheme == "file"
 
     @property
     def folder(self) -> str | None:
@@ -191,7 +192,9 @@ def _identity(locked: Locked) -> dict[str, Any]:
     table: dict[str, Any] = {"name": locked.name}
     if locked.version:
         table["version"] = locked.version
-    table[locked.kind] = [file] if locked.kind == "wheels" else file
+    # Whoever searches the image takes what stands below "wheels" for public: a folder of this machine is no index.
+    kind = "archive" if locked.kind == "wheels" and locked.local else locked.kind
+    table[kind] = [file] if kind == "wheels" else file
     return table
 
 

@@ -116,7 +116,7 @@ class WheelCache:
 
         def take() -> None:
             for each in pending:
-                wheel = self._known(each.name, each.digest)
+                wheel = self._known(each)
                 if wheel:
                     found[each.name, each.digest] = wheel
 
@@ -148,7 +148,7 @@ class WheelCache:
         """
         digest = locked.digest or wheel.digest
         whole = [path for each in wheel.files for path in (each, bytecode_path(each, self.recipe.runtime))]
-        key = self._key(digest, selected=self.recipe.leaves_out(whole))
+        key = self._key(locked, digest, selected=self.recipe.leaves_out(whole))
         file = self.store.file("wheels", key, ".segment")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,23 +164,28 @@ class WheelCache:
         self.store.store("wheels", key, asdict(known))
         return PackedWheel(locked.name, digest, known, segment, self.store, key)
 
-    def forget(self, digest: str) -> None:
+    def forget(self, locked: Locked) -> None:
         """Remove a distribution."""
         for selected in (False, True):
-            self.store.file("wheels", self._key(digest, selected=selected)).unlink(missing_ok=True)
+            self.store.file("wheels", self._key(locked, locked.digest, selected=selected)).unlink(missing_ok=True)
 
-    def _key(self, digest: str, *, selected: bool) -> str:
-        """Name a segment; ``selected`` when something of the distribution is left out."""
-        return key_of(FORMAT, digest, self.recipe.key, self.recipe.selection if selected else [])
+    def _key(self, locked: Locked, digest: str, *, selected: bool) -> str:
+        """Name a segment; ``selected`` when something of the distribution is left out.
 
-    def _known(self, name: str, digest: str) -> PackedWheel | None:
+        What is local is searched for secrets while it is made: no other project's leave, nor an index's, covers it.
+        """
+        searched = [["searched", sorted(self.recipe.settings.secrets.allow)]] if locked.local else []
+        return key_of(FORMAT, digest, self.recipe.key, self.recipe.selection if selected else [], *searched)
+
+    def _known(self, locked: Locked) -> PackedWheel | None:
         """Return a distribution from the cache if all of it is there and undamaged."""
+        name, digest = locked.name, locked.digest
         if not digest:
             return None
-        whole = self._load(name, digest, self._key(digest, selected=False))
+        whole = self._load(name, digest, self._key(locked, digest, selected=False))
         if whole and not self.recipe.leaves_out(node.path for node in whole.segment.contents.nodes):
             return whole
-        return self._load(name, digest, self._key(digest, selected=True))
+        return self._load(name, digest, self._key(locked, digest, selected=True))
 
     def _load(self, name: str, digest: str, key: str) -> PackedWheel | None:
         stored = self.cache.load("wheels", key, _SHAPE)

@@ -99,7 +99,7 @@ class WheelPacker:
         """Make these anew, whatever was made of them."""
         for each in packages:
             self.ready.pop((each.name, each.digest), None)
-            self.cache.forget(each.digest)
+            self.cache.forget(each)
 
     def _make_ready(self, lock: Lock, cancelled: Callable[[], bool]) -> None:
         wanted = [each for each in lock.packages if (each.name, each.digest) not in self.ready]
