@@ -12,6 +12,7 @@ ITEM_HASH = re.compile(PATTERN)
 FILE_HASH = re.compile(r"[0-9a-f]{64}|Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{50,110}")
 # Stands for the item hash of a message that is yet to be signed.
 UNSIGNED = "0" * 64
+WRITTEN = rf"(?!{UNSIGNED}$)(?:{PATTERN})"  # by people, who never mean what is yet to be signed
 
 _BYTES = 32  # of a SHA-256
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.files import state_folder, write_atomic
-from hatch_aleph.itemhash import ITEM_HASH
+from hatch_aleph.itemhash import ITEM_HASH, UNSIGNED
 from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.shapes import OTHERS, TEXT, misfit
 
@@ -134,7 +134,7 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
     runtime, with the Python that the settings state: own runtimes are almost always built from the official recipe.
     """
     found = known(name_or_hash)
-    if found or not ITEM_HASH.fullmatch(name_or_hash):
+    if found or not ITEM_HASH.fullmatch(name_or_hash) or name_or_hash == UNSIGNED:
         return found
     read = _read(name_or_hash)
     if read and python in (None, read.python):

@@ -321,7 +321,7 @@ class Context:
             PlanError: The project is not deployed, or no program of the owner begins like that, or several do.
         """
         if item_hash is not None:
-            return item_hash if ITEM_HASH.fullmatch(item_hash) else self._completed(client, item_hash)
+            return self.completed(client, item_hash)
         deployment = self.deployment(client)
         programs = deployment.state().programs
         if not programs:
@@ -332,16 +332,24 @@ class Context:
             )
         return programs[0].item_hash
 
-    def _completed(self, client: NodeClient, beginning: str) -> str:
+    def completed(self, client: NodeClient, beginning: str, what: str = "program") -> str:
+        """Return the item hash of the owner's one program, or volume, that begins like that; a whole one as it is.
+
+        Raises:
+            PlanError: None begins like that, or several do.
+        """
+        if ITEM_HASH.fullmatch(beginning):
+            return beginning
         owner = self.owner()
-        programs = client.messages(types=("PROGRAM",), owners=(owner,), statuses=("processed", "removing"))
-        found = [each.item_hash for each in programs if each.item_hash.startswith(beginning)]
+        type_, listing = {"program": ("PROGRAM", "list"), "volume": ("STORE", "volume list")}[what]
+        messages = client.messages(types=(type_,), owners=(owner,), statuses=("processed", "removing"))
+        found = [each.item_hash for each in messages if each.item_hash.startswith(beginning)]
         if len(found) != 1:
-            what = f"{len(found)} programs begin" if found else "No program begins"
+            count = f"{len(found)} {what}s begin" if found else f"No {what} begins"
             raise PlanError(
-                "\n".join([f"{what} with {beginning}.", *found]),
+                "\n".join([f"{count} with {beginning}.", *found]),
                 where=owner,
-                hint=f"Give more digits; {typed('list')} shows the programs.",
+                hint=f"Give more digits; {typed(listing)} shows the {what}s.",
             )
         return found[0]
 

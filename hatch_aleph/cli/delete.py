@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import OTHER_PROJECT, as_text, life_options, messages_of
 from hatch_aleph.cli.questions import confirm
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
 @with_context("project", "node", "account", "host", "owner", "state", "dry", "yes")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 @click.option("--reason", default="User deletion", show_default=True, help="Said to everybody.")
 @click.option("--keep-code/--no-keep-code", default=False, help="Keep the code; it goes on costing.")
 @click.option("--missing-ok", is_flag=True, help="End with 0 when what is named, or the project, is not live.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.value_types import DomainType, OwnerType
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
@@ -28,12 +28,13 @@ def domain() -> None:
 @domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
 @with_context("node", "account", "dry")
 @click.argument("name", type=DomainType())
-@click.argument("item_hash", type=ItemHashType())
+@item_hash_argument()
 def attach(context: Context, *, name: str, item_hash: str) -> None:
     """Point the domain NAME at a program, and show the DNS records to set."""
     from hatch_aleph.deploy.custom_domains import attach as attach_domain
 
     with context.client() as client:
+        item_hash = context.completed(client, item_hash)
         done = attach_domain(context.program_session(client), name, item_hash)
     lines = [f"{done.name} points at {item_hash}. Set at your DNS provider:", *_lines(done.records)]
     context.output.result(_fields(done), "\n".join(lines), fold=False)

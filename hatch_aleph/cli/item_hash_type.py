@@ -21,13 +21,13 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
     """An item hash, as it is, from a URL or from a host name.
 
     Args:
-        beginning: Whether its first eight digits or more will do; the command then completes it.
+        what: A ``program`` or a ``volume``, whose first eight digits or more will do: the command then completes them.
     """
 
     name = "item hash"
 
-    def __init__(self, *, beginning: bool = False) -> None:
-        self._beginning = beginning
+    def __init__(self, what: str | None = None) -> None:
+        self._what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the item hash.
@@ -41,15 +41,16 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
             self.refuse_key(found, param, ctx)
             return found
         beginning = text.lower().rstrip(".…")  # as tables cut them
-        if self._beginning and _BEGINNING.fullmatch(beginning):
+        if self._what and _BEGINNING.fullmatch(beginning):
             return beginning
         from hatch_aleph.network.keys import is_like_key
 
         shown = "This" if is_like_key(text) else repr(text)
-        short = "its first eight digits or more, " if self._beginning else ""
+        short = "its first eight digits or more, " if self._what else ""
+        listing = "volume list" if self._what == "volume" else "list"
         return self.fail(
             f"{shown} is no item hash. Give 64 hexadecimal digits, a CID, {short}or a URL of the program; "
-            f"{typed('list')} shows them.",
+            f"{typed(listing)} shows them.",
             param,
             ctx,
         )
@@ -87,6 +88,6 @@ def _of_name(name: str) -> str | None:
     return from_base32(digits) if digits.isalnum() else None
 
 
-def program_argument(*, required: bool = True) -> Callable[[Any], Any]:
-    """Add the argument that names a program of the account."""
-    return click.argument("item_hash", type=ItemHashType(beginning=True), metavar="ITEM_HASH", required=required)
+def item_hash_argument(what: str = "program", *, required: bool = True) -> Callable[[Any], Any]:
+    """Add the argument that names a program, or a volume, of the account."""
+    return click.argument("item_hash", type=ItemHashType(what), metavar="ITEM_HASH", required=required)

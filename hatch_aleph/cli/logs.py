@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.output import style
 from hatch_aleph.cli.program_options import DOMAIN, debug_option
 from hatch_aleph.cli.value_types import HostUrlType
@@ -27,7 +27,7 @@ _POLL_SECONDS = 2.0
 
 @click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org --tail 50")
 @with_context("project", "node", "account", "host")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 @DOMAIN
 @click.option("--all", "everything", is_flag=True, help="Show the whole console: kernel, mounts and init as well.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Show the last N lines alone.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import (
     alias,
     as_text,
@@ -29,7 +29,7 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 
 @click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
 @with_context("project", "node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 @_KEEP
 @_WRITE
 @life_options()
@@ -44,7 +44,7 @@ def persist(context: Context, *, item_hash: str | None, **options: bool) -> None
 
 @click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
 @with_context("project", "node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 @_KEEP
 @_WRITE
 @life_options()

@@ -12,7 +12,6 @@ import click
 
 from hatch_aleph.cli.questions import ask, ask_yes, can_ask
 from hatch_aleph.errors import UsageError
-from hatch_aleph.itemhash import UNSIGNED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,5 +132,5 @@ class _Questions:
 # What stands for the answers that are still to come.
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "persistent": {"mount": "/opt/data", "name": "data", "size-mib": 1},
-    "immutable": {"mount": "/opt/data", "ref": UNSIGNED},
+    "immutable": {"mount": "/opt/data", "ref": "f" * 64},
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import DOMAIN
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: hatch-aleph stop ITEM_HASH --domain https://crn.example.org")
 @with_context("project", "node", "account", "host", "dry")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 @DOMAIN
 def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None:
     """Stop a program on its host. The next request, or for a persistent program the scheduler, starts it again.
@@ -38,7 +38,7 @@ def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None
 
 @click.command(epilog="Example: hatch-aleph restart")
 @with_context("project", "node", "account", "host", "dry")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 @DOMAIN
 def restart(context: Context, *, item_hash: str | None, domain: str | None) -> None:
     """Stop a program on its host, start it again, and wait until it answers.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
-from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.value_types import EXISTING_FILE
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
@@ -89,8 +89,8 @@ def serve(
 
 
 @click.command(epilog="Example: hatch-aleph run 3a1f... --node https://api2.aleph.im")
-@with_context("node")
-@click.argument("item_hash", type=ItemHashType())
+@with_context("node", "account", "owner")
+@item_hash_argument()
 @_PORT
 @_PYTHON
 @click.option(
@@ -100,6 +100,9 @@ def run(context: Context, *, item_hash: str, port: int, python: Path | None, ins
     """Fetch a live program from a node and run it here."""
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import Source, published
+
+    with context.client() as client:
+        item_hash = context.completed(client, item_hash)
 
     async def spec() -> ProgramSpec:
         source = Source(context.client, Cache.default().host)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.output import moment
 from hatch_aleph.commands import typed
 from hatch_aleph.text import printable
@@ -24,7 +24,7 @@ _SHOWN = 20
 
 @click.command(epilog="Example: hatch-aleph show ITEM_HASH")
 @with_context("project", "node", "account", "host", "owner")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 def show(context: Context, *, item_hash: str | None) -> None:
     """Show a program: when it was created, whose it is, how fresh code, runtime and volumes are, and its history.
 
@@ -118,7 +118,7 @@ def _history(parts: tuple[Part, ...]) -> list[str]:
 
 @click.command("open", epilog="Example: hatch-aleph open ITEM_HASH")
 @with_context("project", "node", "account", "host", "owner")
-@program_argument(required=False)
+@item_hash_argument(required=False)
 def open_program(context: Context, *, item_hash: str | None) -> None:
     """Open a program's URL in the browser, and print it. Without ITEM_HASH it is the project's program."""
     import webbrowser

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import program_argument
+from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import (
     as_text,
     life_options,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
 @with_context("node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
-@program_argument()
+@item_hash_argument()
 @click.argument("path", type=CONTENT, required=False)
 @program_fields
 @click.option("--entrypoint", help="What runs, in the new code.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.item_hash_type import ItemHashType, item_hash_argument
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
 from hatch_aleph.cli.value_types import CONTENT, OwnerType
@@ -31,7 +31,9 @@ def volume() -> None:
 @with_context("node", "account", "host", "owner", "ask", "dry")
 @click.argument("path", type=CONTENT)
 @click.option("--name", metavar="NAME", help="What it is called. [default: the folder's or file's name]")
-@click.option("--amend", "amends", type=ItemHashType(), metavar="ITEM_HASH", help="Give this volume the new content.")
+@click.option(
+    "--amend", "amends", type=ItemHashType("volume"), metavar="ITEM_HASH", help="Give this volume the new content."
+)
 @ALLOW_SECRET
 @SECRET_SCAN
 def publish(
@@ -52,6 +54,7 @@ def publish(
 
     with context.client() as client:
         session = context.program_session(client)
+        amends = amends and context.completed(client, amends, "volume")
         item_hash = pin(session, path, name=name, amends=amends, allow=allow_secret, scan=secret_scan)
     context.output.result({"item_hash": item_hash}, item_hash)
 
@@ -73,14 +76,14 @@ def list_volumes(context: Context, *, address: str | None) -> None:
 
 
 @volume.command(epilog="Example: hatch-aleph volume show ITEM_HASH")
-@with_context("node")
-@click.argument("item_hash", type=ItemHashType())
+@with_context("node", "account", "owner")
+@item_hash_argument("volume")
 def show(context: Context, *, item_hash: str) -> None:
     """Show a volume: its contents, what it costs, which programs of its owner mount it."""
     from hatch_aleph.programs.volumes import find
 
     with context.client() as client:
-        found = find(client, item_hash)
+        found = find(client, context.completed(client, item_hash, "volume"))
     lines = [f"{found.name}  {found.volume.ref}", f"  {_size(found)}, {_cost(found)}"]
     lines += [f"  {moment(each.time)}  {each.item_hash}" for each in found.volume.versions]
     lines += [f"  mounted by {program.item_hash}" for program in found.programs] or ["  No program mounts it."]
@@ -89,12 +92,13 @@ def show(context: Context, *, item_hash: str) -> None:
 
 @volume.command(epilog="Example: hatch-aleph volume delete ITEM_HASH")
 @with_context("node", "account", "owner", "dry", "yes")
-@click.argument("item_hash", type=ItemHashType())
+@item_hash_argument("volume")
 def delete(context: Context, *, item_hash: str) -> None:
     """Forget a volume with all its contents, if no program of yours mounts it."""
     from hatch_aleph.programs.volumes import delete as forget
 
     with context.client() as client:
+        item_hash = context.completed(client, item_hash, "volume")
         gone = forget(context.program_session(client), item_hash)
     context.output.result({"item_hash": item_hash, "forgotten": list(gone)}, f"Volume {item_hash} is deleted.")
 

@@ -167,7 +167,7 @@ def check_permitted(
         raise PlanError(
             f"{owner} has not permitted {account.address} to publish {' and '.join(missing)} messages for it",
             where=f"channel {channel}" if channel else None,
-            hint=f"The owner says so: {typed('authorization add', account.address)}.",
+            hint=f"The owner says so: {typed('authorization add', account.address, '--deploy')}.",
         )
 
 

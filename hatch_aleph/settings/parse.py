@@ -19,7 +19,7 @@ Path = tuple["str | int", ...]
 _NAMES = {str: "a string", int: "an integer", float: "a number", bool: "true or false", Mapping: "a table"}
 # Named patterns of strings: what is expected, and the expression that the JSON schema carries too.
 PATTERNS = {
-    "item hash": ("an item hash (64 hexadecimal digits or a CID)", itemhash.PATTERN),
+    "item hash": ("an item hash (64 hexadecimal digits or a CID)", itemhash.WRITTEN),
     "mount": ("an absolute path without `..`, such as /opt/data", r"/[\w./-]{0,254}[\w-]"),
     "volume name": ("1 to 256 characters without `/`", r"[^/\x00]{1,256}"),
     "path": ("a path that begins with /", r"/\S*"),

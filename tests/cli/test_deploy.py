@@ -287,7 +287,7 @@ def test_what_an_owner_has_not_permitted_is_refused_before_anything_is_sent(cli,
     project = write(settings=f'address = "{network.new_account().address}"')
     error = cli.json("deploy", "--project", project, "--yes", "--no-smoke").error
     assert (error["kind"], error["exit_code"]) == ("PlanError", 13)
-    assert f"authorization add {cli.account.address}" in error["hint"]
+    assert f"authorization add {cli.account.address} --deploy" in error["hint"]
     assert cli.sent == []
 
 

@@ -89,3 +89,9 @@ def test_a_beginning_of_several_names_them_all(cli):
     with NodeClient([cli.network.url]) as client, pytest.raises(PlanError, match="2 programs begin") as caught:
         context.program(client, "")
     assert all(each in caught.value.message for each in found)
+
+
+@pytest.mark.parametrize("option", ["--runtime={}", "--immutable-volume=mount=/opt/model,ref={}"])
+def test_what_stands_for_a_message_yet_to_be_signed_is_not_taken_from_people(cli, option):
+    done = cli("create", cli.app(), "main:app", option.format("0" * 64))
+    assert (done.code, cli.sent) == (64, []), done.err

@@ -90,6 +90,18 @@ def test_what_is_no_volume_is_said_before_anything_is_sent(cli, model):
     assert cli.sent == sent
 
 
+def test_the_beginning_of_its_hash_will_do(cli, model):
+    ref = cli.json("volume", "publish", model).result["item_hash"]
+    assert cli.json("volume", "show", ref[:8]).result["ref"] == ref
+    (model / "weights.txt").write_text("two", "utf-8")
+    assert cli.json("volume", "publish", model, "--amend", ref[:9]).result["item_hash"] == ref
+    assert len(cli.json("volume", "show", f"{ref[:12]}…").result["contents"]) == 2
+    sent = cli.sent
+    assert "volume list" in cli.json("volume", "show", "0" * 12).error["hint"]
+    assert cli.sent == sent
+    assert cli.json("volume", "delete", ref[:10], "--yes").result["item_hash"] == ref
+
+
 def test_another_owners_volume_stays(cli, network, model):
     ref = cli.json("volume", "publish", model).result["item_hash"]
     cli.use(network.new_account())

@@ -224,7 +224,7 @@ def test_acting_for_another_needs_its_permission(network, client, account, app, 
     session = Session(client, account, tmp_path / "state", payer.address, patience=30)
     with pytest.raises(PlanError, match=r"has not permitted .* to publish STORE and PROGRAM") as caught:
         create(session, app(), settings())
-    assert f"authorization add {account.address}" in str(caught.value)
+    assert f"authorization add {account.address} --deploy" in str(caught.value)
     assert network.sent(account.address) == []
     permit = aggregate_content(
         payer.address, "security", {"authorizations": [{"address": account.address}]}, time=time.time()
