@@ -72,7 +72,8 @@ class Launched:
         if self.memory:
             self.memory.limit(mebibytes)
         plan["memory_bytes"] = _bound(self.memory, mebibytes)
-        (self.folder / PLAN).write_text(json.dumps(plan))
+        with contextlib.suppress(FileNotFoundError):  # the end of an older machine took its folder: see Machine
+            (self.folder / PLAN).write_text(json.dumps(plan))
         with contextlib.suppress(OSError):  # it has ended, which whoever speaks to it next is told
             self.control.sendall(b"1")
 

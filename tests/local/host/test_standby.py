@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,21 @@ def test_one_that_cannot_be_begun_later_is_no_defect(place, standby, tmp_path, m
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     assert asyncio.run(begin()) == []
     assert standby._guest is None
+
+
+def test_one_whose_folder_is_deleted_is_never_heard_of(place):
+    """As a real host's machine that is started into the stop of an older one: it hangs, and says nothing."""
+    guest = launch.boot(place, "3.11")
+    try:
+        assert guest.waits()
+        shutil.rmtree(guest.folder)
+        guest.give({}, 128)
+        with pytest.raises(subprocess.TimeoutExpired):
+            guest.process.wait(1)
+        with pytest.raises(BlockingIOError):
+            os.read(guest.terminal, 1000)
+    finally:
+        guest.discard()
 
 
 def test_nothing_is_fetched_for_it(tmp_path):

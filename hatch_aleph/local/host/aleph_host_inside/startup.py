@@ -71,10 +71,14 @@ def _plan(folder: str, control_fd: int) -> dict[str, Any]:
     """Wait for the program's plan. A host that has gone, or wants no program any more, closes the socket."""
     with socket.socket(fileno=control_fd) as control:
         control.sendall(b"1")
-        if not control.recv(1):
-            os._exit(0)
-    plan: dict[str, Any] = json.loads(Path(folder, PLAN).read_text())
-    return plan
+        if control.recv(1):
+            try:
+                plan: dict[str, Any] = json.loads(Path(folder, PLAN).read_text())
+            except FileNotFoundError:  # its folder was deleted: such a VM neither ends nor is heard of again
+                control.recv(1)
+            else:
+                return plan
+    os._exit(0)
 
 
 def _limit_memory(limit: int | None) -> None:
