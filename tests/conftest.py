@@ -42,6 +42,7 @@ ON_ONE_PYTHON = frozenset(
         # Other tools as processes.
         "tests/plugin/test_hatch.py",
         "tests/plugin/test_weight.py",
+        "tests/seams/test_options.py",
         "tests/seams/test_worked_plugin.py",
         # Stops, races and payment of deployments; `test_apply` and `test_plan` stay.
         "tests/deploy/test_afterwards.py",
@@ -51,7 +52,10 @@ ON_ONE_PYTHON = frozenset(
         "tests/deploy/test_payment.py",
         "tests/deploy/test_preflight.py",
         "tests/deploy/test_rejections.py",
+        "tests/programs/test_checks.py",
         "tests/programs/test_cuts.py",
+        "tests/programs/test_faults.py",
+        "tests/programs/test_overlap.py",
         "tests/programs/test_removal.py",
         "tests/programs/test_replacement.py",
         "tests/programs/test_revision.py",
