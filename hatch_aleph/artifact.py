@@ -190,6 +190,12 @@ class Manifest:
         return f"{self.project['name']} {self.project['version']}{profile}"
 
     @property
+    def called(self) -> str:
+        """What the program is called; "" for nothing."""
+        metadata = self.program.get("metadata")
+        return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+
+    @property
     def program_settings(self) -> Settings:
         """What the content of the message says, as settings."""
         return settings_of(self.program)

@@ -109,16 +109,19 @@ class Context:
         return self.project.settings(self.profile)
 
     @property
-    def project_at_hand(self) -> str:
-        """The name of the project in this folder; "" where there is none that is deployed."""
+    def project_at_hand(self) -> tuple[str, ...]:
+        """The name of the project in this folder, and what its programs are called; nothing where none is deployed."""
         from hatch_aleph.project import read_pyproject
 
         try:
             pyproject = read_pyproject(self.project_folder)
         except HatchAlephError:
-            return ""
-        deployed = "aleph" in pyproject.get("tool", {})
-        return str(pyproject.get("project", {}).get("name") or "") if deployed else ""
+            return ()
+        aleph = pyproject.get("tool", {}).get("aleph", {})
+        name = pyproject.get("project", {}).get("name")
+        if not (aleph and name):
+            return ()
+        return name, *(str(each["name"]) for each in (aleph, *aleph.get("profiles", {}).values()) if each.get("name"))
 
     @property
     def dist_folder(self) -> Path:
@@ -286,10 +289,14 @@ class Context:
                 )
                 signer = NOBODY
         if artifact is not None:
-            name, profile = artifact.manifest.project["name"], artifact.manifest.profile
+            name, profile, called = (
+                artifact.manifest.project["name"],
+                artifact.manifest.profile,
+                artifact.manifest.called,
+            )
         else:
-            name, profile = self.project.name, self.profile
-        return Deployment.named(name, profile, said, client, signer=signer, host=self.host_url)
+            name, profile, called = self.project.name, self.profile, self.settings.name or ""
+        return Deployment.named(name, profile, said, client, signer=signer, host=self.host_url, called=called)
 
     def health(self, artifact: Artifact | None = None) -> HealthCheck:
         """Return what counts as an answer of the program."""

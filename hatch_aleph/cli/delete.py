@@ -72,7 +72,7 @@ def delete(
                 keep_code=keep_code,
                 reason=reason,
                 missing_ok=missing_ok,
-                project=context.project_at_hand,
+                meant=context.project_at_hand,
                 others=other_project,
             )
         messages = list(messages_of(client, done.messages)) if print_message else []

@@ -175,7 +175,7 @@ def prune(
         waste = find_waste(state, keep=keep, superseded=_newest_answers(target, state, health, check))
         programs = [each.item_hash for each in waste if each.role == PROGRAM]
         going = [each for each in state.programs if each.item_hash in programs]
-        check_named(going, target.tag.split(":")[1], others=others)
+        check_named(going, target.names, others=others)
         volumes = [each.item_hash for each in waste if each.role != PROGRAM]
         domains = names_of(target.client, target.owner, programs) if programs else []
         if domains:  # shown before they are signed for

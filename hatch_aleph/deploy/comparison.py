@@ -124,7 +124,7 @@ class Planner:
             drain_seconds=manifest.settings.drain_seconds if superseded and manifest.settings.domains else 0.0,
             dangers=(
                 *(_dangers(old.content) if old and kept is None else ()),
-                *misnamed(gone, manifest.project["name"]),
+                *misnamed(gone, (manifest.project["name"], manifest.called)),
             ),
         )
 

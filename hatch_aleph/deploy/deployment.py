@@ -54,6 +54,7 @@ class Deployment:
         tag: The deployment's tag.
         host: URL of a host to use in place of the network's own.
         channel: Of its messages.
+        called: What its program is called, beside the project's name.
     """
 
     client: NodeClient
@@ -61,6 +62,7 @@ class Deployment:
     tag: str
     host: str | None = None
     channel: str = DEFAULT_CHANNEL
+    called: str = ""
 
     @classmethod
     def of(
@@ -71,8 +73,15 @@ class Deployment:
         Raises:
             AccountError: Neither is there.
         """
+        called = manifest.called
         return cls.named(
-            manifest.project["name"], manifest.profile, manifest.settings, client, signer=signer, host=host
+            manifest.project["name"],
+            manifest.profile,
+            manifest.settings,
+            client,
+            signer=signer,
+            host=host,
+            called=called,
         )
 
     @classmethod
@@ -85,6 +94,7 @@ class Deployment:
         *,
         signer: str | None = None,
         host: str | None = None,
+        called: str = "",
     ) -> Deployment:
         """Return the deployment of a project and profile: the owner is the settings' ``address``, else the signer.
 
@@ -97,7 +107,12 @@ class Deployment:
                 "It is unknown whose deployment this is.",
                 hint="Give a key (`--private-key-file FILE`), or `address` in [tool.aleph] to look without one.",
             )
-        return cls(client, owner, deployment_tag(name, profile), host, publishing.channel)
+        return cls(client, owner, deployment_tag(name, profile), host, publishing.channel, called)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a program of it is called: as the project, or as the settings say."""
+        return self.tag.split(":")[1], self.called
 
     @property
     def node(self) -> str:

@@ -238,25 +238,26 @@ def read_state(client: NodeClient, owner: str, tag: str) -> State:
     )
 
 
-def check_named(programs: Iterable[Program], project: str, *, others: bool = False) -> None:
+def check_named(programs: Iterable[Program], meant: Sequence[str], *, others: bool = False) -> None:
     """Refuse to forget programs of another project, unless that is meant.
 
     Args:
         programs: What is to be forgotten.
-        project: Name of the project that is meant, in any spelling; "" when there is none to compare with.
+        meant: Name of the project that is meant, first, and what its programs are called, in any spelling; nothing
+            when there is none to compare with.
         others: Those of others are meant.
 
     Raises:
         PlanError: With each that is another's; nothing was sent.
     """
-    found = misnamed(programs, project) if project and not others else []
+    found = misnamed(programs, meant) if meant and not others else []
     if found:
-        raise PlanError("\n".join(found), where=project, hint="If that is meant, add `--other-project`.")
+        raise PlanError("\n".join(found), where=meant[0], hint="If that is meant, add `--other-project`.")
 
 
-def misnamed(programs: Iterable[Program], project: str) -> list[str]:
+def misnamed(programs: Iterable[Program], meant: Sequence[str]) -> list[str]:
     """Tell which programs another project's name or tag says are its own; those without either are anybody's."""
-    meant = re.sub(r"[-_.]+", "-", project).lower()
+    ours = {_spelt_alike(name) for name in meant}
     found = []
     for program in programs:
         metadata = program.content.get("metadata")
@@ -264,11 +265,18 @@ def misnamed(programs: Iterable[Program], project: str) -> list[str]:
         tags = said.get("tags") if isinstance(said.get("tags"), list) else []
         tagged = [str(tag).split(":")[1] for tag in tags or () if str(tag).startswith(f"{PREFIX}:")]
         # A program without a project may be called anything.
-        names = [re.sub(r"[-_.]+", "-", str(said["name"])).lower()] if tagged and said.get("name") else []
-        others = sorted({*tagged, *names} - {meant})
+        names = [_spelt_alike(str(said["name"]))] if tagged and said.get("name") else []
+        others = sorted({*tagged, *names} - ours)
         if others:
-            found.append(f"The program {program.item_hash} is of the project {', '.join(others)}, not of {meant}.")
+            theirs = ", ".join(others)
+            found.append(
+                f"The program {program.item_hash} is of the project {theirs}, not of {_spelt_alike(meant[0])}."
+            )
     return found
+
+
+def _spelt_alike(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def newest_amends(client: NodeClient, owner: str, refs: Sequence[str]) -> dict[str, Version]:

@@ -47,7 +47,7 @@ def delete(
     keep_code: bool = False,
     reason: str = "User deletion",
     missing_ok: bool = False,
-    project: str = "",
+    meant: Sequence[str] = (),
     others: bool = False,
 ) -> Deleted:
     """Forget a program, wait until it is gone, then forget its code and the packages that were built for it.
@@ -63,7 +63,7 @@ def delete(
         keep_code: Keep the files.
         reason: Said to everybody.
         missing_ok: Accept that there is no such live program.
-        project: Name of the project that is at hand, "" for none.
+        meant: Name of the project that is at hand, and what its programs are called; nothing for none.
         others: Accept that the program is another project's.
 
     Raises:
@@ -81,7 +81,7 @@ def delete(
             raise
         gone = (target for message in finished for target in message.content["hashes"])
         return Deleted(item_hash, tuple(gone), (), tuple(message.item_hash for message in finished))
-    check_named([existing.program], project, others=others)
+    check_named([existing.program], meant, others=others)
     require_owner(session, existing.owner, existing.sender, item_hash, types=("FORGET",))
     made = [] if keep_code else list(_made_for(existing))
     kept = tuple(volume.ref for volume in made if volume.is_among(existing.used_elsewhere))
@@ -143,7 +143,7 @@ def delete_deployment(
             )
         if state.kept:
             session.notice(f"Kept by --keep-prev, so it stays: {', '.join(each.item_hash for each in state.kept)}")
-        check_named(state.programs, target.tag.split(":")[1], others=others)
+        check_named(state.programs, target.names, others=others)
         programs = [program.item_hash for program in state.programs]
         volumes = [] if keep_code else list(state.volumes.values())
         kept = tuple(volume.ref for volume in volumes if volume.is_among(state.used_elsewhere))

@@ -51,10 +51,10 @@ def test_deleting_the_project_takes_a_flag(scene: Scene, bank: str) -> None:
 def test_deleting_a_program_in_the_folder_of_another_project_takes_a_flag(scene: Scene) -> None:
     session = scene.rig.session()
     with pytest.raises(PlanError, match="is of the project shop, not of bank"):
-        delete(session, scene.shop, project="Bank")
+        delete(session, scene.shop, meant=["Bank"])
     assert scene.forgotten() == scene.forgotten_before
     asked: list[str] = []
-    delete(replace(session, confirm=asked.append), scene.shop, project="Bank", others=True)
+    delete(replace(session, confirm=asked.append), scene.shop, meant=["Bank"], others=True)
     assert scene.shop in scene.forgotten()
     assert scene.forgotten() - scene.forgotten_before <= set(asked[0].replace(",", "").split())
 
@@ -65,5 +65,12 @@ def test_a_program_without_a_project_is_no_other_projects(scene: Scene, node: Ru
     message = sign_message(scene.rig.account, "PROGRAM", content, channel="TEST", time=content["time"])
     scene.rig.client.publish(message)
     scene.rig.client.wait(message.item_hash, deadline=20.0)
-    delete(scene.rig.session(), message.item_hash, project="bank", keep_code=True)
+    delete(scene.rig.session(), message.item_hash, meant=["bank"], keep_code=True)
     assert message.item_hash in scene.forgotten()
+
+
+def test_a_program_that_its_own_settings_name_is_the_project_s(scene: Scene) -> None:
+    artifact = scene.rig.artifact(name="works")  # whose program is called "shop"
+    scene.rig.deploy(artifact)
+    scene.rig.deploy(scene.rig.artifact(name="works", version="2.0", variables={"A": "new"}))  # which replaces it
+    assert delete_deployment(*scene.rig.opened(artifact)).messages
