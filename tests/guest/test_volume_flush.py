@@ -36,8 +36,9 @@ connections = {}
 
 def write(kind, number):
     if kind == "append":
+        # A cut may leave a part of the last line, unanswered, at the end of a block: the next begins a line of its own.
         with open(f"{FOLDER}/append", "a") as file:
-            file.write(f"{number}\\n")
+            file.write(f"\\n{number}\\n")
         return
     if kind == "rename":
         with open(f"{FOLDER}/part", "w") as file:
