@@ -145,9 +145,14 @@ class _ListedSkips:
         if listed is None or listed not in reason:
             self._unlisted.append(f"{report.nodeid}: {reason}")
 
+    @pytest.hookimpl(trylast=True)  # after the failures are noted
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._unlisted and session.exitstatus == pytest.ExitCode.OK:
+        if not self._unlisted:
+            return
+        if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif cache := getattr(session.config, "cache", None):
+            cache.set("cache/lastfailed", {})  # those alone, run once more (noxfile.py), would pass over the skip
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._unlisted:

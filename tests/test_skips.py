@@ -1,5 +1,6 @@
 """A run that claims to be whole has no skip that nobody wrote down, and no list names what is not there."""
 
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,25 @@ def test_a_skip_that_is_not_listed_fails_the_run(reason, code, tmp_path):
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert ("skipped, and not listed" in done.stdout) is bool(code)
+
+
+def test_failures_beside_a_skip_that_is_not_listed_are_not_tried_again(tmp_path):
+    """The second run would pass without having met the skip."""
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n\ndef test_a():\n    pytest.skip('x')\n\ndef test_b():\n    1 / 0\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    unlisting = {name: value for name, value in os.environ.items() if name != "HATCH_ALEPH_LISTED_SKIPS"}
+    for listing, noted in (({"HATCH_ALEPH_LISTED_SKIPS": "1"}, 0), ({}, 1)):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-o", "cache_dir=memory", "test_it.py"],
+            cwd=tmp_path,
+            env={**unlisting, "PYTHONPATH": str(ROOT), **listing},
+            check=False,
+            capture_output=True,
+        )
+        assert done.returncode == 1
+        assert len(json.loads((tmp_path / "memory/v/cache/lastfailed").read_text("utf-8"))) == noted
 
 
 def test_every_file_that_is_listed_is_there():
