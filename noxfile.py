@@ -60,18 +60,18 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    memory = ("-o", f"cache_dir={Path(session.virtualenv.location) / 'pytest'}")
-    brief = [] if session.python == WHOLE else ["--brief"]
+    memory = Path(session.virtualenv.location) / "pytest"
+    options = ["-o", f"cache_dir={memory}", *([] if session.python == WHOLE else ["--brief"])]
     try:
-        session.run("pytest", "-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile", *brief, *memory)
+        session.run("pytest", "-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile", *options)
     except CommandFailed:
         # Four tests at a time on two cores: what fails beside the others runs once more alone, and is told either way.
         # Many failures are no chance: then that is the result.
-        record = Path(memory[1].partition("=")[2]) / "v/cache/lastfailed"
+        record = memory / "v/cache/lastfailed"
         failed = json.loads(record.read_text("utf-8")) if record.exists() else {}
         if not 0 < len(failed) <= MOST_UNSTABLE:
             raise
-        session.run("pytest", "--last-failed", "--last-failed-no-failures", "none", *brief, *memory)
+        session.run("pytest", "--last-failed", "--last-failed-no-failures", "none", *options)
         session.warn("Unstable, mend them: failed beside the others, passed alone: " + ", ".join(sorted(failed)))
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from hatch_aleph.errors import HealthError, NetworkError
 from hatch_aleph.network.urls import program_urls
 from hatch_aleph.observer import Observer
+from hatch_aleph.settings.entry_points import START_FAILED
 from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
@@ -420,7 +421,7 @@ def _of_traceback(body: str) -> str | None:
         error = str(told["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    said = detail[-1].rpartition("aleph_entry.entrypoint.StartFailed: ")[2] if detail else ""
+    said = detail[-1].rpartition(START_FAILED)[2] if detail else ""
     own = [frame for frame in _FRAME.findall("\n".join(detail)) if not frame[0].startswith("aleph_entry/")]
     where = f" ({own[-1][0]}, line {own[-1][1]})" if own and ", line " not in said else ""
     return printable(f"{error}: {said}"[:_SHOWN_BODY] + where)

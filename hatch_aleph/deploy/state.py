@@ -257,7 +257,7 @@ def check_named(programs: Iterable[Program], meant: Sequence[str], *, others: bo
 
 def misnamed(programs: Iterable[Program], meant: Sequence[str]) -> list[str]:
     """Tell which programs another project's name or tag says are its own; those without either are anybody's."""
-    ours = {_spelt_alike(name) for name in meant}
+    ours = {spelt_alike(name) for name in meant}
     found = []
     for program in programs:
         metadata = program.content.get("metadata")
@@ -265,17 +265,16 @@ def misnamed(programs: Iterable[Program], meant: Sequence[str]) -> list[str]:
         tags = said.get("tags") if isinstance(said.get("tags"), list) else []
         tagged = [str(tag).split(":")[1] for tag in tags or () if str(tag).startswith(f"{PREFIX}:")]
         # A program without a project may be called anything.
-        names = [_spelt_alike(str(said["name"]))] if tagged and said.get("name") else []
+        names = [spelt_alike(str(said["name"]))] if tagged and said.get("name") else []
         others = sorted({*tagged, *names} - ours)
         if others:
             theirs = ", ".join(others)
-            found.append(
-                f"The program {program.item_hash} is of the project {theirs}, not of {_spelt_alike(meant[0])}."
-            )
+            found.append(f"The program {program.item_hash} is of the project {theirs}, not of {spelt_alike(meant[0])}.")
     return found
 
 
-def _spelt_alike(name: str) -> str:
+def spelt_alike(name: str) -> str:
+    """Return a project's name as its tag has it: one spelling for all that mean the same (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

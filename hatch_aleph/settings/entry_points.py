@@ -13,6 +13,7 @@ from typing import Any
 
 # The adapter's module in the code image; in the message it stands before the entry point: `aleph_entry:main:app`.
 ADAPTER = "aleph_entry"
+START_FAILED = f"{ADAPTER}.entrypoint.StartFailed: "  # begins the last line of its traceback; what follows is placed
 
 # What is meant as an entry point, right or wrong: a command has a blank, a slash or nothing before its first colon.
 _MEANT = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]")

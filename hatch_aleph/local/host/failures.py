@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import GuestError
+from hatch_aleph.settings.entry_points import START_FAILED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ class StartError(GuestError):
     @property
     def is_placed(self) -> bool:
         """Whether the message names the line of the program, as the adapter's does, so that no traceback is needed."""
-        return self.cause.rstrip().rpartition("\n")[2].startswith("aleph_entry.entrypoint.StartFailed: ")
+        return self.cause.rstrip().rpartition("\n")[2].startswith(START_FAILED)
 
 
 class NoInitError(StartError):

@@ -102,9 +102,7 @@ class Launched:
             os.close(self.terminal)
         self.api.close()
         self.control.close()
-        if self.memory:
-            self.memory.remove()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _give_back(self.folder, self.memory)
 
 
 async def launch(

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.settings.entry_points import START_FAILED
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class RequestLog:
 def _last_line(text: str) -> str:
     """Return what a traceback comes to, without the name of our own error around the program's."""
     line = (text.strip().splitlines() or [""])[-1].strip()
-    return printable(line.removeprefix("aleph_entry.entrypoint.StartFailed: "))
+    return printable(line.removeprefix(START_FAILED))
 
 
 def _raised(console: Console | None, since: float) -> str:
