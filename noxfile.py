@@ -63,7 +63,9 @@ def tests(session: nox.Session) -> None:
     memory = Path(session.virtualenv.location) / "pytest"
     options = ["-o", f"cache_dir={memory}", *([] if session.python == WHOLE else ["--brief"])]
     try:
-        session.run("pytest", "-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile", *options)
+        session.run(
+            "pytest", "-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile", "--no-loadscope-reorder", *options
+        )
     except CommandFailed:
         # Four tests at a time on two cores: what fails beside the others runs once more alone, and is told either way.
         # Many failures are no chance: then that is the result.

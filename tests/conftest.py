@@ -22,18 +22,28 @@ ON_ONE_PYTHON = frozenset(
     {
         # Our commands as processes, against the network on this machine.
         "tests/cli/test_create.py",
+        "tests/cli/test_declared.py",
         "tests/cli/test_delete.py",
         "tests/cli/test_deploy.py",
+        "tests/cli/test_image_changes.py",
+        "tests/cli/test_interrupted_upload.py",
         "tests/cli/test_init.py",
         "tests/cli/test_list_programs.py",
+        "tests/cli/test_live.py",
+        "tests/cli/test_local_node.py",
         "tests/cli/test_logs.py",
+        "tests/cli/test_outgoing.py",
         "tests/cli/test_path_volumes.py",
         "tests/cli/test_persist.py",
+        "tests/cli/test_prices.py",
         "tests/cli/test_programs_answer.py",
         "tests/cli/test_project.py",
         "tests/cli/test_restart.py",
+        "tests/cli/test_show.py",
         "tests/cli/test_trouble.py",
         "tests/cli/test_update.py",
+        "tests/cli/test_volume.py",
+        "tests/cli/test_workspace.py",
         "tests/documentation/test_pages.py",
         "tests/whole/test_examples.py",
         "tests/whole/test_images.py",
@@ -48,10 +58,12 @@ ON_ONE_PYTHON = frozenset(
         "tests/deploy/test_afterwards.py",
         "tests/cli/test_terminal.py",
         "tests/deploy/test_crash_matrix.py",
+        "tests/deploy/test_custom_domains.py",
         "tests/deploy/test_overlap.py",
         "tests/deploy/test_payment.py",
         "tests/deploy/test_preflight.py",
         "tests/deploy/test_rejections.py",
+        "tests/deploy/test_trouble.py",
         "tests/programs/test_checks.py",
         "tests/programs/test_cuts.py",
         "tests/programs/test_faults.py",
@@ -61,14 +73,19 @@ ON_ONE_PYTHON = frozenset(
         "tests/programs/test_revision.py",
         # Nodes and hosts under load, in time, and as others see them.
         "tests/local/host/test_as_real.py",
+        "tests/local/host/test_following.py",
         "tests/local/host/test_guest_api.py",
         "tests/local/host/test_image_machine.py",
         "tests/local/host/test_load.py",
         "tests/local/host/test_uploads.py",
         "tests/local/node/test_crash.py",
+        "tests/local/node/test_golden.py",
+        "tests/local/node/test_lateness.py",
         "tests/local/node/test_hostile.py",
         "tests/local/node/test_page.py",
+        "tests/conformity/test_node.py",
         "tests/network/test_ledger.py",
+        "tests/network/test_malformed.py",
         "tests/network/test_memory.py",
         "tests/secrets/test_secrets.py",
         "tests/trust/test_lying_node.py",
@@ -117,6 +134,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     brief = config.getoption("--brief") and collection_path.is_relative_to(ROOT)
     return True if brief and collection_path.relative_to(ROOT).as_posix() in ON_ONE_PYTHON else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files: one that a worker takes last keeps all others waiting for its end."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT).as_posix() not in ON_ONE_PYTHON)
 
 
 def pytest_configure(config: pytest.Config) -> None:
