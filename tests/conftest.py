@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[1]
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 # The Python of the tests hardly matters to these: whole ways through processes of their own, machines and clocks of the
 # network, browsers. What reads and writes with that Python (build, settings, squashfs, guest) runs on all.
 ON_ONE_PYTHON = frozenset(

@@ -16,7 +16,7 @@ from hatch_aleph.cli.value_types import CHAIN, CONTENT, FOLDER, PATH, HostUrlTyp
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, PlanError, UsageError
-from hatch_aleph.itemhash import ITEM_HASH
+from hatch_aleph.itemhash import FILE_HASH
 from hatch_aleph.text import without_user_parts
 
 if TYPE_CHECKING:
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
+_LIVE = ("processed", "removing")
+# What is named by the beginning of its item hash: types and statuses of its messages.
+_NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "program": (("PROGRAM",), _LIVE),
+    "volume": (("STORE",), _LIVE),
+    "file": (("STORE",), _LIVE),
+    "message": ((), (*_LIVE, "forgotten", "rejected", "removed")),
+}
 # Owns nothing and never will: the address of no key.
 NOBODY = "0x" + "0" * 40
 
@@ -340,23 +348,25 @@ class Context:
         return programs[0].item_hash
 
     def completed(self, client: NodeClient, beginning: str, what: str = "program") -> str:
-        """Return the item hash of the owner's one program, or volume, that begins like that; a whole one as it is.
+        """Return the item hash of the owner's one program (volume, file, message) that begins so; a whole one as it is.
 
         Raises:
             PlanError: None begins like that, or several do.
         """
-        if ITEM_HASH.fullmatch(beginning):
+        if FILE_HASH.fullmatch(beginning):
             return beginning
         owner = self.owner()
-        type_, listing = {"program": ("PROGRAM", "list"), "volume": ("STORE", "volume list")}[what]
-        messages = client.messages(types=(type_,), owners=(owner,), statuses=("processed", "removing"))
+        types, statuses = _NAMED[what]
+        messages = client.messages(types=types, owners=(owner,), statuses=statuses)
         found = [each.item_hash for each in messages if each.item_hash.startswith(beginning)]
         if len(found) != 1:
+            from hatch_aleph.cli.item_hash_type import LISTED_BY
+
             count = f"{len(found)} {what}s begin" if found else f"No {what} begins"
             raise PlanError(
                 "\n".join([f"{count} with {beginning}.", *found]),
                 where=owner,
-                hint=f"Give more digits; {typed(listing)} shows the {what}s.",
+                hint=f"Give more digits; {typed(LISTED_BY[what])} shows the {what}s.",
             )
         return found[0]
 

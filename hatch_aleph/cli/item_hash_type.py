@@ -14,6 +14,8 @@ from hatch_aleph.itemhash import ITEM_HASH, from_base32
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# The command that shows the item hashes of what can be named by the beginning of one.
+LISTED_BY = {"program": "list", "volume": "volume list", "file": "file list", "message": "message list"}
 _BEGINNING = re.compile(r"[0-9a-f]{8,63}")
 
 
@@ -21,7 +23,8 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
     """An item hash, as it is, from a URL or from a host name.
 
     Args:
-        what: A ``program`` or a ``volume``, whose first eight digits or more will do: the command then completes them.
+        what: A ``program``, ``volume``, ``file`` or ``message``, whose first eight digits or more will do: the command
+            then completes them.
     """
 
     name = "item hash"
@@ -46,11 +49,10 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
         from hatch_aleph.network.keys import is_like_key
 
         shown = "This" if is_like_key(text) else repr(text)
-        short = "its first eight digits or more, " if self._what else ""
-        listing = "volume list" if self._what == "volume" else "list"
+        short = "the first eight or more of them, " if self._what else ""
         return self.fail(
-            f"{shown} is no item hash. Give 64 hexadecimal digits, a CID, {short}or a URL of the program; "
-            f"{typed(listing)} shows them.",
+            f"{shown} is no item hash. Give 64 hexadecimal digits, {short}a CID, or a URL of the program; "
+            f"{typed(LISTED_BY[self._what or 'program'])} shows them.",
             param,
             ctx,
         )

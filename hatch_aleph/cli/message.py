@@ -8,7 +8,7 @@ import json
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.item_hash_type import ItemHashType
+from hatch_aleph.cli.item_hash_type import ItemHashType, item_hash_argument
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import message_fields
 from hatch_aleph.errors import PlanError
@@ -23,11 +23,12 @@ def message() -> None:
 
 
 @message.command(epilog="Example: hatch-aleph message get ITEM_HASH")
-@with_context("node")
-@click.argument("item_hash", type=ItemHashType())
+@with_context("node", "account", "owner")
+@item_hash_argument("message")
 def get(context: Context, *, item_hash: str) -> None:
     """Show a message with its status and content, its signature verified while it is live."""
     with context.client() as client:
+        item_hash = context.completed(client, item_hash, "message")
         found = client.message(item_hash)
     if found is None:
         raise PlanError("The node knows no such message", where=item_hash)
@@ -65,17 +66,19 @@ def list_messages(
 
 def forget_command(only: str | None, text: str, example: str) -> click.Command:
     """Return the command that forgets messages: of any type, or ``only`` of one."""
+    what = "message" if only is None else "file"
 
     @click.command("forget", help=text, epilog=f"Example: {example}")
     @with_context("node", "account", "owner", "dry", "yes")
-    @click.argument("item_hash", type=ItemHashType(), nargs=-1, required=True)
+    @click.argument("item_hash", type=ItemHashType(what), nargs=-1, required=True)
     @click.option("--reason", default="No longer needed", show_default=True, help="Said to everybody.")
     def forget(context: Context, *, item_hash: tuple[str, ...], reason: str) -> None:
         from hatch_aleph.records import forget_messages
 
         with context.client() as client:
-            sent = forget_messages(context.program_session(client), item_hash, reason=reason, only=only)
-        context.output.result({"forgotten": list(item_hash), "messages": sent}, f"Forgotten: {', '.join(item_hash)}")
+            hashes = [context.completed(client, each, what) for each in item_hash]
+            sent = forget_messages(context.program_session(client), hashes, reason=reason, only=only)
+        context.output.result({"forgotten": hashes, "messages": sent}, f"Forgotten: {', '.join(hashes)}")
 
     return forget
 

@@ -112,8 +112,8 @@ def list_files(context: Context) -> None:
 
 
 @file.command(epilog="Example: hatch-aleph file get ITEM_HASH --to model.bin")
-@with_context("node")
-@click.argument("item_hash", type=FileHashType())
+@with_context("node", "account", "owner")
+@click.argument("item_hash", type=FileHashType("file"))
 @click.option("--to", type=FILE, required=True, help="Where it is written.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def get(context: Context, *, item_hash: str, to: Path, force: bool) -> None:
@@ -121,6 +121,7 @@ def get(context: Context, *, item_hash: str, to: Path, force: bool) -> None:
     if to.exists() and not force:
         raise UsageError("There is a file already", where=str(to), hint="Choose another name, or say --force.")
     with context.client() as client:
+        item_hash = context.completed(client, item_hash, "file")
         newest = client.newest_content(item_hash)
         file_hash = newest.file_hash if newest else item_hash
         if newest is None and not client.has_file(item_hash):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ from hatch_aleph.deploy.state import check_named, live_among
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.network.messages import forget_content
 from hatch_aleph.network.money import cost_text
+from hatch_aleph.network.rejections import rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health
+    from hatch_aleph.deploy.journal import Journal
     from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State, Version
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN_TARGET = 501
 _STILL_USED = 503
+_USER = re.compile(r"used on vm ([0-9a-f]{64})")
 
 
 def forget(
@@ -50,21 +54,45 @@ def forget(
     Raises:
         RejectedError: The network refuses one, after what it does not refuse has taken effect.
     """
+    used = {each: error for each, error in refused_before(client, outbox.journal).items() if error}
     contents = []
     for hashes, reason in groups:
-        live = live_among(client, sorted(hashes))
+        live = [item_hash for item_hash in live_among(client, sorted(hashes)) if item_hash not in used]
         if live:
             contents.append(forget_content(owner, live, reason=reason))
     for content in contents[1:]:
         outbox.sign_for_later("FORGET", content)
+    meant = [item_hash for hashes, _ in groups for item_hash in hashes]
     sent: list[str] = []
     try:
         for content in contents:
             sent += _deliver(client, outbox, content)
+        for item_hash in meant:
+            if item_hash in used:
+                raise used[item_hash]
     except RejectedError as error:
-        error.hint = _in_part(client, owner, [each for content in contents for each in content["hashes"]], error.hint)
+        error.hint = _in_part(client, owner, meant, error.hint)
         raise
     return tuple(sent)
+
+
+def refused_before(client: NodeClient, journal: Journal) -> dict[str, RejectedError | None]:
+    """Return the live files that the network refused to forget, each with the refusal if it would be refused again.
+
+    The refusal names the program that uses the file, whoever's it is (``ForgetNotAllowed`` in
+    ``src/aleph/types/message_status.py``, aleph-im/pyaleph); a node has no list of such programs.
+    """
+    found: dict[str, RejectedError | None] = {}
+    for item_hash in journal.refused("FORGET"):
+        message = client.message(item_hash)
+        hashes = message.content.get("hashes") if message and message.error_code == _STILL_USED else None
+        user = _USER.search(str(message and message.details))
+        if message and user and isinstance(hashes, list) and len(hashes) == 1 and live_among(client, hashes):
+            again = rejection(message) if live_among(client, [user[1]]) else None
+            if again:
+                again.hint = f"No FORGET was signed again: {user[1]} is still there."
+            found[hashes[0]] = again
+    return found
 
 
 def _in_part(client: NodeClient, owner: str, hashes: Sequence[str], hint: str | None) -> str:

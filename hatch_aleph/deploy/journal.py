@@ -133,6 +133,11 @@ class Journal:
         """Tell whether a message was signed here, as far back as outcomes are kept."""
         return item_hash in self._entries or any(each["item_hash"] == item_hash for each in self._outcomes)
 
+    def refused(self, type_: str) -> tuple[str, ...]:
+        """Return the item hashes of the messages of a type that were refused, as far back as outcomes are kept."""
+        refused = (each for each in self._outcomes if (each.get("type"), each.get("outcome")) == (type_, "rejected"))
+        return tuple(each["item_hash"] for each in refused)
+
     def find(self, intent: str, *, after: float) -> Entry | None:
         """Return an open message that says the same and is later than a time."""
         return next(

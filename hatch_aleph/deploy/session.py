@@ -241,7 +241,11 @@ class Session:
     def _journal(self, purpose: str) -> Iterator[Journal]:
         """Open a journal and hold its lock: each has its own, so projects that share a folder do not wait."""
         with deployment_lock(self.folder / "runs" / file_name(self.owner, purpose).removesuffix(".json")):
-            yield self.journal(self.folder, self.owner, purpose)
+            yield self.journal_of(purpose)
+
+    def journal_of(self, purpose: str) -> Journal:
+        """Open the journal of a purpose, to be read: what is written to it takes its lock."""
+        return self.journal(self.folder, self.owner, purpose)
 
     def _outbox(self, journal: Journal, channel: str) -> Outbox:
         check_clock(self.client)
@@ -265,7 +269,7 @@ class Session:
         Raises:
             RejectedError: The network refuses one.
         """
-        journal = self.journal(self.folder, self.owner, purpose)
+        journal = self.journal_of(purpose)
         forgets = [entry for entry in journal.open if entry.message.type == "FORGET"]
         for entry in forgets:
             check_genuine(entry, journal)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.defaults import DEFAULT_CHANNEL
+from hatch_aleph.deploy.cleanup import forget, refused_before
 from hatch_aleph.deploy.custom_domains import detach_domains, names_of
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import check_named, live_among
@@ -15,11 +16,12 @@ from hatch_aleph.programs.live_programs import look_up
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import Volume
+    from hatch_aleph.errors import RejectedError
     from hatch_aleph.programs.live_programs import LiveProgram
 
 
@@ -75,6 +77,9 @@ def delete(
         existing = look_up(session.client, item_hash)
     except PlanError:
         finished = session.finish(purpose)
+        left = {} if finished or keep_code else refused_before(session.client, session.journal_of(purpose))
+        if left:
+            return _forget_refused(session, item_hash, left, reason)
         if not finished and missing_ok and not live_among(session.client, [item_hash]):
             return Deleted("", (), (), ())
         if not finished:
@@ -102,6 +107,20 @@ def delete(
         messages = forget(session.client, outbox, existing.owner, groups)
         answers(item_hash, "")
     return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
+
+
+def _forget_refused(session: Session, item_hash: str, left: Mapping[str, RejectedError | None], reason: str) -> Deleted:
+    """Forget what the network refused at an earlier run, now that no other program uses it.
+
+    Raises:
+        RejectedError: One still does; nothing is signed for that file.
+    """
+    free = [each for each, error in left.items() if error is None]
+    if free:
+        session.confirm(f"Forget for ever what an earlier run had to leave: {', '.join(free)}")
+    with session.sending(f"delete:{item_hash}", DEFAULT_CHANNEL) as outbox:
+        messages = forget(session.client, outbox, session.owner, [(sorted(left), reason)])
+    return Deleted(item_hash, tuple(left), (), messages)
 
 
 def delete_deployment(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+
+import pytest
 
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.messages import sign_message
@@ -38,22 +41,54 @@ def test_a_persisted_project_stays_so(cli, network, make_project):
     assert ask(first["urls"][1]) == (200, "x")  # with all that it is made of
 
 
-def test_what_is_refused_in_part_says_what_is_gone_what_stays_and_its_cost(cli, network):
-    made = cli.create("shared")
-    mine, stranger = cli.account, network.new_account()
-    content = {**network.content(made["item_hash"]), "address": stranger.address}
-    now = time.time()
+def used_by_a_stranger(network, made: str) -> tuple[object, str]:
+    """Let somebody else publish a program of the same code, which the network then keeps; return both."""
+    stranger = network.new_account()
+    content, now = {**network.content(made), "address": stranger.address}, time.time()
     with NodeClient([network.url]) as client:
         message = sign_message(stranger, "PROGRAM", {**content, "time": now}, channel="TEST", time=now)
         client.publish(message)
         client.wait(message.item_hash)
-    cli.use(mine)
+    return stranger, message.item_hash
+
+
+def forgets_signed(cli) -> int:
+    """Count the FORGETs that were signed, whatever became of them."""
+    journals = [json.loads(file.read_text("utf-8")) for file in (cli.folder / "state" / "journal").glob("*.json")]
+    return sum(each["type"] == "FORGET" for journal in journals for each in journal["outcomes"])
+
+
+def test_what_is_refused_in_part_says_what_is_gone_what_stays_and_its_cost(cli, network):
+    made = cli.create("shared")
+    used_by_a_stranger(network, made["item_hash"])
     error = cli.json("delete", made["item_hash"]).error
     assert f"Gone: {made['item_hash']}." in error["hint"]
     assert f"a day: {made['code']}." in error["hint"]
     assert "$" in error["hint"]
     assert network.status(made["item_hash"]) == "forgotten"
     assert network.status(made["code"]) == "processed"
+
+
+@pytest.mark.parametrize("of", ["program", "project"])
+def test_what_was_refused_is_not_signed_again_as_long_as_it_would_be_refused(cli, network, make_project, of):
+    if of == "program":
+        item_hash = cli.create("shared")["item_hash"]
+        line = ("delete", item_hash, "--missing-ok")
+    else:
+        project = make_project({"main.py": APP})
+        item_hash = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result["item_hash"]
+        line = ("delete", "--project", project, "--yes", "--missing-ok")
+    code = network.content(item_hash)["code"]["ref"]
+    mine, (stranger, theirs) = cli.account, used_by_a_stranger(network, item_hash)
+    for _again in range(3):
+        error = cli.json(*line).error
+        assert (error["exit_code"], forgets_signed(cli)) == (10, 2)  # the program's, and the code's, which is refused
+        assert f"a day: {code}." in error["hint"]
+    cli.use(stranger)
+    assert cli("delete", theirs, "--keep-code", "--yes").code == 0
+    cli.use(mine)
+    assert cli.json(*line).result["deleted_volumes"] == [code]
+    assert network.status(code) == "forgotten"
 
 
 def test_what_the_owner_has_not_permitted_is_refused_before_anything_is_sent(cli, network, make_project):

@@ -64,3 +64,29 @@ def test_messages_are_shown_and_listed(cli):
     assert made["item_hash"] in cli("message", "list").out
     assert cli.json("message", "get", "ab" * 32).error["message"] == "The node knows no such message"
     assert cli.json("message", "get", "nonsense").error["exit_code"] == 64
+
+
+def test_the_beginning_of_an_item_hash_will_do(cli, tmp_path):
+    source = tmp_path / "model.bin"
+    source.write_bytes(b"weights of another model")
+    store = cli.json("file", "upload", source).result["item_hash"]
+    begun = (store[:8].upper(), f"{store[:12]}\N{HORIZONTAL ELLIPSIS}")
+    for beginning in begun:
+        assert cli.json("message", "get", beginning).result["message"]["item_hash"] == store
+        assert cli.json("file", "get", beginning, "--to", tmp_path / "got", "--force").code == 0
+    assert (tmp_path / "got").read_bytes() == source.read_bytes()
+    listing = {"message": "message list", "file": "file list"}
+    for line in (
+        ("message", "get"),
+        ("message", "forget"),
+        ("file", "get", "--to", tmp_path / "none"),
+        ("file", "forget"),
+    ):
+        error = cli.json(*line, "0" * 12).error
+        assert (error["exit_code"], f"No {line[0]} begins with" in error["message"]) == (13, True)
+        assert listing[line[0]] in error["hint"]
+        assert cli.json(*line, "0" * 7).error["exit_code"] == 64
+    assert cli.json("file", "pin", store[:12]).error["exit_code"] == 64  # by the bytes' hash, which is in no list
+    assert cli.json("file", "forget", *begun[:1]).result["forgotten"] == [store]
+    assert cli.json("message", "get", begun[0]).result["message"]["status"] == "forgotten"
+    assert "is forgotten" in cli.json("message", "forget", begun[0]).error["message"]
