@@ -150,6 +150,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_ListedSkips(LISTED_SKIPS))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down what coverage has seen before xdist, which waits ten seconds and then kills, ends a worker."""
+    if hasattr(session.config, "workerinput") and "COVERAGE_PROCESS_CONFIG" in os.environ:
+        import coverage
+
+        if running := coverage.Coverage.current():
+            running.stop()
+            running.save()
+
+
 class _ListedSkips:
     """Fail a run in which a test was skipped that is not listed."""
 
