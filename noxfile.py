@@ -19,6 +19,7 @@ nox.options.error_on_missing_interpreters = False
 ROOT = Path(__file__).parent
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 WHOLE = "3.12"  # runs every test
+DOCUMENTATION = ["tests/documentation", "tests/seams", "tests/whole/test_examples.py"]  # `tests` runs them too
 MOST_UNSTABLE = 3  # tests of a run that are tried again, alone
 
 
@@ -173,8 +174,23 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; every warning is an error."""
+    """Build the documentation, check its links, and run every command, table and example of it; five minutes."""
+    session.install("-e", ".[deploy]", "--group", "docs", "--group", "test")
+    _build_site(session)
+    session.run("sphinx-build", "-q", "-b", "linkcheck", "docs", "docs/_build/links", success_codes=[0, 1])
+    session.run("python", "tools/links.py", "docs/_build/html", "docs/_build/links/output.json")
+    session.run("pytest", *DOCUMENTATION, *(session.posargs or ["-n", str(os.cpu_count() or 1)]))
+
+
+@nox.session
+def pages(session: nox.Session) -> None:
+    """Build the documentation, every warning an error, and check the links within it: what of `docs` is quick."""
     session.install("-e", ".[deploy]", "--group", "docs")
+    _build_site(session)
+    session.run("python", "tools/links.py", "docs/_build/html")
+
+
+def _build_site(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "-n", "-q", "docs", "docs/_build/html")
 
 
@@ -339,8 +355,7 @@ def pip_audit(session: nox.Session) -> None:
 
 @nox.session
 def site(session: nox.Session) -> None:
-    """Build the documentation, check its links, and look at every page in Chromium at 1280 and 390 pixels."""
+    """Build the documentation and look at every page in Chromium at 1280 and 390 pixels."""
     session.install("-e", ".[deploy]", "--group", "docs", "selenium")
-    session.run("sphinx-build", "-W", "-n", "-q", "docs", "docs/_build/html")
-    session.run("sphinx-build", "-q", "-b", "linkcheck", "docs", "docs/_build/links", success_codes=[0, 1])
+    _build_site(session)
     session.run("python", "tools/look_at_site.py", "docs/_build/html", *session.posargs)
