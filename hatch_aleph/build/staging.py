@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Manifest
 
 _PREFIX = ".building-"
-_ABANDONED = 86400  # seconds
+_ABANDONED = 86400  # seconds, where nothing can be locked
+_ATTEMPTS = 10  # to make a folder that no build which starts at this moment takes for abandoned
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -42,12 +44,17 @@ class Staging:
     def __init__(self, destination: Path) -> None:
         self._destination = destination
         self.folder = destination
+        self._lock: int | None = None
 
     def __enter__(self) -> Staging:
         try:
             self._destination.mkdir(parents=True, exist_ok=True)
             self._sweep()
-            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._destination))
+            for _ in range(_ATTEMPTS):
+                self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._destination))
+                with suppress(BlockingIOError, FileNotFoundError):  # another build has swept it away
+                    self._lock = _lock(self.folder)
+                    break
         except OSError as error:
             raise ImageError.unwritable(self._destination, error) from error
         return self
@@ -56,6 +63,8 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
 
     def finish(self, stem: str, manifest: Manifest) -> Path:
         """Write the manifest, move all files into place, and return where the manifest is.
@@ -81,11 +90,36 @@ class Staging:
         return path
 
     def _sweep(self) -> None:
-        """Remove what killed builds have left."""
+        """Remove what killed builds have left: folders that no process has locked."""
         for folder in self._destination.glob(f"{_PREFIX}*"):
-            with suppress(OSError):
-                if folder.stat().st_mtime < time.time() - _ABANDONED:
-                    shutil.rmtree(folder)
+            with suppress(OSError):  # it is in use, or another build removes it
+                lock = _lock(folder)
+                if lock is not None or folder.stat().st_mtime < time.time() - _ABANDONED:
+                    shutil.rmtree(folder, ignore_errors=True)
+                if lock is not None:
+                    os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder until its descriptor is closed or the process ends; None where that is not possible.
+
+    Raises:
+        BlockingIOError: It is locked.
+        OSError: It cannot be opened.
+    """
+    if os.name == "nt":
+        return None
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None  # some network file systems have no locks
+    return descriptor
 
 
 def file_names(stem: str, manifest: Manifest) -> set[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 
 class SquashfsError(Exception):
     """An image cannot be written or read.
@@ -38,7 +36,9 @@ def printable(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    with contextlib.suppress(UnicodeEncodeError):  # a half of a letter, as JSON can write it, is no byte
+    try:  # noqa: SIM105 - importing contextlib costs a start what a hundred files do
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a half of a letter, as JSON can write it, is no byte
+        pass
     kept = keep + _SPACES
     return "".join(letter if letter.isprintable() or letter in kept else ascii(letter)[1:-1] for letter in text)

@@ -169,6 +169,33 @@ def test_many_builds_at_once(root: Path) -> None:
     assert all(not each.name.startswith(".") for each in (root / "dist").iterdir())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks of folders there")
+def test_what_a_killed_build_left_goes_with_the_next_one(root: Path) -> None:
+    """At once, and what a build that runs beside it writes stays."""
+    script = (
+        "import sys, time; from pathlib import Path; from hatch_aleph.build.staging import Staging\n"
+        "with Staging(Path(sys.argv[1])) as staging:\n"
+        "    (staging.folder / 'image').write_bytes(b'half'); print(staging.folder.name, flush=True); time.sleep(600)"
+    )
+    killed, running = (
+        subprocess.Popen([sys.executable, "-c", script, str(root / "dist")], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    )
+    try:
+        names = [(each.stdout.readline() if each.stdout else "").strip() for each in (killed, running)]
+        killed.kill()
+        killed.wait()
+        build(root)
+        assert [each.name for each in (root / "dist").iterdir() if each.name.startswith(".")] == [names[1]]
+        assert (root / "dist" / names[1] / "image").read_bytes() == b"half"
+    finally:
+        for each in (killed, running):
+            each.kill()
+            each.wait()
+            if each.stdout:
+                each.stdout.close()
+
+
 class Plugin:
     """Adds a file and a runtime, as plugins of others do."""
 
