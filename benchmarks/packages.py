@@ -206,7 +206,9 @@ def show(name: str, result: dict[str, object]) -> None:
             print(f"| import, ours to the documented way | | {imports['ours'] / imports['by pip']:.2f} | 0.5 | |")
     size = result["size"]
     assert isinstance(size, dict)
-    print(f"\nsize: by hand {size['by hand'] / 1e6:.1f} MB (zstd 3, no bytecode), ours {size['first'] / 1e6:.1f} MB")
+    print(
+        f"\nsize: by hand {size['by hand'] / 2**20:.1f} MiB (zstd 3, no bytecode), ours {size['first'] / 2**20:.1f} MiB"
+    )
 
 
 def main() -> None:

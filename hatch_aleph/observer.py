@@ -20,6 +20,7 @@ BUILD_STEPS = {
     "pack": ("Compiling and packing", "Packed {count} distribution{s}, {size}, in {time}; heaviest: {heaviest}"),
 }
 UNCHANGED = "Unchanged ({time})"
+MIB = 1 << 20
 
 
 class Observer:
@@ -79,14 +80,16 @@ def seconds_text(seconds: float) -> str:
     """Return a duration: ``0.3 s``, ``1 min 12 s``."""
     if seconds < 0.01:  # noqa: PLR2004 - below what anybody sees
         return "0.0 s"
-    if seconds < 1:
-        return f"{seconds:.1g} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004 - one digit
+    if seconds < 0.1:  # noqa: PLR2004 - one digit
+        return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004
 
 
 def size_text(size: float) -> str:
-    """Return bytes as people read them: ``21.8 MB``, ``107 kB``, ``12 B``."""
-    for unit, name in ((1e6, "MB"), (1e3, "kB")):
-        if size >= unit:
-            return f"{size / unit:,.{1 if name == 'MB' else 0}f} {name}"
-    return f"{size:.0f} B"
+    """Return bytes as people read them: ``20.8 MiB``, ``105 KiB``, ``12 B``.
+
+    In the one unit of all output: the network counts its limits, memory and volumes by 1024 too.
+    """
+    if size >= MIB:
+        return f"{size / MIB:,.1f} MiB"
+    return f"{size / 1024:.0f} KiB" if size >= 1024 else f"{size:.0f} B"  # noqa: PLR2004 - a KiB

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_CHANNEL
-from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.deploy.cleanup import farewell, forget
 from hatch_aleph.deploy.secrets import check_file
 from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import PlanError
@@ -133,7 +133,7 @@ def forget_messages(session: Session, hashes: Sequence[str], *, reason: str, onl
                     where=", ".join(sorted(used)),
                     hint=f"Delete the program first: {typed('delete', machine.item_hash)}.",
                 )
-    session.confirm("\n  ".join(["Forget", *(f"{each.type} {each.item_hash}" for each in messages)]))
+    session.confirm(farewell(session.client, session.owner, [(each.type, each.item_hash) for each in messages]))
     # Programs before their files: the network keeps a file that a program uses.
     groups = [[each.item_hash for each in messages if (each.type in MACHINES) is first] for first in (True, False)]
     with session.sending(f"forget:{','.join(sorted(hashes))[:80]}", DEFAULT_CHANNEL) as outbox:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,9 @@ from hatch_aleph.shapes import ANYTHING, Shape, misfit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KINDS = ("wheels", "library", "records", "resolutions", "builds", "contents")
+KINDS = ("wheels", "library", "records", "resolutions", "builds", "contents", "logs")
 _DAY = 86400
+_LONGEST_NAME = 100  # characters
 _LEAST = 1 << 16  # bytes that a disk must take to be worth beginning
 
 
@@ -76,6 +78,10 @@ class Cache:
     def file(self, kind: str, key: str, suffix: str = ".json") -> Path:
         """Return where an entry lies or would lie."""
         return self.root / kind / key[:2] / f"{key}{suffix}"
+
+    def log(self, program: str) -> Path:
+        """Return where the log of a program lies whose trial failed; its name may be anything."""
+        return self.root / "logs" / (re.sub(r"[^\w.-]|^\.+", "-", program)[:_LONGEST_NAME] or "-") / "trial.log"
 
     def load(self, kind: str, key: str, shape: Shape = ANYTHING) -> Any:
         """Return a JSON entry, or None when there is none of that shape that can be trusted."""

@@ -8,6 +8,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.value_types import FOLDER
+from hatch_aleph.observer import size_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,5 +46,5 @@ def build(context: Context, *, out: Path | None, locked: bool, offline: bool) ->
         ],
         "warnings": list(manifest.warnings),
     }
-    lines = [f"{artifact.file(each)}  {each.size / 1e6:.1f} MB" for each in manifest.images]
+    lines = [f"{artifact.file(each)}  {size_text(each.size)}" for each in manifest.images]
     context.output.result(fields, "\n".join([*lines, str(artifact.path)]))

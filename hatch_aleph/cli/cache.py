@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.observer import size_text
 
 DAYS = 30.0
 
@@ -24,7 +25,7 @@ def show(context: Context) -> None:
 
     found = Cache.default()
     usages = found.usage()
-    lines = [f"{each.kind:12} {each.entries:6} files {each.size / 1e6:9.1f} MB" for each in usages]
+    lines = [f"{each.kind:12} {each.entries:6} files {size_text(each.size):>12}" for each in usages]
     context.output.result(
         {"folder": str(found.root), "kinds": [asdict(each) for each in usages]}, "\n".join([str(found.root), *lines])
     )
@@ -38,7 +39,7 @@ def prune(context: Context, *, days: float) -> None:
     from hatch_aleph.build.cache import Cache
 
     freed = Cache.default().prune(days)
-    context.output.result({"freed": freed}, f"{freed / 1e6:.1f} MB freed")
+    context.output.result({"freed": freed}, f"{size_text(freed)} freed")
 
 
 @cache.command(epilog="Example: hatch-aleph cache clear")
@@ -48,4 +49,4 @@ def clear(context: Context) -> None:
     from hatch_aleph.build.cache import Cache
 
     freed = Cache.default().clear()
-    context.output.result({"freed": freed}, f"{freed / 1e6:.1f} MB freed")
+    context.output.result({"freed": freed}, f"{size_text(freed)} freed")

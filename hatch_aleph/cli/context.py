@@ -479,7 +479,7 @@ class Context:
         if self.yes or self.output.as_json or not can_ask():
             self.output.notice(f"{what}.")
         else:
-            otherwise = "Nothing was deleted." if what.startswith("Forget") else NOTHING_DONE
+            otherwise = "Nothing was deleted." if "Forget" in what.rpartition("\n")[2] else NOTHING_DONE
             confirm(self.output, f"{what}?", yes=False, otherwise=otherwise)
 
 

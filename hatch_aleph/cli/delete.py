@@ -40,15 +40,12 @@ def delete(
     from hatch_aleph.programs.removal import delete as forget
     from hatch_aleph.programs.removal import delete_deployment
 
-    def ask(hashes: tuple[str, ...]) -> None:
-        context.output.table("Forgotten for ever", ("message",), [(item_hash,) for item_hash in hashes])
-        context.end_dry_run(f"Delete all that is deployed: forget these {len(hashes)}", hashes=hashes)
-        confirm(
-            context.output,
-            f"Delete all that is deployed: forget these {len(hashes)}?",
-            yes=context.yes,
-            otherwise="Nothing was deleted.",
-        )
+    def ask(what: str, hashes: tuple[str, ...]) -> None:
+        what = f"All that is deployed of it:\n{what}"
+        context.end_dry_run(what, hashes=hashes)
+        if context.yes:
+            context.output.notice(f"{what}.")
+        confirm(context.output, f"{what}?", yes=context.yes, otherwise="Nothing was deleted.")
 
     with context.client() as client:
         if item_hash is None:

@@ -10,6 +10,7 @@ import click
 from hatch_aleph.artifact import SUFFIX
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.value_types import FILE
+from hatch_aleph.observer import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +87,7 @@ def _fields(image: Path, sizes: Sizes, depth: int) -> dict[str, Any]:
 
 def _show(context: Context, image: Path, sizes: Sizes, depth: int, rows: int | None) -> None:
     installed = sum(file.installed for file in sizes.files)
-    title = f"{image.name}: {sizes.image / 1e6:.1f} MB, {installed / 1e6:.1f} MB installed, {len(sizes.files)} files"
+    title = f"{image.name}: {size_text(sizes.image)}, {size_text(installed)} installed, {len(sizes.files)} files"
     for heading, weights in (
         (title + "\n\nBy distribution", sizes.by_owner()),
         ("By folder", sizes.by_folder(depth)),
@@ -94,14 +95,14 @@ def _show(context: Context, image: Path, sizes: Sizes, depth: int, rows: int | N
     ):
         context.output.table(
             heading,
-            ("", "files", "installed MB", "compressed MB", "of it bytecode"),
+            ("", "files", "installed", "compressed", "bytecode"),
             [
                 (
                     name,
                     str(weight.files),
-                    f"{weight.installed / 1e6:.2f}",
-                    f"{weight.compressed / 1e6:.2f}",
-                    f"{weight.bytecode / 1e6:.2f}",
+                    size_text(weight.installed),
+                    size_text(weight.compressed),
+                    size_text(weight.bytecode),
                 )
                 for name, weight in list(weights.items())[:rows]
             ],
@@ -109,4 +110,4 @@ def _show(context: Context, image: Path, sizes: Sizes, depth: int, rows: int | N
         context.output.say()
     for name, saved in sizes.savings().items():
         if saved:
-            context.output.say(f'prune = ["{name}"] would save up to {saved / 1e6:.2f} MB')
+            context.output.say(f'prune = ["{name}"] would save up to {size_text(saved)}')

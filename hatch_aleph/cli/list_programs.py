@@ -14,6 +14,7 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import age, style
 from hatch_aleph.cli.program_options import debug_option
 from hatch_aleph.cli.tables import terminal_width
+from hatch_aleph.commands import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ def list_programs(context: Context, *, long: bool, check: bool) -> None:
                 ]
             else:
                 _show(context, batch, answers, "" if number else f"Programs of {address}", long=long)
+                _show_failures(context, batch, answers)
         if removed.result():
             context.output.notice(f"{removed.result()}.")
     told = total.text(address) if total.count else f"{address} has no program."
@@ -116,6 +118,14 @@ def _show(
         context.output.table(title, columns, fitted(lines, columns))
 
 
+def _show_failures(context: Context, batch: Sequence[Listed], answers: Sequence[Answer | None]) -> None:
+    for each, answer in zip(batch, answers, strict=True):
+        if answer is not None and answer.status is None:
+            item_hash = each.message.item_hash
+            told = answer.failure(typed("logs", item_hash[:_SHORT]))
+            context.output.say(f"{style(each.name or item_hash, bold=True)}: {told}")
+
+
 def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int | None = None) -> list[tuple[str, ...]]:
     """Return rows that take one line each: where the terminal is too narrow, item hashes and long names are cut.
 
@@ -159,10 +169,8 @@ def _runs(each: Listed, always: str) -> str:
 
 def _state(each: Listed, answer: Answer | None) -> str:
     """Return the state as it was seen: the network's word, or the program's own where it was asked."""
-    if answer is not None and answer.status is not None:
-        return f"answers {answer.status} in {answer.time}"
     if answer is not None:
-        return answer.reason
+        return answer.short
     if each.unpaid:
         return "unpaid"
     if each.superseded_by:

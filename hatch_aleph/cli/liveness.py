@@ -26,9 +26,21 @@ class Answer:
     reason: str = ""
 
     @property
-    def text(self) -> str:
+    def short(self) -> str:
         """The answer in a few words."""
-        return f"Not well: {self.reason}" if self.status is None else f"Answering {self.status} in {self.time}"
+        from hatch_aleph.deploy.health import FAILED_START
+
+        if self.status is not None:
+            return f"answers {self.status} in {self.time}"
+        if FAILED_START in self.reason:
+            return "does not start"
+        return self.reason.removeprefix("it ").partition(" (")[0].partition(": ")[0]
+
+    def failure(self, log: str) -> str:
+        """Return why it is not well: what, where in its code, and where the whole log is."""
+        from hatch_aleph.deploy.program_log import explained
+
+        return explained(self.reason, log)
 
     @property
     def time(self) -> str:

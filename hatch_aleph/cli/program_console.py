@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatch_aleph.cli.output import style
-from hatch_aleph.deploy.program_log import BOOT, explanation, failure_in
+from hatch_aleph.deploy.program_log import BOOT, explanation, failure_in, keep_log
 from hatch_aleph.guest.failure import FAILURE_MARK
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hatch_aleph.cli.output import Output
     from hatch_aleph.local.host import Answer, Observer, StartError
 
@@ -23,11 +25,13 @@ class ProgramConsole:
     Args:
         output: Where to.
         then: What starts it again.
+        log: Where the log of a start that fails is kept.
     """
 
-    def __init__(self, output: Output, then: str) -> None:
+    def __init__(self, output: Output, then: str, log: Path) -> None:
         self._output = output
         self._then = then
+        self._log = log
         self._lines: list[str] = []  # since the machine booted
         self._told = False  # that it does not start: what follows says it again
 
@@ -67,7 +71,11 @@ class ProgramConsole:
     def _failed(self, error: StartError) -> None:
         from hatch_aleph.cli.smoke import remedy
 
-        self._output.event("failed", message=str(error), cause=error.cause)
-        why = explanation(self._lines, "") if failure_in(self._lines) else f"\n{error}\n{error.cause.rstrip()}"
+        log = keep_log(self._log, self._lines)
+        self._output.event("failed", message=str(error), cause=error.cause, log=log)
+        if failure_in(self._lines):
+            why = explanation(self._lines, log)
+        else:
+            why = f"\n{error}\n{error.cause.rstrip()}" + explanation([], log)
         self._say(f"{style('It does not start.', fg='red')}{why}\n{remedy(error.message)}{self._then}")
         self._told = True

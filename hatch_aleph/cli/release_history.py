@@ -12,6 +12,7 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.liveness import Answer, answer_of
 from hatch_aleph.cli.output import age, ago, moment, style
 from hatch_aleph.cli.questions import confirm
+from hatch_aleph.commands import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,8 @@ def history(context: Context, *, check: bool) -> None:
     now, here = time.time(), machine(deployment.owner)
     if found and not context.output.as_json:
         context.output.say(_live_line(found, answer, now))
+        if answer and answer.status is None:
+            context.output.say(f"Trouble: {answer.failure(typed('logs'))}")
     rows = [
         (
             str(each.number),
@@ -58,7 +61,8 @@ def _live_line(found: Sequence[Release], answer: Answer | None, now: float) -> s
     parts += ["put back because the one after it failed"] if live.kind == "put back" else []
     if answer is None:
         return ", ".join(["Live: " + parts[0], *parts[1:]])
-    return style(", ".join([answer.text, *parts]), fg="green" if answer.status else "red", bold=True)
+    said = f"Answering {answer.status} in {answer.time}" if answer.status else f"Not well: {answer.short}"
+    return style(", ".join([said, *parts]), fg="green" if answer.status else "red", bold=True)
 
 
 @click.command(epilog="Example: hatch-aleph rollback 1.4.2")

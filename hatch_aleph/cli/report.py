@@ -15,9 +15,10 @@ from hatch_aleph.cli.tables import terminal_width
 from hatch_aleph.cli.value_types import FILE
 from hatch_aleph.errors import ArtifactError, HatchAlephError
 from hatch_aleph.network.money import amount
+from hatch_aleph.observer import size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
@@ -71,9 +72,9 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
             raise ArtifactError(f"The page cannot be written: {error.strerror}", where=str(page)) from error
     weights = {name: sizes.by_owner() for name, sizes in images}
     if not context.output.as_json and page is None:
-        _bars(context.output, "Cold start, ms", by_package(imports))
+        _bars(context.output, "Cold start", by_package(imports), "{:.2f} ms".format)
         for name, owners in weights.items():
-            _bars(context.output, f"{name}, MB", [(owner, weight.compressed / 1e6) for owner, weight in owners.items()])
+            _bars(context.output, name, [(owner, weight.compressed) for owner, weight in owners.items()], size_text)
         _show_deployment(context.output, known, made.made)
     fields: dict[str, Any] = {
         "page": str(page) if page else None,
@@ -203,7 +204,7 @@ def _components(artifact: Artifact) -> list[Component]:
         ]
 
 
-def _bars(output: Output, title: str, values: Sequence[tuple[str, float]]) -> None:
+def _bars(output: Output, title: str, values: Sequence[tuple[str, float]], told: Callable[[float], str]) -> None:
     from hatch_aleph.text import printable
 
     shown = [(printable(name), value) for name, value in values[:_ROWS] if value > 0]
@@ -213,7 +214,7 @@ def _bars(output: Output, title: str, values: Sequence[tuple[str, float]]) -> No
     _title(output, title)
     for name, value in shown:
         bar = "█" * max(round(value / shown[0][1] * _BAR), 1)
-        output.say(f"  {name[:width]:{width}} {value:9.2f} {bar}")
+        output.say(f"  {name[:width]:{width}} {told(value):>10} {bar}")
 
 
 def _title(output: Output, text: str) -> None:

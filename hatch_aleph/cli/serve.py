@@ -160,7 +160,7 @@ def _serve(
             program,
             place,
             port,
-            observer=ProgramConsole(context.output, then).observer,
+            observer=ProgramConsole(context.output, then, volumes / "serve.log").observer,
             limits=Limits.as_real() if as_real else Limits(),
             opened=_opened(context),
             changed=changed,

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.health import Answer, judge
-from hatch_aleph.deploy.program_log import explanation, failure_in
+from hatch_aleph.deploy.program_log import explanation, failure_in, keep_log
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
 from hatch_aleph.files import scratch_folder
 
@@ -34,13 +34,14 @@ def smoke_test(
         artifact: What is to be published.
         notice: Is told what is passed over.
         connect: Gives the node that has its volumes.
-        again: Command that shows the same once more, with its whole log; "" where there is none.
+        again: Command that shows the same once more; "" where there is none.
         standby: Has a guest for it, if one was booted ahead.
 
     Raises:
         GuestError: The program does not start.
         HealthError: It starts, but does not answer as the settings say.
     """
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.local.host import is_runtimes_platform
 
     manifest = artifact.manifest
@@ -49,19 +50,25 @@ def smoke_test(
         return
     check = manifest.settings.health
     lines: list[str] = []
+
+    def why() -> str:
+        log = keep_log(Cache.default().log(str(manifest.project["name"])), lines) if lines else ""
+        return explanation(lines, log)
+
     with scratch_folder() as folder:
         try:
             answer = asyncio.run(_ask(artifact, check.path, folder, notice, connect, lines=lines, standby=standby))
         except GuestError as error:
             error.hint = error.hint or _way_out(error.message, again)
             if failure_in(lines):  # told as it is of one that runs at a host, in place of the adapter's one line
-                error.message = f"Tried here, the program does not start.{explanation(lines, again)}"
+                error.message = "Tried here, the program does not start."
                 error.where = manifest.program_settings.entrypoint
+            error.message += why()
             raise
     reason = judge(check, answer, None) if answer is not None else None
     if reason is not None:
         raise HealthError(
-            f"Tried here, the program does not answer as it should: {reason}{explanation(lines, again)}",
+            f"Tried here, the program does not answer as it should: {reason}{why()}",
             where=check.path,
             hint=_way_out("", again),
         )

@@ -44,6 +44,10 @@ def status(context: Context, *, no_health: bool, everything: bool) -> int:
 
 
 def _status_text(found: Status) -> str:
+    from hatch_aleph.deploy.health import FAILED_START
+    from hatch_aleph.deploy.program_log import explained
+    from hatch_aleph.deploy.status import NOT_WELL
+
     if found.item_hash is None:
         return "\n".join([f"Nothing of {found.tag} is live.", *map(_unused_text, found.unused), *found.trouble])
     lines = [_health_line(found), f"{found.tag}, since {moment(found.since or 0)}"]
@@ -64,8 +68,11 @@ def _status_text(found: Status) -> str:
     lines += [f"  kept by --keep-prev: {item_hash}" for item_hash in found.kept]
     lines += map(_unused_text, found.unused)
     lines += [f"  {found.remark}."] if found.remark else []
-    lines += [f"Trouble: {text}" for text in found.trouble]
-    lines += [f"The whole log: {typed('logs')}"] if found.trouble and found.host else []
+    log = typed("logs") if found.host else ""
+    lines += [f"Trouble: {explained(text, log if text.startswith(NOT_WELL) else '')}" for text in found.trouble]
+    if any(FAILED_START in text for text in found.trouble):
+        back = f", or go back: {typed('rollback')}" if found.releases > 1 else ""
+        lines.append(f"Mend it and deploy again: {typed('deploy')}{back}")
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatch_aleph.observer import BUILD_STEPS, UNCHANGED, Observer, filled, seconds_text, size_text
+from hatch_aleph.observer import BUILD_STEPS, MIB, UNCHANGED, Observer, filled, seconds_text, size_text
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Steps(Observer):
         step = self._running.get("upload")
         if step is None or not step.total:
             return None
-        share = f"{step.done / step.total:.0%} of {step.total / 1e6:.1f} MB"
+        share = f"{step.done / step.total:.0%} of {step.total / MIB:.1f} MiB"
         return f"{step.facts.get('file')} had gone up to {share}: the next run sends all of it again."
 
     def spent_text(self) -> str:
@@ -198,7 +198,7 @@ class Steps(Observer):
         known = {**step.facts, **facts, "time": seconds_text(seconds)}
         if isinstance(known.get("size"), int):
             size = int(str(known["size"]))
-            known |= {"size": size_text(size), "rate": f"{size / 1e6 / max(seconds, 1e-3):.1f} MB/s"}
+            known |= {"size": size_text(size), "rate": f"{size / MIB / max(seconds, 1e-3):.1f} MiB/s"}
         text = _filled(over, known)
         status = facts.get("status")
         if name == "health" and isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP
@@ -226,16 +226,16 @@ class Steps(Observer):
         share = step.done / step.total
         far = f"{share:.0%} {elapsed}"
         if name in _BYTES:
-            far = f"{step.done / 1e6:.1f} of {step.total / 1e6:.1f} MB"
+            far = f"{step.done / MIB:.1f} of {step.total / MIB:.1f} MiB"
             if name == "fetch":  # known file by file, so a rate would jump
                 far += f" {elapsed}"
             else:
                 rate = _rate(step, now)
                 left = f", {seconds_text((step.total - step.done) / rate)} left" if rate and share < 1 else ""
-                far = f"{share:.0%} {far}, {rate / 1e6:.1f} MB/s{left}"
+                far = f"{share:.0%} {far}, {rate / MIB:.1f} MiB/s{left}"
         # Where room is scarce the name gives way, then the bar: how far it is comes last, and would be cut.
         room = terminal_width() - len(far) - 6
-        width = max(min(20, room - len(step.text)), 5)
+        width = max(min(20, room - len(step.text)), 3)
         return f"{cut(step.text, max(room - width, 4))} {bar(share, width)} {far}"
 
 

@@ -12,6 +12,7 @@ from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
 from hatch_aleph.cli.value_types import CONTENT, OwnerType
 from hatch_aleph.network.money import amount
+from hatch_aleph.observer import size_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,7 @@ def delete(context: Context, *, item_hash: str) -> None:
 
 def _size(each: OwnVolume) -> str:
     size = each.volume.current.size
-    return "unknown size" if size is None else f"{size / 1e6:.2f} MB"
+    return "unknown size" if size is None else size_text(size)
 
 
 def _cost(each: OwnVolume) -> str:

@@ -16,22 +16,66 @@ from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.network.messages import forget_content
 from hatch_aleph.network.money import cost_text
 from hatch_aleph.network.rejections import rejection
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.journal import Journal
     from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Session
-    from hatch_aleph.deploy.state import State, Version
+    from hatch_aleph.deploy.state import State, Version, Volume
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.money import Price
     from hatch_aleph.settings.model import HealthCheck
 
 _UNKNOWN_TARGET = 501
 _STILL_USED = 503
 _USER = re.compile(r"used on vm ([0-9a-f]{64})")
+
+
+def farewell(client: NodeClient, owner: str, doomed: Sequence[tuple[str, str]]) -> str:
+    """Return what is to be forgotten, for who is asked: a line each, what it is and what its end saves, then the sum.
+
+    Args:
+        client: The node.
+        owner: Who pays for it.
+        doomed: What each is, and its item hash.
+    """
+    prices = saved_by(client, owner, [item_hash for _, item_hash in doomed])
+    width = max((len(what) for what, _ in doomed), default=0)
+    lines = [
+        f"  {what:{width}}  {item_hash}  {cost_text([prices[item_hash]]) if item_hash in prices else 'unknown cost'}"
+        for what, item_hash in doomed
+    ]
+    return "\n".join([*lines, last_words(len(doomed), prices.values())])
+
+
+def saved_by(client: NodeClient, owner: str, hashes: Sequence[str]) -> Mapping[str, Price]:
+    """Return what the end of some messages saves; nothing when the node does not tell."""
+    try:
+        return client.prices_of(owner, hashes)
+    except (NetworkError, RejectedError):
+        return {}
+
+
+def last_words(count: int, saved: Collection[Price]) -> str:
+    """Return what is asked before some messages are forgotten: how many they are, and what their end saves."""
+    saves = f", which saves {cost_text(saved)}" if saved else ""
+    return f"Forget {'this' if count == 1 else f'these {count:,}'} for ever{saves}"
+
+
+def what_of(volume: Volume) -> list[tuple[str, str]]:
+    """Return what each content of a volume is, and its item hash, for :func:`farewell`."""
+    name = printable(str(volume.original.notes.get("name") or volume.role or "file"))
+    return [_what(name, version, earlier=version is not volume.current) for version in volume.versions]
+
+
+def _what(name: str, version: Version, *, earlier: bool) -> tuple[str, str]:
+    of = printable(str(version.notes.get("version") or ""))
+    return " ".join(filter(None, (name, of, "(earlier)" if earlier else ""))), version.item_hash
 
 
 def forget(
@@ -99,9 +143,7 @@ def _in_part(client: NodeClient, owner: str, hashes: Sequence[str], hint: str | 
     """Say what is gone, what stays, and what that goes on costing."""
     left = live_among(client, hashes)
     gone = [each for each in hashes if each not in left]
-    cost = "an unknown cost"
-    with contextlib.suppress(NetworkError, RejectedError):
-        cost = cost_text(client.prices_of(owner, left).values())
+    cost = cost_text(saved_by(client, owner, left).values())
     lines = [
         f"Gone: {', '.join(gone) or 'nothing'}.",
         f"Still there, for {cost}: {', '.join(left)}.",

@@ -19,6 +19,7 @@ from hatch_aleph.network.urls import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 BOOT = re.compile(r"\[\s*0\.0+\] Linux version|local host: started at ")
 _SHOWN = 20  # lines
 _OF_ITS_OWN = "ExecutableFailed"  # only what the process wrote tells why it ended
+# A reason of ``health`` that holds what a host says of a failed start.
+_FAILED_START = re.compile(
+    rf": 500: {FAILED_START}: (?P<what>.+?)(?: \((?P<file>[^()]+), line (?P<line>\d+)(?:: (?P<code>.*))?\))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,43 @@ def explanation(lines: Sequence[str], where: str) -> str:
         where: Tells where the whole log is; "" where nobody keeps it.
     """
     failure = failure_in(lines)
-    whole = [f"The whole log: {where}"] if where else []
-    told = [*str(failure).splitlines(), *whole] if failure else lines[-_SHOWN:]
+    told = str(failure).splitlines() if failure else lines[-_SHOWN:]
     if failure and failure.type == _OF_ITS_OWN:
         before = itertools.takewhile(lambda line: _OF_ITS_OWN not in line, lines)  # the adapter's own words come last
         told = [*[line for line in before if START_MARK not in line][-_SHOWN:], *told]
-    return "".join(f"\n  {line}" for line in told)
+    return _block(told, where)
+
+
+def explained(reason: str, where: str) -> str:
+    """Return why a program is not healthy; what its host says of a failed start stands below, as a log's reason does.
+
+    Args:
+        reason: As :class:`hatch_aleph.deploy.health.Health` gives it.
+        where: Tells where the whole log is; "" where nobody keeps it.
+    """
+    what, mark, _ = reason.partition(f": 500: {FAILED_START}: ")
+    found = _FAILED_START.fullmatch(reason, len(what)) if mark else None
+    if found is None:
+        return reason + _block([], where)
+    failure = ProgramFailure(
+        "start", found["what"], "", found["file"] or "", int(found["line"] or 0), found["code"] or ""
+    )
+    return what + _block(str(failure).splitlines(), where)
+
+
+def keep_log(file: Path, lines: Sequence[str]) -> str:
+    """Keep the log of a program that failed on this machine, and return where; "" when it cannot be kept."""
+    from hatch_aleph.files import write_atomic
+
+    try:
+        write_atomic(file, "".join(f"{line}\n" for line in lines), mode=0o600)
+    except OSError:  # the failure itself is what matters
+        return ""
+    return str(file.absolute())
+
+
+def _block(told: Sequence[str], where: str) -> str:
+    return "".join(f"\n  {line}" for line in [*told, *([f"The whole log: {where}"] if where else [])])
 
 
 def explain(error: HealthError, hosts: Hosts, item_hash: str, account: Account, *, persistent: bool) -> None:
@@ -114,7 +150,7 @@ def reason_in_log(hosts: Hosts, item_hash: str, account: Account, *, persistent:
         lines = HostClient(host).logs(item_hash, account)
     except HatchAlephError:
         return ""
-    return explanation([line.text for line in lines], typed("logs", item_hash))
+    return explanation([line.text for line in lines], typed("logs", item_hash)) if lines else ""
 
 
 @dataclass

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hatch_aleph.network.money import Price
     from hatch_aleph.settings.model import HealthCheck
 
+NOT_WELL = "it does not answer as it should"  # begins the trouble that its own answer is
+
 
 @dataclass(frozen=True)
 class Content:
@@ -139,7 +141,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         code = volumes["code"].current.item_hash if "code" in volumes else None
         said = health.once(target.hosts, program.item_hash, check, code, persistent=program.persistent)
         if isinstance(said, str):
-            trouble.append(f"it does not answer as it should: {said}")
+            trouble.append(f"{NOT_WELL}: {said}")
         else:
             answer = said
     if len(state.programs) > 1:

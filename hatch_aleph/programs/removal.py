@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.defaults import DEFAULT_CHANNEL
-from hatch_aleph.deploy.cleanup import forget, refused_before
+from hatch_aleph.deploy.cleanup import farewell, forget, refused_before, what_of
 from hatch_aleph.deploy.custom_domains import detach_domains, names_of
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import check_named, live_among
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.session import Session
-    from hatch_aleph.deploy.state import Volume
+    from hatch_aleph.deploy.state import Program, Volume
     from hatch_aleph.errors import RejectedError
     from hatch_aleph.programs.live_programs import LiveProgram
 
@@ -97,9 +97,8 @@ def delete(
         groups.append((hashes, f"Deletion of program {item_hash}"))
     domains = names_of(session.client, existing.owner, [item_hash])
     _tell_detached(session, domains)
-    called = (existing.content.get("metadata") or {}).get("name") or "a program without a name"
-    doomed_hashes = ", ".join(each for hashes, _ in groups for each in hashes)
-    session.confirm(f"Forget for ever {printable(str(called))}: {doomed_hashes}")
+    named = [_named(existing.program), *(each for volume in doomed for each in what_of(volume))]
+    session.confirm(farewell(session.client, existing.owner, named))
     publication = session.publication("delete", item_hash, existing.content)
     with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
         if domains:
@@ -127,7 +126,7 @@ def delete_deployment(
     target: Deployment,
     session: Session,
     *,
-    confirm: Callable[[tuple[str, ...]], None] = lambda _hashes: None,
+    confirm: Callable[[str, tuple[str, ...]], None] = lambda _what, _hashes: None,
     keep_code: bool = False,
     reason: str = "User deletion",
     missing_ok: bool = False,
@@ -140,7 +139,7 @@ def delete_deployment(
     Args:
         target: The deployment.
         session: Who signs.
-        confirm: Is shown every item hash that will be forgotten; raises if it is to stay.
+        confirm: Is shown what will be forgotten, in words and by item hash; raises if it is to stay.
         keep_code: Keep the files.
         reason: Said to everybody.
         missing_ok: Accept that nothing of it is live.
@@ -167,11 +166,14 @@ def delete_deployment(
         volumes = [] if keep_code else list(state.volumes.values())
         kept = tuple(volume.ref for volume in volumes if volume.is_among(state.used_elsewhere))
         doomed = [volume for volume in volumes if volume.ref not in kept]
-        hashes = [version.item_hash for volume in doomed for version in volume.versions]
-        hashes += [] if keep_code else [version.item_hash for version in state.orphans]
+        named = [each for volume in doomed for each in what_of(volume)]
+        if not keep_code:
+            named += [("content without its original", version.item_hash) for version in state.orphans]
+        hashes = [item_hash for _, item_hash in named]
         domains = names_of(target.client, target.owner, programs)
         _tell_detached(session, domains)
-        confirm((*programs, *hashes))
+        told = farewell(target.client, target.owner, [*map(_named, state.programs), *named])
+        confirm(told, (*programs, *hashes))
         gone = ", ".join(programs)
         with publishing(session.publication("delete", gone)) as answers:
             if domains:
@@ -181,6 +183,11 @@ def delete_deployment(
         outbox.discard_unsent()
         outbox.journal.end()
     return Deleted(gone, tuple(volume.ref for volume in doomed), kept, messages)
+
+
+def _named(program: Program) -> tuple[str, str]:
+    name = (program.content.get("metadata") or {}).get("name")
+    return f"program {printable(str(name))}" if name else "program", program.item_hash
 
 
 def _made_for(existing: LiveProgram) -> Iterable[Volume]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.build.volumes import write_volume
 from hatch_aleph.commands import typed
-from hatch_aleph.deploy.cleanup import forget
+from hatch_aleph.deploy.cleanup import farewell, forget, what_of
 from hatch_aleph.deploy.payment import check_affordable_file
 from hatch_aleph.deploy.preflight import HARD_STOP, check_permitted, check_secrets
 from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
@@ -16,6 +16,7 @@ from hatch_aleph.errors import HealthError, PlanError, ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.answers import LIVE, MACHINES
 from hatch_aleph.network.money import for_a_day
+from hatch_aleph.observer import size_text
 from hatch_aleph.programs.creation import checked, publish_code
 from hatch_aleph.programs.program_code import Code
 from hatch_aleph.settings import Compression
@@ -110,7 +111,7 @@ def publish(
         programs = [program for program in existing.programs if _is_stopped(program)] if existing else []
         hashes = ", ".join(program.item_hash for program in programs)
         users = f"; programs that mount it, each stopped once if it runs: {hashes}" if programs else ""
-        session.announce(f"Publish {name}, {code.hashes.size / 1e6:.2f} MB, {cost}{users}")
+        session.announce(f"Publish {name}, {size_text(code.hashes.size)}, {cost}{users}")
         for program in programs:
             if program.persistent:
                 session.notice(f"{program.item_hash}: {HARD_STOP}")
@@ -202,7 +203,7 @@ def delete(session: Session, ref: str) -> tuple[str, ...]:
         used = ", ".join(program.item_hash for program in owned.programs)
         raise PlanError(f"Programs mount this volume: {used}", where=ref, hint="Delete or update them first.")
     hashes = [version.item_hash for version in owned.volume.versions]
-    session.confirm(f"Forget for ever: {', '.join(hashes)}")
+    session.confirm(farewell(session.client, session.owner, what_of(owned.volume)))
     with session.sending(f"volume:{ref}", checked({"name": "v", "entrypoint": "main:app"}).channel) as outbox:
         groups = [
             (hashes[i : i + _HASHES_A_MESSAGE], "User deletion") for i in range(0, len(hashes), _HASHES_A_MESSAGE)

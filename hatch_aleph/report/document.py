@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.local.host import by_package
 from hatch_aleph.network.money import amount
+from hatch_aleph.observer import MIB, size_text
 from hatch_aleph.report.icicle import icicle
 from hatch_aleph.report.treemap import KEYS, boxes
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host import ImportCost
     from hatch_aleph.report.timeline import Timeline
 
-_MIB = 1 << 20
-_LIMITS = ((100 * _MIB, "100 MiB: the node's own storage"), (1024 * _MIB, "1 GiB: IPFS"))
+_LIMITS = ((100 * MIB, "100 MiB: the node's own storage"), (1024 * MIB, "1 GiB: IPFS"))
 _PACKAGES_SHOWN = 15
 
 
@@ -150,32 +150,30 @@ def _sizes(images: Sequence[tuple[str, Sizes]]) -> str:
     for name, sizes in sorted(images, key=lambda image: -image[1].image):
         limit, words = next(((limit, words) for limit, words in _LIMITS if sizes.image <= limit), _LIMITS[-1])
         savings = ", ".join(
-            f"<code>{html.escape(rule)}</code> {saved / 1e6:.1f} MB" for rule, saved in sizes.savings().items() if saved
+            f"<code>{html.escape(rule)}</code> {size_text(saved)}" for rule, saved in sizes.savings().items() if saved
         )
         rows = [
             (
                 f"{html.escape(owner)} {html.escape(sizes.owners.get(owner, ''))}",
                 str(weight.files),
-                f"{weight.installed / 1e6:.2f}",
-                f"{weight.compressed / 1e6:.2f}",
-                f"{weight.bytecode / 1e6:.2f}",
+                size_text(weight.installed),
+                size_text(weight.compressed),
+                size_text(weight.bytecode),
             )
             for owner, weight in sizes.by_owner().items()
         ]
         parts.append(
-            f"<h3>{html.escape(name)}</h3><p>{sizes.image / 1e6:.1f} MB, {len(sizes.files)} files; limit {words}."
+            f"<h3>{html.escape(name)}</h3><p>{size_text(sizes.image)}, {len(sizes.files)} files; limit {words}."
             f"{f' Pruning would save: {savings}.' if savings else ''}</p>{_bar(sizes.image / limit)}"
             f"{_map(sizes)}"
-            + _table(
-                ("distribution", "files", "installed MB", "compressed MB", "bytecode MB"), rows, frozenset({1, 2, 3, 4})
-            )
+            + _table(("distribution", "files", "installed", "compressed", "bytecode"), rows, frozenset({1, 2, 3, 4}))
         )
     return "".join(parts)
 
 
 def _map(sizes: Sizes) -> str:
     """Draw an image that is large enough to be worth it."""
-    if sizes.image < _MIB:
+    if sizes.image < MIB:
         return ""
     keys = "".join(f'<span class="key" style="background:{colour}"></span>{kind}' for kind, colour in KEYS.items())
     return f'<p>{keys}</p><div class="map">{boxes(sizes)}</div>'

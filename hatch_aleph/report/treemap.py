@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, NamedTuple
 
+from hatch_aleph.observer import size_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -90,7 +92,7 @@ def _shapes(sizes: Sizes) -> Iterator[str]:
                 kinds[file.kind] = kinds.get(file.kind, 0.0) + file.compressed
         ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
         for (kind, size), part in zip(ranked, squarify([size for _, size in ranked], box), strict=True):
-            label = html.escape(f"{owner}: {kind}, {size / 1e6:.2f} MB of {weight.compressed / 1e6:.2f} MB")
+            label = html.escape(f"{owner}: {kind}, {size_text(size)} of {size_text(weight.compressed)}")
             yield (
                 f'<rect x="{part.x:.1f}" y="{part.y:.1f}" width="{part.width:.1f}" height="{part.height:.1f}" '
                 f'fill="{KEYS[kind]}" stroke="#fff" stroke-width=".5"><title>{label}</title></rect>'

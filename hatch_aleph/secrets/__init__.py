@@ -2,7 +2,7 @@
 
 Values are judged by their form and by how random they look; the name that a value has is a hint, no more. No library
 does that closely and fast enough (`nox -s secrets` measures ours): detect-secrets and its forks judge by names and take
-seconds for a megabyte; betterleaks brings 54 MB, and not for every machine.
+seconds for a megabyte; betterleaks brings 51 MiB, and not for every machine.
 """
 
 from __future__ import annotations

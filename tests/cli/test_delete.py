@@ -86,6 +86,6 @@ def test_what_belongs_to_another_project_takes_a_flag(cli, make_project, network
     assert network.status(made["item_hash"]) == "processed"
     done = cli("delete", made["item_hash"], "--project", another, "--other-project", "--keep-code")
     assert done.code == 0
-    assert "Forget for ever" in done.err
+    assert "Forget this for ever, which saves $0.26 a day." in done.err
     assert made["item_hash"] in done.err
     assert network.status(made["item_hash"]) == "forgotten"

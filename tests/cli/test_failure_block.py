@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -28,10 +29,21 @@ BLOCK = """\
     main.py, line 5:  return {}["missing"]  # of"""
 
 
-def check(done, code, *, next_step, log="hatch-aleph "):
+def check_log(told):
+    """The file that is named holds all that the program has printed, the traceback of its own frames first."""
+    log = Path(re.search(r"  The whole log: (\S+)\n", told)[1])
+    assert 'Traceback (most recent call last):\n  File "main.py", line 7' in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def check(done, code, *, next_step):
+    """Check the block of a program that fails at its host, 11, or already here, 12, which keeps the log in a file."""
     assert done.code == code, done.err
     assert BLOCK in done.err
-    assert (f"  The whole log: `{log}" in done.err) if log else ("hatch-aleph serve" not in done.err)
+    if code == 11:
+        assert "  The whole log: `hatch-aleph logs " in done.err
+    else:
+        check_log(done.err)
     assert next_step in done.err.partition("Error: ")[2]
     assert "Traceback" not in done.err
     what = done.err.partition("Error: ")[2]
@@ -41,12 +53,28 @@ def check(done, code, *, next_step, log="hatch-aleph "):
 def test_of_a_project(cli, make_project):
     root = make_project({"main.py": MAIN % "project"})
     deploy = ("deploy", "--project", root, "--yes")
-    check(cli(*deploy), 12, next_step="Nothing was sent.", log="hatch-aleph serve")
+    check(cli(*deploy), 12, next_step="Nothing was sent. See it with `hatch-aleph serve`")
     check(cli(*deploy, "--no-smoke"), 11, next_step="Mend it and deploy again")
     told = cli("status", "--project", root)
     assert told.code == 1
-    assert "Error during vm initialisation: KeyError: 'missing' (main.py, line 5: " in told.out
-    assert told.out.rstrip().endswith("The whole log: `hatch-aleph logs`")
+    assert (
+        f"Trouble: it does not answer as it should: it answers 500 (expected any status below 500)\n{BLOCK}" in told.out
+    )
+    assert told.out.endswith("  The whole log: `hatch-aleph logs`\nMend it and deploy again: `hatch-aleph deploy`\n")
+    told = cli("status", "--project", root, "--json").out
+    assert "Error during vm initialisation: KeyError: 'missing' (main.py, line 5: " in told
+    told = cli("history", "--check", "--project", root).out
+    assert told.startswith("Not well: does not start, version 1.0, released ")
+    assert f"Trouble: it answers 500 (expected any status below 500)\n{BLOCK}" in told
+    assert "  The whole log: `hatch-aleph logs`\n" in told
+    told = cli("list", "--check").out
+    assert re.search(r"^my-api  .* does not start$", told, re.MULTILINE)
+    assert re.search(
+        rf"^my-api: it answers 500 .*\n{re.escape(BLOCK)}.*\n  The whole log: `hatch-aleph logs \w{{12}}`$",
+        told,
+        re.MULTILINE,
+    )
+    assert f"The entry point cannot be imported.\n{BLOCK}" in cli("report", "--project", root).err
     assert "failed: KeyError: 'missing'" in cli("logs", "--project", root).out
     check(cli("restart", "--project", root), 11, next_step="It stays published")
 
@@ -79,7 +107,11 @@ def test_of_what_runs_here(cli, make_project):
         with running(*command, folder=root) as (lines, url), pytest.raises(urllib.error.HTTPError, match="500"):
             urllib.request.urlopen(url)
         told = "".join(lines)
-        assert told.count(f"It does not start.\n{BLOCK} serve\n{then}") == 2  # at its own start, and by the request
+        # At its own start, and by the request.
+        assert (
+            len(re.findall(rf"It does not start\.\n{re.escape(BLOCK)} serve\n  The whole log: \S+\n{then}", told)) == 2
+        )
+        check_log(told)
         assert told.count("Traceback") == 2  # with the frames of its own code
         assert "aleph_host_inside" not in told
         assert "failure {" not in told
@@ -89,14 +121,13 @@ def test_of_what_runs_here(cli, make_project):
 def test_without_a_project(cli):
     broken = cli.app("x", source=MAIN % "create")
     create = ("create", broken, "main:app")
-    # `serve` shows projects alone.
-    check(cli(*create), 12, next_step="Nothing was sent. `--no-smoke`", log="")
+    check(cli(*create), 12, next_step="Nothing was sent. `--no-smoke`")
     check(cli(*create, "--no-smoke"), 11, next_step="It stays published")
     item_hash = cli.json("list").result["programs"][0]["item_hash"]
     mended = cli.app("y", source="async def app(scope, receive, send): raise ZeroDivisionError")
     assert cli("update", item_hash, mended, "--no-smoke", "--no-health").code == 0
     broken = cli.app("x", source=MAIN % "update")
-    check(cli("update", item_hash, broken), 12, next_step="Nothing was sent. `--no-smoke`", log="")
+    check(cli("update", item_hash, broken), 12, next_step="Nothing was sent. `--no-smoke`")
 
 
 def test_of_an_executable_the_last_lines_are_told(cli, make_project):

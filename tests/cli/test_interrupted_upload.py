@@ -71,14 +71,14 @@ def test_the_line_ends_first_and_it_says_what_is_sent_again(cli, make_project):
         Terminal([*command, "--node", node], cli.folder, dict(os.environ), term="xterm") as terminal,
     ):
         terminal.until("Uploading")
-        terminal.until(" MB/s")
+        terminal.until(" MiB/s")
         assert terminal.interrupt() == 130, terminal.shown
     # What moved is gone before the first word of the end is written.
     end = terminal.shown.rpartition("Uploading")[2].replace("\r\n", "\n")
     assert re.search(r"\r\x1b\[KWhat was sent is kept in the journal", end), end
     shown = re.sub(r"\x1b\[[0-9;]*[mK]", "", end)
     words = " ".join(shown.split())  # a terminal gets them folded
-    assert re.search(r"-code.squashfs had gone up to \d+% of 8.\d MB: the next run sends all of it again\. ", words)
+    assert re.search(r"-code.squashfs had gone up to \d+% of 8.\d MiB: the next run sends all of it again\. ", words)
     assert shown.strip().endswith("Interrupted.")
     assert cli.sent == []
 

@@ -123,13 +123,13 @@ def test_a_rate_is_that_of_the_last_seconds(monkeypatch):
     clock = Clock()
     steps = Steps(Output(as_json=False), monotonic=clock)
     steps.step("upload", file="big.squashfs")
-    for second in range(1, 11):  # ten seconds of 1 MB/s, then ten of nothing
+    for second in range(1, 11):  # ten seconds of 1 MiB/s, then ten of nothing
         clock.now = float(second)
-        steps.progress("upload", second * 1_000_000, 40_000_000)
-    assert "25% 10.0 of 40.0 MB, 1.0 MB/s, 30.0 s left" in steps._activity()
+        steps.progress("upload", second << 20, 40 << 20)
+    assert "25% 10.0 of 40.0 MiB, 1.0 MiB/s, 30.0 s left" in steps._activity()
     clock.now = 20.0
-    assert "0.0 MB/s" in steps._activity()
-    assert "25% of 40.0 MB: the next run sends all of it again" in (steps.unfinished_upload() or "")
+    assert "0.0 MiB/s" in steps._activity()
+    assert "25% of 40.0 MiB: the next run sends all of it again" in (steps.unfinished_upload() or "")
 
 
 @pytest.mark.parametrize("columns", [60, 70, 80, 100, 200])
@@ -140,9 +140,9 @@ def test_how_far_an_upload_is_fits_into_the_terminal(monkeypatch, columns):
     steps.step("upload", file="a-project-with-a-long-name-1.0.0-packages.squashfs")
     for second in range(1, 5):
         clock.now = float(second)
-        steps.progress("upload", second * 10_000_000, 700_000_000)
+        steps.progress("upload", second * 10 << 20, 700 << 20)
     line = steps._activity()
-    assert line.endswith("6% 40.0 of 700.0 MB, 10.0 MB/s, 1 min 6 s left")
+    assert line.endswith("6% 40.0 of 700.0 MiB, 10.0 MiB/s, 1 min 6 s left")
     assert "░" in line
     assert len(line) <= columns - 3  # a sign that turns, a gap, and the last column
 

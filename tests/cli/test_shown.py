@@ -19,12 +19,21 @@ COMMANDS = {
     ),
     "persist": (["persist", "PROGRAM", *QUICK], rf"takes over from PROGRAM, ({COSTS})"),
     "unpersist": (["unpersist", "PERSISTENT", *QUICK], rf"takes over from PERSISTENT, ({COSTS})"),
-    "delete": (["delete", "PROGRAM"], "Forget for ever app: PROGRAM"),
-    "volume publish": (["volume", "publish", "APP", "--name", "data"], rf"Publish data, .* MB, ({COSTS})"),
-    "volume delete": (["volume", "delete", "VOLUME"], "Forget for ever: VOLUME"),
+    "delete": (
+        ["delete", "PROGRAM"],
+        r"  program app  PROGRAM  \$0\.26 a day\n  code +\w{64}  \$0\.\d+ a day\nForget these 2 for ever, which saves",
+    ),
+    "volume publish": (["volume", "publish", "APP", "--name", "data"], rf"Publish data, .* KiB, ({COSTS})"),
+    "volume delete": (
+        ["volume", "delete", "VOLUME"],
+        r"  old  VOLUME  \$0\.\d+ a day\nForget this for ever, which saves \$",
+    ),
     "file upload": (["file", "upload", "TEXT"], rf"Publish text, 5 bytes, .* ({COSTS})"),
-    "file forget": (["file", "forget", "FILE"], "Forget\n  STORE FILE"),
-    "message forget": (["message", "forget", "FILE"], "Forget\n  STORE FILE"),
+    "file forget": (["file", "forget", "FILE"], r"  STORE  FILE  \$0\.\d+ a day\nForget this for ever, which saves \$"),
+    "message forget": (
+        ["message", "forget", "FILE"],
+        r"  STORE  FILE  \$0\.\d+ a day\nForget this for ever, which saves \$",
+    ),
 }
 
 

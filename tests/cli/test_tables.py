@@ -46,11 +46,11 @@ def test_hostile_text_is_shown_as_it_is(cell, width):
 
 
 def test_numbers_line_up_at_the_right():
-    rows = [["a", "7", "$0.26 a day", "1.50 MB"], ["b", "1,200", "$12.00 a day", "-"]]
+    rows = [["a", "7", "$0.26 a day", "1.5 MiB"], ["b", "1,200", "$12.00 a day", "-"]]
     lines = shown(["name", "files", "cost", "size"], rows).splitlines()
     assert [line.rstrip() for line in lines] == [
         "name  files          cost     size",
-        "a         7   $0.26 a day  1.50 MB",
+        "a         7   $0.26 a day  1.5 MiB",
         "b     1,200  $12.00 a day        -",
     ]
 

@@ -60,9 +60,9 @@ def test_it_is_light(base: Path) -> None:
     sizes = json.loads(run(base, "-c", LIST).stdout)
     uv = sizes.pop("uv")
     total = sum(sizes.values())
-    print(f"\nbeside uv ({uv / 1e6:.1f} MB): {len(sizes)} distributions, {total / 1e6:.1f} MB")  # noqa: T201 - `nox -s weight`
+    print(f"\nbeside uv ({uv / 2**20:.1f} MiB): {len(sizes)} distributions, {total / 2**20:.1f} MiB")  # noqa: T201 - `nox -s weight`
     for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
-        print(f"{size / 1e6:6.2f} MB  {name}")  # noqa: T201 - as above
+        print(f"{size / 2**20:6.2f} MiB  {name}")  # noqa: T201 - as above
     assert len(sizes) <= MOST_DISTRIBUTIONS
     assert total <= MOST_BYTES
 

@@ -77,3 +77,12 @@ def test_each_small_thing_has_one_owner(thing):
         if re.search(pattern, path.read_text("utf-8"))
     }
     assert found == set(owners)
+
+
+def test_bytes_have_one_unit():
+    """MiB, as the network's fields and limits: beside MB nobody can tell whether a file fits."""
+    root = PACKAGE.parent
+    texts = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), *(root / "docs").rglob("*.md"), root / "README.md"]
+    assert len(texts) > 300
+    decimal = re.compile(r"(?<!\dx)(?<![0-9A-Za-z])[kMG]B\b|\d [kMG]B\b")
+    assert {str(path): found for path in texts if (found := decimal.findall(path.read_text("utf-8")))} == {}

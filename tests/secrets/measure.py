@@ -102,7 +102,7 @@ def main() -> int:
     for _, data in chosen:
         zlib.compress(data)
     peer = (time.process_time() - started) * TEXT / size
-    print(f"speed: {seconds:.2f} s of one processor for 17 MB of text, the key that signs included")
+    print(f"speed: {seconds:.2f} s of one processor for 16 MiB of text, the key that signs included")
     print(f"  {seconds / peer:.1f} times as long as zlib takes to compress as much: {peer:.2f} s in the same run")
     if "detect-secrets" in sys.argv:
         print(f"detect-secrets: {_by_detect_secrets(chosen[::10]) * TEXT:.1f} s for as much")

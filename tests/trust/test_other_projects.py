@@ -38,9 +38,9 @@ def test_a_deployment_says_so_and_stops(scene: Scene, bank: str) -> None:
 
 def test_deleting_the_project_takes_a_flag(scene: Scene, bank: str) -> None:
     opened = scene.rig.opened(scene.rig.artifact())
-    shown: list[tuple[str, ...]] = []
+    shown: list[tuple[str, tuple[str, ...]]] = []
     with pytest.raises(PlanError, match="of the project bank") as refused:
-        delete_deployment(*opened, confirm=shown.append)
+        delete_deployment(*opened, confirm=lambda *what: shown.append(what))
     assert "--other-project" in str(refused.value)
     assert not shown
     assert scene.forgotten() == scene.forgotten_before

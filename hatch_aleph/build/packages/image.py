@@ -25,6 +25,7 @@ from hatch_aleph.build.workplace import with_workplace
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ImageError
 from hatch_aleph.files import atomic_path, write_atomic
+from hatch_aleph.observer import MIB, size_text
 from hatch_aleph.settings import PACKAGES_MOUNT
 from hatch_aleph.squashfs import Entry, SquashfsError, write_image
 from hatch_aleph.squashfs.pool import in_background
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from hatch_aleph.squashfs import Segment
 
 FORMAT = 5  # raised whenever the same inputs give another image
-MIB = 1 << 20
 # The nodes' defaults (aleph-im/pyaleph, src/aleph/config.py); each tells its own at /api/v0/storage/limits.json.
 STORAGE_LIMIT = 100 * MIB
 IPFS_LIMIT = 1024 * MIB
@@ -219,20 +219,20 @@ class ImageBuild:
         )
         if budget is not None and size > budget * MIB:
             raise ImageError(
-                f"{size / MIB:.1f} MiB, above tool.aleph.budget-mib = {budget}",
+                f"{size_text(size)}, above tool.aleph.budget-mib = {budget}",
                 where=self.file.name,
                 hint=helps,
             )
         for limit, what in ((IPFS_LIMIT, "1 GiB, more than nodes take on IPFS"), (STORAGE_LIMIT, "100 MiB")):
             if size > limit:
                 consequence = "" if limit == IPFS_LIMIT else ": nodes' storage does not take it, so it goes to IPFS"
-                warnings.append(f"The packages image has {size / MIB:.1f} MiB, above {what}{consequence}. {helps}")
+                warnings.append(f"The packages image has {size_text(size)}, above {what}{consequence}. {helps}")
                 break
 
 
 def _heaviest(wheels: Sequence[PackedWheel]) -> str:
     heaviest = sorted(wheels, key=lambda each: -each.segment.contents.length)[:3]
-    return ", ".join(f"{each.name} {each.segment.contents.length / MIB:.1f} MiB" for each in heaviest)
+    return ", ".join(f"{each.name} {size_text(each.segment.contents.length)}" for each in heaviest)
 
 
 def _remove(*folders: Path) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT = 3  # raised whenever the same library gives another segment
 # What at least three of fifty much-used distributions import and the init has not loaded yet. All of the library would
-# be some 4 MB compressed instead of one, for modules that hardly a program imports.
+# be some 4 MiB compressed instead of one, for modules that hardly a program imports.
 _NAMES = (
     "_markupbase", "_strptime", "argparse", "colorsys", "concurrent/futures/thread", "configparser", "csv", "decimal",
     "difflib", "fractions", "gettext", "glob", "gzip", "hmac", "html", "http/cookiejar", "http/server", "importlib/abc",

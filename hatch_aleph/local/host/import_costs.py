@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host.aleph_host_inside import MEASURE_MARK
 from hatch_aleph.local.host.launch import launch
@@ -51,7 +52,7 @@ def measure_imports(spec: ProgramSpec, place: Place) -> list[ImportCost]:
         raise GuestError("Only the imports of Python programs in images can be measured", where=spec.entrypoint)
     lines, code = asyncio.run(_run(spec, place))
     if code:
-        raise GuestError("The entry point cannot be imported:\n" + "\n".join(_told(lines)), where=spec.entrypoint)
+        raise GuestError(f"The entry point cannot be imported.{explanation(_told(lines), '')}", where=spec.entrypoint)
     return parse(lines, spec.entrypoint.split(":")[-2])
 
 
@@ -112,8 +113,8 @@ def parse(lines: Iterable[str], entry: str) -> list[ImportCost]:
 
 
 def _told(lines: list[str]) -> list[str]:
-    """Return the last of what the program itself printed."""
-    return [line for line in lines if not line.startswith("import time:") and not line.startswith(MEASURE_MARK)][-20:]
+    """Return what the program itself printed."""
+    return [line for line in lines if not line.startswith("import time:") and not line.startswith(MEASURE_MARK)]
 
 
 def by_package(costs: Iterable[ImportCost]) -> list[tuple[str, float]]:
