@@ -44,7 +44,7 @@ def test_it_says_whether_all_is_well(cli):
     ).result["item_hash"]
     told = cli("list", "--check").out
     assert re.search(rf"{made['item_hash']}.* answers 200 in \d+ ms", told)
-    assert re.search(rf"{broken}.* answers 5\d\d\n", told)
+    assert re.search(rf"{broken}.* does not start\n", told)
     assert re.search(r": it answers 5\d\d \(expected any status below 500\)", told)
     assert "2 programs of" in told.splitlines()[-1]
     assert ", 1 not well, $" in told.splitlines()[-1]
