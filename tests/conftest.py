@@ -32,6 +32,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/cli/test_image_changes.py",
         "tests/cli/test_interrupted_upload.py",
         "tests/cli/test_init.py",
+        "tests/cli/test_ledger.py",
         "tests/cli/test_list_programs.py",
         "tests/cli/test_live.py",
         "tests/cli/test_local_node.py",

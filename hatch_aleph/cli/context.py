@@ -382,7 +382,7 @@ class Context:
         """What shows the steps of a session."""
         from hatch_aleph.cli.steps import Steps
 
-        return Steps(self.output)
+        return Steps(self.output, in_project=lambda: self.project_at_hand)
 
     @property
     def journals(self) -> Path:

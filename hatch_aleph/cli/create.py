@@ -70,19 +70,19 @@ def _publish(context: Context, path: Path, entrypoint: str, options: dict[str, A
         made = publish(session, path, settings, scan=options["secret_scan"])
         wanted = _printed(made, options)
         messages = list(messages_of(client, wanted))
+    from hatch_aleph.network.money import amount, figure
+
     fields = {
         "item_hash": made.item_hash,
         "code": made.code,
         "name": settings.name,
         "urls": list(made.urls),
-        "per_day": None if made.per_day is None else str(made.per_day),
+        "per_day": None if made.per_day is None else figure(made.per_day),
         **({"messages": messages} if wanted else {}),
     }
     lines = [made.item_hash]
     if options["verbose"]:
         lines = [f"Program {made.item_hash} ({settings.name}) {seen_at(context)}", *(f"  {url}" for url in made.urls)]
-        from hatch_aleph.network.money import amount
-
         cost = "Its cost is unknown" if made.per_day is None else f"It costs {amount(made.per_day, 'credit')} a day"
         lines.append(f"{cost}, its code ({made.code}) included.")
     context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)

@@ -76,8 +76,8 @@ def _change(
     edit = _edit_of_table(context, persistent=persistent, write=write) if item_hash is None else None
     with context.client() as client:
         session = context.program_session(client, chain=context.chain_for(item_hash))
-        if item_hash is None:  # the project says for whom it is
-            session = replace(session, address=context.deployment(client).owner)
+        if item_hash is None:  # the project says for whom it is, and what a healthy program answers
+            session = replace(session, address=context.deployment(client).owner, check=context.health())
         item_hash = context.program(client, item_hash)
         done = set_persistent(
             session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=context.yes

@@ -6,7 +6,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.value_types import OwnerType
-from hatch_aleph.network.money import amount, with_credits
+from hatch_aleph.network.money import amount, figure, with_credits
 
 _GIB = 1024  # MiB
 
@@ -29,19 +29,18 @@ def pricing(context: Context) -> None:
     context.output.table("A day of a program", columns, rows)
     context.output.result(
         {
-            "tiers": [{key: _plain(value) for key, value in tier._asdict().items()} for tier in prices.tiers],
-            "file_mib": str(prices.file_mib),
-            "volume_mib": str(prices.volume_mib),
+            "tiers": [
+                {key: value if isinstance(value, int) else figure(value) for key, value in tier._asdict().items()}
+                for tier in prices.tiers
+            ],
+            "file_mib": figure(prices.file_mib),
+            "volume_mib": figure(prices.volume_mib),
             "unit": "credits a day",
         },
         f"A GiB of files, code and packages among them: {with_credits(prices.file_mib * _GIB)} a day; each file counts "
         f"for 25 MiB at least.\n"
         f"A GiB of volumes beyond what the size includes: {with_credits(prices.volume_mib * _GIB)} a day.",
     )
-
-
-def _plain(value: object) -> object:
-    return value if isinstance(value, int) else str(value)
 
 
 @click.group()
@@ -66,8 +65,8 @@ def history(context: Context, *, address: str | None, limit: int) -> None:
     ]  # fmt: skip
     columns = ("when (UTC)", "amount", "credits", "by", "for", "expires")
     context.output.table(f"Credits of {address}", columns, rows)
-    listed = [{**each._asdict(), "amount": str(each.amount)} for each in changes]
+    listed = [{**each._asdict(), "amount": figure(each.amount)} for each in changes]
     context.output.result(
-        {"address": address, "credits": str(left), "history": listed},
+        {"address": address, "credits": figure(left), "history": listed},
         f"{with_credits(left)} are left." if rows else f"{address} never had credits here.",
     )

@@ -32,7 +32,7 @@ def show(context: Context, *, item_hash: str | None) -> None:
     """
     from hatch_aleph.deploy.custom_domains import names_of
     from hatch_aleph.deploy.state import find_program, program_of
-    from hatch_aleph.network.money import cost_text
+    from hatch_aleph.network.money import cost_text, figure
     from hatch_aleph.network.urls import Hosts
     from hatch_aleph.programs.live_programs import parts_of
 
@@ -68,7 +68,7 @@ def show(context: Context, *, item_hash: str | None) -> None:
         "status": message.status.value,
         "created": program.time,
         "urls": urls,
-        "per_day": str(price.per_day),
+        "per_day": figure(price.per_day),
         "payment_type": price.payment_type,
         "parts": [asdict(each) for each in parts],
         "content": program.content,

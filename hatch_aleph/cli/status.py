@@ -12,7 +12,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import ago, moment, style
 from hatch_aleph.commands import typed
-from hatch_aleph.network.money import amount, for_a_day
+from hatch_aleph.network.money import amount, figure, figures, for_a_day
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.status import Status, Unused
@@ -135,9 +135,9 @@ def _status_of_owner(context: Context) -> int:
     fields = {
         "owner": owner,
         "programs": [each.to_json() for each in programs],
-        "unused": [asdict(each) for each in unused],
-        "balance": str(balance),
-        "spending": None if spending is None else str(spending),
+        "unused": [figures(asdict(each)) for each in unused],
+        "balance": figure(balance),
+        "spending": None if spending is None else figure(spending),
         "trouble": trouble,
     }
     context.output.result({"status": fields}, "\n".join(lines) or f"{owner} has nothing here.")

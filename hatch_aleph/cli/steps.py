@@ -79,14 +79,22 @@ class Steps(Observer):
     Args:
         output: Where to.
         monotonic: Clock for times and rates.
+        in_project: Whether there is a table of settings that can say what a healthy program answers.
     """
 
-    def __init__(self, output: Output, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        output: Output,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        in_project: Callable[[], object] = lambda: True,
+    ) -> None:
         self.spent: dict[str, float] = {}
         self.phases: list[tuple[str, float, float]] = []
         self.began = monotonic()
         self._output = output
         self._monotonic = monotonic
+        self._in_project = in_project
         self._lock = threading.RLock()
         self._running: dict[str, _Running] = {}
         self._ended_last = monotonic()
@@ -202,7 +210,11 @@ class Steps(Observer):
         text = _filled(over, known)
         status = facts.get("status")
         if name == "health" and isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP
-            text += " (Warning: name the path and status of a healthy program in [tool.aleph.health])"
+            text += (
+                " (Warning: name the path and status of a healthy program in [tool.aleph.health])"
+                if self._in_project()
+                else " (Warning: ask a path that it serves, to see more than that it runs)"
+            )
         return text
 
     def _activity(self) -> str:

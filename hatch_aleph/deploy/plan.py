@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 from hatch_aleph.files import write_atomic
+from hatch_aleph.network.money import figures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,7 +212,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON data, with what is derived from it."""
-        return {**asdict(self), "changes": self.has_changes, "checksum": self.checksum}
+        cost = self.cost and figures(asdict(self.cost))
+        return {**asdict(self), "cost": cost, "changes": self.has_changes, "checksum": self.checksum}
 
     def save(self, file: Path) -> None:
         """Write the plan for ``deploy --plan FILE``.

@@ -12,6 +12,7 @@ from hatch_aleph.deploy.history import live_volumes, releases
 from hatch_aleph.deploy.payment import being_removed, soon_unpaid, was_removed
 from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import NetworkError, RejectedError
+from hatch_aleph.network.money import figure, figures
 from hatch_aleph.settings.program_message import adapter_remark
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as JSON data."""
-        return {**asdict(self), "days": self.days}
+        unused = [figures(asdict(each)) for each in self.unused]
+        return {**figures(asdict(self)), "unused": unused, "days": self.days and figure(self.days)}
 
 
 def read_status(target: Deployment, health: Health | None, check: HealthCheck) -> Status:

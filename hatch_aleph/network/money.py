@@ -112,6 +112,16 @@ def for_a_day(per_day: Decimal | float | None) -> str:
     return "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
 
 
+def figure(value: Decimal | float) -> float:
+    """Return an amount as JSON has it: a number, to a millionth of a credit or token."""
+    return round(float(value), 6)
+
+
+def figures(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with each number that is not whole as :func:`figure` has it."""
+    return {name: figure(value) if isinstance(value, float) else value for name, value in fields.items()}
+
+
 def with_credits(value: Decimal | float) -> str:
     """Return credits as dollars with the credits beside them, for details."""
     return f"{amount(value, 'credit')} ({float(value):,.0f} credits)"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import NetworkError, RejectedError
 from hatch_aleph.network.answers import LIVE, MACHINES, V_PROGRAM
-from hatch_aleph.network.money import cost_text
+from hatch_aleph.network.money import cost_text, figure
 from hatch_aleph.network.urls import Hosts, program_urls
 from hatch_aleph.squashfs.pool import in_background
 
@@ -160,7 +160,7 @@ class Listed:
             "time": message.content_time,
             "superseded_by": self.superseded_by,
             "price": price
-            and {"payment_type": price.payment_type, "per_day": str(price.per_day), "held": str(price.held)},
+            and {"payment_type": price.payment_type, "per_day": figure(price.per_day), "held": figure(price.held)},
             "urls": list(self.urls),
             "content": message.content,
         }

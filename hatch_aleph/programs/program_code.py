@@ -22,7 +22,7 @@ from hatch_aleph.errors import ImageError, NetworkError, ProjectError, UsageErro
 from hatch_aleph.files import JUNK, scratch_folder
 from hatch_aleph.scaffold.syntax import wsgi_kind
 from hatch_aleph.secrets import find_by_names, refuse
-from hatch_aleph.settings import CODE_MOUNT
+from hatch_aleph.settings import CODE_MOUNT, PublishSettings
 from hatch_aleph.settings.program_message import value_at
 from hatch_aleph.squashfs import Entry, SquashfsError, list_image, scan, verify
 
@@ -69,7 +69,7 @@ def try_here(session: Session, code: Code, content: Mapping[str, Any]) -> None:
     image = Image.of("code", code.file, mount=CODE_MOUNT, inputs="", encoding=code.encoding, hashes=code.hashes)
     runtime = runtimes.find(str(value_at(content, "runtime.ref"))) or runtimes.DEFAULT
     project = {"name": str(value_at(content, "metadata.name") or "program"), "version": "0"}
-    manifest = Manifest(project, None, content, (image,), (), runtime, {})
+    manifest = Manifest(project, None, content, (image,), (), runtime, {}, PublishSettings(health=session.check))
     session.observer.step("smoke")
     session.smoke(Artifact(code.file.with_name(f"program{SUFFIX}"), manifest))
     session.observer.done("smoke")

@@ -15,7 +15,7 @@ from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
 from hatch_aleph.errors import HealthError, PlanError, ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.answers import LIVE, MACHINES
-from hatch_aleph.network.money import for_a_day
+from hatch_aleph.network.money import figure, for_a_day
 from hatch_aleph.observer import size_text
 from hatch_aleph.programs.creation import checked, publish_code
 from hatch_aleph.programs.program_code import Code
@@ -61,7 +61,7 @@ class OwnVolume:
             "time": current.time,
             "file": current.file_hash,
             "contents": [version.item_hash for version in self.volume.versions],
-            "per_day": None if self.per_day is None else str(self.per_day),
+            "per_day": None if self.per_day is None else figure(self.per_day),
             "programs": [program.item_hash for program in self.programs],
         }
 

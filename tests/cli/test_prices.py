@@ -29,7 +29,7 @@ def test_credits_history(cli, network):
     assert "$1,000.00" in done.out
     assert "1,000,000,000" in done.out
     listed = cli.json("credits", "history", cli.account.address, "--limit", "1").result
-    assert [(each["amount"], each["provider"]) for each in listed["history"]] == [("1000000000", "faucet")]
+    assert [(each["amount"], each["provider"]) for each in listed["history"]] == [(1_000_000_000, "faucet")]
     cli.use(network.new_account(0))
     assert "never had credits" in cli("credits", "history").out
 
@@ -85,20 +85,22 @@ def test_every_command_tells_the_same_figure(cli, make_project):
     deployed = cli.json("deploy", *project, "--yes", "--no-smoke").result["item_hash"]
     made = cli.create("beside", "--no-smoke", "--no-health")
 
-    listed = {each["item_hash"]: float(each["price"]["per_day"]) for each in cli.json("list").result["programs"]}
+    listed = {each["item_hash"]: each["price"]["per_day"] for each in cli.json("list").result["programs"]}
     status = cli.json("status", *project).result["status"]
     whole = cli.json("status", "--all").result["status"]
     shown = cli.json("show", deployed).result
     planned = next(e for e in cli.json("plan", *project).events if e["event"] == "result")["plan"]["cost"]
 
     def same(one: object, other: object) -> bool:
-        return float(one) == pytest.approx(float(other), rel=1e-9)
+        return float(one) == pytest.approx(float(other), rel=1e-6)
 
+    told = (announced, status["daily"], status["balance"], made["per_day"], shown["per_day"], whole["spending"])
+    assert all(isinstance(figure, float) and figure == round(figure, 6) for figure in told), told
     assert same(announced, status["daily"])
     assert same(planned["now"], status["daily"])
     assert same(shown["per_day"], listed[deployed])
     assert listed[deployed] < status["daily"]  # its code costs as well
-    assert same(float(status["daily"]) + float(made["per_day"]), whole["spending"])
+    assert same(status["daily"] + made["per_day"], whole["spending"])
     assert same(planned["elsewhere"], made["per_day"])
     assert same(whole["spending"], status["spending"])
     assert same(status["days"], float(whole["balance"]) / float(whole["spending"]))  # of all that the owner pays for

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,46 +11,10 @@ from ledgerblue.commException import CommException
 
 from hatch_aleph.errors import AccountError
 from hatch_aleph.network import load_account, sign_message, store_content
+from tests.network.ledger_device import DECLINED, LOCKED, Device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-GET_ADDRESS, GET_CONFIGURATION, SIGN_MESSAGE = 0x02, 0x06, 0x08
-DECLINED, LOCKED = 0x6985, 0x6B0C
-
-
-def key_of(path: bytes) -> Any:
-    """Return the key of a path, which its account number (44'/60'/NUMBER'/0/0) chooses."""
-    number = struct.unpack_from(">I", path, 8)[0] & 0x7FFFFFFF
-    return EthAccount.from_key(bytes([7 + number]) * 32)
-
-
-class Device:
-    def __init__(self) -> None:
-        self.key = EthAccount.from_key(b"\x07" * 32)
-        self.fails: int | None = None
-        self._text = b""
-        self._length = 0
-
-    def exchange(self, apdu: bytes, timeout: int = 20000) -> bytes:
-        instruction, first, data = apdu[1], apdu[2] == 0, bytes(apdu[5 : 5 + apdu[4]])
-        if self.fails and instruction != GET_CONFIGURATION:
-            raise CommException("refused", self.fails)
-        if instruction == GET_CONFIGURATION:
-            return bytes([0, 1, 10, 0])
-        if instruction == GET_ADDRESS:
-            address = key_of(data[1:]).address[2:].encode()
-            return bytes([65]) + bytes(65) + bytes([len(address)]) + address
-        assert instruction == SIGN_MESSAGE
-        if first:
-            self.key, data = key_of(data[1:]), data[1 + 4 * data[0] :]
-            self._length, self._text = struct.unpack(">I", data[:4])[0], data[4:]
-        else:
-            self._text += data
-        if len(self._text) < self._length:
-            return b"\x00" * 65
-        signed = self.key.sign_message(encode_defunct(primitive=self._text))
-        return bytes([signed.v]) + signed.r.to_bytes(32, "big") + signed.s.to_bytes(32, "big")
 
 
 @pytest.fixture
