@@ -2,11 +2,15 @@
 
 Each command runs in a terminal of 100 or 70 columns, against a network that this script starts; what it shows becomes
 an SVG. The page of that network and the report are photographed by a browser, wide and narrow, light and dark.
+
+No two runs take the same times or sign the same hashes. So each picture carries a digest of what it shows without them,
+and is replaced by another one only where that differs: two runs leave the same bytes, a change of ours another picture.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -17,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import zlib
 from pathlib import Path
 
 from rich.console import Console
@@ -25,9 +30,15 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 COLUMNS = 100
+_API, _REPORT = ROOT / "hatch_aleph" / "local" / "node" / "api", ROOT / "hatch_aleph" / "report"
+_SOURCES = {
+    "page": [_API / "page.html", _API / "page.css", _API / "page.js"],
+    "report": [_REPORT / "page.css", _REPORT / "document.py", _REPORT / "icicle.py", _REPORT / "treemap.py"],
+}
 # rich's own template loads its font from the network; these pictures need nothing else.
 TEMPLATE = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
+<metadata>SHOWN</metadata>
 <style>{styles} text {{ font: {char_height}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace }}</style>
 <defs>{lines}<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}"
 height="{terminal_height}"/></clipPath></defs>
@@ -35,6 +46,18 @@ height="{terminal_height}"/></clipPath></defs>
 <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
 {backgrounds}<g class="{unique_id}-matrix">{matrix}</g></g></svg>
 """
+# What is another in each run, and lines that are there only if something took long, or that are sorted by how long.
+_VOLATILE = re.compile(
+    r"""^.*:[ ][\d.]+[ ]m?s$
+    | ^[ ]*Time:[ ].*(?:\n(?![ ]*Next).*)?$
+    | ^[ ]*\S+[ ]+[\d.]+[ ]ms\b.*$
+    | 0x\w{40} | \b(?=\w*\d)[0-9a-z]{8,}…?      # addresses, hashes and names made of them
+    | [\d.,:]+ | \b(?:m?s|min|[KM]?i?B)\b      # figures and their units
+    | [█░]+""",
+    re.MULTILINE | re.VERBOSE,
+)
+_SEEN = "h1, h2, h3, th, summary, label, [role=tab], [role=status], td.wide"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAIN = """\
 from fastapi import FastAPI
 
@@ -107,8 +130,13 @@ def photographs(page: str, report: Path) -> None:
                     browser.find_element("css selector", "#programs button").click()
                     browser.find_element("css selector", "#view table, #view p")
                     browser.execute_script("scrollTo(0, 0)")
-                browser.save_screenshot(str(PICTURES / f"{name}-{width}-{scheme}.png"))
-                print(f"{name}-{width}-{scheme}.png")
+                seen = browser.execute_script(
+                    "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent).join('\\n')",
+                    _SEEN,
+                )
+                source = "".join(each.read_text("utf-8") for each in _SOURCES[name])
+                photograph = browser.get_screenshot_as_png()
+                keep(f"{name}-{width}-{scheme}.png", with_note(photograph, digest := digest_of(seen + source)), digest)
     finally:
         browser.quit()
 
@@ -127,12 +155,35 @@ def picture(
     shown = in_terminal(command, folder, environment, columns, codes).replace(url.rpartition(":")[2], "4021")
     # A bar writes over its own line: the last state of each line stays.
     lines = [re.sub(r"\x1b\[\d*[A-HJKSTl]|\x1b\[\?\d+[hl]", "", line.rsplit("\r", 1)[-1]) for line in shown.split("\n")]
+    text = f"$ hatch-aleph {' '.join(command)}\n" + "\n".join(lines).strip()
+    digest = digest_of(text + TEMPLATE + str(columns))
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
-        console.print(Text.from_ansi(f"$ hatch-aleph {' '.join(command)}\n" + "\n".join(lines).strip()))
-        svg = console.export_svg(title="", code_format=TEMPLATE, unique_id=name)
-    (PICTURES / f"{name}.svg").write_text(svg, "utf-8")
-    print(f"{name}.svg: {len(svg) // 1000} kB")
+        console.print(Text.from_ansi(text))
+        svg = console.export_svg(title="", code_format=TEMPLATE.replace("SHOWN", digest), unique_id=name)
+    keep(f"{name}.svg", svg.encode(), digest)
+
+
+def digest_of(text: str) -> str:
+    """Return a digest of a text without what is another in each run, and whatever its order."""
+    words = sorted(set(_VOLATILE.sub(" ", re.sub(r"\x1b\[[\d;]*m", "", text)).split()))
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()
+
+
+def keep(name: str, picture: bytes, digest: str) -> None:
+    """Write a picture, unless the one that is there shows the same."""
+    file = PICTURES / name
+    same = file.exists() and digest.encode() in file.read_bytes()
+    if not same:
+        file.write_bytes(picture)
+    print(f"{name}: {'as it was' if same else f'{len(picture) / 1024:.0f} KiB'}")
+
+
+def with_note(png: bytes, note: str) -> bytes:
+    """Return a PNG with a note in a chunk of text behind its header (https://www.w3.org/TR/png-3/#11tEXt)."""
+    end = len(_SIGNATURE) + 25  # the header is a chunk of 13 bytes, with length, type and checksum
+    chunk = b"tEXtComment\0" + note.encode()
+    return png[:end] + struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[end:]
 
 
 def in_terminal(

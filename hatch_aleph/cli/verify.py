@@ -76,7 +76,7 @@ def diff(context: Context, *, everything: bool) -> int:
 
 
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
-_LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan", "(": "yellow"}
 
 
 def _difference_lines(found: Differences, *, everything: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.deployment import Deployment
 
 _LONGEST_TEXT = 100_000  # characters of a file that is compared line by line
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # of no text, even where they are UTF-8
+_NO_TEXT, _TOO_LONG, _LINE_ENDS = (
+    "(no text)",
+    "(too long to show line by line)",
+    "(no line is another; their ends may be)",
+)
 _OURS = ("aleph_entry/", ".aleph/")
 
 Kind = Literal["added", "removed", "changed"]
@@ -32,7 +39,7 @@ class FileDifference:
     Attributes:
         distribution: Which one brought it, "" for files of the project.
         sort: What it is: ``own`` content, ``bytecode``, ``metadata`` of a distribution, or a file of this ``tool``.
-        lines: Unified difference of a text of the project.
+        lines: Unified difference of a text of the project, else one line that says why there is none.
     """
 
     role: str
@@ -147,15 +154,17 @@ class _Tree:
             return None
         return sum(size for path, (_, size) in self.files.items() if self.owner(path) == distribution)
 
-    def text(self, path: str) -> list[str] | None:
-        """Return the lines of a text file, [] when there is none, None for what is no text or too long."""
+    def text(self, path: str) -> list[str] | str:
+        """Return the lines of a text file, [] when there is none, else why it has none to show."""
         if path not in self.files:
             return []
         data = (self.folder / path).read_bytes() if not (self.folder / path).is_symlink() else b""
+        if len(data) > _LONGEST_TEXT:
+            return _TOO_LONG
         try:
-            return data.decode().splitlines() if len(data) <= _LONGEST_TEXT else None
+            return _NO_TEXT if _CONTROLS.search(data) else data.decode().splitlines()
         except UnicodeDecodeError:
-            return None
+            return _NO_TEXT
 
 
 def _compared(role: str, before: _Tree, after: _Tree) -> Iterator[FileDifference]:
@@ -168,10 +177,17 @@ def _compared(role: str, before: _Tree, after: _Tree) -> Iterator[FileDifference
         owner = (after.owner(path) or before.owner(path) or "") if role == "packages" else ""
         lines: tuple[str, ...] = ()
         if role != "packages" and sort == "own":
-            live, built = before.text(path), after.text(path)
-            if live is not None and built is not None:
-                lines = tuple(difflib.unified_diff(live, built, f"live/{path}", f"built/{path}", lineterm=""))
+            lines = _lines(path, before.text(path), after.text(path))
         yield FileDifference(role, path, kind, old[1] if old else None, new[1] if new else None, owner, sort, lines)
+
+
+def _lines(path: str, live: list[str] | str, built: list[str] | str) -> tuple[str, ...]:
+    if isinstance(live, str):
+        return (live,)
+    if isinstance(built, str):
+        return (built,)
+    lines = tuple(difflib.unified_diff(live, built, f"live/{path}", f"built/{path}", lineterm=""))
+    return lines or ((_LINE_ENDS,) if live else ())
 
 
 def _sort(path: str) -> Sort:

@@ -312,6 +312,24 @@ def test_a_difference_is_told_by_distribution_and_line_by_line(rig: Rig, tmp_pat
     assert main.lines[2:] == ("@@ -1,2 +1,2 @@", " a", "-b", "+c")
 
 
+def test_a_difference_of_what_is_no_text_shows_no_bytes(rig: Rig, tmp_path: Path) -> None:
+    long = "word\n" * 30_000
+    rig.deploy(
+        rig.artifact(code=image(tmp_path / "1", {"a.bin": "\0\1ab", "ends": "a\r\n", "long": long, "e\x7f": "x"}))
+    )
+    second = rig.artifact(
+        code=image(tmp_path / "2", {"a.bin": "\0\2ab", "ends": "a\n", "long": long + "w", "empty": ""})
+    )
+    found = {each.path: each.lines for each in differences_of(rig.target(second), second).files}
+    assert found.pop("e\x7f")[2:] == ("@@ -1 +0,0 @@", "-x")
+    assert found == {
+        "a.bin": ("(no text)",),
+        "ends": ("(no line is another; their ends may be)",),
+        "long": ("(too long to show line by line)",),
+        "empty": (),
+    }
+
+
 def image(tree: Path, files: dict[str, str]) -> bytes:
     for name, text in files.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import GuestError
+from hatch_aleph.local.host.import_costs import ImportCost
 from hatch_aleph.local.host.places import find_python
 from hatch_aleph.local.serve import serve_network
+from hatch_aleph.report.document import Component, Money, Report, Row, render
+from hatch_aleph.report.timeline import Phase, Timeline
 from hatch_aleph.squashfs import Entry, scan, write_image
 from tests.local.node.support import Account, Client, program_message
 
@@ -141,8 +144,8 @@ def check_sight(browser: Any) -> None:
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
     assert (
         browser.execute_script(
-            "return [...document.querySelectorAll('main *')].filter(each => each.checkVisibility() &&"
-            " !each.closest('pre, .scroll') && each.getBoundingClientRect().right > 390.5).length"
+            "return [...document.querySelectorAll('body *')].filter(each => each.checkVisibility() &&"
+            " !each.closest('pre, .scroll, .map') && each.getBoundingClientRect().right > 390.5).length"
         )
         == 0
     )
@@ -232,6 +235,12 @@ def test_the_panel_of_a_program(browser: Any, network: str, tmp_path: Path) -> N
     assert "starting up" in wait_for(browser, "logs-text", "line 9899")
     follows = "const pane = find('logs-text'); return pane.scrollHeight - pane.scrollTop - pane.clientHeight < 5"
     assert browser.execute_script(follows)
+    check_sight(browser)
+    for name, text in (("releases", "deploy, live"), ("files", "code")):
+        open_tab(browser, name, number)
+        wait_for(browser, "view", text)
+        check_sight(browser)
+    open_tab(browser, "log", number)
     # By keyboard: arrows go from tab to tab, and the focus goes with them.
     tab = browser.find_element("css selector", "[data-tab=log]")
     tab.send_keys("\ue014\ue014\ue014")  # right arrow: releases, files, message
@@ -256,11 +265,21 @@ def test_many_programs_and_files(
     browser.execute_script("document.querySelector('#view details').open = true")
     assert "400 files" in wait_for(browser, "view", "pkg49/")
     assert browser.execute_script("return document.querySelectorAll('#view *').length") < 500
-    browser.execute_script(
-        "const filter = document.querySelector('#view input'); filter.value = 'module19999'; filter.oninput()"
-    )
+    typed = browser.find_element("css selector", "#view input")
+    typed.send_keys("module19999")
     wait_for(browser, "view", "pkg49/module19999.py")
     check_sight(browser)
+    # What is new is shown around whoever is at work: the focus and what was typed stay.
+    client.post(program_message(rich, code, metadata={"name": "one more"}))
+    wait_for(browser, "programs", "one more")
+    browser.execute_async_script("showPrograms().then(refreshPanel).then(arguments[0])")
+    assert browser.execute_script("return document.activeElement === document.querySelector('#view input')")
+    assert typed.get_property("value") == "module19999"
+    # By keyboard alone: Enter on a program's name opens its panel.
+    browser.execute_script("find('panel').hidden = true")
+    browser.find_element("css selector", "#programs tr:nth-child(30) button").send_keys("\ue007")
+    wait_for(browser, "view", "code")
+    assert browser.execute_script("return document.querySelectorAll('[aria-current=true]').length") == 1
 
 
 @pytest.mark.index
@@ -321,3 +340,22 @@ def test_the_page_in_a_browser(browser: Any, client: Client, rich: Account, node
     wait_for(browser, "balances", "0x0000000000000000000000000000000000000abc")
     errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert [entry for entry in errors if "/local/logs/" not in entry["message"]] == []
+
+
+def test_the_report_in_a_browser(browser: Any, tmp_path: Path) -> None:
+    costs = [ImportCost(f"package{n}.a_long_name_of_a_module", 2.0, 2.0, 1) for n in range(40)]
+    phases = [Phase("upload of a-long-name-1.0-packages.squashfs" * 2, 0.1, 4.0), Phase("first answer", 4.2, 0.5)]
+    page = Report(
+        "shop 1.0",
+        [("owner", "0x" + "b" * 40), ("program", "c" * 64)],
+        imports=[*costs, ImportCost("main", 9.0, 89.0, 0)],
+        components=[Component("name-" * 20, "1.0", licence, "d" * 64) for licence in ("MIT", "")],
+        timeline=Timeline(1.7e9, tuple(phases), "c" * 64),
+        releases=[Row(1.7e9, "1.0" * 9, kind, kind == "deploy", "e" * 64) for kind in ("deploy", "rollback")],
+        money=Money(260_000.0, 2_000_000.0, 500_000.0),
+        made=1.7e9,
+    )
+    (tmp_path / "report.html").write_text(render(page), "utf-8")
+    browser.get((tmp_path / "report.html").as_uri())
+    assert "in 4 days" in browser.find_element("tag name", "body").text
+    check_sight(browser)
