@@ -52,7 +52,9 @@ _SHAPE: Shape = {  # of what is read here; the rest is others' to judge
             "build?": {**_HOOKS, "targets?": {OTHERS: _HOOKS}},
             "metadata?": _HOOKS,
             "version?": {},
+            "envs?": {OTHERS: {}},
         },
+        "poetry?": {"dependencies?": {}},
         "uv?": {"sources?": {OTHERS: _TABLES}},
     },
 }

@@ -35,6 +35,12 @@ BACKEND = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.c
     ({"requirements/base.txt": "# none\n", "requirements/requirements.txt": "idna\n"},
      ["requirements/requirements.txt"]),
     ({"environment.yml": "name: x\ndependencies:\n  - idna\n"}, ["environment.yml"]),
+    ({"pyproject.toml": f'{BARE}[dependency-groups]\nweb = ["idna"]\nempty = []\ndev = ["pytest"]\n'},
+     ["[dependency-groups] web"]),
+    ({"pyproject.toml": f'{BARE}[dependency-groups]\ndev = ["pytest"]\ntests = ["x"]\n'}, []),
+    ({"pyproject.toml": f'{BARE}[project.optional-dependencies]\nweb = ["idna"]\ntest = ["pytest"]\n'},
+     ["optional-dependencies web"]),
+    ({"pyproject.toml": f'{BARE}[tool.hatch.envs.default]\ndependencies = ["idna"]\n'}, ["[tool.hatch.envs.default]"]),
     ({"environment.yml": "production:\n  dependencies: none\n"}, []),
 ])  # fmt: skip
 def test_places(make_project: Callable[..., Path], files: dict[str, str], named: list[str]) -> None:
@@ -49,5 +55,9 @@ def test_a_build_names_them_unless_it_has_dependencies(index: Index, workshop: W
     result = workshop.build(root)
     assert result.image is None
     assert [each[:27] for each in result.warnings] == ["requirements.in is not read"]
+    (root / "pyproject.toml").write_text(
+        f'{(root / "pyproject.toml").read_text()}[dependency-groups]\nweb = ["alpha"]\n'
+    )
+    assert 'tool.aleph.groups = ["web"] takes it in' in workshop.build(root).warnings[-1]
     workshop.project('"alpha"')
     assert workshop.build(root).warnings == ()

@@ -15,6 +15,10 @@ _FILES = ("requirements*.in", "requirements*.txt", "requirements/*.in", "require
 _CONDA = ("environment.yml", "environment.yaml")
 _CONDA_LIST = re.compile(r"^dependencies:\s*\n(?:\s*#.*\n)*\s*- ", re.MULTILINE)
 _INSTALL_REQUIRES = re.compile(r"^[^#\n]*\binstall_requires\s*=", re.MULTILINE)
+# What groups and extras are called that are for working on a project, not for running it.
+_DEVELOPMENT = re.compile(
+    r"(?i)(?:dev|test|lint|doc|typ|format|fmt|coverage|cov$|check|nox|tox|ci$|build|release|bench)"
+)
 
 
 def lookalikes(project: Project) -> Iterator[str]:
@@ -28,6 +32,15 @@ def lookalikes(project: Project) -> Iterator[str]:
             f"{place} is not read, and the project declares no dependencies: they stand in project.dependencies, in "
             "requirements.txt or in a lock"
         )
+    tables = (("[dependency-groups]", "groups", project.groups), ("optional-dependencies", "extras", project.extras))
+    for table, key, names in tables:
+        chosen = [name for name in names if names[name] and not _DEVELOPMENT.match(name)]
+        if chosen:
+            listed = ", ".join(f'"{name}"' for name in chosen)
+            yield (
+                f"{table} {', '.join(chosen)} is not read, and the project declares no other dependencies: "
+                f"tool.aleph.{key} = [{listed}] takes it in"
+            )
 
 
 def _places(project: Project) -> Iterator[str]:
@@ -47,6 +60,9 @@ def _places(project: Project) -> Iterator[str]:
     for file in sorted({*files, root / "requirements/requirements.txt"}):
         if any(line.strip() and not line.lstrip().startswith("#") for line in _text(file).splitlines()):
             yield file.relative_to(root).as_posix()
+    environment = project.pyproject.get("tool", {}).get("hatch", {}).get("envs", {}).get("default", {})
+    if {"dependencies", "extra-dependencies"} & {*environment}:
+        yield "[tool.hatch.envs.default]"
     yield from (name for name in _CONDA if _CONDA_LIST.search(_text(root / name)))
 
 
