@@ -190,12 +190,19 @@ def _hatchling_source(pyproject: Mapping[str, Any], scratch: Path) -> Path:
 
 def _variables(root: Path, scratch: Path) -> dict[str, str]:
     """Return the variables that keep backends from writing into the tree."""
+    import shutil
+
     from hatch_aleph.hatchling_wheel import ROOT_VARIABLE
 
     variables = {BUILDING: "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", ROOT_VARIABLE: str(root)}
     if "DIST_EXTRA_CONFIG" not in os.environ:  # setuptools'
         for name in ("build", "egg"):
             (scratch / name).mkdir()
+        for known in (*root.glob("*.egg-info/*"), *root.glob("*/*.egg-info/*")):
+            if known.is_file():  # in a released tree they list the files of the wheel
+                copy = scratch / "egg" / known.parent.name / known.name
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(known, copy)
         config = scratch / "setup.cfg"
         text = f"[build]\nbuild_base = {scratch / 'build'}\n[egg_info]\negg_base = {scratch / 'egg'}\n"
         config.write_text(text, "utf-8")

@@ -232,6 +232,29 @@ def test_own_extensions_are_built_by_the_runtimes_python(project: Callable[..., 
 
 
 @pytest.mark.index
+@pytest.mark.parametrize("prefix", ["", "src/"])
+def test_a_released_tree_has_the_files_that_its_release_lists(
+    project: Callable[..., BuildContext], tmp_path: Path, prefix: str
+) -> None:
+    """Without the repository that listed them: setuptools-scm, pbr and others put the list beside the sources."""
+    text = """
+        [project]
+        name = "my-api"
+        version = "1.0"
+        [build-system]
+        requires = ["setuptools"]
+        build-backend = "setuptools.build_meta"
+        [tool.aleph]
+        entrypoint = "app:app"
+    """
+    listed = f"{prefix}my_api.egg-info/SOURCES.txt"
+    files = {f"{prefix}app/__init__.py": "app = None\n", f"{prefix}app/templates/page.html": "<p>\n"}
+    context = project({"pyproject.toml": text, **files, listed: f"{prefix}app/templates/page.html\n"})
+    assert "app/templates/page.html" in {each.path for each in project_entries(context, tmp_path)}
+    assert (context.project.root / listed).read_text() == f"{prefix}app/templates/page.html\n"  # as it was
+
+
+@pytest.mark.index
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
 def test_a_repository_around_the_project_is_there_for_its_backend(
     make_project: Callable[..., Path], tmp_path: Path
