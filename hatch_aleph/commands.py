@@ -49,17 +49,21 @@ GROUPS: dict[str, dict[str, tuple[str, str, str]]] = {
         ),
         "file": ("stored_file", "file", "Publish, pin, list, fetch and forget files."),
         "message": ("message", "message", "Show, list and forget messages of any type."),
-        "run": ("serve", "run", "Fetch a live program from a node and run it here."),
     },
-    "Account and this machine": {
+    "Account": {
         "account": ("account", "account", "Make, name, take over and show the accounts that sign."),
         "authorization": ("authorization", "authorization", "Permit others to act for your account, within bounds."),
         "alias": ("alias", "alias", "Name addresses."),
         "pricing": ("prices", "pricing", "Show what programs and files cost."),
         "credits": ("prices", "credit_account", "Show what came to an address's credits, and what went."),
+    },
+    "Local network": {
         "node": ("node", "node", "Run the network on this machine; name other nodes."),
         "faucet": ("node", "faucet", "Give credits and tokens of a local node to an address."),
         "serve": ("serve", "serve", "Run the built images here, as the VM would."),
+        "run": ("serve", "run", "Fetch a live program from a node and run it here."),
+    },
+    "This tool": {
         "cache": ("cache", "cache", "Show, prune and clear what builds keep."),
         "completions": ("completions", "completions", "Print the script that completes commands in a shell."),
     },
