@@ -102,7 +102,8 @@ class Output:
     @staticmethod
     def fitted(question: str) -> str:
         """Return a question as the terminal shows it that it is asked on, with room for what may be answered."""
-        return _fitted(question, sys.stderr, less=len(" [y/N]: y"))
+        before, line, last = question.rpartition("\n")
+        return _fitted(before + line, sys.stderr) + _fitted(last, sys.stderr, less=len(" [y/N]: y"))
 
     def retry(self, text: str) -> None:
         """Tell what is tried again: on a terminal the last line says it until something else is done."""

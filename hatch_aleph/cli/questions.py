@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hatch_aleph.cli.output import Output
 
 # What a "no" leaves, unless the command says more.
@@ -36,7 +38,7 @@ def confirm(output: Output, question: str, *, yes: bool, flag: str = "--yes", ot
 
     Raises:
         UsageError: Without a terminal to ask on, naming the flag that answers.
-        Declined: When the answer is no.
+        Declined: When the answer is no, or Ctrl-C.
     """
     if yes:
         return
@@ -44,22 +46,35 @@ def confirm(output: Output, question: str, *, yes: bool, flag: str = "--yes", ot
         from hatch_aleph.errors import UsageError
 
         raise UsageError(f"{question} There is no terminal to ask on", hint=f"Answer beforehand with {flag}.")
-    if not ask_yes(output, question):
+    try:
+        agreed = ask_yes(output, question)
+    except click.Abort as error:
+        raise Declined(f"Interrupted. {otherwise}") from error
+    if not agreed:
         raise Declined(otherwise)
 
 
 def ask_yes(output: Output, question: str, *, default: bool = False) -> bool:
     """Ask for yes or no."""
-    with output.aside():
-        _forget_typed()
+    with _question(output):
         return click.confirm(output.fitted(question), default=default, err=True)
 
 
 def ask(output: Output, question: str, **options: Any) -> Any:
     """Ask for a value; ``options`` as :func:`click.prompt` has them: ``type`` checks each answer at once."""
+    with _question(output):
+        return click.prompt(question, err=True, **options)
+
+
+@contextlib.contextmanager
+def _question(output: Output) -> Iterator[None]:
     with output.aside():
         _forget_typed()
-        return click.prompt(question, err=True, **options)
+        try:
+            yield
+        except click.Abort:
+            click.echo(err=True)  # what follows begins a line of its own
+            raise
 
 
 def _forget_typed() -> None:

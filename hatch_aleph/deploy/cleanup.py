@@ -45,11 +45,10 @@ def farewell(client: NodeClient, owner: str, doomed: Sequence[tuple[str, str]]) 
         doomed: What each is, and its item hash.
     """
     prices = saved_by(client, owner, [item_hash for _, item_hash in doomed])
-    width = max((len(what) for what, _ in doomed), default=0)
-    lines = [
-        f"  {what:{width}}  {item_hash}  {cost_text([prices[item_hash]]) if item_hash in prices else 'unknown cost'}"
-        for what, item_hash in doomed
-    ]
+    rows = [(what, _a_day(prices.get(item_hash)), item_hash) for what, item_hash in doomed]
+    wide, costly = (max(len(row[column]) for row in rows) for column in (0, 1))
+    # Without "a day", so that a line fits where a terminal has a hundred columns; the last one says it.
+    lines = [f"  {what:{wide}}  {saved:>{costly}}  {item_hash}" for what, saved, item_hash in rows]
     return "\n".join([*lines, last_words(len(doomed), prices.values())])
 
 
@@ -65,6 +64,10 @@ def last_words(count: int, saved: Collection[Price]) -> str:
     """Return what is asked before some messages are forgotten: how many they are, and what their end saves."""
     saves = f", which saves {cost_text(saved)}" if saved else ""
     return f"Forget {'this' if count == 1 else f'these {count:,}'} for ever{saves}"
+
+
+def _a_day(price: Price | None) -> str:
+    return "?" if price is None else cost_text([price]).removesuffix(" a day")
 
 
 def what_of(volume: Volume) -> list[tuple[str, str]]:

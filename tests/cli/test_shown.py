@@ -21,18 +21,18 @@ COMMANDS = {
     "unpersist": (["unpersist", "PERSISTENT", *QUICK], rf"takes over from PERSISTENT, ({COSTS})"),
     "delete": (
         ["delete", "PROGRAM"],
-        r"  program app  PROGRAM  \$0\.26 a day\n  code +\w{64}  \$0\.\d+ a day\nForget these 2 for ever, which saves",
+        r"  program app +\$0\.26  PROGRAM\n  code +\$0\.\d+  \w{64}\nForget these 2 for ever, which saves",
     ),
     "volume publish": (["volume", "publish", "APP", "--name", "data"], rf"Publish data, .* KiB, ({COSTS})"),
     "volume delete": (
         ["volume", "delete", "VOLUME"],
-        r"  old  VOLUME  \$0\.\d+ a day\nForget this for ever, which saves \$",
+        r"  old  \$0\.\d+  VOLUME\nForget this for ever, which saves \$",
     ),
     "file upload": (["file", "upload", "TEXT"], rf"Publish text, 5 bytes, .* ({COSTS})"),
-    "file forget": (["file", "forget", "FILE"], r"  STORE  FILE  \$0\.\d+ a day\nForget this for ever, which saves \$"),
+    "file forget": (["file", "forget", "FILE"], r"  STORE  \$0\.\d+  FILE\nForget this for ever, which saves \$"),
     "message forget": (
         ["message", "forget", "FILE"],
-        r"  STORE  FILE  \$0\.\d+ a day\nForget this for ever, which saves \$",
+        r"  STORE  \$0\.\d+  FILE\nForget this for ever, which saves \$",
     ),
 }
 

@@ -71,6 +71,7 @@ def test_a_no_says_what_was_not_done(cli):
     sent = list(cli.sent)
     for arguments, left in ((("delete", made), "Nothing was deleted."), (("persist", made), "Nothing was published.")):
         with Terminal([*COMMAND, *arguments], cli.folder, dict(os.environ)) as terminal:
+            terminal.type("y\ny\n")  # before there is a question: it answers none
             terminal.until("[y/N]: ")
             terminal.type("n\n")
             assert terminal.end() == 130
