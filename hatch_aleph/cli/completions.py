@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
+from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.errors import UsageError
 
 _SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command(epilog="Example: hatch-aleph completions bash")
+@with_context()
 @click.argument("shell", type=click.Choice(_SHELLS), required=False)
-def completions(shell: str | None) -> None:
+def completions(context: Context, *, shell: str | None) -> None:
     """Print the script that completes commands, options and their values in SHELL, by default yours."""
     from click.shell_completion import get_completion_class
 
@@ -24,4 +26,5 @@ def completions(shell: str | None) -> None:
     completion = get_completion_class(name) if name in _SHELLS else None
     if completion is None:
         raise UsageError(f"There are no completions for the shell {name!r}.", hint=f"Name one: {', '.join(_SHELLS)}.")
-    click.echo(completion(cli, {}, "hatch-aleph", "_HATCH_ALEPH_COMPLETE").source())
+    script = completion(cli, {}, "hatch-aleph", "_HATCH_ALEPH_COMPLETE").source()
+    context.output.result({"shell": name, "script": script}, script, fold=False)

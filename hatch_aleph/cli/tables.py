@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-_NUMBER = re.compile(r"[-+]?[$€]?\d[\d,. ]*(?:\s?(?:%|[kMGT]?i?B|ms|s|min|d|h))?(?: a \w+)?|-|")
+_NUMBER = re.compile(r"[-+]?[$€]?\d[\d,. ]*(?:\s?(?:%|[KMGT]?i?B|ms|s|min|d|h))?(?: a \w+)?|-|")
 # Hashes, addresses and URLs, and the beginnings of hashes: nobody can copy what is folded over two lines.
 _WHOLE = re.compile(r"\S{24,}|[0-9a-f]{8,}…")
 _LINK = re.compile(r"https?://\S+")

@@ -46,13 +46,18 @@ def test_hostile_text_is_shown_as_it_is(cell, width):
 
 
 def test_numbers_line_up_at_the_right():
-    rows = [["a", "7", "$0.26 a day", "1.5 MiB"], ["b", "1,200", "$12.00 a day", "-"]]
+    rows = [["a", "7", "$0.26 a day", "1.5 MiB"], ["b", "1,200", "$12.00 a day", "-"], ["c", "9", "-", "15 KiB"]]
     lines = shown(["name", "files", "cost", "size"], rows).splitlines()
     assert [line.rstrip() for line in lines] == [
         "name  files          cost     size",
         "a         7   $0.26 a day  1.5 MiB",
         "b     1,200  $12.00 a day        -",
+        "c         9             -   15 KiB",
     ]
+
+
+def test_nor_is_the_beginning_of_a_hash():
+    assert "99d87ae31b0d…" in shown(["name", "item hash"], [["a name of many words " * 3, "99d87ae31b0d…"]], 30)
 
 
 @pytest.mark.parametrize("width", [40, 70, 80, 100, 200, None])
