@@ -57,7 +57,7 @@ def test_numbers_line_up_at_the_right():
 
 
 def test_nor_is_the_beginning_of_a_hash():
-    assert "99d87ae31b0d…" in shown(["name", "item hash"], [["a name of many words " * 3, "99d87ae31b0d…"]], 30)
+    assert "99d87ae31b0d…" in shown(["name", "item hash"], [["a name of many words " * 3, "99d87ae31b0d…"]], width=30)
 
 
 @pytest.mark.parametrize("width", [40, 70, 80, 100, 200, None])
