@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -72,8 +73,12 @@ def _names(entries: Sequence[Entry]) -> Iterator[str]:
             continue
         with entry.open() as stream:
             first = stream.readline(_LONGEST_LINE)
-        if first.startswith(b"#!") and first.endswith(b"\r\n"):
-            yield f"{entry.path} has Windows line ends: Linux looks for {first[2:-2].decode('utf-8', 'replace')}\\r"
+        marked = first.startswith(BOM_UTF8)
+        line = first.removeprefix(BOM_UTF8).decode("utf-8", "replace").rstrip("\n")
+        if line.startswith("#!") and marked:
+            yield f"{entry.path} begins with a byte order mark: Linux does not see its {line.strip()}"
+        elif line.startswith("#!") and line.endswith("\r"):
+            yield f"{entry.path} has Windows line ends: Linux looks for {line[2:-1]}\\r"
 
 
 def _other_python(line: str, entries: Sequence[Entry], runtime: Runtime) -> Iterator[str]:

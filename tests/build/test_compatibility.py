@@ -38,10 +38,12 @@ def test_a_program_is_read_before_it_is_published(make_project, old, new, told):
 def test_names_and_line_ends_of_other_systems(make_project):
     crlf = Entry("run.sh", "file", 0o755, b"#!/bin/sh\r\nexit\r\n")
     latin = Entry("caf\udce9.txt", "file", 0o644, b"")
-    lines = say(make_project, crlf, latin, Entry("ok", "file", 0o755, b"#!/bin/sh\n"))
+    marked = Entry("node.js", "file", 0o755, b"\xef\xbb\xbf#!/usr/bin/env node\n")
+    lines = say(make_project, crlf, latin, marked, Entry("ok", "file", 0o755, b"#!/bin/sh\n"))
     assert lines == [
         "names that are not UTF-8 can be neither imported nor asked for: 'caf\\udce9.txt'",
         "run.sh has Windows line ends: Linux looks for /bin/sh\\r",
+        "node.js begins with a byte order mark: Linux does not see its #!/usr/bin/env node",
     ]
 
 

@@ -208,6 +208,9 @@ def test_requirements_of_a_project_that_declares_none(
         workshop.build(root, locked=True)
     (root / "constraints/all.txt").write_text("beta==2.0\n")
     assert versions(workshop, root) == ["alpha 2.0", "beta 2.0", "gamma 1.0"]
+    text = "-r more.txt\n-c constraints/all.txt\nalpha \\\n    <2 ; \\\r\n    sys_platform == 'linux'\n"
+    (root / "requirements.txt").write_text(text)  # pip joins lines wherever they are continued
+    assert versions(workshop, root) == ["alpha 1.0", "beta 2.0", "gamma 1.0"]
 
 
 def test_locking_what_stands_in_for_dependencies(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _OTHER_PYTHON = re.compile(r"does not satisfy Python|requested Python version")
 _SEARCHED = re.compile(r"^DEBUG Searching for a compatible version of ([\w.-]+)", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\r?\n\s*(?!--hash)\S")  # pip joins all such lines, uv those alone that end in hashes
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ class Solver:
         if inputs.stand_in and inputs.stand_in.name == "Pipfile.lock":
             return ["pip", "compile", "-"], "\n".join(read_pins(inputs.stand_in, refuse=False).lines)
         if inputs.stand_in:
+            text = inputs.stand_in.read_text("utf-8-sig", "replace")
+            if _CONTINUED.search(text):
+                return ["pip", "compile", "-"], text.replace("\\\r\n", " ").replace("\\\n", " ")
             return ["pip", "compile", str(inputs.stand_in)], None
         dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
         groups = [f"--group={name}" for name in self.settings.groups]
