@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import itertools
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_aleph.secrets.forms import ADDRESS, AROUND, NUMBERS, PHRASE, PREFIXED, PROSE
+from hatch_aleph.secrets.forms import ADDRESS, AROUND, NUMBERS, PHRASE, PREFIXED
 from hatch_aleph.secrets.randomness import is_placeholder, is_random, is_secret_by_name
 from hatch_aleph.secrets.runs import LONG_WORD, WORD, Letters
 from hatch_aleph.secrets.runs import PHRASE as PHRASE_LETTERS
@@ -45,6 +47,8 @@ _VALUE = re.compile(
 )
 _BEGINNINGS = frozenset(each[:3].encode() for each in PREFIXED)
 _LONGEST = 128
+# Of a literal of bytes or text, as generated code has them: its letters belong to no value.
+_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[nrt])")
 # As much is looked at behind a literal; and so long a match of any form is at least.
 _WINDOW, _LONGEST_FORM = 700, 460
 _LINE = 32
@@ -81,7 +85,8 @@ def find_forms(text: str, data: bytes | None = None) -> Iterator[tuple[int, str]
         )
     for match in NUMBERS.finditer(text) if "," in text else ():
         numbers = [int(each) for each in re.findall(r"\d+", match[0])]
-        if max(numbers) <= 255 and len(set(numbers)) > len(numbers) // 2 and not _rises(numbers):
+        # Of 32 bytes that chance made, none above 127 is less likely than a collision; tables of pictures have none.
+        if 128 <= max(numbers) <= 255 and len(set(numbers)) > len(numbers) // 2 and not _rises(numbers):
             yield match.start(), "private key as numbers"
 
 
@@ -101,8 +106,20 @@ def _tokens(text: str, data: bytes) -> Iterator[tuple[int, str]]:
 def _phrases(text: str, data: bytes) -> Iterator[tuple[int, str]]:
     for match in (found for start, end in _WORDS.runs(data) for found in PHRASE.finditer(text, start, end + 1)):
         words = match[0].split()
-        if len(words) % 3 == 0 and not PROSE.intersection(words) and len(set(words)) > len(words) - 3:
+        distinct = set(words)
+        if len(words) % 3 or len(distinct) < len(words) - 2:
+            continue
+        if any(distinct <= listed for listed in _recovery_words()):
             yield match.start(), "recovery phrase"
+
+
+@functools.cache
+def _recovery_words() -> list[frozenset[str]]:
+    """Return the words of recovery phrases, language by language (bitcoin/bips, bip-0039), as eth-account has them."""
+    package = importlib.util.find_spec("eth_account")
+    folders = package.submodule_search_locations if package else None
+    files = Path(next(iter(folders or ()))).glob("hdaccount/wordlist/*.txt")
+    return [frozenset(file.read_text("utf-8").split()) for file in files]
 
 
 def _near(form: re.Pattern[str], literal: str, text: str) -> Iterator[re.Match[str]]:
@@ -120,7 +137,9 @@ def _near(form: re.Pattern[str], literal: str, text: str) -> Iterator[re.Match[s
 
 
 def _random(text: str, data: bytes) -> Iterator[tuple[int, str]]:
-    for start, word_end in _LONG_WORD.runs(data):
+    for word_start, word_end in _LONG_WORD.runs(data):
+        escape = _ESCAPE.match(text, word_start - 1) if word_start else None
+        start = escape.end() if escape else word_start
         end = word_end + 2 if text.startswith("==", word_end) else word_end + text.startswith("=", word_end)
         if end - start > _LONGEST:
             continue

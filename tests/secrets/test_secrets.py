@@ -18,7 +18,7 @@ from hatch_aleph.network.keys import Key
 from hatch_aleph.secrets import OWN_KEY, find_in_entries, find_in_file, find_in_variables, refuse
 from hatch_aleph.secrets.own_key import KeyForms
 from hatch_aleph.squashfs import Entry
-from tests.secrets.invent import Inventor, corpus, ways_of_values
+from tests.secrets.invent import ALNUM, Inventor, corpus, ways_of_values
 
 INVENTOR = Inventor(7)
 LEAST_RECALL = 0.95
@@ -77,12 +77,24 @@ HARMLESS = [
     'tokenizer = "bert-base-uncased-v2"',
     'seed = "2024-01-01"',
     'boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW7"',
+    # As generated from a description of messages; a name with abbreviations; a table of pictures; a list of words.
+    r"DESCRIPTOR = b'\n\x12GetDebugInfoRequest\x12\x20\n\x04type\x18\x01 \x17XFindBaseLocalChanAlias\x12'",
+    "from pretalx.common.forms.mixins import PretalxI18nModelForm, ReadOnlyFlag",
+    "readBlockZip64EndOfCentral:function(){this.zip64EndOfCentralSize=this.reader.readInt(8)}",
+    "ASCII_OR_UTF16 = stringToAsciiOrUTF16BE(text)",
+    f"zigzag = {[row + column for row in range(8) for column in (0, 8, 1, 16)]}",
+    '"checked compact declare defer disabled ismap multiple nohref noshade nowrap readonly selected".split(" ")',
 ]
 
 
 @pytest.mark.parametrize("line", HARMLESS)
 def test_what_is_no_secret_passes(line: str) -> None:
     assert kinds(line + "\n") == []
+
+
+def test_what_follows_an_escape_is_judged_by_itself() -> None:
+    value = Inventor(7).some(ALNUM, 40)
+    assert kinds(rf"text = 'first\n{value}'" + "\n") == ["random value"]
 
 
 def test_data_and_minified_code_pass() -> None:
@@ -104,7 +116,7 @@ PICTURES = {
     "WebP": b"RIFF\x24\0\0\0WEBP",
     "an icon": b"\0\0\1\0\1\0",
     "WOFF": b"wOF2",
-    "TrueType": b"\0\1\0\0\0",
+    "TrueType": b"\0\1\0\0\0\x0e",  # and the number of its tables
 }
 
 
