@@ -64,6 +64,7 @@ _LOST = r"(?m)^DEBUG Files (.*) are listed in `RECORD` but missing from the whee
 _LOGGED = ("warning:", "WARN ", "INFO ", "DEBUG ")
 _PASSED_ON = "|".join(f"(?:{each})" for each in PASSED_ON)  # patterns are compiled where they are needed
 _LINES = 14
+_LONGEST_LINE = 300  # characters
 _HEAD = 3
 _STREAMS = ("[stderr]", "[stdout]")  # of a build backend that uv has run, told after uv's own words
 _UNWRITABLE = r"[Nn]o space left|[Qq]uota exceeded|Failed to initialize cache|Failed to write to the client cache"
@@ -233,7 +234,7 @@ class Outcome:
 
 
 def without_frames(lines: Iterable[str]) -> list[str]:
-    """Return what a backend said without Python's frames, which tell of its own code, and without repetitions."""
+    """Return what a backend said without Python's frames, which tell of its own code, repetitions and endless lines."""
     kept: list[str] = []
     frame = -1  # the indent of the last line of a traceback
     for line in lines:
@@ -242,7 +243,8 @@ def without_frames(lines: Iterable[str]) -> list[str]:
             frame = indent
         elif not 0 <= frame < indent:
             frame = -1
-            kept += [line] if kept[-1:] != [line] else []
+            said = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"  # a list of all packages, say
+            kept += [said] if kept[-1:] != [said] else []
     return kept
 
 

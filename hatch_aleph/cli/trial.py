@@ -27,6 +27,8 @@ _ENDED = 20  # seconds that the network gets to end its programs
 def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> int:
     """Start a network, deploy the project to it, and leave it running until Ctrl-C.
 
+    A deployment that fails says so in its own words, and its exit code is the trial's.
+
     Args:
         context: Where to say what happens.
         root: The project.
@@ -34,7 +36,6 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
 
     Raises:
         NetworkError: The network does not start.
-        HealthError: The deployment failed; its own words stand above.
     """
     from hatch_aleph.scaffold.cautions import of_their_time
     from hatch_aleph.scaffold.pyproject import open_pyproject
@@ -67,7 +68,8 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
                 ran = code in (HealthError.exit_code, GuestError.exit_code)
                 older = of_their_time(open_pyproject(root).document.unwrap()) if ran else None
                 hint = "\n".join(filter(None, (older, f"Mend it, then: {typed('init --try')}")))
-                raise HealthError("The trial deployment failed", where=str(root), hint=hint)
+                context.output.notice(f"The trial ends here. {hint}")
+                return code
         if context.output.as_json or not sys.stdin.isatty():
             context.output.notice("It answered. Without a terminal the network ends here.")
             return 0

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 from hatch_aleph.cli import run
+from hatch_aleph.errors import ProjectError
 from tests.cli.terminal import Terminal
 
 pty = pytest.importorskip("pty")
@@ -154,3 +155,14 @@ def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
         status = [sys.executable, "-m", "hatch_aleph", "status"]
         assert subprocess.run(status, cwd=tmp_path, env={**os.environ, **named}, check=False).returncode == 0
         assert terminal.interrupt() == 0
+
+
+def test_a_trial_that_fails_ends_with_the_code_of_its_deployment(tmp_path):
+    (tmp_path / "main.py").write_text(FASTAPI)
+    (tmp_path / "requirements.txt").write_text("fastapi\n")
+    (tmp_path / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'nobody'\n")
+    command = [sys.executable, "-m", "hatch_aleph", "init", "--yes", "--try"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == ProjectError.exit_code, ended.stderr
+    assert sum(line.startswith("Error: ") for line in ended.stderr.splitlines()) == 1
+    assert "The trial ends here. Mend it, then: `hatch-aleph init --try`" in ended.stderr
