@@ -32,110 +32,13 @@ _AMONG_LETTERS = re.compile(r"(?<=[A-Za-z])\d+(?=[A-Za-z])|(?<=\d)[A-Za-z]+(?=\d
 _SYMBOLS = frozenset("!@#$%^&*?~+=|;-")
 _CHANGING = 0.25
 # The hundred pairs of letters that English and the names in code have most: 76 % of theirs, 15 % of those of chance.
-_PAIRS = frozenset(
-    [
-        "ac",
-        "ad",
-        "ag",
-        "ai",
-        "al",
-        "am",
-        "an",
-        "ar",
-        "as",
-        "at",
-        "ce",
-        "ch",
-        "ck",
-        "co",
-        "ct",
-        "de",
-        "ea",
-        "ec",
-        "ed",
-        "ef",
-        "el",
-        "em",
-        "en",
-        "ep",
-        "er",
-        "es",
-        "et",
-        "ex",
-        "fi",
-        "fo",
-        "fr",
-        "ge",
-        "ha",
-        "he",
-        "ho",
-        "if",
-        "il",
-        "im",
-        "in",
-        "io",
-        "is",
-        "it",
-        "ke",
-        "la",
-        "ld",
-        "le",
-        "lf",
-        "li",
-        "lo",
-        "ma",
-        "me",
-        "mp",
-        "na",
-        "nd",
-        "ne",
-        "ng",
-        "no",
-        "ns",
-        "nt",
-        "od",
-        "of",
-        "ol",
-        "om",
-        "on",
-        "or",
-        "ot",
-        "ou",
-        "ow",
-        "pa",
-        "pe",
-        "pl",
-        "po",
-        "pr",
-        "ra",
-        "re",
-        "ri",
-        "rn",
-        "ro",
-        "rs",
-        "rt",
-        "sa",
-        "se",
-        "sh",
-        "si",
-        "ss",
-        "st",
-        "ta",
-        "te",
-        "th",
-        "ti",
-        "to",
-        "tr",
-        "ts",
-        "tu",
-        "ue",
-        "un",
-        "ur",
-        "ut",
-        "ve",
-        "wh",
-    ]
-)
+# fmt: off
+_FOLLOWERS = {
+    "a": "cdgilmnrst", "c": "ehkot", "d": "e", "e": "acdflmnprstx", "f": "ior", "g": "e", "h": "aeo", "i":
+    "flmnost", "k": "e", "l": "adefio", "m": "aep", "n": "adegost", "o": "dflmnrtuw", "p": "aelor", "r": "aeinost",
+    "s": "aehist", "t": "aehiorsu", "u": "enrt", "v": "e", "w": "h",
+}
+# fmt: on
 _SHORTEST = 20
 _LONGEST = 128
 # Chance changes between small letters, capitals and digits at 0.62 of all places; names do at 0.2.
@@ -199,8 +102,8 @@ def entropy(value: str) -> float:
 
 def _reads_as_words(value: str) -> bool:
     """Tell whether a value is words that abbreviations stand in: ``readBlockZip64EndOfCentral``; chance once in 200."""
-    pairs = [pair for pair in map("".join, itertools.pairwise(value.lower())) if pair.isalpha()]
-    return sum(pair in _PAIRS for pair in pairs) * 2 >= len(pairs)
+    pairs = [(a, b) for a, b in itertools.pairwise(value.lower()) if a.isalpha() and b.isalpha()]
+    return sum(b in _FOLLOWERS.get(a, "") for a, b in pairs) * 2 >= len(pairs)
 
 
 def _is_data(value: str) -> bool:
