@@ -15,18 +15,20 @@ from hatch_aleph.cli.tables import terminal_width
 from hatch_aleph.cli.value_types import FILE
 from hatch_aleph.errors import ArtifactError, HatchAlephError
 from hatch_aleph.network.money import amount
-from hatch_aleph.observer import size_text
+from hatch_aleph.observer import MIB, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.build.sizes import Sizes
     from hatch_aleph.cli.output import Output
     from hatch_aleph.local.host import ImportCost
     from hatch_aleph.report.document import Component, Money, Row
     from hatch_aleph.report.timeline import Timeline
 
+_STORAGE = 100 * MIB
 _BAR = 30  # characters
 _ROWS = 8
 _YEAR, _SOON = 365, 7  # days
@@ -70,11 +72,10 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
             write_atomic(page, render(made))
         except OSError as error:
             raise ArtifactError(f"The page cannot be written: {error.strerror}", where=str(page)) from error
-    weights = {name: sizes.by_owner() for name, sizes in images}
     if not context.output.as_json and page is None:
         _bars(context.output, "Cold start", by_package(imports), "{:.2f} ms".format)
-        for name, owners in weights.items():
-            _bars(context.output, name, [(owner, weight.compressed) for owner, weight in owners.items()], size_text)
+        for name, sizes in images:
+            _show_sizes(context.output, name, sizes)
         _show_deployment(context.output, known, made.made)
     fields: dict[str, Any] = {
         "page": str(page) if page else None,
@@ -202,6 +203,15 @@ def _components(artifact: Artifact) -> list[Component]:
             Component(each.name, each.version, "", next(iter(each.hashes), "").removeprefix("sha256:"))
             for each in artifact.manifest.distributions
         ]
+
+
+def _show_sizes(output: Output, name: str, sizes: Sizes) -> None:
+    share = f"{sizes.image / _STORAGE:.0%} of the 100 MiB that nodes' own storage takes"
+    weights = [(owner, weight.compressed) for owner, weight in sizes.by_owner().items()]
+    _bars(output, f"{name}: {size_text(sizes.image)}, {share}", weights, size_text)
+    saved = ", ".join(f"{rule} {size_text(each)}" for rule, each in sizes.savings().items() if each)
+    if saved:
+        output.say(f"  Pruning would save: {saved}")
 
 
 def _bars(output: Output, title: str, values: Sequence[tuple[str, float]], told: Callable[[float], str]) -> None:

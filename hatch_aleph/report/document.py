@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host import ImportCost
     from hatch_aleph.report.timeline import Timeline
 
-_LIMITS = ((100 * MIB, "100 MiB: the node's own storage"), (1024 * MIB, "1 GiB: IPFS"))
+_STORAGE, _IPFS = 100 * MIB, 1024 * MIB  # what nodes take by default, as the packages' build knows them
 _PACKAGES_SHOWN = 15
 
 
@@ -148,7 +148,6 @@ def _cold_start(costs: Sequence[ImportCost]) -> str:
 def _sizes(images: Sequence[tuple[str, Sizes]]) -> str:
     parts = []
     for name, sizes in sorted(images, key=lambda image: -image[1].image):
-        limit, words = next(((limit, words) for limit, words in _LIMITS if sizes.image <= limit), _LIMITS[-1])
         savings = ", ".join(
             f"<code>{html.escape(rule)}</code> {size_text(saved)}" for rule, saved in sizes.savings().items() if saved
         )
@@ -163,12 +162,22 @@ def _sizes(images: Sequence[tuple[str, Sizes]]) -> str:
             for owner, weight in sizes.by_owner().items()
         ]
         parts.append(
-            f"<h3>{html.escape(name)}</h3><p>{size_text(sizes.image)}, {len(sizes.files)} files; limit {words}."
-            f"{f' Pruning would save: {savings}.' if savings else ''}</p>{_bar(sizes.image / limit)}"
+            f"<h3>{html.escape(name)}</h3><p>{size_text(sizes.image)}, {len(sizes.files)} files."
+            f"{f' Pruning would save: {savings}.' if savings else ''}</p>{_limits(sizes.image)}"
             f"{_map(sizes)}"
             + _table(("distribution", "files", "installed", "compressed", "bytecode"), rows, frozenset({1, 2, 3, 4}))
         )
     return "".join(parts)
+
+
+def _limits(size: int) -> str:
+    """Draw a size beside what nodes take, both limits marked, and say what shares it is."""
+    at = f"{_STORAGE / _IPFS:.1%}"
+    bar = _bar(size / _IPFS).replace("</div>", f'<b style="left:{at}"></b><b style="left:100%"></b></div>')
+    return (
+        f'{bar}<div class="ends"><span style="margin-left:{at}">{size / _STORAGE:.1%} of 100 MiB, node storage</span>'
+        f"<span>{size / _IPFS:.1%} of 1 GiB, IPFS</span></div>"
+    )
 
 
 def _map(sizes: Sizes) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.build.sizes import FileSize, Sizes
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host.import_costs import ImportCost
 from hatch_aleph.local.host.places import find_python
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from hatch_aleph.build.sizes import Kind
     from tests.local.node.support import RunningNode
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -120,13 +122,19 @@ const behind = made => { for (; made; made = made.parentElement) {
   const found = rgb(getComputedStyle(made).backgroundColor);
   if (found.length && found[3] !== 0) return found; } return [255, 255, 255]; };
 let worst = [21, ""];
+const compare = (front, back, text) => {
+  const [a, b] = [light(rgb(front)), light(back)].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
+  if (ratio < worst[0]) worst = [ratio, text]; };
+for (const made of document.querySelectorAll("svg text")) {  // on what is drawn below it
+  made.scrollIntoView({block: "center", inline: "center"});
+  const box = made.getBoundingClientRect(), under = document.elementFromPoint(box.x + 2, box.y + box.height / 2);
+  compare(getComputedStyle(made).fill, rgb(getComputedStyle(under).fill), made.textContent);
+}
 for (const made of document.querySelectorAll("body *")) {
   const own = Array.from(made.childNodes).filter(each => each.nodeType === 3 && each.data.trim());
   const text = own.map(each => each.data).join("");
   if (!text || !made.checkVisibility() || ["SCRIPT", "STYLE"].includes(made.tagName)) continue;
-  const [a, b] = [light(rgb(getComputedStyle(made).color)), light(behind(made))].sort((x, y) => y - x);
-  const ratio = (a + .05) / (b + .05);
-  if (ratio < worst[0]) worst = [ratio, text];
+  compare(getComputedStyle(made).color, behind(made), text);
 }
 return worst;
 """
@@ -345,9 +353,12 @@ def test_the_page_in_a_browser(browser: Any, client: Client, rich: Account, node
 def test_the_report_in_a_browser(browser: Any, tmp_path: Path) -> None:
     costs = [ImportCost(f"package{n}.a_long_name_of_a_module", 2.0, 2.0, 1) for n in range(40)]
     phases = [Phase("upload of a-long-name-1.0-packages.squashfs" * 2, 0.1, 4.0), Phase("first answer", 4.2, 0.5)]
+    kinds: list[Kind] = ["extensions", "bytecode", "sources", "tests", "typing", "metadata", "data"]
+    files = [FileSize(f"{kind}/x", kind, kind, 2 << 20, 1 << 20) for kind in kinds]
     page = Report(
         "shop 1.0",
         [("owner", "0x" + "b" * 40), ("program", "c" * 64)],
+        images=[("code.squashfs", Sizes(7 << 20, tuple(files), {})), ("packages.squashfs", Sizes(700 << 20, (), {}))],
         imports=[*costs, ImportCost("main", 9.0, 89.0, 0)],
         components=[Component("name-" * 20, "1.0", licence, "d" * 64) for licence in ("MIT", "")],
         timeline=Timeline(1.7e9, tuple(phases), "c" * 64),
@@ -357,5 +368,7 @@ def test_the_report_in_a_browser(browser: Any, tmp_path: Path) -> None:
     )
     (tmp_path / "report.html").write_text(render(page), "utf-8")
     browser.get((tmp_path / "report.html").as_uri())
-    assert "in 4 days" in browser.find_element("tag name", "body").text
+    shown = browser.find_element("tag name", "body").text
+    for text in ("in 4 days", "7.0% of 100 MiB", "700.0% of 100 MiB", "68.4% of 1 GiB"):
+        assert text in shown
     check_sight(browser)
