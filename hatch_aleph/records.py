@@ -9,6 +9,7 @@ from hatch_aleph.artifact import hash_file
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.cleanup import farewell, forget
+from hatch_aleph.deploy.preflight import check_permitted
 from hatch_aleph.deploy.secrets import check_file
 from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import PlanError
@@ -118,9 +119,13 @@ def forget_messages(session: Session, hashes: Sequence[str], *, reason: str, onl
         only: The type that they must have.
 
     Raises:
-        PlanError: One is unknown, gone, another's, of another type, or in use. Nothing was sent.
+        PlanError: One is unknown, gone, another's, of another type, in use, or not this account's to forget. Nothing
+            was sent.
     """
     messages = [_own(session, item_hash, only) for item_hash in hashes]
+    for each in messages:
+        asked = (session.client, session.account, session.owner, (each.type,), each.channel)
+        check_permitted(*asked, key=each.content.get("key"))
     own = [each for each in messages if each.type == "STORE"]
     stores = {str(ref) for each in own for ref in (each.content.get("ref") or each.item_hash, each.item_hash)}
     leaving = set(hashes)

@@ -47,6 +47,11 @@ def add(
     if deploy:
         types, keys = (*DEPLOYING, "AGGREGATE", *types), (*DOMAINS, *keys)
     bounds = Bounds(tuple(dict.fromkeys(types)), channels, tuple(dict.fromkeys(keys)), signed_on)
+    if bounds.types == ("FORGET",):
+        raise UsageError(
+            "FORGET alone permits nothing: whoever may publish a kind of messages may forget it, and nobody else",
+            hint="Say what it may publish and forget: --type PROGRAM --type STORE.",
+        )
     if bounds.permits_itself and not everything:
         raise UsageError(
             "Without bounds it could do everything, and permit itself and others more",
@@ -59,8 +64,8 @@ def add(
         message = authorize(session, entries, f"Permit {address} to act for {session.owner}: {words_of(entry)}")
     context.output.result(
         {"address": address, "entry": entry, "message": message},
-        f"{address} may act for {session.owner}: {words_of(entry)}.\nIt deploys with --address {session.owner}, or "
-        f'address = "{session.owner}" in [tool.aleph].',
+        f"{address} may act for {session.owner}: {words_of(entry)}.\nIts commands take --address {session.owner}; a "
+        f'project says address = "{session.owner}" in [tool.aleph].',
     )
 
 

@@ -107,8 +107,11 @@ class Deployer:
         options = self.options
         plan.check_safe(allow_data_loss=options.allow_data_loss, take_domains=options.take_domains)
         check_acceptable(plan, artifact.manifest, now=self.session.clock())
-        if plan.forget:
-            check_permitted(self.session.client, self.session.account, plan.owner, ("FORGET",), self.deployment.channel)
+        if plan.domains:
+            from hatch_aleph.network.domains import KEY
+
+            session, channel = self.session, self.deployment.channel
+            check_permitted(session.client, session.account, plan.owner, ("AGGREGATE",), channel, key=KEY)
         content = check_content_of(self.session.client, plan, artifact.manifest)
         check_by_plugins(self.plugins, artifact, plan)
         verify_images(artifact, plan)

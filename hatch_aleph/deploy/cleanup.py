@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.custom_domains import attach_domains, names_of
+from hatch_aleph.deploy.custom_domains import attach_domains, moving
 from hatch_aleph.deploy.health import Healthy
 from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.overlap import check_kept
@@ -250,9 +250,9 @@ def prune(
         going = [each for each in state.programs if each.item_hash in programs]
         check_named(going, target.names, others=others)
         volumes = [each.item_hash for each in waste if each.role != PROGRAM]
-        domains = names_of(target.client, target.owner, programs) if programs else []
-        if domains:  # shown before they are signed for
-            session.notice(f"Custom domains move to {state.programs[0].item_hash}: {', '.join(domains)}")
+        domains = (
+            moving(session, target.channel, programs, f"move to {state.programs[0].item_hash}") if programs else []
+        )
         if waste and not confirm(waste):
             raise PlanError("The clean-up was not confirmed; nothing was sent", where=target.tag)
         if programs:

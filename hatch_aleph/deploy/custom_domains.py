@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.journal import UPDATED
+from hatch_aleph.deploy.preflight import check_permitted
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import find_program, live_among
 from hatch_aleph.errors import HealthError, PlanError
@@ -75,6 +76,29 @@ def detach_domains(client: NodeClient, outbox: Outbox, owner: str, domains: Iter
 def names_of(client: NodeClient, owner: str, item_hashes: Collection[str]) -> list[str]:
     """Return the domains of an owner that point at any of some programs."""
     return sorted(name for name, target in attached(_known(client, owner)).items() if target in item_hashes)
+
+
+def moving(
+    session: Session, channel: str, item_hashes: Collection[str], what: str, owner: str | None = None
+) -> list[str]:
+    """Return the domains of programs that are about to give way, once the owner may be asked about each.
+
+    Args:
+        session: Who signs; is told of them before they are signed for.
+        channel: Of the message.
+        item_hashes: The programs.
+        what: Becomes of the domains, in words.
+        owner: Of the programs, when it is not the session's.
+
+    Raises:
+        PlanError: The owner has not permitted that.
+    """
+    owner = owner or session.owner
+    names = names_of(session.client, owner, item_hashes)
+    if names:
+        check_permitted(session.client, session.account, owner, ("AGGREGATE",), channel, key=KEY)
+        session.notice(f"Custom domains {what}: {', '.join(names)}")
+    return names
 
 
 def _known(client: NodeClient, owner: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.journal import intent_of
+from hatch_aleph.deploy.preflight import check_permitted
 from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network.messages import sign_message
 from hatch_aleph.observer import Observer
@@ -128,8 +129,8 @@ class Outbox:
             file: Bytes to send along with a STORE that the node does not have.
 
         Raises:
-            PlanError: The message that it must be later than is signed with a time in the future, or the key that signs
-                stands in the message or the file.
+            PlanError: The message that it must be later than is signed with a time in the future, the key that signs
+                stands in the message or the file, or the owner has not permitted it.
             RejectedError: The network refuses it.
             NetworkError: It could not be sent, or is not processed yet; the journal has it for the next run.
         """
@@ -204,6 +205,9 @@ class Outbox:
     def _sign(self, type_: MessageType, content: Mapping[str, Any], intent: str, after: Dated | None) -> Entry:
         now = self._clock()
         self.check_time(after)
+        if type_ != "FORGET":  # of which the kinds of its targets are asked
+            owner, key = content["address"], content.get("key")
+            check_permitted(self._client, self._account, owner, (type_,), self._channel, key=key)
         from hatch_aleph.deploy.secrets import check_outgoing_message
 
         check_outgoing_message(type_, content, self._account)

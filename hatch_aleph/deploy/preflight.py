@@ -147,9 +147,26 @@ def check_clock(client: NodeClient) -> None:
 
 
 def check_permitted(
-    client: NodeClient, account: Account, owner: str, types: Iterable[str], channel: str | None = None
+    client: NodeClient,
+    account: Account,
+    owner: str,
+    types: Iterable[str],
+    channel: str | None = None,
+    *,
+    key: str | None = None,
 ) -> None:
     """Refuse to publish for an owner who has not permitted the account to: the network would, after the upload.
+
+    Whoever may publish a kind may forget any of that kind; the kind FORGET itself permits nothing
+    (``check_permissions`` in ``src/aleph/handlers/content/forget.py``, aleph-im/pyaleph since 0.10.2).
+
+    Args:
+        client: The node.
+        account: Who signs.
+        owner: For whom.
+        types: Of the messages, and of those that are to be forgotten.
+        channel: Of the messages.
+        key: Of the AGGREGATE among them.
 
     Raises:
         PlanError: A type of message is not permitted.
@@ -161,11 +178,11 @@ def check_permitted(
     missing = [
         type_
         for type_ in types
-        if not any(permits(each, account.address, account.chain, type_, channel) for each in entries)
+        if not any(permits(each, account.address, account.chain, type_, channel, key=key) for each in entries)
     ]
     if missing:
         raise PlanError(
-            f"{owner} has not permitted {account.address} to publish {' and '.join(missing)} messages for it",
+            f"{owner} has not permitted {account.address} to publish, or forget, {' and '.join(missing)} messages",
             where=f"channel {channel}" if channel else None,
             hint=f"The owner says so: {typed('authorization add', account.address, '--deploy')}.",
         )

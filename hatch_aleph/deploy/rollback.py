@@ -167,7 +167,7 @@ def roll_back(
         PlanError: There is no such release, or nothing live.
         HealthError: The program does not answer with that content either; it has the present one again.
     """
-    with session.deploying(target.tag, target.channel) as outbox:
+    with session.deploying(target.tag, target.channel, ("STORE",)) as outbox:
         state = target.state()
         program = live_program(state)
         release = find_release(releases(state), to)

@@ -202,12 +202,13 @@ class Session:
                 raise
 
     @contextlib.contextmanager
-    def deploying(self, tag: str, channel: str) -> Iterator[Outbox]:
+    def deploying(self, tag: str, channel: str, types: Sequence[str] = _PUBLISHED) -> Iterator[Outbox]:
         """Hold the deployment's lock, check the clock, and await what an earlier run of the deployment sent.
 
         Args:
             tag: The deployment's.
             channel: Of the messages.
+            types: Messages that the owner must have permitted.
 
         Raises:
             PlanError: Another deployment runs, the clock is wrong, or the journal cannot be kept.
@@ -215,7 +216,7 @@ class Session:
         """
         with self._journal(tag) as journal:
             outbox = self._outbox(journal, channel)
-            check_permitted(self.client, self.account, self.owner, _PUBLISHED, channel)
+            check_permitted(self.client, self.account, self.owner, types, channel)
             outbox.reconcile()
             yield outbox
 

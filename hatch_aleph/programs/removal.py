@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.cleanup import farewell, forget, refused_before, what_of
-from hatch_aleph.deploy.custom_domains import detach_domains, names_of
+from hatch_aleph.deploy.custom_domains import detach_domains, moving
+from hatch_aleph.deploy.preflight import check_permitted
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import check_named, live_among
 from hatch_aleph.errors import PlanError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.state import Program, Volume
     from hatch_aleph.errors import RejectedError
     from hatch_aleph.programs.live_programs import LiveProgram
+
+_DETACHED = "are detached first"
 
 
 @dataclass(frozen=True)
@@ -87,16 +90,16 @@ def delete(
         gone = (target for message in finished for target in message.content["hashes"])
         return Deleted(item_hash, tuple(gone), (), tuple(message.item_hash for message in finished))
     check_named([existing.program], meant, others=others)
-    require_owner(session, existing.owner, existing.sender, item_hash, types=("FORGET",))
     made = [] if keep_code else list(_made_for(existing))
     kept = tuple(volume.ref for volume in made if volume.is_among(existing.used_elsewhere))
     doomed = [volume for volume in made if volume.ref not in kept]
+    types = ("PROGRAM", "STORE") if doomed else ("PROGRAM",)
+    require_owner(session, existing.owner, existing.sender, item_hash, types=types)
     groups = [([item_hash], reason)]
     if doomed:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]
         groups.append((hashes, f"Deletion of program {item_hash}"))
-    domains = names_of(session.client, existing.owner, [item_hash])
-    _tell_detached(session, domains)
+    domains = moving(session, existing.channel, [item_hash], _DETACHED, existing.owner)
     named = [_named(existing.program), *(each for volume in doomed for each in what_of(volume))]
     session.confirm(farewell(session.client, existing.owner, named))
     publication = session.publication("delete", item_hash, existing.content)
@@ -149,7 +152,7 @@ def delete_deployment(
         PlanError: Nothing of it is live, or one is another project's.
         RejectedError: The network refuses it.
     """
-    with session.deploying(target.tag, target.channel) as outbox:
+    with session.deploying(target.tag, target.channel, ()) as outbox:  # there may be nothing to be permitted
         state = target.state()
         if not (state.programs or state.volumes or state.orphans):
             if missing_ok:
@@ -170,8 +173,9 @@ def delete_deployment(
         if not keep_code:
             named += [("content without its original", version.item_hash) for version in state.orphans]
         hashes = [item_hash for _, item_hash in named]
-        domains = names_of(target.client, target.owner, programs)
-        _tell_detached(session, domains)
+        types = (*(("PROGRAM",) if programs else ()), *(("STORE",) if hashes else ()))
+        check_permitted(session.client, session.account, target.owner, types, target.channel)
+        domains = moving(session, target.channel, programs, _DETACHED)
         told = farewell(target.client, target.owner, [*map(_named, state.programs), *named])
         confirm(told, (*programs, *hashes))
         gone = ", ".join(programs)
@@ -198,9 +202,3 @@ def _made_for(existing: LiveProgram) -> Iterable[Volume]:
         # "volume": published by itself, for any program; it stays.
         if volume is not code and volume.role not in (None, "code", "volume"):
             yield volume
-
-
-def _tell_detached(session: Session, domains: Sequence[str]) -> None:
-    """Show what is signed beside the FORGET."""
-    if domains:
-        session.notice(f"Custom domains are detached first: {', '.join(domains)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.comparison import differences
-from hatch_aleph.deploy.custom_domains import attach_domains, names_of
+from hatch_aleph.deploy.custom_domains import attach_domains, moving, names_of
 from hatch_aleph.deploy.overlap import GAVE_WAY
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs
@@ -113,8 +113,7 @@ def check_recreatable(session: Session, existing: LiveProgram, *, allow_data_los
             where=item_hash,
             hint="Say --yes if that is meant, or --keep-prev to copy the data over before you delete the old one.",
         )
-    types = ("PROGRAM",) if keep_prev else ("PROGRAM", "FORGET")
-    check_permitted(session.client, session.account, existing.owner, types, existing.channel)
+    check_permitted(session.client, session.account, existing.owner, ("PROGRAM",), existing.channel)
 
 
 def recreating(item_hash: str) -> str:
@@ -163,10 +162,7 @@ def recreate(
     per_day = check_affordable(session.client, content)
     try_published(session, content)
     item_hash = existing.program.item_hash
-    domains = [] if keep_prev else names_of(session.client, existing.owner, [item_hash])
-    if domains:  # shown before they are signed for
-        session.notice(f"Custom domains move to the new program: {', '.join(domains)}")
-    session.confirm(replacing(existing, per_day, keep_prev=keep_prev))
+    confirm_replacement(session, existing, per_day, keep_prev=keep_prev)
     with (
         session.sending(recreating(item_hash), existing.channel) as outbox,
         publishing(session.publication(command, item_hash, content)) as answers,
@@ -176,10 +172,25 @@ def recreate(
     return done
 
 
-def replacing(
-    existing: LiveProgram, per_day: Decimal | None, *, keep_prev: bool, replaced_code: Volume | None = None
-) -> str:
-    """Say what a replacement will do and cost, with every message that it will forget."""
+def confirm_replacement(
+    session: Session,
+    existing: LiveProgram,
+    per_day: Decimal | None,
+    *,
+    keep_prev: bool,
+    replaced_code: Volume | None = None,
+) -> None:
+    """Show what a replacement will do and cost, with every message that it will forget, and the domains that move.
+
+    Raises:
+        PlanError: The owner has not permitted to move the domains.
+    """
+    if not keep_prev:
+        moving(session, existing.channel, [existing.program.item_hash], "move to the new program", existing.owner)
+    session.confirm(_replacing(existing, per_day, keep_prev=keep_prev, replaced_code=replaced_code))
+
+
+def _replacing(existing: LiveProgram, per_day: Decimal | None, *, keep_prev: bool, replaced_code: Volume | None) -> str:
     cost = for_a_day(per_day)
     said = f"Publish a program that takes over from {existing.program.item_hash}, {cost}"
     if keep_prev:

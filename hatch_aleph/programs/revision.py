@@ -25,12 +25,12 @@ from hatch_aleph.programs.program_code import Code, Encoding, prepare_code, try_
 from hatch_aleph.programs.replacement import (
     Recreated,
     check_recreatable,
+    confirm_replacement,
     credit_payment,
     look_up_for_replacement,
     recreate,
     recreating,
     replace_program,
-    replacing,
     same_program,
     without_time,
 )
@@ -296,7 +296,7 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
     try_here(session, code, content)
     item_hash, old = existing.program.item_hash, existing.code
     replaced = None if old is None or old.ref in existing.used_elsewhere else old
-    session.confirm(replacing(existing, per_day, keep_prev=keep_prev, replaced_code=replaced))
+    confirm_replacement(session, existing, per_day, keep_prev=keep_prev, replaced_code=replaced)
     with (
         session.sending(recreating(item_hash), existing.channel) as outbox,
         publishing(session.publication("update", item_hash, content)) as answers,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.build.volumes import write_volume
 from hatch_aleph.commands import typed
+from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.cleanup import farewell, forget, what_of
 from hatch_aleph.deploy.payment import check_affordable_file
 from hatch_aleph.deploy.preflight import HARD_STOP, check_permitted, check_secrets
@@ -202,9 +203,10 @@ def delete(session: Session, ref: str) -> tuple[str, ...]:
     if owned.programs:
         used = ", ".join(program.item_hash for program in owned.programs)
         raise PlanError(f"Programs mount this volume: {used}", where=ref, hint="Delete or update them first.")
+    check_permitted(session.client, session.account, session.owner, ("STORE",), DEFAULT_CHANNEL)
     hashes = [version.item_hash for version in owned.volume.versions]
     session.confirm(farewell(session.client, session.owner, what_of(owned.volume)))
-    with session.sending(f"volume:{ref}", checked({"name": "v", "entrypoint": "main:app"}).channel) as outbox:
+    with session.sending(f"volume:{ref}", DEFAULT_CHANNEL) as outbox:
         groups = [
             (hashes[i : i + _HASHES_A_MESSAGE], "User deletion") for i in range(0, len(hashes), _HASHES_A_MESSAGE)
         ]

@@ -137,3 +137,74 @@ def test_a_project_of_an_owner_is_persisted_by_whoever_may(cli, network, make_pr
     cli.use(second)
     assert "has not permitted" in cli.json("unpersist", "--project", project, "--write").error["message"]
     assert network.status(there["item_hash"]) == "processed"
+
+
+def acting_for(cli, network, owner, *bounds):
+    """Return an account that its owner has permitted so much, and sign as it from now on."""
+    agent = network.new_account()
+    cli.use(owner)
+    assert cli("authorization", "add", agent.address, *bounds, "--yes").code == 0
+    cli.use(agent)
+    return agent
+
+
+def test_a_preview_is_removed_by_whoever_may_publish_it_and_by_nobody_else(cli, network, make_project):
+    owner = network.new_account()
+    project = make_project({"main.py": APP})
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(f'address = "{owner.address}"\n[tool.aleph.profiles."pr-*"]\nmemory = 512\n')
+    said = ("--project", project, "--yes", "--profile", "pr-12")
+    acting_for(cli, network, owner, "--deploy")
+    preview = cli.json("deploy", *said, "--no-smoke").result["item_hash"]
+    closed = ("delete", *said, "--missing-ok")
+    for bounds in ((), ("--type", "STORE")):
+        if bounds:
+            acting_for(cli, network, owner, *bounds)
+        else:
+            cli.use(network.new_account())
+        error = cli.json(*closed).error
+        assert (error["exit_code"], "has not permitted" in error["message"]) == (13, True)
+        assert cli.sent == []
+    acting_for(cli, network, owner, "--type", "STORE", "--type", "PROGRAM")  # nothing of FORGET
+    assert cli.json(*closed).result["item_hash"] == preview
+    assert network.status(preview) == "forgotten"
+    cli.use(network.new_account())
+    assert cli.json(*closed).result["item_hash"] == ""  # a fork's key as well: there is nothing to be permitted
+
+
+def test_domains_are_permitted_and_told_before_anything_is_signed(cli, network, make_project):
+    owner = network.new_account()
+    project = make_project({"main.py": APP})
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(f'address = "{owner.address}"\ndomains = ["shop.example.org"]\n')
+    said = ("--project", project, "--yes", "--no-smoke")
+    acting = ("--address", owner.address)
+    agent = acting_for(cli, network, owner, "--type", "STORE", "--type", "PROGRAM", "--type", "FORGET")
+    assert "forget, AGGREGATE messages" in cli.json("deploy", *said).error["message"]
+    made = cli.json("create", cli.app("one"), "main:app", "--updatable", *acting).result["item_hash"]
+    sent = cli.sent
+    cli.use(owner)
+    assert cli.json("domain", "attach", "shop.example.org", made).code == 0
+    cli.use(agent)
+    for command in (
+        ("domain", "attach", "other.example.org", made),
+        ("update", made, cli.app("two"), "--internet", "--replace", *acting),
+        ("persist", made, *acting),
+        ("delete", made, *acting),
+    ):
+        assert "forget, AGGREGATE messages" in cli.json(*command).error["message"], command
+    assert cli.sent == sent
+    cli.use(owner)
+    told = cli("update", made, cli.app("two"), "--internet", "--replace", "--yes").err
+    assert told.index("move to the new program: shop.example.org") < told.index("Publish a program")
+
+
+def test_no_message_is_signed_that_the_owner_has_not_permitted(cli, network, tmp_path):
+    owner = network.new_account()
+    file = tmp_path / "file.bin"
+    file.write_bytes(b"not for the network")
+    acting_for(cli, network, owner, "--type", "PROGRAM")
+    error = cli.json("file", "upload", file, "--address", owner.address).error
+    assert "forget, STORE messages" in error["message"]
+    assert forgets_signed(cli) == 0
+    assert cli.sent == []

@@ -222,7 +222,7 @@ def test_secrets_stop_it_before_anything_is_sent(network, session, account, app,
 def test_acting_for_another_needs_its_permission(network, client, account, app, tmp_path):
     payer = network.new_account()
     session = Session(client, account, tmp_path / "state", payer.address, patience=30)
-    with pytest.raises(PlanError, match=r"has not permitted .* to publish STORE and PROGRAM") as caught:
+    with pytest.raises(PlanError, match=r"has not permitted .* to publish, or forget, STORE and PROGRAM") as caught:
         create(session, app(), settings())
     assert f"authorization add {account.address} --deploy" in str(caught.value)
     assert network.sent(account.address) == []
