@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from hatch_aleph import errors
+from hatch_aleph.errors import ImageError
 from hatch_aleph.local.host.source import UnknownMessageError
+from hatch_aleph.squashfs import Entry, SquashfsError, write_image
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "errors.md").read_text("utf-8")
@@ -44,3 +46,17 @@ def test_every_class_has_its_own_exit_code():
     codes = [kind.exit_code for kind in KINDS]
     assert len(set(codes)) == len(codes)
     assert {0, 2, 130}.isdisjoint(codes)
+
+
+def test_an_image_that_cannot_be_written_names_the_file_that_is_why(tmp_path):
+    image, source = tmp_path / "image", tmp_path / "source"
+    with pytest.raises(SquashfsError) as caught:
+        write_image([Entry("a", "file", 0o644, source)], image)
+    told = ImageError.unwritable(image, caught.value)
+    assert str(told).startswith(f"{image}: The file cannot be written: {source} cannot be read: No such file")
+    assert told.hint == "Let this user read it, or leave it out by Hatch's `exclude`."
+    with pytest.raises(SquashfsError) as caught:
+        write_image([], tmp_path / "none" / "image")
+    told = ImageError.unwritable(tmp_path / "none" / "image", caught.value)
+    assert told.message == "The file cannot be written: No such file or directory"
+    assert "Make room" in (told.hint or "")
