@@ -61,3 +61,15 @@ def test_a_build_names_them_unless_it_has_dependencies(index: Index, workshop: W
     assert 'tool.aleph.groups = ["web"] takes it in' in workshop.build(root).warnings[-1]
     workshop.project('"alpha"')
     assert workshop.build(root).warnings == ()
+
+
+def test_locks_of_other_forms_are_named(index: Index, workshop: Workshop) -> None:
+    index.add("alpha")
+    root = workshop.project('"alpha"')
+    for name in ("pylock.prod.toml", "requirements.lock", "pixi.lock"):
+        (root / name).write_text("")
+    assert workshop.build(root).warnings == (
+        "pixi.lock is not read: project.dependencies comes first",
+        "pylock.prod.toml is not read: project.dependencies comes first",
+        "requirements.lock is not read: project.dependencies comes first",
+    )

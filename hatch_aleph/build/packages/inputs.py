@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.build.cache import key_of
+from hatch_aleph.build.packages.lookalikes import lookalikes, unread_locks
 from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, SettingsError
@@ -121,7 +122,8 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         stand_in=stand_in.file if stand_in else None,
         unread=(
             *filter(None, (_unread(each, used, project, settings) for each in unread)),
-            *(() if declared or dynamic or used is not pyproject else _lookalikes(project)),
+            *unread_locks(project.root, _first(used)),
+            *(() if declared or dynamic or used is not pyproject else lookalikes(project)),
         ),
     )
 
@@ -148,8 +150,7 @@ def _candidates(root: Path) -> Iterator[_Candidate]:
 
 def _unread(other: _Candidate, used: _Candidate, project: Project, settings: Settings) -> str:
     """Tell that a file does not count, and why; "" for requirements that all stand in the project as well."""
-    first = "project.dependencies" if used.kind == "pyproject.toml" else used.file.name
-    why = f"{first} comes first"
+    why = f"{_first(used)} comes first"
     if other.kind == "requirements":
         lines = _not_declared(read_requirements(other.file).lines, project, settings)
         if not lines:
@@ -161,10 +162,8 @@ def _unread(other: _Candidate, used: _Candidate, project: Project, settings: Set
     return f"{other.file.name} is not read: {why}"
 
 
-def _lookalikes(project: Project) -> Iterator[str]:
-    from hatch_aleph.build.packages.lookalikes import lookalikes
-
-    return lookalikes(project)
+def _first(used: _Candidate) -> str:
+    return "project.dependencies" if used.kind == "pyproject.toml" else used.file.name
 
 
 def _not_declared(lines: Iterable[str], project: Project, settings: Settings) -> list[str]:

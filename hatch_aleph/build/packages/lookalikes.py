@@ -1,4 +1,4 @@
-"""What looks like dependencies of a project that declares none, in forms that nobody here reads: it is named."""
+"""What looks like dependencies, or like a lock of them, in forms that nobody here reads: it is named."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hatch_aleph.project import Project
 
 _FILES = ("requirements*.in", "requirements*.txt", "requirements/*.in", "requirements/*.txt")
+_LOCKS = ("pylock.*.toml", "requirements*.lock", "pixi.lock", "conda-lock.yml")
 _CONDA = ("environment.yml", "environment.yaml")
 _CONDA_LIST = re.compile(r"^dependencies:\s*\n(?:\s*#.*\n)*\s*- ", re.MULTILINE)
 _INSTALL_REQUIRES = re.compile(r"^[^#\n]*\binstall_requires\s*=", re.MULTILINE)
@@ -41,6 +42,12 @@ def lookalikes(project: Project) -> Iterator[str]:
                 f"{table} {', '.join(chosen)} is not read, and the project declares no other dependencies: "
                 f"tool.aleph.{key} = [{listed}] takes it in"
             )
+
+
+def unread_locks(root: Path, first: str) -> Iterator[str]:
+    """Yield a line for each lock that is of no form that counts; ``first`` names what is read instead."""
+    for file in sorted(file for pattern in _LOCKS for file in root.glob(pattern)):
+        yield f"{file.name} is not read: {first} comes first"
 
 
 def _places(project: Project) -> Iterator[str]:
