@@ -399,11 +399,11 @@ def http_get(url: str, *, timeout: float) -> Answer:
     Raises:
         OSError: Nothing answers.
     """
-    from hatch_aleph.network.http import Connections, NoAnswerError, timeouts
+    from hatch_aleph.network.http import Connections, NoAnswerError, Timeouts
 
     try:
         reply = Connections().send(
-            "GET", url, limit=_READ_BODY, cut=True, timeout=timeouts(read=timeout, connect=timeout)
+            "GET", url, limit=_READ_BODY, cut=True, timeout=Timeouts(read=timeout, connect=timeout)
         )
     except NoAnswerError as error:
         raise OSError(error.reason) from error

@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    import httpx
     from typing_extensions import Self
 
     from .http import Reply
     from .messages import MessageType, SignedMessage
+    from .transport import Client
 
 _COSTS_A_PAGE = 1000
 _PRICED_ALONE = 6
@@ -73,7 +73,7 @@ class NodeClient:
         self,
         urls: Sequence[str] = DEFAULT_NODES,
         *,
-        client_factory: Callable[[], httpx.Client] | None = None,
+        client_factory: Callable[[], Client] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,

@@ -19,7 +19,7 @@ from .nodes import Nodes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import httpx
+    from .transport import Client
 
 KEY = "domains"
 PROXY = "program.public.aleph.sh"
@@ -162,7 +162,7 @@ class DnsOverHttps:
     """
 
     def __init__(
-        self, resolvers: Sequence[str] = RESOLVERS, *, client_factory: Callable[[], httpx.Client] | None = None
+        self, resolvers: Sequence[str] = RESOLVERS, *, client_factory: Callable[[], Client] | None = None
     ) -> None:
         self._resolvers = Nodes(resolvers, client_factory=client_factory, noun="resolver")
 

@@ -13,7 +13,7 @@ from hatch_aleph.defaults import SCHEDULER
 from hatch_aleph.errors import NetworkError
 
 from .fields import MalformedAnswerError
-from .http import Connections, NoAnswerError, timeouts
+from .http import Connections, NoAnswerError, Timeouts
 
 _LISTS = ("/v2/about/executions/list", "/about/executions/list")
 _SECONDS = 15.0
@@ -100,7 +100,7 @@ def _url(address: object) -> str | None:
 
 
 def _asked(connections: Connections, url: str) -> dict[str, Any] | None:
-    reply = connections.send("GET", url, limit=_MAX_LIST, timeout=timeouts(read=_SECONDS, connect=_SECONDS))
+    reply = connections.send("GET", url, limit=_MAX_LIST, timeout=Timeouts(read=_SECONDS, connect=_SECONDS))
     try:
         found = reply.json() if reply.status == 200 else None  # noqa: PLR2004 - HTTP
     except MalformedAnswerError:

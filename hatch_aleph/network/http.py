@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-import sys
 import threading
 import time
 import weakref
@@ -25,13 +24,15 @@ from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.text import without_credentials
 
 from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
+from .transport import UNREACHABLE, Client, Timeouts, TransportError, is_address, proxy_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import httpx
+    from .transport import Answer
 
-UNREACHABLE = "cannot be reached"
+__all__ = ["UNREACHABLE", "Connections", "NoAnswerError", "Reply", "Timeouts", "is_address", "is_here", "proxy_for"]
+
 # A page of 200 messages of 200,000 characters, and some.
 MAX_ANSWER = 64 * 1024**2
 # The slowest answer that is waited for, on average after a minute.
@@ -40,9 +41,6 @@ _GRACE_SECONDS = 60.0
 _REFUSALS = frozenset({400, 402, 403, 404, 410, 413, 422})
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _THIS_MACHINE = re.compile(r"localhost|127(\.\d+){3}|::1|.*\.localhost")
-
-# httpx imports its own command line where click, rich and pygments are installed, which takes longer than all the rest.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # how Python notes that there is no such module
 
 
 class NoAnswerError(NetworkError):
@@ -148,12 +146,12 @@ class Connections:
 
     def __init__(
         self,
-        client_factory: Callable[[], httpx.Client] | None = None,
+        client_factory: Callable[[], Client] | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client_factory = client_factory
-        self._clients: dict[tuple[bool, bool], httpx.Client] = {}
+        self._clients: dict[tuple[bool, bool], Client] = {}
         self._opening = threading.Lock()
         self._monotonic = monotonic
 
@@ -170,24 +168,20 @@ class Connections:
         Args:
             method: HTTP method.
             url: Of what is asked for.
-            **options: Of ``httpx.Client.stream``.
+            **options: Of :meth:`.transport.Client.stream`.
 
         Raises:
             NoAnswerError: Nothing answers, or the answer breaks off, also while the caller reads it.
         """
-        import httpx
-
         started = self._monotonic()
         try:
             address, headers = _without_dns(url)
             options["headers"] = {**headers, **(options.get("headers") or {})}
-            with self._opened(url).stream(method, address, **options) as response:
-                headers = {key.lower(): value for key, value in response.headers.items()}
-                reply = Reply(url, response.status_code, headers, started=started)
-                yield reply, self._pieces(url, response, started)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            final = isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol))
-            raise NoAnswerError(_in_words(error), url, final=final) from None
+            with self._opened(url).stream(method, address, **options) as answer:
+                reply = Reply(url, answer.status, answer.headers, started=started)
+                yield reply, self._pieces(url, answer, started)
+        except TransportError as error:
+            raise NoAnswerError(shown(error.reason), url, final=error.final) from None
 
     def send(
         self,
@@ -207,7 +201,7 @@ class Connections:
             limit: Bytes of a body that are read at most.
             cut: Return the beginning of a longer body, which is an error otherwise.
             seconds: In which the whole answer must have come; None for any time, as long as bytes come.
-            **options: Of ``httpx.Client.stream``.
+            **options: Of :meth:`.transport.Client.stream`.
 
         Raises:
             NoAnswerError: Nothing answers, too slowly, or too much.
@@ -224,24 +218,22 @@ class Connections:
                     raise NoAnswerError(f"has not finished its answer in {seconds:.0f} s", url)
             return replace(head, body=bytes(body[:limit]), ended=self._monotonic())
 
-    def _pieces(self, url: str, response: httpx.Response, started: float) -> Iterator[bytes]:
+    def _pieces(self, url: str, answer: Answer, started: float) -> Iterator[bytes]:
         arrived = 0
-        for piece in response.iter_bytes():  # as they come: a chunk size would hold back what trickles
+        for piece in answer.pieces():  # as they come: a chunk size would hold back what trickles
             yield piece
             arrived += len(piece)
             late = self._monotonic() - started - _GRACE_SECONDS
             if late > 0 and arrived < late * _SLOWEST:
                 raise NoAnswerError(f"sends less than {_SLOWEST} bytes a second", url)
 
-    def _opened(self, url: str) -> httpx.Client:
-        import httpx
-
+    def _opened(self, url: str) -> Client:
         kind = is_here(url), url.startswith("http:")
         with self._opening:
             if kind not in self._clients:
                 try:
                     client = self._client_factory() if self._client_factory else _new_client(*kind)
-                except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+                except (OSError, ValueError) as error:
                     raise _wrong_environment(error) from None
                 self._clients[kind] = client
                 # Closes the connections of a client that nobody closed; a plain __del__ could run too late.
@@ -271,38 +263,21 @@ def _without_dns(url: str) -> tuple[str, dict[str, str]]:
     return parts._replace(netloc=f"localhost{port}").geturl(), {"Host": f"{parts.hostname}{port}"}
 
 
-def timeouts(*, read: float = 30.0, write: float = 60.0, connect: float = 10.0) -> httpx.Timeout:
-    """Return the seconds that each phase of a request may stall."""
-    import httpx
-
-    return httpx.Timeout(connect=connect, read=read, write=write, pool=10)
-
-
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment names for a URL, for what no client of ours can ask: websockets."""
     from urllib.request import getproxies, proxy_bypass
 
-    from httpx import URL
-
-    parts = URL(url)
-    if is_here(url) or proxy_bypass(parts.host):
+    parts = urlsplit(url)
+    if is_here(url) or proxy_bypass(parts.hostname or ""):
         return None
     proxies = getproxies()
     return proxies.get({"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme), proxies.get("all"))
 
 
-def _new_client(here: bool, plain: bool) -> httpx.Client:
+def _new_client(here: bool, plain: bool) -> Client:
     """Make a client of servers on this machine or elsewhere, of plain HTTP or of any."""
-    import httpx
-
-    return httpx.Client(
-        # To read all certificates takes as long as many a request: without a proxy, plain HTTP has no use for them.
-        verify=not (here and plain) and httpx.create_ssl_context(),
-        timeout=timeouts(),
-        headers={"User-Agent": f"hatch-aleph/{__version__}", "Accept": "application/json, */*"},
-        follow_redirects=False,
-        trust_env=not here,
-    )
+    headers = {"User-Agent": f"hatch-aleph/{__version__}", "Accept": "application/json, */*"}
+    return Client(direct=here, plain=here and plain, headers=headers)
 
 
 def _wrong_environment(error: Exception) -> UsageError:
@@ -320,37 +295,11 @@ def _wrong_environment(error: Exception) -> UsageError:
 
 
 def _is_proxy(value: str) -> bool:
-    import httpx
-
     try:
-        httpx.Client(proxy=value if "://" in value else f"http://{value}", verify=False, trust_env=False).close()  # noqa: S501 - asks nothing
-    except (ImportError, ValueError, httpx.InvalidURL):
+        proxy_url(value)
+    except ValueError:
         return False
     return True
-
-
-def is_address(url: str) -> bool:
-    """Tell whether a URL can be asked: no control characters, and a host that has a name in DNS."""
-    import httpx
-
-    try:
-        return bool(httpx.URL(url).host)
-    except (httpx.InvalidURL, ValueError):
-        return False
-
-
-def _in_words(error: Exception) -> str:
-    import httpx
-
-    if isinstance(error, httpx.ConnectTimeout):
-        return f"{UNREACHABLE} (no answer to the connection)"
-    if isinstance(error, httpx.ConnectError):
-        return f"{UNREACHABLE} ({shown(str(error))})"
-    if isinstance(error, httpx.WriteTimeout):
-        return "takes no more bytes (stalled)"
-    if isinstance(error, httpx.TimeoutException):
-        return "does not answer in time"
-    return f"breaks off ({shown(str(error)) or type(error).__name__})"
 
 
 def _refuse_constant(name: str) -> Any:

@@ -22,7 +22,7 @@ from .http import UNREACHABLE, Connections, NoAnswerError, Reply, is_address, is
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import httpx
+    from .transport import Client
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Nodes:
         self,
         urls: Sequence[str],
         *,
-        client_factory: Callable[[], httpx.Client] | None = None,
+        client_factory: Callable[[], Client] | None = None,
         waiter: Waiter | None = None,
         notice: Callable[[str], None] | None = None,
         noun: str = "node",
@@ -95,7 +95,7 @@ class Nodes:
             read: Judges the answer. A MalformedAnswerError from it counts as a failure of the node; other errors end
                 the request.
             rounds: How often each node is tried; one that has answered before and is down now gets the time to restart.
-            **options: Of ``httpx.Client.stream``.
+            **options: Of :meth:`.transport.Client.stream`.
 
         Raises:
             NetworkError: No node gave a proper answer.

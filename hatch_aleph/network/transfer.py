@@ -14,7 +14,7 @@ from hatch_aleph.itemhash import FILE_HASH
 
 from .answers import MessageStatus
 from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping
-from .http import timeouts
+from .http import Timeouts
 from .nodes import PATIENT_ROUNDS
 from .rejections import explain
 
@@ -64,7 +64,7 @@ def upload(nodes: Nodes, message: SignedMessage, file: Path, progress: Callable[
             lambda reply: _judge(reply, message, file),
             rounds=PATIENT_ROUNDS,
             files=parts,
-            timeout=timeouts(read=_SECONDS_TO_ANSWER, write=_SECONDS_OF_STALL),
+            timeout=Timeouts(read=_SECONDS_TO_ANSWER, write=_SECONDS_OF_STALL),
         )
 
 

@@ -189,10 +189,10 @@ def http_fetch(url: str, *, timeout: float) -> tuple[int, bytes]:
     Raises:
         OSError: Nothing answers.
     """
-    from hatch_aleph.network.http import Connections, NoAnswerError, timeouts
+    from hatch_aleph.network.http import Connections, NoAnswerError, Timeouts
 
     try:
-        reply = Connections().send("GET", url, timeout=timeouts(read=timeout, connect=timeout))
+        reply = Connections().send("GET", url, timeout=Timeouts(read=timeout, connect=timeout))
     except NoAnswerError as error:
         raise OSError(error.reason) from error
     return reply.status, reply.body

@@ -8,8 +8,8 @@ import time
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
@@ -470,30 +470,32 @@ def test_a_node_of_this_machine_is_not_asked_through_a_proxy(
         assert client.limits() == Limits()
 
 
-def test_lists_of_several_statuses_are_asked_for_at_once() -> None:
+def test_lists_of_several_statuses_are_asked_for_at_once(
+    client: NodeClient, node: ScriptedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From a node far away each answer takes its time: these do not wait for one another."""
     together = threading.Barrier(3)
 
-    def answer(_request: httpx.Request) -> httpx.Response:
+    def answer(_method: str, _path: str) -> Answer:
         together.wait(timeout=20)  # breaks when they come one after another
-        return httpx.Response(200, json={"messages": []})
+        return as_json({"messages": []})
 
-    transport = httpx.MockTransport(answer)
-    with NodeClient(["http://node.test"], client_factory=lambda: httpx.Client(transport=transport)) as client:
-        assert list(client.messages(types=("PROGRAM",), statuses=("processed", "removing", "removed"))) == []
+    monkeypatch.setattr(node, "take", answer)
+    assert list(client.messages(types=("PROGRAM",), statuses=("processed", "removing", "removed"))) == []
 
 
-def test_prices_of_all_ways_of_paying_are_asked_for_at_once() -> None:
+def test_prices_of_all_ways_of_paying_are_asked_for_at_once(
+    client: NodeClient, node: ScriptedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     together = threading.Barrier(2)
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(_method: str, path: str) -> Answer:
         together.wait(timeout=20)
-        kind = request.url.params["payment_type"]
-        return httpx.Response(200, json={"resources": [{"item_hash": kind, f"cost_{kind}": "0.5"}]})
+        (kind,) = parse_qs(urlsplit(path).query)["payment_type"]
+        return as_json({"resources": [{"item_hash": kind, f"cost_{kind}": "0.5"}]})
 
-    transport = httpx.MockTransport(answer)
-    with NodeClient(["http://node.test"], client_factory=lambda: httpx.Client(transport=transport)) as client:
-        assert client.prices("0x1") == {kind: Price(kind, Decimal("0.5")) for kind in ("credit", "hold")}
+    monkeypatch.setattr(node, "take", answer)
+    assert client.prices("0x1") == {kind: Price(kind, Decimal("0.5")) for kind in ("credit", "hold")}
 
 
 def test_prices_of_another_way_of_paying_are_not_taken_for_this_one(client: NodeClient, node: ScriptedNode) -> None:

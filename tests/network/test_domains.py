@@ -4,7 +4,6 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,10 +17,10 @@ from hatch_aleph.network.domains import (
     host_name,
     required_records,
 )
-from tests.network.scripted import RECORDED, as_json, as_text, unused_url
+from tests.network.scripted import RECORDED, ScriptedNode, as_json, as_text, unused_url
 
 if TYPE_CHECKING:
-    from tests.network.scripted import ScriptedNode
+    from collections.abc import Iterator
 
 H, OTHER = "ab" * 32, "cd" * 32
 OWNER = "0xB380C200822E5626f99DF90c1D5e38Be416ca55c"
@@ -141,9 +140,16 @@ def test_dns_that_fails_is_one_error(node: ScriptedNode, bad: Any) -> None:
         DnsOverHttps([f"{node.url}/dns-query"])("x.org", "A")
 
 
+@pytest.fixture(scope="module")
+def resolver() -> Iterator[ScriptedNode]:
+    scripted = ScriptedNode()
+    yield scripted
+    scripted.stop()
+
+
 @settings(max_examples=60, deadline=None)
 @given(
-    st.recursive(
+    value=st.recursive(
         st.none() | st.integers() | st.text(max_size=9),
         lambda inner: (
             st.lists(inner, max_size=3)
@@ -151,9 +157,9 @@ def test_dns_that_fails_is_one_error(node: ScriptedNode, bad: Any) -> None:
         ),
     )
 )
-def test_dns_answers_of_any_shape(value: Any) -> None:
-    transport = httpx.MockTransport(lambda _request: httpx.Response(200, text=json.dumps(value)))
-    lookup = DnsOverHttps(["http://dns.test"], client_factory=lambda: httpx.Client(transport=transport))
+def test_dns_answers_of_any_shape(resolver: ScriptedNode, value: Any) -> None:
+    resolver.on("GET", "/dns-query", as_text(json.dumps(value)))
+    lookup = DnsOverHttps([f"{resolver.url}/dns-query"])
     try:
         assert all(isinstance(found, str) for found in lookup("x.org", "TXT"))
     except NetworkError as error:

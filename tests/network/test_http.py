@@ -17,7 +17,7 @@ from hatch_aleph.deploy.health import http_get
 from hatch_aleph.errors import UsageError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.executions import allocation
-from hatch_aleph.network.http import Connections, NoAnswerError, proxy_for, timeouts
+from hatch_aleph.network.http import Connections, NoAnswerError, Timeouts, proxy_for
 from hatch_aleph.programs.runtime_check import http_fetch
 from tests.network.scripted import Answer, ScriptedNode, as_json, as_text, unused_url
 
@@ -28,6 +28,7 @@ PACKAGE = Path(hatch_aleph.__file__).parent
 # Who opens connections, and why it is not network/http.py that does.
 OWNERS = {
     "network/http.py": "the one client",
+    "network/transport.py": "how it speaks HTTP",
     "local/host/host.py": "keeps the session of the websocket",
     "local/host/message_feed.py": "a websocket, which httpx does not speak; all else is asked of the client",
     "local/host/guest_api_server.py": "passes the reads of a VM on to the node, as hosts do",
@@ -167,7 +168,7 @@ def test_an_answer_that_trickles_is_given_up(dripping: str) -> None:
 
 
 def test_the_whole_of_a_large_file_has_no_time_out() -> None:
-    assert timeouts(read=7).as_dict() == {"connect": 10, "read": 7, "write": 60, "pool": 10}
+    assert Timeouts(read=7)._asdict() == {"connect": 10, "read": 7, "write": 60}
 
 
 def test_an_address_without_a_scheme_is_a_node(node: ScriptedNode) -> None:

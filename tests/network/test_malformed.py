@@ -7,7 +7,6 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from hatch_aleph.network import NodeClient, sign_message, store_content
 from tests.network.scripted import RECORDED, Answer, ScriptedNode, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from hatch_aleph.network import Account
@@ -49,11 +48,22 @@ anything = st.recursive(
 )
 
 
-def answering(response: Callable[[], httpx.Response]) -> NodeClient:
-    transport = httpx.MockTransport(lambda _request: response())
-    return NodeClient(
-        ["http://node.test"], client_factory=lambda: httpx.Client(transport=transport), sleep=lambda _seconds: None
-    )
+@pytest.fixture(scope="module")
+def answering() -> Iterator[Callable[[Answer], NodeClient]]:
+    """Give a client of a node that answers everything with the same, over a real connection."""
+    node = ScriptedNode()
+
+    def client(answer: Answer) -> NodeClient:
+        for method in ("GET", "POST", "HEAD"):
+            node.on(method, "*", answer)
+        return NodeClient([node.url], sleep=lambda _seconds: None)
+
+    yield client
+    node.stop()
+
+
+def as_answer(status: int, text: str) -> Answer:
+    return Answer(status, text.encode(), {"Content-Type": "application/json"})
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -79,13 +89,13 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "0e999999999", "1e-999999999"])
 @pytest.mark.parametrize("name", ["limits", "balance", "estimate"])
-def test_a_number_of_a_billion_digits_is_none(name: str, number: str) -> None:
+def test_a_number_of_a_billion_digits_is_none(
+    answering: Callable[[Answer], NodeClient], name: str, number: str
+) -> None:
     recorded_name, call = READS[name]
     real = RECORDED[recorded_name]["json"]
-    headers = {"Content-Type": "application/json"}
     for path in places(real):
-        body = json.dumps(replaced(real, path, number))
-        with answering(lambda body=body: httpx.Response(200, text=body, headers=headers)) as client:  # type: ignore[misc]
+        with answering(as_answer(200, json.dumps(replaced(real, path, number)))) as client:
             try:
                 str(call(client))
             except (NetworkError, RejectedError) as error:
@@ -95,13 +105,15 @@ def test_a_number_of_a_billion_digits_is_none(name: str, number: str) -> None:
 @pytest.mark.parametrize("name", READS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_one_value_of_a_real_answer_replaced(name: str, data: st.DataObject) -> None:
+def test_one_value_of_a_real_answer_replaced(
+    answering: Callable[[Answer], NodeClient], name: str, data: st.DataObject
+) -> None:
     recorded_name, call = READS[name]
     real = RECORDED[recorded_name].get("json", {})
     path = data.draw(st.sampled_from(places(real)))
     body = json.dumps(replaced(real, path, data.draw(anything)))
     status = data.draw(st.sampled_from([200, 200, 200, 201, 204, 400, 404, 410, 422, 418]))
-    with answering(lambda: httpx.Response(status, text=body, headers={"Content-Type": "application/json"})) as client:
+    with answering(as_answer(status, body)) as client:
         try:
             call(client)
         except (NetworkError, RejectedError) as error:
@@ -130,9 +142,10 @@ def test_one_value_of_a_real_answer_replaced(name: str, data: st.DataObject) -> 
         ]
     ),
 )
-def test_any_bytes(name: str, status: int, body: bytes, kind: str, extra: dict[str, str]) -> None:
-    headers = {"Content-Type": kind, **extra}
-    with answering(lambda: httpx.Response(status, stream=httpx.ByteStream(body), headers=headers)) as client:
+def test_any_bytes(
+    answering: Callable[[Answer], NodeClient], name: str, status: int, body: bytes, kind: str, extra: dict[str, str]
+) -> None:
+    with answering(Answer(status, body, {"Content-Type": kind, **extra})) as client:
         try:
             READS[name][1](client)
         except (NetworkError, RejectedError) as error:

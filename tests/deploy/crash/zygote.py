@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from hatch_aleph.artifact import Artifact
 from hatch_aleph.deploy.apply import Deployer
 from hatch_aleph.deploy.deployment import Deployment
@@ -27,6 +25,7 @@ from hatch_aleph.files import write_atomic
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key
+from hatch_aleph.network.transport import Client, Timeouts
 
 READ_SECONDS = 2.0
 
@@ -56,8 +55,8 @@ def deploy(job: dict[str, Any]) -> dict[str, Any]:
     account = account_from_key(Key(bytes.fromhex(job["key"]), "test"), "ETH")
     writer = KillingWriter(job.get("write"), job.get("when", ""))
 
-    def client_factory() -> httpx.Client:
-        return httpx.Client(timeout=httpx.Timeout(READ_SECONDS))
+    def client_factory() -> Client:
+        return Client(direct=True, plain=True, headers={}, timeout=Timeouts(read=READ_SECONDS))
 
     def quick(seconds: float) -> None:
         import time

@@ -1,0 +1,452 @@
+"""HTTP/1.1 by the standard library's client, with what that leaves out: open connections, phases, proxies, files.
+
+httpx does the same; importing it took 28 of the 135 ms of a `list` of four programs, and each command pays it (``python
+benchmarks/commands.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import select
+import ssl
+import threading
+import time
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+UNREACHABLE = "cannot be reached"
+_PIECE = 64 * 1024
+_KEPT_SECONDS = 5.0  # servers close what is idle for longer
+_KEPT_CONNECTIONS = 20  # of one server
+_AS_IT_IS = "/%:@!$&'()*+,;=~"  # of a path; everything else is quoted
+# Proxies by the schemes that can be spoken to them.
+_PROXIES = ("http", "https")
+
+
+class TransportError(Exception):
+    """Nothing, or no whole answer, came back; ``reason`` is what follows "the server", ``final`` that it stays so."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+
+
+class Timeouts(NamedTuple):
+    """Seconds that each phase of a request may stall."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    write: float = 60.0
+
+
+class _Target(NamedTuple):
+    """What a URL leads to: a server, what is asked of it, and who asks."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    authorization: str | None
+
+    @classmethod
+    def of(cls, url: str, params: Mapping[str, object] | None = None) -> _Target:
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            host = ascii_host(parts.hostname or "")
+        except ValueError as error:
+            raise TransportError(f"has no address that can be asked ({error})", final=True) from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise TransportError("has no address that can be asked", final=True)
+        query = urlencode({key: "" if value is None else value for key, value in params.items()}) if params else None
+        query = quote(parts.query, safe=f"{_AS_IT_IS}?") if query is None else query
+        path = quote(parts.path, safe=_AS_IT_IS) or "/"
+        return cls(parts.scheme, host, port, f"{path}?{query}" if query else path, _basic(parts))
+
+    @property
+    def server(self) -> str:
+        """Its name and port, as the Host header has them."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return name if self.port == (443 if self.scheme == "https" else 80) else f"{name}:{self.port}"
+
+
+class Client:
+    """Sends requests over connections that stay open; any thread may use it. Redirects are answers.
+
+    Args:
+        direct: Never ask through the proxy that the environment names.
+        plain: Only plain HTTP is asked: to read all certificates takes as long as many a request.
+        headers: Of every request.
+        timeout: Of each phase, unless a request has its own.
+
+    Raises:
+        OSError: The certificates that the environment names cannot be read.
+        ValueError: The proxy that it names cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        direct: bool,
+        plain: bool,
+        headers: Mapping[str, str],
+        timeout: Timeouts = Timeouts(),  # noqa: B008 - immutable
+    ) -> None:
+        self._headers = {"Accept-Encoding": "gzip", **headers}
+        self._timeout = timeout
+        self._proxies = {} if direct else _proxies()
+        self._tls = None if plain else _tls()
+        self._idle: dict[object, list[tuple[float, http.client.HTTPConnection]]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Close all connections; those in use once they are not any more."""
+        with self._lock:
+            self._closed = True
+            kept = [connection for each in self._idle.values() for _, connection in each]
+            self._idle.clear()
+        for connection in kept:
+            connection.close()
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        json: Any = None,
+        files: Sequence[tuple[str, tuple[Any, ...]]] = (),
+        headers: Mapping[str, str] | None = None,
+        timeout: Timeouts | None = None,
+    ) -> Iterator[Answer]:
+        """Send a request and give the answer's head; leaving the context before the body ended drops the connection.
+
+        Args:
+            method: HTTP method.
+            url: Of what is asked for.
+            params: Its query.
+            json: A body, as JSON.
+            files: Parts of a form in its place: name, and file name, text or open file, and type of its content.
+            headers: Further ones.
+            timeout: Of each phase.
+
+        Raises:
+            TransportError: Nothing answers.
+        """
+        timeout = timeout or self._timeout
+        target = _Target.of(url, params)
+        body, own = _encoded(json, files)
+        proxy = self._proxy_for(target)
+        key = (proxy, target.scheme, target.host, target.port)
+        connection = self._kept(key) or self._connected(target, proxy, timeout)
+        response: _Response | None = None
+        try:
+            sent = {"Host": target.server, **self._headers, **own, **(headers or {})}
+            if target.authorization:
+                sent.setdefault("Authorization", target.authorization)
+            path = target.path
+            if proxy and target.scheme == "http":
+                path = f"http://{target.server}{path}"
+                sent |= _proxy_headers(proxy)
+            response = _exchange(connection, method, path, headers=sent, body=body, timeout=timeout)
+            yield Answer(response)
+        finally:
+            if response is not None and response.whole and connection.sock is not None:
+                response.close()
+                self._keep(key, connection)
+            else:
+                connection.close()
+                if response is not None:
+                    response.close()
+
+    def _proxy_for(self, target: _Target) -> str | None:
+        proxy = self._proxies.get(target.scheme, self._proxies.get("all"))
+        if proxy is None:
+            return None
+        from urllib.request import proxy_bypass
+
+        if proxy_bypass(target.server):
+            return None
+        if target.scheme == "https" and proxy.startswith("https:"):
+            raise TransportError(f"{UNREACHABLE} (the proxy speaks TLS itself: name it with http://)", final=True)
+        return proxy
+
+    def _kept(self, key: object) -> http.client.HTTPConnection | None:
+        """Return a connection that is still open."""
+        while True:
+            with self._lock:
+                if not self._idle.get(key):
+                    return None
+                since, connection = self._idle[key].pop()
+            if time.monotonic() - since < _KEPT_SECONDS and not _is_readable(connection.sock):
+                return connection
+            connection.close()
+
+    def _keep(self, key: object, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            kept = self._idle.setdefault(key, [])
+            if not self._closed and len(kept) < _KEPT_CONNECTIONS:
+                kept.append((time.monotonic(), connection))
+                return
+        connection.close()
+
+    def _connected(self, target: _Target, proxy: str | None, timeout: Timeouts) -> http.client.HTTPConnection:
+        through = _Target.of(proxy) if proxy else target
+        secure = "https" in (target.scheme, through.scheme)
+        connection = (
+            http.client.HTTPSConnection(through.host, through.port, timeout=timeout.connect, context=self._tls)
+            if secure
+            else http.client.HTTPConnection(through.host, through.port, timeout=timeout.connect)
+        )
+        connection.response_class = _Response
+        if proxy and target.scheme == "https":
+            connection.set_tunnel(target.host, target.port, _proxy_headers(proxy))
+        try:
+            connection.connect()
+        except TimeoutError:
+            connection.close()
+            raise TransportError(f"{UNREACHABLE} (no answer to the connection)") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            connection.close()
+            raise TransportError(f"{UNREACHABLE} ({error})", final=isinstance(error, ValueError)) from None
+        return connection
+
+
+class _Response(http.client.HTTPResponse):
+    """The standard library's, which takes all but one provisional answer (RFC 9110, 15.2) for the answer itself."""
+
+    whole = False
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200 and self.status != 101:  # noqa: PLR2004 - HTTP's classes
+            self.headers = self.msg = None  # type: ignore[assignment] # how it knows that nothing is read
+            super().begin()
+
+
+class Answer:
+    """An answer whose body is still to be read.
+
+    Attributes:
+        status: HTTP status.
+        headers: With keys in lower case; of several with one name the last.
+    """
+
+    def __init__(self, response: _Response) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers = {key.lower(): value for key, value in response.getheaders()}
+        response.whole = response.length == 0 and not response.chunked
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body as it comes, decompressed.
+
+        Raises:
+            TransportError: It breaks off.
+        """
+        compressed = self.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
+        yield from _decompressed(self._raw()) if compressed else self._raw()
+
+    def _raw(self) -> Iterator[bytes]:
+        response = self._response
+        left = None if response.chunked else response.length  # not counted down by every Python
+        while left != 0:
+            try:
+                piece = response.read1(_PIECE if left is None else min(left, _PIECE))
+            except TimeoutError:
+                raise TransportError("does not answer in time") from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise TransportError(_broken(error)) from None
+            if not piece:
+                break
+            left = None if left is None else left - len(piece)
+            yield piece
+        if left:
+            raise TransportError(f"breaks off ({left:,} bytes before its end)")
+        response.whole = True
+
+
+def _exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str],
+    body: Any,
+    timeout: Timeouts,
+) -> _Response:
+    connection.sock.settimeout(timeout.write)
+    try:
+        connection.request(method, path, body, headers)
+    except TimeoutError:
+        raise TransportError("takes no more bytes (stalled)") from None
+    except (BrokenPipeError, ConnectionError, ssl.SSLError):
+        pass  # a server that refuses a file may have answered and closed before it had all of it
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise TransportError(_broken(error), final=isinstance(error, ValueError)) from None
+    try:
+        connection.sock.settimeout(timeout.read)
+        return connection.getresponse()  # type: ignore[return-value] # of the class that the connection was given
+    except TimeoutError:
+        raise TransportError("does not answer in time") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise TransportError(_broken(error)) from None
+
+
+def _broken(error: Exception) -> str:
+    return f"breaks off ({str(error).strip() or type(error).__name__})"
+
+
+def _decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what was compressed, never much more of it at once than there is of a piece."""
+    reader = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either format, by its header
+    try:
+        for piece in pieces:
+            rest = piece
+            while rest:
+                if data := reader.decompress(rest, 16 * _PIECE):
+                    yield data
+                rest = reader.unconsumed_tail
+    except zlib.error as error:
+        raise TransportError(_broken(error)) from None
+    if not reader.eof:
+        raise TransportError("breaks off (its compressed answer has no end)")
+
+
+def _encoded(value: Any, files: Sequence[tuple[str, tuple[Any, ...]]]) -> tuple[Any, dict[str, str]]:
+    """Return a request's body and its headers."""
+    if files:
+        boundary = os.urandom(16).hex()
+        return _form(files, boundary)
+    if value is None:
+        return None, {}
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(), {"Content-Type": "application/json"}
+
+
+def _form(files: Sequence[tuple[str, tuple[Any, ...]]], boundary: str) -> tuple[Iterator[bytes], dict[str, str]]:
+    """Return a form (RFC 7578) piece by piece, with its size, so that no part of a file need be in memory."""
+    parts: list[tuple[bytes, Any, int]] = []
+    for name, (file_name, content, kind) in files:
+        of = f'; filename="{_quoted(file_name)}"' if file_name else ""
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{of}\r\nContent-Type: {kind}\r\n\r\n'
+        content = content.encode() if isinstance(content, str) else content  # noqa: PLW2901 - the same, as bytes
+        size = len(content) if isinstance(content, bytes) else os.fstat(content.fileno()).st_size
+        parts.append((head.encode(), content, size))
+    end = f"--{boundary}--\r\n".encode()
+    length = sum(len(head) + size + 2 for head, _, size in parts) + len(end)
+
+    def pieces() -> Iterator[bytes]:
+        for head, content, size in parts:
+            yield head
+            yield from [content] if isinstance(content, bytes) else _read(content, size)
+            yield b"\r\n"
+        yield end
+
+    return pieces(), {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(length)}
+
+
+def _read(stream: Any, left: int) -> Iterator[bytes]:
+    stream.seek(0)
+    while left:
+        data = stream.read(min(left, _PIECE))
+        if not data:
+            raise ValueError("the file has become shorter")
+        left -= len(data)
+        yield data
+
+
+def _quoted(file_name: str) -> str:
+    """Return a file's name as forms have it (HTML, multipart/form-data encoding algorithm)."""
+    return file_name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def ascii_host(host: str) -> str:
+    """Return a host as DNS knows it.
+
+    Raises:
+        ValueError: No name of a host is written like that.
+    """
+    if host.isascii():
+        if any(character <= " " or character == "\x7f" for character in host):
+            raise ValueError("a host without a name")
+        return host
+    import idna
+
+    return idna.encode(host.lower()).decode("ascii")
+
+
+def is_address(url: str) -> bool:
+    """Tell whether a URL can be asked: no control characters, and a host that has a name in DNS."""
+    if any(character.isascii() and not character.isprintable() for character in url):
+        return False
+    try:
+        return bool(_Target.of(url))
+    except TransportError:
+        return False
+
+
+def _basic(parts: Any) -> str | None:
+    """Return the header for a URL's user name and password."""
+    if parts.username is None:
+        return None
+    from base64 import b64encode
+
+    said = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Basic {b64encode(said.encode()).decode()}"
+
+
+def _proxies() -> dict[str, str]:
+    """Return the proxies that the environment names, by the scheme that they are for."""
+    from urllib.request import getproxies
+
+    return {scheme: proxy_url(value) for scheme, value in getproxies().items() if scheme in ("http", "https", "all")}
+
+
+def proxy_url(value: str) -> str:
+    """Return the URL of a proxy as the environment names it.
+
+    Raises:
+        ValueError: It cannot be used.
+    """
+    url = value if "://" in value else f"http://{value}"
+    parts = urlsplit(url)
+    if parts.scheme not in _PROXIES or not ascii_host(parts.hostname or "") or (parts.port or 1) < 1:
+        raise ValueError("no proxy of HTTP")
+    return url
+
+
+def _proxy_headers(proxy: str) -> dict[str, str]:
+    said = _basic(urlsplit(proxy))
+    return {"Proxy-Authorization": said} if said else {}
+
+
+def _tls() -> ssl.SSLContext:
+    """Return what checks certificates: against the files that the environment names, else the usual authorities."""
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not (file or folder):
+        import certifi
+
+        file = certifi.where()
+    context = ssl.create_default_context(cafile=file, capath=None if file else folder)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _is_readable(sock: Any) -> bool:
+    """Tell whether an idle connection has something to say: that the server has closed it."""
+    if hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(sock, select.POLLIN)
+        return bool(poller.poll(0))
+    return bool(select.select([sock], [], [], 0)[0])
