@@ -59,6 +59,8 @@ class _Target(NamedTuple):
     @classmethod
     def of(cls, url: str, params: Mapping[str, object] | None = None) -> _Target:
         try:
+            if any(character.isascii() and not character.isprintable() for character in url):
+                raise ValueError("a control character")
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
             host = ascii_host(parts.hostname or "")
@@ -388,8 +390,6 @@ def ascii_host(host: str) -> str:
 
 def is_address(url: str) -> bool:
     """Tell whether a URL can be asked: no control characters, and a host that has a name in DNS."""
-    if any(character.isascii() and not character.isprintable() for character in url):
-        return False
     try:
         return bool(_Target.of(url))
     except TransportError:
