@@ -26,6 +26,7 @@ _PIECE = 64 * 1024
 _KEPT_SECONDS = 5.0  # servers close what is idle for longer
 _KEPT_CONNECTIONS = 20  # of one server
 _AS_IT_IS = "/%:@!$&'()*+,;=~"  # of a path; everything else is quoted
+_CONTROLS = frozenset(map(chr, (*range(32), 127)))
 # Proxies by the schemes that can be spoken to them.
 _PROXIES = ("http", "https")
 
@@ -59,14 +60,12 @@ class _Target(NamedTuple):
     @classmethod
     def of(cls, url: str, params: Mapping[str, object] | None = None) -> _Target:
         try:
-            if any(character.isascii() and not character.isprintable() for character in url):
-                raise ValueError("a control character")
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
             host = ascii_host(parts.hostname or "")
         except ValueError as error:
             raise TransportError(f"has no address that can be asked ({error})", final=True) from None
-        if parts.scheme not in ("http", "https") or not host:
+        if parts.scheme not in ("http", "https") or not host or _CONTROLS & set(url):
             raise TransportError("has no address that can be asked", final=True)
         query = urlencode({key: "" if value is None else value for key, value in params.items()}) if params else None
         query = quote(parts.query, safe=f"{_AS_IT_IS}?") if query is None else query
@@ -380,7 +379,7 @@ def ascii_host(host: str) -> str:
         ValueError: No name of a host is written like that.
     """
     if host.isascii():
-        if any(character <= " " or character == "\x7f" for character in host):
+        if (_CONTROLS | {" "}) & set(host):
             raise ValueError("a host without a name")
         return host
     import idna
