@@ -130,15 +130,36 @@ def test_1_the_signature_is_of_another_key(rig: Rig) -> None:
     mended(rig, rig.artifact(profile="other"))
 
 
-def test_2_the_owner_has_not_permitted_it_and_then_does(rig: Rig) -> None:
+def test_2_the_owner_takes_its_permission_back_and_gives_it_again(rig: Rig) -> None:
     owner = new_account(rig.node)
     artifact = rig.artifact(settings={"address": owner.address})
-    refused(rig, 2, artifact)
-    permission = {"authorizations": [{"address": rig.account.address}]}
-    content = aggregate_content(owner.address, "security", permission, time=time.time())
-    permit = sign_message(owner, "AGGREGATE", content, channel="TEST", time=time.time())
-    rig.client.publish(permit)
-    rig.client.wait(permit.item_hash)
+
+    def permit(*addresses: str) -> None:
+        said = {"authorizations": [{"address": address} for address in addresses]}
+        content = aggregate_content(owner.address, "security", said, time=time.time())
+        message = sign_message(owner, "AGGREGATE", content, channel="TEST", time=time.time())
+        NodeClient.publish(rig.client, message)
+        rig.client.wait(message.item_hash)
+
+    class Late(NodeClient):
+        """A client of whose messages each is late: when it comes, its owner has had second thoughts."""
+
+        def publish(self, message: Any) -> Any:
+            permit()
+            return super().publish(message)
+
+        def upload(self, *arguments: Any, **options: Any) -> Any:
+            permit()
+            return super().upload(*arguments, **options)
+
+    permit(rig.account.address)
+    with Late([rig.node.url]) as client:
+        prompt, rig.client = rig.client, client
+        refused(rig, 2, artifact)
+        rig.client = prompt
+    with pytest.raises(PlanError, match="has not permitted"):  # known now, so nothing is signed
+        rig.deploy(artifact)
+    permit(rig.account.address)
     mended(rig, artifact)
 
 
