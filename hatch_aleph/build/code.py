@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Image
+from hatch_aleph.build.checkout import empty_submodules
 from hatch_aleph.build.code_image import pack_code
 from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint_kind import no_app
@@ -65,7 +66,9 @@ def _write(
     check_entries(entries, settings.secrets.allow, where=where)
     _check_entrypoint(context, entries, packages)
     declared = {normalize(name[0]) for text in context.project.dependencies if (name := _NAME.match(text))}
-    context.warn(*incompatibilities(settings, entries, context.runtime, declared))
+    context.warn(
+        *incompatibilities(settings, entries, context.runtime, declared), *empty_submodules(context.project.root)
+    )
     packed = pack_code(
         entries,
         settings,

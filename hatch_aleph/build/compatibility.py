@@ -7,6 +7,7 @@ from codecs import BOM_UTF8
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from hatch_aleph.build.checkout import lfs_pointers
 from hatch_aleph.build.executable_command import PYTHON, read_command
 from hatch_aleph.build.host_limits import host_limits
 from hatch_aleph.errors import ProjectError
@@ -42,6 +43,7 @@ def incompatibilities(
     yield from host_limits(sources, declared)
     yield from unheard_events(sources, settings)
     yield from _names(entries)
+    yield from lfs_pointers(entries)
     yield from _misfits(entries, runtime)
     if settings.interface == "executable":
         yield from _other_python(settings.entrypoint, entries, runtime)

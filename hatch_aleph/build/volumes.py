@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Image, hash_file, volume_role
+from hatch_aleph.build.checkout import lfs_pointers
 from hatch_aleph.build.code_image import time_of
 from hatch_aleph.errors import ImageError, ProjectError, SettingsError
 from hatch_aleph.files import JUNK
@@ -61,6 +62,8 @@ def _build(context: BuildContext, volume: ImmutableVolume, folder: Path) -> Imag
     role = volume_role(volume.mount)
     image = folder / f"{context.stem}-{role.replace(':/', '-').replace('/', '-')}.squashfs"
     inputs = write_volume(source, image, context.settings.compression, allow=context.settings.secrets.allow)
+    files = scan(source) if source.is_dir() else [Entry(source.name, "file", 0o644, source)]
+    context.warn(*(f"volume {volume.mount}: {each}" for each in lfs_pointers(files)))
     return Image.of(role, image, mount=volume.mount, inputs=inputs)
 
 
