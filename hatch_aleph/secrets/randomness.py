@@ -34,8 +34,8 @@ _CHANGING = 0.25
 # The hundred pairs of letters that English and the names in code have most: 76 % of theirs, 15 % of those of chance.
 # fmt: off
 _FOLLOWERS = {
-    "a": "cdgilmnrst", "c": "ehkot", "d": "e", "e": "acdflmnprstx", "f": "ior", "g": "e", "h": "aeo", "i":
-    "flmnost", "k": "e", "l": "adefio", "m": "aep", "n": "adegost", "o": "dflmnrtuw", "p": "aelor", "r": "aeinost",
+    "a": "cdgilmnrst", "c": "ehkot", "d": "e", "e": "acdflmnprstx", "f": "ior", "g": "e", "h": "aeo",
+    "i": "flmnost", "k": "e", "l": "adefio", "m": "aep", "n": "adegost", "o": "dflmnrtuw", "p": "aelor", "r": "aeinost",
     "s": "aehist", "t": "aehiorsu", "u": "enrt", "v": "e", "w": "h",
 }
 # fmt: on
