@@ -240,14 +240,15 @@ def show(context: Context) -> None:
 @click.argument("address", required=False, type=OwnerType())
 def balance(context: Context, *, address: str | None) -> None:
     """Show the credits and tokens of ADDRESS, or of your own account."""
-    from hatch_aleph.network.money import figures, with_credits
+    from hatch_aleph.network.money import amount, figures, with_credits
 
     address = address or context.account().address
     with context.client() as client:
         held = client.balance(address)
+    tokens = f"{amount(held.tokens, 'hold')}, {amount(held.locked, 'hold')} of them held"
     context.output.result(
         {"address": address, **figures({name: float(each) for name, each in held._asdict().items()})},
-        f"{address}\n  {with_credits(held.credits)}\n  {held.tokens} tokens, {held.locked} of them locked",
+        f"{address}\n  {with_credits(held.credits)}\n  {tokens}",
     )
 
 

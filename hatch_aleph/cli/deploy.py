@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.context import NOBODY, Context, with_context
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.value_types import FILE
 from hatch_aleph.commands import typed
-from hatch_aleph.errors import HatchAlephError, UsageError
+from hatch_aleph.errors import HatchAlephError, PlanError, UsageError
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
-    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.artifact import Artifact, Manifest
     from hatch_aleph.cli.image_changes import ImageChanges
     from hatch_aleph.deploy.apply import Options, Outcome
     from hatch_aleph.deploy.plan import Plan
@@ -51,7 +51,8 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
         with context.client() as client:
             artifact = context.artifact(client)
             context.output.doing("Comparing with what is live")
-            planned = context.deployment(client, artifact, keyless=True).plan(artifact.manifest)
+            deployment = context.deployment(client, artifact, keyless=True)
+            planned = _with_refusal(deployment.plan(artifact.manifest), artifact.manifest)
             inside = _inside(client, artifact, planned)
         from hatch_aleph.cli.plan_text import plan_markdown, show_plan
 
@@ -67,6 +68,18 @@ def _plan(context: Context, *, detailed: bool, out: Path | None = None) -> int:
     contents = {role: asdict(each) for role, each in inside.items()}
     context.output.result({"plan": planned.to_json(), "contents": contents, "changes": planned.has_changes})
     return EXIT_CHANGES if detailed and planned.has_changes else 0
+
+
+def _with_refusal(plan: Plan, manifest: Manifest) -> Plan:
+    """Return a plan with a warning where `deploy` would refuse it for how it is paid; nobody's is not paid yet."""
+    from hatch_aleph.deploy.payment import check_acceptable
+
+    try:
+        if plan.owner != NOBODY:
+            check_acceptable(plan, manifest, now=time.time())
+    except PlanError as error:
+        return replace(plan, warnings=(*plan.warnings, f"{typed('deploy')} refuses this. {error.message}"))
+    return plan
 
 
 def _inside(client: NodeClient, artifact: Artifact, plan: Plan) -> dict[str, ImageChanges]:

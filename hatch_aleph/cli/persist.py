@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,8 @@ from hatch_aleph.errors import PlanError
 from hatch_aleph.files import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hatch_aleph.scaffold.pyproject import Edit
 
 _WRITE = click.option("--write", is_flag=True, help="In a project: also set it in [tool.aleph], so that it lasts.")
@@ -71,14 +73,17 @@ def _change(
     print_message: bool,
     verbose: bool,
 ) -> None:
+    from hatch_aleph.deploy.state import find_program
     from hatch_aleph.programs.replacement import set_persistent
 
-    edit = _edit_of_table(context, persistent=persistent, write=write) if item_hash is None else None
+    edit = program = None
     with context.client() as client:
         session = context.program_session(client, chain=context.chain_for(item_hash))
         if item_hash is None:  # the project says for whom it is, and what a healthy program answers
             session = replace(session, address=context.deployment(client).owner, check=context.health())
-        item_hash = context.program(client, item_hash)
+            program = find_program(client, context.program(client, None))
+            edit = _edit_of_table(context, program.content, persistent=persistent, write=write)
+        item_hash = program.item_hash if program else context.program(client, item_hash)
         done = set_persistent(
             session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=context.yes
         )
@@ -106,24 +111,30 @@ def _change(
     context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
 
 
-def _edit_of_table(context: Context, *, persistent: bool, write: bool) -> Edit | None:
+def _edit_of_table(context: Context, live: Mapping[str, Any], *, persistent: bool, write: bool) -> Edit | None:
     """Return the change of pyproject.toml that lets the next deployment agree; None when it does already.
 
     Raises:
         PlanError: It does not, and nothing is to be written.
     """
-    if context.settings.persistent is persistent:
+    wanted: dict[str, bool | dict[str, str]] = {}
+    if context.settings.persistent is not persistent:
+        wanted["persistent"] = persistent
+    payment = context.settings.payment
+    if payment.type != "credit" and bool(live["on"].get("persistent")) is not persistent:  # the new one is paid so
+        wanted["payment"] = {"type": "credit", "chain": payment.chain}
+    if not wanted:
         return None
     from hatch_aleph.scaffold.pyproject import open_pyproject, set_key
 
-    said = str(persistent).lower()
-    file = context.project_folder / "pyproject.toml"
-    if not write:
-        raise PlanError(
-            f"[tool.aleph] says persistent = {str(not persistent).lower()}: the next deployment would undo this.",
-            where=str(file),
-            hint=f"Set `persistent = {said}` there and {typed('deploy')}, or let this command write it: --write",
-        )
     edit = open_pyproject(context.project_folder)
-    set_key(edit, "persistent", persistent, context.profile)
+    for key, value in wanted.items():
+        set_key(edit, key, value, context.profile)
+    if not write:
+        said = "; ".join(edit.done)
+        raise PlanError(
+            "[tool.aleph] says otherwise: the next deployment would undo this.",
+            where=str(edit.file),
+            hint=f"Say {said}, and {typed('deploy')}; or let this command write it: --write",
+        )
     return edit

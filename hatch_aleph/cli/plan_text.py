@@ -149,7 +149,8 @@ def _cost_lines(cost: Cost) -> list[str]:
     if cost.balance is not None:
         whose = "this deployment alone" if cost.elsewhere is None else "all that the owner pays for"
         lasts = f" lasts {cost.days:,.0f} days for {whose}" if cost.days is not None else ""
-        lines.append(f"The balance of {amount(cost.balance, kind)}{lasts}.")
+        balance = amount(cost.balance, kind)
+        lines.append(f"The balance of {balance}{lasts}." if lasts else f"The balance: {balance}.")
     return lines
 
 

@@ -12,7 +12,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import ago, moment, style
 from hatch_aleph.commands import typed
-from hatch_aleph.network.money import amount, figure, figures, for_a_day
+from hatch_aleph.network.money import amount, days_text, figure, figures, for_a_day
 
 if TYPE_CHECKING:
     from hatch_aleph.deploy.status import Status, Unused
@@ -58,12 +58,11 @@ def _status_text(found: Status) -> str:
         earlier = f", {each.earlier} earlier kept" if each.earlier else ""
         lines.append(f"  {each.role} {each.version or ''} {each.sha256[:12]}… since {moment(each.since)}{earlier}")
     if found.daily is not None:
-        kind = found.payment_type or "credit"
-        lasts = (
-            f"; the balance of {amount(found.balance or 0, kind)} lasts {found.days:,.0f} days" if found.days else ""
-        )
+        balance = amount(found.balance or 0, found.payment_type or "credit")
+        lasts = f"; the balance of {balance} lasts {days_text(found.days)}" if found.days else ""
+        free = f"; {balance} are free" if found.payment_type == "hold" else ""
         whole = " for all that the owner has" if found.days and (found.spending or 0) > found.daily else ""
-        lines.append(f"  costs {amount(found.daily, kind)} a day{lasts}{whole}")
+        lines.append(f"  costs {_cost(found)}{lasts}{whole}{free}")
     lines += [f"  older, still live: {item_hash}" for item_hash in found.superseded]
     lines += [f"  kept by --keep-prev: {item_hash}" for item_hash in found.kept]
     lines += map(_unused_text, found.unused)
@@ -82,13 +81,19 @@ def _health_line(found: Status) -> str:
     version = next((each.version for each in found.contents if each.role == "code"), None)
     parts = [*([f"version {version}"] if version else []), f"released {ago(time.time() - newest)}"]
     if found.daily is not None:
-        parts.append(f"{amount(found.daily, found.payment_type or 'credit')} a day")
+        parts.append(_cost(found))
     if found.trouble:
         return style(", ".join(["Not well: see below", *parts]), fg="red", bold=True)
     if found.answered is None:
         return ", ".join(["Not asked", *parts])
     said = f"Answering {found.answered} in {(found.answer_seconds or 0) * 1000:.0f} ms"
     return style(", ".join([said, *parts]), fg="green", bold=True)
+
+
+def _cost(found: Status) -> str:
+    """Return what it costs as people read it: what is held, or a day of the rest."""
+    kind = found.payment_type or "credit"
+    return f"{amount(found.held or 0, kind)} held" if kind == "hold" else f"{amount(found.daily or 0, kind)} a day"
 
 
 def _whereabouts(found: Status) -> str:
@@ -129,7 +134,7 @@ def _status_of_owner(context: Context) -> int:
     context.output.table(f"{owner}", ("name", "deployment", "item hash", "host", "cost"), rows)
     lines = [*map(_unused_text, unused)]
     if spending is not None:
-        lasts = f", which lasts {balance / spending:,.0f} days" if spending else ""
+        lasts = f", which lasts {days_text(balance / spending)}" if spending else ""
         lines.append(f"{amount(spending, 'credit')} a day of the balance of {amount(balance, 'credit')}{lasts}")
     lines += [f"Trouble: {text}" for text in trouble]
     fields = {

@@ -72,6 +72,7 @@ class Status:
         persistent: Whether the scheduler is to run it.
         runs_persistent: Whether that host runs it so; None when it does not say.
         daily: Cost a day of all of it, in credits (or tokens, by the payment type).
+        held: Tokens that are held for all of it.
         payment_type: ``credit``, ``superfluid`` or ``hold``.
         balance: Credits, or free tokens, of the owner.
         spending: A day of all that the owner pays for, in credits; None when the node does not tell.
@@ -97,6 +98,7 @@ class Status:
     persistent: bool = False
     runs_persistent: bool | None = None
     daily: float | None = None
+    held: float | None = None
     payment_type: str | None = None
     balance: float | None = None
     spending: float | None = None
@@ -108,8 +110,8 @@ class Status:
 
     @property
     def days(self) -> float | None:
-        """How long the balance lasts for all that the owner pays for, as far as the node tells."""
-        daily = max(self.spending or 0.0, self.daily or 0.0)
+        """How long the balance lasts for all that the owner pays for, as far as the node tells; what is held stays."""
+        daily = 0.0 if self.payment_type == "hold" else max(self.spending or 0.0, self.daily or 0.0)
         return self.balance / daily if daily and self.balance is not None else None
 
     def to_json(self) -> dict[str, Any]:
@@ -176,6 +178,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         persistent=program.persistent,
         runs_persistent=None if execution is None or execution.kind is None else execution.kind != "microvm",
         daily=daily,
+        held=float(sum(price.held for price in prices.values())) if prices else None,
         payment_type=payment_type,
         balance=balance,
         spending=spending,

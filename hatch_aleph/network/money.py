@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SECONDS_A_DAY = 86_400
 CREDITS_A_DOLLAR = 1_000_000  # aleph-im/pyaleph, src/aleph/toolkit/constants.py
 _MIB = 1024**2
+_FEW_DAYS = 10
 
 
 class Price(NamedTuple):
@@ -110,6 +111,11 @@ def cost_text(prices: Iterable[Price]) -> str:
 def for_a_day(per_day: Decimal | float | None) -> str:
     """Say what something costs in a day, in credits, as the end of a sentence; None stands for no estimate."""
     return "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
+
+
+def days_text(days: Decimal | float) -> str:
+    """Return how long a balance lasts, to a tenth where that matters."""
+    return f"{days:,.1f} days" if days < _FEW_DAYS else f"{days:,.0f} days"
 
 
 def figure(value: Decimal | float) -> float:

@@ -154,7 +154,7 @@ def add_preview_profile(edit: Edit) -> None:
         edit.append(table, f'[tool.aleph.profiles."{PREVIEW_PROFILE}"]')
 
 
-def set_key(edit: Edit, key: str, value: bool, profile: str | None) -> None:
+def set_key(edit: Edit, key: str, value: bool | dict[str, str], profile: str | None) -> None:
     """Set a key of ``[tool.aleph]``, or of a profile that stands there by its own name.
 
     Raises:
@@ -169,8 +169,13 @@ def set_key(edit: Edit, key: str, value: bool, profile: str | None) -> None:
         if profile not in profiles:
             raise ProjectError(f"[{path}] does not stand in the file by this name.", where=str(edit.file))
         table = profiles[profile]
-    table[key] = value
-    edit.change(document, f"[{path}] {key} = {str(value).lower()}")
+    if isinstance(value, dict):
+        inline = tomlkit.inline_table()
+        inline.update(value)
+        table[key] = inline
+    else:
+        table[key] = value
+    edit.change(document, f"[{path}] {key} = {tomlkit.item(table[key]).as_string()}")
 
 
 def _add_project(edit: Edit, root: Path, name: str | None, framework: str) -> bool:

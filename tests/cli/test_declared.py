@@ -208,3 +208,37 @@ def test_no_message_is_signed_that_the_owner_has_not_permitted(cli, network, tmp
     assert "forget, STORE messages" in error["message"]
     assert forgets_signed(cli) == 0
     assert cli.sent == []
+
+
+def test_what_is_held_is_told_apart_and_a_persisted_project_pays_by_credits(cli, network, make_project):
+    cli.use(network.new_account(0))
+    network.faucet(cli.account.address, 10**7, tokens=5000)
+    project = make_project({"main.py": APP})
+    said = ("--project", project)
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('updatable = true\npayment = { type = "hold" }\n')
+    assert cli("deploy", *said, "--yes", "--no-smoke").code == 0
+    status = cli.json("status", *said).result["status"]
+    assert (status["daily"], status["days"], status["held"] > 200) == (0, None, True)
+    told = cli("status", *said).out
+    assert "200 ALEPH held; 4,800 ALEPH are free" in told
+    assert "lasts" not in told
+    # The network takes no other payment for persistent programs: the table must say so, too.
+    error = cli.json("persist", *said).error
+    assert ("persistent = true" in error["hint"], 'type = "credit"' in error["hint"]) == (True, True)
+    there = cli.json("persist", *said, "--write").result
+    assert there["forgotten"] is True
+    assert cli.json("deploy", *said, "--yes", "--no-smoke").result["changed"] is False
+
+
+def test_a_plan_says_what_deploy_refuses_for_how_it_is_paid(cli, network, make_project):
+    project = make_project({"main.py": APP})
+    said = ("--project", project)
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('persistent = true\npayment = { type = "hold" }\n')
+    assert "refuses this. The network takes no payment by `hold`" in cli("plan", *said).err
+    poor, text = network.new_account(0), (project / "pyproject.toml").read_text("utf-8")
+    (project / "pyproject.toml").write_text(text.replace("payment", "# payment"), "utf-8")
+    assert "refuses this" not in cli("plan", *said).err
+    cli.use(poor)
+    assert "refuses this. Insufficient balance" in cli("plan", *said).err
