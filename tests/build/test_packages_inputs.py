@@ -94,6 +94,7 @@ def test_a_lock_of_others_is_read_for_the_runtime(index: Index, workshop: Worksh
     (root / "pylock.toml").write_text(
         'lock-version = "1.0"\ncreated-by = "someone"\n'
         f'[[packages]]\nname = "alpha"\nversion = "1.0"\nwheels = [{files}]\n'
+        '[[packages]]\nname = "my-api"\ndirectory = {path = ".", editable = true}\n'  # as `uv export` has the project
         '[[packages]]\nname = "winonly"\nversion = "1.0"\nmarker = "sys_platform == \'win32\'"\n'
         f'wheels = [{{url = "{base}/winonly-1.0-py3-none-any.whl", hashes = {{sha256 = "{"0" * 64}"}}}}]\n'
     )

@@ -81,10 +81,13 @@ class Resolver:
             lock, stale = self._from_lock(inputs)
             if stale is not None:
                 lock = self._without_lock(inputs, stale, locked=locked)
-            lock = self._with_addresses(lock, inputs)
+            lock = self._with_addresses(self._without_the_project(lock), inputs)
             self._refuse_sources(lock, inputs)
-        else:
-            lock = self._from_project(inputs)
+            return lock
+        return self._without_the_project(self._from_project(inputs))
+
+    def _without_the_project(self, lock: Lock) -> Lock:
+        """Leave out the project itself, which locks may name as a folder: its place is the code image."""
         own = normalize(self.solver.project.name)
         return Lock(tuple(each for each in lock.packages if each.name != own), lock.until)
 
