@@ -58,6 +58,9 @@ upload = alias(create, "create", "upload")
 
 
 def _publish(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> None:
+    from hatch_aleph.network import models
+
+    models.begin()  # beside reading, packing and trying
     from hatch_aleph.cli.program_prompts import may_ask
     from hatch_aleph.programs.creation import create as publish
 

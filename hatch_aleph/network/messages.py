@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.errors import NetworkError, RejectedError
 
+from .models import reasons_against
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -117,35 +119,15 @@ def sign_message(
     return SignedMessage.from_json({**unsigned, "sender": signed["sender"], "signature": signed["signature"]})
 
 
-def load_models() -> Any:
-    """Return the network's own models of messages, whose import takes longer than all the rest of a small command."""
-    from aleph_message import models
-
-    return models
-
-
 def check_content(type_: MessageType, content: Mapping[str, Any]) -> None:
     """Refuse what the network's own model refuses, with every reason at once.
 
     Raises:
         RejectedError: With the network's code 0.
     """
-    from pydantic import ValidationError
-
-    models = load_models()
-    model: Any = {
-        "STORE": models.StoreContent,
-        "PROGRAM": models.ProgramContent,
-        "FORGET": models.ForgetContent,
-        "AGGREGATE": models.AggregateContent,
-    }[type_]
-    try:
-        model.model_validate(dict(content))
-    except ValidationError as error:
-        reasons = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-        raise RejectedError(
-            f"The network would not understand this {type_} message", hint="\n".join(reasons), code=0
-        ) from None
+    reasons = reasons_against(type_, content)
+    if reasons:
+        raise RejectedError(f"The network would not understand this {type_} message", hint="\n".join(reasons), code=0)
 
 
 def store_content(

@@ -14,7 +14,7 @@ from hatch_aleph.deploy.state import NOTES, refs_of
 from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.answers import LIVE, MACHINES, MessageStatus
-from hatch_aleph.network.messages import load_models, store_content
+from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.plugins import publishing
@@ -71,7 +71,6 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
         HealthError: It does not answer, here (nothing was sent) or once published.
     """
     with scratch_folder() as folder:
-        in_background(load_models)  # packing waits for other processes most of its time
         code = prepare_code(path, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
         check_secrets(code.file, code.encoding, settings, session.account, where=str(path), only_own=not scan)
