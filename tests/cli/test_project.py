@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
 import pytest
 
 from hatch_aleph.deploy.apply import Deployer
@@ -52,3 +58,71 @@ def test_another_profile_is_another_deployment(cli, project):
     assert (
         "not deployed" in cli.json("persist", "--project", project, "--profile", "staging", "--write").error["message"]
     )
+
+
+@contextmanager
+def another_address(url):
+    """Give a second address of a server: bytes are passed on as they are."""
+    there = urlsplit(url)
+    connections = []
+
+    def carry(source, target):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def serve(server):
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                node = socket.create_connection((there.hostname, there.port))
+                connections.extend((client, node))
+                for way in ((client, node), (node, client)):
+                    threading.Thread(target=carry, args=way, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    for each in connections:
+        each.close()
+
+
+def test_every_address_that_is_printed_is_at_the_host_that_was_named(cli, network, project, tmp_path, monkeypatch):
+    """The host is no part of the node here: whatever a command says of a program leads there."""
+    here = ["--project", project]
+    dist = ["--dist", tmp_path / "dist", "--no-build"]
+    with another_address(network.url) as host:
+        monkeypatch.setenv("ALEPH_HOST_URL", host)
+        made = cli.create("named", "--no-smoke")
+        program, app = made["item_hash"], cli.app("named")
+        commands = {
+            "create": ([app, "main:app", "--name", "other", "--no-smoke", "--verbose"], True),
+            "deploy": ([*here, *dist, "--yes", "--no-smoke"], True),
+            "plan": ([*here, *dist], False),
+            "status": (here, True),
+            "history": (here, False),
+            "verify": ([*here, *dist], False),
+            "report": ([*here, *dist, "--no-imports"], False),
+            "list": (["--long"], True),
+            "show": ([program], True),
+            "logs": ([program], False),
+            "update": ([program, cli.app("newer"), "--no-smoke"], True),
+            "restart": ([program], True),
+            "stop": ([program], True),
+            "runtime-checker": (["debian-12"], False),
+            "persist": ([*here, "--write", "--no-smoke"], True),
+            "unpersist": ([*here, "--write", "--no-smoke"], True),
+            "delete": ([program], False),
+        }
+        port = urlsplit(host).port
+        for command, (options, names_it) in commands.items():
+            for form in ([], ["--json"]):
+                if form and command in ("create", "persist", "unpersist", "delete", "runtime-checker"):
+                    continue
+                done = cli(command, *options, *form)
+                assert done.code == 0, (command, done)
+                urls = set(re.findall(r"https?://[^\s\"'<>,)]*[\w/]", done.out + done.err)) - {network.url}
+                elsewhere = {url for url in urls if urlsplit(url).port != port}
+                assert not elsewhere, (command, form)
+                assert bool(urls) >= names_it, (command, form, done)
