@@ -152,7 +152,11 @@ def list_accounts(context: Context) -> None:
         }
         for name, each in sorted(known.accounts.items())
     ]
-    theirs, default = other_tools_accounts()
+    try:
+        theirs, default = other_tools_accounts()
+    except AccountError as error:
+        theirs, default = [], None
+        context.output.notice(f"{error.message}: {error.where}.")
     for each in theirs:
         key = "aleph-rs: keystore" if each["kind"] == "keystore" else f"aleph-rs: {each['kind'] or 'unknown'}"
         signs = f"{key}, with which `aleph` signs" if each["name"] == default else key

@@ -227,9 +227,14 @@ def _cautions(signer: Account, key: Key, chain: str, environ: Mapping[str, str])
         yield key.warning
     if not key.is_default:
         return
-    other = other_tools_account()
-    if other and other[1].lower() != signer.address.lower():
-        yield f"Signing as {signer.address} (the key {key.where}); `aleph` signs as {other[0]} ({other[1]})"
+    signing = f"Signing as {signer.address} (the key {key.where})"
+    try:
+        other = other_tools_account()
+    except AccountError as error:
+        yield f"{signing}. {error.message}: {error.where}"
+    else:
+        if other and other[1].lower() != signer.address.lower():
+            yield f"{signing}; `aleph` signs as {other[0]} ({other[1]})"
     solana = sdk_account_of_solana(environ) if chain != "SOL" else None
     if solana:
         yield f"Signing as {signer.address} ({chain}); the SDK signs on Solana, by {solana}: --chain SOL"

@@ -135,7 +135,11 @@ def sdk_account_of_solana(environ: Mapping[str, str] = os.environ) -> str | None
 
 
 def other_tools_account() -> tuple[str, str] | None:
-    """Return name and address of the account that aleph-rs, the living official command line, signs with."""
+    """Return name and address of the account that aleph-rs, the living official command line, signs with.
+
+    Raises:
+        AccountError: As :func:`other_tools_accounts`.
+    """
     accounts, default = other_tools_accounts()
     return next(((each["name"], each["address"]) for each in accounts if each["name"] == default), None)
 
@@ -145,14 +149,20 @@ def other_tools_accounts() -> tuple[list[dict[str, str]], str | None]:
 
     Its list is ``accounts.toml`` (aleph-im/aleph-rs, crates/aleph-cli/src/account/store.rs). Keys of the kind
     ``keystore`` lie beside it, those of ``local`` in the system's keyring.
+
+    Raises:
+        AccountError: The list is there and cannot be read.
     """
+    file = _other_tools_folder() / "accounts.toml"
     try:
-        listed = tomllib.loads((_other_tools_folder() / "accounts.toml").read_text("utf-8"))
+        listed = tomllib.loads(file.read_text("utf-8"))
         fields = ("name", "address", "chain", "kind")
         accounts = [{field: str(entry.get(field, "")) for field in fields} for entry in listed.get("accounts", ())]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, NotADirectoryError):
         return [], None
-    return accounts, str(listed.get("default"))
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise AccountError("The accounts of `aleph` cannot be read", where=str(file)) from None
+    return accounts, listed.get("default")
 
 
 def other_tools_keystore(name: str) -> Path:

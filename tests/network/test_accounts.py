@@ -17,7 +17,7 @@ from eth_account.messages import encode_defunct
 from nacl.signing import SigningKey, VerifyKey
 
 from hatch_aleph.errors import AccountError
-from hatch_aleph.network import create_account, load_account
+from hatch_aleph.network import create_account, keys, load_account
 
 SECRET = bytes(range(1, 33))
 ADDRESS = EthAccount.from_key(SECRET).address
@@ -281,9 +281,26 @@ def test_another_account_of_aleph_rs_is_said_before_anything_is_signed(home: Pat
     assert "`aleph` signs as work (0xcd)" in told[0]
     manifest.write_text('default = "mine"\n' + entry.format("mine", ours))
     load_account(notice=told.append)
-    manifest.write_text("default = [")
-    load_account(notice=told.append)
     assert len(told) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder is another one elsewhere")
+@pytest.mark.parametrize("text", [b"default = [", b"accounts = 3", b'accounts = ["x"]', b"\xff", None])
+def test_accounts_of_aleph_rs_that_cannot_be_read_are_said_before_anything_is_signed(
+    home: Path, text: bytes | None
+) -> None:
+    """Which account it signs with is unknown then; aleph-rs itself stops there."""
+    ours = write_key(home / ".aleph-im" / "private-keys" / "ethereum.key", 205)
+    manifest = home / "config" / "aleph" / "accounts.toml"
+    manifest.parent.mkdir(parents=True)
+    manifest.mkdir() if text is None else manifest.write_bytes(text)
+    told: list[str] = []
+    assert load_account(notice=told.append).address == ours
+    (line,) = told
+    assert f"Signing as {ours}" in line
+    assert f"cannot be read: {manifest}" in line
+    with pytest.raises(AccountError, match="cannot be read"):
+        keys.other_tools_accounts()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")

@@ -36,11 +36,15 @@ def test_programs_newest_first_with_cost_and_urls(session, client, account, app)
 
 
 def test_a_list_asks_no_more_for_many_programs(session, client, account, app, monkeypatch):
-    asked: list[str] = []
+    # Questions, each once however often it was asked: a busy machine's node may not answer in time. What the host of
+    # this network asks meanwhile is about no owner, and is not counted.
+    asked: set[str] = set()
     ask = Connections.stream
 
     def counted(self, method, url, **options):
-        asked.append(url)
+        query = options.get("params") or {}
+        if "startDate" not in query:
+            asked.add(f"{url}?{sorted(query.items())}")
         return ask(self, method, url, **options)
 
     def asked_for_all() -> int:
