@@ -14,12 +14,28 @@ import contextlib
 import io
 import json
 import logging
+import os
 import sys
 import traceback
 
 logging.basicConfig(level=logging.DEBUG)
 logger = logging.getLogger(__name__)
 settings = json.loads(sys.argv[1])
+if "COVERAGE_PROCESS_CONFIG" in os.environ:  # it follows threads of `threading` alone, and the adapter starts its own
+    import _thread
+    import threading
+
+    start_untraced = _thread.start_new_thread
+
+    def start_traced(target, args):
+        def run():
+            sys.settrace(threading.gettrace())
+            target(*args)
+
+        return start_untraced(run, ())
+
+    _thread.start_new_thread = start_traced
+
 if settings["msgpack"]:  # for interpreters that have none
     sys.path.append(settings["msgpack"])
 import msgpack  # noqa: E402 - as the init has it

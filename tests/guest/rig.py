@@ -29,6 +29,7 @@ from hatch_aleph.squashfs import Entry
 HERE = Path(__file__).parent
 ADAPTER = HERE.parent.parent / "hatch_aleph" / "guest"
 APPS = HERE / "apps"
+MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ  # a process that is killed takes with it what coverage saw
 
 
 class Answer(NamedTuple):
@@ -163,6 +164,9 @@ class Guest:
         if hasattr(self, "port") and self.process.poll() is None:
             with contextlib.suppress(OSError):  # executables would outlive a killed parent
                 self.ask(b"halt", 5)
+        if MEASURED:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
         with contextlib.suppress(OSError):  # with what it started: workers of joblib hold its output open
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
