@@ -78,7 +78,7 @@ def test_the_line_ends_first_and_it_says_what_is_sent_again(cli, make_project):
     assert re.search(r"\r\x1b\[KWhat was sent is kept in the journal", end), end
     shown = re.sub(r"\x1b\[[0-9;]*[mK]", "", end)
     words = " ".join(shown.split())  # a terminal gets them folded
-    assert re.search(r"-code.squashfs had gone up to \d+% of 8.\d MiB: the next run sends all of it again\. ", words)
+    assert re.search(r"-code.squashfs had gone up to \d+% of 7.\d MiB: the next run sends all of it again\. ", words)
     assert shown.strip().endswith("Interrupted.")
     assert cli.sent == []
 
