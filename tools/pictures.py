@@ -50,7 +50,7 @@ height="{terminal_height}"/></clipPath></defs>
 _VOLATILE = re.compile(
     r"""^.*:[ ][\d.]+[ ]m?s$
     | ^[ ]*Time:[ ].*(?:\n(?![ ]*Next).*)?$
-    | ^[ ]*\S+[ ]+[\d.]+[ ]ms\b.*$
+    | ^[ ]*\S+[ ]+[\d.]+[ ]ms\b.*$ | ^.*[ ][\d.]+[ ]+█+$
     | 0x\w{40} | \b(?=\w*\d)[0-9a-z]{8,}…?      # addresses, hashes and names made of them
     | [\d.,:]+ | \b(?:m?s|min|[KM]?i?B)\b      # figures and their units
     | [█░]+""",
@@ -77,6 +77,7 @@ def main() -> None:
         folder = Path(name) / "shop"
         folder.mkdir()
         environment = {**os.environ, "ALEPH_PRIVATE_KEY_FILE": f"{name}/account.key", "TERM": "xterm-256color"}
+        environment.pop("UV_PYTHON", None)  # nox's own
         network = subprocess.Popen(
             [sys.executable, "-m", "hatch_aleph", "node", "--port", "0", "--folder", f"{name}/network", "--json"],
             stdout=subprocess.PIPE,

@@ -206,7 +206,7 @@ def _components(artifact: Artifact) -> list[Component]:
 
 
 def _show_sizes(output: Output, name: str, sizes: Sizes) -> None:
-    share = f"{sizes.image / _STORAGE:.0%} of the 100 MiB that nodes' own storage takes"
+    share = f"{sizes.image / _STORAGE:.1%} of the 100 MiB that nodes' own storage takes"
     weights = [(owner, weight.compressed) for owner, weight in sizes.by_owner().items()]
     _bars(output, f"{name}: {size_text(sizes.image)}, {share}", weights, size_text)
     saved = ", ".join(f"{rule} {size_text(each)}" for rule, each in sizes.savings().items() if each)

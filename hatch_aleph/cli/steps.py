@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _EVENT_SECONDS = 1.0
 _WINDOW = 5.0
 _SHORTEST = 0.05  # of a phase that is worth a line in the report
+_TOLD = 0.1  # of one that is named where a deployment's time is added up
 _LONG = 1.0  # a step that says nothing of itself is worth a line from here on
 _LONGEST = 48  # columns of what is waited for
 _HEARD = 46  # columns that are left to its time and to what it has answered last
@@ -176,7 +177,7 @@ class Steps(Observer):
 
     def spent_text(self) -> str:
         """Return where the time went, the longest first."""
-        told = sorted(((each, label) for label, each in self.spent.items() if each >= 0.05), reverse=True)  # noqa: PLR2004 - what rounds to nothing
+        told = sorted(((each, label) for label, each in self.spent.items() if each >= _TOLD), reverse=True)
         return ", ".join(f"{label} {seconds_text(seconds)}" for seconds, label in told)
 
     def _end(self, name: str, facts: dict[str, object]) -> float:

@@ -54,7 +54,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
         text=True,
     )
     try:
-        url = _url_of(network)
+        url, page = _addresses_of(network)
         context.output.rest()  # the commands that follow have words of their own
         if not (folder / "account.key").exists():
             _run(root, environment, "account", "create")
@@ -73,7 +73,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
         if context.output.as_json or not sys.stdin.isatty():
             context.output.notice("It answered. Without a terminal the network ends here.")
             return 0
-        click.echo("The network runs until Ctrl-C. Its page shows requests and logs: " + url, err=True)
+        click.echo("The network runs until Ctrl-C. Its page shows requests and logs: " + page, err=True)
         named = {
             "ALEPH_API_HOST": url,
             "ALEPH_PRIVATE_KEY_FILE": environment["ALEPH_PRIVATE_KEY_FILE"],
@@ -112,13 +112,13 @@ def _run(root: Path, environment: dict[str, str], *arguments: str, shown: bool =
     ).returncode
 
 
-def _url_of(network: subprocess.Popen[str]) -> str:
-    """Wait for the network's own word that it is ready."""
+def _addresses_of(network: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait for the network's own word that it is ready; return where it answers, and its page with what opens it."""
     for line in network.stdout or ():
         try:
             event: Any = json.loads(line)
         except ValueError:
             continue
         if event.get("event") == "ready":
-            return str(event["url"])
+            return str(event["url"]), str(event["page"])
     raise NetworkError("The network does not start", hint=f"See why: {typed('node')}")

@@ -150,6 +150,10 @@ def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
         url = re.findall(r"http://127\.0\.0\.1:\d+/vm/[0-9a-f]{64}", shown)[-1]
         with urllib.request.urlopen(url + "/") as response:
             assert response.read() == answer
+        page, token = re.search(r"requests and logs: (\S+/)#(\S+)", terminal.shown).groups()
+        seen = urllib.request.Request(f"{page}local/programs.json", headers={"X-Page-Token": token})
+        with urllib.request.urlopen(seen) as response:
+            assert url.rpartition("/")[2] in response.read().decode()
         named = dict(each.split("=", 1) for each in exported.split() if each.startswith("ALEPH_"))
         named["ALEPH_STATE_FOLDER"] = str(tmp_path / ".aleph" / "trial")
         status = [sys.executable, "-m", "hatch_aleph", "status"]
