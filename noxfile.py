@@ -304,7 +304,7 @@ def audit(session: nox.Session) -> None:
 @nox.session
 def pictures(session: nox.Session) -> None:
     """Make the pictures of the documentation from the real tool."""
-    session.install("-e", ".[deploy]", "selenium")
+    session.install("-e", ".[deploy]", "selenium", "rich")  # which draws a terminal as SVG
     session.run("python", "tools/pictures.py")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hatch_aleph.cli.tables import colours, terminal_width
+from hatch_aleph.cli.tables import colours, columns_of, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,12 +86,9 @@ def cut(line: str, columns: int) -> str:
     """Return a line of which no more is left than fits: wide characters take two columns, combining ones none."""
     if line.isascii():
         return line if len(line) <= columns else f"{line[: columns - 1]}…"
-    import unicodedata
-
     width = 0
     for place, character in enumerate(line):
-        wide = unicodedata.east_asian_width(character) in "WF"
-        width += 0 if unicodedata.combining(character) else 2 if wide else 1
+        width += columns_of(character)
         if width > columns:
             return f"{line[: place - 1]}…"
     return line

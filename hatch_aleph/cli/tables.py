@@ -15,13 +15,9 @@ from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Literal, TextIO
-
-    from rich.text import Text
+    from typing import TextIO
 
 _NUMBER = re.compile(r"[-+]?[$€]?\d[\d,. ]*(?:\s?(?:%|[KMGT]?i?B|ms|s|min|d|h))?(?: a \w+)?|-|")
-# Hashes, addresses and URLs, and the beginnings of hashes: nobody can copy what is folded over two lines.
-_WHOLE = re.compile(r"\S{24,}|[0-9a-f]{8,}…")
 _LINK = re.compile(r"https?://\S+")
 # What folding keeps whole: a command in backquotes is copied as one.
 _WORD = re.compile(r"\s*(?:`[^`\n]*`|\S)+")
@@ -86,11 +82,14 @@ def show_table(
     if width is None or sum(longest) + _GAP * (len(columns) - 1) <= width:
         _show_lines(stream, columns, cells, longest)
         return
-    sizes = [(_least(size, column), size) for size, *column in zip(longest, *cells, strict=True)]
-    if sum(least for least, _ in sizes) + _GAP * (len(columns) - 1) > width:
+    sizes = [(_least(size, column), size) for size, *column in zip(longest, columns, *cells, strict=True)]
+    room = width - _GAP * (len(columns) - 1)
+    if sum(least for least, _ in sizes) > room:
         _show_entries(stream, columns, cells)
-    else:
-        _show_folded(stream, columns, cells, sizes, width=width)
+        return
+    widths = _widths(sizes, room)
+    head, *rows = ([folded(cell, wide) for cell, wide in zip(row, widths, strict=True)] for row in [columns, *cells])
+    _show_lines(stream, head, rows, widths)
 
 
 def _is_plain(stream: TextIO) -> bool:
@@ -102,7 +101,11 @@ def _write(stream: TextIO, text: str = "") -> None:
 
 
 def _show_lines(stream: TextIO, columns: Sequence[str], cells: Sequence[Sequence[str]], longest: Sequence[int]) -> None:
-    """Print rows for which there is room: importing rich, which folds, takes a quarter of a small command."""
+    """Print rows for which there is room; a cell may have lines.
+
+    rich's tables would do it too: importing them takes a quarter of a small command, and they cut words off where
+    columns are as narrow as they may be.
+    """
     plain = _is_plain(stream)
     right = [_is_right(column) for column in zip(*cells, strict=True)] or [False] * len(columns)
 
@@ -113,10 +116,10 @@ def _show_lines(stream: TextIO, columns: Sequence[str], cells: Sequence[Sequence
             parts.append(f"{space}{style(cell)}" if at_right else f"{style(cell)}{space}")
         return (" " * _GAP).join(parts).rstrip()
 
-    _write(stream, line(columns, _same if plain else _bold))
-    for row in cells:
+    for number, row in enumerate([columns, *cells]):
+        style = _same if plain else _linked if number else _bold
         for part in itertools.zip_longest(*(cell.split("\n") for cell in row), fillvalue=""):
-            _write(stream, line(part, _same if plain else _linked))
+            _write(stream, line(part, style))
 
 
 def _same(cell: str) -> str:
@@ -136,36 +139,16 @@ def _is_right(column: Sequence[str]) -> bool:
     return any(column) and all(_NUMBER.fullmatch(cell) for cell in column)
 
 
-def _show_folded(
-    stream: TextIO,
-    columns: Sequence[str],
-    cells: Sequence[Sequence[str]],
-    sizes: Sequence[tuple[int, int]],
-    *,
-    width: int,
-) -> None:
-    """Print rows whose texts are folded into columns; ``sizes`` are the least and the largest width of each."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    plain = _is_plain(stream)
-    console = Console(
-        file=stream, width=width, no_color=plain, force_terminal=not plain, markup=False, highlight=False, emoji=False
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
-    for name, column, (least, longest) in zip(columns, zip(*cells, strict=True), sizes, strict=True):
-        side: Literal["left", "right"] = "right" if _is_right(column) else "left"
-        table.add_column(
-            Text(name, justify=side),
-            justify=side,
-            no_wrap=least == longest,
-            min_width=least,
-            overflow="fold",
-        )
-    for row in cells:
-        table.add_row(*(_text(cell, linked=not plain) for cell in row))
-    console.print(table)
+def _widths(sizes: Sequence[tuple[int, int]], room: int) -> list[int]:
+    """Share columns of the terminal out: each gets its least, and of what is left those that need least get all."""
+    widths = [least for least, _ in sizes]
+    room -= sum(widths)
+    for count, place in enumerate(sorted(range(len(sizes)), key=lambda place: sizes[place][1] - sizes[place][0])):
+        least, longest = sizes[place]
+        more = min(longest - least, room // (len(sizes) - count))
+        widths[place] += more
+        room -= more
+    return widths
 
 
 def _show_entries(stream: TextIO, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
@@ -179,24 +162,24 @@ def _show_entries(stream: TextIO, columns: Sequence[str], cells: Sequence[Sequen
                 name = ""  # noqa: PLW2901 - the heading stands beside the first line only
 
 
-def _text(cell: str, *, linked: bool) -> Text:
-    from rich.style import Style
-    from rich.text import Text
-
-    return Text(cell, Style(link=cell) if linked and _LINK.fullmatch(cell) else "")
-
-
-def _least(longest: int, cells: Sequence[str]) -> int:
-    """Return how narrow a column may be: as wide as its longest hash or number, else as some words."""
-    if all(_NUMBER.fullmatch(cell) for cell in cells):
+def _least(longest: int, column: Sequence[str]) -> int:
+    """Return how narrow a column may be: as wide as its longest hash, number or word."""
+    if all(_NUMBER.fullmatch(cell) for cell in column[1:]):  # the heading comes first
         return longest
-    whole = [_width(match[0]) for cell in cells for match in _WHOLE.finditer(cell)]
+    whole = [_width(word.strip()) for cell in column for word in _WORD.findall(cell)]
     return max([*whole, min(longest, _NARROWEST)])
 
 
 def _width(cell: str) -> int:
     if cell.isascii():
         return max(map(len, cell.split("\n")))
-    from rich.cells import cell_len
+    return max(sum(map(columns_of, line)) for line in cell.split("\n"))
 
-    return max(map(cell_len, cell.split("\n")))
+
+def columns_of(character: str) -> int:
+    """Return how many columns of a terminal a character takes: wide ones two, combining and formatting ones none."""
+    import unicodedata
+
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

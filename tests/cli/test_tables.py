@@ -71,6 +71,14 @@ def test_hashes_are_never_folded(width):
         assert max(len(line.rstrip()) for line in text.splitlines()) <= width
 
 
+def test_words_are_never_broken():
+    rows = [["1", "12 vCPU, 24576 MiB", "$15.84 (15,840,000 credits)", "does not start, as it says"]] * 2
+    for width in range(52, 120):
+        told = shown(["units", "size", "persistent", "state-as-it-was-seen now"], rows, width=width)
+        assert {word for row in rows for cell in row for word in cell.split()} <= set(told.split()), width
+        assert max(map(len, told.splitlines())) <= width
+
+
 def test_on_a_narrow_terminal_entries_stand_below_each_other():
     text = shown(["name", "item hash"], [["one", HASH], ["two", HASH]], width=60)
     assert text == f"name       one\nitem hash  {HASH}\n\nname       two\nitem hash  {HASH}\n"
