@@ -15,7 +15,6 @@ from hatch_aleph.deploy.state import check_named, live_among
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.network.messages import forget_content
 from hatch_aleph.network.money import cost_text
-from hatch_aleph.network.rejections import rejection
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -129,6 +128,8 @@ def refused_before(client: NodeClient, journal: Journal) -> dict[str, RejectedEr
     The refusal names the program that uses the file, whoever's it is (``ForgetNotAllowed`` in
     ``src/aleph/types/message_status.py``, aleph-im/pyaleph); a node has no list of such programs.
     """
+    from hatch_aleph.network.rejections import rejection
+
     found: dict[str, RejectedError | None] = {}
     for item_hash in journal.refused("FORGET"):
         message = client.message(item_hash)

@@ -293,7 +293,8 @@ def test_what_an_owner_has_not_permitted_is_refused_before_anything_is_sent(cli,
 
 def test_a_rejection_is_one_error_with_the_networks_code_and_the_next_step(cli, write, network, monkeypatch):
     # Permitted when it was looked at, no more when the message came.
-    monkeypatch.setattr("hatch_aleph.deploy.session.check_permitted", lambda *_, **__: None)
+    for module in ("session", "outbox"):
+        monkeypatch.setattr(f"hatch_aleph.deploy.{module}.check_permitted", lambda *_, **__: None)
     project = write(settings=f'address = "{network.new_account().address}"')
     error = cli.json("deploy", "--project", project, "--yes", "--no-smoke").error
     assert (error["kind"], error["exit_code"], error["code"]) == ("RejectedError", 10, 2)

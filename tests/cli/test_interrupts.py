@@ -10,6 +10,7 @@ import click
 import pytest
 
 import hatch_aleph
+from tests.cli.test_declared import used_by_a_stranger
 from tests.deploy.rig import RunningNode
 
 PACKAGE = Path(hatch_aleph.__file__).parent
@@ -100,11 +101,19 @@ def words(cli, network, make_project, tmp_path, monkeypatch):
     (below / "inner" / "requirements.txt").write_text("fastapi\n")
     delegate = network.new_account().address
     assert cli("authorization", "add", delegate, "--deploy", "--yes").code == 0
+    left = cli.create("left", "--no-smoke", "--no-health")["item_hash"]
+    stranger, user = used_by_a_stranger(network, left)
+    assert cli("delete", left, "--yes").code == 10  # its code is used
+    mine = cli.account
+    cli.use(stranger)
+    assert cli("delete", user, "--keep-code", "--yes").code == 0
+    cli.use(mine)
     loose = cli.json("file", "upload", cli.app("z") / "main.py", "--yes").result
     return {
         "PROJECT": project,
         "PROGRAM": made["item_hash"],
         "ALWAYS": always.result["item_hash"],
+        "LEFT": left,
         "VOLUME": cli.json("volume", "publish", cli.app("y")).result["item_hash"],
         "APP": cli.app("changed"),
         "FILE": cli.app("changed") / "main.py",
@@ -139,6 +148,7 @@ LINES: list[tuple[str, list[object]]] = [
     ("persist PROGRAM --no-smoke", []),
     ("unpersist ALWAYS --no-smoke", []),
     ("delete PROGRAM", []),
+    ("delete LEFT", []),
     ("delete --project PROJECT", []),
     ("volume delete VOLUME", []),
     ("deploy --project PROJECT --no-smoke", []),
