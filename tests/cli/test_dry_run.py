@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 # Commands that take a key and send nothing with it: they read as its address, sign questions to hosts, or keep it.
 READERS = {
-    "account", "alias", "credits", "diff", "domain check", "domain list", "file list", "history", "list", "logs",
-    "message list", "node", "open", "plan", "pricing", "report", "run", "serve", "show", "status", "verify",
-    "volume list", "volume show", "authorization list",
+    "account", "alias", "credits", "diff", "domain check", "domain list", "file get", "file list", "history", "list",
+    "logs", "message get", "message list", "node", "open", "plan", "pricing", "report", "run", "serve", "show",
+    "status", "verify", "volume list", "volume show", "authorization list",
 }  # fmt: skip
 
 

@@ -49,10 +49,15 @@ def test_503_code_that_a_program_of_somebody_else_uses(network, session, client,
     assert (raised.value.code, raised.value.exit_code) == (503, 10)
     assert made.code in str(raised.value)
     assert "Somebody else's program keeps it too" in raised.value.hint
-    # The program is gone all the same, and there is nothing that a second run could do.
+    # The program is gone all the same, and there is nothing that a second run could do: it says so, and signs nothing.
     assert (network.status(made.item_hash), network.status(made.code)) == ("forgotten", "processed")
-    with pytest.raises(PlanError, match="forgotten by"):
+    refused = session.journal_of(f"delete:{made.item_hash}").refused("FORGET")
+    with pytest.raises(RejectedError) as again:
         delete(session, made.item_hash)
+    assert (again.value.code, made.code in again.value.hint) == (503, True)
+    assert session.journal_of(f"delete:{made.item_hash}").refused("FORGET") == refused
+    with pytest.raises(PlanError, match="forgotten by"):
+        delete(session, made.item_hash, keep_code=True)
 
 
 def test_201_never_comes_of_code_that_another_tool_took_from_an_amend(network, session, account, app):
