@@ -234,6 +234,19 @@ def official_cli(session: nox.Session) -> None:
 
 
 @nox.session
+def aleph_rs(session: nox.Session) -> None:
+    """Run aleph-rs against the embedded node, both ways: cargo installs it, or `-- FILE` names an `aleph`."""
+    session.install("-e", ".[deploy]", "--group", "test")
+    named, *others = session.posargs or [""]
+    if not named:
+        folder = Path(session.create_tmp()).resolve()
+        session.run("cargo", "install", "--locked", "--root", str(folder), "aleph-cli@0.15.0", external=True)
+        named = str(folder / "bin" / "aleph")
+    env = {"ALEPH_RS": str(Path(named).resolve())}
+    session.run("pytest", "-m", "slow", "tests/cli/test_aleph_rs.py", *others, env=env)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure packages images against the ways by hand, `-- --set light --rounds 3` shortens it; then the adapter."""
     session.install("-e", ".")

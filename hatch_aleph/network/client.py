@@ -35,7 +35,6 @@ from .authenticity import MessageVerifier
 from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text
 from .money import Balance, CreditChange, Price, Pricing, amount, estimation_message, spending_of
 from .nodes import PATIENT_ROUNDS, ROUNDS, Nodes
-from .rejections import explain, settled, still_waiting
 from .search import Filters, find
 
 if TYPE_CHECKING:
@@ -207,6 +206,8 @@ class NodeClient:
             return None if last is None or last.status is MessageStatus.PENDING else last
 
         message = self._waiter.poll(look, deadline, _POLLS)
+        from .rejections import settled, still_waiting
+
         if message is None:
             raise still_waiting(item_hash, last, deadline)
         return settled(message)
@@ -534,6 +535,8 @@ class NodeClient:
 def _refused(reply: Reply, subject: str, *, code: int) -> Exception:
     if not reply.is_refusal:
         return reply.unhelpful()
+    from .rejections import explain
+
     meaning = explain(code)
     return RejectedError(
         f"{meaning.text}: HTTP {reply.status} {reply.text}".rstrip(),

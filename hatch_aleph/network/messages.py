@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.errors import NetworkError, RejectedError
 
-from .models import reasons_against
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -125,6 +123,8 @@ def check_content(type_: MessageType, content: Mapping[str, Any]) -> None:
     Raises:
         RejectedError: With the network's code 0.
     """
+    from .models import reasons_against  # a deployment with nothing to do needs none of it
+
     reasons = reasons_against(type_, content)
     if reasons:
         raise RejectedError(f"The network would not understand this {type_} message", hint="\n".join(reasons), code=0)

@@ -16,7 +16,6 @@ from .answers import MessageStatus
 from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping
 from .http import Timeouts
 from .nodes import PATIENT_ROUNDS
-from .rejections import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +88,8 @@ def _is_success(reply: Reply) -> bool:
 def _refusal(reply: Reply, message: SignedMessage, file: Path) -> Exception:
     if not reply.is_refusal:
         return reply.unhelpful()
+    from .rejections import explain
+
     where = f"{reply.server}: {file.name}"
     if reply.status == HTTPStatus.PAYMENT_REQUIRED:
         by_credit = (message.content.get("payment") or {}).get("type") == "credit"
