@@ -34,7 +34,7 @@ def delete(
     """Delete a program, and then its code, unless another program of the owner uses it.
 
     Without ITEM_HASH all that is deployed of the project (and profile) is deleted: programs, code, packages. In a
-    project, a program of another one is deleted with --other-project alone.
+    project, a program of another one, or of none and called otherwise, is deleted with --other-project alone.
     """
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.programs.removal import delete as forget

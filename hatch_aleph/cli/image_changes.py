@@ -9,6 +9,7 @@ from hatch_aleph.build.image_contents import LARGEST_READ, Contents, contents_of
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.observer import size_text
+from hatch_aleph.secrets.archives import FAULTS
 from hatch_aleph.squashfs import SquashfsError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def image_changes(client: NodeClient, artifact: Artifact, plan: Plan) -> dict[st
         try:
             after = contents_of(file, step.role, step.sha256)
             before = _live(client, step) if step.before else Contents()
-        except (OSError, SquashfsError):  # what is damaged is told by what verifies it
+        except (SquashfsError, *FAULTS):  # what is damaged is told by what verifies it
             continue
         if after is not None and before is not None:
             found[step.role] = _compared(before, after, is_first=step.before is None)

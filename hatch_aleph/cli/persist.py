@@ -10,6 +10,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import (
+    OTHER_PROJECT,
     alias,
     as_text,
     life_options,
@@ -34,6 +35,7 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 @item_hash_argument(required=False)
 @_KEEP
 @_WRITE
+@OTHER_PROJECT
 @life_options()
 def persist(context: Context, *, item_hash: str | None, **options: bool) -> None:
     """Make a program persistent: it runs always. It gets a new item hash, is paid by credits, and must be updatable.
@@ -49,6 +51,7 @@ def persist(context: Context, *, item_hash: str | None, **options: bool) -> None
 @item_hash_argument(required=False)
 @_KEEP
 @_WRITE
+@OTHER_PROJECT
 @life_options()
 def unpersist(context: Context, *, item_hash: str | None, **options: bool) -> None:
     """Make a persistent program run on demand again. It gets a new item hash, and must be updatable.
@@ -70,6 +73,7 @@ def _change(
     persistent: bool,
     keep_prev: bool,
     write: bool,
+    other_project: bool,
     print_message: bool,
     verbose: bool,
 ) -> None:
@@ -85,7 +89,13 @@ def _change(
             edit = _edit_of_table(context, program.content, persistent=persistent, write=write)
         item_hash = program.item_hash if program else context.program(client, item_hash)
         done = set_persistent(
-            session, item_hash, persistent=persistent, keep_prev=keep_prev, allow_data_loss=context.yes
+            session,
+            item_hash,
+            persistent=persistent,
+            keep_prev=keep_prev,
+            allow_data_loss=context.yes,
+            meant=context.project_at_hand,
+            others=other_project,
         )
         messages = list(messages_of(client, done.messages)) if print_message else []
     if edit is not None:

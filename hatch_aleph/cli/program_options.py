@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 OTHER_PROJECT = click.option(
-    "--other-project", is_flag=True, help="Accept that the name or tag of what is forgotten is another project's."
+    "--other-project", is_flag=True, help="Accept that the name or tag of what is forgotten is not the project's."
 )
 ALLOW_SECRET = click.option(
     "--allow-secret",

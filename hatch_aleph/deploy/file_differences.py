@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from hatch_aleph.deploy.state import live_program
+from hatch_aleph.errors import ImageError
 from hatch_aleph.files import scratch_folder, sha256_of
 from hatch_aleph.wheel_file import InvalidWheelError, record_rows
 
@@ -117,16 +118,24 @@ class _Tree:
 
     @classmethod
     def of(cls, file: Path, folder: Path, image: Image) -> _Tree:
-        """Unpack an image and read it."""
-        if image.encoding == "zip":
-            from zipfile import ZipFile
+        """Unpack an image and read it.
 
-            with ZipFile(file) as archive:
-                archive.extractall(folder)  # leaves out what would lie outside
-        else:
-            from hatch_aleph.squashfs import unpack
+        Raises:
+            ImageError: It is none, or damaged.
+        """
+        from hatch_aleph.secrets.archives import FAULTS
+        from hatch_aleph.squashfs import SquashfsError, unpack
 
-            unpack(file, folder)
+        try:
+            if image.encoding == "zip":
+                from zipfile import ZipFile
+
+                with ZipFile(file) as archive:
+                    archive.extractall(folder)  # leaves out what would lie outside
+            else:
+                unpack(file, folder)
+        except (SquashfsError, *FAULTS) as error:
+            raise ImageError(f"The {image.role} image cannot be read: {error}", where=str(file)) from error
         paths = [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]
         files = {path.relative_to(folder).as_posix(): _digest(path) for path in paths}
         owners: dict[str, str] = {}

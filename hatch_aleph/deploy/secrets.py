@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
+from hatch_aleph.errors import ArtifactError
 from hatch_aleph.secrets import (
     KEEP_OUT,
     OWN_KEY,
@@ -18,6 +19,7 @@ from hatch_aleph.secrets import (
     holds_own_key,
     refuse,
 )
+from hatch_aleph.secrets.archives import FAULTS
 from hatch_aleph.settings.entry_points import ADAPTER
 from hatch_aleph.squashfs import SquashfsError
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from hatch_aleph.secrets.own_key import KeyForms
 
 
+_UNREADABLE = (SquashfsError, *FAULTS)
+
+
 def check_secrets(artifact: Artifact, account: Any = None) -> None:
     """Refuse an artifact that seems to hold secrets.
 
@@ -37,10 +42,17 @@ def check_secrets(artifact: Artifact, account: Any = None) -> None:
         account: Who signs: its key is refused wherever it stands, in whatever form.
 
     Raises:
+        ArtifactError: An image cannot be read.
         PlanError: With each finding's file and line; nothing was sent.
     """
     allowed = artifact.manifest.settings.secrets.allow
-    refuse(find_secrets(artifact, own_key(account)), allowed, where=str(artifact.path), hint=KEEP_OUT)
+    try:
+        found = list(find_secrets(artifact, own_key(account)))
+    except _UNREADABLE as error:
+        raise ArtifactError(
+            f"An image cannot be read: {error}", where=str(artifact.path), hint="Build again."
+        ) from error
+    refuse(found, allowed, where=str(artifact.path), hint=KEEP_OUT)
 
 
 def check_own_key(artifact: Artifact, account: Any) -> None:
@@ -55,7 +67,7 @@ def check_own_key(artifact: Artifact, account: Any) -> None:
     found: list[Finding] = []
     try:
         found.extend(of_own_key(find_secrets(artifact, own)))
-    except SquashfsError:  # of what is no image the bytes alone can be looked through
+    except _UNREADABLE:  # of what is no image the bytes alone can be looked through
         files = [artifact.file(image) for image in artifact.manifest.images]
         found.extend(Finding(file.name, 0, "", OWN_KEY) for file in files if file.exists() and _holds(file, own))
     refuse(found, (), where=str(artifact.path), hint="Take it out of the project, and build again.")

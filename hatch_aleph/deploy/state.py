@@ -256,7 +256,7 @@ def check_named(programs: Iterable[Program], meant: Sequence[str], *, others: bo
 
 
 def misnamed(programs: Iterable[Program], meant: Sequence[str]) -> list[str]:
-    """Tell which programs another project's name or tag says are its own; those without either are anybody's."""
+    """Tell which programs are not called, or tagged, as one of the names that are meant; nor those without a name."""
     ours = {spelt_alike(name) for name in meant}
     found = []
     for program in programs:
@@ -264,12 +264,15 @@ def misnamed(programs: Iterable[Program], meant: Sequence[str]) -> list[str]:
         said = metadata if isinstance(metadata, dict) else {}
         tags = said.get("tags") if isinstance(said.get("tags"), list) else []
         tagged = [str(tag).split(":")[1] for tag in tags or () if str(tag).startswith(f"{PREFIX}:")]
-        # A program without a project may be called anything.
-        names = [spelt_alike(str(said["name"]))] if tagged and said.get("name") else []
+        names = [spelt_alike(str(said["name"]))] if said.get("name") else []
         others = sorted({*tagged, *names} - ours)
-        if others:
-            theirs = ", ".join(others)
-            found.append(f"The program {program.item_hash} is of the project {theirs}, not of {spelt_alike(meant[0])}.")
+        if tagged and others:
+            who = f"of the project {', '.join(others)}"
+        elif others or not (tagged or names):
+            who = f"{f'called {others[0]}' if others else 'without a name'} and of no project"
+        else:
+            continue
+        found.append(f"The program {program.item_hash} is {who}, not of {spelt_alike(meant[0])}.")
     return found
 
 

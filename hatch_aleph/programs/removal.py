@@ -69,7 +69,7 @@ def delete(
         reason: Said to everybody.
         missing_ok: Accept that there is no such live program.
         meant: Name of the project that is at hand, and what its programs are called; nothing for none.
-        others: Accept that the program is another project's.
+        others: Accept that the program is another project's, or of none and called otherwise.
 
     Raises:
         PlanError: There is no such live program, or it is another's, or another project's.

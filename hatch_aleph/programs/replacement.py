@@ -14,7 +14,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs
 from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.deploy.state import find_program, keeping
+from hatch_aleph.deploy.state import check_named, find_program, keeping
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.plugins import publishing
@@ -22,7 +22,7 @@ from hatch_aleph.programs.live_programs import look_up
 from hatch_aleph.programs.program_code import try_published
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from hatch_aleph.deploy.outbox import Outbox
@@ -306,18 +306,29 @@ def same_program(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def set_persistent(
-    session: Session, item_hash: str, *, persistent: bool, keep_prev: bool = False, allow_data_loss: bool = False
+    session: Session,
+    item_hash: str,
+    *,
+    persistent: bool,
+    keep_prev: bool = False,
+    allow_data_loss: bool = False,
+    meant: Sequence[str] = (),
+    others: bool = False,
 ) -> Recreated:
     """Replace a program by one that is the same but for its persistence; the item hash changes.
 
+    ``meant`` and ``others`` say whose programs may be forgotten, as for :func:`.removal.delete`.
+
     Raises:
-        PlanError: It is not there, another's, not updatable, or data would be lost.
+        PlanError: It is not there, another's, another project's, not updatable, or data would be lost.
         RejectedError: The network refuses the new one; the old one is as it was.
     """
     existing = look_up_for_replacement(session, item_hash)
     require_owner(session, existing.owner, existing.sender, item_hash, types=())
     if bool(existing.content["on"].get("persistent")) is persistent:
         return Recreated(item_hash, item_hash, forgotten=False, urls=session.hosts.urls(item_hash))
+    if not keep_prev:
+        check_named([existing.program], meant, others=others)
     check_recreatable(session, existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
     content = persistence_change(existing.content, persistent=persistent)
     command = "persist" if persistent else "unpersist"

@@ -17,7 +17,7 @@ from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.state import Program
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.deploy.verification import verify
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.errors import HealthError, ImageError, PlanError
 from hatch_aleph.network.executions import Allocation, Execution
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.settings import HealthCheck
@@ -268,6 +268,13 @@ def test_who_goes_on_after_a_cut_waits_for_the_stop_all_the_same(rig: Rig) -> No
         with pytest.raises(expected) if expected else nullcontext():
             replace(rig.deployer(second), health=cut).deploy(second)
     assert cut.told == [True, True]
+
+
+def test_diff_names_the_image_that_is_none(rig: Rig) -> None:
+    rig.deploy(rig.artifact(code=b"no image"))
+    second = rig.artifact(code=b"none either")
+    with pytest.raises(ImageError, match="The code image cannot be read"):
+        differences_of(rig.target(second), second)
 
 
 def test_diff_names_files_in_the_images(rig: Rig, tmp_path: Path) -> None:

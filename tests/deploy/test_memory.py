@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.artifact import Artifact, hash_file
-from hatch_aleph.squashfs import scan, write_image
+from hatch_aleph.squashfs import Entry, write_image
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 
 if TYPE_CHECKING:
@@ -34,20 +35,19 @@ sys.exit(code)
 def test_an_artifact_of_900_mib_is_deployed_in_120_mib(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tests.deploy.crash.proxy import Proxy
 
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree" / "main.py").write_text("async def app(scope, receive, send): ...\n")
-    write_image(scan(tmp_path / "tree"), tmp_path / "code")
+    main = b"async def app(scope, receive, send): ...\n"
+    write_image([Entry("main.py", "file", source=main)], tmp_path / "code")
     artifact = make_artifact(tmp_path / "dist", code=(tmp_path / "code").read_bytes(), packages=b"small")
     file = artifact.file(artifact.manifest.images[1])
-    block = bytes(range(256)) * 4096
-    with file.open("wb") as stream:
-        for number in range(SIZE // len(block)):
-            stream.write(number.to_bytes(8, "big") + block[8:])
+    with (tmp_path / "data").open("wb") as stream:
+        for _ in range(SIZE >> 20):
+            stream.write(os.urandom(1 << 20))
+    write_image([Entry("data", "file", source=tmp_path / "data")], file)
     hashes = hash_file(file)
     data = json.loads(artifact.path.read_text())
     data["images"][1] |= {"sha256": hashes.sha256, "cid": hashes.cid, "size": hashes.size}
     artifact.path.write_text(json.dumps(data))
-    assert Artifact.load(artifact.path).manifest.images[1].size == SIZE
+    assert Artifact.load(artifact.path).manifest.images[1].size >= SIZE
 
     key = tmp_path / "key"
     key.write_text("11" * 32)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.messages import sign_message
 from hatch_aleph.programs.removal import delete, delete_deployment
+from hatch_aleph.programs.replacement import set_persistent
 
 if TYPE_CHECKING:
-    from tests.deploy.rig import RunningNode
     from tests.trust.conftest import Scene
 
 
 @pytest.fixture
 def bank(scene: Scene) -> str:
     """A program of the owner that another tool has given the shop's tag, and its own name."""
-    content = dict(scene.message(scene.shop)["message"]["content"])
-    content |= {"metadata": {**content["metadata"], "name": "bank"}, "time": time.time()}
+    return published(scene, {**scene.message(scene.shop)["message"]["content"]["metadata"], "name": "bank"})
+
+
+def published(scene: Scene, metadata: dict[str, Any]) -> str:
+    """Publish the shop's program under another name."""
+    content = {**scene.message(scene.shop)["message"]["content"], "metadata": metadata, "time": time.time()}
     message = sign_message(scene.rig.account, "PROGRAM", content, channel="TEST", time=content["time"])
     scene.rig.client.publish(message)
     scene.rig.client.wait(message.item_hash, deadline=20.0)
@@ -59,14 +63,27 @@ def test_deleting_a_program_in_the_folder_of_another_project_takes_a_flag(scene:
     assert scene.forgotten() - scene.forgotten_before <= set(asked[0].replace(",", "").split())
 
 
-def test_a_program_without_a_project_is_no_other_projects(scene: Scene, node: RunningNode) -> None:
-    content = dict(scene.message(scene.shop)["message"]["content"])
-    content |= {"metadata": {"name": "anything"}, "time": time.time()}
-    message = sign_message(scene.rig.account, "PROGRAM", content, channel="TEST", time=content["time"])
-    scene.rig.client.publish(message)
-    scene.rig.client.wait(message.item_hash, deadline=20.0)
-    delete(scene.rig.session(), message.item_hash, meant=["bank"], keep_code=True)
-    assert message.item_hash in scene.forgotten()
+@pytest.mark.parametrize(
+    ("metadata", "who"),
+    [({"name": "anything"}, "called anything and of no project"), ({}, "without a name and of no project")],
+)
+def test_a_program_without_a_project_is_judged_by_its_name(scene: Scene, metadata: dict[str, str], who: str) -> None:
+    untagged = published(scene, metadata)
+    for refused in (
+        lambda: delete(scene.rig.session(), untagged, meant=["bank"], keep_code=True),
+        lambda: set_persistent(scene.rig.session(), untagged, persistent=True, meant=["bank"]),
+    ):
+        with pytest.raises(PlanError, match=f"is {who}, not of bank"):
+            refused()
+    assert scene.forgotten() == scene.forgotten_before
+    delete(scene.rig.session(), untagged, meant=["bank"], keep_code=True, others=True)
+    assert untagged in scene.forgotten()
+
+
+def test_a_program_that_is_called_as_the_project_is_its_own(scene: Scene) -> None:
+    untagged = published(scene, {"name": "The_Bank"})
+    delete(scene.rig.session(), untagged, meant=["the-bank"], keep_code=True)
+    assert untagged in scene.forgotten()
 
 
 def test_a_program_that_its_own_settings_name_is_the_project_s(scene: Scene) -> None:
