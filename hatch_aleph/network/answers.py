@@ -7,7 +7,6 @@ transport turns into another try, and at last into one NetworkError.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.itemhash import FILE_HASH, ITEM_HASH
 
-from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, as_time, shown
+from .fields import MalformedAnswerError, as_decimal, as_list, as_mapping, as_text, as_time, parse_json, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -246,7 +245,7 @@ def _content(envelope: Mapping[str, Any], item_hash: str, status: MessageStatus)
     if hashlib.sha256(signed.encode("utf-8", "replace")).hexdigest() != item_hash:
         raise MalformedAnswerError(f"the content of {shown(item_hash)} has another hash")
     try:
-        return dict(as_mapping(json.loads(signed)))
+        return dict(as_mapping(parse_json(signed)))
     except (ValueError, RecursionError):
         # A rejected message may hold anything.
         return {}

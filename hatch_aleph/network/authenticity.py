@@ -6,11 +6,10 @@ nobody can prove is that a node has told all: an amend that it hides is not seen
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping, shown
+from .fields import MalformedAnswerError, UnhelpfulNodeError, as_mapping, parse_json, shown
 from .search import Filters, find
 from .signatures import EVM_CHAINS, SOLANA_CHAINS, is_signed
 from .transfer import HashCheck
@@ -80,7 +79,7 @@ class MessageVerifier:
             if not check.holds():
                 raise UnhelpfulNodeError(f"gives another content for {message.item_hash}")
             try:
-                content = dict(as_mapping(json.loads(reply.body)))
+                content = dict(as_mapping(parse_json(reply.body)))
             except (ValueError, RecursionError):
                 raise MalformedAnswerError(f"the content of {message.item_hash} is no JSON object") from None
             return {"address": message.sender, "time": message.time, **content}

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .transport import Client
 
 _COSTS_A_PAGE = 1000
+_MOST_PAGES = 100  # of prices
 _PRICED_ALONE = 6
 _LOST_SECONDS = 30.0
 _POLLS = Backoff(first=0.02, longest=3.0, growth=2)  # most messages are processed at once
@@ -304,7 +305,8 @@ class NodeClient:
         while full:
             page = len(found) // _COSTS_A_PAGE + 1
             listed = self._nodes.ask("GET", "/api/v0/costs", read, params={**query, "page": page})
-            full = len(listed) == _COSTS_A_PAGE and listed[0][0] not in found  # a page that comes again ends it too
+            # A page that comes again ends it too, and so does a list without end, whose rest is asked for one by one.
+            full = len(listed) == _COSTS_A_PAGE and listed[0][0] not in found and page < _MOST_PAGES
             found.update(listed)
         # heph shows all that an address pays for, whatever way of paying was asked for.
         return {item_hash: price for item_hash, price in found.items() if price.payment_type == kind}

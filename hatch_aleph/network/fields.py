@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -23,6 +24,24 @@ class MalformedAnswerError(ValueError):
 
 class UnhelpfulNodeError(MalformedAnswerError):
     """A node that cannot give the answer, however often it is asked; said as what follows "the node"."""
+
+
+def parse_json(data: str | bytes) -> Any:
+    """Parse JSON whose texts are texts: halves of letters can be written in it, and nowhere else.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is too deep.
+    """
+    text = data.decode() if isinstance(data, bytes) else data
+    value = json.loads(text, parse_constant=_refuse_constant)
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:

@@ -8,7 +8,6 @@ one that trickles is given up.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import threading
@@ -23,7 +22,7 @@ from hatch_aleph import __version__
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.text import without_credentials
 
-from .fields import MalformedAnswerError, UnhelpfulNodeError, shown
+from .fields import MalformedAnswerError, UnhelpfulNodeError, parse_json, shown
 from .transport import UNREACHABLE, Client, Timeouts, TransportError, is_address, proxy_url
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class Reply:
             MalformedAnswerError: It is none.
         """
         try:
-            return json.loads(self.body, parse_constant=_refuse_constant)
+            return parse_json(self.body)
         except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type").split(";")[0]
             raise MalformedAnswerError(f"HTTP {self.status} without JSON ({shown(kind)})") from None
@@ -300,7 +299,3 @@ def _is_proxy(value: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

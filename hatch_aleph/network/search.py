@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hatch_aleph.errors import UsageError
+from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.squashfs.pool import in_background
 
 from .answers import V_PROGRAM, MessageStatus, NetworkMessage
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .nodes import Nodes
 
 _PAGE = 200
+_MOST_PAGES = 1_000  # of a list: forty times what an owner of 5,000 programs fills
 _HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
 _AT_ONCE = 6  # requests, beyond which a node may see an attack
 
@@ -179,6 +180,8 @@ def _pages(
         # A node that ignores the page would go on for ever: a page with nothing new ends it as well.
         if len(found) < _PAGE or not fresh:
             return
+        if page == _MOST_PAGES:
+            raise NetworkError(f"The node lists messages without end: {len(seen):,} so far", where=nodes.urls[0])
 
 
 def joined(values: Sequence[str]) -> str:

@@ -141,9 +141,9 @@ def test_the_plugin_takes_part_in_every_command(acme, network):
     write_app(acme.folder, "hello once more")
     acme("update", made, acme.folder)
     assert acme.record == [("begin", "update"), ("done", "update")]
-    kept = str(acme.result("persist", made)["item_hash"])
+    kept = str(acme.result("persist", made, "--other-project")["item_hash"])
     assert acme.record == [("begin", "persist"), ("done", "persist")]
-    acme("delete", kept, "--yes")
+    acme("delete", kept, "--other-project", "--yes")
     assert acme.record == [("begin", "delete"), ("done", "delete")]
     acme("delete", "--yes")
     assert acme.record == [("begin", "delete"), ("done", "delete")]

@@ -207,6 +207,7 @@ LIES: dict[str, Case] = {
     "another sender": Case(field_of(sender="0x" + "1" * 40), "did not sign", WRITING),
     "another type": Case(field_of(type="INSTANCE"), "ignores the filter `msgTypes`", BY_TAG),
     "a redirect": Case(lambda _: Redirects(), "redirects to", ALL),
+    "a half of a letter": Case(field_of(channel="\ud800"), "without JSON", ALL),
     "a page of HTML": Case(answers("/api/v0/messages", 200, b"<html>"), "without JSON", ALL),
     "a bomb": Case(lambda _: Inflates(), "answers with more than 64 MiB", ("list", *BY_TAG)),
     "the first page for ever": Case(lambda _: NeverEnds(), harmless=ALL),
