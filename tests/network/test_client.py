@@ -274,38 +274,22 @@ def test_a_node_that_ignores_pages_ends_where_what_it_says_is_left_out(client: N
     assert len(node.asked) == 4
 
 
-class Endless:
-    """Answers every page with messages, or prices, that were never there before."""
-
-    def __init__(self) -> None:
-        self.pages = 0
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.pages += 1
-        numbers = range(self.pages * 1000, self.pages * 1000 + int(request.url.params["pagination"]))
-        if request.url.path == "/api/v0/costs":
-            kind = request.url.params["payment_type"]
-            priced = [{"item_hash": f"{n:064x}", "payment_type": kind, f"cost_{kind}": "1"} for n in numbers]
-            return httpx.Response(200, json={"resources": priced})
-        return httpx.Response(200, json={"messages": [{**entry(1), **_content(n)} for n in numbers]})
-
-
-def _content(number: int) -> dict[str, str]:
-    content = json.dumps({"n": number})
-    return {"item_content": content, "item_hash": hashlib.sha256(content.encode()).hexdigest()}
-
-
-def test_a_node_that_lists_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hatch_aleph.network.search._MOST_PAGES", 5)
-    monkeypatch.setattr("hatch_aleph.network.client._MOST_PAGES", 5)
-    node = Endless()
-    transport = httpx.MockTransport(node)
-    with NodeClient(["http://node.test"], client_factory=lambda: httpx.Client(transport=transport)) as client:
-        with pytest.raises(NetworkError, match="lists messages without end: 1,000 so far"):
-            list(client.messages(verify=False))
-        assert node.pages == 5
-        assert len(client.prices("0x1")) == 10_000  # of either way of paying
-        assert node.pages == 15
+def test_a_node_that_lists_without_end_is_given_up(
+    client: NodeClient, node: ScriptedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hatch_aleph.network.search._MOST_PAGES", 2)
+    monkeypatch.setattr("hatch_aleph.network.client._MOST_PAGES", 2)
+    pages = [as_json({"messages": [entry(n) for n in range(at, at + 200)]}) for at in (0, 200, 400)]
+    node.on("GET", "/api/v0/messages.json", *pages)
+    with pytest.raises(NetworkError, match="lists messages without end: 400 so far"):
+        list(client.messages(verify=False))
+    assert len(node.asked) == 2
+    for kind in ("credit", "hold"):
+        priced = [{"item_hash": f"{n:064x}", "payment_type": kind, f"cost_{kind}": "1"} for n in range(3000)]
+        answers = [as_json({"resources": priced[at : at + 1000]}) for at in (0, 1000, 2000)]
+        node.on("GET", f"payment_type={kind}", *answers)
+    assert len(client.prices("0x1")) == 2000
+    assert len(node.asked) == 6
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
