@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import importlib
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from .programs import Program
     from .volume_flush import VolumeFlush
 
-# Objects that may be made between two collections while the app is imported; Python's own figure is 700 to 10,000.
-_IMPORT_THRESHOLD = 50_000
+# Of memory for each object that may be made between two collections while the app is imported: garbage takes a quarter
+# of the machine at most. Python's own figure is 700 to 10,000 objects.
+_BYTES_FOR_OBJECT = 1024
 IMPORT_SECONDS = 50.0  # the host waits for 60
 START_MARK = "aleph_entry: the program's log begins: "
 
@@ -191,18 +193,22 @@ def _report_hanging_import(thread: int, over: list[bool]) -> None:
 
 @contextlib.contextmanager
 def _few_collections() -> Iterator[None]:
-    """Let the garbage collector rest: imports leave next to no garbage, and a seventh of their time goes into looking.
+    """Let the garbage collector rest: imports leave next to no garbage, and a fifth of their time goes into looking.
 
-    It is not stopped, for apps that make much garbage at import, but looks at young objects alone: what has been
-    imported stays. Thresholds that the app sets itself stay, too.
+    It is not stopped, for apps that make much garbage at import. What has been imported is old from the start, else
+    one of the first requests would wait until all of it is looked through. Thresholds that the app sets itself stay.
     """
-    before = gc.get_threshold()
-    gc.set_threshold(_IMPORT_THRESHOLD, _IMPORT_THRESHOLD, before[2])
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _BYTES_FOR_OBJECT
+    gc.set_threshold(most, *before[1:])
     try:
         yield
     finally:
-        if gc.get_threshold()[0] == _IMPORT_THRESHOLD:
+        if gc.get_threshold()[0] == most:
             gc.set_threshold(*before)
+            if gc.get_freeze_count() == frozen:  # else the app has done so, for good
+                gc.freeze()
+                gc.unfreeze()  # into the oldest generation
 
 
 @contextlib.contextmanager

@@ -82,7 +82,7 @@ def _guess(target: Any) -> str:
     required, most, open_ended = _arguments(target)
     if open_ended:
         return _try(target)
-    if required == _WSGI and most < _ASGI:
+    if required == _WSGI:  # a third that may be left out is an option of the app's own, as in Zope: ASGI needs all
         return "wsgi"
     if required == _DOUBLE and most < _WSGI and _gives_an_app(target):
         return "asgi2"

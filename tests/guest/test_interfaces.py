@@ -47,6 +47,9 @@ class Wsgi:
     def __call__(self, environ, start_response): ...
 
 
+def wsgi_with_options(environ, start_response, _publish=None, _module="Zope2"): ...
+
+
 class WsgiPerRequest:
     def __init__(self, environ, start_response): ...
 
@@ -105,6 +108,7 @@ def wrapped(*args): ...
         (Asgi(), "asgi"),
         (AsgiOptional(), "asgi"),
         (Wsgi(), "wsgi"),
+        (wsgi_with_options, "wsgi"),
         (WsgiPerRequest, "wsgi"),
         (Asgi2, "asgi2"),
         (AsgiPerRequest, "asgi"),
