@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.context import Context
-    from hatch_aleph.local.host import ImportCost
+    from hatch_aleph.local.host import Imports
 
 
-def measure(context: Context, artifact: Artifact) -> tuple[str, list[ImportCost]]:
-    """Import the entry point in the local guest; return its name, and what each import took.
+def measure(context: Context, artifact: Artifact) -> tuple[str, Imports]:
+    """Import the entry point in the local guest; return its name, and what its imports cost.
 
     Raises:
         GuestError: It cannot be imported, or is no Python.
@@ -29,17 +29,17 @@ def measure(context: Context, artifact: Artifact) -> tuple[str, list[ImportCost]
 
 
 def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None:
-    """Tell which packages and modules took how long."""
+    """Tell which packages and modules took how long, and how much was read of each package."""
     from hatch_aleph.local.host import by_package
 
-    entrypoint, costs = measure(context, artifact)
+    entrypoint, (costs, reads) = measure(context, artifact)
     total = max((each.cumulative_ms for each in costs), default=0.0)
-    packages = by_package(costs)
+    packages = [(name, spent, *reads.get(name, (0, 0))) for name, spent in by_package(costs)]
     if not context.output.as_json:
         context.output.table(
             f"{entrypoint}: {total:.0f} ms\n\nBy package",
-            ("", "ms"),
-            [(name, f"{spent:.1f}") for name, spent in packages[:rows]],
+            ("", "ms", "reads", "MB"),
+            [(name, f"{spent:.1f}", str(count), f"{size / 1e6:.2f}") for name, spent, count, size in packages[:rows]],
         )
         context.output.table(
             "By module, with what it imports first",
@@ -49,5 +49,10 @@ def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None
                 for each in sorted(costs, key=lambda each: -each.cumulative_ms)[:rows]
             ],
         )
-    fields = {"total_ms": total, "packages": dict(packages), "modules": [asdict(each) for each in costs]}
+    fields = {
+        "total_ms": total,
+        "packages": {name: spent for name, spent, _, _ in packages},
+        "reads": {name: {"reads": count, "bytes": size} for name, (count, size) in reads.items()},
+        "modules": [asdict(each) for each in costs],
+    }
     context.output.result(fields, None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .guest_api import GuestApi as GuestApi
     from .host import Host as Host
     from .import_costs import ImportCost as ImportCost
+    from .import_costs import Imports as Imports
     from .import_costs import by_package as by_package
     from .import_costs import measure_imports as measure_imports
     from .machine import Machine as Machine
@@ -42,7 +43,7 @@ __getattr__, __dir__, __all__ = door(
         "failures": "CrashedError StartError",
         "guest_api": "GuestApi",
         "host": "Host",
-        "import_costs": "ImportCost by_package measure_imports",
+        "import_costs": "ImportCost Imports by_package measure_imports",
         "machine": "Machine",
         "places": "is_runtimes_platform place_here",
         "program_server": "Observer ProgramServer serve_images",

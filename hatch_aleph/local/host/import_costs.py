@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host.aleph_host_inside import MEASURE_MARK
+from hatch_aleph.local.host.aleph_host_inside import MEASURE_MARK, READS_MARK
 from hatch_aleph.local.host.launch import launch
 from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
@@ -40,8 +41,20 @@ class ImportCost:
     depth: int
 
 
-def measure_imports(spec: ProgramSpec, place: Place) -> list[ImportCost]:
-    """Import a program's entry point in the local guest and return what each module took, in the order they ended.
+class Imports(NamedTuple):
+    """What an entry point's import costs.
+
+    Attributes:
+        costs: What each module took, in the order they ended.
+        reads: Reads and bytes by top-level package: files, folders, parts of packs; of extensions what is in memory.
+    """
+
+    costs: list[ImportCost]
+    reads: dict[str, tuple[int, int]]
+
+
+def measure_imports(spec: ProgramSpec, place: Place) -> Imports:
+    """Import a program's entry point in the local guest and return what it costs.
 
     What the runtime has loaded before the program costs it nothing and is not in the list.
 
@@ -53,7 +66,7 @@ def measure_imports(spec: ProgramSpec, place: Place) -> list[ImportCost]:
     lines, code = asyncio.run(_run(spec, place))
     if code:
         raise GuestError(f"The entry point cannot be imported.{explanation(_told(lines), '')}", where=spec.entrypoint)
-    return parse(lines, spec.entrypoint.split(":")[-2])
+    return Imports(parse(lines, spec.entrypoint.split(":")[-2]), parse_reads(lines))
 
 
 async def _run(spec: ProgramSpec, place: Place) -> tuple[list[str], int]:
@@ -112,9 +125,15 @@ def parse(lines: Iterable[str], entry: str) -> list[ImportCost]:
     return found
 
 
+def parse_reads(lines: list[str]) -> dict[str, tuple[int, int]]:
+    """Read what the guest counted, its last word: before it the program prints to the same terminal."""
+    told = next((line for line in reversed(lines) if line.startswith(READS_MARK)), f"{READS_MARK}{{}}")
+    return {name: (count, size) for name, (count, size) in json.loads(told[len(READS_MARK) :]).items()}
+
+
 def _told(lines: list[str]) -> list[str]:
     """Return what the program itself printed."""
-    return [line for line in lines if not line.startswith("import time:") and not line.startswith(MEASURE_MARK)]
+    return [line for line in lines if not line.startswith(("import time:", MEASURE_MARK, READS_MARK))]
 
 
 def by_package(costs: Iterable[ImportCost]) -> list[tuple[str, float]]:

@@ -109,11 +109,27 @@ def test_imports_are_measured_by_module(place, image):
         "main.py": "import slow\nimport aiohttp\napp = None",
         "slow.py": "import time\ntime.sleep(0.05)\nimport wave",
     }
-    costs = {each.module: each for each in measure_imports(spec_of(image(files)), place)}
+    costs = {each.module: each for each in measure_imports(spec_of(image(files)), place).costs}
     assert costs["slow"].self_ms > 50
     assert costs["main"].cumulative_ms >= costs["slow"].cumulative_ms
     assert costs["wave"].depth == costs["slow"].depth + 1 == costs["main"].depth + 2
     assert "aiohttp" not in costs  # the runtime has it loaded
+
+
+def test_reads_and_bytes_are_counted_by_package(place, image):
+    """Sources and data files with their size, folders that are listed, extensions with what is in memory."""
+    files = {
+        "main.py": "import audioop, marshal, pack.part\nopen(__file__[:-7] + 'pack/data').read()\n"
+        "marshal.loads(marshal.dumps(1))\nprint('read by package: no')\napp = None",
+        "pack/__init__.py": "",
+        "pack/part.py": "# padding\n" * 500,
+        "pack/data": "x" * 10_000,
+    }
+    reads = measure_imports(spec_of(image(files)), place).reads
+    assert reads["pack"] == (4, 10_000 + len(files["pack/part.py"]))  # the folder, two sources, the data
+    assert reads["main"] == (2, len(files["main.py"]))  # its folder, too
+    assert reads["audioop"][0] >= 1
+    assert reads["audioop"][1] > 0
 
 
 def test_an_import_that_fails_is_told(place, image):

@@ -18,3 +18,5 @@ BASE, PLAN = "base.json", "plan.json"
 
 # Printed before the import that is to be measured, and again, with its milliseconds, after it.
 MEASURE_MARK = "measured from here"
+# Then what was read, by package: JSON.
+READS_MARK = "read by package: "
