@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.context import Context
-    from hatch_aleph.local.host import Imports
+    from hatch_aleph.local.host import Imports, ProgramSpec
+    from hatch_aleph.local.host.places import Place
 
 
-def measure(context: Context, artifact: Artifact) -> tuple[str, Imports]:
-    """Import the entry point in the local guest; return its name, and what its imports cost.
+def measure(context: Context, artifact: Artifact) -> Imports:
+    """Import the entry point in the local guest; return what its imports cost.
 
     Raises:
         GuestError: It cannot be imported, or is no Python.
     """
+    from hatch_aleph.local.host import measure_imports
+
+    with _placed(context, artifact) as (spec, place):
+        return measure_imports(spec, place)
+
+
+@contextlib.contextmanager
+def _placed(context: Context, artifact: Artifact) -> Iterator[tuple[ProgramSpec, Place]]:
     from hatch_aleph.build.cache import Cache
     from hatch_aleph.files import scratch_folder
-    from hatch_aleph.local.host import built, measure_imports, place_here
+    from hatch_aleph.local.host import built, place_here
 
     spec = asyncio.run(built(artifact))
     with scratch_folder() as volumes:
-        place = place_here(spec.python, cache=Cache.default().host, volumes=volumes, notice=context.output.notice)
-        return spec.entrypoint, measure_imports(spec, place)
+        yield spec, place_here(spec.python, cache=Cache.default().host, volumes=volumes, notice=context.output.notice)
 
 
 def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None:
     """Tell which packages and modules took how long, and how much was read of each package."""
-    from hatch_aleph.local.host import by_package
+    from hatch_aleph.local.host import by_package, measure_imports, unused_packages
 
-    entrypoint, (costs, reads) = measure(context, artifact)
+    with _placed(context, artifact) as (spec, place):
+        costs, reads = measure_imports(spec, place)
+        unused = unused_packages(spec, place, costs)
     total = max((each.cumulative_ms for each in costs), default=0.0)
     packages = [(name, spent, *reads.get(name, (0, 0))) for name, spent in by_package(costs)]
     if not context.output.as_json:
         context.output.table(
-            f"{entrypoint}: {total:.0f} ms\n\nBy package",
+            f"{spec.entrypoint}: {total:.0f} ms\n\nBy package",
             ("", "ms", "reads", "MB"),
             [(name, f"{spent:.1f}", str(count), f"{size / 1e6:.2f}") for name, spent, count, size in packages[:rows]],
         )
@@ -49,10 +63,17 @@ def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None
                 for each in sorted(costs, key=lambda each: -each.cumulative_ms)[:rows]
             ],
         )
+        if unused:
+            saved = ", ".join(f"{name} (up to {spent:.0f} ms)" for name, spent in unused)
+            context.output.say(f"The answer to GET / does without {saved}.")
+            context.output.say(
+                f"lazy = {json.dumps([name for name, _ in unused])} in [tool.aleph] puts these imports off."
+            )
     fields = {
         "total_ms": total,
         "packages": {name: spent for name, spent, _, _ in packages},
         "reads": {name: {"reads": count, "bytes": size} for name, (count, size) in reads.items()},
+        "unused": dict(unused),
         "modules": [asdict(each) for each in costs],
     }
     context.output.result(fields, None)

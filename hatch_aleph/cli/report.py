@@ -94,7 +94,7 @@ def _imports(context: Context, artifact: Artifact) -> Sequence[ImportCost]:
     from hatch_aleph.cli.imports import measure
 
     try:
-        return measure(context, artifact)[1].costs
+        return measure(context, artifact).costs
     except HatchAlephError as error:
         context.output.notice(f"The cold start is left out: {error.message}")
         return ()

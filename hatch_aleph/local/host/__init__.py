@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .import_costs import Imports as Imports
     from .import_costs import by_package as by_package
     from .import_costs import measure_imports as measure_imports
+    from .import_costs import unused_packages as unused_packages
     from .machine import Machine as Machine
     from .places import is_runtimes_platform as is_runtimes_platform
     from .places import place_here as place_here
@@ -43,7 +44,7 @@ __getattr__, __dir__, __all__ = door(
         "failures": "CrashedError StartError",
         "guest_api": "GuestApi",
         "host": "Host",
-        "import_costs": "ImportCost Imports by_package measure_imports",
+        "import_costs": "ImportCost Imports by_package measure_imports unused_packages",
         "machine": "Machine",
         "places": "is_runtimes_platform place_here",
         "program_server": "Observer ProgramServer serve_images",

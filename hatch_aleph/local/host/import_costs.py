@@ -6,12 +6,13 @@ import asyncio
 import json
 import os
 import re
+import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hatch_aleph.deploy.program_log import explanation
 from hatch_aleph.errors import GuestError
-from hatch_aleph.local.host.aleph_host_inside import MEASURE_MARK, READS_MARK
+from hatch_aleph.local.host.aleph_host_inside import MEASURE_MARK, READS_MARK, UNUSED_MARK
 from hatch_aleph.local.host.launch import launch
 from hatch_aleph.local.host.spec import Limits, ProgramSpec
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)")
 _READ = 64 * 1024
+_DEAR_MS = 10.0  # an import that takes less is not worth putting off
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,51 @@ def measure_imports(spec: ProgramSpec, place: Place) -> Imports:
     Raises:
         GuestError: It cannot be imported, or is no Python.
     """
-    if spec.interface != "asgi" or spec.encoding != "squashfs":
-        raise GuestError("Only the imports of Python programs in images can be measured", where=spec.entrypoint)
-    lines, code = asyncio.run(_run(spec, place))
-    if code:
-        raise GuestError(f"The entry point cannot be imported.{explanation(_told(lines), '')}", where=spec.entrypoint)
+    lines = _imported(spec, place)
     return Imports(parse(lines, spec.entrypoint.split(":")[-2]), parse_reads(lines))
 
 
-async def _run(spec: ProgramSpec, place: Place) -> tuple[list[str], int]:
-    launched = await launch(spec, place, Limits(), measure=spec.entrypoint)
+def unused_packages(spec: ProgramSpec, place: Place, costs: Iterable[ImportCost]) -> list[tuple[str, float]]:
+    """Return which imports the setting ``lazy`` saves the first answer, and their milliseconds, the dearest first.
+
+    The program is started once more with the dear ones put off, and asked for ``/``.
+
+    Args:
+        spec: The program, behind the adapter.
+        place: Where it runs.
+        costs: What its imports cost.
+    """
+    entry = spec.entrypoint.split(":")[-2].partition(".")[0]
+    known = {entry, "aleph_entry", *sys.stdlib_module_names}
+    dear = {each.module: each.cumulative_ms for each in costs if each.cumulative_ms >= _DEAR_MS}
+    names = [name for name in dear if "." not in name and name not in known]
+    if not names or not spec.entrypoint.startswith("aleph_entry:"):
+        return []
+    try:
+        lines = _imported(spec, place, put_off=names)
+    except (GuestError, asyncio.TimeoutError):  # it does not start or answer so: that is no advice
+        return []
+    told = [line for line in lines if line.startswith(UNUSED_MARK)]
+    found = json.loads(told[-1][len(UNUSED_MARK) :]) if told else []
+    return sorted(((name, dear[name]) for name in found), key=lambda item: -item[1])
+
+
+def _imported(spec: ProgramSpec, place: Place, **more: Any) -> list[str]:
+    """Import the entry point and return what the guest wrote.
+
+    Raises:
+        GuestError: It cannot be imported, or is no Python.
+    """
+    if spec.interface != "asgi" or spec.encoding != "squashfs":
+        raise GuestError("Only the imports of Python programs in images can be measured", where=spec.entrypoint)
+    lines, code = asyncio.run(_run(spec, place, more))
+    if code:
+        raise GuestError(f"The entry point cannot be imported.{explanation(_told(lines), '')}", where=spec.entrypoint)
+    return lines
+
+
+async def _run(spec: ProgramSpec, place: Place, more: dict[str, Any]) -> tuple[list[str], int]:
+    launched = await launch(spec, place, Limits(), measure=spec.entrypoint, **more)
     try:
         output = await asyncio.wait_for(_read_all(launched), Limits().configuration)
         return output.decode("utf-8", "replace").splitlines(), await launched.ended()

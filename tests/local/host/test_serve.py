@@ -18,8 +18,11 @@ from hatch_aleph.local.host import (
     measure_imports,
     serve_images,
     smoke,
+    unused_packages,
 )
 from hatch_aleph.local.host.import_costs import by_package
+from hatch_aleph.squashfs import scan, write_image
+from tests.guest.rig import lay_out
 from tests.local.host.conftest import ECHO, until
 
 
@@ -130,6 +133,28 @@ def test_reads_and_bytes_are_counted_by_package(place, image):
     assert reads["main"] == (2, len(files["main.py"]))  # its folder, too
     assert reads["audioop"][0] >= 1
     assert reads["audioop"][1] > 0
+
+
+SLEEPING = "import time\ntime.sleep(0.02)\nX = 1\n"
+
+
+@pytest.mark.parametrize(("path", "unused"), [("/other", ["seldom"]), ("/", []), ("broken", [])])
+def test_what_a_first_answer_does_without_is_named(place, tmp_path, path, unused):
+    """Not what is imported by its names, which cannot be put off, and nothing where the answer is a failure."""
+    app = f"""
+import often, seldom
+from named import X
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        often.X, seldom.X if scope["path"] == "{path}" else None
+        await send({{"type": "http.response.start", "status": {500 if path == "broken" else 200}, "headers": []}})
+        await send({{"type": "http.response.body", "body": b""}})
+"""
+    files = {"main.py": app, "often.py": SLEEPING, "seldom.py": SLEEPING, "named.py": SLEEPING}
+    write_image(scan(lay_out(tmp_path / "code", files)), tmp_path / "code.squashfs")
+    spec = spec_of(tmp_path / "code.squashfs", entrypoint="aleph_entry:main:app")
+    costs = measure_imports(spec, place).costs
+    assert [name for name, _ in unused_packages(spec, place, costs)] == unused
 
 
 def test_an_import_that_fails_is_told(place, image):

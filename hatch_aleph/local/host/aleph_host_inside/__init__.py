@@ -20,3 +20,5 @@ BASE, PLAN = "base.json", "plan.json"
 MEASURE_MARK = "measured from here"
 # Then what was read, by package: JSON.
 READS_MARK = "read by package: "
+# Or which packages a first answer does without: JSON.
+UNUSED_MARK = "not used: "

@@ -7,21 +7,26 @@ of what is mapped: of packages on ``sys.path``, the runtime's included, not of o
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import re
 import stat
 import sys
 import time
+from importlib.util import _LazyModule  # type: ignore[attr-defined]
 from typing import Any
 
-from . import MEASURE_MARK, READS_MARK, asgi_interface
+from . import MEASURE_MARK, READS_MARK, UNUSED_MARK, asgi_interface
 
 _PACK = "/.aleph/"  # bytecode of many modules in one file: see hatch_aleph/guest/packed_modules.py
 
 
 async def run(plan: dict[str, Any]) -> None:
     """Import the entry point as the guest does, inside a running loop. The interpreter writes to standard error."""
+    if plan.get("put_off"):
+        print(f"{UNUSED_MARK}{json.dumps(await _unused(plan))}", file=sys.stderr, flush=True)  # noqa: T201 - read by the host's side
+        return
     mapped, reads = _mapped(), Reads()
     sys.addaudithook(reads.note)
     print(MEASURE_MARK, file=sys.stderr, flush=True)  # noqa: T201 - read by the host's side
@@ -32,6 +37,18 @@ async def run(plan: dict[str, Any]) -> None:
     for path, size in _mapped().items() - mapped.items():
         reads.add(path, size)
     print(f"{READS_MARK}{json.dumps(reads.found)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+async def _unused(plan: dict[str, Any]) -> list[str]:
+    """Return which packages are not imported for the answer to ``GET /`` when their import is put off."""
+    sys.path.insert(0, plan["code_root"])
+    importlib.import_module("aleph_entry.lazy_import").put_off(plan["put_off"])
+    app = asgi_interface.load({"entrypoint": plan["measure"], "encoding": "squashfs"}, plan)
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": "", "headers": [(b"host", b"localhost")]}
+    answer = await asgi_interface.AsgiProgram(app, plan).run({**scope, "body": b""})
+    if answer["headers"]["status"] >= 500:  # noqa: PLR2004 - a failure shows nothing
+        return []
+    return [name for name in plan["put_off"] if type(sys.modules.get(name)) is _LazyModule]
 
 
 class Reads:
