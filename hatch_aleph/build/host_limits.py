@@ -29,7 +29,8 @@ _DISTRIBUTIONS = {
     "reflex": f"pages of Reflex {_SOCKETS}",
     "shiny": f"pages of Shiny {_SOCKETS}",
     "solara": f"pages of Solara {_SOCKETS}",
-    "streamlit": f"pages of Streamlit {_SOCKETS}",
+    "streamlit": f"pages of Streamlit {_SOCKETS}; outside of a folder site-packages it takes itself for a "
+    'source tree and refuses server.port, unless the variable STREAMLIT_GLOBAL_DEVELOPMENT_MODE is "false"',
 }
 _LIKELY = re.compile(rb"websocket|\bsse_app\b|[\"']sse[\"']|\bgrpc\b", re.IGNORECASE)
 # How frameworks declare what is served over a websocket: decorators and calls, classes.

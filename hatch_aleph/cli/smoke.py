@@ -11,12 +11,13 @@ from hatch_aleph.errors import GuestError, HealthError, NetworkError
 from hatch_aleph.files import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.local.host import ProgramSpec, Standby
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.settings.model import HealthCheck
 
     Notice = Callable[[str], None]
     Connect = Callable[[], NodeClient]
@@ -72,6 +73,21 @@ def smoke_test(
             where=check.path,
             hint=_way_out("", again),
         )
+    for line in _doubts(check, answer, lines):
+        notice(line)
+
+
+def _doubts(check: HealthCheck, answer: Answer | None, lines: list[str]) -> Iterator[str]:
+    """Tell what an answer that counts as healthy leaves open: nothing is served there, or something was not written."""
+    if answer is not None and check.status is None and _REFUSED <= answer.status < _FAILED:
+        yield (
+            f"Tried here, the program answers {answer.status} at {check.path}: `health.path` may name what it serves, "
+            "`health.status` the status that it must answer."
+        )
+    for line in lines:
+        if _READ_ONLY in line:
+            yield f"Tried here, the program could not write: {line.strip()[:_SHOWN]}. {_CAUSES[_READ_ONLY].strip()}"
+            return
 
 
 def _way_out(message: str, again: str) -> str:
@@ -85,11 +101,14 @@ def remedy(message: str) -> str:
     return next((text for said, text in _CAUSES.items() if said in message), "")
 
 
+_READ_ONLY = "Read-only file system"
+_REFUSED, _FAILED = 400, 500  # statuses
+_SHOWN = 300  # characters of a line of the log
 # What stops most programs that ran on a server, and what mends it, as the guide to what does not start tells.
 _CAUSES = {
     "No module named": "Neither image has the module: add the distribution that brings it to the project's "
     "dependencies; a module of the project itself must be in its wheel.\n",
-    "Read-only file system": "The images are read-only: let it write to /tmp or to a persistent volume.\n",
+    _READ_ONLY: "The images are read-only: let it write to /tmp or to a persistent volume.\n",
 }
 
 

@@ -48,6 +48,7 @@ def test_streams_of_mcp():
 
 def test_what_the_project_itself_depends_on():
     assert told("", "streamlit", "numpy").startswith("streamlit: pages of Streamlit talk")
+    assert "STREAMLIT_GLOBAL_DEVELOPMENT_MODE" in told("", "streamlit")
     assert "HTTP polling" in told("", "flask-socketio")
     assert told("import grpc\nchannel = grpc.insecure_channel('x')", "grpcio") == ""
     assert "client of gRPC works" in told("import grpc\nserver = grpc.server(pool)", "grpcio")

@@ -275,6 +275,23 @@ def test_an_app_that_fails_is_not_published(cli, write):
     assert cli.sent == []
 
 
+def test_what_an_answer_leaves_open_is_told(cli, write):
+    """A refusal counts as an answer, and so does that of an app which could not write beside itself."""
+    project = write(status=404)
+    source = (project / "main.py").read_text()
+    (project / "main.py").write_text(
+        f"try:\n    open('kept', 'w')\nexcept OSError as error:\n    print('Cache is off:', error)\n{source}"
+    )
+    done = cli("deploy", "--project", project, "--yes")
+    assert done.code == 0, done.err
+    assert "Tried here, the program answers 404 at /" in done.err
+    assert "Cache is off: [Errno 30] Read-only file system: 'kept'. The images are read-only" in " ".join(
+        done.err.split()
+    )
+    named = write("named", status=404, settings="[tool.aleph.health]\nstatus = 404")
+    assert "Tried here" not in cli("deploy", "--project", named, "--yes").err
+
+
 def test_secrets_stop_a_deployment_by_file_and_line(cli, write):
     project = write()
     (project / "main.py").write_text('import this\n\nPASSWORD = "tr0ub4dor-and-3"\nasync def app(*_): ...\n')
