@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .programs import Program
     from .volume_flush import VolumeFlush
 
-# Of memory for each object that may be made between two collections while the app is imported: garbage takes a quarter
-# of the machine at most. Python's own figure is 700 to 10,000 objects.
-_BYTES_FOR_OBJECT = 1024
+# Objects that may be made between two collections while the app is imported: more than most apps import, but one for
+# each KiB of memory at most, so that garbage takes a quarter of the machine. Python's own figure is 700 to 10,000.
+_IMPORT_THRESHOLD = 400_000
 IMPORT_SECONDS = 50.0  # the host waits for 60
 START_MARK = "aleph_entry: the program's log begins: "
 
@@ -199,7 +199,7 @@ def _few_collections() -> Iterator[None]:
     one of the first requests would wait until all of it is looked through. Thresholds that the app sets itself stay.
     """
     before, frozen = gc.get_threshold(), gc.get_freeze_count()
-    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _BYTES_FOR_OBJECT
+    most = min(_IMPORT_THRESHOLD, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024)
     gc.set_threshold(most, *before[1:])
     try:
         yield
