@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.cli.context import Context
-    from hatch_aleph.local.host import Imports, ProgramSpec
-    from hatch_aleph.local.host.places import Place
+    from hatch_aleph.local.host import Imports, Place, ProgramSpec
 
 
 def measure(context: Context, artifact: Artifact) -> Imports:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .import_costs import measure_imports as measure_imports
     from .import_costs import unused_packages as unused_packages
     from .machine import Machine as Machine
+    from .places import Place as Place
     from .places import is_runtimes_platform as is_runtimes_platform
     from .places import place_here as place_here
     from .program_server import Observer as Observer
@@ -46,7 +47,7 @@ __getattr__, __dir__, __all__ = door(
         "host": "Host",
         "import_costs": "ImportCost Imports by_package measure_imports unused_packages",
         "machine": "Machine",
-        "places": "is_runtimes_platform place_here",
+        "places": "Place is_runtimes_platform place_here",
         "program_server": "Observer ProgramServer serve_images",
         "program_specs": "built published",
         "source": "Source",
