@@ -8,6 +8,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from hatch_aleph.observer import size_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,8 +53,8 @@ def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None
     if not context.output.as_json:
         context.output.table(
             f"{spec.entrypoint}: {total:.0f} ms\n\nBy package",
-            ("", "ms", "reads", "MB"),
-            [(name, f"{spent:.1f}", str(count), f"{size / 1e6:.2f}") for name, spent, count, size in packages[:rows]],
+            ("", "ms", "reads", "read"),
+            [(name, f"{spent:.1f}", str(count), size_text(size)) for name, spent, count, size in packages[:rows]],
         )
         context.output.table(
             "By module, with what it imports first",
