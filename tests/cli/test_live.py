@@ -129,6 +129,20 @@ def test_a_rate_is_that_of_the_last_seconds(monkeypatch):
     assert "25% of 40.0 MiB: the next run sends all of it again" in (steps.unfinished_upload() or "")
 
 
+def test_each_phase_says_how_far_it_is():
+    clock = Clock()
+    steps = Steps(Output(as_json=False), monotonic=clock)
+    for name, done, total, shown in (
+        ("fetch", 10 << 20, 40 << 20, r"^Fetching █+░+ 10\.0 of 40\.0 MiB 2\.0 s$"),
+        ("pack", 30, 40, r"^Compiling and packing █+░+ 75% 2\.0 s$"),
+    ):
+        steps.step(name, count=3)
+        clock.now += 2.0
+        steps.progress(name, done, total)
+        assert re.search(shown, steps._activity()), steps._activity()
+        steps.done(name, count=3, size=total, heaviest="x")
+
+
 @pytest.mark.parametrize("columns", [60, 70, 80, 100, 200])
 def test_how_far_an_upload_is_fits_into_the_terminal(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
