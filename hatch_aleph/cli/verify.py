@@ -12,6 +12,7 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import style
 from hatch_aleph.files import scratch_folder
+from hatch_aleph.observer import size_text
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
@@ -105,4 +106,4 @@ def _marked(kind: str, text: str) -> str:
 
 
 def _sizes(before: int | None, after: int | None) -> str:
-    return " → ".join(dict.fromkeys(f"{size:,} B" for size in (before, after) if size is not None))
+    return " → ".join(dict.fromkeys(size_text(size) for size in (before, after) if size is not None))
