@@ -604,7 +604,12 @@ def with_context(*groups: str) -> Callable[[Function], Function]:
             shared = {name: values.pop(name) for name in list(values) if name in fields}
             output = Output(as_json=as_json)
             with output.working():
-                return function(Context(output=output, **shared), **values)
+                try:
+                    return function(Context(output=output, **shared), **values)
+                except (KeyboardInterrupt, HatchAlephError):
+                    if told := output.unfinished():
+                        output.notice(told)
+                    raise
 
         wrapper.shows_work = True  # type: ignore[attr-defined] # read by the test of silence
         # Click reads this list from its end: the command's own options stand before the shared ones in its help.

@@ -158,9 +158,6 @@ def run_deployment(context: Context, options: Options) -> int:
             outcome = Deployer(deployment, session, options).deploy(artifact)
         except KeyboardInterrupt:
             context.output.notice("What was sent is kept in the journal: the same command goes on from there.")
-            unfinished = context.steps.unfinished_upload()
-            if unfinished:
-                context.output.notice(unfinished)
             raise
     changed = bool(outcome.sent)
     if changed:

@@ -36,6 +36,7 @@ class Output:
     Attributes:
         as_json: Whether machines read it.
         activity: Gives what is being done now, for that last line.
+        unfinished: Gives what the next run has to do again if this one ends now; None when that is nothing.
 
     Args:
         as_json: Whether machines read it.
@@ -45,6 +46,7 @@ class Output:
     def __init__(self, *, as_json: bool, beside: Output | None = None) -> None:
         self.as_json = as_json
         self.activity: Callable[[], str] = lambda: f"Working {seconds_text(time.monotonic() - self._since)}"
+        self.unfinished: Callable[[], str | None] = lambda: None
         self._since = time.monotonic()
         self._live: LiveLine | None = beside._live if beside else None  # noqa: SLF001 - of this class
 

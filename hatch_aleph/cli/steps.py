@@ -99,6 +99,7 @@ class Steps(Observer):
         self._lock = threading.RLock()
         self._running: dict[str, _Running] = {}
         self._ended_last = monotonic()
+        output.unfinished = self.unfinished_upload
 
     def keep(self, folder: Path, owner: str, tag: str, item_hash: str) -> None:
         """Keep when each phase of a deployment began and how long it took, for `report`.

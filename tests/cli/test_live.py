@@ -16,10 +16,12 @@ import click
 import pytest
 
 from hatch_aleph.cli import LazyGroup
+from hatch_aleph.cli.context import with_context
 from hatch_aleph.cli.live import LiveLine, bar, cut
 from hatch_aleph.cli.output import Output
 from hatch_aleph.cli.steps import Steps
 from hatch_aleph.commands import COMMANDS
+from hatch_aleph.errors import NetworkError
 
 
 class Clock:
@@ -127,6 +129,21 @@ def test_a_rate_is_that_of_the_last_seconds(monkeypatch):
     clock.now = 20.0
     assert "0.0 MiB/s" in steps._activity()
     assert "25% of 40.0 MiB: the next run sends all of it again" in (steps.unfinished_upload() or "")
+
+
+@pytest.mark.parametrize("end", [NetworkError("The node is gone"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+def test_whatever_ends_an_upload_says_what_is_sent_again(end, capsys):
+    @click.command()
+    @with_context()
+    def command(context):
+        context.steps.step("upload", file="big.squashfs")
+        context.steps.progress("upload", 10 << 20, 40 << 20)
+        raise end
+
+    with pytest.raises((NetworkError, click.Abort)):
+        command.main([], standalone_mode=False)
+    told = "big.squashfs had gone up to 25% of 40.0 MiB: the next run sends all of it again.\n"
+    assert told in capsys.readouterr().err
 
 
 def test_each_phase_says_how_far_it_is():
