@@ -77,6 +77,10 @@ ON_ONE_PYTHON = frozenset(
         "tests/programs/test_removal.py",
         "tests/programs/test_replacement.py",
         "tests/programs/test_revision.py",
+        # The sources and the tests themselves, read.
+        "tests/test_architecture.py",
+        "tests/test_skips.py",
+        "tests/test_words.py",
         # Nodes and hosts under load, in time, and as others see them.
         "tests/local/host/test_as_real.py",
         "tests/local/host/test_following.py",
@@ -144,7 +148,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long files: one that a worker takes last keeps all others waiting for its end."""
-    items.sort(key=lambda item: item.path.relative_to(ROOT).as_posix() not in ON_ONE_PYTHON)
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in ON_ONE_PYTHON)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,7 +24,12 @@ def test_a_skip_that_is_not_listed_fails_the_run(reason, code, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(tmp_path)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HATCH_ALEPH_LISTED_SKIPS": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "HATCH_ALEPH_LISTED_SKIPS": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         check=False,
         capture_output=True,
         text=True,
@@ -44,7 +49,7 @@ def test_failures_beside_a_skip_that_is_not_listed_are_not_tried_again(tmp_path)
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-o", "cache_dir=memory", "test_it.py"],
             cwd=tmp_path,
-            env={**unlisting, "PYTHONPATH": str(ROOT), **listing},
+            env={**unlisting, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **listing},
             check=False,
             capture_output=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,9 @@ def name_of(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Yield every place where an error is made, ours and those derived from them."""
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    """Return every place where an error is made, ours and those derived from them."""
     trees = [(file, ast.parse(file.read_text("utf-8"))) for file in sorted(PACKAGE.rglob("*.py"))]
     made = set(ERRORS)
     for _, tree in trees:
@@ -37,10 +39,12 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
             if isinstance(node, ast.ClassDef) and made & set(map(name_of, node.bases)):
                 own = [each.name for each in node.body if isinstance(each, ast.FunctionDef)]
                 made |= set() if "__init__" in own else {node.name}  # which then words its messages itself
-    for file, tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and name_of(node.func) in made:
-                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", node
+    return [
+        (f"{file.relative_to(PACKAGE)}:{node.lineno}", node)
+        for file, tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and name_of(node.func) in made
+    ]
 
 
 def beginnings(node: ast.expr) -> Iterator[str]:
@@ -60,7 +64,7 @@ def beginnings(node: ast.expr) -> Iterator[str]:
 
 
 def test_every_error_begins_with_a_capital() -> None:
-    found = list(calls())
+    found = calls()
     assert len(found) > 200
     wrong = [
         f"{place}: {text}"
