@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.network import Limits
+from tests.network.scripted import ScriptedNode, as_json
 from tests.trust.conftest import COMMANDS, Scene, outcome
 from tests.trust.lying_node import Answers, Ignores, Lie, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.trust.lying_node import Asked
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def bare() -> Iterator[ScriptedNode]:
+    scripted = ScriptedNode()
+    yield scripted
+    scripted.stop()
 
 
 class LastRelease(Lie):
@@ -40,6 +55,13 @@ class NoPrices(Lie):
         return told
 
 
+class NoWebsockets(Lie):
+    """As behind many a proxy; a host that follows such a node is tried in tests/local/host/test_missed_messages.py."""
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        return Told(404, b"404: Not Found", {"Content-Type": "text/plain"}) if "/ws" in asked.path else told
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_a_node_of_the_last_release_has_the_default_limits(scene: Scene, status: int) -> None:
     scene.say(
@@ -50,7 +72,7 @@ def test_a_node_of_the_last_release_has_the_default_limits(scene: Scene, status:
 
 @pytest.mark.parametrize(
     "lie",
-    [LastRelease(), NoPrices(404), NoPrices(405), NoPrices(422), NoPrices(500)],
+    [LastRelease(), NoPrices(404), NoPrices(405), NoPrices(422), NoPrices(500), NoWebsockets()],
     ids=lambda lie: type(lie).__name__,
 )
 def test_every_command_works_and_forgets_only_its_own(scene: Scene, lie: Lie) -> None:
@@ -70,7 +92,7 @@ def said_by(command: Callable[[Scene], Any], scene: Scene) -> str:
     return ""
 
 
-@pytest.mark.parametrize("lie", [LastRelease(), NoPrices(404)], ids=lambda lie: type(lie).__name__)
+@pytest.mark.parametrize("lie", [LastRelease(), NoPrices(404), NoWebsockets()], ids=lambda lie: type(lie).__name__)
 def test_an_update_and_the_end_of_a_file_touch_only_their_own(scene: Scene, lie: Lie) -> None:
     scene.say(lie)
     assert said_by(Scene.update, scene) == ""
@@ -96,3 +118,18 @@ def test_a_node_that_ignores_all_filters_harms_nothing(scene: Scene) -> None:
     assert all("ignores the filter" in text for text in said.values()), said
     assert scene.forgotten() <= scene.forgotten_before
     assert {scene.message(each)["status"] for each in (scene.shop, scene.other)} == {"processed"}
+
+
+def test_the_conformity_suite_examines_any_node_to_its_end(bare: ScriptedNode) -> None:
+    """Here one that knows a single path: each examination that needs more is told with its name."""
+    bare.on("GET", "/api/v0/version", as_json({"version": "0"}))
+    suite = [sys.executable, "-m", "pytest", "tests/conformity", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [*suite, "--node", bare.url], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    examinations = re.findall(
+        r"^def (test_\w+)", (ROOT / "tests/conformity/test_node.py").read_text("utf-8"), re.MULTILINE
+    )
+    unmet = set(re.findall(r"^(?:FAILED|ERROR) \S+::(test_\w+)", done.stdout, re.MULTILINE))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert unmet == {*examinations} - {"test_it_tells_its_limits"}  # an older release has no such path
