@@ -13,6 +13,7 @@ import pytest
 from hatch_aleph.build.cache import KINDS
 from hatch_aleph.local.host.machine import START_MARK
 from tests.programs.rig import RunningNetwork, ask
+from tests.trust.lying_node import LastRelease, LyingNode, NoPrices
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -259,6 +260,30 @@ def test_a_deployment_with_nothing_to_do_loads_little(cli, write):
     code, *modules = done.stderr.split()
     assert (code, 'changed": false' in done.stdout) == ("0", True)
     assert len(modules) <= 70, modules
+
+
+@pytest.mark.parametrize("lie", [NoPrices(404), NoPrices(422), LastRelease()], ids=["404", "422", "last release"])
+def test_on_a_node_that_gives_no_estimate_everything_goes_on_at_unknown_cost(cli, network, write, monkeypatch, lie):
+    node = LyingNode(network.url)
+    node.lie = lie
+    monkeypatch.setenv("ALEPH_API_HOST", node.url)
+    monkeypatch.setenv("ALEPH_HOST_URL", network.url)
+    unknown = isinstance(lie, NoPrices)
+    answer = f"at what cost {type(lie).__name__} {id(lie)}"
+    try:
+        project = write(answer)
+        for command in ("plan", "deploy"):
+            done = cli(command, "--project", project, *(["--yes", "--no-smoke"] if command == "deploy" else []))
+            assert done.code == 0, done
+            assert ("unknown" in done.out + done.err) is unknown, (command, done)
+        done = cli("create", cli.app(answer), "main:app", "--name", "costs", "--yes", "--no-smoke", "--verbose")
+        assert ("at unknown cost" in done.err, "Its cost is unknown" in done.out + done.err) == (unknown, unknown), done
+        (made,) = [each for each in cli.json("list").result["programs"] if each["name"] == "costs"]
+        assert cli("update", made["item_hash"], cli.app(f"newer {answer}"), "--yes", "--no-smoke").code == 0
+        checked = cli("runtime-checker", "debian-12")
+        assert (checked.code, "unknown cost" in checked.err) == (0, unknown), checked
+    finally:
+        node.stop()
 
 
 def test_an_unknown_volume_is_told_before_anything_is_sent(cli, write):

@@ -131,6 +131,29 @@ class Answers(Lie):
         return self._told if asked.path.startswith(self._path) else told
 
 
+class LastRelease(Lie):
+    """As pyaleph 0.10.2: ``storage/limits.json`` is taken for a hash, V-PROGRAM for no type of messages."""
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        if asked.path == "/api/v0/storage/limits.json":
+            return Told(400, b"400: Invalid hash provided", {"Content-Type": "text/plain; charset=utf-8"})
+        if asked.is_list and "V-PROGRAM" in asked.query.get("msgTypes", ""):
+            return Told(422, b'[{"type":"enum","loc":["msgTypes",0]}]', {"Content-Type": "text/plain; charset=utf-8"})
+        return told
+
+
+class NoPrices(Lie):
+    """As heph: estimates want a signature; or there is no such path at all."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        if asked.path.startswith("/api/v0/price"):
+            return Told(self._status, b"no", {"Content-Type": "text/plain"})
+        return told
+
+
 class LyingNode:
     """Serves on a free port of this machine.
 

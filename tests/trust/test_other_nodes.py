@@ -14,7 +14,7 @@ from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.network import Limits
 from tests.network.scripted import ScriptedNode, as_json
 from tests.trust.conftest import COMMANDS, Scene, outcome
-from tests.trust.lying_node import Answers, Ignores, Lie, Told
+from tests.trust.lying_node import Answers, Ignores, LastRelease, Lie, NoPrices, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,29 +30,6 @@ def bare() -> Iterator[ScriptedNode]:
     scripted = ScriptedNode()
     yield scripted
     scripted.stop()
-
-
-class LastRelease(Lie):
-    """As pyaleph 0.10.2: ``storage/limits.json`` is taken for a hash, V-PROGRAM for no type of messages."""
-
-    def tell(self, asked: Asked, told: Told) -> Told:
-        if asked.path == "/api/v0/storage/limits.json":
-            return Told(400, b"400: Invalid hash provided", {"Content-Type": "text/plain; charset=utf-8"})
-        if asked.is_list and "V-PROGRAM" in asked.query.get("msgTypes", ""):
-            return Told(422, b'[{"type":"enum","loc":["msgTypes",0]}]', {"Content-Type": "text/plain; charset=utf-8"})
-        return told
-
-
-class NoPrices(Lie):
-    """As heph: estimates want a signature; or there is no such path at all."""
-
-    def __init__(self, status: int) -> None:
-        self._status = status
-
-    def tell(self, asked: Asked, told: Told) -> Told:
-        if asked.path.startswith("/api/v0/price"):
-            return Told(self._status, b"no", {"Content-Type": "text/plain"})
-        return told
 
 
 class NoWebsockets(Lie):
