@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PYC_HEADER = 16  # bytes before the code (PEP 552)
 # Nothing imports these when a program runs; their bytecode would be a tenth of the image.
 TEST_FOLDERS = frozenset(("test", "tests"))
+_LONGEST_NAME = 255 - len("cpython-311.opt-2.pyc") + len("py")  # bytes; that of the bytecode must be one, too
 
 
 def compile_entries(
@@ -83,8 +84,10 @@ def find_interpreter(
 def sources_of(entries: Iterable[Entry]) -> Iterable[Entry]:
     """Yield the entries whose bytecode is worth having."""
     for entry in entries:
-        if entry.kind == "file" and entry.path.endswith(".py") and TEST_FOLDERS.isdisjoint(entry.path.split("/")[:-1]):
-            yield entry
+        if entry.kind == "file" and entry.path.endswith(".py"):
+            *folders, name = entry.path.split("/")
+            if TEST_FOLDERS.isdisjoint(folders) and len(name.encode("utf-8", "surrogateescape")) <= _LONGEST_NAME:
+                yield entry
 
 
 def submit(compiler: Compiler, entries: Iterable[Entry], mount: str, level: Callable[[str], int]) -> Batch:

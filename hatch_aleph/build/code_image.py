@@ -109,7 +109,9 @@ def pack_code(
     try:
         write_image(files, image, options)
     except SquashfsError as error:
-        raise ImageError.unwritable(image, error) from error
+        if isinstance(error.__cause__, OSError):
+            raise ImageError.unwritable(image, error) from error
+        raise ImageError(f"The project does not fit into an image: {error}", where=where) from error
     return Packed(image, "squashfs", digest)
 
 

@@ -11,6 +11,7 @@ from hatch_aleph.build.cache import Cache
 from hatch_aleph.errors import SettingsError
 from hatch_aleph.observer import Observer
 from hatch_aleph.plugins import PLUGINS
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +108,8 @@ class BuildContext:
 
     def warn(self, *texts: str) -> None:
         """Note what the user should know before publishing; whoever asked for the build shows it."""
-        self.warnings.extend(text for text in texts if text not in self.warnings)
+        shown = (printable(text, keep="\n") for text in texts)  # names of files need be no text
+        self.warnings.extend(text for text in shown if text not in self.warnings)
 
     def interpreter(self) -> Interpreter | None:
         """Return what compiles the bytecode; None when there shall be none, or no such Python can be had."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import importlib
+import io
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import click
 import pytest
 
 import hatch_aleph
 from hatch_aleph.commands import COMMANDS
+from hatch_aleph.squashfs import Entry, write_image
+from tests.deploy.rig import make_artifact
 
 GITHUB = "ghp_" + "1a2b3c4d5e6f7g8h9i0jk1l2m3n4o5p6q7r8"
 OTHER = "0x" + "3b" * 20
@@ -115,6 +119,28 @@ def test_no_command_publishes_the_key_that_signs(cli, said, command):
         error = cli.json(*command.split(), *map(said, arguments), *options, *switch).error
         assert "the key that signs" in error["message"], error
         assert cli.key.read_bytes().hex() not in str(error)
+    assert cli.sent == before
+
+
+@pytest.mark.parametrize("switch", [["--no-secret-scan"], []])
+def test_no_deployment_publishes_the_key_that_signs(cli, tmp_path, switch):
+    """Neither with the scan switched off, nor where everything is allowed by name: an archive in an archive."""
+    inner, outer = io.BytesIO(), io.BytesIO()
+    with ZipFile(inner, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("notes.txt", f"x = '{cli.key.read_bytes().hex()}'")
+    with ZipFile(outer, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("inner.zip", inner.getvalue())
+    entries = [Entry("main.py", "file", source=b"app = None"), Entry("data.bin", "file", source=outer.getvalue())]
+    write_image(entries, tmp_path / "image")
+    code = (tmp_path / "image").read_bytes()
+    make_artifact(tmp_path / "dist", code=code, packages=code, settings={"secrets": {"allow": ["*"]}})
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "shop"\nversion = "1.0"\n[tool.aleph]\nentrypoint = "main:app"\n'
+    )
+    before = cli.sent
+    given = ("--project", tmp_path, "--dist", tmp_path / "dist", "--no-build", "--yes", "--no-smoke")
+    error = cli.json("deploy", *given, *switch).error
+    assert "data.bin: the key that signs" in error["message"], error
     assert cli.sent == before
 
 

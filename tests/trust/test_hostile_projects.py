@@ -117,6 +117,7 @@ WHEELS: dict[str, Callable[[Index], None]] = {
     "a terminal's sequences": wheel({"alpha.py": "", "alpha\x1b[2Jevil.py": "1/0"}),
     "a newline in a name": wheel({"alpha.py": "", "alpha\nevil.py": "1/0"}),
     "a name of 5,000 letters": wheel({"alpha.py": "", "a" * 5000 + "/evil.py": "1/0"}),
+    "a name whose bytecode has none": wheel({"alpha.py": "", "n" * 252 + ".py": "x = 1\n"}),
     "no record": wheel({"alpha.py": "x = 1\n"}, record=False),
     "no archive": no_archive,
     "an archive that is cut": cut,
@@ -240,6 +241,16 @@ def loops(project: Path, _outside: Path) -> None:
     (project / "self").symlink_to(project / "self")
 
 
+def no_text(project: Path, _outside: Path) -> None:
+    with open(os.fsencode(project) + b"/\xff\xfe.py", "wb") as file:  # noqa: PTH123 - a path that is no text
+        file.write(b"x = 1\n")
+
+
+def long_name(project: Path, _outside: Path) -> None:
+    (project / f"{'n' * 252}.py").write_text("x = 1\n")
+    replaced("bytecode = false", "bytecode = true")(project, _outside)
+
+
 def pipe(project: Path, _outside: Path) -> None:
     os.mkfifo(project / "main.fifo")
     replaced('entrypoint = "main:app"', 'entrypoint = "main:app"\n[tool.hatch.build.targets.aleph]\ninclude = ["*"]')(
@@ -274,6 +285,8 @@ PROJECTS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "a link to a folder outside that nothing names": (folder_link, ""),
     "a link to a folder outside as a package": (package_link, "Links lead out of the project"),
     "links that loop": (loops, ""),
+    "a name that is no text": (no_text, ""),
+    "a name whose bytecode has none": (long_name, ""),
     "a pipe": (pipe, "It is no regular file"),
     ".aleph that leads elsewhere": (planted_aleph, ""),
     "a volume that is a link": (volume_link, "A link leads out of the project"),
