@@ -26,21 +26,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--node", metavar="URL", help="the node to examine; an embedded one by default")
 
 
-@pytest.fixture(scope="session", params=["at once", "late"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Examine the node that is given once, the embedded one twice: also when it is as late as a real one."""
+    if "url" in metafunc.fixturenames:
+        given = metafunc.config.getoption("--node", default=None)
+        metafunc.parametrize("url", ["given"] if given else ["at once", "late"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The node to examine; the embedded one is examined twice, also when it is as late as a real one."""
+    """The node to examine."""
     given = request.config.getoption("--node", default=None)
-    is_late = request.param == "late"
     if given:
-        if is_late:
-            pytest.skip("one node is given")
         try:
             httpx.get(f"{given.rstrip('/')}/api/v0/messages.json?pagination=1", timeout=10)
         except httpx.HTTPError as error:
             pytest.exit(f"no node answers at {given}: {error}", 1)
         yield given.rstrip("/")
         return
-    lateness = Lateness(unseen=0.1, pending=0.1) if is_late else None
+    lateness = Lateness(unseen=0.1, pending=0.1) if request.param == "late" else None
     embedded = RunningNode(tmp_path_factory.mktemp("conformity"), retry_scale=0.01, lateness=lateness)
     yield embedded.url
     embedded.stop()
