@@ -52,9 +52,10 @@ class AlephRs:
         assert code == 0, said
         return said
 
-    def create(self, name, *options):
+    def create(self, name, *options, memory="2GiB", payment="credit"):
         runtime = "63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696"
-        fixed = ("--runtime", runtime, "--vcpus", "1", "--memory", "2GiB", "--payment-type", "credit")
+        fixed = ["--runtime", runtime, "--vcpus", "1", "--memory", memory]
+        fixed += ["--payment-type", payment] if payment else []
         said = self("program", "create", "plain", "main:app", "--name", name, *fixed, *options)
         return re.findall(r"Item hash: (\w{64})", said)[-1]
 
@@ -150,6 +151,46 @@ def test_theirs_on_ours(cli, theirs, network):
     assert code_of(cli, fixed)["ref"] in {each["item_hash"] for each in left}
 
 
+def test_a_project_whose_code_they_amended_is_deployed_over_it(cli, theirs, network, tmp_path):
+    project = write_app(tmp_path / "project", "first")
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "amended"\nversion = "1"\n[tool.aleph]\nentrypoint = "main:app"\nupdatable = true\n'
+    )
+    first = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result
+    program, url = first["item_hash"], first["urls"][0]
+    assert program in theirs("program", "list", "--address", cli.account.address, signs=False)
+    image = cli.folder / "other.squashfs"
+    subprocess.run(
+        ["mksquashfs", plain(cli, "other"), image, "-quiet", "-no-progress"], check=True, stdout=subprocess.DEVNULL
+    )
+    theirs("program", "update", program, image)
+    assert ask_until_fails(url)
+    again = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result
+    assert (again["item_hash"], again["changed"]) == (program, True)
+    assert ask_until(url, "first") == "first"
+    theirs("program", "delete", program, "-y")
+    assert network.status(program) == "forgotten"
+
+
+def test_traps(cli, theirs, network):
+    plain(cli, "one")
+    network.faucet(cli.account.address, 10**9, tokens=100_000)
+    held = theirs.create("held", payment=None)
+    assert cli.network.content(held)["payment"]["type"] == "hold"
+    assert cli.network.content(theirs.create("small", memory="2GB"))["resources"]["memory"] == 1907
+    plain(cli, "another")
+    before = len(cli.json("file", "list").result["files"])
+    with pytest.raises(AssertionError):
+        theirs.create("kept", "--persistent", payment=None)
+    assert len(cli.json("file", "list").result["files"]) == before + 1  # its code is left, and paid
+    key = cli.key.read_bytes().hex()
+    said = theirs.run("file", "upload", cli.folder / "plain" / "main.py", "--private-key", key, signs=False)
+    assert (said[0] != 0, "--chain" in said[1]) == (True, True)
+    code, said = theirs.run("program", "delete", held)  # asks, and nobody answers
+    assert code != 0
+    assert network.status(held) == "processed"
+
+
 def test_domains_and_permissions(cli, theirs):
     plain(cli, "one")
     program = theirs.create("pointed", "--updatable")
@@ -166,9 +207,11 @@ def test_domains_and_permissions(cli, theirs):
     assert OTHER[:-2] in theirs("authorization", "list", "--address", cli.account.address, signs=False)
     assert "only STORE" in cli("authorization", "list").out
     cli.json("authorization", "revoke", OTHER, "--yes").result  # noqa: B018 - it succeeds
-    listed = theirs("authorization", "list", "--address", cli.account.address, signs=False)
-    assert OTHER.lower() not in listed.lower()
-    assert OTHER[:-2] + "aa" in listed.lower()
+    listed = theirs("authorization", "list", "--address", cli.account.address, signs=False).lower()
+    assert OTHER not in listed
+    assert OTHER[:-2] + "aa" in listed
+    theirs("authorization", "revoke", OTHER[:-2] + "aa")
+    assert OTHER[:-2] not in cli("authorization", "list").out.lower()
 
 
 def test_files_and_messages(cli, theirs, network):
