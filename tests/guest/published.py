@@ -176,6 +176,62 @@ PUBLISHED = [
         "    WEBAPP = {**DefaultConfig.WEBAPP, 'cache_dir': '/tmp/supysonic'}\napp = create_application(Config())\n",
     ),
     Published("trytond.application:app", ("trytond",), "gunicorn", "Tryton, business software", ("/", "/missing")),
+    Published(
+        "main:app", ("isso", "setuptools<81"), "gunicorn", "Isso, comments below pages", ("/?uri=/a", "/latest", "/missing"),
+        "from isso import config, make_app\nconf = config.load(config.default_file())\n"
+        "conf.set('general', 'dbpath', '/tmp/isso.db')\nconf.set('general', 'host', 'http://localhost')\n"
+        "app = make_app(conf, threading=True)\n",
+    ),
+    Published(
+        "main:app", ("xandikos",), "gunicorn", "Xandikos, calendars in git", ("/", "/.well-known/caldav", "/missing"),
+        "import os\nos.environ.update(XANDIKOSPATH='/tmp/xandikos', AUTOCREATE='empty')\nfrom xandikos.wsgi import app\n",
+    ),
+    Published(
+        "main:app", ("ara[server]",), "gunicorn", "ARA, records of Ansible, on Django",
+        ("/api/v1/playbooks", "/api/", "/missing"),
+        "import os\nos.environ.update(ARA_BASE_DIR='/tmp/ara', DJANGO_SETTINGS_MODULE='ara.server.settings')\n"
+        "from ara.server.wsgi import application as app\nfrom django.core.management import call_command\n"
+        "call_command('migrate', verbosity=0)\n",
+    ),
+    Published(
+        "main:app", ("beets[web]",), "gunicorn", "beets, a library of music", ("/", "/stats", "/item/", "/missing"),
+        "from beets import library\nfrom beetsplug.web import app\napp.config['lib'] = library.Library('/tmp/beets.db')\n",
+    ),
+    Published(
+        "main:app", ("tensorboard", "setuptools<81"), "gunicorn", "TensorBoard",
+        ("/", "/data/plugins_listing", "/data/runs", "/missing"),
+        "import os\nos.makedirs('/tmp/tensorboard', exist_ok=True)\nfrom tensorboard import assets, default, program\n"
+        "from tensorboard.backend.application import TensorBoardWSGIApp\n"
+        "board = program.TensorBoard(default.get_plugins(), assets.get_default_assets_zip_provider())\n"
+        "board.configure(logdir='/tmp/tensorboard', load_fast='false')\ndata = board._make_data_ingester().data_provider\n"
+        "app = TensorBoardWSGIApp(board.flags, board.plugin_loaders, data, board.assets_zip_provider)\n",
+    ),
+    Published(
+        "main:app", ("zope",), "gunicorn", "Zope", ("/", "/missing"),
+        "import os\nos.makedirs('/tmp/zope/etc', exist_ok=True)\nopen('/tmp/zope/etc/zope.conf', 'w').write('instancehome /tmp/zope\\n'\n"
+        "    '<zodb_db main>\\n<mappingstorage>\\n</mappingstorage>\\nmount-point /\\n</zodb_db>\\n')\n"
+        "from Zope2.Startup.run import make_wsgi_app\napp = make_wsgi_app({}, '/tmp/zope/etc/zope.conf')\n",
+    ),
+    Published(
+        "main:app", ("wsgidav",), "gunicorn", "WsgiDAV, files over WebDAV", ("/:dir_browser/style.css",),
+        "import os\nos.makedirs('/tmp/dav', exist_ok=True)\nfrom wsgidav.wsgidav_app import WsgiDAVApp\n"
+        "app = WsgiDAVApp({'provider_mapping': {'/': '/tmp/dav'}, 'simple_dc': {'user_mapping': {'*': True}}})\n",
+    ),
+    Published(
+        "main:app", ("bepasty",), "gunicorn", "bepasty, a paste bin", ("/+list", "/static/app/css/style.css", "/missing"),
+        "import os\nos.makedirs('/tmp/bepasty', exist_ok=True)\nopen('/tmp/bepasty.conf', 'w').write(\"SECRET_KEY = 'x'\\n\"\n"
+        "    \"STORAGE = 'filesystem'\\nSTORAGE_FILESYSTEM_DIRECTORY = '/tmp/bepasty'\\n\")\n"
+        "os.environ['BEPASTY_CONFIG'] = '/tmp/bepasty.conf'\nfrom bepasty.app import create_app\napp = create_app()\n",
+    ),
+    Published(
+        "titiler.application.main:app", ("titiler.application",), "uvicorn", "TiTiler, maps of rasters",
+        ("/healthz", "/colorMaps/viridis", "/missing"),
+    ),
+    Published(
+        "main:app", ("mlflow",), "gunicorn", "MLflow", ("/health", "/version", "/missing"),
+        "import os\nos.environ['_MLFLOW_SERVER_SERVE_ARTIFACTS'] = 'true'  # else it looks for gunicorn among the modules\n"
+        "from mlflow.server import app\n",
+    ),
 ]  # fmt: skip
 
 
