@@ -120,7 +120,7 @@ def large(session: nox.Session) -> None:
 
 @nox.session(python="3.12")
 def matrix(session: nox.Session) -> None:
-    """Run apps of the usual frameworks, installed from the index, in the local host; takes about a quarter of an hour."""
+    """Run apps of the usual frameworks, installed from the index, in the local host; takes a quarter of an hour."""
     session.install("-e", ".[deploy]", "--group", "test")
     tests = ("tests/guest/test_matrix.py", "tests/guest/test_published.py")
     session.run("pytest", "-m", "slow and index", *tests, *session.posargs)
