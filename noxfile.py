@@ -279,7 +279,8 @@ def imports(session: nox.Session) -> None:
 @nox.session
 def package(session: nox.Session) -> None:
     """Build the source distribution and the wheel into dist/, and check both as the package index and users will."""
-    session.install("build", "twine", "check-wheel-contents")
+    session.install("build", "twine", "check-wheel-contents", "towncrier")
+    session.run("towncrier", "build", "--draft", "--version", "0", silent=True)  # every fragment is of a known kind
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", "dist")
     files = [str(file) for file in sorted((ROOT / "dist").iterdir())]
