@@ -1,30 +1,29 @@
-"""HTTP/1.1 by the standard library's client, with what that leaves out: open connections, phases, proxies, files.
+"""HTTP/1.1 by httpcore, with what its callers need of it: phases, proxies of the environment, forms from files.
 
-httpx does the same; importing it took 28 of the 135 ms of a `list` of four programs, and each command pays it (``python
-benchmarks/commands.py``).
+httpcore is what httpx speaks HTTP by: connections that stay open, TLS, proxies. httpx itself takes twice as long to
+import, and each command that asks a node pays it (``python benchmarks/commands.py``).
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
-import select
-import ssl
 import threading
-import time
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping, Sequence
+
+    import httpcore
 
 UNREACHABLE = "cannot be reached"
 _PIECE = 64 * 1024
 _KEPT_SECONDS = 5.0  # servers close what is idle for longer
-_KEPT_CONNECTIONS = 20  # of one server
+_KEPT_CONNECTIONS = 20
 _AS_IT_IS = "/%:@!$&'()*+,;=~"  # of a path; everything else is quoted
 _CONTROLS = frozenset(map(chr, (*range(32), 127)))
 # Proxies by the schemes that can be spoken to them.
@@ -53,7 +52,7 @@ class _Target(NamedTuple):
 
     scheme: str
     host: str
-    port: int
+    port: int | None
     path: str
     authorization: str | None
 
@@ -61,7 +60,7 @@ class _Target(NamedTuple):
     def of(cls, url: str, params: Mapping[str, object] | None = None) -> _Target:
         try:
             parts = urlsplit(url)
-            port = parts.port or (443 if parts.scheme == "https" else 80)
+            port = None if parts.port == {"http": 80, "https": 443}.get(parts.scheme) else parts.port
             host = ascii_host(parts.hostname or "")
         except ValueError as error:
             raise TransportError(f"has no address that can be asked ({error})", final=True) from None
@@ -76,7 +75,14 @@ class _Target(NamedTuple):
     def server(self) -> str:
         """Its name and port, as the Host header has them."""
         name = f"[{self.host}]" if ":" in self.host else self.host
-        return name if self.port == (443 if self.scheme == "https" else 80) else f"{name}:{self.port}"
+        return name if self.port is None else f"{name}:{self.port}"
+
+    @property
+    def url(self) -> httpcore.URL:
+        """The same, for the library."""
+        import httpcore
+
+        return httpcore.URL(scheme=self.scheme, host=self.host, port=self.port, target=self.path)
 
 
 class Client:
@@ -101,22 +107,36 @@ class Client:
         headers: Mapping[str, str],
         timeout: Timeouts = Timeouts(),  # noqa: B008 - immutable
     ) -> None:
+        tls = None if plain else _tls()
         self._headers = {"Accept-Encoding": "gzip", **headers}
         self._timeout = timeout
         self._proxies = {} if direct else _proxies()
-        self._tls = None if plain else _tls()
-        self._idle: dict[object, list[tuple[float, http.client.HTTPConnection]]] = {}
+        self._pools = {proxy: _pool(proxy, tls) for proxy in (None, *self._proxies.values())}
         self._lock = threading.Lock()
+        self._in_use = 0
         self._closed = False
 
     def close(self) -> None:
-        """Close all connections; those in use once they are not any more."""
+        """Close all connections, once no other thread uses one: a pool forgets those that are in use, open."""
         with self._lock:
             self._closed = True
-            kept = [connection for each in self._idle.values() for _, connection in each]
-            self._idle.clear()
-        for connection in kept:
-            connection.close()
+            if self._in_use:
+                return
+        for pool in self._pools.values():
+            pool.close()
+
+    @contextlib.contextmanager
+    def _used(self) -> Iterator[None]:
+        with self._lock:
+            self._in_use += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_use -= 1
+                closed = self._closed
+            if closed:
+                self.close()
 
     @contextlib.contextmanager
     def stream(
@@ -144,31 +164,27 @@ class Client:
         Raises:
             TransportError: Nothing answers.
         """
-        timeout = timeout or self._timeout
+        import httpcore
+
         target = _Target.of(url, params)
-        body, own = _encoded(json, files)
-        proxy = self._proxy_for(target)
-        key = (proxy, target.scheme, target.host, target.port)
-        connection = self._kept(key) or self._connected(target, proxy, timeout)
-        response: _Response | None = None
-        try:
-            sent = {"Host": target.server, **self._headers, **own, **(headers or {})}
-            if target.authorization:
-                sent.setdefault("Authorization", target.authorization)
-            path = target.path
-            if proxy and target.scheme == "http":
-                path = f"http://{target.server}{path}"
-                sent |= _proxy_headers(proxy)
-            response = _exchange(connection, method, path, headers=sent, body=body, timeout=timeout)
-            yield Answer(response)
-        finally:
-            if response is not None and response.whole and connection.sock is not None:
+        body, own = _encoded(method, json, files)
+        sent = {"Host": target.server, **self._headers, **own, **(headers or {})}
+        if target.authorization:
+            sent.setdefault("Authorization", target.authorization)
+        request = httpcore.Request(
+            method,
+            target.url,
+            headers=list(sent.items()),
+            content=body,
+            extensions={"timeout": (timeout or self._timeout)._asdict()},
+        )
+        with self._used():
+            with _told():
+                response = self._pools[self._proxy_for(target)].handle_request(request)
+            try:
+                yield Answer(response)
+            finally:
                 response.close()
-                self._keep(key, connection)
-            else:
-                connection.close()
-                if response is not None:
-                    response.close()
 
     def _proxy_for(self, target: _Target) -> str | None:
         proxy = self._proxies.get(target.scheme, self._proxies.get("all"))
@@ -176,63 +192,24 @@ class Client:
             return None
         from urllib.request import proxy_bypass
 
-        if proxy_bypass(target.server):
-            return None
-        if target.scheme == "https" and proxy.startswith("https:"):
-            raise TransportError(f"{UNREACHABLE} (the proxy speaks TLS itself: name it with http://)", final=True)
-        return proxy
-
-    def _kept(self, key: object) -> http.client.HTTPConnection | None:
-        """Return a connection that is still open."""
-        while True:
-            with self._lock:
-                if not self._idle.get(key):
-                    return None
-                since, connection = self._idle[key].pop()
-            if time.monotonic() - since < _KEPT_SECONDS and not _is_readable(connection.sock):
-                return connection
-            connection.close()
-
-    def _keep(self, key: object, connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            kept = self._idle.setdefault(key, [])
-            if not self._closed and len(kept) < _KEPT_CONNECTIONS:
-                kept.append((time.monotonic(), connection))
-                return
-        connection.close()
-
-    def _connected(self, target: _Target, proxy: str | None, timeout: Timeouts) -> http.client.HTTPConnection:
-        through = _Target.of(proxy) if proxy else target
-        secure = "https" in (target.scheme, through.scheme)
-        connection = (
-            http.client.HTTPSConnection(through.host, through.port, timeout=timeout.connect, context=self._tls)
-            if secure
-            else http.client.HTTPConnection(through.host, through.port, timeout=timeout.connect)
-        )
-        connection.response_class = _Response
-        if proxy and target.scheme == "https":
-            connection.set_tunnel(target.host, target.port, _proxy_headers(proxy))
-        try:
-            connection.connect()
-        except TimeoutError:
-            connection.close()
-            raise TransportError(f"{UNREACHABLE} (no answer to the connection)") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            connection.close()
-            raise TransportError(f"{UNREACHABLE} ({error})", final=isinstance(error, ValueError)) from None
-        return connection
+        return None if proxy_bypass(target.server) else proxy
 
 
-class _Response(http.client.HTTPResponse):
-    """The standard library's, which takes all but one provisional answer (RFC 9110, 15.2) for the answer itself."""
+def _pool(proxy: str | None, tls: ssl.SSLContext | None) -> httpcore.ConnectionPool:
+    import httpcore
 
-    whole = False
-
-    def begin(self) -> None:
-        super().begin()
-        while 100 <= self.status < 200 and self.status != 101:  # noqa: PLR2004 - HTTP's classes
-            self.headers = self.msg = None  # type: ignore[assignment] # how it knows that nothing is read
-            super().begin()
+    through = None
+    if proxy:
+        parts = urlsplit(proxy)
+        said = (unquote(parts.username), unquote(parts.password or "")) if parts.username is not None else None
+        through = httpcore.Proxy(_Target.of(proxy).url, auth=said, ssl_context=tls if parts.scheme == "https" else None)
+    return httpcore.ConnectionPool(
+        tls,
+        proxy=through,
+        max_connections=None,
+        max_keepalive_connections=_KEPT_CONNECTIONS,
+        keepalive_expiry=_KEPT_SECONDS,
+    )
 
 
 class Answer:
@@ -243,11 +220,10 @@ class Answer:
         headers: With keys in lower case; of several with one name the last.
     """
 
-    def __init__(self, response: _Response) -> None:
+    def __init__(self, response: httpcore.Response) -> None:
         self._response = response
         self.status = response.status
-        self.headers = {key.lower(): value for key, value in response.getheaders()}
-        response.whole = response.length == 0 and not response.chunked
+        self.headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in response.headers}
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes, decompressed.
@@ -259,49 +235,33 @@ class Answer:
         yield from _decompressed(self._raw()) if compressed else self._raw()
 
     def _raw(self) -> Iterator[bytes]:
-        response = self._response
-        left = None if response.chunked else response.length  # not counted down by every Python
-        while left != 0:
-            try:
-                piece = response.read1(_PIECE if left is None else min(left, _PIECE))
-            except TimeoutError:
-                raise TransportError("does not answer in time") from None
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                raise TransportError(_broken(error)) from None
-            if not piece:
-                break
-            left = None if left is None else left - len(piece)
+        body = iter(self._response.iter_stream())
+        while True:
+            with _told():  # of what is read here, not of what the caller does with it
+                piece = next(body, None)
+            if piece is None:
+                return
             yield piece
-        if left:
-            raise TransportError(f"breaks off ({left:,} bytes before its end)")
-        response.whole = True
 
 
-def _exchange(
-    connection: http.client.HTTPConnection,
-    method: str,
-    path: str,
-    *,
-    headers: Mapping[str, str],
-    body: Any,
-    timeout: Timeouts,
-) -> _Response:
-    connection.sock.settimeout(timeout.write)
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say what goes wrong with a request as a :class:`TransportError`."""
+    import httpcore
+
     try:
-        connection.request(method, path, body, headers)
-    except TimeoutError:
+        yield
+    except httpcore.ConnectTimeout:
+        raise TransportError(f"{UNREACHABLE} (no answer to the connection)") from None
+    except (httpcore.ConnectError, httpcore.ProxyError, httpcore.UnsupportedProtocol) as error:
+        raise TransportError(f"{UNREACHABLE} ({error})") from None
+    except httpcore.WriteTimeout:
         raise TransportError("takes no more bytes (stalled)") from None
-    except (BrokenPipeError, ConnectionError, ssl.SSLError):
-        pass  # a server that refuses a file may have answered and closed before it had all of it
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise TransportError(_broken(error), final=isinstance(error, ValueError)) from None
-    try:
-        connection.sock.settimeout(timeout.read)
-        return connection.getresponse()  # type: ignore[return-value] # of the class that the connection was given
-    except TimeoutError:
+    except httpcore.TimeoutException:
         raise TransportError("does not answer in time") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise TransportError(_broken(error)) from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, ValueError) as error:
+        ours = isinstance(error, (httpcore.LocalProtocolError, ValueError))  # asking again would be as wrong
+        raise TransportError(_broken(error), final=ours) from None
 
 
 def _broken(error: Exception) -> str:
@@ -324,15 +284,15 @@ def _decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise TransportError("breaks off (its compressed answer has no end)")
 
 
-def _encoded(value: Any, files: Sequence[tuple[str, tuple[Any, ...]]]) -> tuple[Any, dict[str, str]]:
+def _encoded(method: str, value: Any, files: Sequence[tuple[str, tuple[Any, ...]]]) -> tuple[Any, dict[str, str]]:
     """Return a request's body and its headers."""
     if files:
         boundary = os.urandom(16).hex()
         return _form(files, boundary)
     if value is None:
-        return None, {}
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode(), {"Content-Type": "application/json"}
+        return None, {"Content-Length": "0"} if method == "POST" else {}
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return text, {"Content-Type": "application/json", "Content-Length": str(len(text))}
 
 
 def _form(files: Sequence[tuple[str, tuple[Any, ...]]], boundary: str) -> tuple[Iterator[bytes], dict[str, str]]:
@@ -425,13 +385,10 @@ def proxy_url(value: str) -> str:
     return url
 
 
-def _proxy_headers(proxy: str) -> dict[str, str]:
-    said = _basic(urlsplit(proxy))
-    return {"Proxy-Authorization": said} if said else {}
-
-
 def _tls() -> ssl.SSLContext:
     """Return what checks certificates: against the files that the environment names, else the usual authorities."""
+    import ssl
+
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not (file or folder):
         import certifi
@@ -440,12 +397,3 @@ def _tls() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=file, capath=None if file else folder)
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _is_readable(sock: Any) -> bool:
-    """Tell whether an idle connection has something to say: that the server has closed it."""
-    if hasattr(select, "poll"):
-        poller = select.poll()
-        poller.register(sock, select.POLLIN)
-        return bool(poller.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])

@@ -1,4 +1,4 @@
-"""HTTP by the standard library's client: judged by httpx, by servers that others wrote, and by raw bytes."""
+"""HTTP below everything that asks: judged by httpx, by servers that others wrote, and by raw bytes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
@@ -155,8 +156,8 @@ def test_connections_are_kept_and_a_closed_one_is_not_used() -> None:
         for _ in range(2):
             assert ask(asking, "GET", f"http://{address}/") == (200, b"ok")
         assert len(opened) == 1
-        ((_, kept),) = next(iter(asking._idle.values()))
-        assert kept.sock.recv(1, socket.MSG_PEEK) == b""  # the end of it has arrived
+        while any(not each.has_expired() for each in asking._pools[None].connections):
+            time.sleep(0.01)  # until the end of it has arrived
         assert ask(asking, "GET", f"http://{address}/") == (200, b"ok")
         assert len(opened) == 2
 
@@ -337,9 +338,28 @@ def test_the_proxy_of_the_environment_is_asked(
         assert ask(client(direct=False, plain=False), "GET", f"https://{secure}/") == (200, b"ok")
         assert len(lines) == 2
         monkeypatch.delenv("NO_PROXY")
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_proxy_that_speaks_tls_and_one_that_refuses(
+    authority: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls, file = authority
+    lines: list[bytes] = []
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with server(through(lines), tls) as proxy, server(answer_one, tls) as secure:
         monkeypatch.setenv("HTTPS_PROXY", f"https://{proxy}")
-        with pytest.raises(TransportError, match="name it with http://"):
-            ask(client(direct=False, plain=False), "GET", f"https://{secure}/")
+        assert ask(client(direct=False, plain=False), "GET", f"https://{secure}/") == (200, b"ok")
+        assert lines[0].startswith(f"CONNECT {secure} ".encode())
+
+    def refuse(connection: socket.socket) -> None:
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    with server(refuse) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        with pytest.raises(TransportError, match=r"cannot be reached \(407 Proxy Authentication Required\)"):
+            ask(client(direct=False, plain=False), "GET", "https://node.invalid/")
 
 
 @pytest.mark.parametrize(
@@ -371,4 +391,12 @@ def test_answers_without_a_body_keep_the_connection(echo: ScriptedNode) -> None:
     asking = client()
     assert ask(asking, "HEAD", f"{echo.url}/") == (200, b"")
     assert ask(asking, "GET", f"{echo.url}/none") == (204, b"")
-    assert sum(map(len, asking._idle.values())) == 1
+    assert len(asking._pools[None].connections) == 1
+
+
+def test_a_client_that_another_thread_closes_keeps_nothing(echo: ScriptedNode) -> None:
+    asking = client()
+    with asking.stream("GET", f"{echo.url}/") as answer:
+        asking.close()
+        assert list(answer.pieces()) == [b"ok"]  # it is not cut off
+    assert asking._pools[None].connections == []
