@@ -89,6 +89,8 @@ def crash(session: nox.Session) -> None:
         "tests/programs/test_cuts.py",
         "tests/programs/test_faults.py",
         "tests/programs/test_overlap.py",
+        "tests/cli/test_interrupts.py",
+        "tests/cli/test_restarting_node.py",
         "-m",
         "slow",
         "-n",

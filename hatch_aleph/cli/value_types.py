@@ -62,7 +62,9 @@ class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer v
 
         text = str(value).strip()
         if re.fullmatch(PATTERNS["address"][1], text):
-            return text
+            from hatch_aleph.network.signatures import as_published
+
+            return as_published(text) or self.fail(f"{text} is mistyped: its capitals are a checksum.", param, ctx)
         from hatch_aleph.network.keys import is_like_key
         from hatch_aleph.preferences import is_name, load_preferences
 

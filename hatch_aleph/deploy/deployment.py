@@ -99,8 +99,17 @@ class Deployment:
 
         Raises:
             AccountError: Neither is there.
+            PlanError: The settings' address is mistyped.
         """
-        owner = publishing.address or signer
+        from hatch_aleph.network.signatures import as_published
+
+        owner = as_published(publishing.address) if publishing.address else signer
+        if owner is None and publishing.address:
+            raise PlanError(
+                f"{publishing.address} is mistyped: the capitals of an address are a checksum",
+                where="tool.aleph.address",
+                hint="Copy it whole, or write it in small letters.",
+            )
         if not owner:
             raise AccountError(
                 "It is unknown whose deployment this is.",

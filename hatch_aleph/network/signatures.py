@@ -44,16 +44,32 @@ def is_signed(chain: str, sender: str, type_: str, item_hash: str, signature: st
 
 
 def ethereum_address(public_key: bytes) -> str:
-    """Return the address of an uncompressed public key, with the checksum in its letters' case (EIP-55).
+    """Return the address of an uncompressed public key.
 
     Args:
         public_key: 64 bytes, without the format's prefix.
     """
-    address = keccak_256(public_key).hex()[-40:]
-    checksum = keccak_256(address.encode()).hex()
+    return _with_checksum(keccak_256(public_key).hex()[-40:])
+
+
+def as_published(address: str) -> str | None:
+    """Return an address as messages carry it, which nodes compare letter by letter; None for a mistyped one.
+
+    An Ethereum address carries a checksum in its letters' case (EIP-55); one of small or of capital letters alone says
+    nothing of it and gets it.
+    """
+    digits = address.removeprefix("0x")
+    if digits == address:
+        return address
+    published = _with_checksum(digits.lower())
+    return published if digits in (digits.lower(), digits.upper(), published[2:]) else None
+
+
+def _with_checksum(digits: str) -> str:
+    checksum = keccak_256(digits.encode()).hex()
     return "0x" + "".join(
         letter.upper() if int(nibble, 16) >= 8 else letter  # noqa: PLR2004 - half of a nibble
-        for letter, nibble in zip(address, checksum, strict=False)
+        for letter, nibble in zip(digits, checksum, strict=False)
     )
 
 

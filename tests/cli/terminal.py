@@ -45,6 +45,15 @@ class Terminal:
             self._read()
         return self.shown
 
+    def until_it_asks(self, seconds=120):
+        """Read until it has printed what a prompt ends with, and then nothing for a while."""
+        deadline = time.monotonic() + seconds
+        while not (self.shown.endswith(": ") and not any(self._read() for _ in range(15))):
+            assert time.monotonic() < deadline, self.shown
+            assert self.process.poll() is None or self._read(), self.shown
+            self._read()
+        return self.shown
+
     def type(self, text):
         """Type a text."""
         os.write(self.master, text.encode())

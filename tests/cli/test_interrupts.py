@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from pathlib import Path
 
@@ -189,6 +190,25 @@ def test_ctrl_c_at_each_question_of_each_command(cli, network, words, monkeypatc
         assert there() == files, line
     met = interrupted.met | questions_of_logs(cli, tmp_path, monkeypatch, interrupted)
     assert questions() - met == set(), "a question that nobody interrupts here"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+def test_ctrl_c_at_each_question_of_each_command_in_a_terminal(cli, network, words):
+    from tests.cli.terminal import Terminal
+
+    sent = network.sent(cli.account.address)
+    for line, answers in LINES:
+        command = [sys.executable, "-m", "hatch_aleph", *(str(words.get(word, word)) for word in line.split())]
+        with Terminal(command, cli.folder, dict(os.environ)) as terminal:
+            for answer in answers:
+                terminal.until_it_asks()
+                terminal.shown = ""
+                terminal.type({YES: "y", NO: "n"}.get(answer, answer) + "\n")
+            asked = terminal.until_it_asks()
+            assert (line, terminal.interrupt()) == (line, 130), terminal.shown
+        assert network.sent(cli.account.address) == sent, (line, asked)
 
 
 def questions_of_logs(cli, tmp_path, monkeypatch, interrupted) -> set[str]:

@@ -109,3 +109,40 @@ def test_urls_that_are_listed_are_those_of_the_host_that_is_named(cli, monkeypat
     monkeypatch.setenv("ALEPH_HOST_URL", "https://crn.example.org")
     urls = [each["urls"] for each in cli.json("list").result["programs"] if each["item_hash"] == made["item_hash"]]
     assert urls == [[f"https://crn.example.org/vm/{made['item_hash']}"]]
+
+
+APP = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"x"})
+"""
+TAKING = ["list --address", "account balance", "credits history", "volume list", "file list --address", "domain list"]
+
+
+@pytest.mark.parametrize("command", TAKING)
+def test_a_mistyped_address_is_no_empty_one(cli, command):
+    address = cli.account.address
+    at = next(i for i, letter in enumerate(address) if letter.isalpha() and i > 1)
+    for wrong in (address[:at] + address[at].swapcase() + address[at + 1 :], address[:-1]):
+        error = cli.json(*command.split(), wrong).error
+        assert error["exit_code"] == 64, error
+        assert "address" in error["message"] or "mistyped" in error["message"]
+
+
+def test_an_address_in_small_letters_is_the_same_one(cli, make_project):
+    made = cli.create("there", "--no-smoke", "--no-health")["item_hash"]
+    small = cli.account.address.lower()
+    for spelling in (small, f"0x{small[2:].upper()}"):
+        found = cli.json("list", "--address", spelling).result["programs"]
+        assert [each["item_hash"] for each in found] == [made]
+    project = make_project({"main.py": APP})
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(f'address = "{small}"\n')
+    said = ("--project", project, "--yes", "--no-smoke")
+    deployed = cli.json("deploy", *said).result["item_hash"]
+    assert cli.network.content(deployed)["address"] == cli.account.address
+    address, text = cli.account.address, (project / "pyproject.toml").read_text("utf-8")
+    at = next(i for i, letter in enumerate(address) if letter.isalpha() and i > 1)
+    wrong = address[:at] + address[at].swapcase() + address[at + 1 :]
+    (project / "pyproject.toml").write_text(text.replace(small, wrong), "utf-8")
+    assert "mistyped" in cli.json("plan", "--project", project).error["message"]
