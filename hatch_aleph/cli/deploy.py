@@ -154,11 +154,7 @@ def run_deployment(context: Context, options: Options) -> int:
         session = context.session(client, deployment, artifact)
         context.output.doing("Comparing with what is live")
         options = replace(options, confirm=partial(_confirmed, context, client, artifact, options.reviewed))
-        try:
-            outcome = Deployer(deployment, session, options).deploy(artifact)
-        except KeyboardInterrupt:
-            context.output.notice("What was sent is kept in the journal: the same command goes on from there.")
-            raise
+        outcome = Deployer(deployment, session, options).deploy(artifact)
     changed = bool(outcome.sent)
     if changed:
         context.steps.keep(session.folder, session.owner, deployment.tag, outcome.item_hash)

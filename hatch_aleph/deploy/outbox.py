@@ -53,6 +53,7 @@ class Outbox:
     Attributes:
         journal: Keeps signed messages until they are processed.
         resumed: Messages of an earlier run that were awaited.
+        has_sent: Whether sending a message was begun.
 
     Args:
         client: The node.
@@ -82,6 +83,7 @@ class Outbox:
         self._account = account
         self.journal = journal
         self.resumed = 0
+        self.has_sent = False
         self._channel = channel
         self._clock = clock
         self._observer = observer or Observer()
@@ -227,6 +229,7 @@ class Outbox:
             raise
 
     def _put(self, message: SignedMessage, file: Path | None) -> None:
+        self.has_sent = True
         if file is None:
             self._observer.step("publish", type=message.type, item_hash=message.item_hash)
             self._client.publish(message)

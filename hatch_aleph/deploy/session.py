@@ -15,7 +15,7 @@ from hatch_aleph.deploy.journal import Journal, file_name, unwritable
 from hatch_aleph.deploy.outbox import PATIENCE, Outbox, check_genuine
 from hatch_aleph.deploy.preflight import check_clock, check_permitted
 from hatch_aleph.deploy.state import live_among
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.errors import HealthError, NetworkError, PlanError
 from hatch_aleph.files import make_own_folder
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.observer import Observer
@@ -217,8 +217,9 @@ class Session:
         with self._journal(tag) as journal:
             outbox = self._outbox(journal, channel)
             check_permitted(self.client, self.account, self.owner, types, channel)
-            outbox.reconcile()
-            yield outbox
+            with self._telling_what_is_kept(outbox):
+                outbox.reconcile()
+                yield outbox
 
     @contextlib.contextmanager
     def sending(self, purpose: str, channel: str, *, tidy: bool = True) -> Iterator[Outbox]:
@@ -234,9 +235,25 @@ class Session:
         """
         with self._journal(purpose) as journal:
             outbox = self._outbox(journal, channel)
-            yield outbox
+            with self._telling_what_is_kept(outbox):
+                yield outbox
             if tidy:
                 outbox.discard_unsent()
+
+    @contextlib.contextmanager
+    def _telling_what_is_kept(self, outbox: Outbox) -> Iterator[None]:
+        """Say of a run that ends before its end, once it has sent something, how it goes on."""
+        kept = "What was sent is kept in the journal: the same command goes on from there."
+        try:
+            yield
+        except NetworkError as error:
+            if (outbox.has_sent or outbox.resumed) and "goes on from" not in (error.hint or ""):
+                error.hint = "\n".join(filter(None, (error.hint, kept)))
+            raise
+        except KeyboardInterrupt:
+            if outbox.has_sent or outbox.resumed:
+                self.notice(kept)
+            raise
 
     @contextlib.contextmanager
     def _journal(self, purpose: str) -> Iterator[Journal]:

@@ -16,7 +16,7 @@ from hatch_aleph.local.node import Lateness
 from hatch_aleph.network import NodeClient
 from hatch_aleph.observer import Observer
 from tests.deploy.rig import RunningNode
-from tests.programs.scenes import COMMANDS, Scene, amending, deploying
+from tests.programs.scenes import COMMANDS, Scene, amending, creating, deploying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,10 +83,15 @@ class Disturbed:
         steps: What it told.
     """
 
-    def __init__(self, before: Callable[[Disturbed], None] = lambda _run: None) -> None:
+    def __init__(
+        self,
+        before: Callable[[Disturbed], None] = lambda _run: None,
+        notice: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self.requests: list[tuple[str, str]] = []
         self.clock, self.steps = Clock(), Steps()
         self._before = before
+        self._notice = notice
 
     def __call__(self, scene: Scene, command: Callable[[Scene, Session], object]) -> Disturbed:
         with NodeClient([scene.node.url], sleep=self.clock.sleep, monotonic=self.clock.monotonic) as client:
@@ -99,7 +104,7 @@ class Disturbed:
 
             client._nodes._connections.send = sending  # type: ignore[method-assign]
             health = Health(scene.host, sleep=self.clock.sleep, monotonic=self.clock.monotonic)
-            command(scene, scene.session(client, scene.host, health=health, observer=self.steps))
+            command(scene, scene.session(client, scene.host, health=health, observer=self.steps, notice=self._notice))
         return self
 
     @property
@@ -189,3 +194,26 @@ def test_a_node_that_is_not_there_at_all_is_told_within_seconds(node, tmp_path, 
         node.start()
     gc.collect()
     assert run.clock.now < 5
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+@pytest.mark.parametrize(
+    ("end", "command"),
+    [*((NetworkError, each) for each in COMMANDS), (KeyboardInterrupt, creating), (KeyboardInterrupt, deploying)],
+    ids=lambda each: each.__name__,
+)
+def test_whatever_ends_a_command_says_what_is_kept_once_something_was_sent(node, tmp_path, command, end):
+    for sent in (False, True):  # ended at its second request, and when it asks about its first message
+        scene, told = Scene(node, tmp_path), []
+        scene.prepare(command)
+
+        def before(run: Disturbed, sent: bool = sent) -> None:
+            published = any(method == "POST" and "estimate" not in url for method, url in run.requests)
+            if (published and run.requests[-1][0] == "GET") if sent else len(run.requests) > 1:
+                raise end("it is over")
+
+        with pytest.raises(end) as caught:
+            Disturbed(before, told.append)(scene, command)
+        words = " ".join([*told, str(getattr(caught.value, "hint", ""))])
+        assert ("the same command goes on from there" in words) is sent, words
+    gc.collect()
