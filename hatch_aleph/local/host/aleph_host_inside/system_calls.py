@@ -21,18 +21,22 @@ _MACHINES = {
         """ptrace 101 process_vm_readv 310 process_vm_writev 311 kexec_load 246 kexec_file_load 320 init_module 175
         finit_module 313 delete_module 176 bpf 321 perf_event_open 298 userfaultfd 323 add_key 248 request_key 249
         keyctl 250 open_by_handle_at 304 setns 308 syslog 103 mount 165 umount2 166 pivot_root 155 swapon 167
-        swapoff 168 reboot 169 acct 163 quotactl 179 iopl 172 ioperm 173 clone 56 unshare 272""",
+        swapoff 168 reboot 169 acct 163 quotactl 179 iopl 172 ioperm 173 clone 56 unshare 272 socket 41""",
     ),
     "aarch64": (
         0xC00000B7,
         """ptrace 117 process_vm_readv 270 process_vm_writev 271 kexec_load 104 kexec_file_load 294 init_module 105
         finit_module 273 delete_module 106 bpf 280 perf_event_open 241 userfaultfd 282 add_key 217 request_key 218
         keyctl 219 open_by_handle_at 265 setns 268 syslog 116 mount 40 umount2 39 pivot_root 41 swapon 224
-        swapoff 225 reboot 142 acct 89 quotactl 60 clone 220 unshare 97""",
+        swapoff 225 reboot 142 acct 89 quotactl 60 clone 220 unshare 97 socket 198""",
     ),
 }
 # What a machine's own init does, as it boots an image.
-BOOTING = frozenset(("mount", "umount2", "pivot_root", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount"))
+BOOTING = frozenset(
+    ("mount", "umount2", "pivot_root", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "socket")
+)
+# Unix, IPv4, IPv6 and netlink: namespaces of the network do not hold vsock back, and nothing else is a program's.
+_FAMILIES = (1, 2, 10, 16)
 _X32 = 0x40000000
 _NEW_USER = 0x10000000
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # linux/bpf_common.h
@@ -44,8 +48,8 @@ _SET_SECCOMP, _FILTER = 22, 2  # linux/prctl.h
 def restrict(allowed: frozenset[str] = frozenset()) -> bool:
     """Refuse these system calls from now on, to this process and all that it starts; tell whether the kernel does.
 
-    No new privileges must be possible any more. What is refused fails with EPERM; ``io_uring`` and ``clone3`` as if the
-    kernel had none, for then libraries take the older calls.
+    No new privileges must be possible any more. What is refused fails with EPERM; ``io_uring``, ``clone3`` and sockets
+    of other families than the usual ones as if the kernel had none, for then libraries take the older calls.
 
     Args:
         allowed: Of the calls, those that stay.
@@ -66,7 +70,8 @@ def restrict(allowed: frozenset[str] = frozenset()) -> bool:
 def _program(audit: int, numbers: dict[str, int], allowed: frozenset[str]) -> list[bytes]:
     absent = {numbers[name] for name in numbers if name.startswith("io_uring") or name == "clone3"}
     spaces = {numbers["clone"], numbers["unshare"]}
-    refused = {number for name, number in numbers.items() if name not in allowed} - absent - spaces
+    sockets = {numbers["socket"]}
+    refused = {number for name, number in numbers.items() if name not in allowed} - absent - spaces - sockets
     program = [
         _step(_LOAD, _MACHINE_AT),
         _step(_IF_EQUAL, audit, 1, 0),
@@ -87,6 +92,10 @@ def _program(audit: int, numbers: dict[str, int], allowed: frozenset[str]) -> li
             _refuse(errno.EPERM),
             _step(_RETURN, _ALLOW),
         ]
+    for number in sockets if "socket" not in allowed else ():
+        program += [_step(_IF_EQUAL, number, 0, len(_FAMILIES) + 3), _step(_LOAD, _FIRST_ARGUMENT_AT)]
+        program += [_step(_IF_EQUAL, family, len(_FAMILIES) - at, 0) for at, family in enumerate(_FAMILIES)]
+        program += [_refuse(errno.EAFNOSUPPORT), _step(_RETURN, _ALLOW)]
     return [*program, _step(_RETURN, _ALLOW)]
 
 
