@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str, *given: str) -> None:
-    """Run a command by its name; without argparse, which takes as long as reading thousands of files' sizes."""
+    """Run a command by its name; without argparse, which was a quarter of a start: 30 of 117 million instructions."""
     commands: dict[str, tuple[Callable[..., None], int]] = {
         "pack": (_pack, 2), "list": (_list, 1), "unpack": (_unpack, 2), "verify": (_verify, 1),
     }  # fmt: skip
