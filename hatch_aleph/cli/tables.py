@@ -143,9 +143,9 @@ def _widths(sizes: Sequence[tuple[int, int]], room: int) -> list[int]:
     """Share columns of the terminal out: each gets its least, and of what is left those that need least get all."""
     widths = [least for least, _ in sizes]
     room -= sum(widths)
-    for count, place in enumerate(sorted(range(len(sizes)), key=lambda place: sizes[place][1] - sizes[place][0])):
+    for place in sorted(range(len(sizes)), key=lambda place: sizes[place][1] - sizes[place][0]):
         least, longest = sizes[place]
-        more = min(longest - least, room // (len(sizes) - count))
+        more = min(longest - least, room)
         widths[place] += more
         room -= more
     return widths
