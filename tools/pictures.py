@@ -31,7 +31,9 @@ ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 COLUMNS = 100
 _API, _REPORT = ROOT / "hatch_aleph" / "local" / "node" / "api", ROOT / "hatch_aleph" / "report"
+# What lays out what is shown: a change there makes pictures anew.
 _SOURCES = {
+    "terminal": sorted((ROOT / "hatch_aleph" / "cli").glob("*.py")),
     "page": [_API / "page.html", _API / "page.css", _API / "page.js"],
     "report": [_REPORT / "page.css", _REPORT / "document.py", _REPORT / "icicle.py", _REPORT / "treemap.py"],
 }
@@ -135,9 +137,8 @@ def photographs(page: str, report: Path) -> None:
                     "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent).join('\\n')",
                     _SEEN,
                 )
-                source = "".join(each.read_text("utf-8") for each in _SOURCES[name])
                 photograph = browser.get_screenshot_as_png()
-                keep(f"{name}-{width}-{scheme}.png", with_note(photograph, digest := digest_of(seen + source)), digest)
+                keep(f"{name}-{width}-{scheme}.png", with_note(photograph, digest := digest_of(seen, name)), digest)
     finally:
         browser.quit()
 
@@ -157,7 +158,7 @@ def picture(
     # A bar writes over its own line: the last state of each line stays.
     lines = [re.sub(r"\x1b\[\d*[A-HJKSTl]|\x1b\[\?\d+[hl]", "", line.rsplit("\r", 1)[-1]) for line in shown.split("\n")]
     text = f"$ hatch-aleph {' '.join(command)}\n" + "\n".join(lines).strip()
-    digest = digest_of(text + TEMPLATE + str(columns))
+    digest = digest_of(text + TEMPLATE + str(columns), "terminal")
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(text))
@@ -165,10 +166,11 @@ def picture(
     keep(f"{name}.svg", svg.encode(), digest)
 
 
-def digest_of(text: str) -> str:
-    """Return a digest of a text without what is another in each run, and whatever its order."""
+def digest_of(text: str, kind: str) -> str:
+    """Return a digest of a text without what is another in each run, whatever its order, and of what lays it out."""
     words = sorted(set(_VOLATILE.sub(" ", re.sub(r"\x1b\[[\d;]*m", "", text)).split()))
-    return hashlib.sha256(" ".join(words).encode()).hexdigest()
+    sources = [each.read_text("utf-8") for each in _SOURCES[kind]]
+    return hashlib.sha256("\0".join([*words, *sources]).encode()).hexdigest()
 
 
 def keep(name: str, picture: bytes, digest: str) -> None:
