@@ -78,6 +78,9 @@ def reasons_against(type_: str, content: Mapping[str, Any]) -> list[str]:
 
 def serve(questions: IO[str], answers: IO[str]) -> None:
     """Judge a content a line, until there are no more."""
+    from pydantic import BaseModel
+
+    BaseModel.model_config["defer_build"] = True  # of fifty models one or two are asked; nobody else is in this process
     _loaded()
     for line in questions:
         type_, content = json.loads(line)
