@@ -80,7 +80,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Cut deployments and other commands at every request and journal write, or let another machine in; 30 minutes."""
+    """Cut commands at each request, question and journal write; take the node away; let others in; 40 minutes."""
     session.install("-e", ".[deploy]", "--group", "test")
     session.run(
         "pytest",

@@ -45,6 +45,7 @@ def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State
     unpaid = being_removed(state) if state.programs else was_removed(client, plan.owner)
     told = (
         *_of_plan(plan, manifest, state),
+        *_of_earlier_code(plan, state),
         *_of_events(plan, manifest),
         *_of_resources(manifest),
         *_of_runtime(client, manifest, state),
@@ -78,6 +79,17 @@ def _of_plan(plan: Plan, manifest: Manifest, state: State) -> Iterator[str]:
         kept = amount(plan.cost.kept, plan.cost.payment_type)
         kept_for = f"kept for {typed('rollback')}; {typed('prune')} forgets them"
         yield f"{kept} a day of the cost is for earlier contents, {kept_for}"
+
+
+def _of_earlier_code(plan: Plan, state: State) -> Iterator[str]:
+    """Tell of an old checkout, where another machine has deployed since."""
+    step = plan.image("code")
+    volume = state.volumes.get(step.ref or "") if step and step.action == "amend" else None
+    for earlier in volume.versions[1:] if step and volume else ():
+        if step and earlier.file_hash == step.file_hash:
+            when = dt.datetime.fromtimestamp(earlier.time, dt.timezone.utc)
+            yield f"The code is that of an earlier release, of {when:%Y-%m-%d %H:%M:%S} UTC: what is live is newer"
+            return
 
 
 def _of_events(plan: Plan, manifest: Manifest) -> Iterator[str]:

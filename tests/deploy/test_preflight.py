@@ -28,6 +28,13 @@ def test_an_update_in_place_and_a_new_url_are_told(rig: Rig) -> None:
     assert warnings(rig) == ""
 
 
+def test_a_plan_from_an_old_checkout_says_that_what_is_live_is_newer(rig: Rig) -> None:
+    rig.deploy(rig.artifact())
+    rig.deploy(rig.artifact(code=b"newer code"))  # on another machine
+    assert "that of an earlier release" in warnings(rig)
+    assert "earlier release" not in warnings(rig, code=b"newest")
+
+
 def test_a_persistent_program_is_said_to_be_killed_where_it_is_updated_in_place(rig: Rig) -> None:
     runs = {"on": {"http": True, "persistent": True}}
     assert "killed without `halt`" not in warnings(rig, **runs)
