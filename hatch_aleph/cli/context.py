@@ -329,6 +329,22 @@ class Context:
         self.output.notice(f"The runtime {name!r} is {found}, by the network's list.")
         return found
 
+    def complete(self, table: dict[str, Any]) -> None:
+        """Put item hashes into what options say of a program: for a runtime's name, and for beginnings of volumes'.
+
+        Raises:
+            UsageError: There is no such runtime.
+            PlanError: No volume of the owner begins like that, or several do.
+        """
+        from hatch_aleph.cli.item_hash_type import beginning_in
+
+        if "runtime" in table:
+            table["runtime"] = self.runtime(table["runtime"])
+        for volume in table.get("volumes", {}).get("immutable", ()):
+            if beginning := beginning_in(str(volume.get("ref", ""))):
+                with self.client() as client:
+                    volume["ref"] = self.completed(client, beginning, "volume")
+
     def program(self, client: NodeClient, item_hash: str | None) -> str:
         """Return the item hash that was given, completed if it was only begun, else that of the project's program.
 

@@ -97,8 +97,7 @@ def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, 
     from hatch_aleph.settings.entry_points import is_command
 
     table = table_of(options)
-    if "runtime" in table:
-        table["runtime"] = context.runtime(table["runtime"])
+    context.complete(table)
     table.setdefault("name", _name_of(path))
     table |= {
         "entrypoint": entrypoint,

@@ -43,8 +43,8 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
         if found:
             self.refuse_key(found, param, ctx)
             return found
-        beginning = text.lower().rstrip(".…")  # as tables cut them
-        if self._what and _BEGINNING.fullmatch(beginning):
+        beginning = beginning_in(text)
+        if self._what and beginning:
             return beginning
         from hatch_aleph.network.keys import is_like_key
 
@@ -68,6 +68,12 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
         said = str((ctx.params.get("private_key") if ctx else None) or "").removeprefix("0x").lower()
         if digits == said or is_at_hand(digits):
             self.fail("This is a private key, not a hash; it is not repeated here and was sent to nobody", param, ctx)
+
+
+def beginning_in(text: str) -> str | None:
+    """Return the beginning of an item hash that a text is, in full or as tables cut it; None when it is none."""
+    beginning = text.lower().rstrip(".…")
+    return beginning if _BEGINNING.fullmatch(beginning) else None
 
 
 def item_hash_in(text: str) -> str | None:

@@ -46,8 +46,7 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
     from hatch_aleph.programs.revision import update as change
 
     changes = table_of(options)
-    if "runtime" in changes:
-        changes["runtime"] = context.runtime(changes["runtime"])
+    context.complete(changes)
     if options["entrypoint"]:
         changes["entrypoint"] = options["entrypoint"]
     ask_for_the_rest(context, changes, lambda _table: None, volumes=False, variables=False, beta=options["beta"])

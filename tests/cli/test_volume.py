@@ -157,3 +157,18 @@ def test_serve_mounts_a_path(cli, network, model, tmp_path, form):
         write_image(scan(model), path)
     again = cli.json("deploy", "--project", project, "--yes", "--no-smoke").result  # amended like packages
     assert (again["item_hash"], ask_until(first["urls"][0], "two")) == (first["item_hash"], "two")
+
+
+def test_a_volume_is_mounted_by_the_beginning_of_its_hash(cli):
+    ref = cli.json("volume", "publish", cli.app("y")).result["item_hash"]
+    quick = ("--no-smoke", "--no-health", "--updatable")
+    for text in (ref[:8], f"{ref[:12].upper()}\N{HORIZONTAL ELLIPSIS}"):
+        mount = f"--immutable-volume=mount=/opt/model,ref={text}"
+        made = cli.json("create", cli.app("x"), "main:app", mount, *quick).result["item_hash"]
+        assert cli.network.content(made)["volumes"][0]["ref"] == ref
+    other = f"--immutable-volume=mount=/opt/other,ref={ref[:10]}"
+    there = cli.json("update", made, "--replace", other, "--no-smoke", "--no-health").result["item_hash"]
+    assert cli.network.content(there)["volumes"][0]["ref"] == ref
+    for text, code in (("0" * 12, 13), ("0" * 7, 64), ("model", 64)):
+        mount = f"--immutable-volume=mount=/opt/model,ref={text}"
+        assert cli.json("create", cli.app("x"), "main:app", mount, *quick).error["exit_code"] == code
