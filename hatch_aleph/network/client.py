@@ -6,7 +6,6 @@ Synchronous, and built on one rule: what happened to a message is what a later G
 
 from __future__ import annotations
 
-import email.utils
 import time
 from functools import partial
 from http import HTTPStatus
@@ -500,6 +499,7 @@ class NodeClient:
 
         The signed time chooses payment rules and which amend is the newest, and no node checks it. Exact to a second.
         """
+        import email.utils
 
         def read(reply: Reply) -> float:
             reply.expected_json()
