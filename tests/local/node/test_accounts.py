@@ -96,3 +96,15 @@ def test_files_without_a_message_are_kept_for_a_day(make_node: Callable[..., Run
     node.call(node.node.run_maintenance)
     assert client.http.get(f"/api/v0/storage/raw/{file_hash}").status_code == 404
     client.http.close()
+
+
+def test_the_faucet_gives_to_nobody_who_cannot_be(client: Client) -> None:
+    small, published = f"0x{'0' * 37}abc", f"0x{'0' * 37}aBc"
+    for wrong in ("0x12", "<b>", "name", f"0x{'0' * 37}aBC", small + "0", ""):
+        answer = client.http.post("/faucet", json={"address": wrong, "credits": 5})
+        assert (answer.status_code, "'address'" in answer.text) == (422, True), wrong
+    # Nodes compare addresses letter by letter: what is given lies where messages look for it.
+    given = client.http.post("/faucet", json={"address": small, "credits": 5}).json()
+    assert (given["address"], given["credit_balance"]) == (published, 5)
+    for other in ("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY", "4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS"):
+        assert client.http.post("/faucet", json={"address": other, "credits": 5}).json()["address"] == other

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import queue
+import re
 import shutil
 import threading
 import time
@@ -345,9 +346,14 @@ def test_the_page_in_a_browser(browser: Any, client: Client, rich: Account, node
         "form.elements.address.value = '0x0000000000000000000000000000000000000abc'; form.requestSubmit();"
     )
     wait_for(browser, "given", "given")
-    wait_for(browser, "balances", "0x0000000000000000000000000000000000000abc")
+    wait_for(browser, "balances", "0x0000000000000000000000000000000000000aBc")
+    browser.execute_script(
+        "const form = document.getElementById('faucet');"
+        "form.elements.address.value = '0x0000000000000000000000000000000000000aBC'; form.requestSubmit();"
+    )
+    wait_for(browser, "given", "mistyped")
     errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert [entry for entry in errors if "/local/logs/" not in entry["message"]] == []
+    assert [entry for entry in errors if not re.search(r"/local/logs/|/faucet .*422", entry["message"])] == []
 
 
 def test_the_report_in_a_browser(browser: Any, tmp_path: Path) -> None:

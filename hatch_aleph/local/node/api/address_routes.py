@@ -17,6 +17,7 @@ from hatch_aleph.local.node.api.support import answer, body_of, node_of, query_o
 from hatch_aleph.local.node.database import Query
 from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
 from hatch_aleph.local.node.times import to_iso, to_seconds
+from hatch_aleph.network.signatures import as_published
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from hatch_aleph.local.node.embedded_node import Node
 
-_ADDRESS = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+# Of Ethereum, or of one of the other chains: what is mistyped would be given to nobody.
+_ADDRESS = re.compile(r"0x[0-9A-Fa-f]{40}|(?!0x)[0-9A-Za-z]{26,90}")
 _FAUCET_LIMIT = 10**18
 _FILES = "pins JOIN files ON files.hash = pins.file_hash WHERE kind = 'message' AND owner = ?"
 
@@ -92,7 +94,10 @@ async def post_faucet(request: web.Request) -> web.Response:
     body, node = await body_of(request), node_of(request)
     address, credit_amount, tokens = body.get("address"), body.get("credits", 0), body.get("tokens", 0)
     if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
-        raise unprocessable("'address': expected an address")
+        raise unprocessable("'address': expected an address: 0x and 40 hexadecimal digits, or another chain's")
+    address = as_published(address)
+    if address is None:
+        raise unprocessable("'address': it is mistyped: its capitals are a checksum")
     if isinstance(credit_amount, bool) or not isinstance(credit_amount, int) or abs(credit_amount) > _FAUCET_LIMIT:
         raise unprocessable("'credits': expected a whole number")
     if isinstance(tokens, bool) or not isinstance(tokens, int | float) or not abs(tokens) <= _FAUCET_LIMIT:

@@ -315,7 +315,7 @@ find("faucet").onsubmit = async event => {
   const body = JSON.stringify({address, credits: Number(form.get("credits")), tokens: Number(form.get("tokens"))});
   const answer = await fetch("/faucet", {method: "POST", headers: {"Content-Type": "application/json"}, body});
   say(find("given"), answer.ok ? "given" : await answer.text(), answer.ok ? "ok" : "failing");
-  if (answer.ok) { owners.add(address); refresh(); }
+  if (answer.ok) { owners.add((await answer.json()).address); refresh(); }
 };
 const tabs = document.querySelector("[role=tablist]");
 for (const name of Object.keys(TABS)) {
