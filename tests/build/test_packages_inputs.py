@@ -169,6 +169,8 @@ def test_requirements_files(tmp_path: Path) -> None:
     assert read.unhashed is None
     file.write_text(text + "d==1\n")
     assert read_requirements(file).unhashed == "d==1"
+    file.write_text("# a path: C:\\\nalpha  # why \\\nbeta \\\r\n  <2 \\\n# end\ngamma \\\n")
+    assert read_requirements(file).lines == ("alpha", "beta    <2", "gamma")  # a comment swallows no requirement
     file.write_text("")
     assert not read_requirements(file).lines
 

@@ -13,12 +13,14 @@ from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _PINNED = re.compile(r"([\w.-]+)(?:\[.*?\])?\s*==\s*([^\s;]+)")
 _HASH = re.compile(r"--hash[=\s](\S+?:[0-9a-fA-F]+)")
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)[=\s]?\s*(\S+)")
+_COMMENT = re.compile(r"(^|\s)#.*")
 _ITSELF = (".", "./")
 _PROJECT_ITSELF = re.compile(r"(?:-e|--editable)[=\s]?\s*\.(?:\[.*\])?/?")
 # Where a lock may take a package from; the first is the only kind of repository that uv reads.
@@ -184,9 +186,21 @@ def read_requirements(file: Path) -> Requirements:
 
 def logical_lines(text: str) -> list[str]:
     """Return the lines of a requirements file without comments, continued ones joined."""
-    joined = re.sub(r"\\\r?\n", " ", text).splitlines()
-    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in joined]
+    lines = [_COMMENT.sub("", line).strip() for line in joined_lines(text)]
     return [line for line in lines if line]
+
+
+def joined_lines(text: str) -> Iterator[str]:
+    """Join lines that end in a backslash; a comment ends with its line, so nothing after it is lost."""
+    parts: list[str] = []
+    for line in text.splitlines():
+        if line.endswith("\\") and not _COMMENT.search(line):
+            parts.append(line[:-1])
+            continue
+        yield " ".join((*parts, line))
+        parts.clear()
+    if parts:
+        yield " ".join(parts)
 
 
 def _name(line: str) -> str:
