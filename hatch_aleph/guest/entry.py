@@ -9,6 +9,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from .eager_task import start_eagerly
 from .interpreter_setup import StandardOutput
 from .native_threads import start
 from .request_cycle import ClientGone, Deadline, RequestCycle
@@ -90,7 +91,7 @@ class Entry:
         loop = asyncio.get_running_loop()
         cycle = RequestCycle(complete_scope(scope, body, self._state), body, self._deadline, loop)
         self._running.add(cycle)
-        cycle.task = loop.create_task(self._answer(cycle), name="request")  # a number for each costs more
+        cycle.task = start_eagerly(loop, self._answer(cycle), "request")  # a number for each costs more
         status, headers, answer = await cycle.answered
         if self._volumes is not None and (unwritten := await self._volumes.flush()):
             status, headers, answer = finish(scope["method"], *plain(500, f"{unwritten}\n"))

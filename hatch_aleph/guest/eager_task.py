@@ -1,0 +1,85 @@
+"""Tasks that take their first step at once: an app that waits for nothing answers without a turn of the event loop.
+
+Each turn asks the kernel for events and costs more than all else that the adapter does for a request. Python 3.12 has
+such tasks (``eager_start`` in ``Lib/asyncio/tasks.py``, python/cpython); the runtimes' Python is older.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_current, _enter, _leave = asyncio.current_task, asyncio._enter_task, asyncio._leave_task  # type: ignore[attr-defined]  # noqa: SLF001 - documented in "Extending asyncio"
+
+
+def start_eagerly(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """Make a task, and run its coroutine to where it first waits, or to its end.
+
+    Args:
+        loop: The running event loop.
+        coroutine: It must not raise.
+        name: Of the task.
+    """
+    ahead = _Ahead(coroutine)
+    task: asyncio.Task[None] = loop.create_task(ahead, name=name)  # type: ignore[arg-type]  # one in all that is asked
+    caller = _current(loop)
+    if caller is not None:
+        _leave(loop, caller)
+    _enter(loop, task)
+    try:
+        ahead.begin()
+    finally:
+        _leave(loop, task)
+        if caller is not None:
+            _enter(loop, caller)
+    return task
+
+
+class _Ahead:
+    """A coroutine of which the first step is taken before its task asks for it; all its steps run in one context."""
+
+    __slots__ = ("_context", "_coroutine", "_is_ahead", "_is_over", "_waited_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = coroutine
+        self._context = copy_context()
+        self._waited_for: Any = None
+        self._is_over = False
+
+    def begin(self) -> None:
+        try:
+            self._waited_for = self._context.run(self._coroutine.send, None)
+        except StopIteration:
+            self._is_over = True
+        self._is_ahead = True
+
+    def send(self, value: Any) -> Any:
+        if not self._is_ahead:
+            return self._context.run(self._coroutine.send, value)
+        self._is_ahead = False
+        if self._is_over:
+            raise StopIteration
+        return self._waited_for
+
+    def throw(self, error: BaseException) -> Any:
+        if self._is_over:
+            raise StopIteration
+        if self._is_ahead:  # cancelled before the task knew what it waits for, which is to be cancelled first
+            self._is_ahead = False
+            if self._waited_for is not None and self._waited_for.cancel():
+                return self._waited_for
+        return self._context.run(self._coroutine.throw, error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Show the coroutine's frames to whoever asks where its task stands."""
+        return getattr(self._coroutine, name)

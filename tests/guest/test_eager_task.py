@@ -1,0 +1,161 @@
+"""Tasks that take their first step at once are otherwise those of asyncio: each story is told of both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import inspect
+
+import pytest
+
+from hatch_aleph.guest.eager_task import start_eagerly
+
+CURRENT = contextvars.ContextVar("CURRENT", default="of nobody")
+
+
+def as_asyncio_does(loop, coroutine, name):
+    return loop.create_task(coroutine, name=name)
+
+
+async def is_itself_all_along(told):
+    task = asyncio.current_task()
+    for delay in (0, 0.001, None):
+        if delay is not None:
+            await asyncio.sleep(delay)
+        told.append(asyncio.current_task() is task)
+    told += [task.get_name(), task in asyncio.all_tasks()]
+
+
+async def keeps_what_it_sets(told):
+    CURRENT.set("of the request")
+    await asyncio.sleep(0)
+    told.append(CURRENT.get())
+    await asyncio.sleep(0.001)
+    told.append(CURRENT.get())
+    await asyncio.get_running_loop().create_task(tells_whose(told))
+
+
+async def tells_whose(told):
+    told.append(CURRENT.get())
+
+
+async def cancels_itself(told):
+    asyncio.current_task().cancel()
+    told.append("goes on to where it waits")
+    try:
+        await asyncio.sleep(10)
+    except asyncio.CancelledError:
+        told.append("cancelled")
+        await asyncio.sleep(0)
+        told.append("and goes on")
+
+
+async def cancels_itself_and_what_it_waits_for(told):
+    inner = asyncio.get_running_loop().create_task(waits_long(told))
+    await asyncio.sleep(0)
+    asyncio.current_task().cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await inner
+    told.append(inner.cancelled())
+
+
+async def waits_long(told):
+    try:
+        await asyncio.sleep(10)
+    except asyncio.CancelledError:
+        told.append("the inner one too")
+        raise
+
+
+async def is_cancelled_from_its_first_step(told):
+    asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+    try:
+        await waits_long(told)
+    except asyncio.CancelledError:
+        told.append("cancelled")
+
+
+async def has_a_deadline(told):
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(waits_long(told), 0.001)
+    told.append("late")
+
+
+async def gets_results_and_errors(told):
+    done = asyncio.get_running_loop().create_future()
+    done.set_result("a result at once")
+    told.append(await done)
+    later = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(later.set_exception, KeyError("an error"))
+    try:
+        await later
+    except KeyError as error:
+        told.append(str(error))
+
+
+async def shows_where_it_stands(told):
+    task = asyncio.current_task()
+    asyncio.get_running_loop().call_soon(lambda: told.append([frame.f_code.co_name for frame in task.get_stack()]))
+    asyncio.get_running_loop().call_soon(lambda: told.append(inspect.iscoroutine(task.get_coro().cr_await)))
+    await waits_a_little()
+
+
+async def waits_a_little():
+    await asyncio.sleep(0.01)
+
+
+async def returns_at_once(told):
+    told.append("done")
+
+
+async def tell(start, story):
+    told = []
+    CURRENT.set("of the caller")
+    caller = asyncio.current_task()
+    task = start(asyncio.get_running_loop(), story(told), "request")
+    assert asyncio.current_task() is caller
+    assert CURRENT.get() == "of the caller"
+    await asyncio.wait([task])
+    assert (task.cancelled(), task.exception()) == (False, None)
+    return told
+
+
+STORIES = [
+    is_itself_all_along,
+    keeps_what_it_sets,
+    cancels_itself,
+    cancels_itself_and_what_it_waits_for,
+    is_cancelled_from_its_first_step,
+    has_a_deadline,
+    gets_results_and_errors,
+    shows_where_it_stands,
+    returns_at_once,
+]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.__name__)
+def test_a_task_that_has_begun_is_a_task(story, debug):
+    expected = asyncio.run(tell(as_asyncio_does, story), debug=debug)
+    assert asyncio.run(tell(start_eagerly, story), debug=debug) == expected != []
+
+
+def test_what_waits_for_nothing_is_over_at_once():
+    async def run():
+        told = []
+        task = start_eagerly(asyncio.get_running_loop(), returns_at_once(told), "request")
+        assert told == ["done"]
+        await task
+
+    asyncio.run(run())
+
+
+def test_one_cancelled_after_its_end_has_ended():
+    async def run():
+        task = start_eagerly(asyncio.get_running_loop(), returns_at_once([]), "request")
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.done()
+
+    asyncio.run(run())
