@@ -138,6 +138,16 @@ class Journal:
         refused = (each for each in self._outcomes if (each.get("type"), each.get("outcome")) == (type_, "rejected"))
         return tuple(each["item_hash"] for each in refused)
 
+    def awaits_answer(self, role: str, newest: str) -> bool:
+        """Tell whether the newest content of a volume was sent from here by a run that has not seen an answer to it.
+
+        Args:
+            role: What the run calls the volume.
+            newest: Item hash of its newest STORE message.
+        """
+        # Where the noted content is the newest, the run was cut off before it sent anything.
+        return self._run is not None and self._run.images.get(role) != newest and self.knows(newest)
+
     def find(self, intent: str, *, after: float) -> Entry | None:
         """Return an open message that says the same and is later than a time."""
         return next(

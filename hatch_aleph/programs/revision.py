@@ -202,9 +202,12 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     purpose = f"update:{item_hash}"
     payment = credit_payment(existing.content)
     published = volume.current.holds(code.hashes.sha256, code.hashes.cid)
-    if published and (session.dry_run or not _is_cut_off(session, purpose, volume)):
-        return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
     if published:
+        journal = session.journal(session.folder, session.owner, purpose)
+        if not journal.awaits_answer("code", volume.current.item_hash):
+            return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
+        earlier = _answered_last(journal, volume).item_hash
+        session.confirm(f"Ask the program {item_hash}, and give it its earlier code {earlier} again if it does not answer")
         session.notice("Going on with what an earlier run left: it has sent the code and seen no answer")
     else:
         _show(session, existing, volume, code, payment)
@@ -261,13 +264,6 @@ def _show(session: Session, existing: LiveProgram, volume: Volume, code: Code, p
         session.notice(HARD_STOP)
     item_hash = existing.program.item_hash
     session.confirm(f"Give the program {item_hash} this code, {cost} beside the earlier one, which stops it once")
-
-
-def _is_cut_off(session: Session, purpose: str, volume: Volume) -> bool:
-    """Tell whether the newest code was sent from here by a run that has not seen its answer."""
-    journal, current = session.journal(session.folder, session.owner, purpose), volume.current.item_hash
-    # Where the noted code is the newest, the run was cut off before it sent anything.
-    return journal.run is not None and journal.run.images.get("code") != current and journal.knows(current)
 
 
 def _answered_last(journal: Journal, volume: Volume) -> Version:

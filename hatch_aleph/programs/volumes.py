@@ -10,6 +10,7 @@ from hatch_aleph.build.volumes import write_volume
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.cleanup import farewell, forget, what_of
+from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.payment import check_affordable_file
 from hatch_aleph.deploy.preflight import HARD_STOP, check_permitted, check_secrets
 from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
@@ -106,10 +107,11 @@ def publish(
         check_permitted(session.client, session.account, session.owner, ("STORE",), settings.channel)
         payment = settings.payment.to_message()
         per_day = check_affordable_file(session.client, session.owner, code.hashes, payment)
+        programs = [program for program in existing.programs if _is_stopped(program)] if existing else []
         if existing and existing.volume.current.holds(code.hashes.sha256, code.hashes.cid):
+            _finish(session, existing.volume, programs, settings.channel)
             return existing.volume.ref
         cost = for_a_day(per_day)
-        programs = [program for program in existing.programs if _is_stopped(program)] if existing else []
         hashes = ", ".join(program.item_hash for program in programs)
         users = f"; programs that mount it, each stopped once if it runs: {hashes}" if programs else ""
         session.announce(f"Publish {name}, {size_text(code.hashes.size)}, {cost}{users}")
@@ -117,6 +119,9 @@ def publish(
             if program.persistent:
                 session.notice(f"{program.item_hash}: {HARD_STOP}")
         with session.sending(f"volume:{amends or name}", settings.channel) as outbox:
+            if existing:
+                held = {"volume": existing.volume.current.item_hash}
+                outbox.journal.begin(Run(session.client.nodes[0], None, held))
             ran = {program.item_hash: session.before_amend(program.item_hash, program.content) for program in programs}
             published = publish_code(
                 session,
@@ -129,9 +134,23 @@ def publish(
                 tag=TAG,
                 notes={"role": "volume", "name": name},
             )
-        for program in programs:
-            _await_answer(session, program, ran[program.item_hash])
+            for program in programs:
+                _await_answer(session, program, ran[program.item_hash])
+            outbox.journal.end()
     return amends or published
+
+
+def _finish(session: Session, volume: Volume, programs: Iterable[Program], channel: str) -> None:
+    """Ask the programs that an earlier run has stopped for this content, and of which it has not seen an answer."""
+    purpose = f"volume:{volume.ref}"
+    journal = session.journal(session.folder, session.owner, purpose)
+    if session.dry_run or not journal.awaits_answer("volume", volume.current.item_hash):
+        return
+    session.notice("Going on with what an earlier run left: it has sent the content and not seen every program answer")
+    with session.sending(purpose, channel) as outbox:
+        for program in programs:
+            _await_answer(session, program, None)
+        outbox.journal.end()
 
 
 def _is_stopped(program: Program) -> bool:
