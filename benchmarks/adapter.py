@@ -1,11 +1,12 @@
 """What the entry adapter costs an app that works without it: its import, a cold start, a request; in the local host.
 
-    python benchmarks/adapter.py [--rounds 15] [--requests 300] [--before CHECKOUT]
+    python benchmarks/adapter.py [--rounds 15] [--requests 300] [--before CHECKOUT] [--instructions]
 
 Needs a CPython 3.11 and the package index. One project is built; its images run with the adapter and without, turn by
 turn, 25 requests each, so that a machine whose speed drifts is unfair to neither. Ratios are medians of the pairs'
 ratios. With another checkout (`git worktree add CHECKOUT COMMIT`) its adapter takes the place of none: what has become
-of it since.
+of it since. `--instructions` has valgrind count what a request takes outside the kernel, in a minute: however busy the
+machine is, the figure comes again to half a percent.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.build import build_artifact
 from hatch_aleph.local.host import Limits, Machine, ProgramSpec, built, place_here
 from hatch_aleph.local.host.cached_folders import unpacked
+from hatch_aleph.local.host.places import NO_ISOLATION
 from hatch_aleph.project import load_project
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ GOALS = {
     "request, ms": 1.0,
     "of it processor in the guest, ms": 1.0,
 }
-WARM_UP, BLOCK = 50, 25  # requests
+WARM_UP, BLOCK, COUNTED = 50, 25, (100, 400)  # requests
 
 
 async def build(folder: Path) -> ProgramSpec:
@@ -149,11 +151,34 @@ async def compare(specs: tuple[ProgramSpec, ProgramSpec], place: Place, count: i
             await machine.halt()
 
 
+async def count_instructions(spec: ProgramSpec, place: Place, folder: Path) -> float:
+    """Count the instructions of a request in the guest, in thousands: a long run's less a short one's."""
+    python, log = folder / "counted-python", folder / "counted"
+    count = f"valgrind --tool=callgrind --callgrind-out-file=/dev/null --log-file={log}"
+    python.write_text(f'#!/bin/sh\nPYTHONHASHSEED=0 exec {count} {place.python} "$@"\n')
+    python.chmod(0o755)
+    counted = dataclasses.replace(place, python=python, isolation=NO_ISOLATION)
+    # all takes fifty times as long, and the process ends by itself, to tell what it has counted
+    limits = Limits(*(600.0,) * 6, piece_bytes=sys.maxsize, linger=15.0)
+    figures = []
+    for requests in COUNTED:
+        machine = Machine(dataclasses.replace(spec, memory=4096), counted, limits=limits)
+        await machine.start()
+        try:
+            for _ in range(requests):
+                await machine.request("GET", "/")
+        finally:
+            await machine.halt()
+        figures.append(int(re.findall(r"Collected : (\d+)", log.read_text())[-1]))
+    return (figures[1] - figures[0]) / (COUNTED[1] - COUNTED[0]) / 1000
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--before", type=Path, help="Another checkout: compare with its adapter.")
+    parser.add_argument("--instructions", action="store_true", help="Count instructions alone; needs valgrind.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -164,6 +189,10 @@ def main() -> None:
         place = place_here(adapted.python, cache=folder / "cache", volumes=folder / "volumes")
         specs, figures = (other, adapted), Pairs()
         asyncio.run(compare(specs, place, 0, 0, {}))  # the first one installs what the runtime has loaded
+        if options.instructions:
+            before, now = (asyncio.run(count_instructions(spec, place, folder)) for spec in specs)
+            print(f"instructions of a request, thousand: {before:.1f}, with the adapter {now:.1f}: {now / before:.3f}")
+            return
         for number in range(options.rounds):
             asyncio.run(compare(specs, place, options.requests, number % 2, figures))
         imports: list[list[float]] = [[], []]

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-_current, _enter, _leave = asyncio.current_task, asyncio._enter_task, asyncio._leave_task  # type: ignore[attr-defined]  # noqa: SLF001 - documented in "Extending asyncio"
+# as "Extending asyncio" in Python's documentation has them
+_enter, _leave = asyncio._enter_task, asyncio._leave_task  # noqa: SLF001
 
 
-def start_eagerly(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+def start_eagerly(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], name: str
+) -> asyncio.Task[None]:
     """Make a task, and run its coroutine to where it first waits, or to its end.
 
     Args:
@@ -26,7 +29,7 @@ def start_eagerly(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any
     """
     ahead = _Ahead(coroutine)
     task: asyncio.Task[None] = loop.create_task(ahead, name=name)  # type: ignore[arg-type]  # one in all that is asked
-    caller = _current(loop)
+    caller = asyncio.current_task(loop)
     if caller is not None:
         _leave(loop, caller)
     _enter(loop, task)

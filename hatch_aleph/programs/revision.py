@@ -207,7 +207,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
         if not journal.awaits_answer("code", volume.current.item_hash):
             return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
         earlier = _answered_last(journal, volume).item_hash
-        session.confirm(f"Ask the program {item_hash}, and give it its earlier code {earlier} again if it does not answer")
+        session.confirm(f"Ask the program {item_hash}, and put its earlier code ({earlier}) back if it does not answer")
         session.notice("Going on with what an earlier run left: it has sent the code and seen no answer")
     else:
         _show(session, existing, volume, code, payment)

@@ -9,7 +9,9 @@ import inspect
 
 import pytest
 
+from hatch_aleph.guest.asgi import AsgiProgram
 from hatch_aleph.guest.eager_task import start_eagerly
+from hatch_aleph.guest.entry import Entry
 
 CURRENT = contextvars.ContextVar("CURRENT", default="of nobody")
 
@@ -159,3 +161,39 @@ def test_one_cancelled_after_its_end_has_ended():
         assert task.done()
 
     asyncio.run(run())
+
+
+async def answers_at_once(scope, receive, send):
+    if scope["type"] == "http":
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": CURRENT.get().encode()})
+
+
+def test_a_request_to_such_an_app_takes_no_turn_of_the_event_loop():
+    async def run():
+        entry, sent, turns = Entry(AsgiProgram(answers_at_once), 30.0), [], []
+        lifespan, request = ({"type": "lifespan.startup"}, {"body": b""})
+        for scope, given in (({"type": "lifespan"}, lifespan), (SCOPE, request), (SCOPE, request)):
+            asyncio.get_running_loop().call_soon(turns.append, scope["type"])
+            await entry(scope, of(given), into(sent))
+        assert (turns, [message.get("body") for message in sent[-2:]]) == (["lifespan"], [None, b"of nobody"])
+
+    asyncio.run(run())
+
+
+SCOPE = {"type": "http", "path": "/", "method": "GET", "query_string": "", "headers": []}
+
+
+def of(message):
+    async def receive():
+        return message
+
+    return receive
+
+
+def into(sent):
+    async def send(message):
+        sent.append(message)
+
+    return send
