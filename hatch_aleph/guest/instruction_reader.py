@@ -3,7 +3,7 @@
 The init takes an instruction by a single ``reader.read`` (``handle_instruction`` in
 ``runtimes/aleph-debian-12-python/init1.py``, aleph-im/aleph-vm), which gives what has arrived so far: the rest of a
 request that is split on its way is lost, and the host shuts the VM down. The init opens its server after it has
-imported the program, so the readers that it will get can be completed from here.
+imported the program, so it can be given readers that hold a request back until it is complete.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 _HALT = b"halt"
 _LEAST_MAP = 0x80  # a request is a map, whose first byte no text has
 _USUAL = 4096  # bytes; few requests are longer
+_MOST = 10_000_000  # bytes; the init reads no more
 
 
 def complete_reads(init: str) -> None:
@@ -31,18 +32,21 @@ def complete_reads(init: str) -> None:
     original = asyncio.start_server
     package = init.partition(".")[0]
 
-    def start_server(callback: Any, *args: Any, **options: Any) -> Any:
+    def start_server(callback: Any, host: Any = None, port: Any = None, *, limit: int = 2**16, **options: Any) -> Any:
         # methods of compiled classes have None
-        if (getattr(callback, "__module__", None) or "").partition(".")[0] == package:
-            asyncio.start_server = original
-            take, objects = callback, WholeObjects(msgpack)
+        if (getattr(callback, "__module__", None) or "").partition(".")[0] != package:
+            return original(callback, host, port, limit=limit, **options)
+        asyncio.start_server = original
+        loop, objects = asyncio.get_running_loop(), WholeObjects(msgpack)
 
-            def callback(reader: Any, writer: Any) -> Any:
-                return take(InstructionReader(reader, objects), writer)
+        def protocol() -> asyncio.StreamReaderProtocol:
+            reader = InstructionReader(limit, loop)
+            reader.objects = objects
+            return asyncio.StreamReaderProtocol(reader, callback, loop=loop)
 
-        return original(callback, *args, **options)
+        return loop.create_server(protocol, host, port, **options)
 
-    asyncio.start_server = start_server  # type: ignore[assignment]  # passes everything on
+    asyncio.start_server = start_server
 
 
 class WholeObjects:
@@ -92,48 +96,51 @@ class WholeObjects:
         return True
 
 
-class InstructionReader:
-    """A stream reader whose ``read`` gives one instruction: ``halt``, a msgpack object, or a shell command.
+class InstructionReader(asyncio.StreamReader):
+    """A stream reader that gives one instruction at once: ``halt``, a msgpack object, or a shell command.
 
-    Not a method put into the reader, which would keep it until garbage is collected, at a tenth of a request's cost.
+    It holds back what it is fed: a ``read`` around the stream's own would be one coroutine more in each request, and
+    one put into the reader would keep it until garbage is collected.
 
-    Args:
-        reader: The stream reader.
+    Attributes:
         objects: Of the server.
     """
 
-    __slots__ = ("_objects", "_reader")
+    objects: WholeObjects
+    _held: list[bytes] | None = None  # what has arrived of an instruction that is not whole
+    _unpacker: Any = None  # takes the next piece; None where it is no object
+    _size = 0
 
-    def __init__(self, reader: asyncio.StreamReader, objects: WholeObjects) -> None:
-        self._reader = reader
-        self._objects = objects
+    def feed_data(self, data: Any) -> None:
+        """Take what has arrived, some bytes."""
+        if self._held is None and data[0] >= _LEAST_MAP:
+            self._unpacker = self.objects.begin(data)
+            if self._unpacker is None:
+                super().feed_data(data)
+            else:
+                self._held, self._size = [data], len(data)
+        else:
+            self._hold(data)
 
-    def __getattr__(self, name: str) -> Any:
-        """Be the stream reader in all else."""
-        return getattr(self._reader, name)
+    def feed_eof(self) -> None:
+        """Give what there is: no more comes."""
+        self._give()
+        super().feed_eof()
 
-    async def read(self, n: int = -1) -> bytes:
-        """Read one instruction of at most ``n`` bytes; a shell command begins with ``!`` and has no end."""
-        received = await self._reader.read(n)
-        if received and received[0] >= _LEAST_MAP:
-            unpacker = self._objects.begin(received)
-            return received if unpacker is None else await self._read_rest(received, unpacker, n)
-        return await self._read_halt(received)
+    def _hold(self, data: bytes) -> None:
+        """Add a piece; a shell command begins with ``!`` and has no end."""
+        held = self._held = self._held or []
+        held.append(data)
+        self._size += len(data)
+        if self._unpacker is None:
+            text = b"".join(held)
+            is_whole = text == _HALT or not _HALT.startswith(text)
+        else:
+            is_whole = self._size >= _MOST or self.objects.ends(self._unpacker, data)
+        if is_whole:
+            self._give()
 
-    async def _read_halt(self, received: bytes) -> bytes:
-        while received and received != _HALT and _HALT.startswith(received):
-            piece = await self._reader.read(len(_HALT) - len(received))
-            if not piece:
-                break
-            received += piece
-        return received
-
-    async def _read_rest(self, received: bytes, unpacker: Any, limit: int) -> bytes:
-        pieces, size = [received], len(received)
-        while size < limit:
-            piece = await self._reader.read(limit - size)
-            pieces.append(piece)
-            size += len(piece)
-            if not piece or self._objects.ends(unpacker, piece):
-                break
-        return b"".join(pieces)
+    def _give(self) -> None:
+        held, self._held, self._unpacker, self._size = self._held, None, None, 0
+        if held:
+            super().feed_data(b"".join(held))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INIT_READ = 10_000_000  # bytes that the init asks for in its one read of a request
 # asyncio reads at most this much at once (`max_size` in asyncio/selector_events.py): what does not fit never arrives,
-# unless the adapter, which replaces the reader's `read`, goes on until the request is complete.
+# unless the adapter, which replaces the reader, holds it back until it is complete.
 LARGEST_READ = 256 * 1024
 _LARGEST_INSTRUCTION = 10_000_000
 _INIT_VERSION = "2.0.0"
@@ -133,7 +133,7 @@ async def _read_once(reader: asyncio.StreamReader) -> bytes:
 
 async def _read_whole(reader: asyncio.StreamReader) -> bytes:
     """Read an instruction as one read of the init gives it at best: whole up to the limit, cut beyond it."""
-    if not isinstance(reader, asyncio.StreamReader):  # the adapter completes it
+    if type(reader) is not asyncio.StreamReader:  # the adapter completes it
         return await reader.read(_LARGEST_INSTRUCTION)
     instruction = await reader.read(INIT_READ)
     while len(instruction) < LARGEST_READ and not _is_whole(instruction):
