@@ -28,7 +28,8 @@ def start_eagerly(
         name: Of the task.
     """
     ahead = _Ahead(coroutine)
-    task: asyncio.Task[None] = loop.create_task(ahead, name=name)  # type: ignore[arg-type]  # one in all that is asked
+    # no factory of the app's is asked: one that begins tasks at once would begin it a second time
+    task: asyncio.Task[None] = asyncio.Task(ahead, loop=loop, name=name)  # type: ignore[arg-type]  # one in all but its type
     caller = asyncio.current_task(loop)
     if caller is not None:
         _leave(loop, caller)

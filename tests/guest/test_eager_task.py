@@ -153,6 +153,16 @@ def test_what_waits_for_nothing_is_over_at_once():
     asyncio.run(run())
 
 
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="Python 3.12 has it")
+@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.__name__)
+def test_an_app_whose_tasks_all_begin_at_once_begins_no_request_twice(story):
+    async def run(start):
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        return await tell(start, story)
+
+    assert asyncio.run(run(start_eagerly)) == asyncio.run(run(as_asyncio_does))
+
+
 def test_one_cancelled_after_its_end_has_ended():
     async def run():
         task = start_eagerly(asyncio.get_running_loop(), returns_at_once([]), "request")
