@@ -65,10 +65,14 @@ def host_name(domain: str) -> str:
     Raises:
         UsageError: It is no domain.
     """
-    try:
-        name = domain.strip().rstrip(".").encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        name = ""
+    name = domain.strip().rstrip(".").lower()
+    if not name.isascii():
+        import idna  # as browsers encode; the standard library's codec makes strasse of straße, which is another domain
+
+        try:
+            name = idna.encode(name, uts46=True).decode("ascii")
+        except UnicodeError:
+            name = ""
     if not _HOST.fullmatch(name):
         raise UsageError(f"{shown(domain)!r} is no domain", hint="Such as api.example.org, without https:// and path.")
     return name

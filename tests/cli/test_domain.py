@@ -95,6 +95,8 @@ def test_from_attaching_to_detaching(running: RunningNode, program: str, domain:
         (checked,) = domains_of(client, owner, lambda _name, kind: (owner,) if kind == "TXT" else ())
         assert checked.records[1] == Record("api.example.org", "TXT", "_control.api.example.org", owner, True, (owner,))
         assert checked.records[0].found is False
+        said_of = client.aggregate(owner, ["domains"])["domains"]["api.example.org"]
+        assert said_of["updated_at"] == pytest.approx(time.time(), abs=600)  # seconds since 1970, as aleph-rs writes it
 
     assert domain("detach", "api.example.org")[0] == 0
     assert domain("list")[1]["domains"] == []

@@ -14,6 +14,7 @@ from hatch_aleph.network.domains import (
     attached,
     changes,
     check_records,
+    detached,
     host_name,
     required_records,
 )
@@ -43,6 +44,12 @@ def test_what_a_real_aggregate_holds() -> None:
     assert attached({"example.org": None, "a.b": 3}) == attached(None) == {}
 
 
+def test_what_aleph_rs_has_detached_keeps_an_entry_with_nothing_in_it() -> None:
+    entries = {"b.example": {"message_id": ""}, "a.example": {}, "c.example": {"message_id": H}, "d.example": None}
+    assert detached(entries) == ["a.example", "b.example"]
+    assert attached(entries) == {"c.example": H}
+
+
 def test_only_changes_are_said() -> None:
     attach = {"api.example.org": H, "Example.org.": OTHER}
     content = changes(AGGREGATE, attach)
@@ -57,14 +64,31 @@ def test_only_changes_are_said() -> None:
 
 @pytest.mark.parametrize(
     ("domain", "name"),
-    [("API.Example.org.", "api.example.org"), ("bücher.example", "xn--bcher-kva.example"), ("a-b.co.uk", "a-b.co.uk")],
+    [
+        ("API.Example.org.", "api.example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("Straße.example", "xn--strae-oqa.example"),
+        ("a-b.co.uk", "a-b.co.uk"),
+    ],
 )
 def test_names(domain: str, name: str) -> None:
     assert host_name(domain) == name
 
 
 @pytest.mark.parametrize(
-    "domain", ["", "localhost", "https://x.org", "x.org/path", "-a.org", "a..org", "x." * 130, "a b.org"]
+    "domain",
+    [
+        "",
+        "localhost",
+        "https://x.org",
+        "x.org/path",
+        "-a.org",
+        "a..org",
+        "x." * 130,
+        "x" * 64 + ".org",
+        "ü" * 60 + ".org",
+        "a b.org",
+    ],
 )
 def test_what_is_no_domain(domain: str) -> None:
     with pytest.raises(UsageError):
