@@ -207,7 +207,7 @@ PUBLISHED = [
         "app = TensorBoardWSGIApp(board.flags, board.plugin_loaders, data, board.assets_zip_provider)\n",
     ),
     Published(
-        "main:app", ("zope",), "gunicorn", "Zope", ("/", "/missing"),
+        "main:app", ("zope",), "gunicorn", "Zope", ("/",),
         "import os\nos.makedirs('/tmp/zope/etc', exist_ok=True)\nopen('/tmp/zope/etc/zope.conf', 'w').write('instancehome /tmp/zope\\n'\n"
         "    '<zodb_db main>\\n<mappingstorage>\\n</mappingstorage>\\nmount-point /\\n</zodb_db>\\n')\n"
         "from Zope2.Startup.run import make_wsgi_app\napp = make_wsgi_app({}, '/tmp/zope/etc/zope.conf')\n",
