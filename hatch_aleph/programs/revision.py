@@ -207,10 +207,11 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
         if not journal.awaits_answer("code", volume.current.item_hash):
             return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
         earlier = _answered_last(journal, volume).item_hash
-        session.confirm(f"Ask the program {item_hash}, and put its earlier code ({earlier}) back if it does not answer")
         session.notice("Going on with what an earlier run left: it has sent the code and seen no answer")
+        question = f"Ask the program {item_hash}, and put its earlier code ({earlier}) back if it does not answer"
     else:
-        _show(session, existing, volume, code, payment)
+        question = _tried(session, existing, volume, code, payment)
+    session.confirm(question)
     publication = session.publication("update", item_hash, existing.content)
     with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
         before = _answered_last(outbox.journal, volume)
@@ -251,8 +252,8 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
 
 
-def _show(session: Session, existing: LiveProgram, volume: Volume, code: Code, payment: Mapping[str, Any]) -> None:
-    """Try the code here and say what it does before it is published."""
+def _tried(session: Session, existing: LiveProgram, volume: Volume, code: Code, payment: Mapping[str, Any]) -> str:
+    """Try the code here, say what it does, and return what is to be confirmed before it is published."""
     sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
@@ -263,7 +264,7 @@ def _show(session: Session, existing: LiveProgram, volume: Volume, code: Code, p
     if value_at(existing.content, "on.persistent"):
         session.notice(HARD_STOP)
     item_hash = existing.program.item_hash
-    session.confirm(f"Give the program {item_hash} this code, {cost} beside the earlier one, which stops it once")
+    return f"Give the program {item_hash} this code, {cost} beside the earlier one, which stops it once"
 
 
 def _answered_last(journal: Journal, volume: Volume) -> Version:

@@ -67,12 +67,14 @@ class InterruptedBefore(Health):
 
 
 def test_an_update_cut_off_before_its_answer_asks_at_the_next_run(network, session, account, app, notices):
-    asking = replace(session, health=Noting())
+    questions: list[str] = []
+    asking = replace(session, health=Noting(), confirm=questions.append)
     made = created(asking, app("old"))
     with pytest.raises(KeyboardInterrupt):
         update(replace(session, health=Interrupted()), made.item_hash, app("new"), {})
     asking.health.before = "not asked"
     done = update(asking, made.item_hash, app("new"), {})
+    assert made.code in questions[-1]  # what it may put back
     assert (asking.health.before, done.unchanged, done.code) == (None, False, network.sent(account.address)[-1][1])
     assert any("seen no answer" in notice for notice in notices)
     assert ask(made.urls[0]) == (200, "new")
