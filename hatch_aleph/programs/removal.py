@@ -94,7 +94,7 @@ def delete(
     kept = tuple(volume.ref for volume in made if volume.is_among(existing.used_elsewhere))
     doomed = [volume for volume in made if volume.ref not in kept]
     types = ("PROGRAM", "STORE") if doomed else ("PROGRAM",)
-    require_owner(session, existing.owner, existing.sender, item_hash, types=types)
+    require_owner(session, existing.owner, existing.sender, item_hash, types=types, channel=existing.channel)
     groups = [([item_hash], reason)]
     if doomed:
         hashes = [version.item_hash for volume in doomed for version in volume.versions]

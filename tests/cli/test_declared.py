@@ -242,3 +242,19 @@ def test_a_plan_says_what_deploy_refuses_for_how_it_is_paid(cli, network, make_p
     assert "refuses this" not in cli("plan", *said).err
     cli.use(poor)
     assert "refuses this. Insufficient balance" in cli("plan", *said).err
+
+
+def test_a_permission_on_one_channel_serves_a_programs_whole_life_there(cli, network):
+    owner = network.new_account()
+    bounds = ("--type", "STORE", "--type", "PROGRAM", "--channel", "PREVIEWS")
+    acting_for(cli, network, owner, *bounds)
+    acting, quick = ("--address", owner.address), ("--no-smoke", "--no-health")
+    elsewhere = cli.json("create", cli.app("one"), "main:app", *acting, *quick).error
+    assert "channel ALEPH-CLOUDSOLUTIONS" in elsewhere["where"]
+    made = cli.json(
+        "create", cli.app("one"), "main:app", "--channel", "PREVIEWS", "--updatable", *acting, *quick
+    ).result
+    assert cli.json("update", made["item_hash"], cli.app("two"), *quick).result["item_hash"] == made["item_hash"]
+    there = cli.json("persist", made["item_hash"], *quick).result
+    assert there["forgotten"] is True
+    assert cli.json("delete", there["item_hash"]).result["deleted_volumes"] == [made["code"]]
