@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import struct
 import zlib
 
@@ -12,6 +13,7 @@ import pytest
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, list_image, tree, unpack, verify, write_image
 from hatch_aleph.squashfs.codec import compressor
 from hatch_aleph.squashfs.metadata import MetadataReader
+from hatch_aleph.squashfs.superblock import Superblock
 
 BLOCK = 4096
 ENTRIES = [
@@ -153,6 +155,27 @@ def test_a_codec_that_nobody_here_reads(image):
     struct.pack_into("<H", data, 20, 5)  # lz4
     image.write_bytes(data)
     with pytest.raises(SquashfsError, match="compressed by codec 5"):
+        verify(image)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("magic", 0x71736873, "is no squashfs image"),  # of the other byte order
+        ("major", 3, "it is of version 3.0, not 4.0"),
+        ("minor", 1, "it is of version 4.1, not 4.0"),
+        ("block_log", 13, "a block of 4096 bytes, whose logarithm is 13"),
+        ("used", 1 << 40, f"{1 << 40} bytes used"),
+        ("inode_table", 95, "its tables are not in order"),
+        ("id_table", 96, "its tables are not in order"),
+    ],
+)
+def test_each_field_of_the_superblock_that_cannot_be_is_told(image, field, value, words):
+    data = image.read_bytes()
+    block = Superblock.read(data, len(data))
+    assert block.used < len(data)  # and is padded, which is no damage
+    image.write_bytes(block._replace(**{field: value}).pack() + data[96:])
+    with pytest.raises(SquashfsError, match=re.escape(words)):
         verify(image)
 
 
