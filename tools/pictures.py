@@ -33,7 +33,7 @@ COLUMNS = 100
 _API, _REPORT = ROOT / "hatch_aleph" / "local" / "node" / "api", ROOT / "hatch_aleph" / "report"
 # What lays out what is shown: a change there makes pictures anew.
 _SOURCES = {
-    "terminal": sorted((ROOT / "hatch_aleph" / "cli").glob("*.py")),
+    "terminal": [ROOT / "hatch_aleph" / "cli" / name for name in ("tables.py", "output.py", "plan_text.py")],
     "page": [_API / "page.html", _API / "page.css", _API / "page.js"],
     "report": [_REPORT / "page.css", _REPORT / "document.py", _REPORT / "icicle.py", _REPORT / "treemap.py"],
 }
