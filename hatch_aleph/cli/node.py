@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 from dataclasses import replace
@@ -68,6 +67,7 @@ def node(
     """
     if click.get_current_context().invoked_subcommand is not None:
         return
+    from hatch_aleph.cli.server_end import run_server, stop_on_signals
     from hatch_aleph.local.host import Limits
     from hatch_aleph.local.node import Lateness
     from hatch_aleph.local.serve import serve_network
@@ -82,11 +82,13 @@ def node(
     def ready(url: str) -> None:
         if source is None:
             known.enter_context(noted(urlsplit(url).port or 0))
+        stop_on_signals()
         _ready(context.output, url, token, source)
 
     try:
         with known:
-            asyncio.run(
+            run_server(
+                context.output,
                 serve_network(
                     folder,
                     port,
@@ -97,7 +99,7 @@ def node(
                     notice=context.output.notice,
                     page_token=token,
                     ready=ready,
-                )
+                ),
             )
     except OSError as error:
         raise NetworkError(

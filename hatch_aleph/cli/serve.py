@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
+from hatch_aleph.cli.server_end import run_server, stop_on_signals
 from hatch_aleph.cli.value_types import EXISTING_FILE
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
@@ -167,11 +167,12 @@ def _serve(
             guest_api=GuestApi(checked(context.nodes[0])),
         )
 
-    asyncio.run(main())
+    run_server(context.output, main())
 
 
 def _opened(context: Context) -> Callable[[str], None]:
     def opened(url: str) -> None:
+        stop_on_signals()
         context.output.rest()
         context.output.event("ready", url=url)
         if not context.output.as_json:

@@ -115,6 +115,7 @@ def test_of_what_runs_here(cli, make_project):
         assert told.count("Traceback") == 2  # with the frames of its own code
         assert "aleph_host_inside" not in told
         assert "failure {" not in told
+        assert told.endswith("Ended.\n")
         assert "500 GET /" in told
 
 
