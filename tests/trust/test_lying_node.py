@@ -250,5 +250,54 @@ def test_a_lie_is_refused_or_harmless(scene: Scene, name: str) -> None:
     assert not [each for each in strangers if each in signed]
 
 
+def raw(body: bytes, path: str = "/api/v0/messages.json", **headers: str) -> Lie:
+    return Answers(path, 200, body, **{"Content-Type": "application/json", **headers})
+
+
+def at_once(**fields: Any) -> Lie:
+    return Messages(lambda message: {**message, **fields})
+
+
+ONE = b'{"messages":[{"item_hash":"%s","time":%s}]}'
+# What no node of the network would say: each ends a list and a deployment, with words for it.
+MALFORMED: dict[str, Lie] = {
+    "a hundred thousand levels": raw(b'{"messages":' + b"[" * 100_000),
+    "a time without end": raw(ONE % (b"ab" * 32, b"9" * 10_000)),
+    "a time that is none": at_once(time={"a": 1}),
+    "a year of seven digits": at_once(time="9999999-01-01"),
+    "capitals": Messages(lambda message: {**message, "item_hash": message["item_hash"].upper()}),
+    "a content that is a number": at_once(item_content=5),
+    "a content that is an object": at_once(item_content={"a": 1}),
+    "an entry that is nothing": raw(b'{"messages":[null]}'),
+    "messages that are no list": raw(b'{"messages":{}}'),
+    "nothing": raw(b"null"),
+    "no text in UTF-8": raw(b'{"messages":["\xff\xfe"]}'),
+    "a number that is none": raw(b'{"messages":[NaN]}'),
+    "half a letter in a content": raw(b'{"messages":[{"a":"\\ud800"}]}'),
+    "what is not compressed": raw(b"plain", **{"Content-Encoding": "gzip"}),
+    "a body compressed twice": raw(gzip.compress(gzip.compress(b" " * 2**20)), **{"Content-Encoding": "gzip, gzip"}),
+    "heads of three megabytes": raw(b"{}", **{f"X-{number}": "y" * 60_000 for number in range(50)}),
+    "an end without a page": Answers("/api/v0/messages.json", 204),
+    "too often, come back in thirty years": Answers("/api/v0/messages.json", 429, **{"Retry-After": "999999999"}),
+    "a place that is no address": Answers("/api/v0/messages.json", 302, Location="http://[::1/\x1b"),
+    "a refusal that clears the screen": Answers(
+        "/api/v0/messages.json", 403, b"\x1b[2J", **{"Content-Type": "text/plain"}
+    ),
+}
+
+
+def test_what_no_node_would_say_is_its_failure(scene: Scene) -> None:
+    for name, lie in MALFORMED.items():
+        scene.say(lie)
+        for command in ("list", "deploy"):
+            said = outcome(scene, command)
+            assert "The node " in said, f"{name}, {command}: {said}"
+            assert "\x1b" not in said
+    scene.say(Lie())
+    assert scene.forgotten() == scene.forgotten_before
+    scene.deploy()  # as if nothing had been said
+    assert scene.message(scene.shop)["status"] == "processed"
+
+
 def test_there_are_lies_enough() -> None:
-    assert len(LIES) >= 25
+    assert len(LIES) + len(MALFORMED) >= 55
