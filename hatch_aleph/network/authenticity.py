@@ -80,7 +80,7 @@ class MessageVerifier:
                 raise UnhelpfulNodeError(f"gives another content for {message.item_hash}")
             try:
                 content = dict(as_mapping(parse_json(reply.body)))
-            except (ValueError, RecursionError):
+            except ValueError:
                 raise MalformedAnswerError(f"the content of {message.item_hash} is no JSON object") from None
             return {"address": message.sender, "time": message.time, **content}
 

@@ -27,16 +27,18 @@ class UnhelpfulNodeError(MalformedAnswerError):
 
 
 def parse_json(data: str | bytes) -> Any:
-    """Parse JSON whose texts are texts: halves of letters can be written in it, and nowhere else.
+    """Parse JSON as the network does: no NaN, no half of a letter (no text holds it), no depth beyond the stack.
 
     Raises:
-        ValueError: It is none.
-        RecursionError: It is too deep.
+        ValueError: It is no such JSON.
     """
     text = data.decode() if isinstance(data, bytes) else data
-    value = json.loads(text, parse_constant=_refuse_constant)
-    if "\\u" in text:
-        json.dumps(value, ensure_ascii=False).encode()
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     return value
 
 

@@ -130,7 +130,7 @@ class Reply:
         """
         try:
             return parse_json(self.body)
-        except (ValueError, RecursionError):
+        except ValueError:
             kind = self.headers.get("content-type", "no content type").split(";")[0]
             raise MalformedAnswerError(f"HTTP {self.status} without JSON ({shown(kind)})") from None
 

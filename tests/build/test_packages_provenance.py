@@ -16,6 +16,7 @@ from hatch_aleph.artifact import lock_and_sbom_names
 from hatch_aleph.build import build_artifact
 from hatch_aleph.build.packages.lock import write_lock
 from hatch_aleph.build.packages.provenance import of_an_index
+from hatch_aleph.build.packages.pylock import project_table
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.project import load_project
 from hatch_aleph.uv import left_out
@@ -267,3 +268,12 @@ def test_a_wheel_of_this_machine_is_searched_whoever_packed_it_before(
         workshop.build(workshop.project('"mine"', name="other", aleph=allow, more=LOCAL[source]))
     with pytest.raises(DependencyError, match="GitHub token"):
         workshop.build(workshop.project('"mine"', more=LOCAL[source]))
+
+
+def test_a_lock_names_the_public_index_without_who_asks_it(tmp_path: Path) -> None:
+    wheel = {"url": "https://__token__:s3cret@files.pythonhosted.org/p/a-1-py3-none-any.whl?s3cret", "hashes": {}}
+    table = {"name": "a", "index": "https://__token__:s3cret@pypi.org/simple?s3cret", "wheels": [wheel]}
+    kept = project_table(table, tmp_path, tmp_path)
+    assert kept["index"] == "https://pypi.org/simple"
+    assert "s3cret" not in str(kept)
+    assert "index" not in project_table({**table, "index": "https://s3cret.example.org/simple"}, tmp_path, tmp_path)

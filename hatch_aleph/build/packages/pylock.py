@@ -12,6 +12,8 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from hatch_aleph.text import public_address
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -148,8 +150,9 @@ def project_table(table: Mapping[str, Any], base: Path, root: Path) -> dict[str,
         root: The project's.
     """
     kept = {name: value for name, value in table.items() if name not in ("index", "wheels", *SOURCES)}
-    if _host(table.get("index", "")) in _PUBLIC_INDEXES:
-        kept["index"] = table["index"]
+    index = public_address(table.get("index", ""))
+    if index and urlsplit(index).hostname in _PUBLIC_INDEXES:
+        kept["index"] = index
     for kind in ("wheels", *SOURCES):
         if kind == "wheels" and kind in table:
             kept[kind] = [_project_file(each, base, root) for each in table[kind]]
@@ -200,10 +203,6 @@ def _identity(locked: Locked) -> dict[str, Any]:
 
 def _best(hashes: Mapping[str, str]) -> str:
     return "sha256" if "sha256" in hashes else min(hashes, default="")
-
-
-def _host(address: str) -> str:
-    return urlsplit(address).hostname or ""
 
 
 def _toml(value: Any) -> str:

@@ -7,7 +7,6 @@ request that holds no well-formed message is refused (HTTP 422) and leaves no tr
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +27,7 @@ from aleph_message.models import (
 from hatch_aleph.local.node.limits import INLINE_LIMIT
 from hatch_aleph.local.node.rejection import Code, MalformedMessageError, RejectedMessageError
 from hatch_aleph.local.node.times import to_micros, to_seconds
+from hatch_aleph.network.fields import parse_json
 from hatch_aleph.network.signatures import is_signed
 
 CONTENT_MODELS: dict[str, type[BaseContent]] = {
@@ -83,24 +83,6 @@ class Message:
         return {**self.envelope, "time": self.seconds, "content": self.content}
 
 
-def load_json(text: str | bytes) -> Any:
-    """Read JSON as the network does: no NaN, no lone surrogates, no depth that a stack cannot hold.
-
-    Raises:
-        ValueError: It is not such JSON.
-    """
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is no JSON")
-
-    try:
-        value = json.loads(text, parse_constant=refuse)
-        json.dumps(value, ensure_ascii=False).encode()
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-    return value
-
-
 def read_message(raw: Any) -> Message:
     """Check a message's form and load its inline content.
 
@@ -154,7 +136,7 @@ def _inline_content(item_hash: str, item_content: str | None) -> dict[str, Any]:
         raise ValueError("message too long")
     if hashlib.sha256(item_content.encode()).hexdigest() != item_hash:
         raise ValueError("item_hash is not the sha256 of item_content")
-    content = load_json(item_content)
+    content = parse_json(item_content)
     if not isinstance(content, dict):
         raise TypeError("content is a JSON object")
     return content
@@ -178,7 +160,7 @@ def complete_content(message: Message, text: bytes) -> tuple[dict[str, Any], Bas
         RejectedMessageError: The file is no content of that type.
     """
     try:
-        content = dict(load_json(text))
+        content = dict(parse_json(text))
         if content.get("address") is None:
             content["address"] = message.sender
         if content.get("time") is None:

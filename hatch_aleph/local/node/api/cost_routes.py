@@ -12,10 +12,11 @@ from pydantic import BaseModel, Field
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
 from hatch_aleph.local.node.costs import AMOUNTS, Cost, floor18, payment_type, total
 from hatch_aleph.local.node.database import Query
-from hatch_aleph.local.node.envelope import check_content, load_json
+from hatch_aleph.local.node.envelope import check_content
 from hatch_aleph.local.node.ledger import message_of, read_content
 from hatch_aleph.local.node.limits import MIB
 from hatch_aleph.local.node.list_pages import Pages
+from hatch_aleph.network.fields import parse_json
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,7 +79,7 @@ async def post_estimate(request: web.Request) -> web.Response:
         raise unprocessable("InvalidMessageFormat")
     node = node_of(request)
     try:
-        content, estimates = _read_estimate(raw["type"], load_json(raw["item_content"]))
+        content, estimates = _read_estimate(raw["type"], parse_json(raw["item_content"]))
         costs = node.state.pricer.costs(content, str(raw.get("item_hash")), estimates)
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise unprocessable("InvalidMessageFormat") from error

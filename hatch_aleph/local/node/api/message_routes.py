@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hatch_aleph.local.node.api import message_views
 from hatch_aleph.local.node.api.support import answer, body_of, item_hash_of, node_of, query_of, unprocessable
-from hatch_aleph.local.node.envelope import load_json, read_message
+from hatch_aleph.local.node.envelope import read_message
 from hatch_aleph.local.node.filters import (
     PagedFilters,
     Statuses,
@@ -19,6 +19,7 @@ from hatch_aleph.local.node.filters import (
 )
 from hatch_aleph.local.node.rejection import MalformedMessageError
 from hatch_aleph.local.node.times import to_iso
+from hatch_aleph.network.fields import parse_json
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.embedded_node import Node
@@ -99,7 +100,7 @@ async def post_pubsub(request: web.Request) -> web.Response:
     if body.get("topic") != TOPIC:
         raise web.HTTPForbidden(reason=f"Unauthorized P2P topic. Use {TOPIC}.")
     try:
-        raw = load_json(body["data"])
+        raw = parse_json(body["data"])
         message = _readable(node_of(request), read_message(raw))
     except (KeyError, TypeError, ValueError) as error:
         raise web.HTTPUnprocessableEntity(reason="'data': expected a serialized JSON string.") from error
@@ -177,7 +178,7 @@ def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
     for row in query.rows(database, "ended", order, filters.pagination, filters.offset):
         message = {**message_views.ended(row), "status": row["status"]}
         if row["status"] == "forgotten":
-            message["forgotten_by"] = load_json(row["forgotten_by"])
+            message["forgotten_by"] = parse_json(row["forgotten_by"])
         messages.append(message)
     return answer(filters.by_page("messages", messages, query.count(database, "ended")))
 
@@ -213,7 +214,7 @@ async def list_subscribed(request: web.Request) -> web.Response:
         f" WHERE type = 'PROGRAM' AND content -> '$.on.message' IS NOT NULL ORDER BY time {way}"
     )
     return answer(
-        [{"item_hash": row["item_hash"], "content": {"on": {"message": load_json(row["wanted"])}}} for row in rows]
+        [{"item_hash": row["item_hash"], "content": {"on": {"message": parse_json(row["wanted"])}}} for row in rows]
     )
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from aleph_message.models import ItemHash
 from pydantic import BaseModel, ValidationError
 
-from hatch_aleph.local.node.envelope import load_json
+from hatch_aleph.network.fields import parse_json
 
 if TYPE_CHECKING:
     from hatch_aleph.local.node.embedded_node import Node
@@ -59,7 +59,7 @@ async def body_of(request: web.Request) -> dict[str, Any]:
         web.HTTPUnprocessableEntity: It is no JSON object.
     """
     try:
-        value = load_json(await request.read())
+        value = parse_json(await request.read())
     except ValueError as error:
         raise unprocessable(f"not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -12,11 +12,12 @@ from aiohttp import BodyPartReader, web
 from hatch_aleph.local.node.api.message_routes import http_status, publish
 from hatch_aleph.local.node.api.support import answer, node_of, too_large, unprocessable
 from hatch_aleph.local.node.costs import payment_type, total
-from hatch_aleph.local.node.envelope import load_json, read_message
+from hatch_aleph.local.node.envelope import read_message
 from hatch_aleph.local.node.file_store import TooLargeError
 from hatch_aleph.local.node.limits import JSON_BODY_LIMIT
 from hatch_aleph.local.node.rejection import MalformedMessageError, RejectedMessageError
 from hatch_aleph.local.node.rules.store import upload_cost_mib
+from hatch_aleph.network.fields import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,12 +98,12 @@ async def _add_json(request: web.Request, *, cid: bool) -> web.Response:
     limit = node.limits.unauthenticated
     try:
         text = await request.clone(client_max_size=limit).read()
-        load_json(text)
+        parse_json(text)
     except ValueError as error:
         raise unprocessable(f"not JSON: {error}") from error
     file = node.state.files.receive(limit, cid=cid)
     try:
-        file.write(json.dumps(load_json(text)).encode())
+        file.write(json.dumps(parse_json(text)).encode())
         await file.finish()
         _keep(node, file, pinned=False)
     finally:
@@ -175,7 +176,7 @@ def _file_of(upload: _Upload, node: Node) -> Incoming:
 
 def _read_metadata(metadata: bytes) -> _Signed:
     try:
-        parts = load_json(metadata)
+        parts = parse_json(metadata)
         raw, sync = parts["message"], parts["sync"]
         message = read_message(raw)
     except (ValueError, TypeError, KeyError, MalformedMessageError) as error:
