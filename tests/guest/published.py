@@ -227,11 +227,6 @@ PUBLISHED = [
         "titiler.application.main:app", ("titiler.application",), "uvicorn", "TiTiler, maps of rasters",
         ("/healthz", "/colorMaps/viridis", "/missing"),
     ),
-    Published(
-        "main:app", ("mlflow",), "gunicorn", "MLflow", ("/health", "/version", "/missing"),
-        "import os\nos.environ['_MLFLOW_SERVER_SERVE_ARTIFACTS'] = 'true'  # else it looks for gunicorn among the modules\n"
-        "from mlflow.server import app\n",
-    ),
 ]  # fmt: skip
 
 
