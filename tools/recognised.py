@@ -135,6 +135,9 @@ PROJECTS = [
         "Django, Wagtail",
         "bakerydemo.wsgi:application",
     ),
+    Project(
+        "render-examples/express-hello-world", "59bb07278c918ac8798e2532b4251f7c34e365f5", "Node.js", "node app.js"
+    ),
 ]
 
 
@@ -242,6 +245,7 @@ def _init(tree: Path) -> dict[str, str]:
     taken = [line.rpartition("dependencies from ")[2] for line in event["done"] if "dependencies from " in line]
     text = (folder / "pyproject.toml").read_text("utf-8")
     elsewhere = "setup.py" if "[project]" not in text else "`[project]`"
+    elsewhere = "package.json" if event["entrypoint"].startswith("node ") else elsewhere
     source = taken[0] if taken else "`[tool.poetry]`" if "[tool.poetry" in text else elsewhere
     return {"entrypoint": event["entrypoint"], "folder": str(folder.relative_to(tree)), "source": source}
 

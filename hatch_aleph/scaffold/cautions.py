@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LEFT_BEHIND = {"django": ("6.0", "3.12", "5.2")}
 _DEPTH = 4
 _PAGE = "https://github.com/aleph-im/hatch-aleph/blob/main/docs/guides/django.md"
+_NODE_PAGE = "https://github.com/aleph-im/hatch-aleph/blob/main/docs/guides/nodejs.md#what-to-know"
 
 
 def cautions(root: Path, pyproject: dict[str, Any], requirements: Sequence[str], framework: str) -> list[str]:
@@ -43,7 +44,7 @@ def cautions(root: Path, pyproject: dict[str, Any], requirements: Sequence[str],
     return [
         *_other_python(pyproject, runtime),
         *_left_behind(requirements, runtime),
-        *(_unbuilt_front_ends(root) if framework != "Node.js" else ()),
+        *(_unbuilt_front_ends(root) if framework != "Node.js" else _node_modules(root, pyproject)),
         *(_django_settings(root) if framework == "Django" else ()),
     ]
 
@@ -109,6 +110,16 @@ def _unbuilt_front_ends(root: Path) -> Iterator[str]:
         )
 
 
+def _node_modules(root: Path, pyproject: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence where npm's packages are needed and nothing puts them into the image: git ignores them."""
+    target = pyproject.get("tool", {}).get("hatch", {}).get("build", {}).get("targets", {}).get("aleph", {})
+    if _table(root / "package.json", "dependencies") and "node_modules" not in str(target):
+        yield (
+            "The packages that package.json names travel as files: `npm ci --omit=dev` before each build, and "
+            f'[tool.hatch.build.targets.aleph] artifacts = ["node_modules"]: {_NODE_PAGE}'
+        )
+
+
 def _django_settings(root: Path) -> Iterator[str]:
     """Yield what Django's settings ask of a server that a program does not have by itself."""
     for file in sorted({*root.glob("*/settings.py"), *root.glob("*/settings/*.py")}):
@@ -129,8 +140,13 @@ def _django_settings(root: Path) -> Iterator[str]:
 
 
 def _has_build(file: Path) -> bool:
+    return "build" in _table(file, "scripts")
+
+
+def _table(file: Path, key: str) -> dict[str, Any]:
+    """Return a table of a package.json, empty where there is none."""
     try:
-        scripts = json.loads(file.read_text("utf-8"))["scripts"]
+        table = json.loads(file.read_text("utf-8"))[key]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
-    return isinstance(scripts, dict) and "build" in scripts
+        return {}
+    return table if isinstance(table, dict) else {}

@@ -59,6 +59,17 @@ def test_front_ends_that_npm_builds_are_named_with_what_to_type(tmp_path):
     assert cautions(tmp_path, {}, [], "Node.js") == []
 
 
+def test_packages_of_npm_that_nothing_puts_into_the_image(tmp_path):
+    (tmp_path / "package.json").write_text('{"dependencies": {"express": "^5.0.0"}}')
+    (told,) = cautions(tmp_path, {}, [], "Node.js")
+    assert 'artifacts = ["node_modules"]' in told
+    target = {"artifacts": ["node_modules"]}
+    pyproject = {"tool": {"hatch": {"build": {"targets": {"aleph": target}}}}}
+    assert cautions(tmp_path, pyproject, [], "Node.js") == []
+    (tmp_path / "package.json").write_text('{"dependencies": {}}')
+    assert cautions(tmp_path, {}, [], "Node.js") == []
+
+
 def test_what_django_s_settings_ask_of_a_server(tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "settings.py").write_text(
