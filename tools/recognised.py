@@ -226,6 +226,7 @@ def _try(folder: Path) -> str:
     if newest:  # uv's reasoning is long
         versions = ", ".join(f"{name} (the newest for it: {version})" for name, version in newest)
         return f"asks for what Python 3.11 cannot have of {versions}"
+    message = re.sub(r"\\x1b\[[\d;]*m", "", message)  # Node.js colours what it says of a failure
     text = " ".join(message.removeprefix(".: ").split())
     return (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…").replace("|", "\\|").replace("`", "'")
 
