@@ -477,7 +477,9 @@ class NodeClient:
         said = self.messages(types=("AGGREGATE",), owners=(address,), keys=keys)
         aggregates: dict[str, Any] = {}
         for message in sorted(said, key=lambda message: message.content_time):
-            aggregates.setdefault(message.content["key"], {}).update(as_mapping(message.content.get("content")))
+            content = message.content.get("content")
+            if isinstance(content, dict):  # the network takes no other
+                aggregates.setdefault(message.content["key"], {}).update(content)
         return aggregates
 
     def runtimes(self) -> tuple[PublishedRuntime, ...]:

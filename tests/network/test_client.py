@@ -17,6 +17,7 @@ from hatch_aleph.network import Limits, MessageStatus, NodeClient, Price, aggreg
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
 from tests.network.scripted import RECORDED, Answer, ScriptedNode, as_json, as_text, recorded, unused_url
+from tests.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -257,6 +258,13 @@ def test_pages_are_followed_and_shifted_messages_told_once(client: NodeClient, n
     node.on("GET", "/api/v0/messages.json", first, second)
     assert numbers(client.messages(tags=["p/production"])) == list(range(500, 200, -1))
     assert ["page=1" in node.asked[0].path, "page=2" in node.asked[1].path] == [True, True]
+
+
+def test_an_aggregate_that_the_network_would_not_take_is_passed_over(client: NodeClient, node: ScriptedNode) -> None:
+    owner = Signer(7)
+    said = [owner.message("AGGREGATE", {"key": "domains", "content": each}) for each in ([1], {"a": 2}, None, "x")]
+    node.on("GET", "/api/v0/messages.json", as_json({"messages": said}))
+    assert client.aggregate(owner.address, ["domains"]) == {"domains": {"a": 2}}
 
 
 def test_a_node_that_ignores_pages_ends(client: NodeClient, node: ScriptedNode) -> None:
