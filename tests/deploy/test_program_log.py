@@ -76,9 +76,8 @@ def test_the_last_failure_is_the_reason():
 
 
 def test_without_a_failure_the_last_lines_are_told():
-    assert explanation([f"line {number}" for number in range(30)], "x").splitlines()[1:] == [
-        f"  line {number}" for number in range(10, 30)
-    ]
+    told = explanation([f"line {number}" for number in range(30)], "x").splitlines()[1:]
+    assert told == [*(f"  line {number}" for number in range(10, 30)), "  The whole log: x"]
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"event": 1, "line": "x"}', '{"line": [], "event": "a"}'])
