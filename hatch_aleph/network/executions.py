@@ -11,12 +11,14 @@ from urllib.parse import quote
 
 from hatch_aleph.defaults import SCHEDULER
 from hatch_aleph.errors import NetworkError
+from hatch_aleph.waiting import Backoff, Waiter
 
 from .fields import MalformedAnswerError
 from .http import Connections, NoAnswerError, Timeouts
 
 _LISTS = ("/v2/about/executions/list", "/about/executions/list")
 _SECONDS = 15.0
+_RESTART, _LOOKS = 40.0, Backoff(0.2, 3.0)  # as long as a client waits for a node that was there (nodes.py)
 _MAX_LIST = 16 * 1024**2  # bytes: a busy host lists some thousand programs
 
 
@@ -37,11 +39,39 @@ class Execution(NamedTuple):
 
 
 def executions(host: str) -> dict[str, Execution] | None:
-    """Return what a host runs, by item hash; None when there is no host at this address."""
+    """Return what a host runs, by item hash; None when no host answers at this address."""
+    try:
+        return _listed(host)
+    except NoAnswerError:
+        return None
+
+
+def is_host(node: str, waiter: Waiter = Waiter(), seconds: float = _RESTART) -> bool:  # noqa: B008 - immutable
+    """Tell whether a node is a host as well. One that does not answer may be restarting, and is waited for.
+
+    Raises:
+        NetworkError: It does not come back: then nothing is known, least of all that another host is meant.
+    """
+    silent: list[NoAnswerError] = []
+
+    def look(_left: float) -> bool | None:
+        try:
+            return _listed(node) is not None
+        except NoAnswerError as error:
+            silent[:] = [error]
+            return None
+
+    found = waiter.poll(look, seconds, _LOOKS)
+    if found is None:
+        raise NetworkError(f"The node {silent[0].reason}", where=node)
+    return found
+
+
+def _listed(host: str) -> dict[str, Execution] | None:
     connections = Connections()
     for path in _LISTS:
-        found = _json(connections, host.rstrip("/") + path)
-        if isinstance(found, dict) and all(isinstance(each, dict) for each in found.values()):
+        found = _asked(connections, host.rstrip("/") + path)
+        if found is not None and all(isinstance(each, dict) for each in found.values()):
             return {item_hash: _execution(each) for item_hash, each in found.items()}
     return None
 
@@ -106,10 +136,3 @@ def _asked(connections: Connections, url: str) -> dict[str, Any] | None:
     except MalformedAnswerError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _json(connections: Connections, url: str) -> dict[str, Any] | None:
-    try:
-        return _asked(connections, url)
-    except NoAnswerError:
-        return None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hatch_aleph.defaults import SCHEDULER
 from hatch_aleph.itemhash import to_base32
 
-from .executions import Allocation, Execution, allocation, executions
+from .executions import Allocation, Execution, allocation, executions, is_host
 from .http import is_here
 
 if TYPE_CHECKING:
@@ -44,16 +44,18 @@ class Hosts:
         named: URL of a host to use in place of the network's own.
         list_executions: Asks a host what it runs.
         ask_scheduler: Asks a scheduler where it has a persistent program.
+        is_host: Asks a node on this machine whether it is a host as well.
     """
 
     node: str
     named: str | None = None
     list_executions: Callable[[str], dict[str, Execution] | None] = executions
     ask_scheduler: Callable[..., Allocation] = field(default=allocation)
+    is_host: Callable[[str], bool] = field(default=is_host)
 
     @functools.cached_property
     def _node_is_host(self) -> bool:
-        return is_here(self.node) and self.list_executions(self.node) is not None
+        return is_here(self.node) and self.is_host(self.node)
 
     @property
     def known(self) -> str | None:

@@ -219,6 +219,7 @@ def test_verify_starts_no_second_copy_of_a_persistent_program(rig: Rig, mocker: 
             rig.node.url,
             list_executions=lambda at, runs=runs: runs if "elsewhere" in at else None,
             ask_scheduler=lambda *_, at=host, **__: Allocation(at, "scheduled"),
+            is_host=lambda _: False,
         )
         mocker.patch.object(Deployment, "hosts", new=hosts)
         assert verify(target, artifact.manifest, get=ask).running is None

@@ -58,10 +58,10 @@ class _QuietServer(ThreadingHTTPServer):
 class ScriptedNode:
     """Answers each path, or a part of its query (NAME=VALUE), with the next of its answers; the last one stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.asked: list[Asked] = []
         self._answers: dict[tuple[str, str], list[Answer]] = {}
-        self._server = _QuietServer(("127.0.0.1", 0), self._handler())
+        self._server = _QuietServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
