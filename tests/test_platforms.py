@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from hatch_aleph import files, interpreters, preferences, uv
+from hatch_aleph.build import staging
 from hatch_aleph.build.packages import distribution
 from hatch_aleph.cli import questions
 from hatch_aleph.deploy import journal, session
@@ -32,6 +33,7 @@ _BRANCH = re.compile(r"\bos\.name\b|sys\.platform\b|platform\.system|import (?:m
 # Each module with a branch, and how many lines of it name the system; the tests below try both sides of each.
 BRANCHES = {
     "build/packages/distribution.py": 1,
+    "build/staging.py": 2,
     "cli/questions.py": 2,
     "deploy/journal.py": 1,
     "deploy/session.py": 3,
@@ -81,6 +83,16 @@ def test_every_branch_is_listed_here():
         if count:
             found[file.relative_to(PACKAGE).as_posix()] = count
     assert found == BRANCHES
+
+
+def test_what_a_killed_build_left_goes_by_its_age_alone(on_windows, tmp_path):
+    on_windows(staging)
+    old, recent = tmp_path / ".building-old", tmp_path / ".building-new"
+    old.mkdir()
+    recent.mkdir()
+    os.utime(old, (0, 0))
+    with staging.Staging(tmp_path):
+        assert (old.exists(), recent.exists()) == (False, True)
 
 
 def test_uv_keeps_its_files_elsewhere(on_windows, monkeypatch, tmp_path):

@@ -14,8 +14,8 @@ from tests.deploy.rig import make_artifact
 if TYPE_CHECKING:
     from pathlib import Path
 
-OWNER = "0x" + "ab" * 20
-SETTINGS_OWNER = "0x" + "cd" * 20
+OWNER = "0x" + "12" * 20
+SETTINGS_OWNER = "0x" + "34" * 20
 PROJECT = """
 [project]
 name = "shop"

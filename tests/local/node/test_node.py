@@ -54,7 +54,7 @@ def test_foreign_hosts_and_origins_are_refused(client: Client) -> None:
     url = client.http.base_url
     assert httpx.get(f"{url}/version", headers={"Host": "evil.example:80"}).status_code == 403
     assert httpx.get(f"{url}/version", headers={"Host": "abc.localhost:80"}).status_code == 200
-    body = {"address": "0x1", "credits": 1}
+    body = {"address": f"0x{1:040}", "credits": 1}
     for origin, status in (("http://evil.example", 403), ("null", 403), ("http://localhost:4021", 200)):
         assert httpx.post(f"{url}/faucet", json=body, headers={"Origin": origin}).status_code == status
 
