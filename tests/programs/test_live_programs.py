@@ -48,9 +48,12 @@ def test_a_list_asks_no_more_for_many_programs(session, client, account, app, mo
         return ask(self, method, url, **options)
 
     def asked_for_all() -> int:
-        asked.clear()
-        listed_of(client, account.address)
-        return len(asked)
+        counts = []
+        for _ in range(3):  # the fewest: threads of the network on this machine ask now and then as well
+            asked.clear()
+            listed_of(client, account.address)
+            counts.append(len(asked))
+        return min(counts)
 
     created(session, app("one"), name="one")
     monkeypatch.setattr(Connections, "stream", counted)
