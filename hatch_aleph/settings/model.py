@@ -82,7 +82,7 @@ class Compression:
 
     codec: Codec = key("Compressor.", default="zstd")
     level: int | None = key(
-        "Level: 1 to 22 for zstd (default 8; 15 for releases), 1 to 9 for gzip and xz.", minimum=1, maximum=22
+        "Level: 1 to 22 for zstd (default 6; 15 for releases), 1 to 9 for gzip and xz.", minimum=1, maximum=22
     )
 
 

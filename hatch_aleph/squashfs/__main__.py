@@ -21,7 +21,7 @@ Squashfs images from Python.
 
   pack TREE IMAGE       write a folder into an image
     --codec NAME        zstd (default), gzip or xz
-    --level N           the codec's own; by default 8 for zstd, 9 for gzip, 6 for xz
+    --level N           the codec's own; by default 6 for zstd, 9 for gzip, 6 for xz
     --block-size BYTES  4096 to 1048576 (default: 131072)
     --workers N         threads that compress (default: one for each processor)
     --hard-links        keep names of one file as hard links
