@@ -31,8 +31,6 @@ Squashfs images from Python.
   verify IMAGE          read all of an image and check it
 """
 _PACK_VALUES: dict[str, Callable[[str], Any]] = {"codec": str, "level": int, "block_size": int, "workers": int}
-# Seconds after which a thread that computes lets others go on: a block is packed in less than Python's usual 5 ms.
-_SWITCH = 0.0005
 _PACK_FLAGS = {"hard_links", "sha256"}
 
 
@@ -156,7 +154,6 @@ def _say(text: str) -> None:
 def _run() -> None:
     """Run as a process of its own, which ends so soon that clearing up would only cost time."""
     gc.disable()
-    sys.setswitchinterval(_SWITCH)
     code = main()
     sys.stderr.flush()
     os._exit(code)
