@@ -6,6 +6,7 @@ import heapq
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.squashfs.pool import in_background
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _PAGE = 200
 _MOST_PAGES = 1_000  # of a list: forty times what an owner of 5,000 programs fills
-_HASHES_A_QUERY = 80  # 65 characters each, in a request line of at most 8190.
+_ROOM = 5_400  # characters of a query for hashes and owners, in a request line of at most 8190
 _AT_ONCE = 6  # requests, beyond which a node may see an attack
 
 
@@ -51,20 +52,30 @@ class Filters:
     since: float = 0.0
 
     def query(self) -> dict[str, str]:
-        """Return the filters as nodes take them.
+        """Return the filters as nodes take them, but those of :meth:`parts`.
 
         Raises:
             UsageError: A word holds a comma.
         """
         query = {
             "msgTypes": joined(self.types),
-            "owners": joined(self.owners),
             "tags": joined(self.tags),
-            "refs": joined(self.refs),
             "channels": joined(self.channels),
             "startDate": f"{self.since:.3f}" if self.since else "",
         }
         return {name: value for name, value in query.items() if value}
+
+    def parts(self) -> list[dict[str, str]]:
+        """Return the filters that may be long, in as many queries as they need: a message is found by one alone.
+
+        Raises:
+            UsageError: A word holds a comma.
+        """
+        long = [("hashes", self.hashes), ("refs", self.refs), ("owners", self.owners)]
+        given = [(name, values) for name, values in long if values]
+        room = _ROOM // (len(given) or 1)
+        groups = [[(name, joined(group)) for group in _groups(values, room)] for name, values in given]
+        return [dict(part) for part in itertools.product(*groups)]
 
     def leaves_out(self, message: NetworkMessage) -> bool:
         """Tell whether a message is not what is looked for, by what no node is asked."""
@@ -113,8 +124,7 @@ def find(
         check: Returns a message that is believed; its errors of nodes are failures of the node.
     """
     query = {**filters.query(), "sortOrder": "-1" if newest_first else "1"}
-    hashes = list(filters.hashes)
-    groups = [hashes[i : i + _HASHES_A_QUERY] for i in range(0, len(hashes), _HASHES_A_QUERY)] or [[]]
+    parts = filters.parts()
 
     def passed(message: NetworkMessage) -> NetworkMessage | None:
         ignored = filters.ignored_for(message)
@@ -127,9 +137,9 @@ def find(
         return check(message)
 
     streams = [
-        _pages(nodes, {**query, "hashes": joined(group), "msgStatuses": status}, MessageStatus(status), passed)
+        _pages(nodes, {**query, **part, "msgStatuses": status}, MessageStatus(status), passed)
         for status in statuses
-        for group in groups
+        for part in parts
     ]
     if len(streams) > 1:
         streams = [*map(_begun, streams[:_AT_ONCE]), *streams[_AT_ONCE:]]
@@ -182,6 +192,19 @@ def _pages(
             return
         if page == _MOST_PAGES:
             raise NetworkError(f"The node lists messages without end: {len(seen):,} so far", where=nodes.urls[0])
+
+
+def _groups(values: Sequence[str], room: int) -> Iterator[list[str]]:
+    group: list[str] = []
+    taken = 0
+    for value in values:
+        size = len(quote(value, safe="")) + len("%2C")
+        if group and taken + size > room:
+            yield group
+            group, taken = [], 0
+        group.append(value)
+        taken += size
+    yield group
 
 
 def joined(values: Sequence[str]) -> str:

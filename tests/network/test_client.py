@@ -312,12 +312,17 @@ def test_statuses_are_asked_apart_and_merged_by_time(
     assert [message.status.value for message in found if message.time == 3] == ["removing"]
 
 
-def test_many_hashes_fit_into_request_lines(client: NodeClient, node: ScriptedNode) -> None:
+@pytest.mark.parametrize("filters", [("hashes",), ("refs",), ("owners",), ("hashes", "refs", "owners")])
+def test_long_filters_fit_into_request_lines(client: NodeClient, node: ScriptedNode, filters: tuple[str, ...]) -> None:
     node.on("GET", "/api/v0/messages.json", as_json({"messages": []}))
-    assert list(client.messages(hashes=[f"{n:064x}" for n in range(300)])) == []
+    values = [f"{n:064x}" for n in range(150)]
+    assert list(client.messages(**dict.fromkeys(filters, values))) == []
     assert max(len(asked.path) for asked in node.asked) < 8000
-    asked = re.findall(r"[0-9a-f]{64}", " ".join(asked.path for asked in node.asked))
-    assert len(set(asked)) == 300
+    asked = [parse_qs(urlsplit(each.path).query) for each in node.asked]
+    named = {tuple(part[name][0].split(",")) for part in asked for name in filters}
+    assert {value for group in named for value in group} == set(values)
+    combined = [tuple(part[name][0] for name in filters) for part in asked]
+    assert len(combined) == len(set(combined)) == len(named) ** len(filters)
 
 
 def test_a_tag_with_a_comma_cannot_be_looked_for(client: NodeClient) -> None:
