@@ -65,7 +65,7 @@ def _matching_nothing(project: Project, config: dict[str, Any], items: Iterable[
 
 
 def left_out(context: BuildContext, entries: Iterable[Entry]) -> Iterator[str]:
-    """Tell what lies beside a plain module or program and does not travel with it.
+    """Tell what lies beside a plain module or program and does not travel with it, as volumes do.
 
     Args:
         context: The build; a project whose target selects files has decided already.
@@ -76,7 +76,16 @@ def left_out(context: BuildContext, entries: Iterable[Entry]) -> Iterator[str]:
     if any(config.get(name) for name in _SELECTING):
         return
     taken = {entry.path.partition("/")[0] for entry in entries}
-    items = [item.relative_path for item in _items(project, {**config, "include": ["*"]})]
+    volumes = [
+        (project.root / Path(each.path).expanduser()).resolve()
+        for each in context.settings.volumes.immutable
+        if each.path
+    ]
+    items = [
+        item.relative_path
+        for item in _items(project, {**config, "include": ["*"]})
+        if not any(Path(item.path).resolve().is_relative_to(volume) for volume in volumes)
+    ]
     dist = context.destination.absolute()
     tops = {path.partition("/")[0]: "/" in path for path in (PurePath(each).as_posix() for each in items)}
     names = [

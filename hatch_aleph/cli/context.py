@@ -42,6 +42,7 @@ _NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "file": (("STORE",), _LIVE),
     "message": ((), (*_LIVE, "forgotten", "rejected", "removed")),
 }
+_ENDED = ("forgotten", "removed")
 # Owns nothing and never will: the address of no key.
 NOBODY = "0x" + "0" * 40
 
@@ -366,6 +367,8 @@ class Context:
     def completed(self, client: NodeClient, beginning: str, what: str = "program") -> str:
         """Return the item hash of the owner's one program (volume, file, message) that begins so; a whole one as it is.
 
+        One that is no longer live will do where no live one begins so.
+
         Raises:
             PlanError: None begins like that, or several do.
         """
@@ -373,8 +376,13 @@ class Context:
             return beginning
         owner = self.owner()
         types, statuses = _NAMED[what]
-        messages = client.messages(types=types, owners=(owner,), statuses=statuses)
-        found = [each.item_hash for each in messages if each.item_hash.startswith(beginning)]
+
+        def begun(statuses: tuple[str, ...]) -> list[str]:
+            messages = client.messages(types=types, owners=(owner,), statuses=statuses)
+            return [each.item_hash for each in messages if each.item_hash.startswith(beginning)]
+
+        # A run that was cut off once the program was gone is finished by the same words.
+        found = begun(statuses) or begun(_ENDED)
         if len(found) != 1:
             from hatch_aleph.cli.item_hash_type import LISTED_BY
 

@@ -86,7 +86,7 @@ def check(context: Context, *, name: str | None) -> None:
                 f"{name} is attached to no program of {context.account().address}",
                 hint=f"Attached are: {', '.join(known)}."
                 if known
-                else f"Attach it: {typed('domain attach', str(name))}.",
+                else f"Attach it: {typed('domain attach', str(name), 'ITEM_HASH')}.",
             )
     records = [record for each in found for record in each.records]
     missing = [record for record in records if not record.found]

@@ -38,10 +38,11 @@ _KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the
 @OTHER_PROJECT
 @life_options()
 def persist(context: Context, *, item_hash: str | None, **options: bool) -> None:
-    """Make a program persistent: it runs always. It gets a new item hash, is paid by credits, and must be updatable.
+    """Make a program persistent: it runs always. It gets a new item hash, and is paid by credits.
 
-    The program is tried here first, and the old one is forgotten only when the new one answers. Without ITEM_HASH it is
-    the project's, whose [tool.aleph] must say the same, or its next deployment would undo this.
+    The program is tried here first, and the old one is forgotten only when the new one answers. It must be
+    updatable. Without ITEM_HASH it is the project's, which need not be, as for a deployment, but whose [tool.aleph]
+    must say the same, or its next deployment would undo this.
     """
     _change(context, item_hash, persistent=True, **options)
 
@@ -54,10 +55,11 @@ def persist(context: Context, *, item_hash: str | None, **options: bool) -> None
 @OTHER_PROJECT
 @life_options()
 def unpersist(context: Context, *, item_hash: str | None, **options: bool) -> None:
-    """Make a persistent program run on demand again. It gets a new item hash, and must be updatable.
+    """Make a persistent program run on demand again. It gets a new item hash.
 
-    The program is tried here first, and the old one is forgotten only when the new one answers. Without ITEM_HASH it is
-    the project's, whose [tool.aleph] must say the same, or its next deployment would undo this.
+    The program is tried here first, and the old one is forgotten only when the new one answers. It must be
+    updatable. Without ITEM_HASH it is the project's, which need not be, as for a deployment, but whose [tool.aleph]
+    must say the same, or its next deployment would undo this.
     """
     _change(context, item_hash, persistent=False, **options)
 
@@ -96,6 +98,7 @@ def _change(
             allow_data_loss=context.yes,
             meant=context.project_at_hand,
             others=other_project,
+            declared=program is not None,
         )
         messages = list(messages_of(client, done.messages)) if print_message else []
     if edit is not None:

@@ -93,14 +93,18 @@ def lost_volumes(content: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def check_recreatable(session: Session, existing: LiveProgram, *, allow_data_loss: bool, keep_prev: bool) -> None:
+def check_recreatable(
+    session: Session, existing: LiveProgram, *, allow_data_loss: bool, keep_prev: bool, declared: bool = False
+) -> None:
     """Refuse to replace what its publisher declared fixed, to lose data unasked, and what the owner has not permitted.
+
+    What is ``declared`` in the project whose program it is need not be updatable: its next deployment does the same.
 
     Raises:
         PlanError: It is not updatable, has persistent volumes, or the account may not publish it or forget the old one.
     """
     item_hash = existing.program.item_hash
-    if not existing.content.get("allow_amend"):
+    if not declared and not existing.content.get("allow_amend"):
         raise PlanError(
             "The program is not updatable: only its code can change",
             where=item_hash,
@@ -314,10 +318,12 @@ def set_persistent(
     allow_data_loss: bool = False,
     meant: Sequence[str] = (),
     others: bool = False,
+    declared: bool = False,
 ) -> Recreated:
     """Replace a program by one that is the same but for its persistence; the item hash changes.
 
-    ``meant`` and ``others`` say whose programs may be forgotten, as for :func:`.removal.delete`.
+    ``meant`` and ``others`` say whose programs may be forgotten, as for :func:`.removal.delete`; ``declared`` that
+    the project whose program it is says the same, as for :func:`check_recreatable`.
 
     Raises:
         PlanError: It is not there, another's, another project's, not updatable, or data would be lost.
@@ -329,7 +335,7 @@ def set_persistent(
         return Recreated(item_hash, item_hash, forgotten=False, urls=session.hosts.urls(item_hash))
     if not keep_prev:
         check_named([existing.program], meant, others=others)
-    check_recreatable(session, existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
+    check_recreatable(session, existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev, declared=declared)
     content = persistence_change(existing.content, persistent=persistent)
     command = "persist" if persistent else "unpersist"
     reason = f"Program {command}ed"

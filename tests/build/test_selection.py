@@ -154,6 +154,13 @@ def test_folders_beside_a_plain_module_are_named(built: Callable[..., object]) -
     assert 'include = ["/data.csv", "/static", "/templates"]' in warning
 
 
+def test_what_is_published_as_a_volume_is_not_missed(built: Callable[..., object]) -> None:
+    volume = '[[tool.aleph.volumes.immutable]]\nmount = "/opt/model"\npath = "{}"\n'
+    more = volume.format("model") + volume.format("data/words").replace("/opt/model", "/opt/words")
+    _, warnings = built({"model/a.bin": "", "data/words/a": "", "data/other": ""}, more=more)
+    assert [each.partition(";")[0] for each in warnings] == ["not in the image: data/"]
+
+
 def test_the_line_of_the_warning_takes_them_in(built: Callable[..., object]) -> None:
     more = '[tool.hatch.build.targets.aleph]\ninclude = ["/static", "/templates"]\n'
     files, warnings = built({"templates/a.html": "", "static/b.css": "", "other.txt": ""}, more=more)

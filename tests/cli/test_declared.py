@@ -115,6 +115,7 @@ def test_what_the_owner_has_not_permitted_is_refused_before_anything_is_sent(cli
 def test_a_domain_that_is_not_attached_is_not_everything_in_order(cli):
     error = cli.json("domain", "check", "api.example.org").error
     assert "attached to no program" in error["message"]
+    assert "domain attach api.example.org ITEM_HASH`" in error["hint"]
 
 
 def test_a_project_of_an_owner_is_persisted_by_whoever_may(cli, network, make_project):
@@ -229,6 +230,20 @@ def test_what_is_held_is_told_apart_and_a_persisted_project_pays_by_credits(cli,
     there = cli.json("persist", *said, "--write").result
     assert there["forgotten"] is True
     assert cli.json("deploy", *said, "--yes", "--no-smoke").result["changed"] is False
+
+
+def test_a_projects_program_is_made_persistent_whether_updatable_or_not_as_a_deployment_does(cli, make_project):
+    project = make_project({"main.py": APP})
+    said = ("--project", project)
+    first = cli.json("deploy", *said, "--yes", "--no-smoke").result["item_hash"]
+    assert "--write" in cli.json("persist", *said).error["hint"]
+    there = cli.json("persist", *said, "--write").result
+    assert (there["previous"], there["forgotten"]) == (first, True)
+    assert "persistent = true" in (project / "pyproject.toml").read_text("utf-8")
+    assert cli.json("deploy", *said, "--yes", "--no-smoke").result["changed"] is False
+    # Who names it by its item hash changes a program, not what a project declares.
+    assert "not updatable" in cli.json("unpersist", there["item_hash"], *said).error["message"]
+    assert cli.json("unpersist", *said, "--write").result["previous"] == there["item_hash"]
 
 
 def test_a_plan_says_what_deploy_refuses_for_how_it_is_paid(cli, network, make_project):

@@ -50,11 +50,13 @@ def test_a_closed_preview_goes_once_and_may_be_missing_from_then_on(cli, network
     closed = ("delete", *said, "--missing-ok", "--profile", "pr-12")
     assert cli.json(*closed).result["item_hash"] == preview
     before = cli.sent
-    for again in (closed, (*closed, "--wait"), (*closed, "--dry-run"), ("delete", preview, "--missing-ok")):
+    begun = ("delete", preview[:12], "--missing-ok")
+    for again in (closed, (*closed, "--wait"), (*closed, "--dry-run"), ("delete", preview, "--missing-ok"), begun):
         done = cli.json(*again).result
         assert (done["item_hash"], done["deleted_volumes"]) == ("", [])
     assert cli("delete", "ab" * 32, "--missing-ok").out == f"Program {'ab' * 32} was not live.\n"
     assert cli.json("delete", preview).error["exit_code"] == 13  # without it, as ever
+    assert "No program begins" in cli.json("delete", "abababab", "--missing-ok").error["message"]  # nor ever did
     assert cli.sent == before
     assert network.status(live) == "processed"
 
