@@ -12,7 +12,7 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.output import style
 from hatch_aleph.cli.program_options import DOMAIN, debug_option
-from hatch_aleph.cli.value_types import HostUrlType
+from hatch_aleph.cli.value_types import HostUrlType, TimeType
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.text import printable
 
@@ -31,7 +31,9 @@ _POLL_SECONDS = 2.0
 @DOMAIN
 @click.option("--all", "everything", is_flag=True, help="Show the whole console: kernel, mounts and init as well.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Show the last N lines alone.")
-@click.option("--since", metavar="TIME", help="Show lines from this time on, as the host writes it: 2026-11-28T10.")
+@click.option(
+    "--since", metavar="TIME", type=TimeType(), help="Show lines from then on: 2026-11-28T10:30 (UTC), or 10m."
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on showing what is printed until Ctrl-C.")
 @debug_option
 def logs(
@@ -62,38 +64,44 @@ def logs(
             context.output.notice(error.message)
             domain = ask(context.output, "URL of the host (--domain)", type=HostUrlType())
             lines = read_logs(client, account, program, domain)
-        fields = {"item_hash": program, "lines": [asdict(line) for line in lines if line.time >= (since or "")]}
+        recent = [line for line in lines if _is_recent(line.time, since)]
+        last = recent if tail is None else recent[len(recent) - min(tail, len(recent)) :]
+        fields = {"item_hash": program, "lines": [asdict(line) for line in last]}
         context.output.result(
             fields, lambda: "\n".join(_shown(lines, everything=everything, tail=tail, since=since)), fold=False
         )
         if follow:
             context.output.rest()
-            _follow(context, lambda: read_logs(client, account, program, domain), lines, since)
+            _follow(context, lambda: read_logs(client, account, program, domain), recent, since)
 
 
 def _shown(lines: Sequence[LogLine], *, everything: bool, tail: int | None, since: str | None) -> list[str]:
     from hatch_aleph.deploy.program_log import lines_without_a_start, starts_in
 
-    since = since or ""
     starts = [] if everything else starts_in(lines)
     if starts:
         told = [text for start in starts for text in _start(start, since)]
         if count := lines_without_a_start(lines):
             told.append(f"A machine has booted since, {count} lines in which the program has not begun: see --all.")
     else:  # a program without the adapter marks no start
-        told = [_line(line) for line in lines if line.time >= since]
+        told = [_line(line) for line in lines if _is_recent(line.time, since)]
     told = told or ["It has printed nothing."]
     return told if tail is None else told[len(told) - min(tail, len(told)) :]
 
 
-def _start(start: Start, since: str) -> list[str]:
-    lines = [_line(line) for line in start.lines if line.time >= since and not _is_mark(line)]
-    if not lines and start.time < since:
+def _start(start: Start, since: str | None) -> list[str]:
+    lines = [_line(line) for line in start.lines if _is_recent(line.time, since) and not _is_mark(line)]
+    if not lines and not _is_recent(start.time, since):
         return []
     failure = start.failure
     ended = f" failed: {str(failure).splitlines()[0]}" if failure else ""
     heading = style(printable(f"--- {start.time} {start.entrypoint}{ended}"), bold=True)
     return [heading, *lines]
+
+
+def _is_recent(written: str, since: str | None) -> bool:
+    """Tell whether a time as hosts write it, in UTC and with a space or a T in it, is not before another."""
+    return written.replace(" ", "T") >= (since or "")
 
 
 def _is_mark(line: LogLine) -> bool:
@@ -116,7 +124,7 @@ def _follow(
     while True:
         time.sleep(_POLL_SECONDS)
         try:
-            lines = [line for line in read() if not since or line.time >= since]
+            lines = [line for line in read() if _is_recent(line.time, since)]
         except NetworkError as error:
             if not away:
                 context.output.notice(f"{error.message}; waiting for it to come back")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,6 +46,34 @@ CONTENT = PathType()  # to be published
 FOLDER = PathType(file_okay=False)
 EXISTING_FILE = PathType(exists=True, dir_okay=False)
 CHAIN = click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False)
+
+
+class TimeType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone
+    """A moment: as far as it is said of 2026-11-28T10:30:00, in UTC unless it has an offset, or how long ago: 10m."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it in UTC, as ISO 8601 without an offset.
+
+        Raises:
+            click.UsageError: It is none.
+        """
+        text = str(value).strip().replace(" ", "T").replace("Z", "+00:00")
+        ago = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+        try:
+            if ago:
+                seconds = int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago[2]]
+                moment = datetime.now(timezone.utc) - timedelta(seconds=seconds)
+            else:
+                moment = datetime.fromisoformat(text + "2000-01-01T00:00:00"[len(text) :])
+            if moment.tzinfo:
+                moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+        except (ValueError, OverflowError):
+            return self.fail(
+                f"{value!r} is no time. Give such as 2026-11-28T10:30, in UTC, or 10m, 2h, 1d ago", param, ctx
+            )
+        return moment.isoformat()
 
 
 class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone

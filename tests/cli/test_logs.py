@@ -34,10 +34,26 @@ def test_the_program_s_lines_stand_apart_from_the_machine_s(cli, network):
     assert len(whole) > len(told)
     assert cli("logs", *options, "--tail", "1").out.splitlines() == told[-1:]
     assert "printed nothing" in cli("logs", *options, "--since", "2999").out
+    today = whole[0][:10]  # hosts write a space where ISO 8601 has a T
+    for moment in (today, f"{today}T00", f"{today} 00:00", f"{today}T00:00:00Z", "2d"):
+        assert cli("logs", *options, "--since", moment).out.splitlines() == told
+    listed = cli.json("logs", *options).result["lines"]
+    assert cli.json("logs", *options, "--tail", "2").result["lines"] == listed[-2:]
+    for typo in ("xyz", "1990-33-77", "10x", "-5m"):
+        assert cli("logs", *options, "--since", typo).code == 64
 
 
 class _EndError(Exception):
     """What ends a test's following, as Ctrl-C does somebody's."""
+
+
+def test_following_since_a_moment_repeats_nothing(capsys, monkeypatch):
+    log = [LogLine(f"2026-11-28 10:0{minute}:00+00:00", str(minute), "stdout") for minute in range(4)]
+    answers = iter([log, *[[*log, LogLine("2026-11-28 10:05:00+00:00", "new", "stdout")]] * 2])
+    monkeypatch.setattr(logs, "_POLL_SECONDS", 0)
+    with pytest.raises(StopIteration):
+        logs._follow(Context(Output(as_json=False)), lambda: next(answers), log[2:], "2026-11-28T10:02:00")
+    assert [line.partition("> ")[2] for line in capsys.readouterr().out.splitlines()] == ["new"]
 
 
 def test_following_goes_on_over_a_host_that_restarts(capsys, monkeypatch):
