@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXIT_INTERRUPTED = 130
+_MOMENT = 0.01  # seconds
 
 
 class LazyGroup(click.Group):
@@ -123,10 +124,24 @@ def _usage_hint(error: click.ClickException) -> str | None:
 
 
 def _stop_on_signals() -> None:
-    """Make SIGINT and SIGTERM raise KeyboardInterrupt: Hatch may start us with SIGINT ignored."""
+    """Make SIGINT and SIGTERM raise KeyboardInterrupt: Hatch may start us with SIGINT ignored.
+
+    Where Python calls a destructor or what waits for the end of an object, as imports do, exceptions are lost: the
+    signal then comes once more, a moment later.
+    """
 
     def stop(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
+    def not_raised(lost: sys.UnraisableHookArgs) -> None:
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            from threading import Timer
+
+            Timer(_MOMENT, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    if sys.unraisablehook is sys.__unraisablehook__:  # nobody else's, as in tests
+        sys.unraisablehook = not_raised
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), stop)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.cli.output import style
 from hatch_aleph.cli.tables import terminal_width
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import amount, days_text
 from hatch_aleph.observer import size_text
 from hatch_aleph.text import printable
 
@@ -148,7 +148,7 @@ def _cost_lines(cost: Cost) -> list[str]:
         lines = [f"Cost: {month}, {amount(cost.after, kind)} a day."]
     if cost.balance is not None:
         whose = "this deployment alone" if cost.elsewhere is None else "all that the owner pays for"
-        lasts = f" lasts {cost.days:,.0f} days for {whose}" if cost.days is not None else ""
+        lasts = f" lasts {days_text(cost.days)} for {whose}" if cost.days is not None else ""
         balance = amount(cost.balance, kind)
         lines.append(f"The balance of {balance}{lasts}." if lasts else f"The balance: {balance}.")
     return lines

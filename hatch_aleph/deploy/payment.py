@@ -11,7 +11,7 @@ from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, PlanError, RejectedError
 from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.http import is_here
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import amount, days_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -143,7 +143,7 @@ def soon_unpaid(node: str, owner: str, daily: float, balance: float | None) -> s
     if balance is None or not daily or balance >= 2 * daily:
         return None
     return (
-        f"The balance of {amount(balance, 'credit')} lasts {balance / daily:.1f} days for all that {owner} pays for; "
+        f"The balance of {amount(balance, 'credit')} lasts {days_text(balance / daily)} for all that {owner} pays for; "
         f"below a day's cost, {amount(daily, 'credit')}, the network takes it away. {top_up(node, owner)}"
     )
 

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from hatch_aleph.local.host import by_package
-from hatch_aleph.network.money import amount
+from hatch_aleph.network.money import amount, days_text
 from hatch_aleph.observer import MIB, size_text
 from hatch_aleph.report.icicle import icicle
 from hatch_aleph.report.treemap import KEYS, boxes
@@ -239,7 +239,7 @@ def _cost(money: Money, made: float) -> str:
         css = "bad" if money.days < 7 else "good"  # noqa: PLR2004 - a week to act in
         lines.append(
             f"<p>The balance of {_dollars(money.balance)} pays {_dollars(money.owner_day)} a day "
-            f'for all that the owner has. It ends <b class="{css}">in {money.days:,.0f} days</b>'
+            f'for all that the owner has. It ends <b class="{css}">in {days_text(money.days)}</b>'
             f"{f', on {end}' if end else ''}.</p>{_slope(money.days)}"
         )
     return "".join(lines)

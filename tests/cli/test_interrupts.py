@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -223,3 +224,29 @@ def questions_of_logs(cli, tmp_path, monkeypatch, interrupted) -> set[str]:
     finally:
         node.stop()
     return interrupted.met
+
+
+LOSING = """
+import os, signal, time, weakref
+import click
+from hatch_aleph import cli
+
+class Thing:
+    pass
+
+@click.command()
+def lose():
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: (os.kill(os.getpid(), signal.SIGINT), time.sleep(0.1)))
+    del thing
+    time.sleep(60)
+    print("goes on")
+
+cli.cli = lose
+raise SystemExit(cli.run([]))
+"""
+
+
+def test_ctrl_c_is_not_lost_while_python_clears_up():
+    done = subprocess.run([sys.executable, "-c", LOSING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "Interrupted.")

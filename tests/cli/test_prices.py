@@ -111,6 +111,14 @@ def test_every_command_tells_the_same_figure(cli, make_project):
         assert "credits a day" not in told.out
 
 
+def test_every_command_tells_alike_how_long_the_balance_lasts(cli, network, make_project):
+    cli.use(network.new_account(10**6))
+    project = ("--project", make_project({"main.py": APP}))
+    assert cli("deploy", *project, "--yes", "--no-smoke").code == 0
+    for command in (("status", *project), ("plan", *project), ("status", "--all")):
+        assert "lasts 3.8 days" in cli(*command).out
+
+
 def test_only_one_module_makes_dollars_of_credits():
     package = Path(hatch_aleph.__file__).parent
     dollars = re.compile(r"""["'][^"'\n]*\$\{?[a-z(-]*dollar""")
