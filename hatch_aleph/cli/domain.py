@@ -76,11 +76,12 @@ def check(context: Context, *, name: str | None) -> None:
 
     is_domain = name is not None and "." in name
     address = OwnerType().convert(name, None, None) if name is not None and not is_domain else None
+    named = str(name).lower().rstrip(".") if is_domain else None
     with context.client() as client:
-        found = domains_of(client, address or context.account().address, DnsOverHttps())
+        found = domains_of(client, address or context.account().address, DnsOverHttps(), named=named)
     if is_domain:
         known = [each.name for each in found]
-        found = tuple(each for each in found if each.name == str(name).lower().rstrip("."))
+        found = tuple(each for each in found if each.name == named)
         if not found:
             raise PlanError(
                 f"{name} is attached to no program of {context.account().address}",

@@ -162,11 +162,15 @@ def detach(session: Session, domain: str) -> Domain:
     return Domain(name, None, (), message)
 
 
-def domains_of(client: NodeClient, owner: str, lookup: Lookup | None = None) -> tuple[Domain, ...]:
-    """Return the domains of an owner with their records, looked up in DNS when ``lookup`` is given."""
+def domains_of(
+    client: NodeClient, owner: str, lookup: Lookup | None = None, *, named: str | None = None
+) -> tuple[Domain, ...]:
+    """Return the domains of an owner with their records: in DNS with ``lookup``, of all or of the ``named`` one."""
     aggregate = client.aggregate(owner, (KEY,)).get(KEY)
     found = [Domain(name, None, ()) for name in detached(aggregate)]
     for name, item_hash in sorted(attached(aggregate).items()):
         records = required_records(name, owner)
-        found.append(Domain(name, item_hash, check_records(records, lookup) if lookup else records))
+        found.append(
+            Domain(name, item_hash, check_records(records, lookup) if lookup and named in (None, name) else records)
+        )
     return tuple(found)

@@ -95,6 +95,9 @@ def test_from_attaching_to_detaching(running: RunningNode, program: str, domain:
         (checked,) = domains_of(client, owner, lambda _name, kind: (owner,) if kind == "TXT" else ())
         assert checked.records[1] == Record("api.example.org", "TXT", "_control.api.example.org", owner, True, (owner,))
         assert checked.records[0].found is False
+        # Who asks for one domain waits for no other's records.
+        (other,) = domains_of(client, owner, lambda name, _kind: pytest.fail(name), named="other.example.org")
+        assert other.name == "api.example.org"
         said_of = client.aggregate(owner, ["domains"])["domains"]["api.example.org"]
         assert said_of["updated_at"] == pytest.approx(time.time(), abs=600)  # seconds since 1970, as aleph-rs writes it
 
