@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import lzma
 import re
+import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +66,10 @@ _ESCAPES: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
 )
 _SHORT = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 _FEW, _GAP = 8, 32
+_DEFLATED = 8
 _NEAR, _STEP, _PIECE = 1 << 10, 1 << 6, 1 << 16
 _MEMORY = 1 << 27
-# The first bytes of zlib (as its library, PNG and Acrobat write them), gzip, bzip2, xz, lzma and Zstandard.
+# The first bytes of zlib (as its library, PNG and Acrobat write them), gzip, bzip2, xz, lzma, Zstandard and zip.
 # Two bytes are met by chance, and those of Acrobat in any program: these count where a document says what follows.
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _OF_DOCUMENTS = (b"stream\r\n", b"stream\n")
@@ -79,7 +81,9 @@ _COMPRESSED = (
     (b"\xfd7zXZ\0", 0, "xz"),
     (b"\x5d\0\0", 0, "lzma"),
     (b"\x28\xb5\x2f\xfd", 0, "zstd"),
+    (b"PK\3\4", 0, "zip"),
 )
+_ZIP_HEAD = struct.Struct("<8xH16xHH")  # of a member: how it is packed, how long its name and its extra field are
 
 
 class Budget:
@@ -281,6 +285,12 @@ def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
         damage = (*FAULTS, error)
     elif kind in ("zlib", "gzip"):
         reader = zlib.decompressobj(31 if kind == "gzip" else 15)
+    elif kind == "zip":
+        method, *lengths = _ZIP_HEAD.unpack_from(bytes(data[: _ZIP_HEAD.size]).ljust(_ZIP_HEAD.size, b"\0"))
+        if method != _DEFLATED:  # what is stored stands there as it is
+            return b""
+        data = data[_ZIP_HEAD.size + sum(lengths) :]
+        reader = zlib.decompressobj(-15)
     else:
         reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
     pieces: list[bytes] = []

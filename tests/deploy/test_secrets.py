@@ -387,6 +387,11 @@ WRITTEN |= {
         for at in (0, 16)
     ),
     "the words of BN.js": json.dumps({"words": [NUMBER >> 26 * at & 0x3FFFFFF for at in range(10)]}).encode(),
+    "the words of CryptoJS": json.dumps({"words": struct.unpack(">8i", SECRET), "sigBytes": 32}).encode(),
+    "signed words of eight bytes": str(list(struct.unpack("<4q", SECRET))).encode(),
+    "a zip inside": inside(zipped({"key.txt": TEXT})),
+    "base64 of a zip": base64.b64encode(zipped({"key.json": TEXT})),
+    "a zip without its end": b"\0" * (1 << 17) + zipped({"key.json": TEXT})[:-60],
     "limbs of 52 bits": str([NUMBER >> 52 * at & (1 << 52) - 1 for at in range(5)]).encode(),
     "decimal limbs": str([NUMBER // 10 ** (9 * at) % 10**9 for at in range(9)]).encode(),
 }
