@@ -52,8 +52,13 @@ def refuse_links_out(
         return
     inside = {entry.path: entry for entry in entries if entry.kind == "file"}
     contents = {entry.sha256() for entry in inside.values()}
+    metadata = [entry.read() for path, entry in inside.items() if path.endswith(".dist-info/METADATA")]
     found = [
-        link for link in links if any(_is_packed(path, file, inside, contents) for path, file in _behind(root, link))
+        link
+        for link in links
+        if any(
+            _is_packed(path, file, inside, contents) or _is_told(file, metadata) for path, file in _behind(root, link)
+        )
     ]
     if found:
         told = ", ".join(f"{link} -> {(root / link).resolve()}" for link in found)
@@ -88,6 +93,14 @@ def _behind(root: Path, link: str) -> Iterator[tuple[str, Path]]:
         for name in files:
             file = Path(folder, name)
             yield file.relative_to(root).as_posix(), file
+
+
+def _is_told(file: Path, metadata: list[bytes]) -> bool:
+    """Tell whether a file's text stands in the metadata, as a readme does."""
+    if not 0 < file.stat().st_size <= max(map(len, metadata), default=0) + _TELLING:
+        return False
+    text = file.read_bytes().strip()
+    return len(text) >= _TELLING and any(text in each for each in metadata)
 
 
 def _is_packed(path: str, file: Path, inside: dict[str, Entry], contents: set[str]) -> bool:

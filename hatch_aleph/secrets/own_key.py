@@ -186,8 +186,8 @@ def _lists(piece: bytes) -> Iterator[bytes]:
     for form in (b"%o", b"%03o"):
         yield b" " + b" ".join(form % each for each in piece) + b" "
     yield b" " + b" ".join(b"%d" % min(each, 256 - each if each > 127 else each) for each in piece) + b" "
-    for form in ("<4H", ">4H", "<2i", ">2i", "<q", ">q"):  # words of two bytes, signed ones of four and eight
-        yield b" " + b" ".join(b"%d" % abs(each) for each in struct.unpack(form, piece)) + b" "
+    for words in ("<4H", ">4H", "<2i", ">2i", "<q", ">q"):  # words of two bytes, signed ones of four and eight
+        yield b" " + b" ".join(b"%d" % abs(each) for each in struct.unpack(words, piece)) + b" "
 
 
 def _swapped(piece: bytes) -> bytes:

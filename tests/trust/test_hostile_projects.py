@@ -224,6 +224,12 @@ def file_link(project: Path, outside: Path) -> None:
     (project / "settings.py").symlink_to(outside / "mine.py")
 
 
+def readme_link(project: Path, outside: Path) -> None:
+    outside.with_name("private.md").write_text("what stands in a private file that nobody should see\n")
+    (project / "README.md").symlink_to(outside.with_name("private.md"))
+    replaced('version = "1.0"', 'version = "1.0"\nreadme = "README.md"')(project, outside)
+
+
 def folder_link(project: Path, outside: Path) -> None:
     (project / "shop").symlink_to(outside)
     (project / "main.py").write_text("import shop\napp = 1\n")
@@ -282,6 +288,7 @@ PROJECTS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "a name of a terminal's sequences": (replaced('name = "shop"', 'name = "\\u001b[2Jevil"'), "project.name"),
     "an entrypoint that runs": (replaced("main:app", "main:__import__('os').system('id')"), "entrypoint"),
     "a link to a file outside": (file_link, "Links lead out of the project"),
+    "a readme that is a link": (readme_link, "Links lead out of the project"),
     "a link to a folder outside that nothing names": (folder_link, ""),
     "a link to a folder outside as a package": (package_link, "Links lead out of the project"),
     "links that loop": (loops, ""),
