@@ -139,6 +139,7 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         ProjectError: When there is none, it is not TOML, or a key that is read here holds something else.
     """
     file = root / "pyproject.toml"
+    check_regular(file)
     try:
         pyproject = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
@@ -146,15 +147,34 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
             hint += f", or make a project of this one, with its requirements.txt if there is one: {typed('init')}"
         raise ProjectError(error.strerror or "The file cannot be read", where=str(file), hint=hint) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # a number of more digits than Python reads is one as well
         mark = "Save it as UTF-8 without a byte order mark." if file.read_bytes().startswith(codecs.BOM_UTF8) else None
         raise ProjectError(f"The file is not TOML: {error}", where=str(file), hint=mark) from error
     except RecursionError as error:
         raise ProjectError("The file is nested too deeply to be read", where=str(file)) from error
+    check_shape(pyproject, file)
+    return pyproject
+
+
+def check_regular(file: Path) -> None:
+    """Refuse what is there and is no file: a pipe or a device would be read without end.
+
+    Raises:
+        ProjectError: It is none.
+    """
+    if file.exists() and not file.is_file():
+        raise ProjectError("This is no file", where=str(file))
+
+
+def check_shape(pyproject: Mapping[str, Any], file: Path) -> None:
+    """Check that what is read of a pyproject.toml has the type that it is read as.
+
+    Raises:
+        ProjectError: It has another.
+    """
     wrong = misfit(pyproject, _SHAPE)
     if wrong:
         raise ProjectError(wrong, where=str(file))
-    return pyproject
 
 
 def load_project(root: Path) -> Project:

@@ -3,7 +3,8 @@
 import pytest
 
 from hatch_aleph.errors import ProjectError
-from hatch_aleph.project import load_project
+from hatch_aleph.project import load_project, read_pyproject
+from hatch_aleph.scaffold.pyproject import open_pyproject
 
 
 def test_static_metadata(make_project):
@@ -137,3 +138,26 @@ def test_a_key_of_another_kind_is_named(make_project, text, told):
 def test_no_project_at_all(tmp_path):
     with pytest.raises(ProjectError, match="No such file"):
         load_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool.aleph]\nmemory = " + "9" * 5000, "The file is not TOML"),
+        ("a = " + "[" * 5000, "The file is (nested too deeply|not TOML)"),
+        ("[[tool.aleph]]\nmemory = 128\n", r"\btool\.aleph\b"),
+    ],
+    ids=["a number without end", "nested without end", "tables for one"],
+)
+@pytest.mark.parametrize("read", [read_pyproject, open_pyproject])
+def test_toml_of_any_shape_is_an_error_of_the_project(read, text, said, tmp_path):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ProjectError, match=said):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("read", [read_pyproject, open_pyproject])
+def test_what_is_no_file_is_not_read(read, tmp_path):
+    (tmp_path / "pyproject.toml").symlink_to("/dev/zero")
+    with pytest.raises(ProjectError, match="This is no file"):
+        read(tmp_path)

@@ -13,6 +13,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.installation import requirement
+from hatch_aleph.project import check_regular, check_shape
 from hatch_aleph.scaffold.cautions import cautions
 from hatch_aleph.scaffold.frameworks import distribution_of
 from hatch_aleph.scaffold.requirements import read_declared
@@ -67,7 +68,7 @@ class Edit:
         """
         try:
             return tomlkit.parse(self.text)
-        except TOMLKitError as error:
+        except (TOMLKitError, ValueError, RecursionError) as error:
             raise ProjectError(f"The file is not TOML: {error}", where=str(self.file)) from error
 
     @property
@@ -100,6 +101,7 @@ def open_pyproject(root: Path) -> Edit:
         ProjectError: It cannot be read, or is not TOML.
     """
     file = root / "pyproject.toml"
+    check_regular(file)
     try:
         written = file.read_bytes().decode("utf-8") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
@@ -107,7 +109,7 @@ def open_pyproject(root: Path) -> Edit:
     text = written.removeprefix(_BYTE_ORDER_MARK)
     line_end = "\r\n" if "\r\n" in text else "\n"
     edit = Edit(file, text.replace("\r\n", "\n"), written[: len(written) - len(text)], line_end)
-    _ = edit.document
+    check_shape(edit.document.unwrap(), file)
     return edit
 
 

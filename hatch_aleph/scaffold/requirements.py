@@ -113,7 +113,7 @@ def _requirement(text: str, where: str) -> str:
 def _from_pipfile(file: Path, notes: list[str]) -> Iterator[str]:
     try:
         data = tomllib.loads(file.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
     for name, entry in data.get("packages", {}).items():
         yield _requirement(_pipenv_requirement(name, entry, str(file)), f"{file.name}: {name}")

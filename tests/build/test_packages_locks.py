@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.build.packages.lock import write_lock
+from hatch_aleph.build.packages.pylock import parse
 from hatch_aleph.errors import DependencyError, ProjectError
 from hatch_aleph.project import load_project
 from tests.build.conftest import RUNNING, write_wheel
@@ -446,3 +447,8 @@ def test_requirements_without_a_project(tmp_path: Path) -> None:
         load_project(tmp_path)
     assert "requirements.txt" in (caught.value.hint or "")
     assert "hatch-aleph init" in (caught.value.hint or "")
+
+
+def test_a_lock_nested_without_end_is_none() -> None:
+    with pytest.raises(ValueError, match="."):
+        parse("a = " + "[" * 5000)

@@ -111,7 +111,10 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: When it is none.
     """
-    return tomllib.loads(text)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply to be read") from None
 
 
 def normalize(name: str) -> str:
