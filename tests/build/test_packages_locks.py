@@ -450,5 +450,5 @@ def test_requirements_without_a_project(tmp_path: Path) -> None:
 
 
 def test_a_lock_nested_without_end_is_none() -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse("a = " + "[" * 5000)
