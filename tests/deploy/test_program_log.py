@@ -56,9 +56,9 @@ def test_what_a_program_prints_of_a_kernel_hides_nothing():
 
 def test_from_a_time_on_the_lines_of_an_earlier_start_are_told_too():
     lines = console(f"{START_MARK}main:app", "one", "two", f"{START_MARK}main:app", "three")
-    shown = _shown(lines, everything=False, tail=None, since="2026-11-28 10:00:02")
+    shown = _shown(lines, everything=False, tail=None, since="2026-11-28T10:00:02")
     assert [text.partition("> ")[2] for text in shown] == ["", "two", "", "three"]
-    assert len(_shown(lines, everything=False, tail=None, since="2026-11-28 10:00:03")) == 2
+    assert len(_shown(lines, everything=False, tail=None, since="2026-11-28T10:00:03")) == 2
 
 
 def test_a_log_without_marks_has_no_start():
