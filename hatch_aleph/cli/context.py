@@ -34,15 +34,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-_LIVE = ("processed", "removing")
-# What is named by the beginning of its item hash: types and statuses of its messages.
-_NAMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "program": (("PROGRAM",), _LIVE),
-    "volume": (("STORE",), _LIVE),
-    "file": (("STORE",), _LIVE),
-    "message": ((), (*_LIVE, "forgotten", "rejected", "removed")),
-}
-_ENDED = ("forgotten", "removed")
+# What is named by the beginning of its item hash: types of its messages.
+_NAMED: dict[str, tuple[str, ...]] = {"program": ("PROGRAM",), "volume": ("STORE",), "file": ("STORE",), "message": ()}
 # Owns nothing and never will: the address of no key.
 NOBODY = "0x" + "0" * 40
 
@@ -375,14 +368,15 @@ class Context:
         if FILE_HASH.fullmatch(beginning):
             return beginning
         owner = self.owner()
-        types, statuses = _NAMED[what]
+        from hatch_aleph.network.answers import ENDED, LIVE, SETTLED
 
         def begun(statuses: tuple[str, ...]) -> list[str]:
-            messages = client.messages(types=types, owners=(owner,), statuses=statuses)
+            messages = client.messages(types=_NAMED[what], owners=(owner,), statuses=statuses)
             return [each.item_hash for each in messages if each.item_hash.startswith(beginning)]
 
         # A run that was cut off once the program was gone is finished by the same words.
-        found = begun(statuses) or begun(_ENDED)
+        looks = (SETTLED,) if what == "message" else (LIVE, ENDED)
+        found = next(filter(None, map(begun, looks)), [])
         if len(found) != 1:
             from hatch_aleph.cli.item_hash_type import LISTED_BY
 

@@ -12,9 +12,9 @@ from hatch_aleph.cli.item_hash_type import ItemHashType, item_hash_argument
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import message_fields
 from hatch_aleph.errors import PlanError
+from hatch_aleph.network.answers import SETTLED
 
 _TYPES = ("PROGRAM", "STORE", "FORGET", "AGGREGATE", "POST", "INSTANCE", "V-PROGRAM")
-_STATUSES = ("processed", "removing", "forgotten", "rejected", "removed")
 
 
 @click.group()
@@ -39,7 +39,7 @@ def get(context: Context, *, item_hash: str) -> None:
 @message.command("list", epilog="Example: hatch-aleph message list --type STORE --limit 20")
 @with_context("node", "account", "owner")
 @click.option("--type", "types", multiple=True, type=click.Choice(_TYPES), help="Only such. May be repeated.")
-@click.option("--status", type=click.Choice(_STATUSES), default="processed", show_default=True)
+@click.option("--status", type=click.Choice(SETTLED), default="processed", show_default=True)
 @click.option("--channel", "channels", multiple=True, help="Only on this channel. May be repeated.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag. May be repeated.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest ones.")

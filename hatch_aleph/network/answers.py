@@ -42,6 +42,9 @@ class MessageStatus(str, Enum):
 
 # Statuses of what is there: a message that is being removed for want of credits comes back after a top-up.
 LIVE = (MessageStatus.PROCESSED.value, MessageStatus.REMOVING.value)
+# Of what was there, and of all that a node has judged.
+ENDED = (MessageStatus.FORGOTTEN.value, MessageStatus.REMOVED.value)
+SETTLED = (*LIVE, MessageStatus.FORGOTTEN.value, MessageStatus.REJECTED.value, MessageStatus.REMOVED.value)
 # Verifiable programs, which nodes know since 0.10.3: paid by credit, never amended, run by confidential hosts alone.
 V_PROGRAM = "V-PROGRAM"
 # What refers to files, and keeps the network from forgetting them.

@@ -201,20 +201,22 @@ def test_metadata_stands_where_the_backend_reads_it(make_project: Callable[..., 
     assert found.wheel.pure
 
 
+SETUPTOOLS = """
+    [project]
+    name = "my-api"
+    version = "1.0"
+    [build-system]
+    requires = ["setuptools"]
+    build-backend = "setuptools.build_meta"
+    [tool.aleph]
+    entrypoint = "{entrypoint}"
+"""
+
+
 @pytest.mark.index
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' modules are refused")
 def test_own_extensions_are_built_by_the_runtimes_python(project: Callable[..., BuildContext], tmp_path: Path) -> None:
     """Whatever Python the developer pins: a module of another one could not be imported in the guest."""
-    text = """
-        [project]
-        name = "my-api"
-        version = "1.0"
-        [build-system]
-        requires = ["setuptools"]
-        build-backend = "setuptools.build_meta"
-        [tool.aleph]
-        entrypoint = "main:app"
-    """
     setup = """
         from setuptools import Distribution, setup
 
@@ -225,7 +227,9 @@ def test_own_extensions_are_built_by_the_runtimes_python(project: Callable[..., 
         setup(py_modules=["main"], distclass=WithExtensions)
     """
     other = "3.13" if sys.version_info[:2] != (3, 13) else "3.12"
-    context = project({"pyproject.toml": text, "setup.py": setup, ".python-version": f"{other}\n"})
+    context = project(
+        {"pyproject.toml": SETUPTOOLS.format(entrypoint="main:app"), "setup.py": setup, ".python-version": f"{other}\n"}
+    )
     found = {each.path: each for each in project_entries(context, tmp_path)}
     minor = context.runtime.python.replace(".", "")
     assert f"Tag: cp{minor}-cp{minor}-linux_x86_64" in found["my_api-1.0.dist-info/WHEEL"].read().decode()
@@ -237,19 +241,15 @@ def test_a_released_tree_has_the_files_that_its_release_lists(
     project: Callable[..., BuildContext], tmp_path: Path, prefix: str
 ) -> None:
     """Without the repository that listed them: setuptools-scm, pbr and others put the list beside the sources."""
-    text = """
-        [project]
-        name = "my-api"
-        version = "1.0"
-        [build-system]
-        requires = ["setuptools"]
-        build-backend = "setuptools.build_meta"
-        [tool.aleph]
-        entrypoint = "app:app"
-    """
     listed = f"{prefix}my_api.egg-info/SOURCES.txt"
     files = {f"{prefix}app/__init__.py": "app = None\n", f"{prefix}app/templates/page.html": "<p>\n"}
-    context = project({"pyproject.toml": text, **files, listed: f"{prefix}app/templates/page.html\n"})
+    context = project(
+        {
+            "pyproject.toml": SETUPTOOLS.format(entrypoint="app:app"),
+            **files,
+            listed: f"{prefix}app/templates/page.html\n",
+        }
+    )
     assert "app/templates/page.html" in {each.path for each in project_entries(context, tmp_path)}
     assert (context.project.root / listed).read_text() == f"{prefix}app/templates/page.html\n"  # as it was
 
