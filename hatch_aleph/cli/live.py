@@ -1,4 +1,8 @@
-"""The last line of a terminal while something works: what is being done, how far, for how long. Erased when it ends."""
+"""The last line of a terminal while something works: what is being done, how far, for how long.
+
+It is drawn over itself and erased when it ends; a terminal that cannot erase gets a new one now and then, with dots
+between.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SECONDS = 0.1  # from one drawing to the next
+_DOT_SECONDS = 0.4  # the same where nothing is erased
+_DOTS = 10  # in a line
 _ERASE = "\r\x1b[K"
 
 
@@ -24,18 +30,20 @@ class LiveLine:
     """Draws one line again and again from a thread of its own, so that no wait looks like an end.
 
     Args:
-        stream: A terminal that obeys carriage return and erase-to-end.
+        stream: A terminal.
         text: Gives what is to be shown now.
         patience: Seconds without any other output before the line appears: what ends at once needs none.
+        moves: Whether the terminal obeys carriage return and erase-to-end, as all do that are not called dumb.
     """
 
-    def __init__(self, stream: TextIO, text: Callable[[], str], *, patience: float = 0.3) -> None:
+    def __init__(self, stream: TextIO, text: Callable[[], str], *, patience: float = 0.3, moves: bool = True) -> None:
+        self.moves = moves
         self._stream = stream
         self._text = text
         self._patience = patience
         self._lock = threading.RLock()
         self._ended = threading.Event()
-        self._drawn = False
+        self._drawn = 0  # times since anything else was written
         self._spoken = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="live line", daemon=True)
         self._thread.start()
@@ -58,23 +66,30 @@ class LiveLine:
             self._erase()
 
     def _run(self) -> None:
-        frame = 0
-        while not self._ended.wait(_SECONDS):
+        while not self._ended.wait(_SECONDS if self.moves else _DOT_SECONDS):
+            # Asked for outside the lock: whoever gives it may hold a lock of its own while it wants to write.
+            text = self._text()
             with self._lock:
                 if self._drawn or time.monotonic() - self._spoken >= self._patience:
-                    frame += 1
-                    self._draw(_FRAMES[frame % len(_FRAMES)])
+                    self._draw(text)
+                    self._drawn += 1
 
-    def _draw(self, frame: str) -> None:
+    def _draw(self, text: str) -> None:
+        if not self.moves and self._drawn % (_DOTS + 1):
+            self._write(".")
+            return
         # One column is left free: a terminal wraps when its last one is written.
-        line = cut(f"{frame} {self._text()}", terminal_width() - 1)
-        self._drawn = True
-        self._write(_ERASE + (line if colours() is False else click.style(line, fg="cyan")))
+        columns = terminal_width() - 1
+        if self.moves:
+            line = cut(f"{_FRAMES[self._drawn % len(_FRAMES)]} {text}", columns)
+            self._write(_ERASE + (line if colours() is False else click.style(line, fg="cyan")))
+        else:
+            self._write("\n" * bool(self._drawn) + cut(text, columns - _DOTS))
 
     def _erase(self) -> None:
         if self._drawn:
-            self._drawn = False
-            self._write(_ERASE)
+            self._drawn = 0
+            self._write(_ERASE if self.moves else "\n")
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # the terminal may be gone; the work goes on

@@ -53,10 +53,11 @@ class Output:
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Say on a terminal that something is being done, as long as it is; an error or Ctrl-C ends that first."""
-        if not self.as_json and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        if not self.as_json and sys.stderr.isatty():
             from hatch_aleph.cli.live import LiveLine
 
-            self._live = LiveLine(sys.stderr, lambda: self.activity())  # noqa: PLW0108 - it changes
+            moves = os.environ.get("TERM") != "dumb"
+            self._live = LiveLine(sys.stderr, lambda: self.activity(), moves=moves)  # noqa: PLW0108 - it changes
         try:
             yield
         finally:
@@ -70,7 +71,7 @@ class Output:
 
     @property
     def is_live(self) -> bool:
-        """Whether a last line moves, so that what is being done needs no line of its own."""
+        """Whether a last line is kept, so that what is being done needs no line of its own."""
         return self._live is not None
 
     def doing(self, what: str) -> None:
@@ -109,7 +110,7 @@ class Output:
 
     def retry(self, text: str) -> None:
         """Tell what is tried again: on a terminal the last line says it until something else is done."""
-        if self._live is None:
+        if self._live is None or not self._live.moves:
             self.notice(text)
             return
         before = self.activity

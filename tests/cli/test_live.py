@@ -10,6 +10,7 @@ import selectors
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import click
@@ -32,62 +33,110 @@ class Clock:
         return self.now
 
 
-def test_every_command_works_under_a_last_line():
+def leaves():
+    """Yield each command with the words that call it, as the parser knows them."""
     group = LazyGroup("all")
 
-    def commands(command):
+    def below(command, words):
         if isinstance(command, click.Group):
-            for each in command.commands.values():
-                yield from commands(each)
+            for name, each in command.commands.items():
+                yield from below(each, f"{words} {name}")
         else:
-            yield command
+            yield words, command
 
     for name in COMMANDS:
-        for command in commands(group.get_command(click.Context(group), name)):
-            assert getattr(command.callback, "shows_work", False), command.name
+        yield from below(group.get_command(click.Context(group), name), name)
+
+
+def test_every_command_works_under_a_last_line():
+    for words, command in leaves():
+        assert getattr(command.callback, "shows_work", False), words
 
 
 ADDRESS = "0x" + "1" * 40
 HASH = "ab" * 32
-# Every command that asks a node, and needs no more than an address for it.
-ASKING = [
-    ["list", "--address", ADDRESS], ["list", "--check", "--address", ADDRESS],
-    ["status", "--all", "--address", ADDRESS], ["show", HASH], ["open", HASH],
-    ["volume", "list", ADDRESS], ["file", "list", "--address", ADDRESS],
-    ["message", "list", "--address", ADDRESS], ["message", "get", HASH], ["pricing"],
-    ["credits", "history", ADDRESS], ["account", "balance", ADDRESS], ["authorization", "list", "--address", ADDRESS],
-    ["domain", "list", ADDRESS], ["faucet", ADDRESS], ["runtime-checker", HASH], ["run", HASH],
-]  # fmt: skip
+# Every command that asks a node or an index, by what it is called with.
+ASKING = {
+    words: arguments.split()
+    for arguments, commands in (
+        ("", "build, lock, plan, deploy, verify, diff, report, serve, status, history, rollback, prune, pricing"),
+        (HASH, "show, open, logs, restart, stop, delete, persist, unpersist, runtime-checker, run"),
+        (HASH, "volume show, volume delete, message get, message forget, file pin, file forget"),
+        (ADDRESS, "volume list, credits history, account balance, domain list, faucet"),
+        (ADDRESS, "authorization add, authorization revoke"),
+        (f"--address {ADDRESS}", "list, file list, message list, authorization list"),
+        ("main.py", "file upload, volume publish"),
+        ("shop.example.org", "domain detach, domain check"),
+        (f"shop.example.org {HASH}", "domain attach"),
+        (f"{HASH} --to file", "file get"),
+        (f"{HASH} .", "update"),
+        (". main:app", "create"),
+    )
+    for words in commands.split(", ")
+}
+SAME = {"upload", "persistent", "unpersistent"}  # as another of them
+AT_ONCE = {
+    "init", "inspect", "completions", "account create", "account import", "account list", "account use",
+    "account export", "account show", "alias add", "alias list", "alias remove", "node add", "node use", "node list",
+    "node remove", "cache show", "cache prune", "cache clear",
+}  # fmt: skip
+
+
+def test_every_command_that_asks_is_asked():
+    commands = dict(leaves())
+    assert set(commands) == {*ASKING, *SAME, *AT_ONCE}
+    asks = {words for words, command in commands.items() if "nodes" in {each.name for each in command.params}}
+    assert asks == {*ASKING, *SAME} - {"build", "lock"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
 def test_a_node_that_never_answers_leaves_no_silence(tmp_path):
+    """Nor does an index. Every second command has a terminal that cannot erase."""
     import pty
 
     key = tmp_path / "key"  # without one some end at once, and say so
     key.write_bytes(os.urandom(32))
     key.chmod(0o600)
-    environment = {**os.environ, "TERM": "xterm", "HATCH_ALEPH_CONFIG": str(tmp_path / "preferences")}
-    environment["ALEPH_PRIVATE_KEY_FILE"] = str(key)
+    (tmp_path / "main.py").write_text("app = None\n")
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\nname = 'shop'\nversion = '1'\ndependencies = ['requests']\n[tool.aleph]\nentrypoint = 'main:app'\n"
+    )
     running = {}
     with socket.create_server(("127.0.0.1", 0), backlog=100) as server, selectors.DefaultSelector() as terminals:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        for arguments in ASKING:
+        environment = {
+            **os.environ,
+            "HATCH_ALEPH_CONFIG": str(tmp_path / "preferences"),
+            "HATCH_ALEPH_CACHE": str(tmp_path / "cache"),
+            "UV_CACHE_DIR": str(tmp_path / "uv"),
+            "UV_DEFAULT_INDEX": f"{url}/simple",
+            "ALEPH_PRIVATE_KEY_FILE": str(key),
+            "ALEPH_API_HOST": url,
+        }
+        for number, (words, arguments) in enumerate(ASKING.items()):
             parent, child = pty.openpty()
-            command = [sys.executable, "-m", "hatch_aleph", *arguments, "--node", url]
-            process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environment, cwd=tmp_path)
+            command = [sys.executable, "-m", "hatch_aleph", *words.split(), *arguments]
+            process = subprocess.Popen(
+                command,
+                stdin=child,
+                stdout=child,
+                stderr=child,
+                env={**environment, "TERM": ("xterm", "dumb")[number % 2]},
+                cwd=tmp_path,
+            )
             os.close(child)
             terminals.register(parent, selectors.EVENT_READ)
-            running[parent] = (process, arguments, bytearray())
+            running[parent] = (process, words, bytearray())
         waiting = set(running)
-        while waiting:  # until the line has been drawn, with another time, often enough
+        while waiting:  # until the line has been drawn, with another time or a dot more, often enough
             for ready, _ in terminals.select():
-                process, arguments, drawn = running[ready.fd]
+                process, words, drawn = running[ready.fd]
                 try:
                     drawn += os.read(ready.fd, 65536)
                 except OSError:
-                    raise AssertionError((arguments, drawn.decode())) from None
-                if len(set(re.findall(rb"[A-Z][a-z]+ing[^\r\n]* (\d+\.\d|\d+ ms)", drawn))) > 10:
+                    raise AssertionError((words, drawn.decode())) from None
+                times = set(re.findall(rb"[A-Z][a-z]+ing[^\r\n]* (\d+\.\d|\d+ ms)", drawn))
+                if len(times) > 10 or re.search(rb"[A-Z][a-z]+ing[^\r\n]* (\d+\.\d s|\d+ ms)\.{4}", drawn):
                     waiting.discard(ready.fd)
         for parent, (process, _, _) in running.items():
             process.kill()
@@ -107,6 +156,42 @@ def test_the_line_is_gone_when_something_else_is_said():
     assert "working" in stream.getvalue()
     assert re.search(r"\r\x1b\[Ksaid\n", stream.getvalue())
     assert stream.getvalue().endswith(("\r\x1b[K", "said\n"))
+
+
+def test_a_terminal_that_cannot_erase_gets_dots(monkeypatch):
+    monkeypatch.setattr("hatch_aleph.cli.live._DOT_SECONDS", 0.001)
+    stream = io.StringIO()
+    line = LiveLine(stream, lambda: "working", patience=0.0, moves=False)
+    deadline = time.monotonic() + 30
+    while stream.getvalue().count("working") < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with line.aside():
+        stream.write("said\n")
+    line.close()
+    assert re.fullmatch(r"(working\.{10}\n){2,}working\.{0,10}\nsaid\n(working\.{0,10}\n)*", stream.getvalue())
+
+
+def test_whoever_gives_the_line_may_be_about_to_speak():
+    """Steps are told under a lock that the text of the line needs, too."""
+    asked, lock = threading.Event(), threading.Lock()
+
+    def text():
+        asked.set()
+        with lock:
+            return "working"
+
+    def speak():
+        with line.aside():
+            pass
+
+    with lock:
+        line = LiveLine(io.StringIO(), text, patience=0.0)
+        assert asked.wait(30)
+        speaker = threading.Thread(target=speak, daemon=True)
+        speaker.start()
+        speaker.join(5)
+        assert not speaker.is_alive()
+    line.close()
 
 
 @pytest.mark.parametrize(("text", "columns", "shown"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("漢字漢字", 5, "漢…")])
