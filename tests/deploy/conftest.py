@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +8,10 @@ import pytest
 
 from hatch_aleph.deploy.apply import Deployer, Options, Outcome
 from hatch_aleph.deploy.deployment import Deployment
-from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
+from tests.clock import brief, hurried
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 from tests.programs.rig import random_key
 
@@ -45,11 +44,6 @@ def account(node: RunningNode) -> Account:
     return new_account(node)
 
 
-def quick(seconds: float) -> None:
-    """Pause, but not as long as hosts need."""
-    time.sleep(min(seconds, 0.05))
-
-
 @dataclass
 class Rig:
     """One owner on the node, and a project folder of its own."""
@@ -69,7 +63,7 @@ class Rig:
 
     def deployer(self, artifact: Artifact, *, state: str = ".aleph", **options: Any) -> Deployer:
         return Deployer(
-            self.target(artifact), self.session(state), replace(self.options, **options), Health(self.host, sleep=quick)
+            self.target(artifact), self.session(state), replace(self.options, **options), hurried(self.host)
         )
 
     def session(self, state: str = ".aleph") -> Session:
@@ -92,7 +86,7 @@ class Rig:
 
 @pytest.fixture
 def rig(node: RunningNode, account: Account, tmp_path: Path) -> Iterator[Rig]:
-    with NodeClient([node.url]) as client:
+    with NodeClient([node.url], sleep=brief) as client:
         yield Rig(node, account, tmp_path, client, NodeHost(node))
 
 

@@ -22,7 +22,7 @@ from hatch_aleph.network.executions import Allocation, Execution
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.settings import HealthCheck
 from hatch_aleph.squashfs import scan, write_image
-from tests.deploy.conftest import quick
+from tests.clock import hurried
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def health(rig: Rig) -> tuple[Health, HealthCheck]:
-    return Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10)
+    return hurried(rig.host), HealthCheck(timeout_seconds=10)
 
 
 def three_releases(rig: Rig) -> list[Artifact]:
@@ -57,11 +57,11 @@ def test_roll_back_amends_to_any_earlier_release_without_upload(rig: Rig) -> Non
     hashes = [artifact.manifest.images[0].sha256 for artifact in (third, second, first)]
     assert codes(rig, third) == [(0, "3.0", hashes[0]), (1, "2.0", hashes[1]), (2, "1.0", hashes[2])]
     before = rig.count()
-    done = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10), to="1.0")
+    done = roll_back(*rig.opened(third), hurried(rig.host), HealthCheck(timeout_seconds=10), to="1.0")
     assert done.amended == ("packages", "code")
     assert not rig.target(first).plan(first.manifest).has_changes
     assert rig.count()["STORE"] == before["STORE"] + 2
-    back = roll_back(*rig.opened(third), Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10), to="3.0")
+    back = roll_back(*rig.opened(third), hurried(rig.host), HealthCheck(timeout_seconds=10), to="3.0")
     assert (back.release.version, back.item_hash) == ("3.0", done.item_hash)
     assert not rig.target(third).plan(third.manifest).has_changes
 
@@ -121,7 +121,7 @@ def test_a_roll_back_that_does_not_answer_never_undoes_what_another_machine_has_
 
     before = rig.count()["STORE"]
     with pytest.raises(HealthError) as raised:
-        roll_back(*rig.opened(third), Health(meanwhile, sleep=quick), HealthCheck(timeout_seconds=10), to="1.0")
+        roll_back(*rig.opened(third), hurried(meanwhile), HealthCheck(timeout_seconds=10), to="1.0")
     assert "Another machine has deployed meanwhile" in str(raised.value.hint)
     assert not rig.target(fourth).plan(fourth.manifest).has_changes
     assert rig.count()["STORE"] == before + 4  # both images there and again, and no way back
@@ -173,7 +173,7 @@ def test_status_tells_contents_cost_and_health(rig: Rig) -> None:
     artifact = rig.artifact(version="1.2")
     assert read_status(rig.target(artifact), None, HealthCheck()).item_hash is None
     outcome = rig.deploy(artifact)
-    found = read_status(rig.target(artifact), Health(rig.host, sleep=quick), HealthCheck())
+    found = read_status(rig.target(artifact), hurried(rig.host), HealthCheck())
     assert (found.item_hash, found.trouble) == (outcome.item_hash, ())
     assert [(each.role, each.version, each.earlier) for each in found.contents] == [
         ("code", "1.2", 0),
@@ -182,7 +182,7 @@ def test_status_tells_contents_cost_and_health(rig: Rig) -> None:
     assert found.daily is not None
     assert found.daily > 0
     rig.host.broken.add(artifact.manifest.images[0].sha256)
-    broken = read_status(rig.target(artifact), Health(rig.host, sleep=quick), HealthCheck())
+    broken = read_status(rig.target(artifact), hurried(rig.host), HealthCheck())
     assert "answers 502" in broken.trouble[0]
 
 
@@ -248,7 +248,7 @@ def test_what_runs_is_noted_before_the_last_amend(rig: Rig) -> None:
     """What the first of two amends has stopped, a visitor starts again, and the second one stops that as well."""
     first, second = (rig.artifact(version=f"{n}.0", code=b"c%d" % n, packages=b"p%d" % n) for n in (1, 2))
     rig.deploy(first)
-    noting = Noting(rig.host, sleep=quick)
+    noting = hurried(rig.host, Noting)
     noting.rig = rig  # type: ignore[attr-defined]
     replace(rig.deployer(second), health=noting).deploy(second)
     assert noting.sent[-1] == sum(rig.count().values()) - 1
@@ -259,12 +259,12 @@ def test_what_runs_is_noted_before_the_last_amend(rig: Rig) -> None:
 def test_who_goes_on_after_a_cut_waits_for_the_stop_all_the_same(rig: Rig) -> None:
     """The messages are processed, and nothing is left to send: the host may be stopping the program just now."""
     _, second, third = three_releases(rig)
-    cut = CutOnce(rig.host, sleep=quick)
+    cut = hurried(rig.host, CutOnce)
     for expected in (KeyboardInterrupt, None):
         with pytest.raises(expected) if expected else nullcontext():
             roll_back(*rig.opened(third), cut, HealthCheck(timeout_seconds=10), to="1.0")
     assert cut.told == [True, True]
-    cut = CutOnce(rig.host, sleep=quick)
+    cut = hurried(rig.host, CutOnce)
     for expected in (KeyboardInterrupt, None):
         with pytest.raises(expected) if expected else nullcontext():
             replace(rig.deployer(second), health=cut).deploy(second)

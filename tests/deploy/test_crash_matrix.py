@@ -25,6 +25,7 @@ from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.domains import KEY, attached
 from hatch_aleph.network.keys import Key
+from tests.clock import brief
 from tests.deploy.crash.proxy import FAULTS, Proxy, Spoiling
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 
@@ -123,7 +124,7 @@ class Case:
 
     @contextmanager
     def target(self) -> Iterator[Deployment]:
-        with NodeClient([self.node.url]) as client:
+        with NodeClient([self.node.url], sleep=brief) as client:
             yield Deployment.of(self.artifact.manifest, client, self.account.address)
 
     def summary(self) -> dict[str, Any]:
@@ -152,7 +153,7 @@ class Case:
         # The host answers 200, or 502 for code that is broken on purpose; anything else means that something is absent.
         assert set(hosts_answer.values()) <= {200, 502}
         if self.scenario == "take over":
-            with NodeClient([self.node.url]) as client:
+            with NodeClient([self.node.url], sleep=brief) as client:
                 said = attached(client.aggregate(self.account.address, (KEY,)).get(KEY))
             assert hosts_answer[said["api.example.org"]] == 200  # whatever was cut, visitors are answered
         if self.scenario in ("replace", "take over", "broken program"):

@@ -16,6 +16,7 @@ from hatch_aleph.network.messages import aggregate_content, sign_message
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.programs.removal import delete_deployment
 from hatch_aleph.settings import HealthCheck
+from tests.clock import hurried
 
 if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
@@ -171,7 +172,7 @@ def test_history_and_rollback_know_what_was_replaced(rig: Rig) -> None:
     second = rig.deploy(rig.artifact(settings=REPLACE, version="1.1", code=b"code 2"))
     target, session = rig.opened(rig.artifact(settings=REPLACE))
     assert [release.version for release in releases(target.state())] == ["1.1", "1.0"]
-    health = Health(rig.host, sleep=lambda _seconds: None)
+    health = hurried(rig.host)
     done = roll_back(target, session, health, HealthCheck())
     assert (done.item_hash, done.release.version) == (second.item_hash, "1.0")
     # What is live is now the first content in the second program: a deployment of either is right.

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.history import releases
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.state import State
 from hatch_aleph.errors import HealthError
 from hatch_aleph.origin import commit, machine, origin_of
 from hatch_aleph.settings import HealthCheck
-from tests.deploy.conftest import quick
+from tests.clock import hurried
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +84,7 @@ def test_history_tells_commit_machine_and_what_changed(rig: Rig, repository: Pat
         (one, here, ("code", "packages")),
     ]
     target, session = rig.opened(second)
-    health = Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10)
+    health = hurried(rig.host), HealthCheck(timeout_seconds=10)
     roll_back(target, replace(session, project=repository), *health)
     back = releases(rig.target(second).state())[0]
     assert (back.kind, back.commit, back.machine, back.changed) == ("rollback", one, here, ("code",))

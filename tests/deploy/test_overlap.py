@@ -19,7 +19,8 @@ from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.settings import HealthCheck
-from tests.deploy.conftest import new_account, quick, through, with_clock
+from tests.clock import brief, hurried
+from tests.deploy.conftest import new_account, through, with_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ def test_the_second_to_create_sees_the_first_one_and_updates_it_on_its_next_run(
     assert again.item_hash == program.item_hash
     assert live(rig, ours) == files(ours)
     # The volumes of the run that gave way are waste.
-    prune(*rig.opened(ours), Health(rig.host, sleep=quick), HealthCheck())
+    prune(*rig.opened(ours), hurried(rig.host), HealthCheck())
     assert len(rig.target(ours).state().volumes) == 2
 
 
@@ -123,7 +124,7 @@ def test_the_earlier_of_two_leaves_it_to_the_later_to_give_way(rig: Rig) -> None
         unsent.append(message)
         raise CutOffError
 
-    with NodeClient([rig.node.url]) as client:
+    with NodeClient([rig.node.url], sleep=brief) as client:
         client.publish = held_back  # type: ignore[method-assign]
         deployer = through(rig.deployer(theirs, state="slow-machine"), client)
         with pytest.raises(CutOffError):
@@ -135,7 +136,7 @@ def test_the_earlier_of_two_leaves_it_to_the_later_to_give_way(rig: Rig) -> None
             rig.client.publish(unsent.pop())
         return rig.host(url, timeout=timeout)
 
-    done = replace(rig.deployer(ours), health=Health(at_once, sleep=quick)).deploy(ours)
+    done = replace(rig.deployer(ours), health=hurried(at_once)).deploy(ours)
     state = rig.target(ours).state()
     assert len(state.programs) == 2  # the other machine, which was cut off here, would give way
     assert done.item_hash in [program.item_hash for program in state.programs]
@@ -154,7 +155,7 @@ def two_programs(rig: Rig, slow: Any) -> tuple[Artifact, Artifact]:
 def test_two_programs_are_told_by_plan_and_status_and_the_next_deployment_leaves_one(rig: Rig, slow: Any) -> None:
     ours, theirs = two_programs(rig, slow)
     newest, older = rig.target(ours).state().programs
-    status = read_status(rig.target(ours), Health(rig.host, sleep=quick), HealthCheck())
+    status = read_status(rig.target(ours), hurried(rig.host), HealthCheck())
     assert status.superseded == (older.item_hash,)
     assert "2 programs carry its tag" in status.trouble[-1]
     for artifact in (ours, theirs):
@@ -167,7 +168,7 @@ def test_two_programs_are_told_by_plan_and_status_and_the_next_deployment_leaves
         assert f"{plan.forget[0]} is forgotten" in warning
     rig.deploy(theirs)
     assert live(rig, theirs) == files(theirs)
-    assert read_status(rig.target(ours), Health(rig.host, sleep=quick), HealthCheck()).trouble == ()
+    assert read_status(rig.target(ours), hurried(rig.host), HealthCheck()).trouble == ()
 
 
 def test_prune_leaves_the_newest_of_two_programs_if_it_answers(rig: Rig, slow: Any) -> None:
@@ -177,9 +178,9 @@ def test_prune_leaves_the_newest_of_two_programs_if_it_answers(rig: Rig, slow: A
     code = target.state().volume_of(newest, "code", "/opt/code")
     assert code is not None
     rig.host.broken.add(code.current.file_hash)
-    assert prune(*rig.opened(ours), Health(rig.host, sleep=quick), HealthCheck()) == ()
+    assert prune(*rig.opened(ours), hurried(rig.host), HealthCheck()) == ()
     rig.host.broken.clear()
-    gone = prune(*rig.opened(ours), Health(rig.host, sleep=quick), HealthCheck())
+    gone = prune(*rig.opened(ours), hurried(rig.host), HealthCheck())
     assert sorted(waste.role for waste in gone) == ["code", "packages", "program"]
     assert older.item_hash in [waste.item_hash for waste in gone]
     state = target.state()

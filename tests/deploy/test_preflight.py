@@ -3,10 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.settings import HealthCheck
-from tests.deploy.conftest import quick
+from tests.clock import hurried
 
 if TYPE_CHECKING:
     from tests.deploy.conftest import Rig
@@ -47,9 +46,7 @@ def test_a_persistent_program_is_said_to_be_killed_where_it_is_updated_in_place(
     rig.deploy(second)
     notices: list[str] = []
     target, session = rig.opened(second)
-    roll_back(
-        target, replace(session, notice=notices.append), Health(rig.host, sleep=quick), HealthCheck(timeout_seconds=10)
-    )
+    roll_back(target, replace(session, notice=notices.append), hurried(rig.host), HealthCheck(timeout_seconds=10))
     assert "killed without `halt`" in "".join(notices)
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.deploy.cleanup import find_waste, forget, prune
-from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.errors import PlanError, RejectedError
 from hatch_aleph.network import NodeClient
@@ -19,7 +18,8 @@ from hatch_aleph.network.messages import aggregate_content, forget_content, sign
 from hatch_aleph.network.rejections import MEANINGS
 from hatch_aleph.programs.removal import delete_deployment
 from hatch_aleph.settings import HealthCheck
-from tests.deploy.conftest import Rig, new_account, quick, with_clock
+from tests.clock import brief, hurried
+from tests.deploy.conftest import Rig, new_account, with_clock
 from tests.deploy.rig import NodeHost, RunningNode
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def test_a_deployment_paid_by_hold_lives_on_in_2027_by_credits(tmp_path: Path) -
         stack.callback(node.stop)
         account = new_account(node)
         node.faucet(account.address, tokens=10_000)
-        client = stack.enter_context(NodeClient([node.url]))
+        client = stack.enter_context(NodeClient([node.url], sleep=brief))
         rig = Rig(node, account, tmp_path, client, NodeHost(node))
 
         def deploy(artifact: Artifact) -> Any:
@@ -339,7 +339,7 @@ def test_501_two_machines_prune_at_once(rig: Rig) -> None:
     for number in (1, 2, 3, 4):
         rig.deploy(rig.artifact(code=b"code %d" % number))
     here, there = (rig.opened(rig.artifact(code=b"code 4"), state) for state in (".aleph", "another-machine"))
-    health = Health(rig.host, sleep=quick), HealthCheck()
+    health = hurried(rig.host), HealthCheck()
 
     class Slow(NodeClient):
         """Another machine is quicker than the FORGET that this one has signed."""
@@ -365,7 +365,7 @@ def test_503_a_file_that_somebody_else_uses_stays_and_the_rest_goes(rig: Rig) ->
     volume = {"ref": used, "mount": "/opt/theirs", "use_latest": False}
     rig.deploy(rig.artifact(name="theirs", volumes=[volume]), rollback=True)
     with pytest.raises(RejectedError) as raised:
-        prune(*mine, Health(rig.host, sleep=quick), HealthCheck())
+        prune(*mine, hurried(rig.host), HealthCheck())
     check_told(raised.value, 503)
     assert used in str(raised.value)
     assert [waste.item_hash for waste in find_waste(mine[0].state())] == [used]

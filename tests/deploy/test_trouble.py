@@ -17,6 +17,7 @@ from hatch_aleph.deploy.session import deployment_lock
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, NetworkError, PlanError, RejectedError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.network import NodeClient
+from tests.clock import brief
 from tests.deploy.conftest import new_account, through, with_clock
 from tests.deploy.rig import RunningNode
 
@@ -60,7 +61,7 @@ def test_an_image_larger_than_the_node_takes(rig: Rig, tmp_path: Path) -> None:
 
     small = RunningNode(tmp_path / "small", limits=Limits(storage=300_000, ipfs=400_000))
     try:
-        with NodeClient([small.url]) as client:
+        with NodeClient([small.url], sleep=brief) as client:
             rig.client = client
             fails(rig, RejectedError, "the node takes at most 400,000", packages=os.urandom(500_000))
     finally:

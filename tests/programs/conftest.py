@@ -6,6 +6,7 @@ import pytest
 
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.network import NodeClient
+from tests.clock import brief
 from tests.programs.rig import RunningNetwork, write_app
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def account(network: RunningNetwork) -> Account:
 
 @pytest.fixture
 def client(network: RunningNetwork) -> Iterator[NodeClient]:
-    with NodeClient([network.url]) as client:
+    with NodeClient([network.url], sleep=brief) as client:
         yield client
 
 

@@ -20,6 +20,7 @@ from hatch_aleph.programs.removal import delete
 from hatch_aleph.programs.replacement import set_persistent
 from hatch_aleph.programs.revision import update
 from hatch_aleph.settings import HealthCheck
+from tests.clock import brief, hurried
 from tests.deploy.conftest import new_account
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 from tests.programs.rig import write_app
@@ -55,7 +56,7 @@ class Scene:
 
     def session(self, client: NodeClient, host: Callable[..., Any], state: str = "state", **parts: Any) -> Session:
         """Return a session that asks what it has published; a host that is named starts persistent programs, too."""
-        health = parts.pop("health", None) or Health(host, sleep=lambda _seconds: None)
+        health = parts.pop("health", None) or hurried(host)
         return Session(
             client, self.account, self.folder / state, patience=600, health=health,
             check=HealthCheck(timeout_seconds=20),
@@ -72,7 +73,7 @@ class Scene:
 
     def prepare(self, command: Command) -> None:
         """Do what has to be there before a command: two releases of the project, or the program."""
-        with NodeClient([self.node.url]) as client:
+        with NodeClient([self.node.url], sleep=brief) as client:
             session = self.session(client, self.host)
             if command in (deploying, rolling_back):
                 for release in (1, 2):

@@ -16,6 +16,7 @@ from hatch_aleph.programs import volumes
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.replacement import set_persistent
 from hatch_aleph.programs.revision import update
+from tests.clock import brief
 from tests.deploy.conftest import new_account
 from tests.deploy.rig import RunningNode
 from tests.programs.rig import write_app
@@ -49,7 +50,7 @@ class Publisher(Scene):
     def __init__(self, node: RunningNode, folder: Path, command: Command) -> None:
         super().__init__(node, folder)
         self.command = command
-        with NodeClient([node.url]) as client:
+        with NodeClient([node.url], sleep=brief) as client:
             session = self.session(client, self.host)
             self.runtime = volumes.publish(session, write_app(self.folder / "runtime", f"r {self.number}"))
             self.volume = volumes.publish(session, write_app(self.folder / "volume", f"v {self.number}"))
@@ -67,7 +68,7 @@ class Publisher(Scene):
 
     def __call__(self, **parts: Any) -> HatchAlephError | None:
         """Run the command, and return what it was refused with."""
-        with NodeClient([self.node.url]) as client:
+        with NodeClient([self.node.url], sleep=brief) as client:
             try:
                 self.command(self, self.session(client, self.host, **parts))
             except HatchAlephError as error:
@@ -154,7 +155,7 @@ def hidden_system(scene: Publisher) -> str:
         content["volumes"][0]["mount"] = "/usr"
         content["time"] = time.time()
         message = sign_message(scene.account, "PROGRAM", content, channel="TEST", time=content["time"])
-        with NodeClient([scene.node.url]) as client:
+        with NodeClient([scene.node.url], sleep=brief) as client:
             client.publish(message)
             client.wait(message.item_hash)
         scene.program = message.item_hash
@@ -211,7 +212,7 @@ def permit(node: RunningNode, scene: Publisher, delegate: Any, *types: str) -> N
     entries = [{"address": delegate.address, "types": list(types)}] if types else []
     content = aggregate_content(scene.account.address, "security", {"authorizations": entries}, time=time.time())
     message = sign_message(scene.account, "AGGREGATE", content, channel="TEST", time=content["time"])
-    with NodeClient([node.url]) as client:
+    with NodeClient([node.url], sleep=brief) as client:
         client.publish(message)
         client.wait(message.item_hash)
 
@@ -249,7 +250,7 @@ def test_who_published_for_an_owner_needs_its_permission_still(node, tmp_path):
     owner = scene.account
     permit(node, scene, delegate, "STORE", "PROGRAM")
     scene.account, scene.command = delegate, persisting
-    with NodeClient([node.url]) as client, contextlib.suppress(json.JSONDecodeError):
+    with NodeClient([node.url], sleep=brief) as client, contextlib.suppress(json.JSONDecodeError):
         made = create(scene.session(client, scene.host, address=owner.address), scene.app, checked(scene.table))
     scene.program, scene.account = made.item_hash, owner
     permit(node, scene, delegate)

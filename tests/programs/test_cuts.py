@@ -10,6 +10,7 @@ import pytest
 
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network import NodeClient
+from tests.clock import brief
 from tests.deploy.rig import NodeHost, RunningNode
 from tests.programs.scenes import (
     Killed,
@@ -58,7 +59,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
 
 def run(scene: Scene, command: Callable[..., object], cut: int | None = None, *, after: bool = False) -> int:
     """Run a command, cut off at a request, and return how many it made."""
-    with NodeClient([scene.node.url]) as client:
+    with NodeClient([scene.node.url], sleep=brief) as client:
         wire = Wire(client, scene.host, cut, after=after)
         scene.run(command, client, wire.host)
         return wire.count

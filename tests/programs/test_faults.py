@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ from hatch_aleph.errors import NetworkError
 from hatch_aleph.local.node import Lateness
 from hatch_aleph.network import NodeClient
 from hatch_aleph.observer import Observer
+from tests.clock import Clock
 from tests.deploy.rig import RunningNode
 from tests.programs.scenes import COMMANDS, Scene, amending, creating, deploying
 
@@ -26,24 +26,20 @@ if TYPE_CHECKING:
 PROMPT, LOSING = Lateness(unseen=0.02, pending=0.02), Lateness(unseen=0.02, pending=0.02, loss=1.0)
 
 
-class Clock:
-    """Time that passes when somebody waits, with something that is to happen at a moment of it."""
+class Timed(Clock):
+    """A clock with something that is to happen at a moment of it."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        super().__init__()
         self.due: tuple[float, Callable[[], None]] | None = None
         self.lock = threading.Lock()
 
-    def monotonic(self) -> float:
-        return self.now
-
     def sleep(self, seconds: float) -> None:
         with self.lock:  # requests are made side by side: nobody's time goes on while something happens
-            self.now += seconds
+            super().sleep(seconds)
             if self.due and self.now >= self.due[0]:
                 (_, happen), self.due = self.due, None
                 happen()
-        time.sleep(min(seconds, 0.02))  # for the node, which goes by a clock of its own
 
 
 class Steps(Observer):
@@ -89,7 +85,7 @@ class Disturbed:
         notice: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.requests: list[tuple[str, str]] = []
-        self.clock, self.steps = Clock(), Steps()
+        self.clock, self.steps = Timed(), Steps()
         self._before = before
         self._notice = notice
 

@@ -12,6 +12,7 @@ import pytest
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient
+from tests.clock import brief
 from tests.deploy.rig import RunningNode
 from tests.programs.rig import write_app
 from tests.programs.scenes import (
@@ -42,7 +43,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
 
 def attempt(scene: Scene, command: Command, state: str, before: Callable[[int], None] = lambda _number: None) -> str:
     """Run a command on a machine of its own, calling something before each request; return how it ended."""
-    with NodeClient([scene.node.url]) as client:
+    with NodeClient([scene.node.url], sleep=brief) as client:
         ask, count = client._nodes.ask, [0]
 
         def asking(*arguments: Any, **options: Any) -> Any:
@@ -68,7 +69,7 @@ def test_a_successor_that_another_machine_published_is_never_forgotten_for_it(no
     def silent(_url: str, *, timeout: float) -> Any:
         raise OSError("nothing answers")
 
-    with NodeClient([node.url]) as client:
+    with NodeClient([node.url], sleep=brief) as client:
         scene.run(persisting, client, cut_off, state="other machine")
         before = sorted(scene.live_programs())
         assert len(before) == 2

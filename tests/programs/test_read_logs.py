@@ -9,6 +9,7 @@ from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.executions import Allocation
 from hatch_aleph.network.urls import Hosts
+from tests.clock import brief
 from tests.programs.rig import ask
 from tests.programs.test_revision import created
 
@@ -32,7 +33,7 @@ def test_a_program_of_the_network_needs_a_host_named_or_scheduled(network, sessi
     persistent = created(session, app("other"), persistent=True)
     ask(persistent.urls[0])
     # A node that is reached by another name than this machine's own has no host beside it.
-    with NodeClient([network.url]) as client:
+    with NodeClient([network.url], sleep=brief) as client:
 
         def elsewhere(host: str | None) -> Hosts:
             return Hosts("https://api2.aleph.im", ask_scheduler=lambda *_, **__: Allocation(host, "scheduled"))

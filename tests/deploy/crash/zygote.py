@@ -17,7 +17,6 @@ from typing import Any
 from hatch_aleph.artifact import Artifact
 from hatch_aleph.deploy.apply import Deployer
 from hatch_aleph.deploy.deployment import Deployment
-from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import HatchAlephError
@@ -26,6 +25,7 @@ from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key
 from hatch_aleph.network.transport import Client, Timeouts
+from tests.clock import brief, hurried
 
 READ_SECONDS = 2.0
 
@@ -58,13 +58,8 @@ def deploy(job: dict[str, Any]) -> dict[str, Any]:
     def client_factory() -> Client:
         return Client(direct=True, plain=True, headers={}, timeout=Timeouts(read=READ_SECONDS))
 
-    def quick(seconds: float) -> None:
-        import time
-
-        time.sleep(min(seconds, 0.02))
-
     try:
-        with NodeClient([job["node"]], client_factory=client_factory, sleep=quick) as client:
+        with NodeClient([job["node"]], client_factory=client_factory, sleep=brief) as client:
             deployer = Deployer(
                 Deployment.of(artifact.manifest, client, account.address, job["node"]),
                 Session(
@@ -74,7 +69,7 @@ def deploy(job: dict[str, Any]) -> dict[str, Any]:
                     patience=20,
                     journal=lambda folder, owner, tag: Journal(folder, owner, tag, write=writer),
                 ),
-                health=Health(sleep=quick),
+                health=hurried(),
             )
             deployer.deploy(artifact)
     except HatchAlephError as error:
