@@ -173,6 +173,7 @@ def run_deployment(context: Context, options: Options) -> int:
             "item_hash": outcome.item_hash,
             "urls": list(outcome.urls),
             "changed": changed,
+            "release": outcome.release,
             "dns": [asdict(record) for record in records],
             "messages": [{"type": type_, "item_hash": item_hash} for type_, item_hash in outcome.sent],
             "plan": outcome.plan.to_json(),
@@ -189,7 +190,8 @@ def _live(context: Context, artifact: Artifact, outcome: Outcome) -> list[str]:
     if not outcome.sent:
         return ["Nothing has changed, so nothing was sent."]
     answer = f"answers {outcome.answer.status}" if outcome.answer else "is published"
-    lines = [f"{name} is live and {answer}, since {moment(time.time())}."]
+    release = f" as release {outcome.release}" if outcome.release else ""
+    lines = [f"{name} is live{release} and {answer}, since {moment(time.time())}."]
     spent = context.steps.spent_text()
     if spent:
         lines.append(f"Time: {spent}.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -45,24 +44,31 @@ def history(context: Context, *, check: bool) -> None:
             moment(each.time).removesuffix(" UTC"),
             age(now - each.time),
             each.version or "",
-            *_told(each, here),
+            *_told(each, here, live=each is found[0]),
         )
         for each in found
     ]
-    context.output.table("", ("number", "since (UTC)", "age", "version", "what", "changed", "commit", "by"), rows)
-    fields = {"releases": [_release_json(each) for each in found], **(answer.to_json() if answer else {})}
+    context.output.table("", ("release", "since (UTC)", "age", "version", "what", "changed", "commit", "by"), rows)
+    fields = {"releases": [each.to_json() for each in found], **(answer.to_json() if answer else {})}
     context.output.result(fields, None if found else f"Nothing of {deployment.tag} is live.")
 
 
 def _live_line(found: Sequence[Release], answer: Answer | None, now: float) -> str:
     """Return whether it is well, in one line."""
-    live = found[0]
-    parts = [*([f"version {live.version}"] if live.version else []), f"released {ago(now - live.time)}"]
-    parts += ["put back because the one after it failed"] if live.kind == "put back" else []
+    told = release_text(found[0], now)
     if answer is None:
-        return ", ".join(["Live: " + parts[0], *parts[1:]])
+        return f"Live: {told}"
     said = f"Answering {answer.status} in {answer.time}" if answer.status else f"Not well: {answer.short}"
-    return style(", ".join([said, *parts]), fg="green" if answer.status else "red", bold=True)
+    return style(f"{said}, {told}", fg="green" if answer.status else "red", bold=True)
+
+
+def release_text(release: Release, now: float) -> str:
+    """Return which release it is, what made it unless that was a deployment, and how old it is."""
+    about = f"version {release.version}" if release.version else ""
+    if release.kind in ("rollback", "put back"):
+        about = f"back at {about or 'earlier content'}"
+        about += ", as the release before it failed" if release.kind == "put back" else ""
+    return f"release {release.number}{f' ({about})' if about else ''}, {ago(now - release.time)}"
 
 
 @click.command(epilog="Example: hatch-aleph rollback 1.4.2")
@@ -78,8 +84,8 @@ def rollback(context: Context, *, to: str | None) -> None:
     from hatch_aleph.deploy.rollback import roll_back
 
     def ask(release: Release) -> bool:
-        what = f"release {release.number} ({release.version or 'no version'}, {moment(release.time)})"
-        context.end_dry_run(f"Go back to {what}", release=_release_json(release))
+        what = _named(release)
+        context.end_dry_run(f"Go back to {what}", release=release.to_json())
         confirm(context.output, f"Go back to {what}?", yes=context.yes, otherwise="Nothing was changed.")
         return True
 
@@ -87,32 +93,30 @@ def rollback(context: Context, *, to: str | None) -> None:
         deployment = context.deployment(client)
         session = context.session(client, deployment)
         done = roll_back(deployment, session, Health(), context.health(), to=to, confirm=ask)
-    text = f"{done.url}\nback at {done.release.version or 'release'} of {moment(done.release.time)}"
+    text = f"{done.url}\nback at {_named(done.release)}"
     text += f" ({', '.join(done.amended)} amended)" if done.amended else ": nothing had to be amended"
     context.output.result(
         {
             "item_hash": done.item_hash,
             "url": done.url,
-            "release": _release_json(done.release),
+            "release": done.release.to_json(),
             "amended": list(done.amended),
         },
         text,
     )
 
 
-def _told(release: Release, here: str) -> tuple[str, str, str, str]:
+def _named(release: Release) -> str:
+    return f"release {release.number} ({release.version or 'no version'}, {moment(release.time)})"
+
+
+def _told(release: Release, here: str, *, live: bool) -> tuple[str, str, str, str]:
     """Return what it was, what changed, by which commit and machine."""
     changed = ", ".join(f"{role} {_short(release.contents[role])}" for role in release.changed) or "nothing"
     by = "this machine" if release.machine == here else release.machine or "-"
-    what = f"{release.kind}, live" if release.number == 0 else release.kind
+    what = f"{release.kind}, live" if live else release.kind
     return what, changed, release.commit or "-", by
 
 
 def _short(version: Version) -> str:
     return f"{str(version.notes.get('sha256') or version.file_hash)[:12]}…"
-
-
-def _release_json(release: Release) -> dict[str, Any]:
-    contents = {role: asdict(version) for role, version in release.contents.items()}
-    told = ("number", "time", "version", "kind", "changed", "commit", "machine")
-    return {**{name: getattr(release, name) for name in told}, "contents": contents}

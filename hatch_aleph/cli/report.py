@@ -127,10 +127,12 @@ def _deployment(context: Context, artifact: Artifact) -> _Known:
         context.output.notice(f"Releases and cost are left out: {error.message}")
         return _Known()
     rows = []
-    for release in releases(state):
+    found = releases(state)
+    for release in found:
         code = release.contents.get("code")
         digest = str(code.notes.get("sha256") or code.file_hash) if code else ""
-        rows.append(Row(release.time, release.version or "", release.kind, live=release.number == 0, code=digest))
+        live = release is found[0]
+        rows.append(Row(release.number, release.time, release.version or "", release.kind, live=live, code=digest))
     facts = [("owner", status.owner), *([("program", status.item_hash)] if status.item_hash else [])]
     money = None
     if status.payment_type == "credit" and status.daily is not None and status.balance is not None:
@@ -159,7 +161,7 @@ def _show_deployment(output: Output, known: _Known, now: float) -> None:
         _title(output, "Releases")
         for row in known.releases[:_ROWS]:
             live = style(" live", fg="green") if row.live else ""
-            output.say(f"  {moment(row.time)}  {printable(f'{row.version} {row.kind}')}{live}")
+            output.say(f"  {row.number:>3}  {moment(row.time)}  {printable(f'{row.version} {row.kind}')}{live}")
     if known.money:
         _show_balance(output, known.money, now)
 

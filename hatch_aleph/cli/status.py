@@ -77,9 +77,10 @@ def _status_text(found: Status) -> str:
 
 def _health_line(found: Status) -> str:
     """Return whether it is well, in one line."""
-    newest = max((each.since for each in found.contents), default=found.since or 0)
-    version = next((each.version for each in found.contents if each.role == "code"), None)
-    parts = [*([f"version {version}"] if version else []), f"released {ago(time.time() - newest)}"]
+    from hatch_aleph.cli.release_history import release_text
+
+    now = time.time()
+    parts = [release_text(found.release, now) if found.release else f"published {ago(now - (found.since or 0))}"]
     if found.daily is not None:
         parts.append(_cost(found))
     if found.trouble:

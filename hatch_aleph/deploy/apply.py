@@ -162,6 +162,7 @@ class Outcome:
         resumed: Messages of an earlier run that were awaited.
         sent: Type and item hash of each message that was delivered.
         answer: What it answered; None when nothing had to be done.
+        release: The number of the release that was published; None when no content was.
     """
 
     plan: Plan
@@ -170,6 +171,7 @@ class Outcome:
     resumed: int = 0
     sent: tuple[tuple[str, str], ...] = ()
     answer: Healthy | None = None
+    release: int | None = None
 
 
 class Application:
@@ -196,6 +198,7 @@ class Application:
         self._manifest = artifact.manifest
         self._plan = plan
         self._state = state
+        self._release: int | None = None
         self._outbox = outbox
         self._journal = outbox.journal
         self._sent: list[tuple[str, str]] = []
@@ -235,7 +238,7 @@ class Application:
                 self._note(forgotten, "FORGET")
         self._outbox.discard_unsent()
         self._journal.end()
-        return Outcome(self._plan, item_hash, urls, self._outbox.resumed, tuple(self._sent), answer)
+        return Outcome(self._plan, item_hash, urls, self._outbox.resumed, tuple(self._sent), answer, self._release)
 
     def _check_times(self) -> None:
         """Refuse, before anything is sent, what a message with a time in the future is in the way of.
@@ -292,6 +295,9 @@ class Application:
         return refs, code_ref
 
     def _publish(self, step: ImageStep, after: Version | None = None) -> str:
+        from hatch_aleph.deploy.history import NUMBER, next_number
+
+        self._release = next_number(self._state)
         image: Image = next(image for image in self._manifest.images if image.role == step.role)
         volume = self._state.volumes.get(step.ref or "")
         if after is None:
@@ -302,7 +308,7 @@ class Application:
             step.engine,
             payment=self._manifest.settings.payment.to_message(),
             ref=step.ref,
-            metadata=image_notes(image, self._manifest, self._outbox.origin()),
+            metadata=image_notes(image, self._manifest, {**self._outbox.origin(), NUMBER: self._release}),
             tags=(self._plan.tag,),
         )
         return self._deliver("STORE", content, after=after, file=self._artifact.file(image) if step.upload else None)

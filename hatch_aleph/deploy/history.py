@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 from hatch_aleph.origin import COMMIT, MACHINE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hatch_aleph.deploy.state import Program, State, Version, Volume
 
 _SHORTEST_PREFIX = 6
-# Keys of an amend's notes: what made it, and the file that it left.
+# Keys of an amend's notes: what made it, and the file that it left; of every content: the number of its release.
 KIND, LEFT = "kind", "left"
+NUMBER = "release"
+_LARGEST_NUMBER = 10**6
 Kind = Literal["deploy", "rollback", "put back", "failed"]
 
 
@@ -25,7 +27,7 @@ class Release:
     """What ran from one moment to the next.
 
     Attributes:
-        number: 0 for what runs now, 1 for what ran before it, and so on.
+        number: 1 for the first, and so on: it stays when earlier ones are pruned.
         time: Since when, in seconds since 1970.
         version: Version of the project, as the code says it.
         contents: The version of each volume, by role.
@@ -60,12 +62,18 @@ class Release:
         """The files that were left for this release, by request or because they failed."""
         return frozenset(str(version.notes[LEFT]) for version in self.contents.values() if LEFT in version.notes)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        told = ("number", "time", "version", "kind", "changed", "commit", "machine")
+        contents = {role: asdict(version) for role, version in self.contents.items()}
+        return {**{name: getattr(self, name) for name in told}, "contents": contents}
+
     def matches(self, wanted: str) -> bool:
-        """Tell whether a number, a project version, or the beginning of a hash names this release."""
+        """Tell whether a project version or the beginning of a hash names this release."""
         hashes = [each for version in self.contents.values() for each in (version.item_hash, version.file_hash)]
         hashes += [str(version.notes.get("sha256") or "") for version in self.contents.values()]
         by_hash = len(wanted) >= _SHORTEST_PREFIX and any(each.startswith(wanted) for each in hashes)
-        return wanted in (str(self.number), self.version) or by_hash
+        return wanted == self.version or by_hash
 
 
 def live_volumes(state: State, program: Program) -> dict[str, Volume]:
@@ -91,11 +99,13 @@ def releases(state: State) -> tuple[Release, ...]:
         {each.time for each in (*code, *(other for other in others if _is_alone(other, code)))}, reverse=True
     )
     newest = max((version.time for versions in by_role.values() for version in versions), default=0.0)
+    noted = {version.time: version.notes.get(NUMBER) for versions in by_role.values() for version in versions}
+    numbers = _numbers([noted[moment] for moment in reversed(moments)])[::-1]
     if moments:
         # Packages without new code: no build leaves that, but whoever amends by hand does.
         moments[0] = max(moments[0], newest)
     found: list[Release] = []
-    for number, moment in enumerate(moments):
+    for number, moment in zip(numbers, moments, strict=True):
         contents = {
             role: max((version for version in versions if version.time <= moment), key=lambda each: each.time)
             for role, versions in by_role.items()
@@ -110,6 +120,20 @@ def releases(state: State) -> tuple[Release, ...]:
         replace(release, changed=_changed(release, before))
         for release, before in zip(found, (*found[1:], None)[: len(found)], strict=True)
     )
+
+
+def _numbers(noted: Iterable[object]) -> list[int]:
+    """Return the numbers of releases, oldest first: as noted, unless one before has it already."""
+    numbers: list[int] = []
+    for said in noted:
+        following = numbers[-1] + 1 if numbers else 1
+        numbers.append(said if isinstance(said, int) and following < said < _LARGEST_NUMBER else following)
+    return numbers
+
+
+def next_number(state: State) -> int:
+    """Return the number of the release that is published next."""
+    return max((release.number for release in releases(state)), default=0) + 1
 
 
 def _changed(release: Release, before: Release | None) -> tuple[str, ...]:
@@ -141,15 +165,15 @@ def find_release(found: Sequence[Release], wanted: str | None) -> Release:
         PlanError: There is none, or several that the word could mean.
     """
     hint = f"{typed('history')} lists what is still pinned."
-    earlier = [release for release in found if release.number > 0]
     if wanted is None:
         avoided = _avoided(found)
         present = _files(found[0].contents) if found else frozenset()
-        other = [each for each in earlier if _files(each.contents) != present and not avoided & _files(each.contents)]
+        other = [each for each in found[1:] if _files(each.contents) != present and not avoided & _files(each.contents)]
         if not other:
             raise PlanError("There is no earlier content that answered to go back to.", hint=hint)
         return other[0]
-    matching = [release for release in found if release.matches(wanted)]
+    matching = [release for release in found if wanted == str(release.number)]
+    matching = matching or [release for release in found if release.matches(wanted)]
     distinct = {_files(release.contents) for release in matching}
     if not matching:
         raise PlanError(f"No release is called {wanted}", hint=hint)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.cleanup import forget
-from hatch_aleph.deploy.history import KIND, LEFT, Kind, Release, find_release, live_volumes, releases
+from hatch_aleph.deploy.history import (
+    KIND,
+    LEFT,
+    NUMBER,
+    Kind,
+    Release,
+    find_release,
+    live_volumes,
+    next_number,
+    releases,
+)
 from hatch_aleph.deploy.preflight import HARD_STOP
 from hatch_aleph.deploy.state import NOTES, just_amended, live_program, refs_of
 from hatch_aleph.errors import HealthError, PlanError
@@ -56,9 +66,11 @@ def put_back(target: Deployment, outbox: Outbox, item_hash: str, manifest: Manif
     elif is_overtaken(run, state, journal):
         done = "Another machine has deployed meanwhile, so nothing was put back: what it published stays."
     else:
-        changed = list(_changed(state, run))
+        changed, number = list(_changed(state, run)), next_number(state)
         for volume, version in changed:
-            amend_to(target, outbox, volume, version, manifest.settings.payment.to_message(), kind="put back")
+            amend_to(
+                target, outbox, volume, version, manifest.settings.payment.to_message(), kind="put back", number=number
+            )
         roles = [str(version.notes.get("role") or "volume") for _, version in changed]
         done = f"The update was rolled back ({', '.join(roles)}); the program has its earlier content again. {_INSTEAD}"
     outbox.discard_unsent()
@@ -96,18 +108,20 @@ def amend_to(
     payment: Mapping[str, Any] | None,
     *,
     kind: Kind,
+    number: int,
 ) -> str:
     """Amend a volume to a content that is still pinned, without upload; return the amend's item hash.
 
-    The amend notes what it left and why, so that any machine knows which contents answered.
+    The amend notes what it left and why, so that any machine knows which contents answered, and as which release.
     """
+    notes = {**_content_notes(version, outbox), KIND: kind, LEFT: volume.current.file_hash, NUMBER: number}
     content = store_content(
         target.owner,
         version.file_hash,
         version.engine,  # type: ignore[arg-type] # what the network has accepted before
         payment=payment,
         ref=volume.ref,
-        metadata={NOTES: {**_content_notes(version, outbox), KIND: kind, LEFT: volume.current.file_hash}},
+        metadata={NOTES: notes},
         tags=(target.tag,),
     )
     return outbox.deliver("STORE", content, after=volume.current).item_hash
@@ -170,7 +184,7 @@ def roll_back(
     with session.deploying(target.tag, target.channel, ("STORE",)) as outbox:
         state = target.state()
         program = live_program(state)
-        release = find_release(releases(state), to)
+        release, number = find_release(releases(state), to), next_number(state)
         volumes = live_volumes(state, program)
         if program.persistent:
             session.notice(HARD_STOP)
@@ -186,7 +200,7 @@ def roll_back(
                 if volume is None or volume.current.file_hash == version.file_hash:
                     continue
                 ran = health.before_amend(target.hosts, program.item_hash, persistent=program.persistent)
-                item_hash = amend_to(target, outbox, volume, version, _payment(program), kind="rollback")
+                item_hash = amend_to(target, outbox, volume, version, _payment(program), kind="rollback", number=number)
                 amended.append(role)
                 code_ref = item_hash if role == "code" else code_ref
             outbox.discard_unsent()
@@ -206,7 +220,8 @@ def roll_back(
                 theirs = [role for role in amended if role not in after or not _is_ours(after[role], outbox)]
                 for role in amended if not theirs else ():
                     before = volumes[role].current
-                    amend_to(target, outbox, after[role], before, _payment(program), kind="put back")
+                    payment = _payment(program)
+                    amend_to(target, outbox, after[role], before, payment, kind="put back", number=number + 1)
                 error.hint = f"It has its present content again. {typed('history')} lists the releases."
                 if theirs:
                     error.hint = (

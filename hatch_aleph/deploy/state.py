@@ -372,7 +372,7 @@ def _version(message: NetworkMessage) -> Version:
     )
 
 
-def image_notes(image: Image, manifest: Manifest, origin: Mapping[str, str]) -> dict[str, Any]:
+def image_notes(image: Image, manifest: Manifest, origin: Mapping[str, object]) -> dict[str, Any]:
     """Return what the STORE message of an image says: enough to know it without its bytes, and where it comes from."""
     code = manifest.image("code")
     with_code = {"code": code.sha256} if code and code is not image else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health
+    from hatch_aleph.deploy.history import Release
     from hatch_aleph.deploy.state import Program, State, Version, Volume
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.money import Price
@@ -81,6 +82,7 @@ class Status:
         answered: HTTP status of its answer just now; None when it was not asked, or does not answer as it should.
         answer_seconds: How long that took.
         releases: How many releases there are to go back to, the present one included.
+        release: The present one; None when its volumes are not this tool's.
     """
 
     owner: str
@@ -107,6 +109,7 @@ class Status:
     answered: int | None = None
     answer_seconds: float | None = None
     releases: int = 0
+    release: Release | None = None
 
     @property
     def days(self) -> float | None:
@@ -117,7 +120,9 @@ class Status:
     def to_json(self) -> dict[str, Any]:
         """Return the status as JSON data."""
         unused = [figures(asdict(each)) for each in self.unused]
-        return {**figures(asdict(self)), "unused": unused, "days": self.days and figure(self.days)}
+        release = self.release and self.release.to_json()
+        plain = figures(asdict(replace(self, release=None)))
+        return {**plain, "unused": unused, "days": self.days and figure(self.days), "release": release}
 
 
 def read_status(target: Deployment, health: Health | None, check: HealthCheck) -> Status:
@@ -137,7 +142,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         unused = _unused(state, _costs(target, state)[0])
         return Status(target.owner, target.tag, trouble=tuple(text for text in told if text), unused=unused)
     program = state.programs[0]
-    volumes = live_volumes(state, program)
+    volumes, found = live_volumes(state, program), releases(state)
     urls = target.urls(program.item_hash)
     trouble = [text for text in (being_removed(state),) if text]
     answer = None
@@ -162,7 +167,8 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
     return Status(
         answered=answer.status if answer else None,
         answer_seconds=answer.seconds if answer else None,
-        releases=len(releases(state)),
+        releases=len(found),
+        release=found[0] if found else None,
         owner=target.owner,
         tag=target.tag,
         item_hash=program.item_hash,

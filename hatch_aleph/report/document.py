@@ -37,8 +37,9 @@ class Component:
 
 @dataclass(frozen=True)
 class Row:
-    """A release: when, which version, what it was, whether it runs now."""
+    """A release: its number, when, which version, what it was, whether it runs now."""
 
+    number: int
     time: float
     version: str
     kind: str
@@ -222,6 +223,7 @@ def _timeline(timeline: Timeline) -> str:
 def _releases(releases: Sequence[Row]) -> str:
     rows = [
         (
+            str(each.number),
             _moment(each.time),
             html.escape(each.version),
             html.escape(each.kind) + (' <b class="good">live</b>' if each.live else ""),
@@ -229,7 +231,7 @@ def _releases(releases: Sequence[Row]) -> str:
         )
         for each in releases
     ]
-    return _table(("since (UTC)", "version", "what", "code"), rows)
+    return _table(("release", "since (UTC)", "version", "what", "code"), rows, frozenset({0}))
 
 
 def _cost(money: Money, made: float) -> str:

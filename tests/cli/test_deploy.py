@@ -104,16 +104,21 @@ def test_the_life_of_a_deployment(cli, write, tmp_path):
     releases = cli.json("history", "--project", project).result["releases"]
     assert [release["version"] for release in releases] == ["2.0", "1.0"]
     told = cli("history", "--project", project, "--check").out
-    assert re.match(r"Answering 200 in \d+ ms, version 2.0, released (\d+ seconds? ago|just now)\n", told)
-    # The same numbers everywhere: those of `history`, which `rollback` takes; 0 is what runs now.
-    assert re.match(r"Answering 200 in \d+ ms, version 2.0, released ", cli("status", "--project", project).out)
-    assert cli("history", "--project", project).out.startswith("Live: version 2.0, released ")
+    assert re.match(r"Answering 200 in \d+ ms, release 2 \(version 2.0\), (\d+ seconds? ago|just now)\n", told)
+    # The same numbers everywhere: those of `history`, which `rollback` takes.
+    assert re.match(r"Answering 200 in \d+ ms, release 2 \(version 2.0\), ", cli("status", "--project", project).out)
+    assert cli("history", "--project", project).out.startswith("Live: release 2 (version 2.0), ")
+    assert [release["number"] for release in releases] == [2, 1]
+    assert (first["release"], second["release"]) == (1, 2)
     back = cli.json("rollback", "--project", project, "--yes").result
     assert back["release"]["version"] == "1.0"
+    told = cli("status", "--project", project).out
+    assert re.match(r"Answering 200 in \d+ ms, release 3 \(back at version 1.0\), ", told)
     assert ask(first["urls"][0]) == (200, "one")
     assert cli.json("verify", "--project", project).code == 1
     assert cli.json("status", "--project", project).result["status"]["contents"][0]["version"] == "1.0"
     assert len(cli.json("prune", "--project", project, "--yes").result["forgotten"]) == 1
+    assert cli.json("status", "--project", project).result["status"]["release"]["number"] == 3
     assert ask(first["urls"][0]) == (200, "one")
 
 

@@ -64,7 +64,7 @@ def test_of_a_project(cli, make_project):
     told = cli("status", "--project", root, "--json").out
     assert "Error during vm initialisation: KeyError: 'missing' (main.py, line 5: " in told
     told = cli("history", "--check", "--project", root).out
-    assert told.startswith("Not well: does not start, version 1.0, released ")
+    assert told.startswith("Not well: does not start, release 1 (version 1.0), ")
     assert f"Trouble: it answers 500 (expected any status below 500)\n{BLOCK}" in told
     assert "  The whole log: `hatch-aleph logs`\n" in told
     told = cli("list", "--check").out

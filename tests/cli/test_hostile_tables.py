@@ -88,7 +88,7 @@ def test_releases_with_hostile_notes(cli, make_project, monkeypatch):
 
 def _hostile(notes):
     ((key, said),) = notes.items()
-    return {key: {**said, "version": EVIL, "mount": said["mount"]}}
+    return {key: {**said, "version": EVIL, "release": EVIL, "mount": said["mount"]}}
 
 
 def test_names_of_ones_own(cli):

@@ -55,7 +55,7 @@ def codes(rig: Rig, artifact: Artifact) -> list[tuple[int, str | None, str]]:
 def test_roll_back_amends_to_any_earlier_release_without_upload(rig: Rig) -> None:
     first, second, third = three_releases(rig)
     hashes = [artifact.manifest.images[0].sha256 for artifact in (third, second, first)]
-    assert codes(rig, third) == [(0, "3.0", hashes[0]), (1, "2.0", hashes[1]), (2, "1.0", hashes[2])]
+    assert codes(rig, third) == [(3, "3.0", hashes[0]), (2, "2.0", hashes[1]), (1, "1.0", hashes[2])]
     before = rig.count()
     done = roll_back(*rig.opened(third), hurried(rig.host), HealthCheck(timeout_seconds=10), to="1.0")
     assert done.amended == ("packages", "code")
@@ -73,10 +73,10 @@ def test_roll_back_never_goes_to_what_it_has_just_left(rig: Rig) -> None:
     with pytest.raises(PlanError, match="no earlier content"):
         roll_back(*rig.opened(third), *health(rig))
     found = releases(rig.target(third).state())
-    assert [(each.version, each.kind) for each in found[:3]] == [
-        ("1.0", "rollback"),
-        ("2.0", "rollback"),
-        ("3.0", "deploy"),
+    assert [(each.number, each.version, each.kind) for each in found[:3]] == [
+        (5, "1.0", "rollback"),
+        (4, "2.0", "rollback"),
+        (3, "3.0", "deploy"),
     ]
 
 
@@ -89,11 +89,11 @@ def test_what_did_not_answer_is_marked_and_passed_over(rig: Rig) -> None:
     with pytest.raises(HealthError):
         rig.deploy(broken)
     found = releases(rig.target(first).state())
-    assert [(each.version, each.kind) for each in found] == [
-        ("2.0", "put back"),
-        ("3.0", "failed"),
-        ("2.0", "deploy"),
-        ("1.0", "deploy"),
+    assert [(each.number, each.version, each.kind) for each in found] == [
+        (4, "2.0", "put back"),
+        (3, "3.0", "failed"),
+        (2, "2.0", "deploy"),
+        (1, "1.0", "deploy"),
     ]
     assert roll_back(*rig.opened(first), *health(rig)).release.version == "1.0"
 
@@ -105,7 +105,10 @@ def test_a_roll_back_that_does_not_answer_is_undone(rig: Rig) -> None:
         roll_back(*rig.opened(third), *health(rig), to="1.0")
     assert "present content again" in str(raised.value.hint)
     assert not rig.target(third).plan(third.manifest).has_changes
-    assert [each.kind for each in releases(rig.target(third).state())][:2] == ["put back", "failed"]
+    assert [(each.number, each.kind) for each in releases(rig.target(third).state())][:2] == [
+        (5, "put back"),
+        (4, "failed"),
+    ]
 
 
 def test_a_roll_back_that_does_not_answer_never_undoes_what_another_machine_has_deployed_since(rig: Rig) -> None:
@@ -130,7 +133,9 @@ def test_a_roll_back_that_does_not_answer_never_undoes_what_another_machine_has_
 def test_a_release_is_named_by_number_version_or_hash_and_by_nothing_else(rig: Rig) -> None:
     first, _, third = three_releases(rig)
     found = releases(rig.target(third).state())
-    assert find_release(found, "2").version == "1.0"
+    assert find_release(found, "1").version == "1.0"
+    numbered = replace(found[0], version="1")  # a version that looks like a number is found by any other name
+    assert find_release((numbered, *found[1:]), "1").version == "1.0"
     assert find_release(found, first.manifest.images[0].sha256[:8]).version == "1.0"
     with pytest.raises(PlanError, match="No release is called 9"):
         find_release(found, "9")
@@ -151,7 +156,7 @@ def test_prune_shows_and_forgets_what_no_program_needs(rig: Rig) -> None:
     assert len(prune(*rig.opened(third), *health(rig), confirm=ask)) == 1
     assert shown == [1]
     # The originals are named by the program and stay, so version 1 can still be gone back to.
-    assert [version for _, version, _ in codes(rig, third)] == ["3.0", "1.0"]
+    assert [(number, version) for number, version, _ in codes(rig, third)] == [(3, "3.0"), (1, "1.0")]
     assert not rig.deploy(third).plan.has_changes
     assert (
         rig.host(rig.target(second).urls(rig.target(third).state().programs[0].item_hash)[0], timeout=5).status == 200

@@ -61,7 +61,7 @@ def page(**sections):
 
 def test_it_needs_nothing_else_and_is_small():
     components = [Component(f"name-{n}", "1.0", "MIT", "a" * 64) for n in range(200)]
-    releases = [Row(1_700_000_000.0 - n, "1.0", "deploy", n == 0, "b" * 64) for n in range(50)]
+    releases = [Row(50 - n, 1_700_000_000.0 - n, "1.0", "deploy", n == 0, "b" * 64) for n in range(50)]
     text, parser = page(imports=COSTS * 100, components=components, releases=releases, money=Money(0.26, 10.0, 0.5))
     assert len(text.encode()) < 200_000
     assert not {"script", "link", "img", "iframe"} & set(parser.tags)
@@ -75,7 +75,7 @@ def test_it_needs_nothing_else_and_is_small():
 def test_hostile_text_is_text():
     evil = "<script>alert(1)</script>\"'&"
     phase = Phase(evil, 0.0, 1.0)
-    row = Row(0.0, evil, evil, live=False, code=evil)
+    row = Row(1, 0.0, evil, evil, live=False, code=evil)
     text, parser = page(
         imports=[SimpleNamespace(module=evil, self_ms=1.0, cumulative_ms=1.0, depth=0)],
         components=[Component(evil, evil, evil, evil)],

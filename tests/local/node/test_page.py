@@ -368,7 +368,7 @@ def test_the_report_in_a_browser(browser: Any, tmp_path: Path) -> None:
         imports=[*costs, ImportCost("main", 9.0, 89.0, 0)],
         components=[Component("name-" * 20, "1.0", licence, "d" * 64) for licence in ("MIT", "")],
         timeline=Timeline(1.7e9, tuple(phases), "c" * 64),
-        releases=[Row(1.7e9, "1.0" * 9, kind, kind == "deploy", "e" * 64) for kind in ("deploy", "rollback")],
+        releases=[Row(1, 1.7e9, "1.0" * 9, kind, kind == "deploy", "e" * 64) for kind in ("deploy", "rollback")],
         money=Money(260_000.0, 2_000_000.0, 500_000.0),
         made=1.7e9,
     )

@@ -204,8 +204,8 @@ async function showLog() {
 }
 async function showReleases(program) {
   const found = contents(program.content.code.ref);
-  showOnce("releases" + found.length, () => [table(["Since", "Version", "What", "Code", "#Size"], found.map((each, place) =>
-    row(cell(new Date(each.time * 1000).toLocaleString(), "", "whole"), cell(String(note(each).version ?? "–"), "version"),
+  showOnce("releases" + found.length, () => [table(["#Release", "Since", "Version", "What", "Code", "#Size"], found.map((each, place) =>
+    row(cell(String(note(each).release ?? "–"), "release", "n"), cell(new Date(each.time * 1000).toLocaleString(), "", "whole"), cell(String(note(each).version ?? "–"), "version"),
       cell(place ? note(each).kind || "deploy" : (note(each).kind || "deploy") + ", live", "what", place ? "" : "answering"),
       cell(hash(each.content.item_hash), "code"), cell(note(each).size ? size(note(each).size) : "–", "size", "n"))), "Its code is not a volume of this node.")]);
 }
