@@ -22,6 +22,7 @@ from hatch_aleph.squashfs import Entry, write_image
 from tests.local.host.test_quirks import answer_with
 
 MEBIBYTES = 512
+PACKAGE = Path(aleph_host_inside.__file__).parent
 LOOKS = """
 import ctypes, glob, json, os, shutil, subprocess
 
@@ -58,7 +59,8 @@ def look(given):
     found = {
         "secret": tried(lambda: open(given["secret"]).read()),
         "shadow": tried(lambda: open("/etc/shadow").read()),
-        "homes": sorted(os.listdir("/home")) + sorted(os.listdir("/root")),
+        "package": tried(lambda: os.listdir(given["package"])),
+        "homes": {path: sorted(os.listdir(path)) for path in ("/home", "/root")},
         "state": {path: sorted(os.listdir(path)) for path in ("/var/lib", "/var/log", "/run", "/srv", "/mnt", "/tmp")
                   if os.path.isdir(path)},
         "root": sorted(os.listdir("/")),
@@ -110,7 +112,7 @@ def standby(request, sandboxed):
 def found(sandboxed, run, tmp_path, standby):
     secret = tmp_path / "secret.txt"
     secret.write_text("the developer's own")
-    given = {"secret": str(secret), "host": "pytest"}
+    given = {"secret": str(secret), "host": "pytest", "package": str(PACKAGE)}
     source = LOOKS + answer_with(200, "[]", f"json.dumps(look({given!r})).encode()")
 
     async def use(machine):
@@ -125,11 +127,18 @@ def found(sandboxed, run, tmp_path, standby):
         del os.environ["ALEPH_TEST_OF_SECRETS"]
 
 
-def test_it_finds_nothing_of_the_developers(found):
+def next_part(path, folder):
+    """Return the name in a folder that leads to what is below it; None where the folder is not on the way."""
+    return path.relative_to(folder).parts[0] if path.is_relative_to(folder) else None
+
+
+def test_it_finds_nothing_of_the_developers(found, sandboxed):
     assert found["secret"].startswith("FileNotFoundError")
     assert found["shadow"].startswith("FileNotFoundError")
-    assert set(found["homes"]) <= {".pyenv", ".local"}  # the way to the interpreter, and nothing beside it
-    assert all(set(names) <= {"socat-socket"} for names in found["state"].values()), found["state"]
+    assert found["package"].startswith("FileNotFoundError")  # wherever this clone lies
+    shown = {**found["homes"], **found["state"]}
+    for folder, names in shown.items():  # the way to the interpreter, and nothing beside it
+        assert set(names) <= {"socat-socket", next_part(sandboxed.python, folder)}, shown
     assert found["others"] == []
     assert "ALEPH_TEST_OF_SECRETS" not in found["environment"]
     assert not {name for name in found["devices"] if name.startswith(("sd", "vd", "nvme", "loop", "mem", "kmsg"))}
@@ -180,7 +189,7 @@ def test_without_root_it_finds_as_little(tmp_path_factory):
     folder = Path(tmp_path_factory.mktemp("nobody"))
     for above in (folder, *folder.parents[:-2]):
         above.chmod(0o755)
-    shutil.copytree(Path(aleph_host_inside.__file__).parent, folder / "aleph_host_inside")
+    shutil.copytree(PACKAGE, folder / "aleph_host_inside")
     staging = folder / "staging"
     staging.mkdir(mode=0o777)
     staging.chmod(0o777)
@@ -192,7 +201,7 @@ import sys
 sys.path.insert(0, {str(folder)!r})
 from aleph_host_inside import sandbox
 sandbox.enter({{**{plan!r}, "mounts": []}})
-print(json.dumps(look({{"secret": {str(readable)!r}, "host": "pytest"}})))
+print(json.dumps(look({{"secret": {str(readable)!r}, "host": "pytest", "package": {str(PACKAGE)!r}}})))
 """
     command = [str(system), "-I", "-S", "-c", script]
     done = subprocess.run(
@@ -204,7 +213,7 @@ print(json.dumps(look({{"secret": {str(readable)!r}, "host": "pytest"}})))
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["secret"].startswith("FileNotFoundError")
     assert found["shadow"].startswith("FileNotFoundError")
-    assert set(found["homes"]) == set()
+    assert found["homes"] == {"/home": [], "/root": []}
     assert found["groups"] == found["others"] == found["commands"] == []
     assert found["mount"] == found["new root"] == -1
     assert found["capabilities"] & ~0b100_1111_1011 == 0

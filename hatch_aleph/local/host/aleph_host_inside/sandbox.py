@@ -48,6 +48,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _KERNEL_SETTINGS = ("sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger")
 _KERNEL_SECRETS = ("kcore", "keys", "timer_list", "kallsyms", "kmsg")
 _ASIDE = "/.machine"
+_PACKAGE = f"{_ASIDE}/host"  # this package's own folder: the way to it here is the developer's
 _MEBIBYTES = 128
 
 
@@ -122,6 +123,7 @@ def complete(plan: dict[str, Any]) -> None:
     mount("tmpfs", str(new), "tmpfs", REMOUNT, f"size={plan.get('mebibytes', _MEBIBYTES)}m")
     aside = [(each, _mount_aside(new, number, each)) for number, each in enumerate(plan["mounts"])]
     change_root(str(new))
+    sys.modules[__package__].__path__ = [_PACKAGE]
     # Only now: a link in an image or volume leads the way to the next one's place, and must not lead out of here.
     for each, path in aside:
         _move_to_its_place(path, each)
@@ -229,14 +231,17 @@ def _mount_kernel_folders(new: Path) -> None:
 
 
 def _show_interpreter(new: Path) -> None:
-    """Show this interpreter and this package where they are not shown yet, such as below a home."""
+    """Show this interpreter where it is not shown yet, such as below a home, and this package."""
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
-    needed = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(__file__).resolve().parent), *libraries}
+    needed = {sys.prefix, sys.base_prefix, sys.exec_prefix, *libraries}
     for path in sorted(each for each in needed if each.startswith("/") and Path(each).is_dir()):
         target = Path(str(new) + path)
         if path == "/usr/local" or not target.exists():
             target.mkdir(parents=True, exist_ok=True)
             _bind_read_only(path, target)
+    package = Path(f"{new}{_PACKAGE}")
+    package.mkdir(parents=True)
+    _bind_read_only(str(Path(__file__).parent), package)
 
 
 def _mount_aside(new: Path, number: int, volume: dict[str, Any]) -> str:
