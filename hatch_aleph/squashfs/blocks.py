@@ -9,7 +9,7 @@ from .errors import SquashfsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .codec import Compress
     from .contents import Node
@@ -25,24 +25,23 @@ _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 class Worker:
     """One thread's compressor and buffer."""
 
-    def __init__(self, compress: Compress, block_size: int, piece_size: int) -> None:
+    def __init__(self, compress: Compress, block_size: int, buffer_size: int) -> None:
         self._compress = compress
         self._block_size = block_size
-        self._buffer = memoryview(bytearray(piece_size))
+        self._buffer = memoryview(bytearray(buffer_size))
         self._zeros = bytes(block_size)
 
     def pack(self, pieces: Sequence[Piece]) -> list[Packed]:
         """Read and compress pieces, in their order."""
         done: list[Packed] = []
         for node, index, start, length, wanted in pieces:
+            stored: list[bytes] = []
+            sizes: list[int] = []
             if length < self._block_size:
                 tail = _read_tail(node, start, length)
-                done.append((index, [], [], tail, _digest(tail) if wanted else b""))
-                continue
-            data = self._read(node, start, length)
-            whole = length - length % self._block_size
-            stored, sizes = self._blocks(data, whole)
-            tail = bytes(data[whole:])
+            else:
+                for data in self._read(node, start, length):
+                    tail = self._blocks(data, stored, sizes)
             done.append((index, stored, sizes, tail, _digest(tail) if wanted else b""))
         return done
 
@@ -58,14 +57,13 @@ class Worker:
         import hashlib
 
         state = hashlib.sha256()
-        step = len(self._buffer)
-        for start in range(0, node.size, step):
-            state.update(self._read(node, start, min(step, node.size - start)))
+        for data in self._read(node, 0, node.size):
+            state.update(data)
         return state.digest()
 
-    def _blocks(self, data: memoryview, whole: int) -> tuple[list[bytes], list[int]]:
-        stored: list[bytes] = []
-        sizes: list[int] = []
+    def _blocks(self, data: memoryview, stored: list[bytes], sizes: list[int]) -> bytes:
+        """Compress whole blocks; return the bytes behind the last one."""
+        whole = len(data) - len(data) % self._block_size
         for start in range(0, whole, self._block_size):
             block = data[start : start + self._block_size]
             # Of bytes: views are compared item by item, ten times slower than packing.
@@ -75,30 +73,36 @@ class Worker:
             packed, size = self.block(block)
             stored.append(packed)
             sizes.append(size)
-        return stored, sizes
+        return bytes(data[whole:])
 
-    def _read(self, node: Node, start: int, length: int) -> memoryview:
+    def _read(self, node: Node, start: int, length: int) -> Iterator[memoryview]:
+        """Yield a part of a file, as much at a time as the buffer holds, which the next one overwrites."""
         source = node.source
         assert source is not None  # noqa: S101 - files have one, see Entry.node
         if isinstance(source, bytes):
-            return memoryview(source)[start : start + length]
-        view = self._buffer[:length]
+            yield memoryview(source)[start : start + length]
+            return
         try:
             handle = os.open(source, _OPEN)
             try:
                 if start:
                     os.lseek(handle, start, os.SEEK_SET)
-                read = 0
-                while read < length and (count := _read_into(handle, view[read:])):
-                    read += count
+                while length:
+                    view = self._buffer[:length]
+                    read = 0
+                    while read < len(view) and (count := _read_into(handle, view[read:])):
+                        read += count
+                    if read < len(view):
+                        raise _changed(source)
+                    yield view
+                    length -= read
                 status = os.fstat(handle)
             finally:
                 os.close(handle)
         except OSError as error:
             raise SquashfsError(f"cannot be read: {error.strerror}", path=source) from error
-        if read != length or status.st_size != node.size or status.st_mtime_ns != node.changed:
+        if status.st_size != node.size or status.st_mtime_ns != node.changed:
             raise _changed(source)
-        return view
 
 
 def _read_into(handle: int, view: memoryview) -> int:

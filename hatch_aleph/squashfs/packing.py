@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .contents import Node
     from .pool import Job, Pool
 
-PIECE = 1 << 17  # bytes of one job: what a processor's own cache holds, yet large against what a job costs
+BUFFER = 1 << 17  # bytes read at a time: what a processor's own cache holds
+_PIECE = 1 << 19  # bytes of one job: large against what opening a file and handing over a result cost
 _MAX_FILES = 64  # in one job
 _AHEAD = 3  # jobs under way for each thread
 
@@ -118,7 +119,7 @@ class Packer:
 
     def _jobs(self, files: Iterable[tuple[int, Node]]) -> Iterator[Job]:
         """Cut files into jobs of about one piece: many small files, or a part of a large one."""
-        limit = max(PIECE, self._block_size)
+        limit = max(_PIECE, self._block_size)
         distinct = list(files)
         tails = Counter(node.size % self._block_size for _, node in distinct)
         pieces: list[Piece] = []

@@ -11,7 +11,7 @@ from .contents import Node
 from .errors import SquashfsError
 from .options import Options, Summary
 from .output import Atomic
-from .packing import PIECE, Packer
+from .packing import BUFFER, Packer
 from .pool import Pool
 from .segments import Segment, digest, write_index
 
@@ -122,8 +122,8 @@ def write_segment(
 
 
 def _pool(options: Options) -> Pool:
-    piece = max(PIECE, options.block_size)
-    return Pool(options.workers, lambda: Worker(compressor(*options.layout_key), options.block_size, piece))
+    buffer = max(BUFFER, options.block_size)
+    return Pool(options.workers, lambda: Worker(compressor(*options.layout_key), options.block_size, buffer))
 
 
 def _nodes(entries: Iterable[Entry | Node]) -> Iterable[Node]:
