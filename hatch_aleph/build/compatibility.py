@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.build.checkout import lfs_pointers
 from hatch_aleph.build.executable_command import PYTHON, read_command
 from hatch_aleph.build.host_limits import host_limits
+from hatch_aleph.build.module_lookup import case_clashes
 from hatch_aleph.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def _names(entries: Sequence[Entry]) -> Iterator[str]:
     odd = [entry.path for entry in entries if any("\udc80" <= letter <= "\udcff" for letter in entry.path)]
     if odd:
         yield f"names that are not UTF-8 can be neither imported nor asked for: {', '.join(map(ascii, odd))}"
+    clashes = case_clashes(entry.path for entry in entries)
+    if clashes:
+        yield f"names that differ in case alone are one on Windows and macOS, whose builds differ then: {clashes}"
     for entry in entries:
         if entry.kind != "file" or not (entry.mode & _EXECUTABLE or entry.path.endswith(".sh")):
             continue

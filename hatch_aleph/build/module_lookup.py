@@ -1,4 +1,4 @@
-"""Whether a tree of files holds the module and the attribute that an entry point names."""
+"""Names in a tree of files: the module and the attribute of an entry point, and what other systems take for one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ def holds_module(paths: Iterable[str], module: str) -> bool:
     path = module.replace(".", "/")
     plain = {f"{path}.py", f"{path}.pyc", f"{path}/__init__.py"}
     return any(each in plain or (each.startswith(f"{path}.") and each.endswith(".so")) for each in paths)
+
+
+def case_clashes(paths: Iterable[str]) -> str:
+    """Return the first pair of names, files or folders, that differ in case alone and how many more; "" for none."""
+    seen: dict[str, str] = {}
+    clashes = dict[str, str]()
+    for path in paths:
+        end = len(path)
+        while end > 0 and seen.get(path[:end].lower()) != path[:end]:
+            name = path[:end]
+            other = seen.setdefault(name.lower(), name)
+            if other != name and other.rpartition("/")[0] == name.rpartition("/")[0]:
+                clashes[name] = other
+            end = path.rfind("/", 0, end)
+    more = f" and {len(clashes) - 1} more" if len(clashes) > 1 else ""
+    return next((f"{other} and {name}{more}" for name, other in clashes.items()), "")
 
 
 def nearest_module(paths: Iterable[str], module: str) -> tuple[str | None, list[str]]:

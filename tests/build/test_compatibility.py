@@ -47,6 +47,21 @@ def test_names_and_line_ends_of_other_systems(make_project):
     ]
 
 
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        (("A.py", "a.py", "b.py"), "A.py and a.py"),
+        (("pkg/x.py", "Pkg/y.py", "Pkg/z.py"), "pkg and Pkg"),
+        (("a/X", "a/x", "b/X", "b/x", "b/Y"), "a/X and a/x and 1 more"),
+        (("A/x", "b/X", "Ax", "a.py"), ""),
+    ],
+)
+def test_names_that_other_systems_take_for_one(make_project, paths, told):
+    lines = say(make_project, *(Entry(path, "file", 0o644, b"") for path in paths))
+    warning = f"names that differ in case alone are one on Windows and macOS, whose builds differ then: {told}"
+    assert lines == ([warning] if told else [])
+
+
 @linux
 @pytest.mark.parametrize(
     ("old", "new", "told"),

@@ -172,6 +172,21 @@ def test_versions_that_are_not_kept_are_told(index: Index, workshop: Workshop, w
     assert told == ["Not as poetry.lock has it (other requirements, or no wheel): alpha 2.0 in place of 1.0"]
 
 
+def test_a_lock_that_fits_and_has_no_wheel_is_not_called_out_of_date(index: Index, workshop: Workshop) -> None:
+    wheel = index.add("alpha", tag="cp38-cp38-win_amd64")
+    index.add("alpha", "2.0")
+    root = workshop.project('"alpha"')
+    (root / "poetry.lock").write_text(poetry({"alpha": wheel}))
+    with pytest.raises(DependencyError, match=r"alpha==1\.0 has no wheels") as caught:
+        workshop.build(root, locked=True)
+    assert "out of date" not in str(caught.value)
+    assert f"  alpha 2.0, at {root / 'pyproject.toml'}:" in (caught.value.hint or "")
+    assert versions(workshop, root) == ["alpha 2.0"]
+    assert workshop.notices[0].startswith("poetry.lock has versions that the runtime cannot have (Because alpha==1.0")
+    assert "poetry lock`" not in workshop.notices[0]
+    assert workshop.notices[1].endswith("alpha 2.0 in place of 1.0")
+
+
 def test_the_first_that_is_there_counts_and_the_others_are_told(
     index: Index, workshop: Workshop, wheels: dict[str, Path]
 ) -> None:

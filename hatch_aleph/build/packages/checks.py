@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.build.module_lookup import case_clashes
 from hatch_aleph.build.packages.distribution import SECRET_ADDRESS
 from hatch_aleph.build.packages.elf import NotElfError, read_elf
 
@@ -180,10 +181,9 @@ def _check_paths(wheel: InstalledWheel, who: str, findings: Findings) -> None:
         findings.warnings.append(f"{who}: its RECORD has no hash of {_some(unlisted)}")
     if wheel.lost:
         findings.warnings.append(f"{who}: its RECORD lists files that the wheel does not hold: {_some(wheel.lost)}")
-    seen: dict[str, str] = {}
-    clashes = [f"{other} and {path}" for path in wheel.files if (other := seen.setdefault(path.lower(), path)) != path]
+    clashes = case_clashes(wheel.files)
     if clashes:
-        findings.warnings.append(f"{who}: brings files whose names differ in case alone: {_some(clashes)}")
+        findings.warnings.append(f"{who}: brings names that differ in case alone: {clashes}")
 
 
 def _some(names: Sequence[str]) -> str:

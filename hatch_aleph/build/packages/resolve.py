@@ -91,8 +91,8 @@ class Resolver:
         own = normalize(self.solver.project.name)
         return Lock(tuple(each for each in lock.packages if each.name != own), lock.until)
 
-    def _from_lock(self, inputs: Inputs) -> tuple[Lock, str | None]:
-        """Read a lock; with it the reason if it does not fit the project."""
+    def _from_lock(self, inputs: Inputs) -> tuple[Lock, str | DependencyError | None]:
+        """Read a lock; with it the reason if it does not fit the project, the error if the runtime cannot."""
         if inputs.kind == "pylock.toml":
             return self._from_pylock(inputs)
         if inputs.kind == "uv.lock":
@@ -123,7 +123,7 @@ class Resolver:
             raise outcome.error(str(inputs.file))
         return self._read(outcome.stdout, inputs, chosen=False), None
 
-    def _from_constraints(self, inputs: Inputs) -> tuple[Lock, str | None]:
+    def _from_constraints(self, inputs: Inputs) -> tuple[Lock, str | DependencyError | None]:
         """Resolve the project's dependencies with the versions of a lock that does not say who wants what."""
         pins = self._pins(inputs)
         file = self.scratch / "constraints.txt"
@@ -131,6 +131,10 @@ class Resolver:
         try:
             text = self.solver.compile(inputs, [f"--constraints={file}"])
         except DependencyError as error:
+            from hatch_aleph.build.packages.alternatives import unusable
+
+            if unusable(error.message, ()):
+                return Lock(()), error
             return Lock(()), f"its versions do not meet the project's requirements: {_cause(error)}"
         lock = self._read(text, inputs, allowed=pins.hashes)
         strange = [f"{each.name} {each.version}" for each in lock.packages
@@ -175,15 +179,21 @@ class Resolver:
         versions = {each.name: each.version for each in lock.packages}
         return is_stale(versions, self.solver.project, self.solver.settings, self.solver.uv.runtime)
 
-    def _without_lock(self, inputs: Inputs, why: str, *, locked: bool) -> Lock:
-        """Resolve for this build alone, with the versions of the stale lock that still fit."""
+    def _without_lock(self, inputs: Inputs, why: str | DependencyError, *, locked: bool) -> Lock:
+        """Resolve for this build alone, with the versions of the lock that fit."""
+        name = inputs.file.name
         command = {"uv.lock": "`uv lock`", "poetry.lock": "`poetry lock`", "pdm.lock": "`pdm lock`",
                    "Pipfile.lock": "`pipenv lock`"}.get(inputs.kind, typed("lock"))  # fmt: skip
+        if isinstance(why, DependencyError):  # locking again would give the same
+            error, told = why, f"{name} has versions that the runtime cannot have ({_cause(why)})"
+            advice = "Let it have versions with wheels, or name them in tool.aleph.allow-source"
+        else:
+            advice = f"Refresh it: {command}"
+            error = DependencyError(f"The lock is out of date: {why}.", where=str(inputs.file), hint=advice)
+            told = f"{name} is out of date ({why})"
         if locked:
-            raise DependencyError(
-                f"The lock is out of date: {why}.", where=str(inputs.file), hint=f"Refresh it: {command}"
-            )
-        self.notice(f"{inputs.file.name} is out of date ({why}); resolved for this build alone. Refresh it: {command}")
+            raise error
+        self.notice(f"{told}; resolved for this build alone. {advice}")
         return Lock(self._read(self.with_preferences(inputs, []), inputs, base=self.scratch).packages, 0)
 
     def with_preferences(self, inputs: Inputs, options: list[str]) -> str:
