@@ -132,17 +132,11 @@ class Health:
     def once(
         self, hosts: Hosts, item_hash: str, check: HealthCheck, code_ref: str | None = None, *, persistent: bool = False
     ) -> Healthy | str:
-        """Ask once wherever a program answers; return the first healthy answer, else why the first is none."""
+        """Ask once where a program answers; return its healthy answer, else why there is none."""
         urls = harmless_urls(hosts, item_hash, persistent=persistent)
         if isinstance(urls, str):
             return urls
-        reasons = []
-        for url in urls:
-            said = self._ask(url, check, code_ref, item_hash, min(check.timeout_seconds, _REQUEST_TIMEOUT))
-            if isinstance(said, Healthy):
-                return said
-            reasons.append(said)
-        return reasons[0]
+        return self._ask(urls, check, code_ref, item_hash, min(check.timeout_seconds, _REQUEST_TIMEOUT))
 
     def confirm(
         self,
@@ -320,15 +314,14 @@ class Health:
 
         def look(left: float) -> Healthy | None:
             nonlocal reason, failed_starts
-            for url in urls:
-                said = self._ask(url, check, code_ref, item_hash, max(1.0, min(left, _REQUEST_TIMEOUT)))
-                if isinstance(said, Healthy):
-                    return said
-                reason = said
-                heard(said)
-                failed_starts += FAILED_START in said
-                if failed_starts > 1:  # each further question would boot a machine for the same failure
-                    raise HealthError(f"The program does not start: {reason}", where=where)
+            said = self._ask(urls, check, code_ref, item_hash, max(1.0, min(left, _REQUEST_TIMEOUT)))
+            if isinstance(said, Healthy):
+                return said
+            reason = said
+            heard(said)
+            failed_starts += FAILED_START in said
+            if failed_starts > 1:  # each further question would boot a machine for the same failure
+                raise HealthError(f"The program does not start: {reason}", where=where)
             return None
 
         healthy = self._waiter.poll(look, check.timeout_seconds, _BACKOFF)
@@ -339,16 +332,24 @@ class Health:
         return healthy
 
     def _ask(
-        self, url: str, check: HealthCheck, code_ref: str | None, item_hash: str | None, timeout: float
+        self, urls: Sequence[str], check: HealthCheck, code_ref: str | None, item_hash: str | None, timeout: float
     ) -> Healthy | str:
-        began = time.monotonic()
-        try:
-            answer = self._get(url.rstrip("/") + check.path, timeout=timeout)
-        except OSError as error:
-            return f"nothing answers: {error}"
-        return judge(check, answer, code_ref, item_hash) or Healthy(
-            url, answer.status, answer.text, time.monotonic() - began
-        )
+        """Ask the URLs in turn until a host that has the program answers: another way there starts it once more."""
+        reasons = []
+        for url in urls:
+            began = time.monotonic()
+            try:
+                answer = self._get(url.rstrip("/") + check.path, timeout=timeout)
+            except OSError as error:
+                reasons.append(f"nothing answers: {error}")
+                continue
+            reason = judge(check, answer, code_ref, item_hash)
+            if reason is None:
+                return Healthy(url, answer.status, answer.text, time.monotonic() - began)
+            if answer.status >= _SERVER_ERROR or (item_hash and answer.is_of(item_hash)):
+                return reason
+            reasons.append(reason)
+        return reasons[0]
 
 
 def listing_host(hosts: Hosts, item_hash: str, *, persistent: bool) -> str | None:

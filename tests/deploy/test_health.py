@@ -75,6 +75,24 @@ def test_the_first_url_that_answers_is_returned() -> None:
     assert host.wait(HealthCheck(), None, "http://one", "http://two") == "http://two"
 
 
+def test_a_second_url_is_asked_only_where_the_first_leads_to_no_host_of_the_program() -> None:
+    elsewhere, theirs, failed = Answer(404, {}), Answer(503, {ITEM_HASH: NEW}), Answer(500, {}, "initialisation")
+    hosts = Hosts("http://127.0.0.1:1", "http://127.0.0.1:1")
+    for answers, asked, told in (
+        ((failed, Answer(200, {ITEM_HASH: NEW})), 1, "it answers 500"),
+        ((theirs, Answer(200, {ITEM_HASH: NEW})), 1, "it answers 503"),
+        ((Answer(404, {ITEM_HASH: NEW}), elsewhere), 1, "it answers 404"),
+        ((elsewhere, theirs), 2, "it answers 503"),
+        ((OSError("no such name"), failed), 2, "it answers 500"),
+        ((OSError("no such name"), elsewhere), 2, "nothing answers: no such name"),
+    ):
+        host = Host(*answers)
+        reason = Health(host).once(hosts, NEW, HealthCheck(status=200))
+        assert isinstance(reason, str)
+        assert reason.startswith(told)
+        assert len(host.urls) == asked
+
+
 def test_a_persistent_program_that_had_been_started_again_before_anybody_looked() -> None:
     """The host is quicker than the command: what it lists from the first look on is the new start."""
     now = 0.0
