@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.image_contents import LARGEST_READ, Contents, contents_of, remembered
+from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.observer import size_text
@@ -28,37 +29,45 @@ class ImageChanges:
 
     Attributes:
         noun: What is counted: distributions or files.
-        count: How many there will be.
+        count: How many there will be; None where that takes too long to find out.
         added: What is new; of a first image its heaviest distributions.
         removed: What goes.
         changed: What stays under its name and is another.
         is_first: Whether there is nothing to compare with.
+        is_known: Whether this machine could compare it with what is live.
     """
 
     noun: str
-    count: int
+    count: int | None
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     is_first: bool = False
+    is_known: bool = True
 
     @property
     def text(self) -> str:
         """The difference in one line."""
         if self.is_first:
             heaviest = f", heaviest {', '.join(self.added[:3])}" if self.added and self.noun == "distribution" else ""
-            return f"{_counted(self.count, self.noun)}{heaviest}"
+            return f"{self._counted}{heaviest}"
+        if not self.is_known:
+            return f"{self._counted}: this machine does not know what changes, {typed('diff')} fetches what is live"
         kinds = {"added": self.added, "removed": self.removed, "changed": self.changed}
         told = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names)
         marks = zip("+-~", kinds.values(), strict=True)
         names = [f"{mark} {name}" for mark, each in marks for name in each]
         more = f", and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
         listed = f": {', '.join(names[:_MOST])}{more}" if names else ""
-        return f"{_counted(self.count, self.noun)}, {told or 'none changed'}{listed}"
+        return f"{self._counted}, {told or 'none changed'}{listed}"
+
+    @property
+    def _counted(self) -> str:
+        return f"{'' if self.count is None else f'{self.count:,} '}{self.noun}{'' if self.count == 1 else 's'}"
 
 
 def image_changes(client: NodeClient, artifact: Artifact, plan: Plan) -> dict[str, ImageChanges]:
-    """Return what changes inside each image that a plan publishes, by role, as far as it can be known quickly.
+    """Return what changes inside each image that a plan publishes, by role; of a damaged one nothing.
 
     What is live is known where this machine has built or read it; else it is fetched if it is small.
     """
@@ -74,6 +83,10 @@ def image_changes(client: NodeClient, artifact: Artifact, plan: Plan) -> dict[st
             continue
         if after is not None and before is not None:
             found[step.role] = _compared(before, after, is_first=step.before is None)
+        elif step.before:
+            noun = "distribution" if step.role == "packages" else "file"
+            count = len(after.distributions or after.files) if after else None
+            found[step.role] = ImageChanges(noun, count, is_known=False)
     return found
 
 
@@ -118,7 +131,3 @@ def _compared(before: Contents, after: Contents, *, is_first: bool) -> ImageChan
 
 def _heaviest(contents: Contents) -> list[str]:
     return sorted(contents.distributions, key=lambda name: (-contents.distributions[name].size, name))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -38,10 +38,10 @@ class Node:
         destination.write_bytes(self.file.read_bytes())
 
 
-def changes(node, after, before, sha256="b" * 64):
-    image = SimpleNamespace(role="packages")
+def changes(node, after, before, sha256="b" * 64, role="packages"):
+    image = SimpleNamespace(role=role)
     step = SimpleNamespace(
-        role="packages", sends=True, sha256=sha256, before=before, size=after.stat().st_size, engine="storage"
+        role=role, sends=True, sha256=sha256, before=before, size=after.stat().st_size, engine="storage"
     )
     artifact = SimpleNamespace(manifest=SimpleNamespace(images=(image,)), file=lambda _image: after)
     return image_changes(node, artifact, SimpleNamespace(images=(step,)))
@@ -73,9 +73,20 @@ def test_a_first_image_names_its_heaviest(tmp_path):
     assert text.startswith("2 distributions, heaviest large 2.0 ")
 
 
-def test_what_cannot_be_had_is_left_out(tmp_path):
+def test_what_cannot_be_had_is_said_to_be_unknown_with_the_way_to_see_it(tmp_path, monkeypatch):
     packages(tmp_path / "new", small=("1.0", 256))
-    assert changes(Node(), tmp_path / "new", "a" * 64) == {}
+    found = changes(Node(), tmp_path / "new", "a" * 64)["packages"]
+    assert (found.is_known, found.added, found.removed, found.changed) == (False, (), (), ())
+    way = "this machine does not know what changes, `hatch-aleph diff` fetches what is live"
+    assert found.text == f"1 distribution: {way}"
+    write_image([Entry("data", "file", 0o644, b"x")], tmp_path / "own", Options())
+    monkeypatch.setattr("hatch_aleph.build.image_contents.LARGEST_READ", 1)
+    assert changes(Node(), tmp_path / "own", "a" * 64, "c" * 64, role="code")["code"].text == f"files: {way}"
+    assert changes(Node(), tmp_path / "own", None, "c" * 64, role="code") == {}
+
+
+def test_of_what_is_damaged_nothing_is_said(tmp_path):
+    packages(tmp_path / "new", small=("1.0", 256))
     (tmp_path / "broken").write_bytes(b"hsqs" + bytes(200))
     assert changes(Node(tmp_path / "broken"), tmp_path / "new", "a" * 64) == {}
 
