@@ -17,9 +17,10 @@ from hatch_aleph.cli.tables import terminal_width
 from hatch_aleph.commands import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hatch_aleph.cli.liveness import Answer
+    from hatch_aleph.deploy.history import Release
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.money import Price
     from hatch_aleph.programs.live_programs import Listed
@@ -50,14 +51,19 @@ def list_programs(context: Context, *, long: bool, check: bool) -> None:
             find(client, address, host=context.host_url, urls=long or context.output.as_json)
         ):
             answers = _answers(context, client, batch) if check else [None] * len(batch)
+            releases = _releases(client, address, batch) if check else {}
             total.add(batch, answers)
             if context.output.as_json:
                 listed += [
-                    {**each.to_json(), **(answer.to_json() if answer else {})}
+                    {
+                        **each.to_json(),
+                        **(answer.to_json() if answer else {}),
+                        **({"release": release.to_json()} if (release := releases.get(each.message.item_hash)) else {}),
+                    }
                     for each, answer in zip(batch, answers, strict=True)
                 ]
             else:
-                _show(context, batch, answers, "" if number else f"Programs of {address}", long=long)
+                _show(context, batch, answers, releases, "" if number else f"Programs of {address}", long=long)
                 _show_failures(context, batch, answers)
         if removed.result():
             context.output.notice(f"{removed.result()}.")
@@ -106,15 +112,28 @@ def _answers(context: Context, client: NodeClient, batch: Sequence[Listed]) -> l
     return [None if each.verifiable else next(said) for each in batch]
 
 
+def _releases(client: NodeClient, owner: str, batch: Sequence[Listed]) -> dict[str, Release]:
+    from hatch_aleph.deploy.state import program_of
+    from hatch_aleph.programs.live_programs import present_releases
+
+    return present_releases(client, owner, [program_of(each.message) for each in batch if not each.verifiable])
+
+
 def _show(
-    context: Context, batch: Sequence[Listed], answers: Sequence[Answer | None], title: str, *, long: bool
+    context: Context,
+    batch: Sequence[Listed],
+    answers: Sequence[Answer | None],
+    releases: Mapping[str, Release],
+    title: str,
+    *,
+    long: bool,
 ) -> None:
     if long:
         rows = ((_program(each), _specifications(each), _configuration(each)) for each in batch)
         context.output.table(title, ("Program", "Specifications", "Configuration"), rows)
     else:
-        columns = ("name", "item hash", "runs", "age", "cost", "state")
-        lines = [_line(each, answer) for each, answer in zip(batch, answers, strict=True)]
+        columns = ("name", "item hash", "runs", "age", *(["release"] if releases else []), "cost", "state")
+        lines = [_line(each, answer, releases) for each, answer in zip(batch, answers, strict=True)]
         context.output.table(title, columns, fitted(lines, columns))
 
 
@@ -151,12 +170,14 @@ def fitted(rows: Sequence[tuple[str, ...]], columns: Sequence[str], width: int |
     ]
 
 
-def _line(each: Listed, answer: Answer | None) -> tuple[str, ...]:
+def _line(each: Listed, answer: Answer | None, releases: Mapping[str, Release]) -> tuple[str, ...]:
+    now, release = time.time(), releases.get(each.message.item_hash)
     return (
         each.name or "-",
         each.message.item_hash,
         _runs(each, "always"),
-        age(time.time() - each.message.content_time),
+        age(now - each.message.content_time),
+        *([f"{release.number}, {age(now - release.time)}" if release else "-"] if releases else []),
         each.cost_text,
         _state(each, answer),
     )

@@ -14,8 +14,9 @@ from hatch_aleph.network.urls import Hosts, program_urls
 from hatch_aleph.squashfs.pool import in_background
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from hatch_aleph.deploy.history import Release
     from hatch_aleph.deploy.state import Program, Version, Volume
     from hatch_aleph.deploy.status import Unused
     from hatch_aleph.network.answers import NetworkMessage
@@ -85,15 +86,35 @@ def look_up(client: NodeClient, item_hash: str) -> LiveProgram:
     )
 
 
-def _stores(client: NodeClient, owner: str, refs: frozenset[str]) -> Iterable[NetworkMessage]:
+def present_releases(client: NodeClient, owner: str, programs: Sequence[Program]) -> dict[str, Release]:
+    """Return the release that each program has now, by its item hash; those that no deployment made have none.
+
+    The node is asked for all at once, and its messages are not verified: they are only shown, as in every list.
+    """
+    from hatch_aleph.deploy.history import releases
+    from hatch_aleph.deploy.state import State, refs_of, volumes_of
+
+    refs = {program.item_hash: refs_of(program.content) for program in programs}
+    volumes, _ = volumes_of(_stores(client, owner, frozenset().union(*refs.values()), verify=False))
+    states = {
+        item_hash: State(owner, "", volumes={ref: volumes[ref] for ref in named if ref in volumes})
+        for item_hash, named in refs.items()
+    }
+    return {item_hash: found[0] for item_hash, state in states.items() if (found := releases(state))}
+
+
+def _stores(client: NodeClient, owner: str, named: frozenset[str], *, verify: bool = True) -> Iterable[NetworkMessage]:
     """Yield the owner's STORE messages among some item hashes, and the amends of them."""
-    if not refs:
+    if not named:
         return
     found = {
         message.item_hash: message
-        for message in client.messages(types=("STORE",), owners=(owner,), hashes=sorted(refs), statuses=LIVE)
+        for message in client.messages(
+            types=("STORE",), owners=(owner,), hashes=sorted(named), statuses=LIVE, verify=verify
+        )
     }
-    amends = client.messages(types=("STORE",), owners=(owner,), refs=sorted(found), statuses=LIVE) if found else ()
+    refs = sorted(found)
+    amends = client.messages(types=("STORE",), owners=(owner,), refs=refs, statuses=LIVE, verify=verify) if refs else ()
     for message in (*found.values(), *amends):
         if message.owner == owner:
             yield message

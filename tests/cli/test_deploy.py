@@ -114,6 +114,11 @@ def test_the_life_of_a_deployment(cli, write, tmp_path):
     assert back["release"]["version"] == "1.0"
     told = cli("status", "--project", project).out
     assert re.match(r"Answering 200 in \d+ ms, release 3 \(back at version 1.0\), ", told)
+    assert re.search(
+        rf"{first['item_hash']}  on demand +\d+ (s|min) +3, \d+ (s|min) .* answers 200 in \d+ ms",
+        cli("list", "--check").out,
+    )
+    assert "release" not in cli("list").out
     assert ask(first["urls"][0]) == (200, "one")
     assert cli.json("verify", "--project", project).code == 1
     assert cli.json("status", "--project", project).result["status"]["contents"][0]["version"] == "1.0"
