@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph import __version__
-from hatch_aleph.cli.output import Output
+from hatch_aleph.cli.output import Output, encode_all
 from hatch_aleph.cli.tables import colours
 from hatch_aleph.commands import COMMANDS, overview
 from hatch_aleph.errors import HatchAlephError, UsageError
@@ -79,6 +79,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code: the one boundary where errors become words."""
     as_json = "--json" in arguments
     _stop_on_signals()
+    encode_all()
     try:
         result = cli.main(args=list(arguments), prog_name="hatch-aleph", standalone_mode=False, color=colours())
     except click.exceptions.Exit as exit_:

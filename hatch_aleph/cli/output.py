@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import datetime as dt
+import io
 import json
 import os
 import sys
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from hatch_aleph.cli.live import LiveLine
     from hatch_aleph.errors import HatchAlephError
+
+# What stands for this tool's own signs where the encoding of a terminal or pipe has none of them.
+_SPELT = {"…": "...", "→": "->", "—": "-", "·": "-", "█": "#", "░": ".", **dict.fromkeys("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "*")}
 
 # Stands for the escape character in this tool's own colours: nobody else can write it.
 _OURS = f"\x00{os.urandom(8).hex()}"
@@ -167,7 +172,27 @@ class Output:
 
     @staticmethod
     def _line(fields: dict[str, Any]) -> None:
-        click.echo(json.dumps(fields, ensure_ascii=False, default=str))
+        unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+        click.echo(json.dumps(fields, ensure_ascii=not unicode, default=str))
+
+
+def encode_all() -> None:
+    """Let everything be printed, whatever the locale: what its encoding lacks is spelt out, or escaped.
+
+    ASCII means that no locale is set: that is UTF-8, as Python and click have it as well.
+    """
+    codecs.register_error("spelt", _spelt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            none = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if none else None, errors="spelt")
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - nothing is decoded so
+    lost = error.object[error.start : error.end]
+    told = "".join(_SPELT.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in lost)
+    return told, error.end
 
 
 def style(text: str, **how: Any) -> str:

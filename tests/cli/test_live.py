@@ -144,6 +144,20 @@ def test_a_node_that_never_answers_leaves_no_silence(tmp_path):
             os.close(parent)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_a_locale_without_our_signs_gets_them_spelt_out(encoding):
+    code = (
+        "import sys; from hatch_aleph.cli.output import Output, encode_all; encode_all();"
+        "Output(as_json=False).say('a… → █░ é'); Output(as_json=True).notice('…é\\U0001f600')"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, check=True
+    )
+    line, as_json = told.stdout.decode(encoding.replace("ascii", "utf-8")).splitlines()
+    assert line == {"latin-1": "a... -> #. é", "cp1252": "a… -> #. é"}.get(encoding, "a… → █░ é")
+    assert json.loads(as_json)["text"] == "…é\U0001f600"
+
+
 def test_the_line_is_gone_when_something_else_is_said():
     stream = io.StringIO()
     line = LiveLine(stream, lambda: "working", patience=0.0)
