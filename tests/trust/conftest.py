@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hatch_aleph.deploy.health import Health
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
 from hatch_aleph.settings import HealthCheck
 from tests.build.conftest import index, runtime, workshop
-from tests.deploy.conftest import Rig, quick
+from tests.clock import hurried
+from tests.deploy.conftest import Rig
 from tests.deploy.rig import NodeHost, RunningNode
 from tests.signing import Signer
 from tests.trust.lying_node import Lie, LyingNode
@@ -96,16 +96,12 @@ class Scene:
     def prune(self) -> Any:
         from hatch_aleph.deploy.cleanup import prune
 
-        return prune(
-            *self.rig.opened(self.rig.artifact()), Health(self.rig.host, sleep=quick), HealthCheck(timeout_seconds=2)
-        )
+        return prune(*self.rig.opened(self.rig.artifact()), hurried(self.rig.host), HealthCheck(timeout_seconds=2))
 
     def roll_back(self) -> Any:
         from hatch_aleph.deploy.rollback import roll_back
 
-        return roll_back(
-            *self.rig.opened(self.rig.artifact()), Health(self.rig.host, sleep=quick), HealthCheck(timeout_seconds=5)
-        )
+        return roll_back(*self.rig.opened(self.rig.artifact()), hurried(self.rig.host), HealthCheck(timeout_seconds=5))
 
     def update(self) -> Any:
         from hatch_aleph.programs.revision import update

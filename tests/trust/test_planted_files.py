@@ -17,6 +17,7 @@ import pytest
 
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.cli import run
+from hatch_aleph.deploy.history import NUMBER, next_number
 from hatch_aleph.deploy.journal import Journal, Run, intent_of
 from hatch_aleph.deploy.session import deployment_lock
 from hatch_aleph.deploy.state import image_notes
@@ -196,7 +197,7 @@ def test_a_journal_that_a_repository_brings_decides_nothing(scene: Any, kind: st
     step = target.diff(artifact.manifest, state).image("code")
     wanted = store_content(
         rig.account.address, step.file_hash, step.engine, payment=artifact.manifest.settings.payment.to_message(),
-        ref=step.ref, metadata=image_notes(image, artifact.manifest, {}), tags=(target.tag,),
+        ref=step.ref, metadata=image_notes(image, artifact.manifest, {NUMBER: next_number(state)}), tags=(target.tag,),
     )  # fmt: skip
     intent = intent_of("STORE", "TEST", wanted)
     signer = new_account(rig.node) if kind == "of a stranger" else rig.account
