@@ -119,7 +119,7 @@ def _ready(output: Output, url: str, token: str, source: str | None) -> None:
             f"A host for the programs of {shown} runs at {url} (Ctrl-C ends it)\n"
             f"Deploy to that node, and ask this host: --node {shown} --host-url {url}"
         )
-    click.echo(text, err=True)
+    output.say(text, err=True, fold=False)
 
 
 @node.command(epilog="Example: hatch-aleph node add staging https://node.example.org")

@@ -9,8 +9,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from hatch_aleph.cli.context import own_folder
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
@@ -73,14 +71,14 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
         if context.output.as_json or not sys.stdin.isatty():
             context.output.notice("It answered. Without a terminal the network ends here.")
             return 0
-        click.echo("The network runs until Ctrl-C. Its page shows requests and logs: " + page, err=True)
+        context.output.notice("The network runs until Ctrl-C. Its page shows requests and logs: " + page)
         named = {
             "ALEPH_API_HOST": url,
             "ALEPH_PRIVATE_KEY_FILE": environment["ALEPH_PRIVATE_KEY_FILE"],
             "ALEPH_STATE_FOLDER": str(folder),
         }
         words = " ".join(shlex.quote(f"{name}={value}") for name, value in named.items())
-        click.echo(f"Commands in another terminal reach it after: export {words}", err=True)
+        context.output.say(f"Commands in another terminal reach it after: export {words}", err=True, fold=False)
         network.wait()
     except KeyboardInterrupt:
         return 0
