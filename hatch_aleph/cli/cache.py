@@ -25,10 +25,9 @@ def show(context: Context) -> None:
 
     found = Cache.default()
     usages = found.usage()
-    lines = [f"{each.kind:12} {each.entries:6} files {size_text(each.size):>12}" for each in usages]
-    context.output.result(
-        {"folder": str(found.root), "kinds": [asdict(each) for each in usages]}, "\n".join([str(found.root), *lines])
-    )
+    rows = [(each.kind, f"{each.entries:,}", size_text(each.size)) for each in usages]
+    context.output.table(str(found.root), ("kind", "files", "size"), rows)
+    context.output.result({"folder": str(found.root), "kinds": [asdict(each) for each in usages]})
 
 
 @cache.command(epilog="Example: hatch-aleph cache prune --days 7")
