@@ -168,8 +168,7 @@ def _failures_told() -> Iterator[None]:
     Raises:
         StartFailed: What the app raised, and where.
     """
-    over: list[bool] = []
-    start_later(IMPORT_SECONDS, _report_hanging_import, threading.get_ident(), over)
+    imported = start_later(IMPORT_SECONDS, _report_hanging_import, threading.get_ident())
     try:
         yield
     except BaseException as error:  # SystemExit would end the init without a word
@@ -180,12 +179,10 @@ def _failures_told() -> Iterator[None]:
             raise
         raise StartFailed(str(failure)) from error
     finally:
-        over.append(True)
+        imported()
 
 
-def _report_hanging_import(thread: int, over: list[bool]) -> None:
-    if over:
-        return
+def _report_hanging_import(thread: int) -> None:
     from .failure import report_hanging, thread_frames
 
     report_hanging("start", f"the app is not imported after {IMPORT_SECONDS:g} seconds", thread_frames(thread))

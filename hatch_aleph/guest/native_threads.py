@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import _thread
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_start, _sleep = _thread.start_new_thread, time.sleep
+_start, _lock = _thread.start_new_thread, _thread.allocate_lock
 
 
 def start(target: Callable[..., Any], *args: Any) -> None:
@@ -22,14 +21,20 @@ def start(target: Callable[..., Any], *args: Any) -> None:
     _start(target, args)
 
 
-def start_later(seconds: float, target: Callable[..., Any], *args: Any) -> None:
-    """Run a function in such a thread after a time."""
+def start_later(seconds: float, target: Callable[..., Any], *args: Any) -> Callable[[], None]:
+    """Run a function in such a thread after a time, unless what is returned is called before.
+
+    A thread that sleeps makes each system call of the others dearer, as they share their files with it.
+    """
+    waiting = _lock()
+    waiting.acquire()
 
     def wait() -> None:
-        _sleep(seconds)
-        target(*args)
+        if not waiting.acquire(timeout=seconds):
+            target(*args)
 
     _start(wait, ())
+    return waiting.release
 
 
 class Threads:

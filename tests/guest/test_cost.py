@@ -64,6 +64,21 @@ def test_what_every_start_needs_comes_from_one_file(tmp_path, collects):
     assert [name for name in opened if not name.startswith("__init__.")] == [bundle_here().path.rpartition("/")[2]]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of threads")
+def test_the_watch_of_the_import_ends_with_it(run):
+    """A thread that sleeps makes each system call of a request dearer; what is left is the watch of requests."""
+    text = "import os\n"
+    text += "async def app(scope, receive, send):\n"
+    text += "    if scope['type'] != 'http':\n        return\n"
+    text += "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+    text += "    await send({'type': 'http.response.body', 'body': str(len(os.listdir('/proc/self/task'))).encode()})\n"
+    guest = run({"main.py": text}, "main:app")
+    for _ in range(200):  # it may need a moment
+        if (threads := guest.get("/").body) == b"2":
+            break
+    assert threads == b"2"
+
+
 def test_requests_leave_no_timers_behind(run):
     """A thousand requests a second would otherwise keep thirty thousand of them, each with its request."""
     text = "async def app(scope, receive, send):\n"

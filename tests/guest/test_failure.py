@@ -115,6 +115,20 @@ def test_what_hangs_shows_its_stack(run, kind, line):
     assert (failure["type"], failure["file"], failure["line"]) == ("Timeout", "main.py", line)
 
 
+def test_an_import_that_hangs_shows_its_stack(run):
+    """The host gives up after 60 seconds; the watch looks after 50, here at once."""
+    text = "import sys, time\nentrypoint = sys.modules['aleph_entry.entrypoint']\n"
+    text += "with entrypoint._failures_told():\n    time.sleep(0.5)\n" + OK
+    text += "async def app(scope, receive, send):\n    await answer(send)\n"
+    first = (
+        "import sys\nsys.modules['aleph_entry.entrypoint'].IMPORT_SECONDS = 0.05\nimport slow\nfrom slow import app\n"
+    )
+    guest = run({"main.py": first, "slow.py": text}, "main:app")
+    failure = wait_for(guest)[0]
+    assert (failure["event"], failure["type"]) == ("start", "Timeout")
+    assert (failure["file"], failure["line"]) == ("slow.py", 4)
+
+
 def test_what_is_over_in_time_is_no_failure(run):
     text = OK + "async def app(scope, receive, send):\n    await answer(send)\n"
     guest = run({"main.py": text}, "main:app", seconds=0.3)
