@@ -45,7 +45,10 @@ BACKEND = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.c
 ])  # fmt: skip
 def test_places(make_project: Callable[..., Path], files: dict[str, str], named: list[str]) -> None:
     root = make_project({"pyproject.toml": BARE, **files})
-    assert [each.partition(" is not read")[0] for each in lookalikes(load_project(root))] == named
+    told = list(lookalikes(load_project(root)))
+    assert len(told) <= 1
+    found = [line.partition(" is not read")[0].partition(" are not read")[0] for line in told]
+    assert found == ([", ".join(named)] if named else [])
 
 
 def test_a_build_names_them_unless_it_has_dependencies(index: Index, workshop: Workshop) -> None:

@@ -23,15 +23,16 @@ _DEVELOPMENT = re.compile(
 
 
 def lookalikes(project: Project) -> Iterator[str]:
-    """Yield a line for each such place.
+    """Yield a line for all such places, and one for groups and extras each.
 
     Args:
         project: One without dependencies, by whatever its build backend says.
     """
-    for place in _places(project):
+    places = list(_places(project))
+    if places:
         yield (
-            f"{place} is not read, and the project declares no dependencies: they stand in project.dependencies, in "
-            "requirements.txt or in a lock"
+            f"{', '.join(places)} {'is' if len(places) == 1 else 'are'} not read, and the project declares no "
+            "dependencies: they stand in project.dependencies, in requirements.txt or in a lock"
         )
     tables = (("[dependency-groups]", "groups", project.groups), ("optional-dependencies", "extras", project.extras))
     for table, key, names in tables:
