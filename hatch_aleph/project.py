@@ -55,7 +55,7 @@ _SHAPE: Shape = {  # of what is read here; the rest is others' to judge
             "envs?": {OTHERS: {}},
         },
         "poetry?": {"dependencies?": {}},
-        "uv?": {"sources?": {OTHERS: _TABLES}},
+        "uv?": {"sources?": {OTHERS: _TABLES}, "workspace?": {"members?": [TEXT], "exclude?": [TEXT]}},
     },
 }
 

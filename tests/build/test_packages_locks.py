@@ -441,19 +441,39 @@ def test_names_of_a_lock_are_no_paths(index: Index, workshop: Workshop, table: s
         workshop.build(root)
 
 
-def test_a_uv_lock_of_a_workspace_above(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["app", "examples/app"])
+def test_a_uv_lock_of_a_workspace_above(index: Index, workshop: Workshop, tmp_path: Path, place: str) -> None:
+    """Also one beyond another project, where uv itself stops looking."""
     index.add("alpha")
     top = tmp_path / "top"
-    root = workshop.project(
-        '"alpha", "library"', name="top/app", more="[tool.uv.sources]\nlibrary = {workspace = true}\n"
-    )
+    sources = "[tool.uv.sources]\nlibrary = {workspace = true}\n"
+    nested = "/" in place
+    aleph = 'allow-source = ["library"]\n' if nested else ""
+    root = workshop.project('"alpha", "library"', aleph=aleph, name=f"top/{place}", more="" if nested else sources)
     file = root / "pyproject.toml"
     file.write_text(file.read_text().replace('version = "1.0"', f'version = "1.0"\nrequires-python = ">={RUNNING}"'))
     library(top / "library")
     (top / "library/library.txt").write_text("x = 1\n")
-    (top / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["app", "library"]\n')
+    members = ["library", "examples", "examples/*"] if nested else ["*"]
+    if nested:
+        (top / "examples/pyproject.toml").write_text(
+            f'[project]\nname = "examples"\nversion = "1"\nrequires-python = ">={RUNNING}"\n'
+        )
+    (top / "pyproject.toml").write_text(f"{sources}[tool.uv.workspace]\nmembers = {members}\n")
     uv(top, "lock")
     assert versions(workshop, root, locked=True) == ["alpha 1.0", "library 1.0"]
+
+
+@pytest.mark.parametrize("rest", ['exclude = ["app"]\nmembers = ["*"]\n', 'members = ["library"]\n'])
+def test_a_uv_lock_above_that_is_of_others(index: Index, workshop: Workshop, tmp_path: Path, rest: str) -> None:
+    index.add("alpha")
+    root = workshop.project('"alpha"', name="top/app")
+    top = root.parent
+    library(top / "library")
+    (top / "pyproject.toml").write_text(f"[tool.uv.workspace]\n{rest}")
+    uv(top, "lock")
+    assert (top / "uv.lock").is_file()
+    assert versions(workshop, root) == ["alpha 1.0"]
 
 
 def test_requirements_without_a_project(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, SettingsError
 from hatch_aleph.files import sha256_of
+from hatch_aleph.project import read_pyproject
 from hatch_aleph.text import without_credentials
 from hatch_aleph.uv import configuration
 
@@ -250,10 +251,18 @@ def _uv_lock(root: Path) -> Path | None:
     """Return the lock of the project, or of the uv workspace around it."""
     if (root / "uv.lock").is_file():
         return root / "uv.lock"
-    for folder in root.parents:
-        if (folder / "uv.lock").is_file() and (folder / "pyproject.toml").is_file():
-            return folder / "uv.lock" if b"[tool.uv.workspace]" in (folder / "pyproject.toml").read_bytes() else None
-    return None
+    above = next((folder for folder in root.parents if (folder / "uv.lock").is_file()), None)
+    return above / "uv.lock" if above and _has_member(above, root) else None
+
+
+def _has_member(folder: Path, root: Path) -> bool:
+    """Tell whether a folder is a uv workspace of which a project below it is a member."""
+    file = folder / "pyproject.toml"
+    workspace = read_pyproject(folder).get("tool", {}).get("uv", {}).get("workspace", {}) if file.is_file() else {}
+    named, excluded = (
+        any(root in folder.glob(pattern) for pattern in workspace.get(key, ())) for key in ("members", "exclude")
+    )
+    return named and not excluded
 
 
 def _check_python(project: Project, runtime: Runtime) -> None:

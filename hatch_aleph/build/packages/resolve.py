@@ -116,7 +116,7 @@ class Resolver:
         return lock, stale
 
     def _from_uv_lock(self, inputs: Inputs) -> tuple[Lock, str | None]:
-        outcome = self.solver.export("--locked")
+        outcome = self.solver.export(inputs.file, "--locked")
         if outcome.code == _STALE and "needs to be updated" in outcome.stderr:
             return Lock(()), "the project's dependencies changed since"
         if outcome.code:
@@ -202,7 +202,7 @@ class Resolver:
         if inputs.kind == "pylock.toml":
             text = inputs.file.read_text("utf-8", "replace")
         elif inputs.kind == "uv.lock":
-            text = self.solver.export("--frozen").stdout
+            text = self.solver.export(inputs.file, "--frozen").stdout
         else:
             versions = self._pins(inputs, refuse=False).single_versions if inputs.locked else {}
             text = pylock_text({"name": name, "version": version} for name, version in versions.items())

@@ -75,11 +75,13 @@ class Solver:
             return self._wheels_first(["pip", "compile", str(requirements), "--no-deps"], where)
         return self._wheels_first(["pip", "compile", "-", "--no-deps"], where, "\n".join(requirements))
 
-    def export(self, *options: str) -> Outcome:
-        """Let uv turn its own lock into a pylock.toml for all platforms."""
+    def export(self, lock: Path, *options: str) -> Outcome:
+        """Let uv turn its own lock, which may be that of a workspace above, into a pylock.toml for all platforms."""
+        above = lock.parent != self.project.root
+        member = ["--project", str(lock.parent), "--package", self.project.name] if above else []
         return self.uv.run([
             "export", "--format", "pylock.toml", "--no-emit-project", "--no-default-groups", "--no-header",
-            "--no-editable", *self.uv.python, *options,
+            "--no-editable", *self.uv.python, *member, *options,
             *(f"--extra={name}" for name in self.settings.extras),
             *(f"--group={name}" for name in self.settings.groups),
         ])  # fmt: skip
