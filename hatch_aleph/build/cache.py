@@ -23,7 +23,7 @@ from hatch_aleph.shapes import ANYTHING, Shape, misfit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KINDS = ("wheels", "library", "records", "resolutions", "builds", "contents", "logs")
+KINDS = ("wheels", "library", "records", "resolutions", "builds", "contents", "adapters", "logs")
 _DAY = 86400
 _LONGEST_NAME = 100  # characters
 _LEAST = 1 << 16  # bytes that a disk must take to be worth beginning

@@ -76,6 +76,7 @@ def _write(
         folder / f"{context.stem}-code",
         where=where,
         interpreter=interpreter,
+        cache=context.cache,
         packages_inputs=lambda: packages().inputs,
     )
     return Image.of("code", packed.file, mount=CODE_MOUNT, inputs=packed.inputs, encoding=packed.encoding)

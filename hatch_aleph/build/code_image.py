@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.resources
 import marshal
 import shutil
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path, compile_entries
+from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path, compile_entries, source_path
+from hatch_aleph.build.cache import key_of
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.settings.entry_points import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
 from hatch_aleph.settings.rules import MAX_ARCHIVE
+from hatch_aleph.shapes import OTHERS, TEXT
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
 from hatch_aleph.squashfs.codec import library_version
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from hatch_aleph.build.cache import Cache
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.runtimes import Runtime
     from hatch_aleph.settings import Settings
@@ -62,6 +65,7 @@ def pack_code(
     *,
     where: str,
     interpreter: Interpreter | None,
+    cache: Cache,
     packages_inputs: Callable[[], str] = lambda: "",
     encoding: Literal["squashfs", "zip"] = "squashfs",
 ) -> Packed:
@@ -74,6 +78,7 @@ def pack_code(
         stem: The image's path without its suffix.
         where: What to name in errors.
         interpreter: Makes the bytecode; None for none.
+        cache: Has the adapter's bytecode, once it was made.
         packages_inputs: Gives the inputs digest of the packages image it belongs to, "" for none; asked for late, for
             that image may be in the making.
         encoding: How it is to be written; a bare executable is a zip archive in any case.
@@ -83,14 +88,18 @@ def pack_code(
         ImageError: When the image cannot be written, or is too large for the guest.
     """
     files = list(entries)
-    if settings.adapter:
+    adapter = _adapter() if settings.adapter else []
+    if adapter:
         if any(entry.path.split("/")[0] in (ADAPTER, f"{ADAPTER}.py") for entry in files):
             raise ProjectError(f"The project has a module {ADAPTER}, which is the adapter's name", where=where)
-        files += _adapter()
+        files += adapter
     files = _unique(files, where)
-    if not settings.is_bare_executable:  # whose interpreter, if it has one, is not the init's
+    if interpreter and not settings.is_bare_executable:  # whose interpreter, if it has one, is not the init's
         mount = ZIP_MOUNT if encoding == "zip" else CODE_MOUNT
-        files += bundled(compile_entries(files, mount, runtime, interpreter, partial(_level, settings)), runtime)
+        own = [entry for entry in files if not (adapter and entry.path.startswith(f"{ADAPTER}/"))]
+        made = compile_entries(own, mount, runtime, interpreter, lambda _: 2 if settings.optimize else 0)
+        made += _compiled_adapter(adapter, mount, runtime, interpreter, cache) if adapter else []
+        files += bundled(sorted(made, key=lambda each: source_path(each.path)), runtime)
     inputs = packages_inputs()
     if settings.adapter:
         files.append(_adapter_settings(settings, inputs))
@@ -130,11 +139,6 @@ def check_zip_size(archive: Path) -> None:
         )
 
 
-def _level(settings: Settings, path: str) -> int:
-    """Return the optimization of a file; nobody asks for the adapter's docstrings."""
-    return 2 if settings.optimize or path.startswith(f"{ADAPTER}/") else 0
-
-
 def _adapter() -> list[Entry]:
     """Return the guest package under its name in the image."""
     guest = importlib.resources.files("hatch_aleph.guest")
@@ -145,6 +149,23 @@ def _adapter() -> list[Entry]:
         for name in sorted(files)
         if name.endswith(".py")
     ]
+
+
+def _compiled_adapter(
+    adapter: list[Entry], mount: str, runtime: Runtime, interpreter: Interpreter, cache: Cache
+) -> list[Entry]:
+    """Return the adapter's bytecode, which is the same for every program: kept, once an interpreter has made it.
+
+    Nobody asks for the adapter's docstrings.
+    """
+    key = key_of(mount, interpreter.identity, [(entry.path, entry.sha256()) for entry in adapter])
+    kept: dict[str, str] | None = cache.load("adapters", key, {OTHERS: TEXT})
+    if kept is None:
+        made = compile_entries(adapter, mount, runtime, interpreter, lambda _: 2)
+        kept = {entry.path: base64.b64encode(entry.read()).decode() for entry in made}
+        if len(kept) == len(adapter):  # none that failed for want of memory, say
+            cache.store("adapters", key, kept)
+    return [Entry(path, "file", 0o644, base64.b64decode(text)) for path, text in kept.items()]
 
 
 def bundled(bytecode: list[Entry], runtime: Runtime) -> list[Entry]:

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.deploy.health import Answer, judge
-from hatch_aleph.deploy.program_log import explanation, failure_in, keep_log
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
 from hatch_aleph.files import scratch_folder
 
@@ -53,6 +52,8 @@ def smoke_test(
     lines: list[str] = []
 
     def why() -> str:
+        from hatch_aleph.deploy.program_log import explanation, keep_log
+
         log = keep_log(Cache.default().log(str(manifest.project["name"])), lines) if lines else ""
         return explanation(lines, log)
 
@@ -60,6 +61,8 @@ def smoke_test(
         try:
             answer = asyncio.run(_ask(artifact, check.path, folder, notice, connect, lines=lines, standby=standby))
         except GuestError as error:
+            from hatch_aleph.deploy.program_log import failure_in
+
             error.hint = error.hint or _way_out(error.message, again)
             if failure_in(lines):  # told as it is of one that runs at a host, in place of the adapter's one line
                 error.message = "Tried here, the program does not start."

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
-from hatch_aleph.deploy.comparison import program_content
 from hatch_aleph.deploy.payment import being_removed, was_removed
 from hatch_aleph.errors import PlanError
 from hatch_aleph.itemhash import UNSIGNED
@@ -234,6 +233,8 @@ def check_content_of(client: NodeClient, plan: Plan, manifest: Manifest) -> dict
         RejectedError: The network would not understand it.
         PlanError: A runtime or volume that it names is not there.
     """
+    from hatch_aleph.deploy.comparison import program_content  # which `create`, without a plan, does without
+
     refs = {step.role: step.ref or UNSIGNED for step in plan.images}
     content = program_content(manifest, refs, owner=plan.owner, tag=plan.tag)
     if plan.program.action != "unchanged":

@@ -15,11 +15,6 @@ from hatch_aleph.commands import typed
 from hatch_aleph.environment import KEY_VARIABLE, key_of_environment
 from hatch_aleph.errors import AccountError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
@@ -155,7 +150,13 @@ def other_tools_accounts() -> tuple[list[dict[str, str]], str | None]:
     """
     file = _other_tools_folder() / "accounts.toml"
     try:
-        listed = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+
+        listed = tomllib.loads(text)
         fields = ("name", "address", "chain", "kind")
         accounts = [{field: str(entry.get(field, "")) for field in fields} for entry in listed.get("accounts", ())]
     except (FileNotFoundError, NotADirectoryError):

@@ -78,6 +78,9 @@ def reasons_against(type_: str, content: Mapping[str, Any]) -> list[str]:
 
 def serve(questions: IO[str], answers: IO[str]) -> None:
     """Judge a content a line, until there are no more."""
+    import gc
+
+    gc.disable()  # among what is imported there is no garbage; looking for it takes a tenth
     from pydantic import BaseModel
 
     BaseModel.model_config["defer_build"] = True  # of fifty models one or two are asked; nobody else is in this process

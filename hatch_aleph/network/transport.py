@@ -198,6 +198,12 @@ class Client:
 def _pool(proxy: str | None, tls: ssl.SSLContext | None) -> httpcore.ConnectionPool:
     import httpcore
 
+    class Backend(httpcore.SyncBackend):
+        """Names hosts in bytes, as :func:`ascii_host` has made them: of text Python would load its codec for names."""
+
+        def connect_tcp(self, host: str, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+            return super().connect_tcp(host.encode("ascii"), *arguments, **options)  # type: ignore[arg-type]
+
     through = None
     if proxy:
         parts = urlsplit(proxy)
@@ -209,6 +215,7 @@ def _pool(proxy: str | None, tls: ssl.SSLContext | None) -> httpcore.ConnectionP
         max_connections=None,
         max_keepalive_connections=_KEPT_CONNECTIONS,
         keepalive_expiry=_KEPT_SECONDS,
+        network_backend=Backend(),
     )
 
 

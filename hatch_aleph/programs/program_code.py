@@ -190,9 +190,16 @@ def _pack(
     _check_attribute(path, entries, settings)
     for each in incompatibilities(settings, [entry for entry in entries if entry.kind == "file"], runtime):
         notice(each)
-    interpreter = find_interpreter(runtime, Cache.default(), notice) if settings.bytecode else None
+    cache = Cache.default()
     packed = pack_code(
-        entries, settings, runtime, folder / "code", where=str(path), interpreter=interpreter, encoding=packed_as
+        entries,
+        settings,
+        runtime,
+        folder / "code",
+        where=str(path),
+        interpreter=find_interpreter(runtime, cache, notice) if settings.bytecode else None,
+        cache=cache,
+        encoding=packed_as,
     )
     return packed.file, packed.encoding
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PySquashfsImage import SquashFsImage
 
+from hatch_aleph.build import code_image
+from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code import build_code
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.packages import PackagesResult
 from hatch_aleph.errors import ImageError, ProjectError, SettingsError
+from hatch_aleph.interpreters import Interpreter
+from hatch_aleph.programs.creation import checked
 from hatch_aleph.project import load_project
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from hatch_aleph.runtimes import DEBIAN_12
+from hatch_aleph.squashfs import Entry
 
 
 def build(root: Path, destination: Path, **options):
@@ -275,3 +279,30 @@ def test_a_bare_executable_too_large_for_the_host(make_project, tmp_path):
     with pytest.raises(ImageError, match="up to 10,000,000"):
         build(root, tmp_path / "dist")
     assert not list((tmp_path / "dist").iterdir())
+
+
+@pytest.mark.parametrize("encoding", ["squashfs", "zip"])
+def test_the_adapter_is_compiled_once_and_gives_the_same_image(tmp_path, monkeypatch, encoding):
+    compiled = []
+    compile_entries = code_image.compile_entries
+
+    def noted(entries, *arguments):
+        compiled.append({entry.path.split("/")[0] for entry in entries})
+        return compile_entries(entries, *arguments)
+
+    monkeypatch.setattr(code_image, "compile_entries", noted)
+    images = []
+    for name, cache in (("a", "kept"), ("b", "kept"), ("c", "another")):
+        packed = code_image.pack_code(
+            [Entry(path, "file", 0o644, b"app = 1") for path in ("a.py", "main.py")],
+            checked({"name": "x", "entrypoint": "main:app"}),
+            DEBIAN_12,
+            tmp_path / name,
+            where="",
+            interpreter=Interpreter(Path(sys.executable), sys.version.split()[0]),
+            cache=Cache(tmp_path / cache),
+            encoding=encoding,
+        )
+        images.append((packed.inputs, packed.file.read_bytes()))
+    assert images[0] == images[1] == images[2]
+    assert compiled == [{"a.py", "main.py"}, {"aleph_entry"}, {"a.py", "main.py"}, {"a.py", "main.py"}, {"aleph_entry"}]

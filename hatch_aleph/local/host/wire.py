@@ -6,6 +6,7 @@ build_asgi_scope and build_event_scope in ``src/aleph/vm/orchestrator/run.py``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hatch_aleph.local.host.spec import ProgramSpec
 
 Headers = Iterable[tuple[bytes, bytes]]
+_PLAIN = re.compile(r"/(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]*")  # nothing to decode, no dots to resolve, no host
 
 
 def of_request(method: str, path: str, query_string: str, headers: Headers, body: bytes) -> dict[str, Any]:
@@ -37,6 +39,8 @@ def of_target(method: str, target: str, headers: Headers, body: bytes) -> dict[s
     yarl leaves ``%2B %26 %3D %3B`` in queries and bytes that are no UTF-8 escaped; all else is decoded, so that an
     escaped percent sign cannot be told from a bare one.
     """
+    if _PLAIN.fullmatch(target):  # most are, and importing yarl takes longer than answering them
+        return of_request(method, target, "", headers, body)
     from yarl import URL
 
     url = URL("http://localhost" + target, encoded=True)
