@@ -25,7 +25,9 @@ _SHOWN = 9  # a choice is one digit
 @with_context("yes")
 @click.argument("folder", type=PathType(exists=True, file_okay=False), default=Path())
 @click.option("--entrypoint", metavar="ENTRYPOINT", help="What runs, when it is not to be looked for in the source.")
-@click.option("--name", metavar="NAME", help="Name of a project that has none yet. [default: the folder's]")
+@click.option(
+    "--name", metavar="NAME", help="Name of a project that has none yet. [default: package.json's or the folder's]"
+)
 @click.option("--hatch/--no-hatch", default=False, help="Also add the lines that give `hatch run aleph:deploy`.")
 @click.option(
     "--ci",

@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.files import SELDOM_READ
 from hatch_aleph.scaffold.frameworks import FRAMEWORKS, SERVERS
@@ -225,15 +225,24 @@ def _import_name(root: Path, file: Path, *, packaged: bool) -> str | None:
     return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
 
 
-def _from_package_json(root: Path) -> Iterator[Application]:
+def package_json(folder: Path) -> dict[str, Any]:
+    """Return what the package.json of a folder says; nothing where there is none that npm could read."""
     try:
-        data = json.loads((root / "package.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return
-    if not isinstance(data, dict):
-        return
-    scripts = data.get("scripts")
-    start = scripts.get("start") if isinstance(scripts, dict) else None
+        data = json.loads((folder / "package.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def table(data: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a table of a package.json, empty where there is none."""
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _from_package_json(root: Path) -> Iterator[Application]:
+    data = package_json(root)
+    start = table(data, "scripts").get("start")
     main = data.get("main")
     # npm puts node_modules/.bin on the path for its scripts: what is no plain `node FILE` may not start without npm.
     if isinstance(start, str) and re.fullmatch(r"node [\w./-]+", start):

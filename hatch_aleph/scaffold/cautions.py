@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from packaging.version import Version
 
 from hatch_aleph.files import SELDOM_READ
 from hatch_aleph.runtimes import DEFAULT, find, way_out
+from hatch_aleph.scaffold.applications import package_json, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,7 +100,7 @@ def _unbuilt_front_ends(root: Path) -> Iterator[str]:
         here = Path(folder)
         deep = len(here.relative_to(root).parts) >= _DEPTH
         folders[:] = [] if deep else sorted(name for name in folders if name[0] != "." and name not in SELDOM_READ)
-        if "package.json" in names and _has_build(here / "package.json"):
+        if "package.json" in names and "build" in table(package_json(here), "scripts"):
             found.append(here.relative_to(root).as_posix())
     if found:
         commands = ", ".join(f"(cd {each} && npm install && npm run build)" for each in found)
@@ -113,7 +113,7 @@ def _unbuilt_front_ends(root: Path) -> Iterator[str]:
 def _node_modules(root: Path, pyproject: dict[str, Any]) -> Iterator[str]:
     """Yield a sentence where npm's packages are needed and nothing puts them into the image: git ignores them."""
     target = pyproject.get("tool", {}).get("hatch", {}).get("build", {}).get("targets", {}).get("aleph", {})
-    if _table(root / "package.json", "dependencies") and "node_modules" not in str(target):
+    if table(package_json(root), "dependencies") and "node_modules" not in str(target):
         yield (
             "The packages that package.json names travel as files: `npm ci --omit=dev` before each build, and "
             f'[tool.hatch.build.targets.aleph] artifacts = ["node_modules"]: {_NODE_PAGE}'
@@ -137,16 +137,3 @@ def _django_settings(root: Path) -> Iterator[str]:
                     f"{where} names the hosts that are answered, and a program's own name, made of its item hash, is "
                     f"none of them: {_PAGE}#settings-that-differ-from-a-servers"
                 )
-
-
-def _has_build(file: Path) -> bool:
-    return "build" in _table(file, "scripts")
-
-
-def _table(file: Path, key: str) -> dict[str, Any]:
-    """Return a table of a package.json, empty where there is none."""
-    try:
-        table = json.loads(file.read_text("utf-8"))[key]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    return table if isinstance(table, dict) else {}

@@ -14,6 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.installation import requirement
 from hatch_aleph.project import check_regular, check_shape
+from hatch_aleph.scaffold.applications import package_json
 from hatch_aleph.scaffold.cautions import cautions
 from hatch_aleph.scaffold.frameworks import distribution_of
 from hatch_aleph.scaffold.requirements import read_declared
@@ -130,7 +131,7 @@ def add_tables(edit: Edit, application: Application, *, name: str | None = None,
     Args:
         edit: The file; receives what was done.
         application: What to run.
-        name: Of the project, when it has none yet; the folder's by default.
+        name: Of the project, when it has none yet; package.json's or the folder's by default.
         hatch: Whether to add the two lines that give ``hatch run aleph:deploy``.
 
     Raises:
@@ -199,7 +200,9 @@ def _add_project(edit: Edit, root: Path, name: str | None, framework: str) -> bo
     dependencies = tomlkit.array()
     dependencies.extend(requirements)
     dependencies.multiline(len(requirements) > 1)
-    project = {"name": name or _project_name(root, requirements), "version": "0.1.0", "dependencies": dependencies}
+    own_name = package_json(root).get("name") if framework == "Node.js" else None
+    called = name or _project_name(root, str(own_name or root.name), requirements)
+    project = {"name": called, "version": "0.1.0", "dependencies": dependencies}
     edit.append({"project": project}, f"[project] {project['name']} 0.1.0{source}")
     if declared.file:
         edit.notes.append(
@@ -229,13 +232,13 @@ def _has_metadata(file: Path) -> bool:
     return parser.has_option("metadata", "name")
 
 
-def _project_name(root: Path, requirements: Sequence[str]) -> str:
-    """Return the folder's name, so changed that it means the folder alone.
+def _project_name(root: Path, called: str, requirements: Sequence[str]) -> str:
+    """Return what package.json or the folder calls the project, so changed that it means the folder alone.
 
     A project is no dependency of its own: one called ``fastapi`` would go without it. Hatchling takes what is called
     as the project for all of it: of ``mysite/`` and ``polls/`` in a folder ``mysite`` only the former.
     """
-    name = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower() or "program"
+    name = re.sub(r"[^A-Za-z0-9]+", "-", called).strip("-").lower() or "program"
     module = name.replace("-", "_")
     modules = {
         path.stem for path in root.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_COMMENT = re.compile(r"(^|\s)#.*")
 _UNREAD = ("environment.yml", "environment.yaml", "conda.yml")
 
 
@@ -58,7 +60,7 @@ def read_declared(root: Path) -> Declared:
 
 
 def _from_requirements(file: Path, notes: list[str], seen: frozenset[Path] = frozenset()) -> Iterator[str]:
-    for number, line in _logical_lines(file):
+    for number, line in logical_lines(_read(file)):
         where = f"{file.name}:{number}"
         if line.startswith(("-r ", "--requirement ", "--requirement=", "-r")) and not line.startswith(
             "--require-hashes"
@@ -82,24 +84,35 @@ def _from_requirements(file: Path, notes: list[str], seen: frozenset[Path] = fro
             yield _requirement(line.split(" --hash", 1)[0].strip(), where)
 
 
-def _logical_lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines without comments, continued lines joined, as pip reads them (pypa/pip, req/req_file.py)."""
+def _read(file: Path) -> str:
     try:
-        text = file.read_text("utf-8-sig")
+        return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
-    pending, first = "", 0
-    for number, raw in enumerate(text.splitlines(), 1):
-        if raw.lstrip().startswith("#"):
+
+
+def logical_lines(text: str) -> list[tuple[int, str]]:
+    """Return the numbered lines of a requirements file without comments and empty ones, continued ones joined."""
+    lines = [(number, _COMMENT.sub("", line).strip()) for number, line in joined_lines(text)]
+    return [(number, line) for number, line in lines if line]
+
+
+def joined_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Join lines that end in a backslash, and number each by its first; a comment ends with its line, as pip has it.
+
+    pip (pypa/pip, src/pip/_internal/req/req_file.py) does so for comments that fill a line; behind a requirement, too,
+    nothing after the comment is lost.
+    """
+    parts: list[str] = []
+    number = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.endswith("\\") and not _COMMENT.search(line):
+            parts.append(line[:-1])
             continue
-        first = first if pending else number
-        if raw.endswith("\\"):
-            pending += raw[:-1]
-            continue
-        line = (pending + raw).partition(" #")[0].strip()
-        pending = ""
-        if line:
-            yield first, line
+        yield number - len(parts), " ".join((*parts, line))
+        parts.clear()
+    if parts:
+        yield number - len(parts) + 1, " ".join(parts)
 
 
 def _requirement(text: str, where: str) -> str:
@@ -112,8 +125,8 @@ def _requirement(text: str, where: str) -> str:
 
 def _from_pipfile(file: Path, notes: list[str]) -> Iterator[str]:
     try:
-        data = tomllib.loads(file.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        data = tomllib.loads(_read(file))
+    except (ValueError, RecursionError) as error:
         raise ProjectError(f"The file cannot be read: {error}", where=str(file)) from error
     for name, entry in data.get("packages", {}).items():
         yield _requirement(_pipenv_requirement(name, entry, str(file)), f"{file.name}: {name}")

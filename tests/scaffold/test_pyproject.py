@@ -66,6 +66,28 @@ def test_a_project_is_not_called_like_a_part_of_it(folder, modules, requirement,
     assert data["project"]["name"] == name
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [('{"name": "@acme/Price.Feed"}', "acme-price-feed"), ('{"name": null}', "shop"), ("[" * 100_000, "shop")],
+)
+def test_a_node_project_is_called_as_package_json_calls_it(text, name, tmp_path):
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "package.json").write_text(text)
+    _, data = written(root, app=Application("node app.js", "Node.js", "package.json", 1, executable=True))
+    assert data["project"]["name"] == name
+
+
+def test_lines_that_go_on_are_joined_as_pip_joins_them(tmp_path):
+    (tmp_path / "requirements.txt").write_text(
+        "flask \\\n# why\nhttpx # of 2023 \\\nnumpy==2.0 \\\n    --hash=sha256:aa\n# none \\\nuvloop \\"
+    )
+    assert read_declared(tmp_path).requirements == ("flask", "httpx", "numpy==2.0", "uvloop")
+    (tmp_path / "requirements.txt").write_text("flask \\\n\n\nnot a requirement! \\\n\\\n")
+    with pytest.raises(ProjectError, match=r"requirements\.txt:4"):
+        read_declared(tmp_path)
+
+
 def test_dependencies_that_a_file_declares_are_all(tmp_path):
     (tmp_path / "requirements.txt").write_text("# none\n")
     _, data = written(tmp_path)

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.build.packages.pylock import normalize, parse
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
+from hatch_aleph.scaffold.requirements import logical_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _PINNED = re.compile(r"([\w.-]+)(?:\[.*?\])?\s*==\s*([^\s;]+)")
 _HASH = re.compile(r"--hash[=\s](\S+?:[0-9a-fA-F]+)")
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)[=\s]?\s*(\S+)")
-_COMMENT = re.compile(r"(^|\s)#.*")
 _ITSELF = (".", "./")
 _PROJECT_ITSELF = re.compile(r"(?:-e|--editable)[=\s]?\s*\.(?:\[.*\])?/?")
 # Where a lock may take a package from; the first is the only kind of repository that uv reads.
@@ -164,7 +163,7 @@ def read_requirements(file: Path) -> Requirements:
         except OSError as error:
             raise DependencyError(f"It includes {current.name}: {error.strerror}.", where=str(file)) from error
         digest.update(content)
-        for line in logical_lines(content.decode("utf-8-sig", "replace")):
+        for _, line in logical_lines(content.decode("utf-8-sig", "replace")):
             include = _INCLUDE.fullmatch(line)
             if include:
                 if "://" in include[2]:
@@ -182,25 +181,6 @@ def read_requirements(file: Path) -> Requirements:
             elif not line.startswith("-"):
                 into.append(line)
     return Requirements(tuple(lines), tuple(constraints), digest.hexdigest())
-
-
-def logical_lines(text: str) -> list[str]:
-    """Return the lines of a requirements file without comments, continued ones joined."""
-    lines = [_COMMENT.sub("", line).strip() for line in joined_lines(text)]
-    return [line for line in lines if line]
-
-
-def joined_lines(text: str) -> Iterator[str]:
-    """Join lines that end in a backslash; a comment ends with its line, so nothing after it is lost."""
-    parts: list[str] = []
-    for line in text.splitlines():
-        if line.endswith("\\") and not _COMMENT.search(line):
-            parts.append(line[:-1])
-            continue
-        yield " ".join((*parts, line))
-        parts.clear()
-    if parts:
-        yield " ".join(parts)
 
 
 def _name(line: str) -> str:

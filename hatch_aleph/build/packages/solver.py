@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.packages.inputs import direct
-from hatch_aleph.build.packages.other_locks import joined_lines, read_pins
+from hatch_aleph.build.packages.other_locks import read_pins
 from hatch_aleph.build.packages.pylock import normalize, parse
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.project import has_fields
+from hatch_aleph.scaffold.requirements import joined_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,7 +110,7 @@ class Solver:
         if inputs.stand_in:
             text = inputs.stand_in.read_text("utf-8-sig", "replace")
             if _CONTINUED.search(text):
-                return ["pip", "compile", "-"], "\n".join(joined_lines(text))
+                return ["pip", "compile", "-"], "\n".join(line for _, line in joined_lines(text))
             return ["pip", "compile", str(inputs.stand_in)], None
         dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
         groups = [f"--group={name}" for name in self.settings.groups]
