@@ -10,6 +10,7 @@ from hatch_aleph.commands import typed
 from hatch_aleph.deploy.journal import intent_of
 from hatch_aleph.deploy.preflight import check_permitted
 from hatch_aleph.errors import PlanError, RejectedError
+from hatch_aleph.network.authenticity import MAX_AHEAD
 from hatch_aleph.network.messages import sign_message
 from hatch_aleph.observer import Observer
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 # A program whose volumes a node has not seen yet is retried for about seven minutes before it is refused.
 PATIENCE = 600.0
-# A signed time further ahead of the clock, in seconds, is somebody's mistake that later messages must not repeat.
-MAX_AHEAD = 300.0
 # Between the times of two messages of which the later is to win: well above a float's grain at today's dates.
 _TICK = 0.001
 

@@ -6,6 +6,7 @@ nobody can prove is that a node has told all: an amend that it hides is not seen
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .nodes import Nodes
 
 SECURITY = "security"
+# How far apart, in seconds, the clocks of those who sign may be. A signed time further ahead is somebody's mistake that
+# later messages must not repeat.
+MAX_AHEAD = 300.0
 
 
 class MessageVerifier:
@@ -33,7 +37,7 @@ class MessageVerifier:
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
-        self._permissions: dict[str, list[Mapping[str, Any]]] = {}
+        self._permissions: dict[str, list[tuple[float, list[Mapping[str, Any]]]]] = {}
 
     def verified(self, message: NetworkMessage) -> NetworkMessage:
         """Return a live message with the content that was signed; others, which say nothing, as they are.
@@ -51,7 +55,7 @@ class MessageVerifier:
         if message.sender.lower() != message.owner.lower() and not self._is_permitted(message):
             raise UnhelpfulNodeError(
                 f"shows {message.item_hash} as a message of {shown(message.owner)}, who has not permitted its sender "
-                f"{shown(message.sender)}"
+                f"{shown(message.sender)}, or no longer when it was signed"
             )
         return message
 
@@ -87,21 +91,38 @@ class MessageVerifier:
         return self._nodes.ask("GET", f"/api/v0/storage/raw/{message.item_hash}", read)
 
     def _is_permitted(self, message: NetworkMessage) -> bool:
-        """Tell whether the owner has ever permitted the sender such messages.
+        """Tell whether the owner permitted the sender such messages when it was signed, or later.
 
-        A permission that was taken back is no reason to doubt what was published under it: the network looks at the
-        time of publishing (is_sender_authorized_for_owner in aleph-im/pyaleph, src/aleph/permissions.py).
+        The network looks at the permissions of the moment in which it processes a message, and takes up again what it
+        once refused (src/aleph/permissions.py and handlers/message_handler.py in aleph-im/pyaleph). So a permission
+        that was taken back still covers what was published under it, but nothing that is signed with a later time.
         """
         if message.owner not in self._permissions:
             self._permissions[message.owner] = list(self._permissions_of(message.owner))
-        return any(_covers(permission, message) for permission in self._permissions[message.owner])
+        signed = message.content_time - MAX_AHEAD
+        return any(
+            _covers(permission, message)
+            for until, permissions in self._permissions[message.owner]
+            if until > signed
+            for permission in permissions
+        )
 
-    def _permissions_of(self, owner: str) -> Iterator[Mapping[str, Any]]:
+    def _permissions_of(self, owner: str) -> Iterator[tuple[float, list[Mapping[str, Any]]]]:
+        """Yield what an owner has permitted, in the order of time, each with the time at which it ended.
+
+        The later of two aggregates replaces the list, whoever signed it: the owner, or whom the list before permits.
+        """
         filters = Filters(types=("AGGREGATE",), owners=(owner,), keys=(SECURITY,))
-        for said in find(self._nodes, filters, ("processed",), newest_first=True, check=self._signed):
-            given = as_mapping(said.content.get("content") or {}).get("authorizations")
-            if said.sender.lower() == owner.lower() and isinstance(given, list):
-                yield from (permission for permission in given if isinstance(permission, dict))
+        found = find(self._nodes, filters, ("processed",), newest_first=False, check=self._signed)
+        permitted: list[Mapping[str, Any]] = []
+        for said in sorted(found, key=lambda message: message.content_time):
+            content = as_mapping(said.content.get("content") or {})
+            may = said.sender.lower() == owner.lower() or any(_covers(each, said) for each in permitted)
+            if may and said.owner == owner and "authorizations" in content:
+                yield said.content_time, permitted
+                given = content["authorizations"]
+                permitted = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+        yield math.inf, permitted
 
 
 def _covers(permission: Mapping[str, Any], message: NetworkMessage) -> bool:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.errors import NetworkError
+from hatch_aleph.network import NodeClient
+from tests.signing import Signer
 from tests.trust.conftest import COMMANDS, Scene, outcome
 from tests.trust.lying_node import Added, Answers, Ignores, Lie, Messages, Told
 
@@ -84,6 +87,28 @@ def permitted_by_a_stranger(scene: Scene) -> Lie:
     permission = {"authorizations": [{"address": scene.stranger.address}]}
     said = {"address": scene.owner.address, "key": "security", "content": permission}
     return Added(store(scene.stranger, scene.owner.address), scene.stranger.message("AGGREGATE", said))
+
+
+def security(signer: Any, owner: str, hours_ago: float, *permitted: dict[str, Any]) -> dict[str, Any]:
+    said = {"address": owner, "key": "security", "content": {"authorizations": list(permitted)}}
+    message: dict[str, Any] = signer.message("AGGREGATE", {**said, "time": time.time() - 3600 * hours_ago})
+    return message
+
+
+def permission_that_was_taken_back(scene: Scene) -> Lie:
+    owner = scene.owner.address
+    given = security(scene.owner, owner, 2, {"address": scene.stranger.address})
+    return Added(store(scene.stranger, owner), given, security(scene.owner, owner, 1))
+
+
+def permission_that_was_taken_back_and_given_again_by_whom_it_permitted(scene: Scene) -> Lie:
+    owner, everything = scene.owner.address, {"address": scene.stranger.address}
+    return Added(
+        store(scene.stranger, owner),
+        security(scene.owner, owner, 3, everything),
+        security(scene.owner, owner, 2),
+        security(scene.stranger, owner, 1, everything),
+    )
 
 
 def amend_by_a_stranger(scene: Scene) -> Lie:
@@ -194,6 +219,10 @@ LIES: dict[str, Case] = {
     "another message's signature": Case(signed_for_another_message, "did not sign", BY_TAG),
     "a stranger's program of the owner": Case(program_of_a_stranger, "has not permitted its sender", BY_TAG),
     "a permission by whom it permits": Case(permitted_by_a_stranger, "has not permitted its sender", BY_TAG),
+    "a permission of before": Case(permission_that_was_taken_back, "no longer when it was signed", BY_TAG),
+    "a permission by whom it permitted": Case(
+        permission_that_was_taken_back_and_given_again_by_whom_it_permitted, "no longer when it was signed", BY_TAG
+    ),
     "a stranger's amend": Case(amend_by_a_stranger, "has not permitted its sender", BY_TAG),
     "an amend of the year 2096": Case(amend_of_2096, "time in the future", ("rollback", "deploy")),
     "other contents": Case(other_contents, "has another hash", WRITING),
@@ -299,5 +328,39 @@ def test_what_no_node_would_say_is_its_failure(scene: Scene) -> None:
     assert scene.message(scene.shop)["status"] == "processed"
 
 
+def test_a_permission_covers_what_the_network_could_have_taken(scene: Scene) -> None:
+    owner, deputy = scene.owner.address, Signer(250)
+    deployer = {"address": scene.stranger.address, "types": ["STORE"]}
+    permits = {"address": deputy.address, "types": ["AGGREGATE"], "aggregate_keys": ["security"]}
+    given = security(scene.owner, owner, 3, deployer, permits)
+    taken_back = security(scene.owner, owner, 2, permits)
+    by_the_deputy = security(deputy, owner, 1, deployer, permits)
+    by_the_deployer = security(scene.stranger, owner, 1, deployer)  # who may publish files alone
+
+    refusals: list[str] = []
+
+    def is_believed(hours_ago: float, *permissions: dict[str, Any]) -> bool:
+        file = store(scene.stranger, owner, time=time.time() - 3600 * hours_ago)
+        scene.say(Added(file, *permissions))
+        with NodeClient([scene.liar.url], sleep=lambda _seconds: None) as client:
+            try:
+                found = list(client.messages(types=("STORE",), owners=(owner,), tags=(TAG,)))
+            except NetworkError as error:
+                refusals.append(str(error))
+                return False
+        assert scene.stranger.address in {each.sender for each in found}
+        return True
+
+    assert is_believed(2.5, given)
+    assert is_believed(2.5, taken_back, given)
+    assert is_believed(1.99, given, taken_back)  # by a clock that is a little behind
+    assert not is_believed(1.5, given, taken_back)
+    assert not is_believed(1.5, given, taken_back, by_the_deployer)
+    assert is_believed(0.5, given, taken_back, by_the_deputy)
+    assert is_believed(1.5, given, taken_back, by_the_deputy)  # refused at first, and sent again
+    assert not is_believed(0, given, taken_back, by_the_deputy, security(scene.owner, owner, 0.5))
+    assert all("no longer when it was signed" in refusal for refusal in refusals)
+
+
 def test_there_are_lies_enough() -> None:
-    assert len(LIES) + len(MALFORMED) >= 55
+    assert len(LIES) + len(MALFORMED) >= 57
