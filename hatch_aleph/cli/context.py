@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.project import Project
     from hatch_aleph.settings import HealthCheck, PublishSettings, Settings
+    from hatch_aleph.squashfs.pool import Job
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -444,11 +445,11 @@ class Context:
             dry_run=self.dry_run,
         )
 
-    def smoke(self, artifact: Artifact, *, again: str = "") -> None:
+    def smoke(self, artifact: Artifact, *, again: str = "", beside: Job | None = None) -> None:
         """Try an artifact here, as :func:`.smoke.smoke_test` does; ``again`` is the command that shows the same."""
         from hatch_aleph.cli.smoke import smoke_test
 
-        smoke_test(artifact, self.output.notice, self.client, again=again, standby=self.standby)
+        smoke_test(artifact, self.output.notice, self.client, again=again, standby=self.standby, beside=beside)
 
     @contextlib.contextmanager
     def with_guest_ahead(self) -> Iterator[Context]:

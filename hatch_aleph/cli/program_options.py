@@ -71,7 +71,9 @@ _FIELDS = (
     click.option(
         "--oversized/--no-oversized", default=None, help="Allow more than hosts give: 8192 MiB, 32 virtual CPUs."
     ),
-    click.option("--timeout-seconds", type=float, metavar="SECONDS", help="Limit of one request. [default: 30]"),
+    click.option(
+        "--timeout-seconds", type=float, metavar="SECONDS", help="Limit of one request, 1 to 3600. [default: 30]"
+    ),
     click.option(
         "--internet/--no-internet", default=None, help="Give access to the internet; doubles the cost on demand."
     ),

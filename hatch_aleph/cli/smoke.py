@@ -10,20 +10,27 @@ from hatch_aleph.errors import GuestError, HealthError, NetworkError
 from hatch_aleph.files import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.local.host import ProgramSpec, Standby
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.settings.model import HealthCheck
+    from hatch_aleph.squashfs.pool import Job
 
     Notice = Callable[[str], None]
     Connect = Callable[[], NodeClient]
 
 
 def smoke_test(
-    artifact: Artifact, notice: Notice, connect: Connect, *, again: str = "", standby: Standby | None = None
+    artifact: Artifact,
+    notice: Notice,
+    connect: Connect,
+    *,
+    again: str = "",
+    standby: Standby | None = None,
+    beside: Job | None = None,
 ) -> None:
     """Start an artifact's program here, ask it once, and stop it.
 
@@ -36,6 +43,7 @@ def smoke_test(
         connect: Gives the node that has its volumes.
         again: Command that shows the same once more; "" where there is none.
         standby: Has a guest for it, if one was booted ahead.
+        beside: Checks that go on meanwhile: the first that fails ends the trial, with its own error.
 
     Raises:
         GuestError: The program does not start.
@@ -59,7 +67,8 @@ def smoke_test(
 
     with scratch_folder() as folder:
         try:
-            answer = asyncio.run(_ask(artifact, check.path, folder, notice, connect, lines=lines, standby=standby))
+            trial = _ask(artifact, check.path, folder, notice, connect, lines=lines, standby=standby)
+            answer = asyncio.run(_unless_failed(trial, beside) if beside else trial)
         except GuestError as error:
             from hatch_aleph.deploy.program_log import failure_in
 
@@ -106,6 +115,7 @@ def remedy(message: str) -> str:
 
 _READ_ONLY = "Read-only file system"
 _REFUSED, _FAILED = 400, 500  # statuses
+_LOOK = 0.02  # seconds
 _SHOWN = 300  # characters of a line of the log
 # What stops most programs that ran on a server, and what mends it, as the guide to what does not start tells.
 _CAUSES = {
@@ -133,6 +143,19 @@ async def spec_of(artifact: Artifact, notice: Notice, connect: Connect, **change
         return await built(artifact, source, **changes)
     finally:
         source.close()
+
+
+async def _unless_failed(trial: Coroutine[Any, Any, Answer | None], beside: Job) -> Answer | None:
+    """Return what a trial does, and raise as soon as a check fails that goes on beside it."""
+    task = asyncio.create_task(trial)
+    while not task.done():
+        if beside.failed:
+            task.cancel()  # its guest is stopped on the way out
+        await asyncio.wait({task}, timeout=None if beside.done else _LOOK)
+    await asyncio.gather(task, return_exceptions=True)
+    if beside.failed:
+        beside.result()
+    return task.result()
 
 
 async def _ask(

@@ -29,7 +29,7 @@ def volume() -> None:
 
 
 @volume.command(epilog="Example: hatch-aleph volume publish ./model --name model")
-@with_context("node", "account", "host", "owner", "ask", "dry")
+@with_context("node", "account", "host", "owner", "ask", "dry", "yes")
 @click.argument("path", type=CONTENT)
 @click.option("--name", metavar="NAME", help="What it is called. [default: the folder's or file's name]")
 @click.option(

@@ -134,13 +134,16 @@ def attach(session: Session, domain: str, item_hash: str) -> Domain:
     """Point a domain at a live program of the owner.
 
     Raises:
-        PlanError: There is no such program, or it is another's.
+        PlanError: There is no such program, it is another's, or its owner has not permitted that.
         RejectedError: The network refuses the message.
     """
     name = host_name(domain)
     program = find_program(session.client, item_hash)
     require_owner(session, program.owner, program.sender, item_hash, types=())
-    session.announce(f"Point {name} at {item_hash}")
+    leads_to = attached(_known(session.client, program.owner)).get(name)
+    if leads_to != item_hash:
+        check_permitted(session.client, session.account, program.owner, ("AGGREGATE",), DEFAULT_CHANNEL, key=KEY)
+        session.confirm(f"Point {name} at {item_hash}{f', away from {leads_to}' if leads_to else ''}")
     with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
         message = attach_domains(session.client, outbox, program.owner, [name], item_hash)
     return Domain(name, item_hash, required_records(name, program.owner), message)
@@ -154,11 +157,12 @@ def detach(session: Session, domain: str) -> Domain:
         RejectedError: The network refuses the message.
     """
     name = host_name(domain)
-    session.announce(f"Take {name} away from its program")
+    leads_to = attached(_known(session.client, session.owner)).get(name)
+    if leads_to is None:
+        raise PlanError(f"{name} is attached to no program of {session.owner}")
+    session.confirm(f"Take {name} away from its program, {leads_to}")
     with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
         message = detach_domains(session.client, outbox, session.owner, [name])
-    if message is None:
-        raise PlanError(f"{name} is attached to no program of {session.owner}")
     return Domain(name, None, (), message)
 
 

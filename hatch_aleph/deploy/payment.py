@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import FileHashes, Manifest
     from hatch_aleph.deploy.plan import Cost, Plan
-    from hatch_aleph.deploy.state import State
+    from hatch_aleph.deploy.state import State, Volume
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import Engine
     from hatch_aleph.network.money import Price
@@ -223,6 +223,15 @@ def check_affordable_file(
     """
     store = _store(payer, file.sha256, payment)
     return _affordable(client, payer, [client.estimate(store, "STORE", {file.sha256: file.size})])
+
+
+def paid_for(client: NodeClient, owner: str, volume: Volume) -> Decimal | None:
+    """Return what a day of all contents of a volume costs, in credits; None when the node does not tell."""
+    try:
+        prices = client.prices_of(owner, [version.item_hash for version in volume.versions])
+    except (NetworkError, RejectedError):
+        return None  # told as unknown: what there is costs nothing more
+    return _daily(prices.values())
 
 
 def check_affordable(client: NodeClient, content: Mapping[str, Any], code: FileHashes | None = None) -> Decimal | None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from hatch_aleph.artifact import Artifact
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
@@ -116,7 +115,8 @@ class Session:
         host: URL of a host to use in place of the network's own.
         health: Asks what was published without a project; None leaves that out.
         check: What counts as its answer.
-        smoke: Runs it here before it is published; raises.
+        smoke: Runs it here before it is published; raises. ``beside`` are checks that go on meanwhile: one that
+            fails ends it.
         confirm: Is shown what is about to be done and forgotten; raises if it is not to be.
         announce: Is told what is about to be published; raises in a dry run.
         dry_run: Send nothing, not even what an earlier run left.
@@ -135,7 +135,7 @@ class Session:
     host: str | None = None
     health: Health | None = None
     check: HealthCheck = field(default_factory=HealthCheck)
-    smoke: Callable[[Artifact], None] | None = None
+    smoke: Callable[..., None] | None = None
     confirm: Callable[[str], None] = lambda _text: None
     announce: Callable[[str], None] = lambda _text: None
     dry_run: bool = False

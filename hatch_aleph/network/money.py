@@ -113,6 +113,20 @@ def for_a_day(per_day: Decimal | float | None) -> str:
     return "at unknown cost" if per_day is None else f"for {amount(per_day, 'credit')} a day"
 
 
+def with_earlier(per_day: Decimal | float | None, before: Decimal | float | None) -> str:
+    """Say what new content costs beside earlier contents, which stay and are paid for: added, before and after.
+
+    Args:
+        per_day: Credits a day for the new content; None stands for no estimate.
+        before: Credits a day for all earlier contents.
+    """
+    kept = "the earlier content stays and is paid for"
+    if per_day is None or before is None:
+        return f"{for_a_day(per_day)}; {kept}"
+    after = Decimal(before) + Decimal(per_day)
+    return f"{for_a_day(per_day)}: {amount(before, 'credit')} before, {amount(after, 'credit')} after, as {kept}"
+
+
 def days_text(days: Decimal | float) -> str:
     """Return how long a balance lasts, to a tenth where that matters."""
     return f"{days:,.1f} days" if days < _FEW_DAYS else f"{days:,.0f} days"

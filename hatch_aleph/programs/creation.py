@@ -109,18 +109,18 @@ def _tried_and_checked(session: Session, code: Code, content: Mapping[str, Any],
     """Run code here and ask the node about it meanwhile, and return its cost: a trial waits for a process most of it.
 
     Raises:
-        PlanError: As :func:`create`; what the node says comes before what the trial says.
+        PlanError: As :func:`create`; what the node says comes before what the trial says, and ends the trial.
     """
+    check_program(content)
 
     def check() -> Decimal | None:
-        check_program(content)
         check_refs(session.client, content)
         check_permitted(session.client, session.account, session.owner, ("STORE", "PROGRAM"), channel)
         return check_affordable(session.client, content, code.hashes)
 
     checked_beside = in_background(check)
     try:
-        try_here(session, code, content)
+        try_here(session, code, content, checked_beside)
     except HatchAlephError:
         checked_beside.result()
         raise

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.settings import Settings
+    from hatch_aleph.squashfs.pool import Job
 
 Encoding = Literal["squashfs", "zip"]
 
@@ -52,13 +53,14 @@ class Code:
     adapter: bool
 
 
-def try_here(session: Session, code: Code, content: Mapping[str, Any]) -> None:
+def try_here(session: Session, code: Code, content: Mapping[str, Any], beside: Job | None = None) -> None:
     """Run code here before it is published, if the session tries what it publishes.
 
     Args:
         session: Tries it.
         code: The code.
         content: Of the message of the program.
+        beside: Checks that go on meanwhile; one that fails ends the trial with its error.
 
     Raises:
         GuestError: It does not start.
@@ -71,7 +73,7 @@ def try_here(session: Session, code: Code, content: Mapping[str, Any]) -> None:
     project = {"name": str(value_at(content, "metadata.name") or "program"), "version": "0"}
     manifest = Manifest(project, None, content, (image,), (), runtime, {}, PublishSettings(health=session.check))
     session.observer.step("smoke")
-    session.smoke(Artifact(code.file.with_name(f"program{SUFFIX}"), manifest))
+    session.smoke(Artifact(code.file.with_name(f"program{SUFFIX}"), manifest), beside=beside)
     session.observer.done("smoke")
 
 

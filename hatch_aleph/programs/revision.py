@@ -10,7 +10,7 @@ from hatch_aleph import runtimes
 from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_own
-from hatch_aleph.deploy.payment import check_affordable, check_affordable_file
+from hatch_aleph.deploy.payment import check_affordable, check_affordable_file, paid_for
 from hatch_aleph.deploy.preflight import HARD_STOP, check_program, check_refs, check_secrets
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.session import require_owner
@@ -18,7 +18,7 @@ from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
-from hatch_aleph.network.money import for_a_day
+from hatch_aleph.network.money import with_earlier
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import CODE_TAG, checked, publish_code
 from hatch_aleph.programs.program_code import Code, Encoding, prepare_code, try_here
@@ -259,12 +259,13 @@ def _tried(session: Session, existing: LiveProgram, volume: Volume, code: Code, 
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
     check_program(without_time(existing.content))
     check_refs(session.client, existing.content)
-    cost = for_a_day(check_affordable_file(session.client, existing.owner, code.hashes, payment))
+    added = check_affordable_file(session.client, existing.owner, code.hashes, payment)
+    cost = with_earlier(added, paid_for(session.client, existing.owner, volume))
     try_here(session, code, existing.content)
     if value_at(existing.content, "on.persistent"):
         session.notice(HARD_STOP)
     item_hash = existing.program.item_hash
-    return f"Give the program {item_hash} this code, {cost} beside the earlier one, which stops it once"
+    return f"Give the program {item_hash} this code, {cost}; it is stopped once"
 
 
 def _answered_last(journal: Journal, volume: Volume) -> Version:

@@ -17,7 +17,7 @@ from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
 from hatch_aleph.errors import HealthError, PlanError, ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.answers import LIVE, MACHINES
-from hatch_aleph.network.money import figure, for_a_day
+from hatch_aleph.network.money import figure, for_a_day, with_earlier
 from hatch_aleph.observer import size_text
 from hatch_aleph.programs.creation import checked, publish_code
 from hatch_aleph.programs.program_code import Code
@@ -111,10 +111,11 @@ def publish(
         if existing and existing.volume.current.holds(code.hashes.sha256, code.hashes.cid):
             _finish(session, existing.volume, programs, settings.channel)
             return existing.volume.ref
-        cost = for_a_day(per_day)
+        cost = with_earlier(per_day, existing.per_day) if existing else for_a_day(per_day)
         hashes = ", ".join(program.item_hash for program in programs)
         users = f"; programs that mount it, each stopped once if it runs: {hashes}" if programs else ""
-        session.announce(f"Publish {name}, {size_text(code.hashes.size)}, {cost}{users}")
+        as_what = f" as the new content of {existing.volume.ref}" if existing else ""
+        session.confirm(f"Publish {name}{as_what}, {size_text(code.hashes.size)}, {cost}{users}")
         for program in programs:
             if program.persistent:
                 session.notice(f"{program.item_hash}: {HARD_STOP}")

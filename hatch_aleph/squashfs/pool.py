@@ -41,6 +41,11 @@ class Job:
         """Whether ``result`` would return at once."""
         return not self._done.locked()
 
+    @property
+    def failed(self) -> bool:
+        """Whether ``result`` would raise at once."""
+        return self.done and self._error is not None
+
     def result(self) -> Any:
         """Wait, then return what came out or raise what went wrong."""
         with self._done:

@@ -88,6 +88,8 @@ def test_from_attaching_to_detaching(running: RunningNode, program: str, domain:
     assert said["records"][1]["value"] == owner
     code, again = domain("attach", "api.example.org", program)
     assert (code, again["message"]) == (0, None)
+    would = domain("detach", "api.example.org", "--dry-run")[1]["would"]
+    assert would == f"Take api.example.org away from its program, {program}"
     code, listed = domain("list")
     assert [(each["domain"], each["item_hash"]) for each in listed["domains"]] == [("api.example.org", program)]
 

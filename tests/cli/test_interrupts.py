@@ -101,6 +101,7 @@ def words(cli, network, make_project, tmp_path, monkeypatch):
         for name in ("one.py", "two.py") if folder is several else ("main.py",):
             (folder / name).write_text("from fastapi import FastAPI\napp = FastAPI()\n")
     (below / "inner" / "requirements.txt").write_text("fastapi\n")
+    assert cli("domain", "attach", "old.example.org", made["item_hash"], "--yes").code == 0
     delegate = network.new_account().address
     assert cli("authorization", "add", delegate, "--deploy", "--yes").code == 0
     left = cli.create("left", "--no-smoke", "--no-health")["item_hash"]
@@ -153,6 +154,9 @@ LINES: list[tuple[str, list[object]]] = [
     ("delete LEFT", []),
     ("delete --project PROJECT", []),
     ("volume delete VOLUME", []),
+    ("volume publish FILE", []),
+    ("domain attach new.example.org PROGRAM", []),
+    ("domain detach old.example.org", []),
     ("deploy --project PROJECT --no-smoke", []),
     ("deploy --all --project PROJECT --no-smoke", []),
     ("rollback --project PROJECT", []),

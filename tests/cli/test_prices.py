@@ -9,6 +9,7 @@ import pytest
 
 import hatch_aleph
 from hatch_aleph.network import NodeClient
+from hatch_aleph.network.money import amount
 
 
 def test_pricing_agrees_with_what_the_node_charges(cli, network):
@@ -109,6 +110,24 @@ def test_every_command_tells_the_same_figure(cli, make_project):
         told = cli(*command)
         assert dollars in told.out, told.out
         assert "credits a day" not in told.out
+
+
+@pytest.mark.parametrize("command", ["volume publish --amend REF", "update PROGRAM"])
+def test_new_content_beside_the_earlier_says_what_is_paid_before_and_after(cli, command):
+    made = cli.create("paid", "--updatable", "--no-smoke", "--no-health")
+    ref = made["code"]
+    if "volume" in command:
+        ref = cli.json("volume", "publish", cli.app("one")).result["item_hash"]
+    words = [{"REF": ref, "PROGRAM": made["item_hash"]}.get(word, word) for word in command.split()]
+    line = (*words, cli.app("changed"), *(("--no-smoke", "--no-health") if "update" in words else ()))
+
+    def paid() -> str:
+        return amount(cli.json("volume", "show", ref).result["per_day"], "credit")
+
+    before, would = paid(), cli.json(*line, "--dry-run").result["would"]
+    assert cli(*line, "--yes").code == 0
+    assert f" a day: {before} before, {paid()} after, as the earlier content stays" in would
+    assert before != paid()
 
 
 def test_every_command_tells_alike_how_long_the_balance_lasts(cli, network, make_project):

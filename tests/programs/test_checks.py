@@ -193,7 +193,7 @@ def test_what_does_not_start_here_is_refused_and_nothing_is_sent(node, tmp_path,
     scene, tried = Publisher(node, tmp_path, command), []
     before = scene.outcome()
 
-    def fails(artifact: Any) -> None:
+    def fails(artifact: Any, **_options: Any) -> None:
         tried.append(artifact.manifest.program)
         artifact.verify()  # its code is here
         raise GuestError("it does not start")
@@ -204,7 +204,7 @@ def test_what_does_not_start_here_is_refused_and_nothing_is_sent(node, tmp_path,
     assert scene.outcome() == before
     assert bool(tried[0]["on"]["persistent"]) is (command is persisting)
     assert bool(tried[0]["environment"]["internet"]) is (command in (updating_both, updating_fields))
-    assert scene(smoke=tried.append) is None  # and what starts is published
+    assert scene(smoke=lambda artifact, **_options: tried.append(artifact)) is None  # and what starts is published
     assert scene.outcome() != before
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 import zipfile
 from dataclasses import replace
 
 import pytest
 
+from hatch_aleph.cli.smoke import _unless_failed
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import HatchAlephError, HealthError, NetworkError, PlanError, RejectedError
 from hatch_aleph.network import NodeClient, aggregate_content, sign_message
@@ -14,6 +17,7 @@ from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.program_code import prepare_code
 from hatch_aleph.programs.removal import delete
 from hatch_aleph.squashfs import scan, write_image
+from hatch_aleph.squashfs.pool import in_background
 from tests.programs.rig import BARE_APP, ask
 
 PINNED_NOWHERE = "ab" * 32
@@ -49,10 +53,10 @@ def test_a_folder_becomes_a_program_that_answers(network, session, account, app)
 
 
 def test_nothing_is_sent_before_the_trial_and_the_checks_beside_it_have_ended(network, session, account, app):
-    def fails(_artifact):
+    def fails(_artifact, beside):
         raise HealthError("It answers 500")
 
-    def ends_late(_artifact):
+    def ends_late(_artifact, beside):
         time.sleep(0.3)
         assert network.sent(account.address) == []
 
@@ -65,6 +69,25 @@ def test_nothing_is_sent_before_the_trial_and_the_checks_beside_it_have_ended(ne
     assert network.sent(account.address) == []
     create(replace(session, smoke=ends_late), app(), settings())
     assert [kind for kind, _ in network.sent(account.address)] == ["STORE", "PROGRAM"]
+
+
+def test_a_check_that_fails_beside_the_trial_ends_it():
+    begun, ended = threading.Event(), []
+
+    async def trial():
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("its guest is stopped")
+
+    def fails():
+        begun.wait()
+        raise PlanError("The runtime is unknown to the network")
+
+    with pytest.raises(PlanError, match="The runtime is unknown"):
+        asyncio.run(_unless_failed(trial(), in_background(fails)))
+    assert ended
 
 
 @pytest.mark.parametrize("encoding", ["squashfs", "zip"])
