@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.build.packages.lookalikes import lookalikes
+from hatch_aleph.build.packages.lookalikes import lookalikes, other_indexes
 from hatch_aleph.project import load_project
 
 if TYPE_CHECKING:
@@ -49,6 +49,20 @@ def test_places(make_project: Callable[..., Path], files: dict[str, str], named:
     assert len(told) <= 1
     found = [line.partition(" is not read")[0].partition(" are not read")[0] for line in told]
     assert found == ([", ".join(named)] if named else [])
+
+
+@pytest.mark.parametrize(("more", "pipfile", "named"), [
+    ('[[tool.poetry.source]]\nname = "x"\nurl = "https://x.example/simple"\n', "", ["[[tool.poetry.source]]"]),
+    ('[[tool.pdm.source]]\nname = "x"\nurl = "https://x.example/simple"\n', "", ["[[tool.pdm.source]]"]),
+    ('[[tool.poetry.source]]\nname = "PyPI"\n[[tool.pdm.source]]\nurl = "https://pypi.org/simple"\n', "", []),
+    ('[tool.poetry]\nsource = "x"\n', '[[source]]\nurl = "https://pypi.org/simple"\n', []),
+    ("", '[[source]]\nurl = "https://x.example/simple"\n', ["[[source]] of Pipfile"]),
+    ('[[tool.uv.index]]\nurl = "https://x.example"\n', '[[source]]\nurl = "https://x.example"\n', []),
+])  # fmt: skip
+def test_indexes_of_other_tools(make_project: Callable[..., Path], more: str, pipfile: str, named: list[str]) -> None:
+    root = make_project({"pyproject.toml": BARE + more, "Pipfile": pipfile})
+    told = "{} is not read: indexes stand in [[tool.uv.index]]"
+    assert list(other_indexes(load_project(root))) == [told.format(each) for each in named]
 
 
 def test_a_build_names_them_unless_it_has_dependencies(index: Index, workshop: Workshop) -> None:

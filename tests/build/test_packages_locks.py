@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -227,6 +228,34 @@ def test_requirements_of_a_project_that_declares_none(
     text = "-r more.txt\n-c constraints/all.txt\nalpha \\\n    <2 ; \\\r\n    sys_platform == 'linux'\n"
     (root / "requirements.txt").write_text(text)  # pip joins lines wherever they are continued
     assert versions(workshop, root) == ["alpha 1.0", "beta 2.0", "gamma 1.0"]
+
+
+def test_options_of_pip_in_requirements(index: Index, workshop: Workshop) -> None:
+    for version in ("1.0", "2.0rc1"):
+        index.add("alpha", version)
+    (index.files / "source-1.0.tar.gz").write_bytes(b"")
+    root = workshop.project("")
+    (root / "more.txt").write_text("--pre\n--prefer-binary\n")
+    (root / "requirements.txt").write_text("--use-feature=fast-deps\nalpha\n")
+    assert versions(workshop, root) == ["alpha 1.0"]
+    assert workshop.build(root).warnings == ("--use-feature in requirements.txt is not followed",)
+    (root / "requirements.txt").write_text("-r more.txt\nalpha\n")
+    result = workshop.build(root)
+    assert [each.version for each in result.distributions] == ["2.0rc1"]
+    assert result.warnings == ()
+
+
+def test_requirements_that_ask_for_a_build_need_permission(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+    library(tmp_path / "library")
+    (tmp_path / "library/library.txt").write_text("x = 1\n")
+    (tmp_path / "library/PKG-INFO").write_text("Metadata-Version: 2.1\nName: library\nVersion: 1.0\n")
+    with tarfile.open(index.files / "library-1.0.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "library", "library-1.0")
+    root = workshop.project("", aleph=PYTHON)
+    (root / "requirements.txt").write_text("--no-binary library\nlibrary\n")
+    with pytest.raises(DependencyError, match=r"requirements\.txt has library built from source") as caught:
+        workshop.build(root)
+    assert "allow-source = ['library']" in (caught.value.hint or "")
 
 
 def test_locking_what_stands_in_for_dependencies(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:

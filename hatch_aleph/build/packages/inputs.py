@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.build.cache import key_of
-from hatch_aleph.build.packages.lookalikes import lookalikes, unread_locks
+from hatch_aleph.build.packages.lookalikes import lookalikes, other_indexes, unread_locks
 from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, SettingsError
@@ -32,6 +32,11 @@ Kind = Literal[
     "pyproject.toml",
 ]  # fmt: skip
 _VERSIONS_ALONE: tuple[Kind, ...] = ("poetry.lock", "pdm.lock")  # not which packages the project itself wants
+# Of pip's options in a requirements file: what uv reads, what wheels alone make pointless, and ours (see solver.py).
+_FOLLOWED = (
+    "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index", "--no-binary", "--only-binary",
+    "--pre", "--prefer-binary",
+)  # fmt: skip
 _NAMED = 3  # requirements that fit a line
 _STAND_INS = ("Pipfile.lock", "requirements.txt")  # for what a project does not declare
 
@@ -125,6 +130,8 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
             *filter(None, (_unread(each, used, project, settings) for each in unread)),
             *unread_locks(project.root, _first(used)),
             *(() if declared or dynamic or used is not pyproject else lookalikes(project)),
+            *(_options(used.file) if used is stand_in and used.kind == "requirements" else ()),
+            *other_indexes(project),
         ),
     )
 
@@ -161,6 +168,13 @@ def _unread(other: _Candidate, used: _Candidate, project: Project, settings: Set
     elif not (project.dependencies or settings.extras or settings.groups) and other.kind in _VERSIONS_ALONE:
         why = "it does not say which of its packages the project needs, and project.dependencies is empty"
     return f"{other.file.name} is not read: {why}"
+
+
+def _options(file: Path) -> Iterator[str]:
+    """Tell of pip's options that uv passes over."""
+    for option in read_requirements(file).options:
+        if not option.startswith(_FOLLOWED):
+            yield f"{option.partition('=')[0].split()[0]} in {file.name} is not followed"
 
 
 def _first(used: _Candidate) -> str:

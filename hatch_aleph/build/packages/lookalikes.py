@@ -16,6 +16,8 @@ _LOCKS = ("pylock.*.toml", "requirements*.lock", "pixi.lock", "conda-lock.yml")
 _CONDA = ("environment.yml", "environment.yaml")
 _CONDA_LIST = re.compile(r"^dependencies:\s*\n(?:\s*#.*\n)*\s*- ", re.MULTILINE)
 _INSTALL_REQUIRES = re.compile(r"^[^#\n]*\binstall_requires\s*=", re.MULTILINE)
+_PYPI = "https://pypi.org/"
+_OTHER_INDEX = re.compile(rf"""^url\s*=\s*["'](?!{re.escape(_PYPI)})""", re.MULTILINE)
 # What groups and extras are called that are for working on a project, not for running it.
 _DEVELOPMENT = re.compile(
     r"(?i)(?:dev|test|lint|doc|typ|format|fmt|coverage|cov$|check|nox|tox|ci$|build|release|bench)"
@@ -49,6 +51,22 @@ def unread_locks(root: Path, first: str) -> Iterator[str]:
     """Yield a line for each lock that is of no form that counts; ``first`` names what is read instead."""
     for file in sorted(file for pattern in _LOCKS for file in root.glob(pattern)):
         yield f"{file.name} is not read: {first} comes first"
+
+
+def other_indexes(project: Project) -> Iterator[str]:
+    """Yield a line for each table in which another tool names its indexes: PyPI would be asked in their place."""
+    tool: dict[str, Any] = project.pyproject.get("tool", {})
+    found = []
+    for name in ("poetry", "pdm"):
+        table = tool.get(name)
+        sources = table.get("source") if isinstance(table, dict) else None
+        urls = [each.get("url") for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
+        if any(url and not str(url).startswith(_PYPI) for url in urls):
+            found.append(f"[[tool.{name}.source]]")
+    if _OTHER_INDEX.search(_text(project.root / "Pipfile")):
+        found.append("[[source]] of Pipfile")
+    if "index" not in tool.get("uv", {}):
+        yield from (f"{place} is not read: indexes stand in [[tool.uv.index]]" for place in found)
 
 
 def _places(project: Project) -> Iterator[str]:

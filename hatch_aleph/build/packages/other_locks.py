@@ -120,11 +120,13 @@ class Requirements:
         lines: The requirements, a logical line each.
         constraints: Lines of files that ``-c`` names.
         digest: Of all these files.
+        options: Of pip, as far as they are no requirement and name no file: ``--pre``, ``--index-url ...``.
     """
 
     lines: tuple[str, ...]
     constraints: tuple[str, ...]
     digest: str
+    options: tuple[str, ...] = ()
 
     @property
     def unhashed(self) -> str | None:
@@ -151,6 +153,7 @@ def read_requirements(file: Path) -> Requirements:
     """
     lines: list[str] = []
     constraints: list[str] = []
+    options: list[str] = []
     digest = hashlib.sha256()
     pending, seen = [(file, lines)], set()
     while pending:
@@ -178,9 +181,11 @@ def read_requirements(file: Path) -> Requirements:
             elif line.startswith(("-e", "--editable")):
                 if not _PROJECT_ITSELF.fullmatch(line):
                     into.append(line)
-            elif not line.startswith("-"):
+            elif line.startswith("-"):
+                options.append(line)
+            else:
                 into.append(line)
-    return Requirements(tuple(lines), tuple(constraints), digest.hexdigest())
+    return Requirements(tuple(lines), tuple(constraints), digest.hexdigest(), tuple(options))
 
 
 def _name(line: str) -> str:

@@ -84,7 +84,10 @@ class Resolver:
             lock = self._with_addresses(self._without_the_project(lock), inputs)
             self._refuse_sources(lock, inputs)
             return lock
-        return self._without_the_project(self._from_project(inputs))
+        lock = self._without_the_project(self._from_project(inputs))
+        if inputs.stand_in:  # whose --no-binary uv follows
+            self._refuse_sources(lock, inputs)
+        return lock
 
     def _without_the_project(self, lock: Lock) -> Lock:
         """Leave out the project itself, which locks may name as a folder: its place is the code image."""
@@ -238,11 +241,12 @@ class Resolver:
         built = self.solver.built() if any(each.kind in SOURCES for each in lock.packages) else set()
         refused = [
             each.name for each in lock.packages
-            if not each.wheel and each.name not in allowed and not (each.kind != "sdist" and each.name in built)
+            if not each.wheel and each.name not in allowed
+            and not (each.kind != "sdist" and (inputs.stand_in or each.name in built))
         ]  # fmt: skip
         if refused:
             raise DependencyError(
-                f"The lock has {', '.join(refused)} built from source.",
+                f"{'The lock' if inputs.locked else inputs.file.name} has {', '.join(refused)} built from source.",
                 where=str(inputs.file),
                 hint=f"Allow it: tool.aleph.allow-source = {refused}, or choose versions that have wheels.",
             )

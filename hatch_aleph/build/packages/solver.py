@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.packages.inputs import direct
-from hatch_aleph.build.packages.other_locks import read_pins
+from hatch_aleph.build.packages.other_locks import read_pins, read_requirements
 from hatch_aleph.build.packages.pylock import normalize, parse
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import scratch_folder
@@ -109,9 +109,10 @@ class Solver:
             return ["pip", "compile", "-"], "\n".join(read_pins(inputs.stand_in, refuse=False).lines)
         if inputs.stand_in:
             text = inputs.stand_in.read_text("utf-8-sig", "replace")
+            early = ["--prerelease=allow"] if "--pre" in read_requirements(inputs.stand_in).options else []
             if _CONTINUED.search(text):
-                return ["pip", "compile", "-"], "\n".join(line for _, line in joined_lines(text))
-            return ["pip", "compile", str(inputs.stand_in)], None
+                return ["pip", "compile", "-", *early], "\n".join(line for _, line in joined_lines(text))
+            return ["pip", "compile", str(inputs.stand_in), *early], None
         dynamic = set(self.project.pyproject.get("project", {}).get("dynamic", ()))
         groups = [f"--group={name}" for name in self.settings.groups]
         if (
