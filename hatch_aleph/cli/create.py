@@ -50,6 +50,9 @@ def create(context: Context, *, path: Path, entrypoint: str, **options: Any) -> 
     ENTRYPOINT is module:attribute of a Python app, such as main:app, or else the command of an executable that listens
     on port 8080, such as run.sh.
     """
+    from hatch_aleph.network import models
+
+    models.begin()  # beside all the rest
     with context.with_guest_ahead() as prepared:
         _publish(prepared, path, entrypoint, options)
 
@@ -58,9 +61,6 @@ upload = alias(create, "create", "upload")
 
 
 def _publish(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> None:
-    from hatch_aleph.network import models
-
-    models.begin()  # beside reading, packing and trying
     from hatch_aleph.cli.program_prompts import may_ask
     from hatch_aleph.programs.creation import create as publish
 

@@ -231,7 +231,7 @@ def test_an_update_that_does_not_answer_never_undoes_what_another_machine_publis
             deployed.append(rig.deploy(theirs))
         return rig.host(url, timeout=timeout)
 
-    deployer = replace(rig.deployer(ours, state="slow-machine"), health=Health(overtaken))
+    deployer = replace(rig.deployer(ours, state="slow-machine"), health=hurried(overtaken))
     with pytest.raises(HealthError) as raised:
         deployer.deploy(ours)
     assert "Another machine has deployed meanwhile" in str(raised.value.hint)
