@@ -31,6 +31,10 @@ _USUAL_MODULES = ("main", "app", "asgi", "wsgi", "server", "application", "api",
 _MAX_FILES = 5_000
 _MAX_BYTES = 1 << 20
 _CLEARLY = 0.8
+_FILLED = (
+    "{where} gives the application routes only when the project's own program is started, and an entry point is "
+    "imported: name one that has them, such as a function `create_app()` that adds them and returns the application"
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def find_applications(root: Path) -> list[Application]:
     known: dict[str, Framework] = {}
     called: set[str] = set()
     read: set[str] = set()
+    filled: dict[str, str] = {}
     # Most files name no framework: parsing them would be most of the time. A second look finds `app = create_app()`
     # where the factory stands in another module.
     for pattern in (_HINTS, None):
@@ -105,12 +110,19 @@ def find_applications(root: Path) -> list[Application]:
             applications = list(_applications(file, module))
             known.update({f"{file.name}.{name}": kind for name, kind in module.kinds.items()})
             called.update(module.called)
+            filled.update({each: f"{file.place.as_posix()}:{line}" for each, line in module.filled().items()})
             if applications:
                 read.add(file.name)
                 found.extend(applications)
     exported = _exported(files, {each.entrypoint for each in found})
     found = [
         replace(each, likelihood=each.likelihood + (each.entrypoint in exported) - 2 * (_factory_name(each) in called))
+        for each in found
+    ]
+    found = [
+        replace(each, note=each.note or _FILLED.format(where=filled[name]))
+        if not each.executable and (name := each.entrypoint.partition(":")[0]) in filled
+        else each
         for each in found
     ]
     best = {each.entrypoint: each for each in sorted(found, key=lambda each: each.likelihood)}

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 USUAL_NAMES = ("app", "application", "api", "server")
+# What adds routes to an application, and the functions that run when a script is started, never when it is imported.
+_FILLERS = frozenset(
+    {"add_api_route", "add_route", "add_routes", "add_url_rule", "blueprint", "include_router", "register_blueprint"}
+)
+_STARTERS = frozenset({"main", "run", "serve", "start"})
 _FACTORY = re.compile(r"(create|make|get|build|init)_?\w*(app|application|api|server)")
 
 
@@ -167,6 +172,27 @@ class Module:
             for argument in (*node.args, *(keyword.value for keyword in node.keywords))
             if isinstance(argument, ast.Name)
         )
+
+    def filled(self) -> dict[str, int]:
+        """Return the modules whose applications get routes only where a program is started, each with the line."""
+        found: dict[str, int] = {}
+        for start in self.tree.body:
+            function = isinstance(start, (ast.FunctionDef, ast.AsyncFunctionDef)) and start.name in _STARTERS
+            if not function and not _is_main_guard(start):
+                continue
+            nodes = list(ast.walk(start))
+            made: dict[str, str] = {}
+            for node in nodes:
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                    made.update(dict.fromkeys(_targets(node), self._dotted(node.value.func)))
+            for node in nodes:
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                    continue
+                if node.func.attr in _FILLERS and isinstance(node.func.value, ast.Name):
+                    name = node.func.value.id
+                    dotted = made.get(name) or self.names.get(name, "" if function else f"{self.name}.{name}")
+                    found.setdefault(dotted.rpartition(".")[0], node.lineno)
+        return found
 
     def listening_line(self) -> int | None:
         """Return the line on which the script begins to answer HTTP, if it is one that does."""

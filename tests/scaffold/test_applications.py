@@ -131,3 +131,47 @@ def test_a_library_that_can_listen_is_not_what_runs(tmp_path):
     assert not find_applications(tmp_path)
     project(tmp_path, {"pkg/server.py": serve})
     assert [each.entrypoint for each in find_applications(tmp_path)] == ["python3 pkg/server.py"]
+
+
+@pytest.mark.parametrize(
+    ("files", "where"),
+    [
+        (
+            {
+                "cps/__init__.py": "from flask import Flask\napp = Flask('x')\ndef create_app():\n    return app",
+                "cps/main.py": "from flask import request\nfrom . import create_app\ndef main():\n"
+                "    app = create_app()\n    from .web import web\n    app.register_blueprint(web)\n    app.run()",
+            },
+            "cps/main.py:6",
+        ),
+        (
+            {
+                "app.py": "from fastapi import FastAPI\napp = FastAPI()\nif __name__ == '__main__':\n"
+                "    app.include_router(1)"
+            },
+            "app.py:4",
+        ),
+        (
+            {"app.py": "from flask import Flask\napp = Flask('x')\napp.register_blueprint(1)\ndef main(): app.run()"},
+            None,
+        ),
+        (
+            {
+                "app.py": "from flask import Flask\napp = Flask('x')\n"
+                "def main(app): app.register_blueprint(1)\nmain(app)"
+            },
+            None,
+        ),
+        (
+            {
+                "app.py": "from flask import Flask\ndef create_app():\n    app = Flask('x')\n"
+                "    app.register_blueprint(1)\n"
+                "    return app\ndef main():\n    create_app().run()"
+            },
+            None,
+        ),
+    ],
+)
+def test_an_application_that_only_the_start_script_fills_is_said_to_be_empty(files, where, tmp_path):
+    note = find_applications(project(tmp_path, files))[0].note
+    assert note.startswith(f"{where} gives") if where else note is None
