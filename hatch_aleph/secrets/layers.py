@@ -12,6 +12,7 @@ import itertools
 import lzma
 import re
 import struct
+import unicodedata
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +66,11 @@ _ESCAPES: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
     (b"&#", re.compile(rb"&#(?:[xX]0*(?P<x>[0-9a-fA-F]{1,2})|0*(?P<d>[0-9]{1,3}));?")),
 )
 _SHORT = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+_UUENCODED = re.compile(rb"^begin [0-7]{3} [^\n]*\n((?:[!-M][ -`]*\r?\n)+)", re.MULTILINE)
 _FEW, _GAP = 8, 32
 _DEFLATED = 8
 _NEAR, _STEP, _PIECE = 1 << 10, 1 << 6, 1 << 16
+_SILENT = 1 << 12
 _MEMORY = 1 << 27
 # The first bytes of zlib (as its library, PNG and Acrobat write them), gzip, bzip2, xz, lzma, Zstandard and zip.
 # Two bytes are met by chance, and those of Acrobat in any program: these count where a document says what follows.
@@ -136,8 +139,10 @@ class Layer:
         if self.text:
             yield from _numbers(self.text, self.numbers)
             yield from _escapes(self.text)
-        if not _is_text(self.data):
-            yield from _unpacked(self.data, budget)
+            yield from _uuencoded(self.text)
+        if not self.data.isascii():
+            text = _as_text(self.data)
+            yield from _unpacked(self.data, budget) if text is None else _in_ascii(text)
 
 
 def numbers_in(text: bytes) -> list[bytes]:
@@ -150,12 +155,26 @@ def as_bytes(numbers: Iterable[bytes]) -> bytes:
     return b"".join(map(_BYTES.get, numbers, itertools.repeat(_BETWEEN)))
 
 
-def _is_text(data: bytes) -> bool:
+def _as_text(data: bytes) -> str | None:
     try:
-        data.decode()
+        return data.decode()
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _in_ascii(text: str) -> Iterator[bytes]:
+    """Yield the lines of a text in which letters of another width or style stand for those of ASCII, as these."""
+    for line in text.splitlines():
+        if not line.isascii() and not unicodedata.is_normalized("NFKC", line):
+            normal = unicodedata.normalize("NFKC", line).encode("ascii", "ignore")
+            if len(normal) - len(line.encode("ascii", "ignore")) >= _FEW:
+                yield normal
+
+
+def _uuencoded(text: bytes) -> Iterator[bytes]:
+    for part in _UUENCODED.findall(text) if b"begin " in text else ():
+        with contextlib.suppress(binascii.Error):
+            yield b"".join(map(binascii.a2b_uu, part.splitlines()))
 
 
 def _block_codes(runs: list[bytes]) -> Iterator[bytes]:
@@ -278,19 +297,18 @@ def _unpacked(data: bytes, budget: Budget) -> Iterator[bytes]:
 
 def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
     """Return what unpacks before the end, a damage or the limit."""
+    if kind in ("zlib", "gzip"):
+        return _inflated(zlib.decompressobj(31 if kind == "gzip" else 15), data, limit)
+    if kind == "zip":
+        method, *lengths = _ZIP_HEAD.unpack_from(bytes(data[: _ZIP_HEAD.size]).ljust(_ZIP_HEAD.size, b"\0"))
+        if method != _DEFLATED:  # what is stored stands there as it is
+            return b""
+        return _inflated(zlib.decompressobj(-15), data[_ZIP_HEAD.size + sum(lengths) :], limit)
     reader: Any
     damage: tuple[type[Exception], ...] = FAULTS
     if kind == "zstd":
         reader, error = _zstd_reader()
         damage = (*FAULTS, error)
-    elif kind in ("zlib", "gzip"):
-        reader = zlib.decompressobj(31 if kind == "gzip" else 15)
-    elif kind == "zip":
-        method, *lengths = _ZIP_HEAD.unpack_from(bytes(data[: _ZIP_HEAD.size]).ljust(_ZIP_HEAD.size, b"\0"))
-        if method != _DEFLATED:  # what is stored stands there as it is
-            return b""
-        data = data[_ZIP_HEAD.size + sum(lengths) :]
-        reader = zlib.decompressobj(-15)
     else:
         reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
     pieces: list[bytes] = []
@@ -303,6 +321,26 @@ def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
         limit -= len(pieces[-1])
         at += step
         step = 1 if at < _NEAR else _STEP if at < _PIECE else _PIECE
+    return b"".join(pieces)
+
+
+def _inflated(reader: Any, data: memoryview, limit: int) -> bytes:
+    """Return what deflate gives: steps double until one meets a damage, and what stands before that is found by halves.
+
+    Where a gzip's name has no end nothing comes out, however much is read; a real one is short.
+    """
+    pieces: list[bytes] = []
+    at, step, is_damaged = 0, 1, False
+    while step and at < len(data) and limit > 0 and not reader.eof and (at <= _SILENT or any(pieces)):
+        before = reader.copy()
+        try:
+            pieces.append(reader.decompress(data[at : at + step], limit))
+        except zlib.error:
+            reader, is_damaged = before, True
+        else:
+            limit -= len(pieces[-1])
+            at += step
+        step = step // 2 if is_damaged else min(step * 2, _PIECE)
     return b"".join(pieces)
 
 

@@ -70,7 +70,8 @@ class KeyForms:
         self._whole = both
         self._pieces = tuple(piece for each in both for piece in _pieces(each))
         self._ascii = tuple(each for each in self._pieces or self._whole if each.isascii())
-        digits = [each.hex().encode() for each in (*self._pieces, *map(_swapped, _pieces(secret)))]
+        swapped = [_swapped(each, size) for each in _pieces(secret) for size in (2, 4)]
+        digits = [each.hex().encode() for each in (*self._pieces, *swapped)]
         self._digits = tuple({*digits, *(each[::-1] for each in digits)})
         self._numbers = tuple({form for piece in self._pieces for form in _lists(piece)})
         self._grouped = tuple(_in_words(secret)) if self._pieces else ()
@@ -176,7 +177,7 @@ def _in_others(secret: bytes, pieces: tuple[bytes, ...]) -> Iterator[bytes]:
     if pieces:
         yield marshal.dumps(int.from_bytes(secret, "big"))[5:]  # in bytecode: behind its kind and its length
     for piece in pieces:
-        yield piece[3::-1] + piece[:3:-1]
+        yield _swapped(piece, 4)
         if not piece.isascii():
             yield piece.decode("latin-1").encode()
 
@@ -190,9 +191,9 @@ def _lists(piece: bytes) -> Iterator[bytes]:
         yield b" " + b" ".join(b"%d" % abs(each) for each in struct.unpack(words, piece)) + b" "
 
 
-def _swapped(piece: bytes) -> bytes:
-    """Return what `hexdump` and `od` write of some bytes: words of two, the lower byte first."""
-    return bytes(piece[at ^ 1] for at in range(len(piece)))
+def _swapped(piece: bytes, size: int) -> bytes:
+    """Return what `hexdump` and `od` write of some bytes: words of two or four, the lower byte first."""
+    return b"".join(piece[at : at + size][::-1] for at in range(0, len(piece), size))
 
 
 def _in_words(secret: bytes) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import bz2
 import gzip
 import hashlib
@@ -243,6 +244,7 @@ WRITTEN: dict[str, bytes] = {
 WORDS = [int.from_bytes(SECRET[at : at + 4], "little") for at in range(0, 32, 4)]
 NUMBER = int.from_bytes(SECRET, "big")
 ROWS = [", ".join(str(each) for each in SECRET[at : at + 8]) for at in range(0, 32, 8)]
+MATHEMATICAL = {ord(letter): 0x1D400 + at for at, letter in enumerate(string.ascii_uppercase + string.ascii_lowercase)}
 TO_Z85 = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
     b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
@@ -393,6 +395,16 @@ WRITTEN |= {
     "base64 of a zip": base64.b64encode(zipped({"key.json": TEXT})),
     "a zip without its end": b"\0" * (1 << 17) + zipped({"key.json": TEXT})[:-60],
     "limbs of 52 bits": str([NUMBER >> 52 * at & (1 << 52) - 1 for at in range(5)]).encode(),
+    "letters of full width": HEXADECIMAL.translate({each: each + 0xFEE0 for each in range(33, 127)}).encode(),
+    "a list of numbers of full width": str(list(SECRET))
+    .translate({each: each + 0xFEE0 for each in range(33, 127)})
+    .encode(),
+    "letters of mathematics": base64.b64encode(SECRET).decode().translate(MATHEMATICAL).encode(),
+    "uuencoded": b"begin 644 key\n" + binascii.b2a_uu(SECRET) + b"`\nend\n",
+    "uuencoded text": b"begin 644 key\n" + binascii.b2a_uu(HEXADECIMAL[:44].encode()) + b"`\nend\n",
+    "floats": str([float(each) for each in SECRET]).encode(),
+    "words of four bytes as od shows them": " ".join(f"{each:08x}" for each in WORDS).encode(),
+    "words of eight bytes as od shows them": " ".join(f"{each:016x}" for each in struct.unpack("<4Q", SECRET)).encode(),
     "decimal limbs": str([NUMBER // 10 ** (9 * at) % 10**9 for at in range(9)]).encode(),
 }
 
@@ -443,6 +455,8 @@ def test_bombs_are_unpacked_up_to_a_bound() -> None:
         b"7" * (1 << 17),
         b"x\x9c" * (1 << 13),
         b"H\x89\xc7\xc3" * (1 << 15),
+        b"\xff" + b"\x1f\x8b\x08" * (1 << 13),
+        b"\xff" + (b"\x1f\x8b\x08\x08aaaaaa" * 100 + b"\0\7") * 20,
     ]
     for data in made:
         assert processor_time(own, data) < 100 * usual, data[:8]  # a square would be thousands
