@@ -296,6 +296,7 @@ INPUTS = {
     "what git ignores": lambda r: (r / ".gitignore").write_text("*.js"),
     "what git ignores above": lambda r: (r.parent / ".gitignore").write_text("*.js"),
     "a lock": lambda r: (r / "pylock.toml").write_text('lock-version = "1.0"'),
+    "a workspace": lambda r: (r.parent / "pyproject.toml").write_text("[tool.uv.workspace]\nmembers = ['*']"),
     "a workspace's lock": lambda r: (r.parent / "uv.lock").write_text("version = 1"),
     "a setting": lambda r: edited(r, "[tool.aleph]", "[tool.aleph]\ntimeout-seconds = 7"),
     "a setting of the profile": lambda r: edited(r, "memory = 256", "memory = 512"),

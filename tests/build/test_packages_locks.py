@@ -505,6 +505,21 @@ def test_a_uv_lock_above_that_is_of_others(index: Index, workshop: Workshop, tmp
     assert versions(workshop, root) == ["alpha 1.0"]
 
 
+def test_a_workspace_configures_its_members(index: Index, workshop: Workshop) -> None:
+    for version in ("1.0", "2.0"):
+        index.add("alpha", version)
+    root = workshop.project('"alpha"', name="top/app", aleph=PYTHON)
+    top = root.parent / "pyproject.toml"
+    for constraint, expected in (("alpha<2", "1.0"), ("alpha>=2", "2.0")):
+        top.write_text(f'[tool.uv]\nconstraint-dependencies = ["{constraint}"]\n[tool.uv.workspace]\nmembers = ["*"]\n')
+        assert versions(workshop, root) == [f"alpha {expected}"]
+    lock(root)
+    assert versions(workshop, root, locked=True) == ["alpha 2.0"]
+    top.write_text(top.read_text().replace(">=2", ">=1"))
+    with pytest.raises(DependencyError, match="out of date"):
+        workshop.build(root, locked=True)
+
+
 def test_requirements_without_a_project(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("alpha\n")
     with pytest.raises(ProjectError) as caught:

@@ -13,7 +13,7 @@ from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.lookalikes import lookalikes, other_indexes, unread_locks
 from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.build.packages.pylock import normalize
-from hatch_aleph.errors import DependencyError, SettingsError
+from hatch_aleph.errors import DependencyError, ProjectError, SettingsError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.project import read_pyproject
 from hatch_aleph.text import without_credentials
@@ -106,6 +106,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
     used = next(usable, stand_in or pyproject)
     unread = [each for each in found if each not in (used, stand_in) and not (dynamic and each.kind == "requirements")]
     uv_file = project.root / "uv.toml"
+    workspace = _workspace(project.root)
     wanted = key_of(
         _anywhere(project.dependencies, project.root),
         {name: _anywhere(project.extras[name], project.root) for name in settings.extras},
@@ -115,6 +116,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         sha256_of(uv_file) if uv_file.is_file() else "",
         stand_in.content if stand_in else "",
         [runtime.python, runtime.platform],
+        *([read_pyproject(workspace)["tool"]["uv"]] if workspace else ()),
     )
     folders = (project.root, *project.root.parents)
     return Inputs(
@@ -123,7 +125,9 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         used.content,
         wanted,
         machine=key_of(configuration(project.root)),
-        configured="uv" in project.pyproject.get("tool", {}) or any((each / "uv.toml").is_file() for each in folders),
+        configured=bool(workspace)
+        or "uv" in project.pyproject.get("tool", {})
+        or any((each / "uv.toml").is_file() for each in folders),
         any=declared or used is not pyproject,
         stand_in=stand_in.file if stand_in else None,
         unread=(
@@ -265,14 +269,22 @@ def _uv_lock(root: Path) -> Path | None:
     """Return the lock of the project, or of the uv workspace around it."""
     if (root / "uv.lock").is_file():
         return root / "uv.lock"
-    above = next((folder for folder in root.parents if (folder / "uv.lock").is_file()), None)
-    return above / "uv.lock" if above and _has_member(above, root) else None
+    workspace = _workspace(root)
+    return workspace / "uv.lock" if workspace and (workspace / "uv.lock").is_file() else None
+
+
+def _workspace(root: Path) -> Path | None:
+    """Return the folder of the uv workspace above of which a project is a member."""
+    return next((folder for folder in root.parents if _has_member(folder, root)), None)
 
 
 def _has_member(folder: Path, root: Path) -> bool:
-    """Tell whether a folder is a uv workspace of which a project below it is a member."""
-    file = folder / "pyproject.toml"
-    workspace = read_pyproject(folder).get("tool", {}).get("uv", {}).get("workspace", {}) if file.is_file() else {}
+    if not (folder / "pyproject.toml").is_file():
+        return False
+    try:
+        workspace = read_pyproject(folder).get("tool", {}).get("uv", {}).get("workspace", {})
+    except ProjectError:  # of somebody else, perhaps
+        return False
     named, excluded = (
         any(root in folder.glob(pattern) for pattern in workspace.get(key, ())) for key in ("members", "exclude")
     )
