@@ -505,6 +505,13 @@ def test_a_uv_lock_above_that_is_of_others(index: Index, workshop: Workshop, tmp
     assert versions(workshop, root) == ["alpha 1.0"]
 
 
+@pytest.mark.parametrize("text", ["[tool", "[tool.uv]\nworkspace = 1", '[tool.uv.workspace]\nmembers = ["", "/*"]'])
+def test_a_pyproject_above_that_is_of_nobody(index: Index, workshop: Workshop, text: str) -> None:
+    root = workshop.project("", name="top/app")
+    (root.parent / "pyproject.toml").write_text(text)
+    assert workshop.build(root).image is None
+
+
 def test_a_workspace_configures_its_members(index: Index, workshop: Workshop) -> None:
     for version in ("1.0", "2.0"):
         index.add("alpha", version)

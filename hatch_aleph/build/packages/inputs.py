@@ -283,11 +283,11 @@ def _has_member(folder: Path, root: Path) -> bool:
         return False
     try:
         workspace = read_pyproject(folder).get("tool", {}).get("uv", {}).get("workspace", {})
-    except ProjectError:  # of somebody else, perhaps
+        named, excluded = (
+            any(root in folder.glob(pattern) for pattern in workspace.get(key, ())) for key in ("members", "exclude")
+        )
+    except (ProjectError, ValueError, NotImplementedError):  # TOML or a pattern that is none, of somebody else perhaps
         return False
-    named, excluded = (
-        any(root in folder.glob(pattern) for pattern in workspace.get(key, ())) for key in ("members", "exclude")
-    )
     return named and not excluded
 
 
