@@ -35,7 +35,8 @@ def history(context: Context, *, check: bool) -> None:
         answer = answer_of(deployment.hosts, state.programs[0], context.health()) if check and state.programs else None
     now, here = time.time(), machine(deployment.owner)
     if found and not context.output.as_json:
-        context.output.say(_live_line(found, answer, now))
+        last = f"No program is live. The last was {release_text(found[0], now)}"
+        context.output.say(_live_line(found, answer, now) if state.programs else last)
         if answer and answer.status is None:
             context.output.say(f"Trouble: {answer.failure(typed('logs'))}")
     rows = [
@@ -44,7 +45,7 @@ def history(context: Context, *, check: bool) -> None:
             moment(each.time).removesuffix(" UTC"),
             age(now - each.time),
             each.version or "",
-            *_told(each, here, live=each is found[0]),
+            *_told(each, here, live=bool(state.programs) and each is found[0]),
         )
         for each in found
     ]
@@ -86,6 +87,8 @@ def rollback(context: Context, *, to: str | None) -> None:
     def ask(release: Release) -> bool:
         what = _named(release)
         context.end_dry_run(f"Go back to {what}", release=release.to_json())
+        if context.yes:
+            context.output.notice(f"Going back to {what}.")
         confirm(context.output, f"Go back to {what}?", yes=context.yes, otherwise="Nothing was changed.")
         return True
 

@@ -110,7 +110,11 @@ def test_the_life_of_a_deployment(cli, write, tmp_path):
     assert cli("history", "--project", project).out.startswith("Live: release 2 (version 2.0), ")
     assert [release["number"] for release in releases] == [2, 1]
     assert (first["release"], second["release"]) == (1, 2)
-    back = cli.json("rollback", "--project", project, "--yes").result
+    back = cli.json("rollback", "--project", project, "--yes")
+    shown = [event.get("text", event["event"]) for event in back.events]
+    said = next(text for text in shown if text.startswith("Going back to release 1 (1.0, "))
+    assert shown.index(said) < shown.index("step"), shown  # before anything is signed
+    back = back.result
     assert back["release"]["version"] == "1.0"
     told = cli("status", "--project", project).out
     assert re.match(r"Answering 200 in \d+ ms, release 3 \(back at version 1.0\), ", told)

@@ -87,6 +87,9 @@ def test_status_names_what_no_program_uses_and_its_cost(cli, make_project):
     told = cli("status", "--project", project)
     assert "no program uses code" in told.out
     assert "$" in told.out
+    listed = cli("history", "--project", project).out
+    assert listed.startswith("No program is live. The last was release 1 (version "), listed
+    assert "deploy, live" not in listed
 
 
 def test_a_balance_below_a_days_cost_is_trouble_before_it_is_cut_off(cli, make_project):
