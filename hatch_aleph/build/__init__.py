@@ -63,12 +63,14 @@ def _newest(context: BuildContext, minor: str) -> list[Any]:
 
 def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
     from hatch_aleph.build.code import build_code
+    from hatch_aleph.build.links import refuse_link_as_output
     from hatch_aleph.build.manifest import write_manifest
     from hatch_aleph.build.packages import build_packages
     from hatch_aleph.build.staging import Staging, file_names
     from hatch_aleph.build.volumes import build_volumes
     from hatch_aleph.squashfs.pool import in_background
 
+    refuse_link_as_output(context.project.root, context.destination)
     context.observer.step("interpreter", python=context.runtime.python)
     interpreter = context.interpreter()
     context.observer.done("interpreter")

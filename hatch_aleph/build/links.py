@@ -70,6 +70,21 @@ def refuse_links_out(
         )
 
 
+def refuse_link_as_output(root: Path, destination: Path) -> None:
+    """Refuse to write into a folder of the project that a link leads out of it: a repository can bring ``dist`` as one.
+
+    Raises:
+        ProjectError: Naming the link and where it leads.
+    """
+    target = destination.resolve()
+    if destination.is_relative_to(root) and not target.is_relative_to(root.resolve()):
+        raise ProjectError(
+            f"A link leads out of the project, and the artifact would be written there: {destination} -> {target}",
+            where=str(root),
+            hint="Remove the link, or name the folder itself as the one for the artifact.",
+        )
+
+
 def _links_out(root: Path, passed: frozenset[str], within: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
@@ -96,11 +111,16 @@ def _behind(root: Path, link: str) -> Iterator[tuple[str, Path]]:
 
 
 def _is_told(file: Path, metadata: list[bytes]) -> bool:
-    """Tell whether a file's text stands in the metadata, as a readme does."""
+    """Tell whether a file's text stands in the metadata, as a readme and a licence do; a short one by itself."""
     if not 0 < file.stat().st_size <= max(map(len, metadata), default=0) + _TELLING:
         return False
     text = file.read_bytes().strip()
-    return len(text) >= _TELLING and any(text in each for each in metadata)
+    if len(text) >= _TELLING:
+        return any(text in each for each in metadata)
+    parts = [each.replace(b"\r\n", b"\n").partition(b"\n\n") for each in metadata]
+    return bool(text) and any(
+        text == readme.strip() or b"License: " + text in head.splitlines() for head, _, readme in parts
+    )
 
 
 def _is_packed(path: str, file: Path, inside: dict[str, Entry], contents: set[str]) -> bool:
@@ -109,4 +129,6 @@ def _is_packed(path: str, file: Path, inside: dict[str, Entry], contents: set[st
     parts = path.split("/")
     candidates = ("/".join(parts[number:]) for number in range(len(parts)))
     packed = [inside[each] for each in candidates if each in inside]
+    # Licences travel with the metadata, in whatever folder there.
+    packed += [entry for each, entry in inside.items() if ".dist-info/" in each and each.endswith(f"/{parts[-1]}")]
     return any(entry.source == file for entry in packed) or any(entry.sha256() == sha256_of(file) for entry in packed)

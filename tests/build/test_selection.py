@@ -214,6 +214,8 @@ AS_PACKAGE = 'entrypoint = "my_api:app"\n'
     ({"my_api/deep/er.txt": "/proc/self/../../etc/hostname"}, "my_api/deep/er.txt"),
     ({"my_api/chain.txt": "other.txt", "my_api/other.txt": "../../outside/secret.txt"}, "my_api/chain.txt"),
     ({"my_api/node_modules": "../../outside"}, "my_api/node_modules"),
+    ({"LICENSE": "../outside/secret.txt"}, "LICENSE"),
+    ({"README.md": "../outside/secret.txt"}, "README.md"),
     ({"my_api/inside.txt": "../shared.txt"}, ""),
     ({"tests/data.txt": "../../outside/secret.txt"}, ""),
 ])  # fmt: skip
@@ -221,6 +223,9 @@ def test_links_that_lead_out(built: Callable[..., object], tmp_path: Path, links
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/secret.txt").write_text("secret")
     files = {**PACKAGE, "shared.txt": "shared"}
+    if "README.md" in links:
+        head = HEAD.replace("version", 'readme = "README.md"\nversion')
+        files["pyproject.toml"] = f"{head}[tool.aleph]\n{AS_PACKAGE}"
     if not refused:
         assert built(files, AS_PACKAGE, links=links)
         return

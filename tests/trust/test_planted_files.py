@@ -86,6 +86,26 @@ def test_the_command_names_the_link(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not list((tmp_path / "outside").iterdir())
 
 
+@pytest.mark.parametrize("link", ["dist", "build"])
+def test_a_folder_for_the_artifact_that_a_repository_brings_leads_nowhere_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], link: str
+) -> None:
+    outside, project = tmp_path / "outside", tmp_path / "project"
+    outside.mkdir()
+    project.mkdir()
+    (project / link).symlink_to("../outside")
+    (project / "main.py").write_text("async def app(scope, receive, send): ...\n", "utf-8")
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "shop"\nversion = "1.0"\n[tool.aleph]\nentrypoint = "main:app"\n', "utf-8"
+    )
+    folder = ("--out", str(project / "build" / "deep")) if link == "build" else ()
+    assert run(["build", "--project", str(project), *folder]) != 0
+    said = capsys.readouterr().err
+    assert "A link leads out of the project" in said
+    assert str(outside) in "".join(said.split())
+    assert not list(outside.iterdir())
+
+
 def test_links_in_dist_are_replaced_and_never_written_through(tmp_path: Path) -> None:
     from hatch_aleph.build.staging import Staging
 
