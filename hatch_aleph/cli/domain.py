@@ -26,7 +26,7 @@ def domain() -> None:
 
 
 @domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
-@with_context("node", "account", "dry", "yes")
+@with_context("node", "account", "owner", "dry", "yes")
 @click.argument("name", type=DomainType())
 @item_hash_argument()
 def attach(context: Context, *, name: str, item_hash: str) -> None:
@@ -41,7 +41,7 @@ def attach(context: Context, *, name: str, item_hash: str) -> None:
 
 
 @domain.command(epilog="Example: hatch-aleph domain detach api.example.org")
-@with_context("node", "account", "dry", "yes")
+@with_context("node", "account", "owner", "dry", "yes")
 @click.argument("name", type=DomainType())
 def detach(context: Context, *, name: str) -> None:
     """Take the domain NAME away from its program."""

@@ -153,13 +153,14 @@ def detach(session: Session, domain: str) -> Domain:
     """Take a domain away from whichever program it points at.
 
     Raises:
-        PlanError: It is not attached.
+        PlanError: It is not attached, or the owner has not permitted that.
         RejectedError: The network refuses the message.
     """
     name = host_name(domain)
     leads_to = attached(_known(session.client, session.owner)).get(name)
     if leads_to is None:
         raise PlanError(f"{name} is attached to no program of {session.owner}")
+    check_permitted(session.client, session.account, session.owner, ("AGGREGATE",), DEFAULT_CHANNEL, key=KEY)
     session.confirm(f"Take {name} away from its program, {leads_to}")
     with session.sending(f"domain:{name}", DEFAULT_CHANNEL) as outbox:
         message = detach_domains(session.client, outbox, session.owner, [name])

@@ -189,6 +189,7 @@ def test_domains_are_permitted_and_told_before_anything_is_signed(cli, network, 
     cli.use(agent)
     for command in (
         ("domain", "attach", "other.example.org", made),
+        ("domain", "detach", "shop.example.org", *acting),
         ("update", made, cli.app("two"), "--internet", "--replace", *acting),
         ("persist", made, *acting),
         ("delete", made, *acting),
@@ -198,6 +199,10 @@ def test_domains_are_permitted_and_told_before_anything_is_signed(cli, network, 
     cli.use(owner)
     told = cli("update", made, cli.app("two"), "--internet", "--replace", "--yes").err
     assert told.index("move to the new program: shop.example.org") < told.index("Publish a program")
+    assert cli("authorization", "add", agent.address, "--deploy", "--yes").code == 0
+    cli.use(agent)
+    assert cli("domain", "detach", "shop.example.org", *acting, "--yes").code == 0
+    assert "shop.example.org" not in cli("domain", "list", owner.address).out
 
 
 def test_no_message_is_signed_that_the_owner_has_not_permitted(cli, network, tmp_path):
