@@ -29,9 +29,14 @@ SEARCHES = {
     "cost": "guides/cost.html",
     "subscribed messages": "guides/messages.html",
     "model": "guides/models.html",
+    "domain": "guides/domains.html",
+    "gitlab": "guides/ci.html",
+    "private index": "guides/private-indexes.html",
+    "debug": "guides/not-starting.html",
 }
 _LOOK = """
-const wide = document.documentElement.scrollWidth - window.innerWidth;
+// Not innerWidth: it counts the scrollbar, and grows with what is too wide on a telephone.
+const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 const missing = [...document.images].filter(each => !each.complete || !each.naturalWidth).map(each => each.src);
 const blocks = document.querySelectorAll('article div.highlight pre').length;
 return [wide, missing, blocks, document.querySelectorAll('button.copybtn').length];
