@@ -335,8 +335,15 @@ def find_program(client: NodeClient, item_hash: str) -> NetworkMessage:
 
 def live_among(client: NodeClient, hashes: Sequence[str]) -> list[str]:
     """Return those item hashes whose messages are still there."""
-    statuses = {item_hash: client.status(item_hash) for item_hash in hashes}
-    return [item_hash for item_hash, status in statuses.items() if status is not None and status.is_live]
+
+    def is_live(item_hash: str) -> bool:
+        status = client.status(item_hash)
+        if status is None:  # not said of the message: what the node has of it tells
+            message = client.message(item_hash, verify=False)
+            status = message.status if message else None
+        return status is not None and status.is_live
+
+    return [item_hash for item_hash in hashes if is_live(item_hash)]
 
 
 def program_of(message: NetworkMessage) -> Program:

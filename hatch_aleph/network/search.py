@@ -126,15 +126,22 @@ def find(
     query = {**filters.query(), "sortOrder": "-1" if newest_first else "1"}
     parts = filters.parts()
 
+    shown_as: dict[str, MessageStatus] = {}  # no message has two: one that is live, and shown as gone, may be forgotten
+
     def passed(message: NetworkMessage) -> NetworkMessage | None:
         ignored = filters.ignored_for(message)
         if filters.leaves_out(message) or (ignored and not strict):
             return None
+        if not ignored:
+            message = check(message)
+            ignored = (
+                None if shown_as.setdefault(message.item_hash, message.status) is message.status else "msgStatuses"
+            )
         if ignored:
             raise UnhelpfulNodeError(
                 f"ignores the filter `{ignored}`: it shows {shown(message.item_hash)}, which was not asked for"
             )
-        return check(message)
+        return message
 
     streams = [
         _pages(nodes, {**query, **part, "msgStatuses": status}, MessageStatus(status), passed)

@@ -85,13 +85,15 @@ class Messages(Lie):
 
 
 class Added(Lie):
-    """Adds messages to the lists of their type."""
+    """Adds messages to the lists of their type, as processed ones."""
 
     def __init__(self, *messages: dict[str, Any]) -> None:
         self._messages = messages
 
     def tell(self, asked: Asked, told: Told) -> Told:
         if not asked.is_list or told.status != 200 or int(asked.query.get("page", 1)) > 1:
+            return told
+        if "processed" not in asked.query.get("msgStatuses", "processed"):
             return told
         types = asked.query.get("msgTypes", "").split(",")
         fitting = [message for message in self._messages if message["type"] in types and _passes(message, asked.query)]

@@ -177,6 +177,29 @@ class Inflates(Lie):
         return Told(200, self.bomb, {"Content-Type": "application/json", "Content-Encoding": "gzip"})
 
 
+@dataclass(frozen=True)
+class Reordered(Lie):
+    """Lists what it has in another order, or more than once."""
+
+    order: Callable[[list[Any]], list[Any]]
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        if not asked.is_list or told.status != 200:
+            return told
+        return told.saying({**told.json, "messages": self.order(told.json["messages"])})
+
+
+class Says(Lie):
+    """Says something of its own about each message, beside it."""
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        about_one = asked.path.startswith("/api/v0/messages/") and asked.method == "GET"
+        return told.saying({**told.json, **self._fields}) if about_one and told.status == 200 else told
+
+
 class NeverEnds(Lie):
     """Repeats the first page."""
 
@@ -211,6 +234,11 @@ LIES: dict[str, Case] = {
     "ignores tags": Case(lambda _: Ignores("tags"), "ignores the filter `tags`", BY_TAG),
     "ignores owners": Case(lambda _: Ignores("owners", "tags"), "ignores the filter", BY_TAG),
     "ignores types": Case(lambda _: Ignores("msgTypes"), "ignores the filter `msgTypes`", ("list",)),
+    "ignores statuses": Case(lambda _: Ignores("msgStatuses"), "ignores the filter `msgStatuses`", ("list", *BY_TAG)),
+    "each message twice": Case(lambda _: Reordered(lambda listed: [*listed, *listed]), harmless=ALL),
+    "the oldest first": Case(lambda _: Reordered(lambda listed: listed[::-1]), harmless=ALL),
+    "a status of its own": Case(lambda _: Says(status="sleeping"), "unknown status", ("rollback", "deploy", "delete")),
+    "all forgotten": Case(lambda _: Says(status="forgotten"), "forgotten", ("delete", "deploy", "rollback")),
     "ignores refs": Case(lambda _: Ignores("refs"), "ignores the filter `refs`", BY_TAG),
     "ignores hashes": Case(lambda _: Ignores("hashes"), "ignores the filter `hashes`", ("delete",)),
     "a stranger's file of the owner": Case(owned_by_a_stranger, "has not permitted its sender", BY_TAG),

@@ -32,6 +32,13 @@ def bare() -> Iterator[ScriptedNode]:
     scripted.stop()
 
 
+class NoStatus(Lie):
+    """As before there was such a path, or where a node behind the same name has not heard of a message yet."""
+
+    def tell(self, asked: Asked, told: Told) -> Told:
+        return Told(404, b"404: Not Found", {"Content-Type": "text/plain"}) if asked.path.endswith("/status") else told
+
+
 class NoWebsockets(Lie):
     """As behind many a proxy; a host that follows such a node is tried in tests/local/host/test_missed_messages.py."""
 
@@ -49,7 +56,7 @@ def test_a_node_of_the_last_release_has_the_default_limits(scene: Scene, status:
 
 @pytest.mark.parametrize(
     "lie",
-    [LastRelease(), NoPrices(404), NoPrices(405), NoPrices(422), NoPrices(500), NoWebsockets()],
+    [LastRelease(), NoPrices(404), NoPrices(405), NoPrices(422), NoPrices(500), NoWebsockets(), NoStatus()],
     ids=lambda lie: type(lie).__name__,
 )
 def test_every_command_works_and_forgets_only_its_own(scene: Scene, lie: Lie) -> None:
