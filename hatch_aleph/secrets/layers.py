@@ -68,6 +68,7 @@ _ESCAPES: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
 _SHORT = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 _UUENCODED = re.compile(rb"^begin [0-7]{3} [^\n]*\n((?:[!-M][ -`]*\r?\n)+)", re.MULTILINE)
 _FEW, _GAP = 8, 32
+_MARKS = 256
 _DEFLATED = 8
 _NEAR, _STEP, _PIECE = 1 << 10, 1 << 6, 1 << 16
 _SILENT = 1 << 12
@@ -165,8 +166,10 @@ def _as_text(data: bytes) -> str | None:
 def _in_ascii(text: str) -> Iterator[bytes]:
     """Yield the lines of a text in which letters of another width or style stand for those of ASCII, as these."""
     for line in text.splitlines():
-        if not line.isascii() and not unicodedata.is_normalized("NFKC", line):
-            normal = unicodedata.normalize("NFKC", line).encode("ascii", "ignore")
+        if not line.isascii():
+            # In short parts: marks on a letter are sorted in the square of their number.
+            parts = (line[at : at + _MARKS] for at in range(0, len(line), _MARKS))
+            normal = "".join(unicodedata.normalize("NFKC", part) for part in parts).encode("ascii", "ignore")
             if len(normal) - len(line.encode("ascii", "ignore")) >= _FEW:
                 yield normal
 

@@ -456,6 +456,7 @@ def test_bombs_are_unpacked_up_to_a_bound() -> None:
         b"x\x9c" * (1 << 13),
         b"H\x89\xc7\xc3" * (1 << 15),
         b"\xff" + b"\x1f\x8b\x08" * (1 << 13),
+        ("a" + "\u0301\u0316" * (1 << 15)).encode(),
         b"\xff" + (b"\x1f\x8b\x08\x08aaaaaa" * 100 + b"\0\7") * 20,
     ]
     for data in made:
