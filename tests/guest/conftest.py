@@ -33,9 +33,9 @@ def run(tmp_path):
 
 @pytest.fixture(scope="session")
 def probes(tmp_path_factory):
-    """The code image of the raw probes, which cuts its answers after 1.8 seconds."""
+    """The code image of the raw probes, which cuts its answers after 4.5 seconds."""
     files = {name: (APPS / name).read_text() for name in ("raw_asgi.py", "raw_wsgi.py")}
-    return lay_out(tmp_path_factory.mktemp("probes") / "code", files, seconds=2.0)
+    return lay_out(tmp_path_factory.mktemp("probes") / "code", files, seconds=5.0)
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def guest(tmp_path_factory):
         port = free.getsockname()[1]
     files = in_shell(f"exec {sys.executable} server.py one 'two words'")
     code = lay_out(
-        tmp_path_factory.mktemp("executable") / "code", files, interface="executable", port=port, seconds=2.0
+        tmp_path_factory.mktemp("executable") / "code", files, interface="executable", port=port, seconds=5.0
     )
     with Guest(code, "run.sh") as running:
         yield running
