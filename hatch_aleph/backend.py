@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.environment import variables
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.uv import Uv, without_frames
@@ -130,7 +131,7 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
             command += ["--python", str(python)]
         before = set(_leftovers(root))
         try:
-            environ = {**os.environ, **_variables(root, scratch)}
+            environ = variables() | _variables(root, scratch)
             outcome = Uv(root).run(command, quiet=False, environ=environ)
             if outcome.unwritable:  # then without what uv keeps
                 outcome = Uv(root, cache=scratch / "uv").run(command, quiet=False, environ=environ)

@@ -23,6 +23,11 @@ def withdraw_key(environ: MutableMapping[str, str] = os.environ) -> None:
         _withdrawn[KEY_VARIABLE] = value
 
 
+def variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment as it is now: build hooks and others, in threads beside, may change it meanwhile."""
+    return {name: value for name in environ if (value := environ.get(name)) is not None}
+
+
 def key_of_environment(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the key that the environment gave, or gives."""
     return environ.get(KEY_VARIABLE) or (_withdrawn.get(KEY_VARIABLE) if environ is os.environ else None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.environment import variables
 from hatch_aleph.files import stamp, write_atomic
 from hatch_aleph.shapes import ANYTHING, OTHERS, TEXT, misfit
 from hatch_aleph.uv import Uv, pythons_folder
@@ -168,7 +169,7 @@ def bring(minor: str, *, environ: Mapping[str, str] = os.environ) -> str | None:
     if environ.get("UV_PYTHON_DOWNLOADS", "automatic") != "automatic":
         return "UV_PYTHON_DOWNLOADS forbids to get one"
     outcome = Uv().run(
-        ["python", "install", "--no-bin", f"cpython-{minor}"], environ={"UV_HTTP_RETRIES": "1", **environ}
+        ["python", "install", "--no-bin", f"cpython-{minor}"], environ={"UV_HTTP_RETRIES": "1"} | variables(environ)
     )
     return outcome.reason if outcome.code else None
 

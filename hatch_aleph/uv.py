@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_aleph.commands import typed
-from hatch_aleph.environment import KEY_VARIABLE
+from hatch_aleph.environment import KEY_VARIABLE, variables
 from hatch_aleph.errors import DependencyError, ImageError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import DEFAULT, Runtime
@@ -160,7 +160,9 @@ class Uv:
         if self.cache:
             command += ["--cache-dir", str(self.cache)]
         others = {
-            name: value for name, value in environ.items() if name not in WITHHELD and not name.startswith(_TOOLS)
+            name: value
+            for name, value in variables(environ).items()
+            if name not in WITHHELD and not name.startswith(_TOOLS)
         }
         import subprocess
 
@@ -263,10 +265,14 @@ def _listened(process: subprocess.Popen[str], heard: Callable[[str], None]) -> t
 
 def index_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the variables that configure uv: of the caller's those that are passed on, and what pip's say."""
-    kept = {name: value for name, value in environ.items() if name.startswith("UV_") and re.fullmatch(_PASSED_ON, name)}
+    kept = {
+        name: value
+        for name, value in variables(environ).items()
+        if name.startswith("UV_") and re.fullmatch(_PASSED_ON, name)
+    }
     for theirs, ours, older, separator in _OF_PIP:
-        if environ.get(theirs) and not any(environ.get(name) for name in (ours, *older)):
-            kept[ours] = separator.join(environ[theirs].split())
+        if (given := environ.get(theirs)) and not any(environ.get(name) for name in (ours, *older)):
+            kept[ours] = separator.join(given.split())
     return kept
 
 
@@ -275,7 +281,7 @@ def left_out(environ: Mapping[str, str] = os.environ) -> str:
     known = {theirs: (ours, *older) for theirs, ours, older, _ in _OF_PIP}
     found = sorted(
         name
-        for name, value in environ.items()
+        for name, value in variables(environ).items()
         if value
         and name.startswith(_TOOLS)
         and not (re.fullmatch(_PASSED_ON, name) or re.fullmatch(_NO_MATTER, name))

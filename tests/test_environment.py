@@ -6,12 +6,16 @@ import os
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from hatch_aleph.environment import KEY_VARIABLE, key_of_environment, withdraw_key
+import pytest
+
+from hatch_aleph.environment import KEY_VARIABLE, key_of_environment, variables, withdraw_key
 from hatch_aleph.network.accounts import load_account
+from hatch_aleph.uv import index_variables, left_out
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 KEY = "01" * 32
@@ -61,3 +65,21 @@ def test_a_build_backend_does_not_see_it(tmp_path: Path) -> None:
     assert seen.exists(), done.stderr
     assert KEY not in seen.read_text()
     assert KEY not in done.stdout + done.stderr
+
+
+class Changing(dict):  # type: ignore[type-arg]
+    """An environment of which a thread beside takes something away while it is read."""
+
+    def __iter__(self) -> Iterator[str]:
+        for name in list(super().__iter__()):
+            self.pop("UV_GONE", None)
+            yield name
+
+    def items(self) -> NoReturn:
+        raise KeyError("UV_GONE")
+
+
+@pytest.mark.parametrize("read", [variables, index_variables, left_out])
+def test_what_changes_meanwhile_can_be_read(read) -> None:
+    there = {"UV_DEFAULT_INDEX": "https://here.example/simple", "UV_ODD": "1"}
+    assert read(Changing({"UV_GONE": "1", **there})) == read(there)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, final
 
+from hatch_aleph.environment import variables
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.squashfs.pool import processors
 
@@ -160,7 +161,7 @@ class Compiler:
 
     def _start(self) -> subprocess.Popen[bytes]:
         # -I would ignore PYTHONHASHSEED, which decides the order of sets in bytecode before Python 3.11.
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environ = {name: value for name, value in variables().items() if not name.startswith("PYTHON")}
         return subprocess.Popen(
             [str(self._interpreter.path), "-S", "-s", "-B", "-W", "ignore", "-c", _WORKER],
             stdin=subprocess.PIPE,

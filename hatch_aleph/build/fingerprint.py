@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import __version__
 from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.environment import variables
 from hatch_aleph.files import SELDOM_READ, stamp, stamp_of
 from hatch_aleph.runtimes import facts_folder
 from hatch_aleph.shapes import NUMBER, Shape
@@ -212,9 +213,9 @@ def _environment(project: Project) -> dict[str, str]:
     """Return the variables that may matter: all but noise for backends that run as they like."""
     text = str(project.pyproject)
     if project.backend != "hatchling.build":
-        return {name: value for name, value in os.environ.items() if not (_NOISE.fullmatch(name) or name in WITHHELD)}
+        return {name: value for name, value in variables().items() if not (_NOISE.fullmatch(name) or name in WITHHELD)}
     named = {*_FORMATTED.findall(text), "SOURCE_DATE_EPOCH", *(("HOME",) if "{home" in text else ())}
-    return {name: value for name, value in os.environ.items() if name in named or name.startswith("HATCH_BUILD_")}
+    return {name: value for name, value in variables().items() if name in named or name.startswith("HATCH_BUILD_")}
 
 
 def _tool() -> list[Any]:

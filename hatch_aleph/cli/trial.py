@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.cli.context import own_folder
 from hatch_aleph.commands import typed
+from hatch_aleph.environment import variables
 from hatch_aleph.errors import GuestError, HealthError, NetworkError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
     folder = root / ".aleph" / "trial"
     own_folder(folder)
     # Nothing that it does may touch the user's own account.
-    environment = {name: value for name, value in os.environ.items() if name not in _ACCOUNT_VARIABLES}
+    environment = {name: value for name, value in variables().items() if name not in _ACCOUNT_VARIABLES}
     environment["ALEPH_PRIVATE_KEY_FILE"] = str(folder / "account.key")
     context.output.doing("Starting a network on this machine")
     network = subprocess.Popen(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hatch_aleph import __version__
+from hatch_aleph.environment import variables
 from hatch_aleph.errors import NetworkError, UsageError
 from hatch_aleph.text import without_credentials
 
@@ -282,7 +283,7 @@ def _new_client(here: bool, plain: bool) -> Client:
 def _wrong_environment(error: Exception) -> UsageError:
     """Return the error for what no client can be made of: a proxy or certificates that the environment names."""
     kinds = ("SSL_CERT_FILE", "SSL_CERT_DIR") if isinstance(error, OSError) else _PROXY_VARIABLES
-    names = [name for name, value in os.environ.items() if name.upper() in kinds and value]
+    names = [name for name, value in variables().items() if name.upper() in kinds and value]
     if not isinstance(error, OSError):
         names = [name for name in names if not _is_proxy(os.environ[name])] or names
     what = "certificates that cannot be read" if isinstance(error, OSError) else "a proxy that this tool cannot use"

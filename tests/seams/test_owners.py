@@ -47,6 +47,10 @@ OWNERS = {
             "local/host/source.py": "asks a node for an event loop",
         },
     ),
+    "the whole environment": (  # threads beside may change it while it is read
+        r"\bos\.environ\.(?:items|values|copy)\(|\*\*os\.environ\b|dict\(os\.environ\)",
+        {"guest/command.py": "runs in the guest, where nothing of ours runs beside"},
+    ),
     "pauses that are spread at random": (
         r"\brandom\.Random\(",
         {
