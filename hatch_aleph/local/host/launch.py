@@ -35,6 +35,7 @@ _START = (
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PREFIX = "hatch-aleph-vm-"
 _OWNER = "owner"
+_SOCKET, _UNHEARD = "guest", "early"  # as long as the other: a socket's path has at most 104 bytes
 _WAITING_MEBIBYTES = 128  # of a guest without a program: as little as programs have
 
 
@@ -47,7 +48,7 @@ class Launched:
 
     Attributes:
         process: The guest.
-        socket_path: Where it listens.
+        socket_path: Where it listens, from ``listen`` on.
         terminal: Its console.
         api: The bound socket of what it may ask the host.
         control: It says here when it waits for its program's plan, and is told when that is there.
@@ -66,6 +67,13 @@ class Launched:
     def waits(self) -> bool:
         """Wait until it has booted so far that its program may come; False when it has ended instead."""
         return self.control.recv(1) != b""
+
+    def listen(self) -> bool:
+        """Let it be reached from now on; False when its folder is gone."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / _UNHEARD).rename(self.socket_path)
+            return True
+        return False
 
     def give(self, plan: dict[str, Any], mebibytes: int) -> None:
         """Tell it what its program needs, within how much memory."""
@@ -115,7 +123,7 @@ async def launch(
     booted: Launched | None = None,
     **more: Any,
 ) -> Launched:
-    """Start a machine's process; it listens on its socket from the first moment.
+    """Start a machine's process; whoever connects once it may ``listen`` is heard when it has come that far.
 
     Args:
         spec: The program.
@@ -193,13 +201,13 @@ def _spawn(base: dict[str, Any], python: Path, folder: Path, memory: MemoryGroup
     """Start the process. It is the caller's thread whose end ends it too."""
     base["memory_group"] = str(memory.procs) if memory else None
     (folder / BASE).write_text(json.dumps(base))
-    socket_path = str(folder / "guest")
+    socket_path = str(folder / _SOCKET)
     listener = socket.socket(socket.AF_UNIX)
     api = socket.socket(socket.AF_UNIX)
     ours, guests = socket.socketpair()
     terminal, screen = _terminal()
     try:
-        listener.bind(socket_path)
+        listener.bind(str(folder / _UNHEARD))
         listener.listen(128)
         api.bind(base["api_socket"])
         fds = (listener.fileno(), guests.fileno())

@@ -8,7 +8,6 @@ import os
 import time
 from datetime import datetime, timezone
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -24,6 +23,7 @@ from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec, Times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.standby import Standby
@@ -96,8 +96,7 @@ class Machine:
             self._api.is_open = self.spec.persistent  # whose API hosts start before the program
             self._api.serve(self._launched.api)
             asyncio.get_running_loop().add_reader(self._launched.terminal, self._read_console, self._launched.terminal)
-            if self.limits.boot:
-                await self._boot(self._launched)
+            await self._boot(self._launched)
             told = await self._configure()
         except BaseException:
             await self._stop()
@@ -112,9 +111,12 @@ class Machine:
         self.state = State.running
 
     async def _boot(self, launched: Launched) -> None:
-        """Take the time of a VM's boot. One whose folder is deleted meanwhile is never heard of (wait_for_init)."""
+        """Take the time of a VM's boot: nothing reaches it yet, an older one's ``halt`` in its folder neither.
+
+        One whose folder is deleted meanwhile is never heard of (wait_for_init).
+        """
         await asyncio.sleep(self.limits.boot)
-        if not await asyncio.to_thread(Path(launched.socket_path).exists):
+        if not launched.listen():
             await asyncio.sleep(self.limits.init - self.limits.boot)
             seconds = f"{self.limits.init:g}"
             cause = "Its folder was deleted while it started: an older machine with the same number was being stopped."

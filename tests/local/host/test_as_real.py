@@ -98,6 +98,31 @@ def test_a_request_into_the_stop_makes_a_machine_that_the_stop_destroys(with_hos
     assert third[:2] == (200, b"two")
 
 
+def test_the_halt_of_a_machine_whose_stop_was_held_up_does_not_reach_the_one_that_boots_in_its_folder(with_host, image):
+    """Nothing listens in a VM that boots: its init makes the socket, and tells the host of it at once (init1.py)."""
+    limits = Limits.as_real(0.1, boot=2.0, init=3.0)
+
+    async def use(node, host, client):
+        first = node.store(image({"main.py": saying("one")}).read_bytes())
+        item_hash = node.program(first)
+        url = f"{node.url}/vm/{item_hash}/"
+        await get(client, url)
+        old = host.pool.executions[item_hash]
+        old.machine._no_runs.clear()  # as by a request that takes its time
+        await amend(node, image, first, "two")
+        await until(lambda: old.is_stopping)
+        question = asyncio.create_task(get(client, url))
+        await until(
+            lambda: (new := host.pool.executions[item_hash]) is not old and new.machine and new.machine._launched
+        )
+        old.machine._no_runs.set()
+        return await question, [line.text for line in host.pool.records[item_hash].console.lines]
+
+    answer, log = with_host(use, limits=limits)
+    assert (answer[0], json.loads(answer[1])["error"]) == (500, "500: Error during runtime initialisation")
+    assert not [line for line in log if "halt" in line or "Traceback" in line]
+
+
 def test_the_kind_host_starts_the_amended_program_at_once(with_host, image):
     async def use(node, host, client):
         first = node.store(image({"main.py": saying("one")}).read_bytes())
