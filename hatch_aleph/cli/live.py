@@ -23,6 +23,7 @@ _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SECONDS = 0.1  # from one drawing to the next
 _DOT_SECONDS = 0.4  # the same where nothing is erased
 _DOTS = 10  # in a line
+_FREE = 3  # columns: a terminal wraps when its last one is written, and it writes ^C where somebody presses that
 _ERASE = "\r\x1b[K"
 
 
@@ -78,8 +79,7 @@ class LiveLine:
         if not self.moves and self._drawn % (_DOTS + 1):
             self._write(".")
             return
-        # One column is left free: a terminal wraps when its last one is written.
-        columns = terminal_width() - 1
+        columns = terminal_width() - _FREE
         if self.moves:
             line = cut(f"{_FRAMES[self._drawn % len(_FRAMES)]} {text}", columns)
             self._write(_ERASE + (line if colours() is False else click.style(line, fg="cyan")))

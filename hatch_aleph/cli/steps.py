@@ -248,9 +248,9 @@ class Steps(Observer):
                 left = f", {seconds_text((step.total - step.done) / rate)} left" if rate and share < 1 else ""
                 far = f"{share:.0%} {far}, {rate / MIB:.1f} MiB/s{left}"
         # Where room is scarce the name gives way, then the bar: how far it is comes last, and would be cut.
-        room = terminal_width() - len(far) - 6
-        width = max(min(20, room - len(step.text)), 3)
-        return f"{cut(step.text, max(room - width, 4))} {bar(share, width)} {far}"
+        room = terminal_width() - len(far) - 7
+        width = max(min(20, room - len(step.text)), 2)
+        return f"{cut(step.text, max(room - width, 3))} {bar(share, width)} {far}"
 
 
 def _rate(step: _Running, now: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -31,8 +32,12 @@ def colours() -> bool | None:
 
 
 def terminal_width() -> int:
-    """Return how many columns the terminal has; 80 where it does not tell, which Python 3.10 takes for none."""
-    return shutil.get_terminal_size().columns or 80
+    """Return how many columns the terminal has, also where results go to a pipe; 80 where it does not tell."""
+    columns = shutil.get_terminal_size((0, 0)).columns
+    if not columns and sys.__stderr__ is not None:
+        with contextlib.suppress(OSError, ValueError):  # no terminal either
+            columns = os.get_terminal_size(sys.__stderr__.fileno()).columns
+    return columns or 80
 
 
 def folded(text: str, width: int) -> str:

@@ -155,6 +155,20 @@ def test_the_line_is_gone_when_something_else_is_said():
     assert stream.getvalue().endswith(("\r\x1b[K", "said\n"))
 
 
+def test_a_full_line_leaves_room_for_what_ctrl_c_writes(monkeypatch):
+    """A terminal shows ^C where it is pressed: were that to wrap, the row before would never be erased."""
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = io.StringIO()
+    line = LiveLine(stream, lambda: "w" * 100, patience=0.0)
+    deadline = time.monotonic() + 30
+    while "w" not in stream.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    line.close()
+    drawn = click.unstyle(stream.getvalue()).lstrip("\r").partition("\r")[0]
+    assert drawn.endswith("w…")
+    assert len(drawn) + len("^C") < 40
+
+
 def test_a_terminal_that_cannot_erase_gets_dots(monkeypatch):
     monkeypatch.setattr("hatch_aleph.cli.live._DOT_SECONDS", 0.001)
     stream = io.StringIO()
@@ -254,7 +268,7 @@ def test_how_far_an_upload_is_fits_into_the_terminal(monkeypatch, columns):
     line = steps._activity()
     assert line.endswith("6% 40.0 of 700.0 MiB, 10.0 MiB/s, 1 min 6 s left")
     assert "░" in line
-    assert len(line) <= columns - 3  # a sign that turns, a gap, and the last column
+    assert len(line) <= columns - 5  # a sign that turns, a gap, and what stays free
 
 
 @pytest.mark.parametrize("columns", [70, 100])

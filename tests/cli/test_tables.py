@@ -141,8 +141,29 @@ def test_colours_are_left_out_where_nobody_wants_them(variables, coloured):
 
 
 def test_a_terminal_that_does_not_tell_its_width_has_eighty_columns(monkeypatch):
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((0, 0)))  # as Python 3.10 gives it
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("os.get_terminal_size", lambda *_: os.terminal_size((0, 0)))
     assert terminal_width() == 80
+
+
+@pytest.mark.parametrize("piped", ["stdout", "stderr"])
+def test_the_terminal_tells_its_width_where_one_stream_goes_elsewhere(piped):
+    """Else the last line, which is drawn over itself, would wrap, and each drawing leave a row."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    code = "from hatch_aleph.cli.tables import terminal_width; import sys; print(terminal_width(), file=sys.{piped})"
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 53, 0, 0))
+    streams = {"stdout": child, "stderr": child, piped: subprocess.PIPE}
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-c", code.format(piped=piped)]
+    done = subprocess.run(command, **streams, env=environment, check=True)
+    os.close(child)
+    os.close(parent)
+    assert getattr(done, piped) == b"53\n"
 
 
 def test_words_are_folded_between_each_other():
