@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import interpreters
@@ -79,12 +78,8 @@ def _build(context: BuildContext, memory: Memory, key: str | None) -> Artifact:
         packages = in_background(lambda: build_packages(context, staging.folder, interpreter))
         try:
             code = build_code(context, staging.folder, interpreter, packages.result)
-        except Exception:  # what is wrong with the dependencies comes first, and nothing runs on behind a failure
+        except Exception:  # what is wrong with the dependencies comes first; an interrupt waits for nothing
             packages.result()
-            raise
-        except BaseException:  # an interrupt, which also ends what resolves: that is no failure of its own
-            with suppress(Exception):
-                packages.result()
             raise
         vendored = packages.result()
         context.warn(*vendored.warnings)

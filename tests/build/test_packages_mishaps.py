@@ -83,6 +83,30 @@ def test_an_interrupt_is_no_failure_of_what_it_ends(index: Index, workshop: Work
     assert not list(root.glob("dist/*"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupt_waits_for_nothing(index: Index, workshop: Workshop) -> None:
+    """Here it comes to the build alone, while uv goes on; packing, too, may take long."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def page(_name: str) -> None:
+        asked.set()
+        answer.wait(60)
+
+    index.page = page  # type: ignore[method-assign] # of this test's index alone
+    root = workshop.project('"alpha"')
+    (root / "main.py").write_text("app = None\n")
+    command = [sys.executable, "-m", "hatch_aleph", "build", "--project", str(root)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        assert asked.wait(60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 130
+    finally:
+        answer.set()
+        process.kill()
+    assert not list(root.glob("dist/*"))
+
+
 @pytest.mark.root
 def test_a_full_disk_under_the_image(index: Index, workshop: Workshop, small_disk: Callable[[str, int], Path]) -> None:
     index.add("alpha", files={"alpha/noise.bin": os.urandom(900_000)})
