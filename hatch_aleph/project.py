@@ -6,7 +6,6 @@ files, from tags or from code work alike.
 
 from __future__ import annotations
 
-import codecs
 import re
 import sys
 from dataclasses import dataclass, field
@@ -141,14 +140,27 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     file = root / "pyproject.toml"
     check_regular(file)
     try:
-        pyproject = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"The file is not TOML: {error}", where=str(file)) from error
     except OSError as error:
         hint = "Name the project's folder: --project DIR"
         if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
             hint += f", or make a project of this one, with its requirements.txt if there is one: {typed('init')}"
         raise ProjectError(error.strerror or "The file cannot be read", where=str(file), hint=hint) from error
+    return parse_pyproject(text, file)
+
+
+def parse_pyproject(text: str, file: Path) -> dict[str, Any]:
+    """Parse the text of a pyproject.toml.
+
+    Raises:
+        ProjectError: It is not TOML, or a key that is read here holds something else.
+    """
+    try:
+        pyproject = tomllib.loads(text)
     except ValueError as error:  # a number of more digits than Python reads is one as well
-        mark = "Save it as UTF-8 without a byte order mark." if file.read_bytes().startswith(codecs.BOM_UTF8) else None
+        mark = "Save it as UTF-8 without a byte order mark." if text.startswith("\ufeff") else None
         raise ProjectError(f"The file is not TOML: {error}", where=str(file), hint=mark) from error
     except RecursionError as error:
         raise ProjectError("The file is nested too deeply to be read", where=str(file)) from error

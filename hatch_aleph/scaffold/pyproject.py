@@ -13,7 +13,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.installation import requirement
-from hatch_aleph.project import check_regular, check_shape
+from hatch_aleph.project import check_regular, parse_pyproject
 from hatch_aleph.scaffold.applications import package_json
 from hatch_aleph.scaffold.cautions import cautions
 from hatch_aleph.scaffold.frameworks import distribution_of
@@ -110,7 +110,7 @@ def open_pyproject(root: Path) -> Edit:
     text = written.removeprefix(_BYTE_ORDER_MARK)
     line_end = "\r\n" if "\r\n" in text else "\n"
     edit = Edit(file, text.replace("\r\n", "\n"), written[: len(written) - len(text)], line_end)
-    check_shape(edit.document.unwrap(), file)
+    parse_pyproject(edit.text, file)  # by the reader that goes by the standard: tomlkit takes more for a number
     return edit
 
 
