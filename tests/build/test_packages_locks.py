@@ -317,6 +317,30 @@ def test_the_wheel_that_is_hashed_is_taken_and_not_the_best(index: Index, worksh
     assert workshop.build(root).distributions[0].hashes == (f"sha256:{digest(plain)}",)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alpha==1.0 --hash=sha256:{wrong}\nbeta",  # beta has none: it is no lock, and the hash is to be met all the same
+        "alpha @ {address} --hash=sha256:{wrong}",
+        "{address} --hash=sha256:{wrong}",
+        "./lib/{file} --hash=sha256:{wrong}",
+        "alpha==1.0 --hash=sha256:",
+    ],
+)
+def test_a_hash_in_a_requirements_file_is_met_wherever_it_stands(
+    workshop: Workshop, wheels: dict[str, Path], line: str
+) -> None:
+    root, wheel = workshop.project(""), wheels["alpha"]
+    (root / "lib").mkdir()
+    shutil.copy(wheel, root / "lib")
+    text = line.format(address=wheel.as_uri(), file=wheel.name, wrong="0" * 64)
+    (root / "requirements.txt").write_text(text)
+    with pytest.raises(DependencyError, match=r"Hash mismatch.*alpha 1\.0"):
+        workshop.build(root)
+    (root / "requirements.txt").write_text(text.partition("sha256:")[0] + f"sha256:{digest(wheel)}\n")
+    assert [each.version for each in workshop.build(root).distributions] == ["1.0"]
+
+
 def test_locking_twice_with_a_folder(index: Index, workshop: Workshop, tmp_path: Path) -> None:
     index.add("alpha")
     library(tmp_path / "library")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _PINNED = re.compile(r"([\w.-]+)(?:\[.*?\])?\s*==\s*([^\s;]+)")
-_HASH = re.compile(r"--hash[=\s](\S+?:[0-9a-fA-F]+)")
+_HASH = re.compile(r"--hash[=\s]\s*(\S+)")
+_FILE = re.compile(r"([\w.]+)-[^/]+\.whl|([\w.-]+)-[^-/]+\.(?:tar\.\w+|tgz|zip)")
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)[=\s]?\s*(\S+)")
 _ITSELF = (".", "./")
 _PROJECT_ITSELF = re.compile(r"(?:-e|--editable)[=\s]?\s*\.(?:\[.*\])?/?")
@@ -189,5 +190,10 @@ def read_requirements(file: Path) -> Requirements:
 
 
 def _name(line: str) -> str:
+    """Return what a requirement is of, by its file where a path or an address stands alone; "" for a folder."""
+    place = re.split(r"[\s#?]", line, maxsplit=1)[0]
+    file = _FILE.fullmatch(place.rpartition("/")[2])
+    if file:
+        return normalize(file[1] or file[2])
     match = _NAME.match(line)
     return normalize(match[0]) if match and "://" not in line.partition("@")[0] and not line.startswith(".") else ""

@@ -80,12 +80,11 @@ def _allowed(table: Mapping[str, Any], allowed: Mapping[str, Collection[str]], w
     def fits(file: Mapping[str, Any]) -> bool:
         return any(f"{name}:{value}" in hashes for name, value in file.get("hashes", {}).items())
 
-    kept = {name: value for name, value in table.items() if name not in ("wheels", "sdist")}
+    kept = {name: value for name, value in table.items() if name not in ("wheels", "sdist", "archive")}
     wheels = [each for each in table.get("wheels", ()) if fits(each)]
     if wheels:
         kept["wheels"] = wheels
-    if "sdist" in table and fits(table["sdist"]):
-        kept["sdist"] = table["sdist"]
+    kept.update({kind: table[kind] for kind in ("sdist", "archive") if kind in table and fits(table[kind])})
     if kept.keys() & {"wheels", *SOURCES}:
         return kept
     raise DependencyError(

@@ -153,7 +153,8 @@ class Resolver:
             known = self._ask(inputs, place)
             if not self._read(known["text"], inputs).local:
                 self.cache.store("resolutions", key, {**known, "text": without_user_parts(known["text"])})
-        return self._read(known["text"], inputs, until=known["time"] + BELIEVED_SECONDS)
+        hashes = read_requirements(inputs.file).pins.hashes if inputs.kind == "requirements" else None
+        return self._read(known["text"], inputs, until=known["time"] + BELIEVED_SECONDS, allowed=hashes)
 
     def _ask(self, inputs: Inputs, place: str) -> dict[str, Any]:
         """Resolve: with what uv has when that is recent enough, else with the index."""
