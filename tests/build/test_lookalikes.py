@@ -41,6 +41,9 @@ BACKEND = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.c
     ({"pyproject.toml": f'{BARE}[project.optional-dependencies]\nweb = ["idna"]\ntest = ["pytest"]\n'},
      ["optional-dependencies web"]),
     ({"pyproject.toml": f'{BARE}[tool.hatch.envs.default]\ndependencies = ["idna"]\n'}, ["[tool.hatch.envs.default]"]),
+    ({"main.py": '# /// script\n# requires-python = ">=3.11"\n# dependencies = ["idna"]\n# ///\n'},
+     ["`# /// script` of main.py"]),
+    ({"main.py": "# /// script\n# dependencies = []\n# ///\n# dependencies = [x]\n"}, []),
     ({"environment.yml": "production:\n  dependencies: none\n"}, []),
 ])  # fmt: skip
 def test_places(make_project: Callable[..., Path], files: dict[str, str], named: list[str]) -> None:

@@ -320,7 +320,7 @@ def test_the_wheel_that_is_hashed_is_taken_and_not_the_best(index: Index, worksh
 @pytest.mark.parametrize(
     "line",
     [
-        "alpha==1.0 --hash=sha256:{wrong}\nbeta",  # beta has none: it is no lock, and the hash is to be met all the same
+        "alpha==1.0 --hash=sha256:{wrong}\nbeta",  # beta has none, so it is no lock; the hash counts all the same
         "alpha @ {address} --hash=sha256:{wrong}",
         "{address} --hash=sha256:{wrong}",
         "./lib/{file} --hash=sha256:{wrong}",

@@ -16,6 +16,7 @@ _LOCKS = ("pylock.*.toml", "requirements*.lock", "pixi.lock", "conda-lock.yml")
 _CONDA = ("environment.yml", "environment.yaml")
 _CONDA_LIST = re.compile(r"^dependencies:\s*\n(?:\s*#.*\n)*\s*- ", re.MULTILINE)
 _INSTALL_REQUIRES = re.compile(r"^[^#\n]*\binstall_requires\s*=", re.MULTILINE)
+_INLINE = re.compile(r"^# /// script\n(?:#(?! ///).*\n)*?# *dependencies *= *\[(?!\])", re.MULTILINE)
 _PYPI = "https://pypi.org/"
 _OTHER_INDEX = re.compile(rf"""^url\s*=\s*["'](?!{re.escape(_PYPI)})""", re.MULTILINE)
 # What groups and extras are called that are for working on a project, not for running it.
@@ -89,6 +90,9 @@ def _places(project: Project) -> Iterator[str]:
     environment = project.pyproject.get("tool", {}).get("hatch", {}).get("envs", {}).get("default", {})
     if {"dependencies", "extra-dependencies"} & {*environment}:
         yield "[tool.hatch.envs.default]"
+    for file in sorted(root.glob("*.py")):
+        if _INLINE.search(_text(file)):
+            yield f"`# /// script` of {file.name}"
     yield from (name for name in _CONDA if _CONDA_LIST.search(_text(root / name)))
 
 

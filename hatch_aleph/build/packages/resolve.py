@@ -243,7 +243,7 @@ class Resolver:
         refused = [
             each.name for each in lock.packages
             if not each.wheel and each.name not in allowed
-            and not (each.kind != "sdist" and (inputs.stand_in or each.name in built))
+            and not (each.kind != "sdist" and (not inputs.locked or each.name in built))
         ]  # fmt: skip
         if refused:
             raise DependencyError(
