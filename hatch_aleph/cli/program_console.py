@@ -73,9 +73,6 @@ class ProgramConsole:
 
         log = keep_log(self._log, self._lines)
         self._output.event("failed", message=str(error), cause=error.cause, log=log)
-        if failure_in(self._lines):
-            why = explanation(self._lines, log)
-        else:
-            why = f"\n{error}\n{error.cause.rstrip()}" + explanation([], log)
+        why = explanation(self._lines if failure_in(self._lines) else error.cause.splitlines(), log)
         self._say(f"{style('It does not start.', fg='red')}{why}\n{remedy(error.message)}{self._then}")
         self._told = True

@@ -59,24 +59,25 @@ def smoke_test(
     check = manifest.settings.health
     lines: list[str] = []
 
-    def why() -> str:
-        from hatch_aleph.deploy.program_log import explanation, keep_log
+    def why(cause: str = "") -> str:
+        from hatch_aleph.deploy.program_log import explanation, failure_in, keep_log
 
         log = keep_log(Cache.default().log(str(manifest.project["name"])), lines) if lines else ""
-        return explanation(lines, log)
+        return explanation(cause.splitlines() if cause and not failure_in(lines) else lines, log)
 
     with scratch_folder() as folder:
         try:
             trial = _ask(artifact, check.path, folder, notice, connect, lines=lines, standby=standby)
             answer = asyncio.run(_unless_failed(trial, beside) if beside else trial)
         except GuestError as error:
-            from hatch_aleph.deploy.program_log import failure_in
+            from hatch_aleph.local.host import StartError
 
             error.hint = error.hint or _way_out(error.message, again)
-            if failure_in(lines):  # told as it is of one that runs at a host, in place of the adapter's one line
+            cause = error.cause if isinstance(error, StartError) else ""
+            if cause:  # told as it is of one that runs at a host
                 error.message = "Tried here, the program does not start."
                 error.where = manifest.program_settings.entrypoint
-            error.message += why()
+            error.message += why(cause)
             raise
     reason = judge(check, answer, None) if answer is not None else None
     if reason is not None:

@@ -81,12 +81,19 @@ def explanation(lines: Sequence[str], where: str) -> str:
         lines: The log.
         where: Tells where the whole log is; "" where nobody keeps it.
     """
+    lines = _of_last_start(lines)
     failure = failure_in(lines)
     told = str(failure).splitlines() if failure else lines[-_SHOWN:]
     if failure and failure.type == _OF_ITS_OWN:
         before = itertools.takewhile(lambda line: _OF_ITS_OWN not in line, lines)  # the adapter's own words come last
-        told = [*[line for line in before if START_MARK not in line][-_SHOWN:], *told]
+        told = [*list(before)[-_SHOWN:], *told]
     return _block(told, where)
+
+
+def _of_last_start(lines: Sequence[str]) -> Sequence[str]:
+    """Return what was printed since the program began last; all of it where no adapter marks that."""
+    begins = [number for number, line in enumerate(lines) if START_MARK in line]
+    return lines[begins[-1] + 1 :] if begins else lines
 
 
 def explained(reason: str, where: str) -> str:

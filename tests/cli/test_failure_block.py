@@ -79,6 +79,24 @@ def test_of_a_project(cli, make_project):
     check(cli("restart", "--project", root), 11, next_step="It stays published")
 
 
+def test_of_a_process_that_ends(cli, make_project):
+    """Nothing describes such an end but the host; its other lines, and the adapter's, tell nothing of it."""
+    root = make_project({"main.py": "import os\nprint('no disk', flush=True)\nos._exit(3)\napp = None\n"})
+    end = "its process ended before it was ready (exit code 3)"
+    done = cli("deploy", "--project", root, "--yes")
+    assert done.code == 12
+    assert (
+        f"Error: main:app: Tried here, the program does not start.\n  no disk\n  {end}\n  The whole log: /" in done.err
+    )
+    done = cli("deploy", "--project", root, "--yes", "--no-smoke")
+    assert done.code == 11
+    assert f"\n  no disk\n  local host: {end}\n  The whole log: `hatch-aleph logs " in done.err
+    assert f"\n  {end} (while it starts)\n  The whole log: " in cli("status", "--project", root).out
+    with running("serve", "--project", root, folder=root) as (lines, _):
+        pass
+    assert f"It does not start.\n  no disk\n  {end}\n  The whole log: /" in "".join(lines)
+
+
 @contextmanager
 def running(*command, folder):
     """Run a command that goes on until it is interrupted; gives its lines and what asks its server."""

@@ -80,6 +80,16 @@ def test_without_a_failure_the_last_lines_are_told():
     assert told == [*(f"  line {number}" for number in range(10, 30)), "  The whole log: x"]
 
 
+def test_an_earlier_start_is_not_the_reason():
+    earlier = [
+        f"{START_MARK}main:app",
+        FAILURE_MARK + json.dumps(FAILED),
+        "local host: started",
+        f"{START_MARK}main:app",
+    ]
+    assert explanation([*earlier, "killed"], "") == "\n  killed"
+
+
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"event": 1, "line": "x"}', '{"line": [], "event": "a"}'])
 def test_what_a_program_makes_up_is_passed_over(text):
     assert failure_in([FAILURE_MARK + text]) is None

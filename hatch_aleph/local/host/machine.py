@@ -103,7 +103,10 @@ class Machine:
             raise
         if not told["success"]:
             await self._stop()
-            cause = told.get("traceback") or self.console.tail()
+            cause = told.get("traceback")
+            if not cause:  # the program itself has not told it, so the log would not
+                cause = f"{self.console.tail()}\n{told['error']}"
+                self.console.say(f"local host: {told['error']}")
             raise StartError(f"The program does not start: {told['error']}", where=self.spec.entrypoint, cause=cause)
         self._api.is_open = True
         self.start_seconds = time.perf_counter() - began
