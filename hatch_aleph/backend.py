@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import weakref
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -99,9 +100,8 @@ def build_here(root: Path, metadata: Any = None) -> BuiltWheel | None:
 
     folder = _new_folder()
     try:
-        builder = wheel_builder(str(root), metadata)
-        with _variable(BUILDING, "1"):
-            return BuiltWheel(build(builder, str(folder)))
+        with _variable(BUILDING, "1"), no_bytecode():
+            return BuiltWheel(build(wheel_builder(str(root), metadata), str(folder)))
     except (UnknownPluginError, ImportError) as error:
         if metadata is None:
             return None
@@ -216,6 +216,16 @@ def _variables(root: Path, scratch: Path) -> dict[str, str]:
 def _leftovers(root: Path) -> Iterator[Path]:
     for pattern in _LEFT:
         yield from root.glob(pattern)
+
+
+@contextmanager
+def no_bytecode() -> Iterator[None]:
+    """Let the modules of a project, its hooks, leave nothing in the tree, which stays as it was found."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 @contextmanager

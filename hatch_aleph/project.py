@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import interpreters
-from hatch_aleph.backend import HATCHLING, BuiltWheel, backend_of, build_isolated, has_backend
+from hatch_aleph.backend import HATCHLING, BuiltWheel, backend_of, build_isolated, has_backend, no_bytecode
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.shapes import OTHERS, TEXT, Kind, Shape, misfit
@@ -262,7 +262,8 @@ def _from_hatchling(root: Path, pyproject: Mapping[str, Any]) -> Project | None:
 
     metadata: Any = ProjectMetadata(str(root), PluginManager())
     try:
-        return _from_metadata(root, pyproject, metadata)
+        with no_bytecode():
+            return _from_metadata(root, pyproject, metadata)
     except (UnknownPluginError, ImportError):
         return None
     except (ValueError, TypeError, OSError) as error:

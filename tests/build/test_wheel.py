@@ -328,3 +328,44 @@ def test_what_a_build_imports_is_to_be_named(project: Callable[..., BuildContext
     with pytest.raises(ProjectError, match="build backend failed") as caught:
         project({"pyproject.toml": text, "setup.py": "import nothing_that_is_there\n"})
     assert 'requires = [..., "nothing_that_is_there"]' in (caught.value.hint or "")
+
+
+def test_hooks_of_the_project_leave_no_bytecode_in_it(make_project, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # wherever these tests run
+    hooks = """
+        from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+        from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+        class Building(BuildHookInterface):
+            pass
+
+        class Describing(MetadataHookInterface):
+            def update(self, metadata):
+                metadata["version"] = "1.0"
+    """
+    root = make_project(
+        {
+            "pyproject.toml": """
+                [project]
+                name = "my-api"
+                dynamic = ["version"]
+                [build-system]
+                requires = ["hatchling"]
+                build-backend = "hatchling.build"
+                [tool.aleph]
+                entrypoint = "main:app"
+                [tool.hatch.metadata.hooks.custom]
+                path = "describing.py"
+                [tool.hatch.build.hooks.custom]
+                path = "building.py"
+            """,
+            "main.py": "app = None\n",
+            "describing.py": hooks.replace("class Building(BuildHookInterface):\n            pass\n", ""),
+            "building.py": hooks,
+        }
+    )
+    before = sorted(path.name for path in root.iterdir())
+    context = BuildContext(load_project(root), root / "dist")
+    assert context.project.version == "1.0"
+    project_entries(context, tmp_path)
+    assert sorted(path.name for path in root.iterdir()) == before

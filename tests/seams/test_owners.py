@@ -17,6 +17,7 @@ OWNERS = {
         {
             "files.py": "the owner",
             "network/keystores.py": "a link, which fails where the name is taken: no key is ever overwritten",
+            "local/host/launch.py": "a socket, by whose name a machine is reached",
             "local/node/file_store.py": "an upload, which is named by its hash once it has come",
             "squashfs/output.py": ALONE,
             "squashfs/unpacking.py": "hard links of an image",
