@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.cli.output import style
@@ -164,9 +165,20 @@ def plan_markdown(plan: Plan, inside: Mapping[str, ImageChanges] | None = None) 
     lines += [
         f"| `{_MARKS[action][0]}` {action} | {what} | {which} | {more} |" for action, what, which, more in _rows(plan)
     ]
-    lines += [f"- {role}: {each.text}" for role, each in (inside or {}).items()]
-    lines += [f"- `{each.path}`: {_value(each.before)} → {_value(each.after)}" for each in plan.program.changes]
+    lines += [f"- {role}: {_as_it_is(each.text)}" for role, each in (inside or {}).items()]
+    lines += [
+        f"- {_as_it_is(each.path)}: {_as_it_is(_value(each.before))} → {_as_it_is(_value(each.after))}"
+        for each in plan.program.changes
+    ]
     lines += ["", *(_cost_lines(plan.cost) if plan.cost else ()), "", summary_line(plan)]
     lines += ["", first_start_line(plan)] if plan.has_changes and plan.images else []
-    lines += ["", *(f"> {warning}" for warning in (*plan.warnings, *plan.dangers))]
+    lines += ["", *(f"> {printable(warning)}" for warning in (*plan.warnings, *plan.dangers))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _as_it_is(text: str) -> str:
+    """Return names and values for Markdown, which shows what stands in a span of code without obeying it."""
+    text = printable(text) or " "
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    gap = " " if "`" in text else ""
+    return f"{fence}{gap}{text}{gap}{fence}"

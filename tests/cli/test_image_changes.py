@@ -113,6 +113,19 @@ def test_own_files_are_counted(cli, write, tmp_path, monkeypatch):  # noqa: F811
     assert "+ more.py" in summary.read_text()
 
 
+def test_a_page_of_a_ci_job_shows_what_others_wrote_as_it_is(cli, write, tmp_path, monkeypatch):  # noqa: F811
+    project = write("of the page")
+    cli.json("deploy", "--project", project, "--yes", "--no-smoke")
+    (project / "more.py").write_text("")
+    write("of the page", settings=r'variables.A = "\u001b[31m`<b>`\n## b"')
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert cli("plan", "--project", project).code == 0
+    page = summary.read_text("utf-8").splitlines()
+    assert "- code: `2 files, 1 added: + more.py`" in page
+    assert r"- `variables.A`: `—` → `` \x1b[31m`<b>`\n## b ``" in page
+
+
 def test_a_replacement_stands_first_with_its_reason(cli, write):  # noqa: F811
     project = write("of a replacement")
     cli.json("deploy", "--project", project, "--yes", "--no-smoke")
