@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hatch_aleph.network.client import NodeClient
+    from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.urls import Hosts
 
 
@@ -57,7 +58,13 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
         check = context.health() if item_hash is None else HealthCheck()
         try:
             answer = Health().confirm(
-                stopped.hosts, stopped.item_hash, check, amended=True, persistent=persistent, observer=context.steps
+                stopped.hosts,
+                stopped.item_hash,
+                check,
+                amended=True,
+                persistent=persistent,
+                before=stopped.before,
+                observer=context.steps,
             )
         except HealthError as error:
             account = context.account(context.chain_for(item_hash))
@@ -71,12 +78,13 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
 
 @dataclass(frozen=True)
 class _Stopped:
-    """A program that was stopped: its message's content, where it runs, and whether it ran."""
+    """A program that was stopped: its message's content, where it runs, what the host listed before, whether it ran."""
 
     item_hash: str
     content: Mapping[str, Any]
     host: str
     hosts: Hosts
+    before: Execution | None
     ran: bool
 
 
@@ -92,4 +100,5 @@ def _stop(context: Context, client: NodeClient, item_hash: str | None, domain: s
     hosts = Hosts(client.nodes[0], domain or context.host_url)
     host = host_of(client, program, hosts)
     context.end_dry_run(f"Stop {program} on {host}", item_hash=program, host=host)
-    return _Stopped(program, content, host, hosts, HostClient(host).stop(program, account))
+    before = (hosts.list_executions(host) or {}).get(program)
+    return _Stopped(program, content, host, hosts, before, HostClient(host).stop(program, account))

@@ -176,7 +176,15 @@ class Health:
             observer.step("schedule", item_hash=item_hash)
             urls = program_urls(item_hash, self._await_running(hosts, item_hash, check.timeout_seconds, gone))
         observer.step("health", url=urls[0] + check.path)
-        healthy = self.wait(urls, check, code_ref, item_hash, heard=lambda text: observer.heard("health", text))
+        healthy = self.wait(
+            urls,
+            check,
+            code_ref,
+            item_hash,
+            heard=lambda text: observer.heard("health", text),
+            # One that failed to start, or ended, is no longer listed: a question would start it on demand.
+            harmless=(lambda: harmless_urls(hosts, item_hash, persistent=True)) if persistent else None,
+        )
         observer.done("health", url=healthy.url, status=healthy.status)
         return healthy
 
@@ -296,6 +304,7 @@ class Health:
         item_hash: str | None = None,
         *,
         heard: Callable[[str], None] = lambda _text: None,
+        harmless: Callable[[], Sequence[str] | str] | None = None,
     ) -> Healthy:
         """Poll until one of the URLs gives a healthy answer, and return it.
 
@@ -305,16 +314,22 @@ class Health:
             code_ref: Item hash of the STORE message whose code must have run.
             item_hash: Of the program that must have answered.
             heard: Gets what each answer was, as long as none is healthy.
+            harmless: Gives, before each further question, the URLs to ask, or why nobody may be asked now.
 
         Raises:
             HealthError: At the deadline, or when it fails to start a second time; with the last reason.
         """
         where = urls[0].rstrip("/") + check.path
-        reason, failed_starts = "it was not asked", 0
+        reason, failed_starts = "", 0
 
         def look(left: float) -> Healthy | None:
             nonlocal reason, failed_starts
-            said = self._ask(urls, check, code_ref, item_hash, max(1.0, min(left, _REQUEST_TIMEOUT)))
+            asked = harmless() if harmless and reason else urls
+            if isinstance(asked, str):
+                reason = reason if failed_starts else asked
+                heard(asked)
+                return None
+            said = self._ask(asked, check, code_ref, item_hash, max(1.0, min(left, _REQUEST_TIMEOUT)))
             if isinstance(said, Healthy):
                 return said
             reason = said

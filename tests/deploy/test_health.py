@@ -127,6 +127,31 @@ def test_what_runs_again_before_anybody_looked_is_not_waited_for() -> None:
     assert Lists({}).health().before_amend(Lists({}).hosts(None), NEW, persistent=False) is None
 
 
+def test_a_persistent_program_whose_start_failed_is_asked_again_only_when_the_scheduler_has_started_it() -> None:
+    """It is gone from the list meanwhile: a question would start it on demand, in place of the persistent one."""
+    host = Lists({}, RUNS, {}, {}, RUNS)
+    asked: list[int] = []
+
+    def get(_url: str, *, timeout: float) -> Answer:
+        assert timeout
+        asked.append(host.seen)
+        return (
+            Answer(500, {}, "500: Error during vm initialisation") if len(asked) == 1 else Answer(200, {ITEM_HASH: NEW})
+        )
+
+    health = Health(get, sleep=host.sleep, monotonic=lambda: host.now)
+    assert health.confirm(host.hosts(), NEW, HealthCheck(timeout_seconds=60.0), persistent=True).status == 200
+    assert asked == [2, 5]
+
+
+def test_a_failed_start_is_told_though_the_scheduler_does_not_start_the_program_again() -> None:
+    host = Lists(RUNS, {})
+    failed = Answer(500, {}, "500: Error during vm initialisation: KeyError")
+    health = Health(lambda _url, **_options: failed, sleep=host.sleep, monotonic=lambda: host.now)
+    with pytest.raises(HealthError, match="KeyError"):
+        health.confirm(host.hosts(), NEW, HealthCheck(timeout_seconds=60.0), persistent=True)
+
+
 def test_a_stop_that_waits_for_a_long_request_is_waited_for() -> None:
     """The host lets requests that run end first: they may take much longer than the stop itself."""
     stopping = {NEW: Execution(running=False, began=RUNS[NEW].began, stopping=True)}
