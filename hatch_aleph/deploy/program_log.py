@@ -176,8 +176,9 @@ class Start:
 
     @property
     def failure(self) -> ProgramFailure | None:
-        """Why it failed, if it did."""
-        return failure_in([line.text for line in self.lines])
+        """Why it failed, if it did; a request that fails ends nothing."""
+        failure = failure_in([line.text for line in self.lines])
+        return failure if failure and failure.event == "start" else None
 
 
 def starts_in(lines: Iterable[LogLine]) -> list[Start]:

@@ -34,6 +34,14 @@ def test_the_program_s_lines_are_told_start_by_start():
     assert [start.entrypoint for start in starts] == ["main:app"] * 2
 
 
+def test_a_start_in_which_a_request_failed_has_not_failed():
+    of_request = FAILURE_MARK + json.dumps({**FAILED, "event": "GET /raise"})
+    starts = starts_in(
+        console(f"{START_MARK}main:app", of_request, f"{START_MARK}main:app", FAILURE_MARK + json.dumps(FAILED))
+    )
+    assert [start.failure is None for start in starts] == [True, False]
+
+
 def test_what_a_program_prints_of_a_kernel_hides_nothing():
     boot = "[    0.000000] Linux version 6.1.0"
     lines = console(boot, f"{START_MARK}main:app", f"dmesg: {boot}", "hello")
