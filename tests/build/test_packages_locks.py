@@ -341,6 +341,19 @@ def test_a_hash_in_a_requirements_file_is_met_wherever_it_stands(
     assert [each.version for each in workshop.build(root).distributions] == ["1.0"]
 
 
+def test_what_a_lock_lacks_is_named(index: Index, workshop: Workshop, wheels: dict[str, Path]) -> None:
+    delta = index.add("delta", requires=("alpha", "beta; extra == 'x'", "gamma; sys_platform == 'win32'", "setuptools"))
+    root = workshop.project("")
+    text = f"delta==1.0 --hash=sha256:{digest(delta)}\n"
+    (root / "requirements.txt").write_text(text)
+    told = "requirements.txt lacks what its distributions require: alpha (of delta)"
+    assert workshop.build(root).warnings == (told,)
+    (root / "requirements.txt").write_text(f"{text}alpha==1.0 --hash=sha256:{digest(wheels['alpha'])}\n")
+    assert workshop.build(root).warnings == (told.replace("alpha (of delta)", "beta (of alpha)"),)
+    (root / "requirements.txt").write_text("alpha\n")  # resolved: with all of it
+    assert not workshop.build(root).warnings
+
+
 def test_locking_twice_with_a_folder(index: Index, workshop: Workshop, tmp_path: Path) -> None:
     index.add("alpha")
     library(tmp_path / "library")

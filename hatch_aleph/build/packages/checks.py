@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING
 from hatch_aleph.build.module_lookup import case_clashes
 from hatch_aleph.build.packages.distribution import SECRET_ADDRESS
 from hatch_aleph.build.packages.elf import NotElfError, read_elf
+from hatch_aleph.build.packages.pylock import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from email.message import Message
 
     from hatch_aleph.build.packages.distribution import InstalledWheel
     from hatch_aleph.build.packages.elf import Elf
@@ -129,6 +132,24 @@ def missing_libraries(needed: Mapping[str, str], provided: Iterable[str]) -> dic
     """Return the libraries that nothing in the image and, as far as known, nothing in the guest brings."""
     there = {*SYSTEM_LIBRARIES, *provided}
     return {name: user for name, user in needed.items() if name not in there}
+
+
+def required(metadata: Message, runtime: Runtime) -> list[str]:
+    """Return which distributions one requires on a runtime, without its extras, by their normalised names.
+
+    What is no requirement is passed over, and so is what pip-compile leaves out of its locks: the runtime has both.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    from hatch_aleph.build.packages.tags import environment
+
+    environ, found = {**environment(runtime), "extra": ""}, set()
+    for text in map(str, metadata.get_all("Requires-Dist", [])):
+        with suppress(InvalidRequirement):
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate(environ):
+                found.add(normalize(requirement.name))
+    return sorted(found - {"pip", "setuptools"})
 
 
 def shadows(modules: Mapping[str, str], runtime: Runtime, *, adapter: bool) -> list[str]:

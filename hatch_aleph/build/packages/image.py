@@ -176,7 +176,7 @@ class ImageBuild:
                 raise ImageError.unwritable(self.file, error) from error
             raise ImageError(f"The distributions do not fit into one image: {error}.", where=self.file.name) from error
         self.context.observer.done("pack", count=len(wheels), size=hashes.size, heaviest=_heaviest(wheels))
-        warnings += self._cross_checks(wheels)
+        warnings += [*self._cross_checks(wheels), *_incomplete(wheels, inputs)]
         distributions = [
             Distribution(each.name, each.facts.version, (each.digest,) if each.digest.startswith("sha") else ())
             for each in wheels
@@ -228,6 +228,18 @@ class ImageBuild:
                 consequence = "" if limit == IPFS_LIMIT else ": nodes' storage does not take it, so it goes to IPFS"
                 warnings.append(f"The packages image has {size_text(size)}, above {what}{consequence}. {helps}")
                 break
+
+
+def _incomplete(wheels: Sequence[PackedWheel], inputs: Inputs) -> Iterator[str]:
+    """Yield a line for what a lock lacks, of the kinds that are taken as they are written."""
+    if inputs.kind not in ("pylock.toml", "Pipfile.lock", "hashed requirements"):
+        return
+    names = {each.name for each in wheels}
+    lacking = [
+        f"{', '.join(lost)} (of {each.name})" for each in wheels if (lost := sorted({*each.facts.requires} - names))
+    ]
+    if lacking:
+        yield f"{inputs.file.name} lacks what its distributions require: {'; '.join(lacking)}"
 
 
 def _heaviest(wheels: Sequence[PackedWheel]) -> str:

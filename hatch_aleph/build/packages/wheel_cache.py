@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.squashfs import Entry
 
-FORMAT = 7  # raised whenever the same wheel gives another segment or other facts
+FORMAT = 8  # raised whenever the same wheel gives another segment or other facts
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class WheelFacts:
         modules: Top-level modules.
         needed: Libraries wanted from elsewhere, each with one file that wants it.
         provided: Libraries that it brings.
+        requires: Distributions that it cannot do without, normalised.
         warnings: What may fail in the guest.
         segment: SHA-256 of the packed bytes.
     """
@@ -47,6 +48,7 @@ class WheelFacts:
     modules: list[str]
     needed: dict[str, str]
     provided: list[str]
+    requires: list[str]
     warnings: list[str]
     segment: str
 
@@ -58,6 +60,7 @@ _SHAPE: Shape = {
     "modules": [TEXT],
     "needed": {OTHERS: TEXT},
     "provided": [TEXT],
+    "requires": [TEXT],
     "warnings": [TEXT],
     "segment": TEXT,
     OTHERS: NO_KEY,

@@ -182,7 +182,7 @@ class WheelPacker:
     def _facts(self, work: Iterable[tuple[Locked, InstalledWheel, Sequence[Entry]]]) -> list[dict[str, Any]]:
         """Return what is known of each wheel but how it is packed."""
         from hatch_aleph.build.packages.bom import licence_of
-        from hatch_aleph.build.packages.checks import check, missing_libraries
+        from hatch_aleph.build.packages.checks import check, missing_libraries, required
 
         facts, fatal = [], []
         changed: dict[str, list[str]] = {}
@@ -202,6 +202,7 @@ class WheelPacker:
                 "modules": findings.modules,
                 "needed": missing_libraries(findings.needed, findings.provided),
                 "provided": findings.provided,
+                "requires": required(wheel.metadata, runtime),
                 "warnings": findings.warnings,
             })  # fmt: skip
         if changed:
