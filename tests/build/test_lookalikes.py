@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,12 @@ def test_places(make_project: Callable[..., Path], files: dict[str, str], named:
 def test_indexes_of_other_tools(make_project: Callable[..., Path], more: str, pipfile: str, named: list[str]) -> None:
     root = make_project({"pyproject.toml": BARE + more, "Pipfile": pipfile})
     told = "{} is not read: indexes stand in [[tool.uv.index]]"
+    assert list(other_indexes(load_project(root))) == [told.format(each) for each in named]
+    (root / "Pipfile").unlink()
+    if pipfile:  # its lock alone travels
+        address = pipfile.partition('"')[2].partition('"')[0]
+        (root / "Pipfile.lock").write_text(json.dumps({"_meta": {"sources": [{"url": address}]}}, indent=4))
+    named = [each.replace("Pipfile", "Pipfile.lock") for each in named]
     assert list(other_indexes(load_project(root))) == [told.format(each) for each in named]
 
 

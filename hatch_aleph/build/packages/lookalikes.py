@@ -18,7 +18,8 @@ _CONDA_LIST = re.compile(r"^dependencies:\s*\n(?:\s*#.*\n)*\s*- ", re.MULTILINE)
 _INSTALL_REQUIRES = re.compile(r"^[^#\n]*\binstall_requires\s*=", re.MULTILINE)
 _INLINE = re.compile(r"^# /// script\n(?:#(?! ///).*\n)*?# *dependencies *= *\[(?!\])", re.MULTILINE)
 _PYPI = "https://pypi.org/"
-_OTHER_INDEX = re.compile(rf"""^url\s*=\s*["'](?!{re.escape(_PYPI)})""", re.MULTILINE)
+# In a Pipfile, and in its lock.
+_OTHER_INDEX = re.compile(rf"""^\s*"?url"?\s*[=:]\s*["'](?!{re.escape(_PYPI)})""", re.MULTILINE)
 # What groups and extras are called that are for working on a project, not for running it.
 _DEVELOPMENT = re.compile(
     r"(?i)(?:dev|test|lint|doc|typ|format|fmt|coverage|cov$|check|nox|tox|ci$|build|release|bench)"
@@ -64,8 +65,9 @@ def other_indexes(project: Project) -> Iterator[str]:
         urls = [each.get("url") for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
         if any(url and not str(url).startswith(_PYPI) for url in urls):
             found.append(f"[[tool.{name}.source]]")
-    if _OTHER_INDEX.search(_text(project.root / "Pipfile")):
-        found.append("[[source]] of Pipfile")
+    pipfile = next((name for name in ("Pipfile", "Pipfile.lock") if (project.root / name).is_file()), "")
+    if pipfile and _OTHER_INDEX.search(_text(project.root / pipfile)):
+        found.append(f"[[source]] of {pipfile}")
     if "index" not in tool.get("uv", {}):
         yield from (f"{place} is not read: indexes stand in [[tool.uv.index]]" for place in found)
 
