@@ -40,6 +40,7 @@ _DEPLOY = {
         "Waiting until the host has stopped the previous code ({seconds} s, or as a request lasts): asking breaks it",
         "The host has stopped the previous code after {time}",
     ),
+    "unseen": ("Waiting {seconds} s for its stop, as no host that is known here tells of it: asking breaks it", None),
     "end": ("Waiting until no host runs {item_hash} any more", "No host runs it any more after {time}"),
     "schedule": ("Waiting until the scheduler has started {item_hash}", "The scheduler has started it after {time}"),
     "health": ("Waiting for an answer of {url}", "The program answers {status} after {time}"),
@@ -51,7 +52,7 @@ _TOLD_AT_ONCE = ("resume", "lost")
 _SHARES = {
     "build": "build", "scan": "secret scan",
     "smoke": "smoke test", "upload": "upload", "wait": "processing", "stop": "stop of the old code",
-    "schedule": "start", "health": "first answer",
+    "unseen": "stop of the old code", "schedule": "start", "health": "first answer",
 }  # fmt: skip
 
 

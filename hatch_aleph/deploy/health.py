@@ -195,7 +195,7 @@ class Health:
         host = listing_host(hosts, item_hash, persistent=persistent)
         listed = hosts.list_executions(host) if host else None
         if host is None or listed is None:
-            observer.step("stop", seconds=int(STOP_SECONDS))
+            observer.step("unseen", seconds=int(STOP_SECONDS))
             self._waiter.sleep(STOP_SECONDS)
             return None
         before = listed.get(item_hash)
@@ -236,11 +236,12 @@ class Health:
         Raises:
             HealthError: It runs on, or the host does not tell what it runs.
         """
-        observer.step("end", item_hash=item_hash)
         host = hosts.known
         if host is None:  # who asks any host starts nothing, but learns nothing either
+            observer.step("unseen", seconds=int(_END_SECONDS))
             self._waiter.sleep(_END_SECONDS)
             return False
+        observer.step("end", item_hash=item_hash)
         listed: dict[str, Execution] | None = None
 
         def gone(_left: float) -> bool | None:
@@ -288,11 +289,11 @@ class Health:
 
         host = self._waiter.poll(look, seconds, _LOOKS)
         if host is None:
+            # Not a hint: commands put there what became of the program.
             raise HealthError(
-                f"The program is not running within {seconds:.0f} s: {reason}.",
+                f"The program is not running within {seconds:.0f} s: {reason}.\n  Usually credits are missing (a "
+                "persistent program is paid by the second), or no host has that much memory.",
                 where=item_hash,
-                hint="Usually credits are missing (a persistent program is paid by the second), or no host has that "
-                "much memory.",
             )
         return host
 

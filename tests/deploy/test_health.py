@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.cli.output import Output
+from hatch_aleph.cli.steps import Steps
 from hatch_aleph.deploy.health import CODE_REF, ITEM_HASH, Answer, Health
 from hatch_aleph.errors import HealthError
-from hatch_aleph.network.executions import Execution
+from hatch_aleph.network.executions import Allocation, Execution
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.observer import Observer
 from hatch_aleph.settings import HealthCheck
@@ -216,6 +218,28 @@ def test_the_end_is_what_the_host_has_told() -> None:
     unknown = Lists({})
     assert not unknown.health().await_end(unknown.hosts(None), NEW, Observer())
     assert (unknown.seen, unknown.now >= 200) == (0, True)
+
+
+def test_a_stop_that_nobody_has_seen_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    host = Lists({})
+    steps = Steps(Output(as_json=False))
+    host.health().confirm(host.hosts(None), NEW, HealthCheck(), amended=True, observer=steps)
+    assert not host.health().await_end(host.hosts(None), NEW, steps)
+    told = capsys.readouterr().err
+    assert "Waiting 8 s for its stop" in told
+    assert "Waiting 240 s for its stop" in told
+    assert "has stopped" not in told
+    assert "No host runs it" not in told
+
+
+def test_what_is_usually_missing_is_part_of_the_message() -> None:
+    """The hint is the commands': they tell there what became of the program."""
+    hosts = Hosts(
+        "http://node", list_executions=lambda _: {}, ask_scheduler=lambda *_, **__: Allocation(None, "missing")
+    )
+    host = Lists({})
+    with pytest.raises(HealthError, match=r"no host for it \(status: missing\)(.|\n)*credits are missing(.|\n)*memory"):
+        host.health().confirm(hosts, NEW, HealthCheck(timeout_seconds=5), persistent=True)
 
 
 def test_a_host_that_does_not_tell_has_not_stopped_what_ran() -> None:
