@@ -98,9 +98,8 @@ def build_here(root: Path, metadata: Any = None) -> BuiltWheel | None:
 
     from hatch_aleph.hatchling_wheel import build, wheel_builder
 
-    folder = _new_folder()
     try:
-        with _variable(BUILDING, "1"), no_bytecode():
+        with _wheel_folder() as folder, _variable(BUILDING, "1"), no_bytecode():
             return BuiltWheel(build(wheel_builder(str(root), metadata), str(folder)))
     except (UnknownPluginError, ImportError) as error:
         if metadata is None:
@@ -123,8 +122,7 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
         ProjectError: With what the backend said at last.
         DependencyError: When there is no uv.
     """
-    folder = _new_folder()
-    with scratch_folder() as scratch:
+    with _wheel_folder() as folder, scratch_folder() as scratch:
         source = _hatchling_source(pyproject, scratch) if backend_of(pyproject) == HATCHLING else root
         command = ["build", "--wheel", "--out-dir", str(folder), str(source)]
         if python:
@@ -138,23 +136,29 @@ def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str 
         finally:
             for path in set(_leftovers(root)) - before:
                 _remove(path)
-    wheel = next(iter(folder.glob("*.whl")), None)
-    if wheel is not None:
-        return BuiltWheel(wheel, minor)
-    _remove(folder)
-    lines = "\n  ".join(without_frames(outcome.lines)[-_LINES:])
-    raise ProjectError(
-        f"The build backend failed:\n  {lines}",
-        where=str(root / "pyproject.toml"),
-        hint=next((found.expand(hint) for words, hint in _HINTS if (found := re.search(words, lines))), "")
-        + f"The backend says so by itself as well: uv build --wheel {root}",
-    )
+        wheel = next(iter(folder.glob("*.whl")), None)
+        if wheel is not None:
+            return BuiltWheel(wheel, minor)
+        lines = "\n  ".join(without_frames(outcome.lines)[-_LINES:])
+        raise ProjectError(
+            f"The build backend failed:\n  {lines}",
+            where=str(root / "pyproject.toml"),
+            hint=next((found.expand(hint) for words, hint in _HINTS if (found := re.search(words, lines))), "")
+            + f"The backend says so by itself as well: uv build --wheel {root}",
+        )
 
 
-def _new_folder() -> Path:
+@contextmanager
+def _wheel_folder() -> Iterator[Path]:
+    """Give an empty folder that goes with the :class:`BuiltWheel` in it, and at once when there will be none."""
     import tempfile
 
-    return Path(tempfile.mkdtemp(prefix="hatch-aleph-"))
+    folder = Path(tempfile.mkdtemp(prefix="hatch-aleph-"))
+    try:
+        yield folder
+    except BaseException:  # an interrupt, too
+        _remove(folder)
+        raise
 
 
 def _remove(folder: Path) -> None:

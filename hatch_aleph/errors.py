@@ -82,12 +82,15 @@ class ImageError(HatchAlephError):
     @classmethod
     def unwritable(cls, path: object, error: Exception) -> ImageError:
         """Return the error for a file of the artifact that cannot be written."""
+        from pathlib import PurePath
+
         reason = str(getattr(error, "message", None) or getattr(error, "strerror", None) or error)
         for said in ("The file cannot be written: ", "cannot be written: "):
             reason = reason.removeprefix(said)
         hint = "Make room, give write permission, or build elsewhere: --out DIR, or --dist DIR."
         source = getattr(error, "path", None)  # of an error of squashfs: it may be of what goes into the image
-        if source not in (None, str(path)):
+        unfinished = source is not None and PurePath(source).name.startswith(f".{PurePath(str(path)).name}.")
+        if source not in (None, str(path)) and not unfinished:
             reason = f"{source} {reason}"
             hint = getattr(error, "hint", None) or "Let this user read it, or leave it out by Hatch's `exclude`."
         return cls(f"The file cannot be written: {reason}", where=str(path), hint=hint)

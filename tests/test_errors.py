@@ -8,6 +8,7 @@ import pytest
 
 from hatch_aleph import errors
 from hatch_aleph.errors import ImageError
+from hatch_aleph.files import atomic_path
 from hatch_aleph.local.host.source import UnknownMessageError
 from hatch_aleph.squashfs import Entry, SquashfsError, write_image
 
@@ -59,4 +60,10 @@ def test_an_image_that_cannot_be_written_names_the_file_that_is_why(tmp_path):
         write_image([], tmp_path / "none" / "image")
     told = ImageError.unwritable(tmp_path / "none" / "image", caught.value)
     assert told.message == "The file cannot be written: No such file or directory"
+    assert "Make room" in (told.hint or "")
+    with atomic_path(image) as unfinished:
+        full = SquashfsError("cannot be written: No space left on device", path=str(unfinished))
+        unfinished.touch()
+    told = ImageError.unwritable(image, full)
+    assert told.message == "The file cannot be written: No space left on device"
     assert "Make room" in (told.hint or "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.backend import BuiltWheel
+from hatch_aleph.backend import BuiltWheel, build_here, build_isolated
 from hatch_aleph.build.context import BuildContext
 from hatch_aleph.build.packages.distribution import matches_record
 from hatch_aleph.build.wheel import project_entries
@@ -321,6 +321,23 @@ def test_the_last_lines_of_a_backend_are_shown(project: Callable[..., BuildConte
     assert "frozen importlib" not in caught.value.message  # nor any other frame, which tells of the backend's code
     assert ", line " not in caught.value.message
     assert f"uv build --wheel {context.project.root}" in (caught.value.hint or "")
+
+
+def test_a_build_without_a_wheel_leaves_no_folder(
+    make_project: Callable[..., Path], mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither one that hatchling cannot do here, nor one that is interrupted."""
+    text = '[project]\nname = "my-api"\nversion = "1"\n[build-system]\nrequires = ["hatchling"]\n'
+    hook = 'build-backend = "hatchling.build"\n[tool.hatch.build.hooks.nobody-has-it]\n'
+    root = make_project({"pyproject.toml": text + hook, "my_api/__init__.py": ""})
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert build_here(root) is None
+    mocker.patch("hatch_aleph.backend.Uv.run", side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build_isolated(root, load_project(root).pyproject)
+    assert not list(folder.iterdir())
 
 
 def test_what_a_build_imports_is_to_be_named(project: Callable[..., BuildContext]) -> None:
