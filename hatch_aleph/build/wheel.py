@@ -158,7 +158,8 @@ def _script(file: Path) -> bytes | None:
     from hatch_aleph.build.packages.distribution import SHEBANG
 
     with file.open("rb") as stream:
-        return SHEBANG + stream.read() if stream.readline() in (b"#!python\n", b"#!python\r\n") else None
+        # With options, too, which setuptools leaves there and installers drop.
+        return SHEBANG + stream.read() if stream.readline().startswith(b"#!python") else None
 
 
 def _record(archive: zipfile.ZipFile, wheel: Path) -> dict[str, str]:

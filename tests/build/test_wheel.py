@@ -105,9 +105,11 @@ def test_requirements_that_differ_are_told(built: Callable[..., BuildContext], t
 
 
 def test_scripts_start_with_the_guests_interpreter(built: Callable[..., BuildContext], tmp_path: Path) -> None:
-    context = built(files={"my_api-1.0.data/scripts/go": "#!python\nprint()\n", "bin/kept": "#!python\n"})
+    scripts = {"go": "#!python\nprint()\n", "options": "#!python -u\r\nprint()\n", "windowed": "#!pythonw\nprint()\n"}
+    files = {f"my_api-1.0.data/scripts/{name}": text for name, text in scripts.items()}
+    context = built(files={**files, "bin/kept": "#!python\n"})
     found = {each.path: each for each in project_entries(context, tmp_path)}
-    assert found["bin/go"].read() == b"#!/usr/bin/python3\nprint()\n"
+    assert {found[f"bin/{name}"].read() for name in scripts} == {b"#!/usr/bin/python3\nprint()\n"}
     assert found["bin/go"].mode == 0o755
     assert found["bin/kept"].read() == b"#!python\n"
 
