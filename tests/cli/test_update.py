@@ -19,6 +19,17 @@ def test_what_people_see(cli):
     assert cli("update", made["item_hash"], cli.app("newer"), "--no-verbose").out.strip() == made["item_hash"]
 
 
+def test_a_long_search_for_secrets_is_named(cli):
+    """Else the last line would name the node as what is waited for."""
+    made = cli.json("create", cli.app("old"), "main:app")
+    for done in (
+        made,
+        cli.json("update", made.result["item_hash"], cli.app("new")),
+        cli.json("volume", "publish", cli.app("new")),
+    ):
+        assert [each["event"] for each in done.events if each.get("step") == "scan"] == ["step", "done"]
+
+
 def test_other_options_make_a_program_that_takes_over(cli, network):
     made = cli.create("same", "--updatable")
     done = cli.json("update", made["item_hash"], "--memory", 1024, "--internet", "--replace").result
