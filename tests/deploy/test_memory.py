@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.artifact import Artifact, hash_file
+from hatch_aleph.network.accounts import load_account
 from hatch_aleph.squashfs import Entry, write_image
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 
@@ -50,11 +52,11 @@ def test_an_artifact_of_900_mib_is_deployed_in_120_mib(tmp_path: Path, capsys: p
     assert Artifact.load(artifact.path).manifest.images[1].size >= SIZE
 
     key = tmp_path / "key"
-    key.write_text("11" * 32)
+    key.write_text(hashlib.sha256(b"a key").hexdigest())  # no run of one byte, such as what is no deflate unpacks to
     node = RunningNode(tmp_path / "node")
     host = Proxy(node.url, NodeHost(node))
     try:
-        node.faucet("0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A", credits=10**12)
+        node.faucet(load_account(private_key=key.read_text()).address, credits=10**12)
         arguments = ["deploy", "--no-build", "--dist", str(tmp_path / "dist"), "--project", str(tmp_path), "--yes"]
         arguments += ["--no-smoke", "--private-key-file", str(key), "--node", node.url]
         arguments += ["--host-url", host.url]
