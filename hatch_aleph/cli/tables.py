@@ -79,11 +79,12 @@ def show_table(
     stream = stream or sys.stdout
     columns = [printable(column) for column in columns]
     cells = [[printable(cell, keep="\n") for cell in row] for row in rows]
-    if title:
-        _write(stream, printable(title, keep="\n"))
-    longest = [max(map(_width, column)) for column in zip(columns, *cells, strict=True)]
     if width is None and stream.isatty():
         width = terminal_width()
+    if title:
+        title = printable(title, keep="\n")
+        _write(stream, title if width is None else folded(title, width))
+    longest = [max(map(_width, column)) for column in zip(columns, *cells, strict=True)]
     if width is None or sum(longest) + _GAP * (len(columns) - 1) <= width:
         _show_lines(stream, columns, cells, longest)
         return

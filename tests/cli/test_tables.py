@@ -166,6 +166,12 @@ def test_the_terminal_tells_its_width_where_one_stream_goes_elsewhere(piped):
     assert getattr(done, piped) == b"53\n"
 
 
+def test_a_title_is_folded_between_its_words():
+    stream = io.StringIO()
+    show_table("An image: 128 KiB, 49 files", ["a", "b"], [["1", "2"]], stream=stream, width=20)
+    assert stream.getvalue().startswith("An image: 128 KiB,\n49 files\n")
+
+
 def test_words_are_folded_between_each_other():
     told = "  A program is gone.\n"
     told += f"\x1b[33mWarning: see {HASH} now, and `hatch-aleph update {HASH} PATH` then\x1b[0m\nshort"
