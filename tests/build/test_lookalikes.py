@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.build.packages.lookalikes import lookalikes, other_indexes
+from hatch_aleph.build.packages.lookalikes import lookalikes, more_in_poetrys_table, other_indexes
 from hatch_aleph.project import load_project
 
 if TYPE_CHECKING:
@@ -53,6 +53,19 @@ def test_places(make_project: Callable[..., Path], files: dict[str, str], named:
     assert len(told) <= 1
     found = [line.partition(" is not read")[0].partition(" are not read")[0] for line in told]
     assert found == ([", ".join(named)] if named else [])
+
+
+@pytest.mark.parametrize(("backend", "told"), [
+    ("", ["[tool.poetry.dependencies] is not read: project.dependencies comes first; it alone has sniffio"]),
+    (BACKEND, []),
+])  # fmt: skip
+def test_poetrys_table_beside_a_project_that_declares_less(
+    make_project: Callable[..., Path], backend: str, told: list[str]
+) -> None:
+    text = BARE.replace("[tool", 'dependencies = ["My_Lib[x]>=1"]\n[tool')
+    table = 'my-lib = "*"\nsniffio = "*"\nattrs = {version = "*", optional = true}\n'
+    root = make_project({"pyproject.toml": f"{text}{backend}{POETRY}{table}"})
+    assert list(more_in_poetrys_table(load_project(root))) == told
 
 
 @pytest.mark.parametrize(("more", "pipfile", "named"), [

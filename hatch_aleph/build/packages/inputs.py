@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hatch_aleph.build.cache import key_of
-from hatch_aleph.build.packages.lookalikes import lookalikes, other_indexes, unread_locks
+from hatch_aleph.build.packages.lookalikes import lookalikes, more_in_poetrys_table, other_indexes, unread_locks
 from hatch_aleph.build.packages.other_locks import read_requirements
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, ProjectError, SettingsError
@@ -135,6 +135,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
             *unread_locks(project.root, _first(used)),
             *(() if declared or dynamic or used is not pyproject else lookalikes(project)),
             *(_options(used.file) if used is stand_in and used.kind == "requirements" else ()),
+            *(more_in_poetrys_table(project) if project.dependencies else ()),
             *other_indexes(project),
         ),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.build.packages.pylock import normalize
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -47,6 +49,19 @@ def lookalikes(project: Project) -> Iterator[str]:
                 f"{table} {', '.join(chosen)} is not read, and the project declares no other dependencies: "
                 f"tool.aleph.{key} = [{listed}] takes it in"
             )
+
+
+def more_in_poetrys_table(project: Project) -> Iterator[str]:
+    """Yield a line if Poetry's table has what ``project.dependencies`` lacks, and Poetry does not build the project."""
+    table: dict[str, Any] = project.pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {})
+    declared = {normalize(re.split(r"[^\w.-]", each.strip(), maxsplit=1)[0]) for each in project.dependencies}
+    more = [
+        name for name, wanted in table.items()
+        if normalize(name) not in {*declared, "python"} and not (isinstance(wanted, dict) and wanted.get("optional"))
+    ]  # fmt: skip
+    if more and "poetry" not in project.backend:
+        alone = f"it alone has {', '.join(more)}"
+        yield f"[tool.poetry.dependencies] is not read: project.dependencies comes first; {alone}"
 
 
 def unread_locks(root: Path, first: str) -> Iterator[str]:
