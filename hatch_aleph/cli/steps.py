@@ -250,7 +250,7 @@ class Steps(Observer):
                 far = f"{share:.0%} {far}, {rate / MIB:.1f} MiB/s{left}"
         # Where room is scarce the name gives way, then the bar: how far it is comes last, and would be cut.
         room = terminal_width() - len(far) - 7
-        width = max(min(20, room - len(step.text)), 2)
+        width = max(min(20, room - len(step.text)), min(room // 3, 10), 2)
         return f"{cut(step.text, max(room - width, 3))} {bar(share, width)} {far}"
 
 
