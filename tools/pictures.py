@@ -55,6 +55,7 @@ _VOLATILE = re.compile(
     | ^[ ]*\S+[ ]+[\d.]+[ ]ms\b.*$ | ^.*[ ][\d.]+[ ]+█+$
     | 0x\w{40} | \b(?=\w*\d)[0-9a-z]{8,}…?      # addresses, hashes and names made of them
     | [\d.,:]+ | \b(?:m?s|min|[KM]?i?B)\b      # figures and their units
+    | just[ ]now | (?:second|minute)s?[ ]ago
     | [█░]+""",
     re.MULTILINE | re.VERBOSE,
 )
