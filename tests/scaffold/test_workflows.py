@@ -1,7 +1,12 @@
 """The workflows hold together: their commands and options exist, and no build sees the key."""
 
 import json
+import os
 import re
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs
 
 import click
 import pytest
@@ -39,6 +44,8 @@ def test_github_s_workflow_is_one(tmp_path):
         if "ALEPH_PRIVATE_KEY" in json.dumps(step)
     }
     assert holders == {("deploy", "deploy"), ("remove-preview", "delete")}
+    # The ref of a merged pull request is its target: removals would wait for each other there, and be cancelled.
+    assert "github.event.number ||" in data["concurrency"]["group"]
 
 
 def test_gitlab_s_workflow_is_one():
@@ -50,6 +57,51 @@ def test_gitlab_s_workflow_is_one():
         "aleph preview",
         "aleph remove preview",
     ]
+    assert data["aleph remove preview"]["dependencies"] == []  # an expired artifact would fail it
+    # A merge request's branch is not protected, so what is scoped to an environment is all that is kept from a build.
+    assert [name for name in data if "environment" in data[name]] == [
+        "aleph plan",
+        "aleph deploy",
+        "aleph preview",
+        "aleph remove preview",
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the job's shell is a POSIX one")
+@pytest.mark.parametrize("variables", [{}, {"CI_MERGE_REQUEST_IID": "7"}])
+def test_gitlab_s_plan_is_a_comment_of_the_merge_request(variables, tmp_path):
+    posted = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            posted.append((self.path, self.headers["private-token"], parse_qs(body.decode())))
+            self.send_response(201)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    script = yaml.safe_load(workflows.workflow("gitlab", INSTALL))["aleph plan"]["script"]
+    tool = "hatch-aleph() { printf '# A plan\\n\\na & b' > \"$GITHUB_STEP_SUMMARY\"; }"
+    with HTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        here = {
+            "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}",
+            "CI_PROJECT_ID": "3",
+            "ALEPH_NOTES_TOKEN": "t",
+        }
+        subprocess.run(
+            ["bash", "-euc", "\n".join([tool, *script])],
+            check=True,
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "CI_MERGE_REQUEST_IID": "", "ALEPH_ADDRESS": "", "PROFILE": ""}
+            | here
+            | variables,
+        )
+        server.shutdown()
+    path = "/projects/3/merge_requests/7/notes"
+    assert posted == ([(path, "t", {"body": ["# A plan\n\na & b"]})] if variables else [])
 
 
 @pytest.mark.parametrize(
