@@ -168,18 +168,18 @@ def projects_below(root: Path) -> list[Path]:
 
 def _applications(file: _File, module: Module) -> Iterator[Application]:
     place = file.place.as_posix()
+    line = module.listening_line()
     for made in module.applications():
         framework, likelihood = made.framework, file.weight + made.likelihood
         if framework.name == "Django" and file.place.stem == "asgi":
             likelihood -= 1.5  # startproject writes it beside wsgi.py, under which Django's own parts run as usual
         if framework.listens:
-            if module.is_script:
+            if module.is_script or line is not None:
                 command = f"python3 {place}"
                 yield Application(command, framework.name, place, made.line, True, framework.note, likelihood - 0.5)
             continue
         entrypoint = f"{file.name}:{made.name}{framework.suffix}"
         yield Application(entrypoint, framework.name, place, made.line, False, framework.note, likelihood)
-    line = module.listening_line()
     # Deep in a package a script that listens is a library's own try-out, as in a vendored bottle.py.
     if line is not None and file.name.count(".") <= 1:
         yield Application(f"python3 {place}", "a server", place, line, True, None, file.weight - 1)

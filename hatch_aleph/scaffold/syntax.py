@@ -87,7 +87,7 @@ class Module:
                         self.names[alias.asname or alias.name] = f"{source}.{alias.name}"
                         continue
                     self.stars.add(source)
-                    for dotted in (*FRAMEWORKS, *self.known):
+                    for dotted in (*FRAMEWORKS, *SERVERS, *self.known):
                         if dotted.rpartition(".")[0] == source:
                             self.names.setdefault(dotted.rpartition(".")[2], dotted)
 
@@ -196,10 +196,17 @@ class Module:
 
     def listening_line(self) -> int | None:
         """Return the line on which the script begins to answer HTTP, if it is one that does."""
-        if not self.is_script:
-            return None
-        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        started = [self.tree] if self.is_script or self._starts_itself() else _outside_functions(self.tree.body)
+        calls = (node for each in started for node in ast.walk(each) if isinstance(node, ast.Call))
         return next((node.lineno for node in calls if self._dotted(node.func) in SERVERS), None)
+
+    def _starts_itself(self) -> bool:
+        """Whether it calls a function of its own without a guard: ``main()``, ``asyncio.run(main())``."""
+        own = {each.name for each in self.tree.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        bare = (
+            each.value for each in self.tree.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)
+        )
+        return any(isinstance(node, ast.Name) and node.id in own for call in bare for node in ast.walk(call))
 
 
 def wsgi_kind(sources: Mapping[str, bytes], entrypoint: str) -> str | None:
@@ -258,6 +265,10 @@ def _at_import(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _at_import(getattr(node, other, []))
             for handler in getattr(node, "handlers", []):
                 yield from _at_import(handler.body)
+
+
+def _outside_functions(body: Iterable[ast.stmt]) -> list[ast.stmt]:
+    return [each for each in body if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
 
 
 def _is_main_guard(node: ast.stmt) -> bool:

@@ -48,7 +48,27 @@ MODULES = {
         "import http.server\nif __name__ == '__main__':\n    http.server.HTTPServer(('', 8080), None).serve_forever()",
         "python3 serve.py",
     ),
+    "a script without a guard": (
+        "serve.py",
+        "from wsgiref.simple_server import make_server\nwith make_server('', 80, None) as s:\n    s.serve_forever()",
+        "python3 serve.py",
+    ),
+    "a script that calls its main": (
+        "serve.py",
+        "from http.server import *\ndef main():\n    HTTPServer(('', 8080), None).serve_forever()\nmain()",
+        "python3 serve.py",
+    ),
+    "aiohttp, without a guard": (
+        "bot.py",
+        "from aiohttp import web\napp = web.Application()\nweb.run_app(app)",
+        "python3 bot.py",
+    ),
 }
+
+
+def test_a_module_that_only_could_listen_is_no_script(tmp_path):
+    text = "import http.server\ndef start():\n    http.server.HTTPServer(('', 8080), None).serve_forever()"
+    assert not find_applications(project(tmp_path, {"serving.py": text}))
 
 
 @pytest.mark.parametrize("case", MODULES)
