@@ -6,17 +6,17 @@ import sys
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        code = _overview() if sys.argv[1:] in (["--help"], ["-h"]) else _command()
+        code = _told_at_once() if sys.argv[1:] in (["--help"], ["-h"], ["--version"]) else _command()
     except OSError as error:  # not even an error can be written: the disk behind standard output is full, say
         sys.exit(f"Error: The output cannot be written: {error.strerror}")
     sys.exit(code)
 
 
-def _overview() -> int:
-    """Answer without click, whose import takes longer than all the rest."""
-    from hatch_aleph.commands import overview
+def _told_at_once() -> int:
+    """Answer without click, whose import takes longer than all the rest, and which the base install does not have."""
+    from hatch_aleph.commands import overview, version
 
-    sys.stdout.write(f"{overview()}\n")
+    sys.stdout.write(f"{version() if sys.argv[1] == '--version' else overview()}\n")
     sys.stdout.flush()
     return 0
 

@@ -73,6 +73,13 @@ _OPTIONS = {"--version": "Show the version and exit.", "-h, --help": "Show this 
 _WIDEST = 98
 
 
+def version() -> str:
+    """Return what `hatch-aleph --version` prints, in click's words."""
+    from hatch_aleph import __version__
+
+    return f"hatch-aleph, version {__version__}"
+
+
 def overview() -> str:
     """Return what `hatch-aleph --help` prints; the table is all it needs, so it is there before click is."""
     try:

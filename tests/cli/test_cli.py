@@ -42,6 +42,19 @@ def test_help_lists_every_command_and_imports_none(capsys):
     assert capsys.readouterr().out.rstrip("\n") == text
 
 
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_the_base_install_tells_its_version_and_commands(option, capsys):
+    """It has no click; the release's workflow compares the version of the wheel alone with the tag."""
+    code = (
+        "import sys; sys.modules['click'] = None\n"
+        f"from hatch_aleph.__main__ import main; sys.argv[1:] = ['{option}']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run([option]) == 0
+    assert capsys.readouterr().out == done.stdout
+
+
 @pytest.mark.parametrize("columns", [20, 60, 80, 200])
 def test_help_is_folded_like_the_terminal(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
