@@ -26,10 +26,10 @@ from hatch_aleph.local.host import foreign_platform, launch, places
 from hatch_aleph.local.host.spec import ProgramSpec
 from hatch_aleph.network import keys, local_nodes
 from hatch_aleph.plugin import collector
-from hatch_aleph.squashfs import SquashfsError, unpacking, walking
+from hatch_aleph.squashfs import SquashfsError, blocks, pool, scan, unpacking, walking, write_image
 
 PACKAGE = Path(files.__file__).parent
-_BRANCH = re.compile(r"\bos\.name\b|sys\.platform\b|platform\.system|import (?:msvcrt|fcntl|termios)")
+_BRANCH = re.compile(r"\bos\.name\b|sys\.platform\b|platform\.system|import (?:msvcrt|fcntl|termios)|hasattr\(os,")
 # Each module with a branch, and how many lines of it name the system; the tests below try both sides of each.
 BRANCHES = {
     "build/packages/distribution.py": 1,
@@ -48,6 +48,8 @@ BRANCHES = {
     "network/local_nodes.py": 1,
     "plugin/collector.py": 1,
     "preferences.py": 1,
+    "squashfs/blocks.py": 1,
+    "squashfs/pool.py": 1,
     "squashfs/unpacking.py": 1,
     "squashfs/walking.py": 2,
     "uv.py": 3,
@@ -62,6 +64,8 @@ class Windows:
     def __getattr__(self, name):
         if name in ("getuid", "kill", "O_NOFOLLOW"):
             raise AssertionError(f"os.{name} is not for Windows")
+        if name in ("readv", "sched_getaffinity"):  # macOS has no sched_getaffinity either
+            raise AttributeError(name)
         return getattr(os, name)
 
 
@@ -326,6 +330,16 @@ def test_modes_and_links_of_a_tree_on_windows(on_windows, tmp_path):
     assert walking._file_mode(str(plain), 0o777) == walking.FILE_MODE
     (tmp_path / "link").symlink_to("\\\\?\\folder\\file")
     assert walking._link_target(str(tmp_path / "link")) == "folder/file"
+
+
+def test_images_are_the_same_where_the_system_reads_otherwise(on_windows, monkeypatch, tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "large").write_bytes(b"0123456789" * 30_000)
+    expected = write_image(scan(tmp_path / "tree"), tmp_path / "image").sha256
+    on_windows(blocks, pool)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert pool.processors() == 3
+    assert write_image(scan(tmp_path / "tree"), tmp_path / "image").sha256 == expected
 
 
 def test_names_that_windows_cannot_have_are_refused(on_windows):
