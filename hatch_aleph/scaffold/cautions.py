@@ -132,6 +132,11 @@ def _django_settings(root: Path) -> Iterator[str]:
                     f"{where} keeps static files by a manifest: run `python manage.py collectstatic` before each "
                     f"build, and select STATIC_ROOT's folder: {_PAGE}#the-manifest-storage-of-static-files"
                 )
+            elif re.match(r"SECRET_KEY\s*=\s*[\"']", code):
+                yield (
+                    f"{where} has the key that signs sessions, and what is published is public: make it at the first "
+                    f"start, on a volume: {_PAGE}#settings-that-differ-from-a-servers"
+                )
             elif re.match(r"\s*ALLOWED_HOSTS\s*=\s*\[\s*[^\]*]*\]\s*$", code) and "*" not in code:
                 yield (
                     f"{where} names the hosts that are answered, and a program's own name, made of its item hash, is "

@@ -75,12 +75,16 @@ def test_what_django_s_settings_ask_of_a_server(tmp_path):
     (tmp_path / "site" / "settings.py").write_text(
         'ALLOWED_HOSTS = ["example.org", ".railway.app"]\n'
         'STATICFILES_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"\n'
+        "SECRET_KEY = 'django-insecure-a#b'\n"
     )
-    hosts, static = cautions(tmp_path, {}, [], "Django")
+    hosts, static, key = cautions(tmp_path, {}, [], "Django")
+    assert key.startswith("site/settings.py:3 has the key that signs sessions")
     assert hosts.startswith("site/settings.py:1 names the hosts that are answered")
     assert static.startswith("site/settings.py:2 ")
     assert "collectstatic" in static
-    (tmp_path / "site" / "settings.py").write_text('ALLOWED_HOSTS = ["*"]\nALLOWED_HOSTS = env("HOSTS")\n')
+    (tmp_path / "site" / "settings.py").write_text(
+        'ALLOWED_HOSTS = ["*"]\nALLOWED_HOSTS = env("HOSTS")\nSECRET_KEY = _secret_key()\n'
+    )
     assert cautions(tmp_path, {}, [], "Django") == []
 
 
