@@ -73,10 +73,7 @@ def test_the_watch_of_the_import_ends_with_it(run):
     text += "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
     text += "    await send({'type': 'http.response.body', 'body': str(len(os.listdir('/proc/self/task'))).encode()})\n"
     guest = run({"main.py": text}, "main:app")
-    for _ in range(200):  # it may need a moment
-        if (threads := guest.get("/").body) == b"2":
-            break
-    assert threads == b"2"
+    guest.until(lambda: guest.get("/").body == b"2")  # it may need a moment
 
 
 def test_requests_leave_no_timers_behind(run):
