@@ -164,7 +164,9 @@ def parse_pyproject(text: str, file: Path) -> dict[str, Any]:
         raise ProjectError(f"The file is not TOML: {error}", where=str(file), hint=mark) from error
     except RecursionError as error:
         raise ProjectError("The file is nested too deeply to be read", where=str(file)) from error
-    check_shape(pyproject, file)
+    wrong = misfit(pyproject, _SHAPE)
+    if wrong:
+        raise ProjectError(wrong, where=str(file))
     return pyproject
 
 
@@ -176,17 +178,6 @@ def check_regular(file: Path) -> None:
     """
     if file.exists() and not file.is_file():
         raise ProjectError("This is no file", where=str(file))
-
-
-def check_shape(pyproject: Mapping[str, Any], file: Path) -> None:
-    """Check that what is read of a pyproject.toml has the type that it is read as.
-
-    Raises:
-        ProjectError: It has another.
-    """
-    wrong = misfit(pyproject, _SHAPE)
-    if wrong:
-        raise ProjectError(wrong, where=str(file))
 
 
 def load_project(root: Path) -> Project:

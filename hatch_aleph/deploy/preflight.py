@@ -12,6 +12,7 @@ from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.authenticity import SECURITY, permits
 from hatch_aleph.network.messages import check_content
 from hatch_aleph.network.money import amount
+from hatch_aleph.observer import Observer
 from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS, system_folder
 
 if TYPE_CHECKING:
@@ -259,7 +260,14 @@ def check_program(content: Mapping[str, Any]) -> None:
 
 
 def check_secrets(
-    file: Path | None, encoding: str, settings: Settings, account: Account, *, where: str, only_own: bool = False
+    file: Path | None,
+    encoding: str,
+    settings: Settings,
+    account: Account,
+    *,
+    where: str,
+    only_own: bool = False,
+    observer: Observer | None = None,
 ) -> None:
     """Refuse code and variables in which something looks like a secret, or the account's own key stands.
 
@@ -270,6 +278,7 @@ def check_secrets(
         account: Who signs.
         where: What is published, for the message.
         only_own: Look for the own key alone.
+        observer: Learns that it is being done.
 
     Raises:
         PlanError: With each finding's file and line.
@@ -277,6 +286,8 @@ def check_secrets(
     from hatch_aleph.deploy.secrets import find_in_program, of_own_key, own_key
     from hatch_aleph.secrets import refuse
 
+    observer = observer or Observer()
+    observer.step("scan")
     found = find_in_program(file, encoding, settings.variables, own_key(account))
     refuse(
         of_own_key(found) if only_own else found,
@@ -285,3 +296,4 @@ def check_secrets(
         hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret); "
         "--no-secret-scan looks for the key that signs alone.",
     )
+    observer.done("scan")

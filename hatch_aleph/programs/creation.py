@@ -73,9 +73,15 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
     with scratch_folder() as folder:
         code = prepare_code(path, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
-        session.observer.step("scan")
-        check_secrets(code.file, code.encoding, settings, session.account, where=str(path), only_own=not scan)
-        session.observer.done("scan")
+        check_secrets(
+            code.file,
+            code.encoding,
+            settings,
+            session.account,
+            where=str(path),
+            only_own=not scan,
+            observer=session.observer,
+        )
         check_outgoing_message("PROGRAM", content, session.account)
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")

@@ -124,9 +124,15 @@ def update(
         if path is not None:
             code = prepare_code(path, settings, folder, notice=session.notice, packed_as=packed_as)
         file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
-        session.observer.step("scan")
-        check_secrets(file, encoding, said, session.account, where=str(path or item_hash), only_own=not scan)
-        session.observer.done("scan")
+        check_secrets(
+            file,
+            encoding,
+            said,
+            session.account,
+            where=str(path or item_hash),
+            only_own=not scan,
+            observer=session.observer,
+        )
         content = _changed(existing.content, settings, changes, code)
         check_outgoing_message("PROGRAM", content, session.account)
         if content == without_time(existing.content):

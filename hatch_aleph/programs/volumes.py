@@ -103,9 +103,15 @@ def publish(
         image = folder / "volume.squashfs"
         write_volume(path, image, Compression(), allow=("*",))  # what it holds is searched below
         code = Code(image, "squashfs", hash_file(image), adapter=False)
-        session.observer.step("scan")
-        check_secrets(image, "squashfs", settings, session.account, where=str(path), only_own=not scan)
-        session.observer.done("scan")
+        check_secrets(
+            image,
+            "squashfs",
+            settings,
+            session.account,
+            where=str(path),
+            only_own=not scan,
+            observer=session.observer,
+        )
         check_permitted(session.client, session.account, session.owner, ("STORE",), settings.channel)
         payment = settings.payment.to_message()
         per_day = check_affordable_file(session.client, session.owner, code.hashes, payment)
