@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
-from dataclasses import dataclass, field
-from queue import SimpleQueue
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 from hatch_aleph.environment import variables
 from hatch_aleph.errors import HatchAlephError
-from hatch_aleph.squashfs.pool import processors
+from hatch_aleph.squashfs.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hatch_aleph.interpreters import Interpreter
+    from hatch_aleph.squashfs.pool import Job
 
 # Runs inside the other interpreter, so it imports only what is built into every one: no folder can shadow it.
 # marshal's default format depends on reference counts and on what was interned before; version 2 has no references.
@@ -55,36 +54,38 @@ _AHEAD = 8  # requests in a pipe at once: a worker never waits for us, and no pi
 _SMALL = 4096  # a longer request goes alone
 
 
-@dataclass
 class Batch:
     """Sources that are wanted together.
 
-    Attributes:
+    Args:
         names: What each is called in the guest.
         sources: A path, or the bytes themselves.
         levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; CHECKED may be added.
+
+    Attributes:
         results: The content of each ``.pyc``; empty for what cannot be compiled.
-        left: How many pieces are not done yet.
+        jobs: Its pieces, each the work of one process.
+        done: Those that are over, in the order in which they ended.
         on_piece: Called after each piece, by the thread that had it done.
     """
 
-    names: Sequence[str]
-    sources: Sequence[Path | bytes]
-    levels: Sequence[int]
-    results: list[bytes] = field(default_factory=list)
-    left: int = 0
-    done: threading.Event = field(default_factory=threading.Event)
-    error: BaseException | None = None
-    on_piece: Callable[[], None] = lambda: None
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, names: Sequence[str], sources: Sequence[Path | bytes], levels: Sequence[int]) -> None:
+        self.names, self.sources, self.levels = names, sources, levels
+        self.results = [b""] * len(names)
+        self.jobs: list[Job] = []
+        self.done: list[Sequence[int]] = []
+        self.on_piece: Callable[[], None] = lambda: None
 
-    def count_down(self) -> None:
-        """Note that a piece is done."""
-        with self.lock:
-            self.left -= 1
-            if self.left == 0:
-                self.done.set()
-        self.on_piece()
+    def compile(self, piece: Sequence[int], process: _Process) -> None:
+        """Compile some of the sources."""
+        try:
+            process.converse(self, piece)
+        except (OSError, EOFError):
+            process.stop()
+            raise
+        finally:
+            self.done.append(piece)
+            self.on_piece()
 
     def wait(self) -> list[bytes]:
         """Return the results when all are there.
@@ -92,9 +93,11 @@ class Batch:
         Raises:
             HatchAlephError: When the interpreter broke down.
         """
-        self.done.wait()
-        if self.error is not None:
-            raise HatchAlephError(f"The interpreter that makes bytecode failed: {self.error}") from self.error
+        try:
+            for job in self.jobs:
+                job.result()
+        except (OSError, EOFError) as error:
+            raise HatchAlephError(f"The interpreter that makes bytecode failed: {error}") from error
         return self.results
 
 
@@ -109,10 +112,8 @@ class Compiler:
 
     def __init__(self, interpreter: Interpreter, workers: int | None = None) -> None:
         self._interpreter = interpreter
-        self._count = workers or processors()
-        self._queue: SimpleQueue[tuple[Batch, Sequence[int]] | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._stopped = False
+        self._processes: list[_Process] = []
+        self._pool = Pool(workers, self._process)
 
     def __enter__(self) -> Compiler:
         return self
@@ -120,44 +121,49 @@ class Compiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopped = True
-        for _ in self._threads:
-            self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
+        self._pool.__exit__(kind, error, trace)
+        for process in self._processes:
+            process.stop()
 
     def submit(self, names: Sequence[str], sources: Sequence[Path | bytes], levels: Sequence[int] = ()) -> Batch:
         """Queue sources, at optimization 0 unless levels say otherwise; workers start as they are needed."""
-        batch = Batch(names, sources, levels or [0] * len(names), [b""] * len(names))
-        pieces = list(_pieces(sources))
-        batch.left = len(pieces)
-        if not pieces:
-            batch.done.set()
-        for piece in pieces:
-            self._queue.put((batch, piece))
-        while len(self._threads) < min(self._count, len(pieces)):
-            thread = threading.Thread(target=self._serve, name="bytecode", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        batch = Batch(names, sources, levels or [0] * len(names))
+        batch.jobs += [self._pool.submit(partial(batch.compile, piece)) for piece in _pieces(sources)]
         return batch
 
-    def _serve(self) -> None:
-        process: subprocess.Popen[bytes] | None = None
-        try:
-            while (item := self._queue.get()) is not None:
-                if self._stopped:
-                    continue
-                batch, piece = item
-                try:
-                    process = process or self._start()
-                    self._converse(process, batch, piece)
-                except (OSError, EOFError) as error:
-                    batch.error = error
-                    _stop(process)
-                    process = None
-                batch.count_down()
-        finally:
-            _stop(process)
+    def _process(self) -> _Process:
+        process = _Process(self._interpreter)
+        self._processes.append(process)
+        return process
+
+
+class _Process:
+    """A worker: a process of the interpreter, started for its first piece, and once more after it broke down."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def converse(self, batch: Batch, piece: Sequence[int]) -> None:
+        """Let it compile some sources of a batch.
+
+        Raises:
+            OSError: It does not start, or is gone.
+            EOFError: It ended before it answered.
+        """
+        self._process = self._process or self._start()
+        request, answer = self._process.stdin, self._process.stdout
+        if request is None or answer is None:
+            raise EOFError("no pipe")
+        for index in piece:
+            request.write(_request(batch.names[index], batch.sources[index], batch.levels[index]))
+        request.flush()
+        for index in piece:
+            head = answer.read(4)
+            size = int.from_bytes(head, "little")
+            batch.results[index] = answer.read(size)
+            if not head or len(batch.results[index]) != size:
+                raise EOFError(f"{batch.names[index]} ended it")
 
     def _start(self) -> subprocess.Popen[bytes]:
         # -I would ignore PYTHONHASHSEED, which decides the order of sets in bytecode before Python 3.11.
@@ -171,26 +177,12 @@ class Compiler:
             cwd=self._interpreter.path.parent,
         )
 
-    @staticmethod
-    def _converse(process: subprocess.Popen[bytes], batch: Batch, piece: Sequence[int]) -> None:
-        request, answer = process.stdin, process.stdout
-        if request is None or answer is None:
-            raise EOFError("no pipe")
-        for index in piece:
-            request.write(_request(batch.names[index], batch.sources[index], batch.levels[index]))
-        request.flush()
-        for index in piece:
-            head = answer.read(4)
-            size = int.from_bytes(head, "little")
-            batch.results[index] = answer.read(size)
-            if not head or len(batch.results[index]) != size:
-                raise EOFError(f"{batch.names[index]} ended it")
-
-
-def _stop(process: subprocess.Popen[bytes] | None) -> None:
-    if process is not None:
-        process.kill()  # it waits for work; its own way out would take longer than compiling a small project
-        process.communicate()
+    def stop(self) -> None:
+        """End it; its own way out would take longer than compiling a small project."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
 
 
 def _request(name: str, source: Path | bytes, level: int) -> bytes:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from .blocks import Worker
-
 
 class Job:
     """Something that a thread is to do, and then its result."""
@@ -64,7 +62,7 @@ class Pool:
         make_worker: Called in each thread.
     """
 
-    def __init__(self, workers: int | None, make_worker: Callable[[], Worker]) -> None:
+    def __init__(self, workers: int | None, make_worker: Callable[[], Any]) -> None:
         self.workers = workers or processors()
         self._make_worker = make_worker
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -83,18 +81,18 @@ class Pool:
         for thread in self._threads:
             thread.join()
 
-    def submit(self, work: Callable[[Worker], Any]) -> Job:
+    def submit(self, work: Callable[[Any], Any]) -> Job:
         """Queue a job."""
         job = Job(work)
         self._jobs.put(job)
         if len(self._threads) < self.workers:  # so that a small image starts one thread, not sixty-four
-            thread = threading.Thread(target=self._serve, name="squashfs", daemon=True)
+            thread = threading.Thread(target=self._serve, name="worker", daemon=True)
             self._threads.append(thread)
             thread.start()
         return job
 
     def _serve(self) -> None:
-        worker: Worker | None = None
+        worker: Any = None
         while (job := self._jobs.get()) is not None:
             if not self._stopped:
                 worker = worker or self._make_worker()

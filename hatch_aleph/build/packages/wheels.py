@@ -41,7 +41,7 @@ class _Progress:
 
     def __init__(self, observer: Observer, batches: Sequence[Batch], files: Sequence[int]) -> None:
         self._observer = observer
-        self._batches = [(each, len(each.sources), each.left or 1) for each in batches]
+        self._batches = batches
         self._files = files
         self._packed = 0
         for each in batches:
@@ -49,8 +49,8 @@ class _Progress:
 
     def tell(self) -> None:
         """Tell how much is done; called by every thread that compiles."""
-        compiled = sum(count * (1 - each.left / pieces) for each, count, pieces in self._batches)
-        total = sum(count for _, count, _ in self._batches) + sum(self._files)
+        compiled = sum(len(each.sources) * len(each.done) / (len(each.jobs) or 1) for each in self._batches)
+        total = sum(len(each.sources) for each in self._batches) + sum(self._files)
         self._observer.progress("pack", round(compiled) + self._packed, total)
 
     def packed(self, number: int) -> None:
