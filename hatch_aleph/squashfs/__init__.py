@@ -1,7 +1,7 @@
 """Squashfs images from Python: write, list, unpack, verify.
 
-A package that knows nothing of its surroundings. The writer is ours; reading goes through a library of others, so that
-the two check each other. Submodules are imported when a name is asked for: reading costs a writer nothing.
+A package that knows nothing of its surroundings. Submodules are imported when a name is asked for: reading costs a
+writer nothing.
 """
 
 from __future__ import annotations
@@ -10,48 +10,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .checking import Report, verify
-    from .entries import Entry, scan
-    from .errors import SquashfsError
-    from .options import Options, Summary
-    from .reader import Member, list_image
-    from .segments import Segment
-    from .unpacking import unpack
-    from .writer import Group, write_image, write_segment
+    from .checking import Report as Report
+    from .checking import verify as verify
+    from .entries import Entry as Entry
+    from .entries import scan as scan
+    from .errors import SquashfsError as SquashfsError
+    from .options import Options as Options
+    from .options import Summary as Summary
+    from .reader import Member as Member
+    from .reader import list_image as list_image
+    from .segments import Segment as Segment
+    from .unpacking import unpack as unpack
+    from .writer import Group as Group
+    from .writer import write_image as write_image
+    from .writer import write_segment as write_segment
 
-__all__ = [
-    "Entry",
-    "Group",
-    "Member",
-    "Options",
-    "Report",
-    "Segment",
-    "SquashfsError",
-    "Summary",
-    "list_image",
-    "scan",
-    "unpack",
-    "verify",
-    "write_image",
-    "write_segment",
-]
-
-_HOMES = {
-    "Entry": "entries",
-    "Group": "writer",
-    "Member": "reader",
-    "Options": "options",
-    "Report": "checking",
-    "Segment": "segments",
-    "SquashfsError": "errors",
-    "Summary": "options",
-    "list_image": "reader",
-    "scan": "entries",
-    "unpack": "unpacking",
-    "verify": "checking",
-    "write_image": "writer",
-    "write_segment": "writer",
+_NAMES = {
+    "checking": "Report verify",
+    "entries": "Entry scan",
+    "errors": "SquashfsError",
+    "options": "Options Summary",
+    "reader": "Member list_image",
+    "segments": "Segment",
+    "unpacking": "unpack",
+    "writer": "Group write_image write_segment",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

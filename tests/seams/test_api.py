@@ -40,13 +40,21 @@ def test_each_door_has_its_place_on_the_page(door):
 
 
 @pytest.mark.parametrize(
-    "door", ["hatch_aleph.api", "hatch_aleph.local.host", "hatch_aleph.network", "hatch_aleph.settings"]
+    "door",
+    [
+        "hatch_aleph.api",
+        "hatch_aleph.local.host",
+        "hatch_aleph.network",
+        "hatch_aleph.settings",
+        "hatch_aleph.squashfs",
+    ],
 )
 def test_the_doors_are_typed(door):
     assert files("hatch_aleph").joinpath("py.typed").is_file()
     source = Path(importlib.import_module(door).__file__ or "").read_text("utf-8")
     guarded = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
-    typed = {alias.asname for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    imports = [node for node in guarded.body if isinstance(node, ast.ImportFrom)]
+    typed = {alias.asname for node in imports for alias in node.names} - {None}
     assert typed == set(names(door))
     assert set(dir(importlib.import_module(door))) == typed
 
