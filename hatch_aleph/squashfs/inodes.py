@@ -50,24 +50,12 @@ def file_inode(data: FileData, *, number: int, mode: int, time: int, links: int,
     """
     start = 0 if data.start == NOWHERE else base + data.start
     fragment = data.fragment if data.fragment == NO_FRAGMENT else fragments + data.fragment
+    common = (mode, _OWNER, _OWNER, time, number)
     if links == 1 and not data.sparse and start <= _U32 and data.size <= _U32:
-        head = _BASIC_FILE.pack(FILE, mode, _OWNER, _OWNER, time, number, start, fragment, data.offset, data.size)
+        head = _BASIC_FILE.pack(FILE, *common, start, fragment, data.offset, data.size)
     else:
-        head = _EXTENDED_FILE.pack(
-            FILE + _EXTENDED,
-            mode,
-            _OWNER,
-            _OWNER,
-            time,
-            number,
-            start,
-            data.size,
-            data.sparse,
-            links,
-            fragment,
-            data.offset,
-            _NO_XATTR,
-        )
+        place = (start, data.size, data.sparse, links, fragment, data.offset)
+        head = _EXTENDED_FILE.pack(FILE + _EXTENDED, *common, *place, _NO_XATTR)
     return head + struct.pack(f"<{len(data.blocks)}I", *data.blocks) if data.blocks else head
 
 
@@ -76,25 +64,11 @@ def directory_inode(*, number: int, mode: int, time: int, parent: int, subfolder
     block_start, offset, size, index = listing
     size += _LISTING_EXTRA
     links = subfolders + 2
+    common = (mode, _OWNER, _OWNER, time, number)
     if size <= _U16 and not index:
-        return _BASIC_DIRECTORY.pack(
-            DIRECTORY, mode, _OWNER, _OWNER, time, number, block_start, links, size, offset, parent
-        )
-    head = _EXTENDED_DIRECTORY.pack(
-        DIRECTORY + _EXTENDED,
-        mode,
-        _OWNER,
-        _OWNER,
-        time,
-        number,
-        links,
-        size,
-        block_start,
-        parent,
-        len(index),
-        offset,
-        _NO_XATTR,
-    )
+        return _BASIC_DIRECTORY.pack(DIRECTORY, *common, block_start, links, size, offset, parent)
+    place = (links, size, block_start, parent, len(index), offset)
+    head = _EXTENDED_DIRECTORY.pack(DIRECTORY + _EXTENDED, *common, *place, _NO_XATTR)
     # squashfs-tools-ng doc/format.adoc, "Directory Index": byte in the listing, block, length of the name less one.
     return head + b"".join(_INDEX.pack(byte, start, len(name) - 1) + name for byte, start, name in index)
 
