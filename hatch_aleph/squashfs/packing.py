@@ -34,20 +34,12 @@ class Packer:
         pool: Threads that work with the same block size.
         write: Takes the bytes, one piece after the other.
         block_size: Bytes of a block.
-        progress: Called with the number of bytes read since the last call.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        write: Callable[[bytes], object],
-        block_size: int,
-        progress: Callable[[int], None] | None = None,
-    ) -> None:
+    def __init__(self, pool: Pool, write: Callable[[bytes], object], block_size: int) -> None:
         self._pool = pool
         self._put = write
         self._block_size = block_size
-        self._progress = progress
         self._position = 0
         self._fragments: list[tuple[int, int]] = []
         self._waiting: deque[tuple[FileData, list[bytes]] | Job] = deque()
@@ -138,21 +130,16 @@ class Packer:
 
     def _take(self, packed: list[Packed], files: Sequence[Node]) -> None:
         """Place what a job brought; its blocks are written as soon as all that lies before them is."""
-        done = 0
         for index, stored, sizes, tail, digest in packed:
             data = files[index].data
             assert data is not None  # noqa: S101 - set by _distinct
             if sizes:
                 data.blocks += sizes
                 data.sparse += self._block_size * sizes.count(0)
-                done += self._block_size * len(sizes)
                 if stored:
                     self._waiting.append((data, stored))
             if tail:
-                done += len(tail)
                 self._place_tail(data, tail, digest)
-        if self._progress is not None:
-            self._progress(done)
         self._write(wait=False)
 
     def _place_tail(self, data: FileData, tail: bytes, digest: bytes) -> None:

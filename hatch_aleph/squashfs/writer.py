@@ -17,14 +17,12 @@ from .segments import Segment, digest, write_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
     from .entries import Entry
     from .tree import Tree
-
-    Progress = Callable[[int], None]
 
 _CHUNK = 1 << 20
 
@@ -51,7 +49,6 @@ def write_image(
     *,
     first: Sequence[str] = (),
     sha256: bool = True,
-    progress: Progress | None = None,
 ) -> Summary:
     """Write an image.
 
@@ -64,7 +61,6 @@ def write_image(
         options: How to write it.
         first: For the single entries, what ``Group.first`` is for a group.
         sha256: Compute the image's digest, which means reading it once more.
-        progress: Called with the number of bytes packed since the last call.
 
     Raises:
         SquashfsError: Something cannot be read, cannot be in an image, or the image cannot be written.
@@ -82,7 +78,7 @@ def write_image(
         if single:
             groups.append(Group(single, first))
         with Atomic(os.fspath(image)) as file:
-            return _Writer(file, pool, options, progress).write(groups, sha256=sha256)
+            return _Writer(file, pool, options).write(groups, sha256=sha256)
 
 
 def write_segment(
@@ -91,7 +87,6 @@ def write_segment(
     options: Options | None = None,
     *,
     first: Sequence[str] = (),
-    progress: Progress | None = None,
 ) -> Segment:
     """Pack a group into a file, from which images take it unread.
 
@@ -100,7 +95,6 @@ def write_segment(
         file: The file to write; it appears only when it is whole.
         options: Codec, level and block size must be those of the images; the time does not matter.
         first: Paths of files that lie before the others, in this order.
-        progress: Called with the number of bytes packed since the last call.
 
     Raises:
         SquashfsError: Something cannot be read, or the file cannot be written.
@@ -116,7 +110,7 @@ def write_segment(
             stream.write(data)
 
         with _pool(options) as pool:
-            contents = Packer(pool, write, options.block_size, progress).pack(_nodes(entries), first)
+            contents = Packer(pool, write, options.block_size).pack(_nodes(entries), first)
         write_index(stream, options.layout_key, contents, state.hexdigest())
     return Segment(os.fspath(file), options.layout_key, contents, state.hexdigest())
 
@@ -131,11 +125,10 @@ def _nodes(entries: Iterable[Entry | Node]) -> Iterable[Node]:
 
 
 class _Writer:
-    def __init__(self, file: BinaryIO, pool: Pool, options: Options, progress: Progress | None) -> None:
+    def __init__(self, file: BinaryIO, pool: Pool, options: Options) -> None:
         self._file = file
         self._pool = pool
         self._options = options
-        self._progress = progress
         self._position = 0
         self._fragments: list[tuple[int, int]] = []
         self._tree: Tree | None = None
@@ -182,7 +175,7 @@ class _Writer:
 
     def _pack(self, group: Group) -> None:
         base, fragments = self._position, len(self._fragments)
-        packer = Packer(self._pool, self._file.write, self._options.block_size, self._progress)
+        packer = Packer(self._pool, self._file.write, self._options.block_size)
         contents = packer.pack(
             _nodes(group.entries), group.first, lambda nodes: self._names.add(nodes, base, fragments)
         )
@@ -211,8 +204,6 @@ class _Writer:
                 left -= len(chunk)
         if left:
             raise SquashfsError("is damaged: it ends too early", path=segment.file)
-        if self._progress is not None:
-            self._progress(sum(node.size for node in contents.nodes))
 
     def _tables(self, tree: Tree, *, has_options: bool) -> None:
         """Write the tables, in the order that the kernel insists on, and then the superblock."""
