@@ -6,6 +6,7 @@ Source: ``views/__init__.py`` and ``views/operator.py`` in aleph-im/aleph-vm.
 from __future__ import annotations
 
 import hmac
+import json
 import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -44,28 +45,27 @@ class HostViews:
         app.router.add_get("/v2/about/executions/list", self.executions_v2)
         app.router.add_get("/status/check/version", self.version)
 
-    def _refusal(self, request: web.Request, owner: str | None, unknown: str) -> web.Response | None:
-        """Return the answer to who is not the program's owner, or asks for a program that is not known here.
+    def _check_owner(self, request: web.Request, owner: str | None, unknown: str) -> None:
+        """Refuse who is not the program's owner, or asks for a program that is not known here.
 
-        Compare it with None: in older versions of aiohttp an answer is a mapping, and false while it is empty.
+        Raises:
+            web.HTTPException: The answer.
         """
         try:
             sender = sender_of(request.headers, Asked(request.method, request.path, request.url.host or ""))
         except UnauthenticatedError as error:
-            return web.json_response({"error": error.reason}, status=error.status)
+            kind = web.HTTPUnauthorized if error.status == web.HTTPUnauthorized.status_code else web.HTTPBadRequest
+            raise _refusal(kind, error.reason) from error
         if owner is None:
-            return web.json_response({"error": unknown}, status=404)
-        return None if sender.lower() == owner.lower() else web.Response(status=403, text="Unauthorized sender")
+            raise _refusal(web.HTTPNotFound, unknown)
+        if sender.lower() != owner.lower():
+            raise web.HTTPForbidden(text="Unauthorized sender")
 
     async def logs(self, request: web.Request) -> web.Response:
         """Answer its owner what a program has printed in all its starts, oldest first, also when it has stopped."""
         ref = request.match_info["ref"]
         record = self._pool.records.get(ref)
-        refusal = self._refusal(request, record.owner if record else None, "No execution found for this VM")
-        if refusal is not None:
-            return refusal
-        if record is None:
-            return web.Response(status=404)
+        self._check_owner(request, record.owner if record else None, "No execution found for this VM")
         identifier = f"vm-{ref}-stdout"
         lines = [
             {
@@ -74,7 +74,7 @@ class HostViews:
                 "file": "stdout",
                 "__REALTIME_TIMESTAMP": str(datetime.fromtimestamp(line.at, tz=timezone.utc)),
             }
-            for line in record.console.lines
+            for line in (record.console.lines if record else ())
         ]
         return web.json_response(lines)
 
@@ -83,19 +83,17 @@ class HostViews:
         ref = request.match_info["ref"]
         execution = self._pool.executions.get(ref)
         owner = execution.machine.spec.owner if execution and execution.machine else None
-        if (refusal := self._refusal(request, owner, f"No virtual machine with ref {ref}")) is not None:
-            return refusal
+        self._check_owner(request, owner, f"No virtual machine with ref {ref}")
         if await self._pool.stop(ref, "its owner asked for it"):
             return web.Response(text=f"Stopped VM with ref {ref}")
         return web.Response(text="Already stopped, nothing to do")
 
     async def logs_here(self, request: web.Request) -> web.Response:
         """Answer the node's page what a program printed, oldest first; with ``after`` only what came since then."""
-        if (refusal := self._not_the_page(request)) is not None:
-            return refusal
+        self._check_page(request)
         record = self._pool.records.get(request.match_info["ref"])
         if record is None:
-            return web.json_response({"error": "It has not been started here"}, status=404)
+            raise _refusal(web.HTTPNotFound, "It has not been started here")
         after = request.query.get("after", "")
         since = float(after) if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", after) else 0.0
         lines = [{"at": line.at, "text": printable(line.text, keep="\t")} for line in record.console.since(since)]
@@ -103,14 +101,12 @@ class HostViews:
 
     async def requests_here(self, request: web.Request) -> web.Response:
         """Answer the node's page what a program was asked, the newest first."""
-        if (refusal := self._not_the_page(request)) is not None:
-            return refusal
+        self._check_page(request)
         return web.json_response(self._requests.to_json(request.match_info["ref"]))
 
     async def programs_here(self, request: web.Request) -> web.Response:
         """Answer the node's page how programs are, as this host has observed it."""
-        if (refusal := self._not_the_page(request)) is not None:
-            return refusal
+        self._check_page(request)
         known = {ref: self._state(ref) for ref in {**self._requests.programs, **self._pool.executions}}
         return web.json_response(known)
 
@@ -135,12 +131,11 @@ class HostViews:
             "failed": asked.failed,
         }
 
-    def _not_the_page(self, request: web.Request) -> web.Response | None:
-        """Return the answer to who does not know the page's address: programs can ask here as well."""
-        if hmac.compare_digest(request.headers.get("X-Page-Token", "").encode(), self._page_token.encode()):
-            return None
-        text = f"Open the page at the address that {typed('node')} has printed: no program may read another's."
-        return web.json_response({"error": text}, status=403)
+    def _check_page(self, request: web.Request) -> None:
+        """Refuse who does not know the page's address: programs can ask here as well."""
+        if not hmac.compare_digest(request.headers.get("X-Page-Token", "").encode(), self._page_token.encode()):
+            text = f"Open the page at the address that {typed('node')} has printed: no program may read another's."
+            raise _refusal(web.HTTPForbidden, text)
 
     async def executions(self, _request: web.Request) -> web.Response:
         """List what runs, as older hosts do."""
@@ -158,6 +153,10 @@ class HostViews:
     async def version(self, _request: web.Request) -> web.Response:
         """Answer this tool's version."""
         return web.Response(text=__version__)
+
+
+def _refusal(kind: type[web.HTTPException], error: str) -> web.HTTPException:
+    return kind(text=json.dumps({"error": error}), content_type="application/json")
 
 
 def _listed(execution: Execution, more: dict[str, Any]) -> dict[str, Any]:
