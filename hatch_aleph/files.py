@@ -189,12 +189,15 @@ def others_can_write(folder: Path) -> bool:
 
 def _is_in_use(folder: Path) -> bool:
     made_by = re.match(rf"{_SCRATCH}(\d+)-", folder.name)
-    if made_by is None:
-        return False
+    return made_by is not None and process_lives(int(made_by[1]))
+
+
+def process_lives(process: int) -> bool:
+    """Tell whether there is a process of that number; on Windows always, where asking for it ends it."""
     if os.name == "nt":
-        return True  # asking for a process there ends it
+        return True
     try:
-        os.kill(int(made_by[1]), 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return False
     except OSError:

@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hatch_aleph.files import is_own
+from hatch_aleph.files import is_own, process_lives
 from hatch_aleph.local.host.aleph_host_inside import BASE, LIBRARIES_ROOT, PLAN
 from hatch_aleph.local.host.boot_plan import base_plan, boot_plan
 from hatch_aleph.local.host.memory import MemoryGroup
@@ -284,17 +284,7 @@ def sweep_stale_machines(parent: Path) -> None:
             owner = int((folder / _OWNER).read_text())
         except (OSError, ValueError):
             continue  # being made just now
-        if not _lives(owner):
+        if not process_lives(owner):
             for group in MemoryGroup.all_of(folder.name):
                 group.remove()
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
