@@ -28,16 +28,12 @@ class GuestApi:
 
     def __init__(self, node_url: str | Callable[[], str] = DEFAULT_NODES[0]) -> None:
         self._node_url = node_url
-        self._caches: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        self.caches: defaultdict[str, dict[str, bytes]] = defaultdict(dict)  # by item hash
 
     @property
     def node(self) -> str:
         """Base URL of the node."""
         return (self._node_url if isinstance(self._node_url, str) else self._node_url()).rstrip("/")
-
-    def cache(self, item_hash: str) -> dict[str, bytes]:
-        """Return the cache of one program."""
-        return self._caches[item_hash]
 
 
 class ProgramApi:
@@ -50,7 +46,7 @@ class ProgramApi:
 
     def __init__(self, shared: GuestApi, item_hash: str) -> None:
         self._shared = shared
-        self._cache = shared.cache(item_hash)
+        self._cache = shared.caches[item_hash]
         self._listener: socket.socket | None = None
         self._opening: asyncio.Task[web.AppRunner] | None = None
         # Until then connections are closed without a word: hosts start the API when the program has started.

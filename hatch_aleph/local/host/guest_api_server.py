@@ -66,6 +66,9 @@ class _Routes:
     async def _turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self._is_open() and request.transport:
             request.transport.abort()
+        key = request.match_info.get("key")
+        if key is not None and not _KEY.fullmatch(key):
+            return web.Response(status=400, text="Invalid key")
         return await handler(request) if self._is_open() else web.Response()
 
     async def _keys(self, request: web.Request) -> web.Response:
@@ -76,20 +79,14 @@ class _Routes:
 
     async def _get(self, request: web.Request) -> web.Response:
         """Answer a value; an empty one counts as none, as hosts have it."""
-        if not _KEY.fullmatch(request.match_info["key"]):
-            return web.Response(status=400, text="Invalid key")
         value = self._cache.get(request.match_info["key"])
         return web.Response(body=value) if value else web.Response(status=404, text="No such key in cache")
 
     async def _put(self, request: web.Request) -> web.Response:
-        if not _KEY.fullmatch(request.match_info["key"]):
-            return web.Response(status=400, text="Invalid key")
         self._cache[request.match_info["key"]] = await request.read()
         return web.json_response(True)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        if not _KEY.fullmatch(request.match_info["key"]):
-            return web.Response(status=400, text="Invalid key")
         return web.json_response(int(self._cache.pop(request.match_info["key"], None) is not None))
 
     async def _proxy(self, request: web.Request) -> web.Response:

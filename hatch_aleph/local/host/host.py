@@ -18,17 +18,12 @@ from hatch_aleph import itemhash
 from hatch_aleph.errors import HatchAlephError, NetworkError
 from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host.execution_pool import Pool
-from hatch_aleph.local.host.failures import (
-    ArchiveTooLargeError,
-    InsufficientCapacityError,
-    NoInitError,
-    StartError,
-)
+from hatch_aleph.local.host.failures import ArchiveTooLargeError, InsufficientCapacityError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi
 from hatch_aleph.local.host.host_views import HostViews
-from hatch_aleph.local.host.image_machine import machine_for
+from hatch_aleph.local.host.image_machine import machine_class
 from hatch_aleph.local.host.message_feed import MessageFeed
-from hatch_aleph.local.host.places import Isolation, Place, find_python, probe
+from hatch_aleph.local.host.places import Place, find_python, probe
 from hatch_aleph.local.host.program_specs import published
 from hatch_aleph.local.host.reconciler import Reconciler
 from hatch_aleph.local.host.request_log import RequestLog
@@ -48,6 +43,7 @@ if TYPE_CHECKING:
 
 
 _HEX = re.compile(r"[0-9a-f]{64}")
+_DOMAIN = "localhost"  # under which programs answer by host name
 # What of the places where browsers put what they fetch can run scripts.
 _SHOWN = frozenset({"document", "iframe", "frame", "embed", "object"})
 
@@ -66,13 +62,10 @@ class Host:
         python: Interpreter for the programs, when not to be looked for.
         limits: The host's times and sizes, and whether it has a real host's faults.
         notice: Gets one line for what a developer should know.
-        isolation: What stands between the machine and programs, when not the best that works here.
-        domain: Domain under which programs answer by host name.
         schedules: Start the node's persistent programs here, and take up its subscribed ones: for a node of this
             machine.
         page_token: What the node's page shows to get the logs of programs: the programs themselves can reach this
             server as well. A random one by default.
-        runtime_images: Run programs inside their runtimes' images, fetched from the node; needs root.
         stands_by: Have a guest ready for the next program that starts, from the first answer on.
     """
 
@@ -85,11 +78,8 @@ class Host:
         python: Path | None = None,
         limits: Limits | None = None,
         notice: Notice | None = None,
-        isolation: Isolation | None = None,
-        domain: str = "localhost",
         schedules: bool = False,
         page_token: str = "",
-        runtime_images: bool = False,
         stands_by: bool = False,
     ) -> None:
         self.node_url = node_url
@@ -99,12 +89,9 @@ class Host:
         self._python = python
         self._limits = limits or Limits()
         self._notice = notice or (lambda _line: None)
-        self._isolation = isolation
-        self._domain = domain
         self._session: aiohttp.ClientSession | None = None
         self._source: Source | None = None
-        self._runtime_images = runtime_images
-        self._standby = Standby() if stands_by and not (self._limits.real or runtime_images) else None
+        self._standby = Standby() if stands_by and not self._limits.real else None
         self.page_token = page_token or secrets.token_urlsafe(16)
         self._following: list[asyncio.Task[None]] = []
         self._guest_api = GuestApi(lambda: self.node_url)
@@ -123,19 +110,10 @@ class Host:
         views.attach(app)
         if self.scheduler:
             self.scheduler.attach(app)
-        app.on_startup.append(self._on_startup)
-        app.on_shutdown.append(self._on_shutdown)
-        app.on_cleanup.append(self._on_cleanup)
-
-    async def _on_startup(self, _app: web.Application) -> None:
-        await self.start()
-
-    async def _on_shutdown(self, _app: web.Application) -> None:
-        """Stop listening to the node first: it may be this very application, which waits for its connections' end."""
-        await self._stop_following()
-
-    async def _on_cleanup(self, _app: web.Application) -> None:
-        await self.close()
+        app.on_startup.append(lambda _app: self.start())
+        # The node may be this very application, which waits for its connections' end.
+        app.on_shutdown.append(lambda _app: self._stop_following())
+        app.on_cleanup.append(lambda _app: self.close())
 
     async def start(self) -> None:
         """Get ready to fetch programs, and follow the node. ``node_url`` may be set until the event loop runs on."""
@@ -193,19 +171,18 @@ class Host:
             return response_of(answers.failure(400, f"Invalid message reference: {ref}"))
         if request.headers.get("Sec-Fetch-Dest") in _SHOWN and is_own(request.host) and _HEX.fullmatch(ref):
             # A browser is to show it: under a name of its own, so that its scripts are strangers to the node's page.
-            name = f"{itemhash.to_base32(ref)}.{self._domain}"
+            name = f"{itemhash.to_base32(ref)}.{_DOMAIN}"
             port = request.host.rpartition(":")[2] if ":" in request.host.rpartition("]")[2] else "80"
             raise web.HTTPTemporaryRedirect(f"http://{name}:{port}{request.raw_path.partition(ref)[2] or '/'}")
         return await self._respond(ref, suffix, request)
 
     def _by_host_name(self) -> Middleware:
-        """Return the middleware that answers for ``<base32 of the item hash>.<domain>`` (run_code_from_hostname)."""
-        ending = f".{self._domain}"
+        """Return the middleware that answers for ``<base32 of the item hash>.localhost`` (run_code_from_hostname)."""
 
         @web.middleware
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
             name = request.host.rsplit(":", 1)[0].lower()
-            if not name.endswith(ending):
+            if not name.endswith(f".{_DOMAIN}"):
                 return await handler(request)
             ref = itemhash.from_base32(name.split(".", 1)[0])
             if ref is None:
@@ -218,14 +195,14 @@ class Host:
         found = await self.ready(item_hash)
         target = f"/{path.lstrip('/')}" + (f"?{request.query_string}" if request.query_string else "")
         if isinstance(found, Answer):
-            self.requests.note_trouble(item_hash, request.method, target, found)
+            self.requests.note(item_hash, request.method, target, found, trouble=True)
             return response_of(found)
         answer = await answer_request(found, path if path.startswith("/") else f"/{path}", request)
         self.pool.answered(item_hash)
         if self._standby:
             self._standby.begin_soon(found.place, found.spec.python)
         record = self.pool.records.get(item_hash)
-        self.requests.note(item_hash, request.method, target, answer, record.console if record else None)
+        self.requests.note(item_hash, request.method, target, answer, console=record.console if record else None)
         return response_of(answer)
 
     async def _start_persistent(self, item_hash: str) -> Machine | Answer:
@@ -238,21 +215,11 @@ class Host:
         """Return the program's running machine, or the answer that says why there is none."""
         try:
             return await self.pool.machine(item_hash, persistent=persistent)
-        except InsufficientCapacityError as error:
-            return answers.no_capacity(str(error))
-        except NoInitError as error:
-            self._notice(f"{item_hash[:12]}: {error}")
-            return answers.no_init(error.cause)
-        except StartError as error:
-            self._notice(f"{item_hash[:12]}: {error}" + ("" if error.is_placed else f"\n{error.cause}"))
-            return answers.not_started(error.cause)
-        except ArchiveTooLargeError as error:
-            return answers.archive_too_large(error.kind)
-        except UnavailableFileError as error:
-            return answers.unavailable(str(error))
         except HatchAlephError as error:
-            self._notice(f"{item_hash[:12]}: {error}")
-            return answers.not_prepared(str(error))
+            if not isinstance(error, (InsufficientCapacityError, ArchiveTooLargeError, UnavailableFileError)):
+                cause = "" if not isinstance(error, StartError) or error.is_placed else f"\n{error.cause}"
+                self._notice(f"{item_hash[:12]}: {error}{cause}")
+            return answers.not_ready(error)
 
     def _get_source(self) -> Source:
         if self._session is None:
@@ -262,12 +229,11 @@ class Host:
         return self._source
 
     async def _fetch(self, item_hash: str) -> ProgramSpec:
-        return await published(self._get_source(), item_hash, runtime_image=self._runtime_images)
+        return await published(self._get_source(), item_hash)
 
     def _build(self, spec: ProgramSpec, console: Console, folder: Path | None) -> Machine:
-        isolation = self._isolation if self._isolation is not None else probe()
-        place = Place(find_python(spec.python, self._python), self._cache, self._volumes, isolation)
-        return machine_for(
+        place = Place(find_python(spec.python, self._python), self._cache, self._volumes, probe())
+        return machine_class(spec)(
             spec,
             place,
             limits=self._limits,

@@ -14,6 +14,8 @@ from hatch_aleph.local.host.spec import Answer, ProgramSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hatch_aleph.errors import HatchAlephError
+
 # The host never tells a client how a body was encoded, but leaves the body as it is.
 DROPPED_HEADERS = frozenset({"content-encoding", "transfer-encoding", "vary"})
 _NOT_FOUND = 404
@@ -96,34 +98,10 @@ def too_large(limit: int, size: int) -> Answer:
     return failure(413, f"Maximum request body size {limit} exceeded, actual body size {size}")
 
 
-def not_started(detail: str) -> Answer:
-    """Return the answer for a program that could not be started (VmSetupError)."""
-    return failure(500, "500: Error during vm initialisation", detail=detail)
-
-
-def no_init(detail: str) -> Answer:
-    """Return the answer for a machine whose init did not come up (MicroVMFailedInitError)."""
-    return failure(500, "500: Error during runtime initialisation", detail=detail)
-
-
-def no_capacity(detail: str) -> Answer:
-    """Return the answer for a program that the host has no room for (InsufficientResourcesError)."""
-    return failure(503, "This CRN cannot host the requested workload at this time.", detail=detail)
-
-
-def not_prepared(detail: str) -> Answer:
-    """Return the answer for a program whose message, files or volumes the host cannot use."""
-    return failure(500, "500: Unhandled error during initialisation", detail=detail)
-
-
-def unavailable(detail: str) -> Answer:
-    """Return the answer for code, runtime or data that the node does not give (ResourceDownloadError)."""
-    return failure(400, "400: Code, runtime or data not available", detail=detail)
-
-
-def archive_too_large(kind: str) -> Answer:
-    """Return the answer for zip code or data that is larger than what hosts pass on (FileTooLargeError)."""
-    return failure(500, f"500: {kind} file too large to pass as an inline zip")
+def not_ready(error: HatchAlephError) -> Answer:
+    """Return the answer for a program that has no machine, by what kept it from one: see ``failures``."""
+    status, said = getattr(error, "answer", (500, "500: Unhandled error during initialisation"))
+    return failure(status, said, detail=getattr(error, "cause", str(error)))
 
 
 def crashed() -> Answer:

@@ -24,11 +24,8 @@ from hatch_aleph.local.host.places import INSIDE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.local.host.console import Console
-    from hatch_aleph.local.host.guest_api import GuestApi
     from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.spec import Limits, ProgramSpec
-    from hatch_aleph.local.host.standby import Standby
 
 _DISK_NAME = "disk.ext4"
 
@@ -92,19 +89,9 @@ class ImageMachine(Machine):
         return configuration
 
 
-def machine_for(
-    spec: ProgramSpec,
-    place: Place,
-    *,
-    limits: Limits | None = None,
-    console: Console | None = None,
-    guest_api: GuestApi | None = None,
-    folder: Path | None = None,
-    standby: Standby | None = None,
-) -> Machine:
-    """Return the machine for a program: in its runtime's image when it has one, else in this machine's Python."""
-    kind = ImageMachine if spec.runtime else Machine
-    return kind(spec, place, limits=limits, console=console, guest_api=guest_api, folder=folder, standby=standby)
+def machine_class(spec: ProgramSpec) -> type[Machine]:
+    """Return the class of a program's machine: in its runtime's image if it has one, else in this machine's Python."""
+    return ImageMachine if spec.runtime else Machine
 
 
 def image_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> dict[str, Any]:

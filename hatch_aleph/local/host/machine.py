@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -193,7 +194,7 @@ class Machine:
             answer = answers.of_result(raw, self.spec)
             if not raw:
                 await self.halt()
-        return _with_seconds(answer, time.perf_counter() - began)
+        return replace(answer, seconds=time.perf_counter() - began)
 
     async def run(self, scope: dict[str, Any]) -> bytes:
         """Send one scope and return the guest's bytes, b"" when it closed without any.
@@ -321,7 +322,3 @@ async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
-
-
-def _with_seconds(answer: Answer, seconds: float) -> Answer:
-    return Answer(answer.status, answer.headers, answer.body, answer.reason, seconds, answer.detail)

@@ -11,9 +11,9 @@ from aiohttp import web
 from hatch_aleph.errors import UsageError
 from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host.execution_pool import Pool
-from hatch_aleph.local.host.failures import InsufficientCapacityError, NoInitError, StartError
+from hatch_aleph.local.host.failures import InsufficientCapacityError, StartError
 from hatch_aleph.local.host.guest_api import GuestApi
-from hatch_aleph.local.host.image_machine import machine_for
+from hatch_aleph.local.host.image_machine import machine_class
 from hatch_aleph.local.host.spec import Answer, Limits, ProgramSpec
 from hatch_aleph.local.host.web import answer_request, response_of
 from hatch_aleph.local.origins import is_local
@@ -105,18 +105,17 @@ class ProgramServer:
         return self._spec
 
     def _build(self, spec: ProgramSpec, console: Console, folder: Path | None) -> Machine:
-        return machine_for(
+        return machine_class(spec)(
             spec, self._place, limits=self._limits, console=console, guest_api=self._guest_api, folder=folder
         )
 
     async def _ready(self) -> Machine | Answer:
         try:
             machine = await self._pool.machine(self._spec.item_hash, persistent=self._spec.persistent)
-        except InsufficientCapacityError as error:
-            return answers.no_capacity(str(error))
-        except StartError as error:
-            self._observer.failed(error)
-            return (answers.no_init if isinstance(error, NoInitError) else answers.not_started)(error.cause)
+        except (InsufficientCapacityError, StartError) as error:
+            if isinstance(error, StartError):
+                self._observer.failed(error)
+            return answers.not_ready(error)
         if machine is not self._announced:
             self._announced = machine
             self._observer.started(machine.start_seconds or 0.0)

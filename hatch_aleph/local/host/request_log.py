@@ -54,46 +54,39 @@ class RequestLog:
     """Requests by program; bounded."""
 
     def __init__(self) -> None:
-        self._programs: dict[str, Asked] = {}
+        self.programs: dict[str, Asked] = {}
 
     def of(self, item_hash: str) -> Asked:
         """Return what a program was asked."""
-        return self._programs.get(item_hash) or Asked()
+        return self.programs.get(item_hash) or Asked()
 
-    @property
-    def programs(self) -> dict[str, Asked]:
-        """The programs that were asked."""
-        return self._programs
-
-    def note(self, item_hash: str, method: str, target: str, answer: Answer, console: Console | None) -> None:
-        """Note an answer of a program; of a failing one with its exception."""
-        asked = self._of(item_hash)
+    def note(
+        self,
+        item_hash: str,
+        method: str,
+        target: str,
+        answer: Answer,
+        *,
+        console: Console | None = None,
+        trouble: bool = False,
+    ) -> None:
+        """Note an answer, of a failing program with its exception; of the host itself where there is ``trouble``."""
+        asked = self.programs.pop(item_hash, None) or Asked()
+        self.programs[item_hash] = asked
+        while len(self.programs) > _PROGRAMS:
+            del self.programs[next(iter(self.programs))]
         exception = ""
-        if answer.status >= _SERVER_ERROR:
+        if trouble or answer.status >= _SERVER_ERROR:
             asked.failed += 1
-            exception = _last_line(answer.detail) or _raised(console, time.time() - answer.seconds)
+            said = answer.body.decode("utf-8", "replace") if trouble else ""
+            exception = _last_line(answer.detail or said) or _raised(console, time.time() - answer.seconds)
         asked.count += 1
-        asked.trouble = ""
+        asked.trouble = exception if trouble else ""
         asked.exchanges.append(Exchange(time.time(), method, target, answer.status, answer.seconds, exception))
-
-    def note_trouble(self, item_hash: str, method: str, target: str, answer: Answer) -> None:
-        """Note that no machine could answer."""
-        asked = self._of(item_hash)
-        asked.count += 1
-        asked.failed += 1
-        asked.trouble = _last_line(answer.detail or answer.body.decode("utf-8", "replace"))
-        asked.exchanges.append(Exchange(time.time(), method, target, answer.status, answer.seconds, asked.trouble))
 
     def to_json(self, item_hash: str) -> list[dict[str, Any]]:
         """Return the requests of a program, the newest first."""
         return [asdict(each) for each in reversed(self.of(item_hash).exchanges)]
-
-    def _of(self, item_hash: str) -> Asked:
-        asked = self._programs.pop(item_hash, None) or Asked()
-        self._programs[item_hash] = asked
-        while len(self._programs) > _PROGRAMS:
-            del self._programs[next(iter(self._programs))]
-        return asked
 
 
 def _last_line(text: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from hatch_aleph.errors import NetworkError
 
@@ -28,7 +29,9 @@ class UnknownMessageError(NetworkError):
 
 
 class UnavailableFileError(NetworkError):
-    """The node knows the message of a file but does not give the file."""
+    """The node knows the message of a file but does not give the file (ResourceDownloadError)."""
+
+    answer: ClassVar = (400, "400: Code, runtime or data not available")
 
 
 class Source:
@@ -122,26 +125,14 @@ class Source:
 
     async def _ask(self, question: Callable[[NodeClient], T]) -> T:
         """Ask in a thread that nobody waits for at the end, so that a slow node holds back neither loop nor Ctrl-C."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-        client = self._connected()
-
-        def settle(result: T | None, error: BaseException | None) -> None:
-            if answer.done():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(result)  # type: ignore[arg-type]  # it is a T where there is no error
+        client, answer = self._connected(), Future[T]()
+        answer.set_running_or_notify_cancel()  # who asked may go away; the answer then is nobody's
 
         def work() -> None:
-            result, failure = None, None
             try:
-                result = question(client)
+                answer.set_result(question(client))
             except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
-                failure = error
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle, result, failure)
+                answer.set_exception(error)
 
         threading.Thread(target=work, name="asks a node", daemon=True).start()
-        return await answer
+        return await asyncio.wrap_future(answer)

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from hatch_aleph.local.host.console import Console
-from hatch_aleph.local.host.image_machine import machine_for
+from hatch_aleph.local.host.image_machine import machine_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ async def smoke(
         StartError: It does not start.
         GuestError: It cannot run on this machine.
     """
-    machine = machine_for(spec, place, limits=limits, console=Console(on_line), standby=standby)
+    machine = machine_class(spec)(spec, place, limits=limits, console=Console(on_line), standby=standby)
     try:
         await machine.start()
         return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])

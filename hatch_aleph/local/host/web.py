@@ -17,38 +17,17 @@ if TYPE_CHECKING:
 SERVER = "aleph-vm/hatch-aleph"
 
 
-class TooLargeError(Exception):
-    """A body over the limit; ``size`` is how much of it had come."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.size = size
-
-
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the whole body, however slowly it comes, as long as it stays within the host's limit.
-
-    Raises:
-        TooLargeError: It does not.
-    """
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise TooLargeError(len(body))
-    return bytes(body)
-
-
 async def answer_request(machine: Machine, path: str, request: web.Request) -> Answer:
-    """Run a request in a machine."""
-    limit = machine.limits.body_bytes
+    """Run a request in a machine, when all of its body has come, however slowly, within the host's limit."""
+    body, limit = bytearray(), machine.limits.body_bytes
     try:
-        body = await read_body(request, limit)
-    except TooLargeError as error:
-        return answers.too_large(limit, error.size)
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                return answers.too_large(limit, len(body))
     except (ConnectionResetError, web.RequestPayloadError):
         return answers.failure(400, "The client went away or sent no HTTP")  # as good as nobody reads it
-    scope = wire.of_request(request.method, path, request.query_string, request.raw_headers, body)
+    scope = wire.of_request(request.method, path, request.query_string, request.raw_headers, bytes(body))
     return await machine.answer(scope)
 
 

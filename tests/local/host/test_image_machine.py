@@ -18,7 +18,7 @@ import pytest
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import ProgramSpec, StartError, VolumeSpec, cached_folders, image_machine, smoke
-from hatch_aleph.local.host.image_machine import machine_for
+from hatch_aleph.local.host.image_machine import machine_class
 from hatch_aleph.local.host.places import NO_ISOLATION, probe
 from hatch_aleph.squashfs import Options, scan, write_image
 
@@ -176,7 +176,7 @@ def test_loop_devices_are_given_back(runtime, place, image):
         return len(listed.stdout.splitlines())
 
     async def main():
-        machine = machine_for(spec, place)
+        machine = machine_class(spec)(spec, place)
         await machine.start()
         during = of_this_image()
         await machine.halt()
