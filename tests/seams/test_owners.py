@@ -40,7 +40,6 @@ OWNERS = {
         r"ThreadPoolExecutor\(|threading\.Thread\(",
         {
             "squashfs/pool.py": "the owner",
-            "build/compiler.py": "talks to processes of another Python",
             "cli/live.py": "draws the last line",
             "cli/liveness.py": "waits for other people's machines",
             "cli/workspace.py": "waits for other people's machines, and for processes",
