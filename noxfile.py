@@ -120,6 +120,7 @@ def large(session: nox.Session) -> None:
         "tests/deploy/test_redeploy.py",
         "tests/deploy/test_memory.py",
         "tests/build/test_code_memory.py",
+        "tests/test_cid.py",
     )
 
 

@@ -31,16 +31,14 @@ def _command() -> int:
         from hatch_aleph.environment import withdraw_key
     except KeyboardInterrupt:
         return 130
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == __package__:
-            raise
-        from hatch_aleph.installation import requirement
+    except ImportError as error:  # the base install is what a build of a wheel needs, and no more
+        from hatch_aleph.errors import InstallationError
 
-        # The base install is what a build of a wheel needs, and no more.
-        sys.exit(
-            f"Error: The command line needs {error.name}, which is not installed.\n"
-            f"Install `{requirement('[deploy]')}`, or with [cli] in place of [deploy] to build without a network."
-        )
+        incomplete = InstallationError.from_import(error)
+        if incomplete is None:
+            raise
+        sys.stderr.write(f"Error: {incomplete.with_help}\n")
+        return incomplete.exit_code
     withdraw_key()
     code = run(sys.argv[1:])
     gc.freeze()

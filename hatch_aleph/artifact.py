@@ -375,9 +375,9 @@ def hash_file(file: Path) -> FileHashes:
     Raises:
         ArtifactError: When it cannot be read.
     """
-    from aleph_cid import CidHasher
+    from hatch_aleph.cid import CidHasher
 
-    digest, hasher, size = hashlib.sha256(), CidHasher.for_ipfs(), 0
+    digest, hasher, size = hashlib.sha256(), CidHasher(), 0
     try:
         with file.open("rb") as stream:
             while chunk := stream.read(_CHUNK):

@@ -155,3 +155,21 @@ class PluginError(HatchAlephError):
     """A plugin cannot be loaded, or failed in one of its hooks."""
 
     exit_code = 14
+
+
+class InstallationError(HatchAlephError):
+    """A package that hatch-aleph needs is not installed, or does not load on this machine."""
+
+    exit_code = 15
+
+    @classmethod
+    def from_import(cls, error: ImportError) -> InstallationError | None:
+        """Return the error for an import that failed; None where it is of our own modules, which is a defect."""
+        from hatch_aleph.installation import how_to_complete, platform_tag
+
+        module = (error.name or "").partition(".")[0]
+        if module in ("", __package__):
+            return None
+        missing = isinstance(error, ModuleNotFoundError)
+        why = "is not installed" if missing else f"does not load: {error}"
+        return cls(f"hatch-aleph needs {error.name}, which {why} ({platform_tag()})", hint=how_to_complete())

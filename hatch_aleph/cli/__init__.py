@@ -19,7 +19,7 @@ from hatch_aleph import __version__
 from hatch_aleph.cli.output import Output, encode_all
 from hatch_aleph.cli.tables import colours
 from hatch_aleph.commands import COMMANDS, overview
-from hatch_aleph.errors import HatchAlephError, UsageError
+from hatch_aleph.errors import HatchAlephError, InstallationError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,12 +105,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _unexpected(error: Exception) -> HatchAlephError:
-    """Return the error for what no room has foreseen: a full or read-only disk, wherever it was met, else a defect."""
+    """Return the error for what no room has foreseen: a full disk, a missing package, else a defect."""
     code = error.errno if isinstance(error, OSError) else None
     if code in (errno.ENOSPC, errno.EDQUOT):
         hint = "Make room; the same command goes on from there."
     elif code in (errno.EROFS, errno.EACCES, errno.EPERM):
         hint = "Give write permission, or name other folders: --dist, --state-folder, HATCH_ALEPH_CACHE, TMPDIR."
+    elif isinstance(error, ImportError) and (incomplete := InstallationError.from_import(error)):
+        return incomplete
     else:
         return HatchAlephError(
             f"This is a defect in hatch-aleph: {type(error).__name__}: {error}",

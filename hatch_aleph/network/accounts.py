@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hatch_aleph.commands import typed
-from hatch_aleph.errors import AccountError
+from hatch_aleph.errors import AccountError, HatchAlephError, InstallationError
 from hatch_aleph.plugins import PLUGINS
 
 from .keys import (
@@ -138,6 +138,8 @@ class _SdkAccount:
 
         try:
             return asyncio.run(work())
+        except ImportError:
+            raise
         except Exception as error:  # noqa: BLE001 - devices raise anything, and a text could carry the key
             raise AccountError(
                 f"The message could not be signed ({type(error).__name__})",
@@ -283,7 +285,7 @@ def account_from_key(key: Key, chain: str) -> Account:
             address = _ethereum_address(key.secret)
             return _SdkAccount(lambda: _signer(chain, key.secret), "ETH", address, key=lambda: key)
         return _loaded(_signer(chain, key.secret), key=lambda: key)
-    except AccountError:
+    except (HatchAlephError, ImportError):
         raise
     except Exception as error:  # noqa: BLE001 - every library has its own; the text could carry the key
         raise AccountError(
@@ -350,6 +352,8 @@ def _ledger_account(chain: str, chosen: str | None) -> Account:
         for each in offered:
             if each.address.lower() == chosen.lower():
                 return _loaded(LedgerETHAccount.from_path(each.path), _ON_THE_DEVICE)
+    except ImportError:
+        raise
     except Exception as error:  # noqa: BLE001 - the USB stack raises anything
         raise AccountError(
             f"No Ledger answers: {str(error) or type(error).__name__}",
@@ -366,12 +370,8 @@ def _ledger_account(chain: str, chosen: str | None) -> Account:
 def _importing_sdk() -> Iterator[None]:
     try:
         yield
-    except ImportError:
-        from hatch_aleph.installation import requirement
-
-        raise AccountError(
-            "Signing needs the SDK", hint=f"Install it with `pip install '{requirement('[deploy]')}'`."
-        ) from None
+    except ImportError as error:
+        raise InstallationError.from_import(error) or error from None
     except ValueError as error:
         # Its settings are checked when it is imported; the text would show the values.
         raise AccountError(

@@ -41,6 +41,8 @@ def open_keystore(text: str, password: str, where: str) -> bytes:
 
     try:
         return bytes(Account.decrypt(text, password))
+    except ImportError:
+        raise
     except Exception:  # noqa: BLE001 - the library raises anything of damaged parameters
         raise AccountError(
             "The keystore does not open: the password is wrong, or the file is damaged", where=where
@@ -76,6 +78,8 @@ def key_of_mnemonic(text: str, where: str, chain: str) -> bytes:
         if chain != "SOL":
             return bytes(Account.from_mnemonic(words).key)
         return ed25519_key(seed_from_mnemonic(words, ""), (44, 501, 0, 0))
+    except ImportError:
+        raise
     except Exception:  # noqa: BLE001 - the text would be repeated
         raise AccountError("A word of the mnemonic, or its checksum, is wrong", where=where) from None
 

@@ -190,7 +190,7 @@ class HashCheck:
 
 
 def _hasher(file_hash: str) -> Any:
-    from aleph_cid import CidHasher
+    from hatch_aleph.cid import CidHasher
 
     if FILE_HASH.fullmatch(file_hash):
         with contextlib.suppress(ValueError):

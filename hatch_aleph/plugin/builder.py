@@ -10,7 +10,7 @@ from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
 from hatchling.plugin.manager import PluginManager
 
-from hatch_aleph.errors import HatchAlephError
+from hatch_aleph.errors import HatchAlephError, InstallationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,10 @@ def build_with_hatchling(builder: Any, directory: Path, profile: str | None) -> 
             notice=builder.app.display_info,
             observer=Lines(builder.app.display_waiting, builder.app.display_info),
         )
-    except HatchAlephError as error:
-        builder.app.abort(error.with_help, error.exit_code)
+    except (HatchAlephError, ImportError) as error:
+        told = InstallationError.from_import(error) if isinstance(error, ImportError) else error
+        if told is not None:
+            builder.app.abort(told.with_help, told.exit_code)
         raise
     for warning in artifact.manifest.warnings:
         builder.app.display_warning(warning)

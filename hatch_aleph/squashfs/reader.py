@@ -301,7 +301,7 @@ class Image:
         except SquashfsError as error:
             error.path = error.path or self._name
             raise
-        except (OSError, MemoryError):
+        except (OSError, MemoryError, ImportError):
             raise
         except Exception as error:
             raise SquashfsError(f"is damaged: {type(error).__name__}: {error}", path=self._name) from error

@@ -85,6 +85,6 @@ def test_a_wrong_setting_is_told_there_too(base: Path, tmp_path: Path) -> None:
 
 def test_the_command_says_what_it_needs(base: Path) -> None:
     done = run(base, "-m", "hatch_aleph", "deploy")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Error: The command line needs click, which is not installed.\n")
+    assert done.returncode == 15
+    assert done.stderr.startswith("Error: hatch-aleph needs click, which is not installed (cp")
     assert "hatch-aleph[deploy]" in done.stderr

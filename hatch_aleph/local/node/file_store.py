@@ -14,7 +14,7 @@ from hatch_aleph.files import sync
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aleph_cid import CidHasher
+    from hatch_aleph.cid import CidHasher
 
 _CHUNK = 256 * 1024
 
@@ -81,9 +81,9 @@ class FileStore:
         """Begin an upload of at most ``limit`` bytes, named by its sha256, or by its CIDv0 when ``cid``."""
         if not cid:
             return Incoming(self._incoming, limit, hashlib.sha256())
-        from aleph_cid import CidHasher
+        from hatch_aleph.cid import CidHasher
 
-        return Incoming(self._incoming, limit, CidHasher.for_ipfs())
+        return Incoming(self._incoming, limit, CidHasher())
 
     def keep(self, incoming: Incoming) -> None:
         """Give a finished upload its name; the same bytes twice are one file."""
