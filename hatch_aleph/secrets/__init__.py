@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from hatch_aleph.errors import HatchAlephError, PlanError, ProjectError
-from hatch_aleph.secrets.archives import MAX_BYTES, SEPARATOR, is_archive, members
+from hatch_aleph.secrets.archives import MAX_BYTES, OVERLAP, PIECE, SEPARATOR, is_archive, members
 from hatch_aleph.secrets.file_names import is_public_pem, is_secret_name
 from hatch_aleph.text import printable
 
@@ -44,8 +44,6 @@ KEEP_OUT = (
 )
 VARIABLES = "[tool.aleph] variables"
 OWN_KEY = "the key that signs"
-_CHUNK = 1 << 22
-_OVERLAP = 1 << 13  # no form is longer, so none is cut in two
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def find_in_entries(entries: Iterable[Entry], own: KeyForms | None = None) -> It
 
 def find_in_file(path: str, stream: BinaryIO, own: KeyForms | None = None) -> Iterator[Finding]:
     """Find secrets in one file, read piece by piece, and in what an archive holds; each line is told once."""
-    head = stream.read(_CHUNK)
+    head = stream.read(PIECE)
     if is_secret_name(path) and not is_public_pem(head):
         yield Finding(path, 0, "", "secret by its name")
     if is_archive(head):
@@ -153,13 +151,14 @@ def _in_pieces(path: str, head: bytes, stream: BinaryIO, own: KeyForms | None) -
 
 def _pieces(head: bytes, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield a file in pieces that overlap, each with the number of its first line."""
-    line, data = 1, head
+    line, data, at = 1, head[:PIECE], PIECE
     while data:
         yield line, data
-        more = stream.read(_CHUNK)
+        more = head[at : at + PIECE] or stream.read(PIECE)
         if not more:
             return
-        cut = max(len(data) - _OVERLAP, 0)
+        at += PIECE
+        cut = max(len(data) - OVERLAP, 0)
         line += data.count(b"\n", 0, cut)
         data = data[cut:] + more
 
@@ -173,13 +172,15 @@ def holds_own_key(stream: BinaryIO, own: KeyForms, *, unpack: bool = True, plain
         unpack: Look into what is compressed in it as well.
         plain: Look for its plain forms alone.
     """
-    head = stream.read(_CHUNK)
+    head = stream.read(PIECE)
     if plain:
         return any(own.stand_plainly_in(data) for _, data in _pieces(head, stream))
     if unpack and is_archive(head):
         head += stream.read(MAX_BYTES - len(head))
-        if any(own.occur_in(name.encode("utf-8", "surrogateescape") + b"\n" + data) for name, data in members(head)):
-            return True
+        for name, content in members(head):
+            named = name.encode("utf-8", "surrogateescape") + b"\n" + content
+            if any(own.occur_in(data) for _, data in _pieces(named, io.BytesIO())):
+                return True
     return any(own.occur_in(data, unpack=unpack) for _, data in _pieces(head, stream))
 
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 # So much is looked through of one archive, in bytes as they unpack; and so deep.
 MAX_BYTES = 1 << 26
 MAX_DEPTH = 3
+# So much is searched at once; no form is longer than what two pieces share, so none is cut in two.
+PIECE, OVERLAP = 1 << 22, 1 << 13
 SEPARATOR = "!"
-_PIECE = 1 << 16
+_STEP = 1 << 16
 _COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _ZIP, _ZIP_END, _ZIP_COMMENT = b"PK\x03\x04", b"PK\x05\x06", 1 << 16
 _TAR, _TAR_AT = b"ustar", 257
@@ -92,7 +94,7 @@ class _Reader:
         pieces = []
         while self._left:
             try:
-                piece = stream.read1(min(self._left, _PIECE))
+                piece = stream.read1(min(self._left, _STEP))
             except FAULTS:
                 break
             if not piece:

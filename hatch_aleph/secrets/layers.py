@@ -16,7 +16,7 @@ import unicodedata
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.secrets.archives import FAULTS, MAX_BYTES
+from hatch_aleph.secrets.archives import FAULTS, MAX_BYTES, OVERLAP, PIECE
 from hatch_aleph.secrets.runs import WORD, Letters
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ _UUENCODED = re.compile(rb"^begin [0-7]{3} [^\n]*\n((?:[!-M][ -`]*\r?\n)+)", re.
 _FEW, _GAP = 8, 32
 _MARKS = 256
 _DEFLATED = 8
-_NEAR, _STEP, _PIECE = 1 << 10, 1 << 6, 1 << 16
+_NEAR, _STEP, _LARGE_STEP = 1 << 10, 1 << 6, 1 << 16
 _SILENT = 1 << 12
 _MEMORY = 1 << 27
 # The first bytes of zlib (as its library, PNG and Acrobat write them), gzip, bzip2, xz, lzma, Zstandard and zip.
@@ -287,64 +287,77 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
 
 
 def _unpacked(data: bytes, budget: Budget) -> Iterator[bytes]:
-    """Yield what unpacks of some bytes, as far as it does: streams inside of pictures, documents, anything."""
+    """Yield what unpacks of some bytes, as far as it does: streams inside of pictures, documents, anything.
+
+    It comes in pieces as a file does, so that what is looked through at once is as long whatever unpacks.
+    """
     for mark, before, kind in _COMPRESSED:
         at = data.find(mark)
         while at >= 0 and budget.left > 0:
-            with contextlib.suppress(*FAULTS):
-                content = _unpack(kind, memoryview(data)[at + before :], budget.left)
-                if content:
-                    yield budget.take(content)
+            yield from _in_pieces(_unpack(kind, memoryview(data)[at + before :], budget))
             at = data.find(mark, at + 1)
 
 
-def _unpack(kind: str, data: memoryview, limit: int) -> bytes:
-    """Return what unpacks before the end, a damage or the limit."""
+def _in_pieces(parts: Iterator[bytes]) -> Iterator[bytes]:
+    held, new = b"", 0
+    for part in parts:
+        held, new = held + part, new + len(part)
+        if new >= PIECE:
+            yield held
+            held, new = held[-OVERLAP:], 0
+    if new:
+        yield held
+
+
+def _unpack(kind: str, data: memoryview, budget: Budget) -> Iterator[bytes]:
+    """Yield what unpacks before the end, a damage or the limit, never much at once.
+
+    A dictionary or window takes no more memory than was unpacked, whatever size its header announces.
+    """
     if kind in ("zlib", "gzip"):
-        return _inflated(zlib.decompressobj(31 if kind == "gzip" else 15), data, limit)
+        return _inflated(zlib.decompressobj(31 if kind == "gzip" else 15), data, budget)
     if kind == "zip":
         method, *lengths = _ZIP_HEAD.unpack_from(bytes(data[: _ZIP_HEAD.size]).ljust(_ZIP_HEAD.size, b"\0"))
         if method != _DEFLATED:  # what is stored stands there as it is
-            return b""
-        return _inflated(zlib.decompressobj(-15), data[_ZIP_HEAD.size + sum(lengths) :], limit)
-    reader: Any
-    damage: tuple[type[Exception], ...] = FAULTS
+            return iter(())
+        return _inflated(zlib.decompressobj(-15), data[_ZIP_HEAD.size + sum(lengths) :], budget)
     if kind == "zstd":
         reader, error = _zstd_reader()
-        damage = (*FAULTS, error)
-    else:
-        reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
-    pieces: list[bytes] = []
+        return _read(reader, data, budget, (*FAULTS, error))
+    reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
+    return _read(reader, data, budget, FAULTS)
+
+
+def _read(reader: Any, data: memoryview, budget: Budget, damage: tuple[type[Exception], ...]) -> Iterator[bytes]:
     at, step = 0, 1  # what a step gives that meets a damage is lost
-    while at < len(data) and limit > 0 and not reader.eof:
+    while (at < len(data) or not reader.needs_input) and budget.left > 0 and not reader.eof:
+        packed = data[at : at + step] if reader.needs_input else b""
         try:
-            pieces.append(reader.decompress(data[at : at + step], limit))
+            content = reader.decompress(packed, min(budget.left, PIECE))
         except damage:
-            break
-        limit -= len(pieces[-1])
-        at += step
-        step = 1 if at < _NEAR else _STEP if at < _PIECE else _PIECE
-    return b"".join(pieces)
+            return
+        yield budget.take(content)
+        at += len(packed)
+        step = 1 if at < _NEAR else _STEP if at < _LARGE_STEP else _LARGE_STEP
 
 
-def _inflated(reader: Any, data: memoryview, limit: int) -> bytes:
-    """Return what deflate gives: steps double until one meets a damage, and what stands before that is found by halves.
+def _inflated(reader: Any, data: memoryview, budget: Budget) -> Iterator[bytes]:
+    """Yield what deflate gives: steps double until one meets a damage, and what stands before that is found by halves.
 
     Where a gzip's name has no end nothing comes out, however much is read; a real one is short.
     """
-    pieces: list[bytes] = []
-    at, step, is_damaged = 0, 1, False
-    while step and at < len(data) and limit > 0 and not reader.eof and (at <= _SILENT or any(pieces)):
+    at, step, is_damaged, is_silent = 0, 1, False, True
+    while step and at < len(data) and budget.left > 0 and not reader.eof and (at <= _SILENT or not is_silent):
         before = reader.copy()
         try:
-            pieces.append(reader.decompress(data[at : at + step], limit))
+            content = reader.decompress(data[at : at + step], min(budget.left, PIECE))
         except zlib.error:
             reader, is_damaged = before, True
         else:
-            limit -= len(pieces[-1])
-            at += step
-        step = step // 2 if is_damaged else min(step * 2, _PIECE)
-    return b"".join(pieces)
+            is_silent = is_silent and not content
+            at = min(at + step, len(data)) - len(reader.unconsumed_tail)
+            yield budget.take(content)
+        step = step // 2 if is_damaged else min(step * 2, _LARGE_STEP)
 
 
 def _zstd_reader() -> tuple[Any, type[Exception]]:

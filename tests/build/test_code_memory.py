@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.memory import PEAK
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,12 +28,12 @@ packages = ["my_api"]
 [tool.aleph]
 entrypoint = "my_api.main:app"
 """
-# Peak of the process in KiB (bytes on macOS), printed after the command line's own output.
-MEASURE = """
-import resource, sys
+# Peak of the process in bytes, printed after the command line's own output.
+MEASURE = f"""{PEAK}
+import sys
 from hatch_aleph.cli import run
 code = run(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak())
 sys.exit(code)
 """
 
@@ -47,7 +49,7 @@ def peak(folder: Path, size: int) -> int:
             file.write(os.urandom(1 << 20))
     command = [sys.executable, "-c", MEASURE, "build", "--project", folder, "--out", folder / "out"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return int(done.stdout.split()[-1]) * (1 if sys.platform == "darwin" else 1024)
+    return int(done.stdout.split()[-1])
 
 
 def test_three_hundred_megabytes_take_no_more_than_one(tmp_path: Path) -> None:

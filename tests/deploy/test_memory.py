@@ -15,6 +15,7 @@ from hatch_aleph.artifact import Artifact, hash_file
 from hatch_aleph.network.accounts import load_account
 from hatch_aleph.squashfs import Entry, write_image
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
+from tests.memory import PEAK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,17 +24,17 @@ SIZE = 900 << 20
 LIMIT_MIB = 120
 
 # The command line itself, told afterwards how much memory its process ever had.
-COMMAND = """
-import resource, sys
+COMMAND = f"""{PEAK}
+import sys
 from hatch_aleph.cli import run
 code = run(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+print(peak() >> 20, file=sys.stderr)
 sys.exit(code)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
 def test_an_artifact_of_900_mib_is_deployed_in_120_mib(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tests.deploy.crash.proxy import Proxy
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.memory import PEAK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -19,16 +21,13 @@ if TYPE_CHECKING:
 MIB = 1024**2
 PIECE = bytes(MIB)
 
-# The peak of this process alone: ru_maxrss would carry over that of the test run, which starts it.
-CLIENT = """
-import json, re, sys
+CLIENT = f"""{PEAK}
+import json, sys
 from pathlib import Path
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.network import NodeClient, SignedMessage, sign_message, store_content, load_account
-def peak():
-    return int(re.search("VmHWM: *([0-9]+) kB", Path("/proc/self/status").read_text().replace("\t", " "))[1]) // 1024
 url, file, back = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-account = load_account(private_key="11" * 32, environ={})
+account = load_account(private_key="11" * 32, environ={{}})
 hashes = hash_file(file)
 content = store_content(account.address, hashes.sha256, "storage", time=1.0, payment=None)
 message = sign_message(account, "STORE", content, channel="T", time=1.0)
@@ -36,7 +35,7 @@ before = peak()
 with NodeClient([url]) as client:
     client.upload(message, file)
     client.download(hashes.sha256, back)
-print(json.dumps([before, peak()]))
+print(json.dumps([before // {MIB}, peak() // {MIB}]))
 """
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
+import lzma
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import base58
 import pytest
+import zstandard
 
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.accounts import account_from_key
@@ -18,7 +24,11 @@ from hatch_aleph.network.keys import Key
 from hatch_aleph.secrets import OWN_KEY, find_in_entries, find_in_file, find_in_variables, refuse
 from hatch_aleph.secrets.own_key import KeyForms
 from hatch_aleph.squashfs import Entry
+from tests.memory import PEAK
 from tests.secrets.invent import ALNUM, Inventor, corpus, ways_of_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INVENTOR = Inventor(7)
 LEAST_RECALL = 0.95
@@ -237,3 +247,43 @@ def test_variables_are_judged_by_value_and_name() -> None:
 def test_every_way_of_writing_a_token_is_told_once() -> None:
     for text in ways_of_values("ghp_" + INVENTOR.some("abcdefgh0123456789", 36)).values():
         assert len(kinds(text)) == 1
+
+
+# Streams that unpack to much that is quick to search, behind chance bytes. Two of them announce dictionaries that hold
+# more; of the first nothing is there but a mark and a header of such.
+BOMBS = f"""{PEAK}
+import hashlib, io, sys
+from pathlib import Path
+from hatch_aleph.secrets import holds_own_key
+from hatch_aleph.secrets.own_key import KeyForms
+own = KeyForms(hashlib.sha256(b"a key").digest())
+assert not holds_own_key(io.BytesIO(hashlib.shake_256(b"x").digest(1 << 22)), own)
+before = peak()
+for name in sys.argv[1:]:
+    assert not holds_own_key(io.BytesIO(Path(name).read_bytes()), own)
+    print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
+def test_memory_is_bounded_whatever_unpacks(tmp_path: Path) -> None:
+    """Piece by piece; a decoder's dictionary takes memory as it is filled, not as its header says."""
+    chance, zeros = INVENTOR.bytes(3000), bytes(24 << 20)
+    wide = {"preset": 0, "dict_size": 3 << 25}
+    window = zstandard.ZstdCompressionParameters(window_log=27)
+    bombs = {
+        "header": b"\x28\xb5\x2f\xfd" + bytes([0, (27 - 10) << 3]) + INVENTOR.bytes(3000),
+        "gzip": gzip.compress(zeros),
+        "lzma": lzma.compress(zeros, lzma.FORMAT_ALONE, filters=[{"id": lzma.FILTER_LZMA1, **wide}]),
+        "zstd": zstandard.ZstdCompressor(compression_params=window).compress(zeros),
+        "gzip first": gzip.compress(zeros),
+    }
+    for name, bomb in bombs.items():
+        (tmp_path / name).write_bytes((b"" if name.endswith("first") else chance) + bomb)
+    command = [sys.executable, "-c", BOMBS, *(tmp_path / name for name in bombs)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    header, gzipped, lzma_, zstd, first = (int(peak) >> 20 for peak in done.stdout.split())
+    assert header <= 4
+    assert gzipped <= 20
+    assert max(lzma_, zstd) <= 44  # as much as was unpacked, and a piece
+    assert first <= 64  # what is an archive from its first byte is held as a whole
