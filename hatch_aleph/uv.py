@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import re
@@ -57,6 +58,7 @@ _OF_PIP = (
     ("PIP_CERT", "SSL_CERT_FILE", (), " "),
 )
 _TOOLS = ("UV_", "PIP_")
+_RUNNING: set[subprocess.Popen[str]] = set()
 # While uv unpacks a wheel that it has not had before it passes over some of what is wrong with it, and tells its log.
 _LOG = "uv_extract=warn,uv_install_wheel=debug"
 _UNSAFE = r"(?m)^WARN Skipping unsafe file name: (.*)$"
@@ -172,11 +174,14 @@ class Uv:
                 errors="replace", cwd=self.root,
                 env={**others, **index_variables(environ), "RUST_LOG": "" if self.verbose else _LOG},
             ) as process:  # fmt: skip
+                _RUNNING.add(process)
                 try:
                     stdout, stderr = process.communicate(text or "") if heard is None else _listened(process, heard)
                 except BaseException:
                     process.kill()
                     raise
+                finally:
+                    _RUNNING.discard(process)
         except OSError as error:
             raise DependencyError(f"uv does not run: {error.strerror}", where=command[0]) from error
         return Outcome(process.returncode, stdout, stderr, self.offline or offline)
@@ -248,6 +253,13 @@ def without_frames(lines: Iterable[str]) -> list[str]:
             said = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"  # a list of all packages, say
             kept += [said] if kept[-1:] != [said] else []
     return kept
+
+
+@atexit.register
+def _end_with_us() -> None:
+    # An interrupt ends the main thread alone; in another one uv would be waited for, and then go on without us.
+    for process in list(_RUNNING):
+        process.kill()
 
 
 def _listened(process: subprocess.Popen[str], heard: Callable[[str], None]) -> tuple[str, str]:

@@ -78,9 +78,9 @@ def cli(context: click.Context) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code: the one boundary where errors become words."""
     as_json = "--json" in arguments
-    _stop_on_signals()
-    encode_all()
     try:
+        _stop_on_signals()
+        encode_all()
         result = cli.main(args=list(arguments), prog_name="hatch-aleph", standalone_mode=False, color=colours())
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -92,6 +92,8 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         # A no says what it leaves (questions.Declined); Ctrl-C is an Abort without words.
         Output(as_json=as_json).notice(str(error) or "Interrupted.")
+        # CPython remembers an interrupt inside exec(text), by which dataclasses are made, and would end by SIGINT.
+        exec("")  # noqa: S102 - of nothing
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe went away: nothing more to say, to nobody.

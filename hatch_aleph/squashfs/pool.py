@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_A_LOOK = 1  # second
+
+
 class Job:
     """Something that a thread is to do, and then its result."""
 
@@ -46,10 +49,13 @@ class Job:
 
     def result(self) -> Any:
         """Wait, then return what came out or raise what went wrong."""
-        with self._done:
-            if self._error is not None:
-                raise self._error
-            return self._result
+        # A signal that comes between Python's last look for one and the system call that waits would wake nobody.
+        while not self._done.acquire(timeout=_A_LOOK):
+            pass
+        self._done.release()
+        if self._error is not None:
+            raise self._error
+        return self._result
 
 
 class Pool:

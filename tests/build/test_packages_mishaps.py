@@ -101,10 +101,22 @@ def test_an_interrupt_waits_for_nothing(index: Index, workshop: Workshop) -> Non
         assert asked.wait(60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 130
+        assert _gone(process.pid)  # nor does uv go on
     finally:
         answer.set()
         process.kill()
     assert not list(root.glob("dist/*"))
+
+
+def _gone(group: int) -> bool:
+    """Wait until no process of a group is left."""
+    for _ in range(500):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @pytest.mark.root
