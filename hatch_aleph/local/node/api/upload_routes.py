@@ -40,15 +40,6 @@ class _Upload:
     metadata: bytes | None = None
 
 
-@dataclass(frozen=True)
-class _Signed:
-    """The message that came with an upload."""
-
-    message: Message
-    raw: Any
-    sync: bool
-
-
 async def add_storage_file(request: web.Request) -> web.Response:
     """Keep a file by its sha256, with or without a signed STORE message."""
     async with _received(request, node_of(request).limits.storage, cid=False) as upload:
@@ -76,10 +67,10 @@ async def _take(request: web.Request, upload: _Upload, engine: str) -> tuple[Inc
     if not upload.metadata:
         _keep(node, file, pinned=False)
         return file, 200
-    signed = _read_metadata(upload.metadata)
-    _check(node, signed, file, engine)
+    message, raw, sync = _read_metadata(upload.metadata)
+    _check(node, message, file, engine)
     _keep(node, file, pinned=True)
-    return file, http_status(await publish(node, signed.message, signed.raw, sync=signed.sync))
+    return file, http_status(await publish(node, message, raw, sync=sync))
 
 
 async def add_storage_json(request: web.Request) -> web.Response:
@@ -174,7 +165,8 @@ def _file_of(upload: _Upload, node: Node) -> Incoming:
     return upload.file
 
 
-def _read_metadata(metadata: bytes) -> _Signed:
+def _read_metadata(metadata: bytes) -> tuple[Message, Any, bool]:
+    """Return the message that came with an upload, the same as it came, and whether to wait for what becomes of it."""
     try:
         parts = parse_json(metadata)
         raw, sync = parts["message"], parts["sync"]
@@ -184,17 +176,15 @@ def _read_metadata(metadata: bytes) -> _Signed:
         raise web.HTTPUnprocessableEntity(reason=_header_text(f"Could not decode metadata: {reason}")) from error
     if message.type != "STORE" or message.item_type != "inline" or not isinstance(sync, bool):
         raise web.HTTPUnprocessableEntity(reason="Could not decode metadata: expected an inline STORE message and sync")
-    return _Signed(message, raw, sync)
+    return message, raw, sync
 
 
-def _check(node: Node, signed: _Signed, file: Incoming, engine: str) -> None:
+def _check(node: Node, message: Message, file: Incoming, engine: str) -> None:
     """Check signature, hash and balance before the file is kept; on IPFS the hash comes last, as on the network."""
-    if not signed.message.is_signed:
+    if not message.is_signed:
         raise web.HTTPForbidden
-    content = cast("StoreContent", signed.message.parsed)
-    mismatch = web.HTTPUnprocessableEntity(
-        reason=f"File hash does not match ({file.hash} != {content.item_hash})",
-    )
+    content = cast("StoreContent", message.parsed)
+    mismatch = web.HTTPUnprocessableEntity(reason=f"File hash does not match ({file.hash} != {content.item_hash})")
     if engine == "ipfs" and content.item_type != "ipfs":
         raise web.HTTPUnprocessableEntity(
             reason=f"Expected item_type=ipfs in STORE message, got {content.item_type.value}"
