@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 class Aggregate:
     """One merged dictionary, with times (microseconds) and item hashes of its first and last element."""
 
-    owner: str
-    key: str
     created: int
     first_element: str
     updated: int = 0
@@ -54,22 +52,16 @@ class Aggregates:
         return found.content if found else {}
 
     def of(self, owner: str, keys: list[str] | None = None) -> dict[str, Aggregate]:
-        """Return the aggregates of an address by key."""
-        return {each.key: each for each in self.all([owner], keys)}
-
-    def all(self, owners: list[str] | None, keys: list[str] | None) -> list[Aggregate]:
-        """Merge all aggregates of some addresses and keys; none given means any."""
+        """Return the aggregates of an address by key, all or some."""
         query = Query()
-        query.add_in("owner", owners)
+        query.add("owner = ?", owner)
         query.add_in("key", keys)
-        merged: dict[tuple[str, str], Aggregate] = {}
-        for row in query.rows(self._db, "aggregate_elements", "owner, key, time, rowid", 0, 0):
-            place = row["owner"], row["key"]
-            if place not in merged:
-                merged[place] = Aggregate(*place, created=row["time"], first_element=row["item_hash"])
-            merged[place].content.update(json.loads(row["content"]))
-            merged[place].updated, merged[place].last_element = row["time"], row["item_hash"]
-        return list(merged.values())
+        merged: dict[str, Aggregate] = {}
+        for row in query.rows(self._db, "aggregate_elements", "key, time, rowid", 0, 0):
+            one = merged.setdefault(row["key"], Aggregate(created=row["time"], first_element=row["item_hash"]))
+            one.content.update(json.loads(row["content"]))
+            one.updated, one.last_element = row["time"], row["item_hash"]
+        return merged
 
     def owners(self, key: str) -> list[str]:
         """Name the addresses that have an aggregate of that key."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -91,12 +92,7 @@ class Balances:
     def _add_to_total(self, owner: str, payment: str, amounts: dict[str, Decimal]) -> None:
         total = self._db.one("SELECT * FROM cost_totals WHERE owner = ? AND payment_type = ?", owner, payment)
         sums = {name: str(amounts[name] + Decimal(total[name] if total else 0)) for name in AMOUNTS}
-        self._db.run(
-            "INSERT OR REPLACE INTO cost_totals (owner, payment_type, hold, stream, credit) VALUES (?, ?, ?, ?, ?)",
-            owner,
-            payment,
-            *sums.values(),
-        )
+        self._db.put("cost_totals", "owner, payment_type", owner=owner, payment_type=payment, **sums)
 
     def sum_up(self) -> None:
         """Make the totals of a folder that was written without them."""
@@ -108,21 +104,15 @@ class Balances:
         self._db.run(
             "INSERT OR REPLACE INTO credit_totals SELECT address, sum(amount) FROM credit_history GROUP BY address"
         )
-        self._db.run("INSERT INTO facts (name, value) VALUES ('totals', '1')")
+        self._db.insert("facts", name="totals", value="1")
 
     def give(self, address: str, credit_amount: int, token_amount: Decimal, now: int) -> None:
         """Add to (or, below zero, take from) an address what the faucet was asked for."""
         if credit_amount:
             self._enter(address, credit_amount, "faucet", now)
         if token_amount:
-            balance = self.tokens(address).get(FAUCET_CHAIN, Decimal(0)) + token_amount
-            self._db.run(
-                "INSERT INTO balances (address, chain, balance) VALUES (?, ?, ?)"
-                " ON CONFLICT (address, chain) DO UPDATE SET balance = excluded.balance",
-                address,
-                FAUCET_CHAIN,
-                str(max(balance, Decimal(0))),
-            )
+            balance = max(self.tokens(address).get(FAUCET_CHAIN, Decimal(0)) + token_amount, Decimal(0))
+            self._db.put("balances", "address, chain", address=address, chain=FAUCET_CHAIN, balance=str(balance))
 
     def bill(self, now: int) -> None:
         """Take the credits of every whole hour since the last bill, one entry for each message."""
@@ -130,38 +120,32 @@ class Balances:
         hours = 0 if last is None else (now - int(last)) // (HOUR * 10**6)
         if last is None or hours > 0:
             billed = now if last is None else int(last) + hours * HOUR * 10**6
-            self._db.run("INSERT OR REPLACE INTO facts (name, value) VALUES ('billed', ?)", str(billed))
+            self._db.put("facts", "name", name="billed", value=str(billed))
         if hours <= 0:
             return
-        rows = self._db.all("SELECT owner, item_hash, credit FROM costs WHERE payment_type = 'credit' ORDER BY id")
-        due: dict[tuple[str, str], Decimal] = {}
-        for row in rows:
-            key = (row["owner"], row["item_hash"])
-            due[key] = due.get(key, Decimal(0)) + Decimal(row["credit"]) * HOUR * hours
+        due: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for row in self._db.all("SELECT * FROM costs WHERE payment_type = 'credit' ORDER BY id"):
+            due[row["owner"], row["item_hash"]] += Decimal(row["credit"]) * HOUR * hours
         for (owner, item_hash), amount in due.items():
             taken = min(int(amount), self.credits(owner))
             if taken:
                 self._enter(owner, -taken, "credit_expense", now, origin=item_hash)
 
-    def settle(self, now: int) -> list[str]:
-        """Suspend what addresses can no longer pay, resume what they can; return the item hashes that changed.
+    def settle(self, now: int) -> None:
+        """Suspend what addresses can no longer pay, resume what they can.
 
         Messages are looked at in the order they came. A STORE of up to 25 MiB stays, unless it is from 2027 or later.
         """
-        changed: list[str] = []
         for payment in ("credit", "hold"):
-            owners = self._db.all("SELECT DISTINCT owner FROM costs WHERE payment_type = ?", (payment,))
-            for row in owners:
-                changed += self._settle_owner(row["owner"], payment, now)
-        return changed
+            for row in self._db.all("SELECT DISTINCT owner FROM costs WHERE payment_type = ?", (payment,)):
+                self._settle_owner(row["owner"], payment, now)
 
-    def _settle_owner(self, owner: str, payment: str, now: int) -> list[str]:
+    def _settle_owner(self, owner: str, payment: str, now: int) -> None:
         left = Decimal(self.credits(owner)) if payment == "credit" else sum(self.tokens(owner).values(), Decimal(0))
         rows = self._db.all("SELECT * FROM costs WHERE owner = ? AND payment_type = ? ORDER BY id", (owner, payment))
-        costs: dict[str, Decimal] = {}
+        costs: dict[str, Decimal] = defaultdict(Decimal)
         for row in rows:
-            costs[row["item_hash"]] = costs.get(row["item_hash"], Decimal(0)) + Decimal(row[column_of(payment)])
-        changed: list[str] = []
+            costs[row["item_hash"]] += Decimal(row[column_of(payment)])
         for item_hash, cost in costs.items():
             needed = cost * DAY if payment == "credit" else cost
             paid = left >= needed
@@ -171,11 +155,8 @@ class Balances:
                 continue
             if not paid and message["status"] == "processed" and not self._is_tolerated(message):
                 self._set_status(message, "removing", now)
-                changed.append(item_hash)
             elif paid and message["status"] == "removing":
                 self._set_status(message, "processed", now)
-                changed.append(item_hash)
-        return changed
 
     def _is_tolerated(self, message: sqlite3.Row) -> bool:
         if message["type"] != "STORE" or message["time"] >= CREDIT_FOR_ALL_SINCE * 10**6:
@@ -190,7 +171,7 @@ class Balances:
         name = f"removing:{item_hash}"
         if status == "removing":
             until = now + REMOVING_SECONDS * 10**6
-            self._db.run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, str(until))
+            self._db.put("facts", "name", name=name, value=str(until))
             self._pins.suspend(item_hash, until)
         else:
             self._db.run("DELETE FROM facts WHERE name = ?", name)

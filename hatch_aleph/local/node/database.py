@@ -88,11 +88,17 @@ class Database:
         row = self.one(statement, *values)
         return None if row is None else row[0]
 
-    def insert(self, table: str, **columns: Any) -> None:
+    def insert(self, table: str, /, **columns: Any) -> None:
         """Insert one row; table and column names come from our own code only."""
-        names = ", ".join(columns)
-        marks = ", ".join("?" * len(columns))
+        self.put(table, "", **columns)
+
+    def put(self, table: str, key: str, /, *, kept: Sequence[str] = (), **columns: Any) -> None:
+        """Insert one row, or where there is one of its key, change all of that but the columns that are ``kept``."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names are our own literals
+        if key:
+            changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in kept)
+            statement += f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
         self._connection.execute(statement, tuple(columns.values()))
 
 

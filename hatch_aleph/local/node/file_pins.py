@@ -50,14 +50,7 @@ class FilePins:
 
     def add_file(self, file_hash: str, size: int, now: int, *, present: bool = True) -> None:
         """Know a file; ``present`` says whether its bytes are here (a runtime's may not be)."""
-        self._db.run(
-            "INSERT INTO files (hash, size, present, added) VALUES (?, ?, ?, ?) ON CONFLICT (hash)"
-            " DO UPDATE SET size = excluded.size, present = excluded.present, added = excluded.added",
-            file_hash,
-            size,
-            present,
-            now,
-        )
+        self._db.put("files", "hash", hash=file_hash, size=size, present=present, added=now)
 
     def size(self, file_hash: str) -> int | None:
         """Tell a file's size in bytes; None when it is unknown."""

@@ -10,15 +10,11 @@ if TYPE_CHECKING:
     from hatch_aleph.local.node.rules import NodeState
 
 
-def collect(state: NodeState, now: int) -> list[str]:
-    """Delete files whose last pin has ended, and turn ``removing`` messages whose time is up into ``removed`` ones.
-
-    Returns:
-        The item hashes of the messages that were removed.
-    """
+def collect(state: NodeState, now: int) -> None:
+    """Delete files whose last pin has ended, and turn ``removing`` messages whose time is up into ``removed`` ones."""
     database = state.database
     with database.transaction():
-        removed = _remove_unpaid(state, now)
+        _remove_unpaid(state, now)
         database.run("DELETE FROM pins WHERE kind = 'grace' AND delete_by < ?", now)
         unwanted = database.all(  # a file may wait for its message, so it is given the same day as any other
             "SELECT hash FROM files WHERE present AND added < ?"
@@ -29,7 +25,6 @@ def collect(state: NodeState, now: int) -> list[str]:
             database.run("DELETE FROM files WHERE hash = ?", row["hash"])
     for row in unwanted:  # after the commit: a file without a row is swept at the next start, never the reverse
         state.files.delete(row["hash"])
-    return removed
 
 
 def sweep(state: NodeState) -> None:
@@ -39,14 +34,8 @@ def sweep(state: NodeState) -> None:
             state.files.delete(name)
 
 
-def _remove_unpaid(state: NodeState, now: int) -> list[str]:
-    database = state.database
-    removed = []
-    for row in database.all("SELECT * FROM messages WHERE status = 'removing'"):
-        item_hash = row["item_hash"]
-        until = database.value("SELECT value FROM facts WHERE name = ?", f"removing:{item_hash}")
-        if until is not None and int(until) >= now:
-            continue
-        state.end_message(row, "removed", ended_at=now)
-        removed.append(item_hash)
-    return removed
+def _remove_unpaid(state: NodeState, now: int) -> None:
+    for row in state.database.all("SELECT * FROM messages WHERE status = 'removing'"):
+        until = state.database.value("SELECT value FROM facts WHERE name = ?", f"removing:{row['item_hash']}")
+        if until is None or int(until) < now:
+            state.end_message(row, "removed", ended_at=now)

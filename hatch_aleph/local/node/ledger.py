@@ -50,13 +50,8 @@ class Ledger:
 
     def _set_status(self, item_hash: str, status: str, now: int) -> None:
         """The time of reception is that of the first time."""
-        self._db.run(
-            "INSERT INTO statuses (item_hash, status, reception_time) VALUES (?, ?, ?)"
-            " ON CONFLICT (item_hash) DO UPDATE SET status = excluded.status",
-            item_hash,
-            status,
-            now,
-        )
+        row = {"item_hash": item_hash, "status": status, "reception_time": now}
+        self._db.put("statuses", "item_hash", kept=["reception_time"], **row)
 
     def add_processed(self, message: Message, size: int, now: int) -> None:
         """Make a message live."""
@@ -86,15 +81,9 @@ class Ledger:
         """Keep a message for another attempt."""
         self._db.run("DELETE FROM rejected WHERE item_hash = ?", message.item_hash)
         self._set_status(message.item_hash, "pending", now)
-        self._db.run(
-            "INSERT INTO pending (item_hash, message, reception_time, next_attempt, retries) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (item_hash) DO UPDATE SET next_attempt = excluded.next_attempt, retries = excluded.retries",
-            message.item_hash,
-            json.dumps(message.wire()),
-            now,
-            next_attempt,
-            retries,
-        )
+        row = {"message": json.dumps(message.wire()), "next_attempt": next_attempt, "retries": retries}
+        first = {"item_hash": message.item_hash, "reception_time": now}
+        self._db.put("pending", "item_hash", kept=["message", "reception_time"], **first, **row)
 
     def add_rejected(self, message: Message, reason: NotProcessedError, now: int) -> None:
         """Keep why a message was rejected."""

@@ -83,7 +83,6 @@ class Pages(BaseModel):
         table: str,
         keys: Mapping[str, str],
         shown: Callable[[sqlite3.Row], Any],
-        descending: bool = False,
         total: int | None = None,
     ) -> dict[str, Any]:
         """Return the part of a list that is asked for, by page or by cursor.
@@ -93,12 +92,13 @@ class Pages(BaseModel):
             database: Where its rows are.
             query: Which of them.
             table: That has them.
-            keys: The columns by which it is sorted, under their names in a cursor, where ``t`` is a time.
+            keys: The columns by which it is sorted, under their names in a cursor, where ``t`` is a time. The first
+                falls where the list has a ``sort_order`` that says so; the others rise.
             shown: Makes an entry of a row.
-            descending: Whether the first column falls; the others rise.
             total: How many there are, when it is not all that the query matches.
         """
         first, *rest = keys.values()
+        descending = getattr(self, "sort_order", "1") == "-1"
         order = ", ".join([f"{first} {'DESC' if descending else 'ASC'}", *rest])
         if self.cursor is None:
             rows = query.rows(database, table, order, self.pagination, self.offset)

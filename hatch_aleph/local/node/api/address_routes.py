@@ -125,7 +125,6 @@ async def get_files(request: web.Request) -> web.Response:
         table="(SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash)",
         keys={"t": "created", "h": "item_hash"},
         shown=lambda row: _file(row, moment),
-        descending=asked.sort_order == "-1",
         total=total["files"],
     )
     page.pop("pagination_item", None)

@@ -8,11 +8,16 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from hatch_aleph.local.node.api.support import answer, node_of, query_of
+from hatch_aleph.local.node.database import Query
 from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
-from hatch_aleph.local.node.times import from_iso, to_iso
+from hatch_aleph.local.node.times import to_iso
 
 if TYPE_CHECKING:
-    from hatch_aleph.local.node.aggregates import Aggregate
+    import sqlite3
+
+_ALL = """
+(SELECT owner, key, min(time) AS created, max(time) AS updated FROM aggregate_elements GROUP BY owner, key)
+"""
 
 
 class AggregateQuery(BaseModel):
@@ -61,29 +66,22 @@ async def get_aggregates(request: web.Request) -> web.Response:
 
 async def list_aggregates(request: web.Request) -> web.Response:
     """List the aggregates of all addresses, by time of creation or of the last change."""
-    asked = query_of(request, AggregatesQuery)
-    descending = asked.sort_order == "-1"
+    asked, state = query_of(request, AggregatesQuery), node_of(request).state
+    query = Query()
+    query.add_in("owner", asked.addresses)
+    query.add_in("key", asked.keys)
 
-    def moment(each: Aggregate) -> int:
-        return each.updated if asked.sort_by == "last_modified" else each.created
+    def shown(row: sqlite3.Row) -> dict[str, Any]:
+        times = {"created": _iso(row["created"]), "last_updated": _iso(row["updated"])}
+        content = state.aggregates.get(row["owner"], row["key"])
+        return {"address": row["owner"], "key": row["key"], "content": content, **times}
 
-    def place(each: Aggregate) -> tuple[int, str, str]:
-        return -moment(each) if descending else moment(each), each.key, each.owner
-
-    def shown(each: Aggregate) -> dict[str, Any]:
-        times = {"created": _iso(each.created), "last_updated": _iso(each.updated)}
-        return {"address": each.owner, "key": each.key, "content": each.content, **times}
-
-    found = sorted(node_of(request).state.aggregates.all(asked.addresses, asked.keys), key=place)
-    if asked.cursor is None:
-        page = found[asked.offset : asked.offset + asked.pagination]
-        return answer(asked.by_page("aggregates", [shown(each) for each in page], len(found)))
-    after = asked.read_cursor(t=from_iso, k=str, o=str)
-    if after:
-        begin = (-after[0] if descending else after[0], *after[1:])
-        found = [each for each in found if place(each) > begin]
-    return answer(
-        asked.by_cursor(
-            "aggregates", found, shown, lambda each: {"t": to_iso(moment(each)), "k": each.key, "o": each.owner}
-        )
+    part = asked.part_of(
+        "aggregates",
+        state.database,
+        query,
+        table=_ALL,
+        keys={"t": "updated" if asked.sort_by == "last_modified" else "created", "k": "key", "o": "owner"},
+        shown=shown,
     )
+    return answer(part)

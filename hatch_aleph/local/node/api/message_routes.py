@@ -159,7 +159,6 @@ async def list_messages(request: web.Request) -> web.Response:
         table="messages",
         keys={"t": "time", "h": "item_hash"},
         shown=lambda row: message_views.in_list(row, filters.shown),
-        descending=filters.sort_order == "-1",
     )
     return answer(part)
 
@@ -172,27 +171,31 @@ def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
     if offending := unsupported_for_ended(filters):
         names = ", ".join(offending)
         raise web.HTTPBadRequest(text=f"Filters not supported for {filters.ended} message queries: {names}")
-    database, query = node_of(request).state.database, ended_query(filters)
-    order = _order(filters).replace("time", "ended_at")
-    messages = []
-    for row in query.rows(database, "ended", order, filters.pagination, filters.offset):
-        message = {**message_views.ended(row), "status": row["status"]}
-        if row["status"] == "forgotten":
-            message["forgotten_by"] = parse_json(row["forgotten_by"])
-        messages.append(message)
-    return answer(filters.by_page("messages", messages, query.count(database, "ended")))
+    part = filters.part_of(
+        "messages",
+        node_of(request).state.database,
+        ended_query(filters),
+        table="ended",
+        keys={"t": "ended_at", "h": "item_hash"},
+        shown=message_views.ended_in_list,
+    )
+    return answer(part)
 
 
 async def list_hashes(request: web.Request) -> web.Response:
     """List the hashes of live messages by status, newest first."""
     filters = query_of(request, HashFilters)
     wanted = [filters.status] if filters.status else None
-    query = live_query(filters.model_copy(update={"message_statuses": wanted}))
-    database = node_of(request).state.database
-    order = _order(filters).replace("time", "reception_time")
-    rows = query.rows(database, "messages", order, filters.pagination, filters.offset)
-    hashes = [row["item_hash"] for row in rows]
-    return answer(filters.by_page("hashes", hashes, query.count(database, "messages")))
+    filters = filters.model_copy(update={"message_statuses": wanted, "cursor": None})
+    part = filters.part_of(
+        "hashes",
+        node_of(request).state.database,
+        live_query(filters),
+        table="messages",
+        keys={"t": "reception_time", "h": "item_hash"},
+        shown=lambda row: row["item_hash"],
+    )
+    return answer(part)
 
 
 class SubscribedQuery(BaseModel):
@@ -225,7 +228,3 @@ def _path_page(request: web.Request) -> int:
     if not 1 <= int(text[:10]) < 2**31:
         raise unprocessable("Page number must be greater than 1.")
     return int(text[:10])
-
-
-def _order(filters: PagedFilters) -> str:
-    return f"time {'DESC' if filters.sort_order == '-1' else 'ASC'}, item_hash ASC"

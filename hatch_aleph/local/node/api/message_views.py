@@ -48,6 +48,12 @@ def ended(row: sqlite3.Row) -> dict[str, Any]:
     return {**{key: row[key] for key in _ENDED}, "time": to_seconds(row["time"]), moment: to_seconds(row["ended_at"])}
 
 
+def ended_in_list(row: sqlite3.Row) -> dict[str, Any]:
+    """Show what is left of a message as ``messages.json`` does, with the status that it ended as."""
+    more = {"forgotten_by": json.loads(row["forgotten_by"])} if row["status"] == "forgotten" else {}
+    return {**ended(row), "status": row["status"], **more}
+
+
 def as_before_billing(message: dict[str, Any]) -> None:
     """Show what is left of a forgotten message as nodes before 0.10.3 do."""
     for name in ("owner", "payment_type", "size", "forgotten_at"):
