@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hatch_aleph import __version__
-from hatch_aleph.cli.output import Output, encode_all
+from hatch_aleph.cli.output import Output, encode_all, keep_stdout
 from hatch_aleph.cli.tables import colours
 from hatch_aleph.commands import COMMANDS, overview
 from hatch_aleph.errors import HatchAlephError, InstallationError, UsageError
@@ -81,6 +81,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         _stop_on_signals()
         encode_all()
+        if as_json:
+            keep_stdout()
         result = cli.main(args=list(arguments), prog_name="hatch-aleph", standalone_mode=False, color=colours())
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -97,7 +99,7 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe went away: nothing more to say, to nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (Output.lines or sys.stdout).fileno())
         return 1
     except Exception as error:
         if os.environ.get("HATCH_ALEPH_DEBUG"):

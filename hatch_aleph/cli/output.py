@@ -20,7 +20,7 @@ from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import TextIO
+    from typing import ClassVar, TextIO
 
     from hatch_aleph.cli.live import LiveLine
     from hatch_aleph.errors import HatchAlephError
@@ -47,6 +47,8 @@ class Output:
         as_json: Whether machines read it.
         beside: Another that writes to the same terminal, and whose last line is to be kept out of the way.
     """
+
+    lines: ClassVar[TextIO | None] = None  # where JSON goes, once nobody else can write there
 
     def __init__(self, *, as_json: bool, beside: Output | None = None) -> None:
         self.as_json = as_json
@@ -172,8 +174,17 @@ class Output:
 
     @staticmethod
     def _line(fields: dict[str, Any]) -> None:
-        unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-        click.echo(json.dumps(fields, ensure_ascii=not unicode, default=str))
+        stream = Output.lines or sys.stdout
+        unicode = (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
+        click.echo(json.dumps(fields, ensure_ascii=not unicode, default=str), file=stream)
+
+
+def keep_stdout() -> None:
+    """Keep stdout for JSON lines: what build hooks, plugins and what they start print there goes to stderr."""
+    with contextlib.suppress(OSError, ValueError):  # no stderr, or a test's stdout
+        if sys.stdout and sys.stdout.fileno() == 1:
+            Output.lines = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+            os.dup2(2, 1)
 
 
 def encode_all() -> None:

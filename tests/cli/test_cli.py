@@ -111,6 +111,26 @@ def test_an_error_in_json(tmp_path):
     assert not done.stderr
 
 
+def test_what_a_build_hook_prints_is_no_json(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "loud"\nversion = "1"\n[tool.aleph]\nentrypoint = "main:app"\n'
+        '[tool.hatch.build.hooks.custom]\n[tool.hatch.build.targets.wheel]\ninclude = ["main.py"]\n'
+    )
+    (tmp_path / "main.py").write_text("async def app(scope, receive, send): ...\n")
+    (tmp_path / "hatch_build.py").write_text(
+        "import os, subprocess, sys\nfrom hatchling.builders.hooks.plugin.interface import BuildHookInterface\n"
+        "class Loud(BuildHookInterface):\n"
+        "    def initialize(self, version, build_data):\n"
+        "        print('one')\n        os.write(1, b'two\\n')\n"
+        "        subprocess.run([sys.executable, '-c', 'print(3)'])\n"
+    )
+    done = hatch_aleph("build", "--project", str(tmp_path), "--json")
+    assert [json.loads(line) for line in done.stdout.splitlines()][-1]["event"] == "result"
+    assert done.returncode == 0
+    assert done.stderr.split() == ["one", "two", "3"]
+
+
 def test_every_exit_code_is_documented():
     page = (Path(__file__).parents[2] / "docs" / "errors.md").read_text("utf-8")
     for name, value in vars(errors).items():
