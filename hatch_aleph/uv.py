@@ -87,7 +87,7 @@ _HINTS = (
      f"The file is not the one that was locked: check the index, or lock again with {typed('lock')}."),
     (r"error sending request|[Cc]onnect|dns error|timed out|[Ff]ailed to fetch",
      "Check the network and the index (UV_DEFAULT_INDEX, tool.uv.index); with warm caches --offline needs neither."),
-    (r"401|403|[Uu]nauthorized|[Ff]orbidden",
+    (r"\b40[13]\b|[Uu]nauthorized|[Ff]orbidden",
      "Give the index its credentials: UV_INDEX_<NAME>_USERNAME and _PASSWORD, or `uv auth login`."),
     (r"not found in the package registry|was not found",
      "Check the name, or add the index that has it: tool.uv.index."),
@@ -201,7 +201,8 @@ class Outcome:
         """What uv says of a failure, a line each, without its warnings, hints and credentials."""
         text = printable(without_credentials(self.stderr or self.stdout), keep="\n\t").strip()
         lines = [line.removeprefix("error: ") for line in text.splitlines() if not line.startswith(_LOGGED)]
-        # uv's own hints name its own options, which are not ours.
+        # uv's own hints name its own options, which are not ours; what an index has answered is no hint.
+        lines = [re.sub(r"^hint: (?=An index )", "", line) for line in lines]
         return [line for line in lines if line.strip() and not line.startswith("hint:")]
 
     @property

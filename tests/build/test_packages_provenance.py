@@ -118,6 +118,18 @@ def test_credentials_in_the_address_of_an_index_reach_nothing(
     assert SECRET not in str(caught.value)
 
 
+def test_an_index_that_wants_credentials_is_named(index: Index, workshop: Workshop) -> None:
+    """uv itself says that the package was not found, and in a hint why."""
+    index.add("alpha")
+    index.password = SECRET
+    with pytest.raises(DependencyError) as caught:
+        workshop.build(workshop.project('"alpha"', aleph=PYTHON))
+    assert f"{index.url}) could not be queried" in caught.value.message
+    assert "401" in caught.value.message
+    assert caught.value.hint is not None
+    assert "UV_INDEX_<NAME>_USERNAME" in caught.value.hint
+
+
 def test_a_direct_address_leaves_no_trace(index: Index, workshop: Workshop, tmp_path: Path) -> None:
     wheel = index.add("alpha")
     address = index.url.removesuffix("/simple") + f"/files/{wheel.name}?token={SECRET}"
