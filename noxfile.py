@@ -365,7 +365,7 @@ def mutation(session: nox.Session) -> None:
 def pip_audit(session: nox.Session) -> None:
     """Look up known vulnerabilities of everything that is installed with hatch-aleph."""
     session.install("-e", ".[deploy]")
-    installed = session.run("uv", "pip", "freeze", "--exclude-editable", external=True, silent=True)
+    installed = session.run("uv", "pip", "freeze", "-q", "--exclude-editable", external=True, silent=True)
     frozen = Path(session.virtualenv.location).resolve() / "frozen.txt"
     frozen.write_text(str(installed), "utf-8")
     session.install("pip-audit")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.files import SELDOM_READ
-from hatch_aleph.scaffold.frameworks import FRAMEWORKS, SERVERS
+from hatch_aleph.scaffold.frameworks import FRAMEWORKS
+from hatch_aleph.scaffold.listener import find_listener
+from hatch_aleph.scaffold.servers import SERVERS
 from hatch_aleph.scaffold.syntax import Module
 
 if TYPE_CHECKING:
@@ -31,6 +33,13 @@ _USUAL_MODULES = ("main", "app", "asgi", "wsgi", "server", "application", "api",
 _MAX_FILES = 5_000
 _MAX_BYTES = 1 << 20
 _CLEARLY = 0.8
+# What a server of WSGI or ASGI serves is found by itself, and comes before its server, wherever it stands.
+_LISTENS, _HOSTED = 2.5, 6
+_PORT = 8080
+_ELSEWHERE = (
+    "{place}:{line} listens on port {port}, and a program is asked on the one that PORT names: "
+    'int(os.environ.get("PORT", {port}))'
+)
 _FILLED = (
     "{where} gives the application routes only when the project's own program is started, and an entry point is "
     "imported: name one that has them, such as a function `create_app()` that adds them and returns the application"
@@ -168,21 +177,27 @@ def projects_below(root: Path) -> list[Path]:
 
 def _applications(file: _File, module: Module) -> Iterator[Application]:
     place = file.place.as_posix()
-    line = module.listening_line()
+    listener = find_listener(module)
+    port = listener.port if listener else None
+    elsewhere = _ELSEWHERE.format(place=place, line=port[1], port=port[0]) if port and port[0] != _PORT else None
     for made in module.applications():
         framework, likelihood = made.framework, file.weight + made.likelihood
         if framework.name == "Django" and file.place.stem == "asgi":
             likelihood -= 1.5  # startproject writes it beside wsgi.py, under which Django's own parts run as usual
         if framework.listens:
-            if module.is_script or line is not None:
-                command = f"python3 {place}"
-                yield Application(command, framework.name, place, made.line, True, framework.note, likelihood - 0.5)
+            if module.is_script or listener:
+                command, note = f"python3 {place}", framework.note or elsewhere
+                yield Application(command, framework.name, place, made.line, True, note, likelihood - 0.5)
             continue
         entrypoint = f"{file.name}:{made.name}{framework.suffix}"
         yield Application(entrypoint, framework.name, place, made.line, False, framework.note, likelihood)
     # Deep in a package a script that listens is a library's own try-out, as in a vendored bottle.py.
-    if line is not None and file.name.count(".") <= 1:
-        yield Application(f"python3 {place}", "a server", place, line, True, None, file.weight - 1)
+    if listener and file.name.count(".") <= 1:
+        kind = listener.framework
+        likelihood = file.weight - (_HOSTED if listener.hosts else _LISTENS)
+        note = (kind and kind.note) or elsewhere
+        name = kind.name if kind else "a server"
+        yield Application(f"python3 {place}", name, place, listener.line, True, note, likelihood)
 
 
 def _names(known: Mapping[str, Framework]) -> re.Pattern[bytes] | None:

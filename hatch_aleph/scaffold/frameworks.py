@@ -60,20 +60,6 @@ FRAMEWORKS: dict[str, Framework] = {
     "gradio.Interface": Framework("Gradio", listens=True, note=_SOCKETS.format("Gradio")),
     "gradio.Blocks": Framework("Gradio", listens=True, note=_SOCKETS.format("Gradio")),
 }
-# A call that makes the running process answer HTTP.
-SERVERS = frozenset(
-    {
-        "aiohttp.web.run_app",
-        "bottle.run",
-        "http.server.HTTPServer",
-        "http.server.ThreadingHTTPServer",
-        "socketserver.TCPServer",
-        "socketserver.ThreadingTCPServer",
-        "tornado.httpserver.HTTPServer",
-        "waitress.serve",
-        "wsgiref.simple_server.make_server",
-    }
-)
 
 
 def distribution_of(framework: str) -> str | None:

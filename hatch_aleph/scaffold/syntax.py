@@ -8,7 +8,8 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatch_aleph.scaffold.frameworks import FRAMEWORKS, SERVERS, Framework
+from hatch_aleph.scaffold.frameworks import FRAMEWORKS, Framework
+from hatch_aleph.scaffold.servers import SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,8 +89,9 @@ class Module:
                         continue
                     self.stars.add(source)
                     for dotted in (*FRAMEWORKS, *SERVERS, *self.known):
-                        if dotted.rpartition(".")[0] == source:
-                            self.names.setdefault(dotted.rpartition(".")[2], dotted)
+                        if dotted.startswith(f"{source}."):
+                            name = dotted[len(source) + 1 :].partition(".")[0]
+                            self.names.setdefault(name, f"{source}.{name}")
 
     def _absolute(self, node: ast.ImportFrom, *, package: bool) -> str:
         if not node.level:
@@ -194,20 +196,6 @@ class Module:
                     found.setdefault(dotted.rpartition(".")[0], node.lineno)
         return found
 
-    def listening_line(self) -> int | None:
-        """Return the line on which the script begins to answer HTTP, if it is one that does."""
-        started = [self.tree] if self.is_script or self._starts_itself() else _outside_functions(self.tree.body)
-        calls = (node for each in started for node in ast.walk(each) if isinstance(node, ast.Call))
-        return next((node.lineno for node in calls if self._dotted(node.func) in SERVERS), None)
-
-    def _starts_itself(self) -> bool:
-        """Whether it calls a function of its own without a guard: ``main()``, ``asyncio.run(main())``."""
-        own = {each.name for each in self.tree.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
-        bare = (
-            each.value for each in self.tree.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)
-        )
-        return any(isinstance(node, ast.Name) and node.id in own for call in bare for node in ast.walk(call))
-
 
 def wsgi_kind(sources: Mapping[str, bytes], entrypoint: str) -> str | None:
     """Return what makes an entry point a WSGI application, as far as its source shows: a framework, or its arguments.
@@ -265,10 +253,6 @@ def _at_import(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _at_import(getattr(node, other, []))
             for handler in getattr(node, "handlers", []):
                 yield from _at_import(handler.body)
-
-
-def _outside_functions(body: Iterable[ast.stmt]) -> list[ast.stmt]:
-    return [each for each in body if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
 
 
 def _is_main_guard(node: ast.stmt) -> bool:

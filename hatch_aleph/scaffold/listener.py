@@ -1,0 +1,142 @@
+"""What makes a script listen, found in its syntax: the call, however its object was made, and the port."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hatch_aleph.scaffold.frameworks import FRAMEWORKS, Framework
+from hatch_aleph.scaffold.servers import SERVERS, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hatch_aleph.scaffold.syntax import Module
+
+_STEPS = 20  # from a name to what made it; `x = x.y` would go on
+_MOST = 0xFFFF
+# How what listens by itself is started, where another module of the project has made it.
+_STARTS = frozenset({"launch", "listen", "run", "start"})
+
+
+@dataclass(frozen=True)
+class Listener:
+    """The call that makes a script listen.
+
+    Attributes:
+        line: Where it stands.
+        framework: What it is a part of, where that is known.
+        hosts: Whether it serves an application of WSGI or ASGI.
+        port: Where it listens, if the source says so, and the line that does.
+    """
+
+    line: int
+    framework: Framework | None
+    hosts: bool
+    port: tuple[int, int] | None
+
+
+def find_listener(module: Module) -> Listener | None:
+    """Return what makes a script listen, if it is one that does."""
+    origins = _Origins(module)
+    calls = [
+        (node, dotted, server)
+        for tree in _started(module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and (server := origins.server(dotted := origins.of(node.func)))
+    ]
+    listening = next(((node, dotted, server) for node, dotted, server in calls if server.listens), None)
+    if listening is None:
+        return None
+    call, dotted, server = listening
+    ports = ((node, origins.port(node, server)) for node, _, server in calls)
+    port = next(((number, node.lineno) for node, number in ports if number is not None), None)
+    return Listener(call.lineno, origins.framework(dotted), server.hosts, port)
+
+
+class _Origins:
+    """What the names of a module were made by: ``app.listen`` is ``tornado.web.Application.listen``."""
+
+    def __init__(self, module: Module) -> None:
+        self._names = module.names
+        self._kinds = {**FRAMEWORKS, **module.known}
+        self._held: dict[str, ast.expr] = {}
+        for node in ast.walk(module.tree):
+            for name, value in _bindings(node):
+                self._held[name] = value
+
+    def of(self, node: ast.expr, steps: int = _STEPS) -> str:
+        """Return the dotted name of what an expression leads to; an object is named as what made it."""
+        if not steps:
+            return ""
+        if isinstance(node, (ast.Call, ast.Await)):
+            return self.of(node.func if isinstance(node, ast.Call) else node.value, steps - 1)
+        if not isinstance(node, (ast.Name, ast.Attribute)):
+            return ""
+        held = self._held.get(ast.unparse(node))
+        if held is not None:
+            return self.of(held, steps - 1)
+        if isinstance(node, ast.Name):
+            return self._names.get(node.id, node.id)
+        before = self.of(node.value, steps - 1)
+        return f"{before}.{node.attr}" if before else ""
+
+    def server(self, dotted: str) -> Server | None:
+        """Return the server that a call of this name is."""
+        framework = self.framework(dotted)
+        started = framework is not None and framework.listens and dotted.rpartition(".")[2] in _STARTS
+        return SERVERS.get(dotted) or (Server(0) if started else None)
+
+    def framework(self, dotted: str) -> Framework | None:
+        """Return what a method's object is made with."""
+        return self._kinds.get(dotted.rpartition(".")[0])
+
+    def port(self, call: ast.Call, server: Server) -> int | None:
+        """Return the port that a call names, None where only the run shows it."""
+        at = server.position
+        named = next((each.value for each in call.keywords if each.arg == server.keyword), None)
+        value = named or (call.args[at] if at is not None and at < len(call.args) else None)
+        if value is None:
+            return server.default
+        value = self._value(value)
+        if isinstance(value, ast.Tuple) and len(value.elts) > 1:
+            value = self._value(value.elts[1])
+        number = re.search(r"\d{1,5}\Z", str(value.value)) if isinstance(value, ast.Constant) else None
+        return int(number[0]) if number and 0 < int(number[0]) <= _MOST else None
+
+    def _value(self, node: ast.expr) -> ast.expr:
+        for _ in range(_STEPS):
+            if not isinstance(node, (ast.Name, ast.Attribute)) or (held := self._held.get(ast.unparse(node))) is None:
+                break
+            node = held
+        return node
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what a statement gives names to: variables, a function by what it returns, a class by its last base."""
+    if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, (ast.Name, ast.Attribute)):
+                yield ast.unparse(target), node.value
+    elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
+        yield node.optional_vars.id, node.context_expr
+    elif isinstance(node, ast.ClassDef) and node.bases:
+        yield node.name, node.bases[-1]
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Return) and inner.value is not None:
+                yield node.name, inner.value
+
+
+def _started(module: Module) -> list[ast.AST]:
+    """Return what runs when the module is run as a script: all where something calls into it, else its statements."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    body = module.tree.body
+    own = {each.name for each in body if isinstance(each, functions)}
+    bare = [each.value for each in body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
+    starts = any(isinstance(node, ast.Name) and node.id in own for call in bare for node in ast.walk(call))
+    if module.is_script or starts:
+        return [module.tree]
+    return [each for each in body if not isinstance(each, functions)]

@@ -1,0 +1,154 @@
+"""A script that listens is recognised by the call that does, however its object was made; its port is read there."""
+
+import pytest
+
+from hatch_aleph.scaffold.applications import clear_choice, find_applications
+from hatch_aleph.scaffold.frameworks import FRAMEWORKS
+from hatch_aleph.scaffold.listener import find_listener
+from hatch_aleph.scaffold.servers import SERVERS
+from hatch_aleph.scaffold.syntax import Module
+
+MAIN = "\nif __name__ == '__main__':\n    main()\n"
+SCRIPTS = {
+    "Tornado's first page": (
+        (
+            "import asyncio, tornado\nimport tornado.web\ndef make_app():\n    return tornado.web.Application([])\n"
+            "async def main():\n    app = make_app()\n    app.listen(8888)\n    await asyncio.Event().wait()\n"
+            "if __name__ == '__main__':\n    asyncio.run(main())"
+        ),
+        (7, "Tornado", 8888),
+    ),
+    "Tornado, a class of one's own behind a server": (
+        "from tornado.options import options\nfrom tornado.web import Application as A\n"
+        "from tornado.httpserver import HTTPServer\nclass Chat(A): ...\n"
+        "def main():\n    server = HTTPServer(Chat())\n    server.bind(9000)\n    server.start()" + MAIN,
+        (8, None, 9000),
+    ),
+    "Tornado, a port of its options": (
+        (
+            "import tornado.web\nfrom tornado.options import options\nclass Chat(tornado.web.Application): ...\n"
+            "Chat().listen(options.port)"
+        ),
+        (4, "Tornado", None),
+    ),
+    "asyncio": (
+        (
+            "import asyncio\nasync def main():\n    server = await asyncio.start_server(print, '0.0.0.0', 8080)\n"
+            "asyncio.run(main())"
+        ),
+        (3, None, 8080),
+    ),
+    "asyncio's loop": (
+        "import asyncio\nloop = asyncio.get_event_loop()\nloop.create_task(loop.create_server(object, port=7000))",
+        (3, None, 7000),
+    ),
+    "a socket": (
+        "import socket\nPORT = 5000\ns = socket.socket(socket.AF_INET)\ns.bind(('', PORT))\ns.listen(5)",
+        (5, None, 5000),
+    ),
+    "a socket of an object": (
+        (
+            "from socket import *\nclass Server:\n    def __init__(self):\n        self.sock = socket(AF_INET)\n"
+            "        self.sock.bind(('', 1234))\n        self.sock.listen()\nServer()"
+        ),
+        (6, None, 1234),
+    ),
+    "a socket in a block": ("import socket\nwith socket.create_server(('', 81)) as s:\n    s.accept()", (2, None, 81)),
+    "http.server, by a class with threads": (
+        (
+            "import http.server, socketserver\nclass S(socketserver.ThreadingMixIn, http.server.HTTPServer): ...\n"
+            "S(('', 8080), None).serve_forever()"
+        ),
+        (3, None, 8080),
+    ),
+    "socketserver": ("import socketserver\nsocketserver.TCPServer(('', 9999), None).serve_forever()", (2, None, 9999)),
+    "aiohttp": ("from aiohttp import web\nweb.run_app(make(), port=3000)", (2, None, 3000)),
+    "aiohttp, by a runner": (
+        "from aiohttp import web\nasync def main():\n    site = web.TCPSite(object(), 'localhost')" + MAIN,
+        (3, None, 8080),
+    ),
+    "wsgiref": (
+        "from wsgiref import simple_server as s\ns.make_server('', 6543, None).serve_forever()",
+        (2, None, 6543),
+    ),
+    "gevent": ("from gevent.pywsgi import WSGIServer\nWSGIServer(':8000', None).serve_forever()", (2, None, 8000)),
+    "granian": ("import granian\ngranian.Granian('main:app', address='::').serve()", (2, None, 8000)),
+    "hypercorn": (
+        (
+            "import asyncio\nfrom hypercorn.asyncio import serve\nfrom hypercorn.config import Config\n"
+            "asyncio.run(serve(app, Config()))"
+        ),
+        (4, None, None),
+    ),
+    "uvicorn": (
+        (
+            "import uvicorn\nasync def app(scope, receive, send): ...\nconfig = uvicorn.Config(app, port=5001)\n"
+            "server = uvicorn.Server(config)\nserver.run()"
+        ),
+        (5, None, 5001),
+    ),
+    "twisted": ("from twisted.internet import reactor\nreactor.listenTCP(8080, None)\nreactor.run()", (2, None, 8080)),
+    "gradio": ("import gradio as gr\nwith gr.Blocks() as demo:\n    pass\ndemo.launch()", (4, "Gradio", 7860)),
+    "a port of the environment": (
+        "import os, http.server as h\nh.HTTPServer(('', int(os.environ.get('PORT', 80))), None).serve_forever()",
+        (2, None, None),
+    ),
+}
+SILENT = {
+    "a client": "import socket\ns = socket.socket()\ns.connect(('example.org', 80))",
+    "a socket of datagrams": "import socket\ns = socket.socket()\ns.bind(('', 53))",
+    "others' listen": "events.listen(80)\nqueue = []\nqueue.listen(80)",
+    "what only could": "import socket\ndef start():\n    socket.create_server(('', 80))",
+    "a method that nobody calls": "import socket\nclass S:\n    def run(self):\n        socket.create_server(('', 80))",
+    "names that lead to themselves": "import socket\ns = s.next\nf = f()\ns.listen()\nf.listen()",
+}
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_what_listens_and_where(case, tmp_path):
+    source, (line, framework, port) = SCRIPTS[case]
+    found = find_listener(Module.parse("main", source.encode(), package=False, known={}))
+    assert (found.line, found.framework and found.framework.name, found.port and found.port[0]) == (
+        line,
+        framework,
+        port,
+    )
+    (tmp_path / "main.py").write_text(source)
+    choice = clear_choice(find_applications(tmp_path))
+    assert (choice.entrypoint, choice.executable) == ("python3 main.py", True)
+    if framework == "Gradio":
+        assert "websockets" in choice.note
+    else:
+        assert (choice.note is not None) == (port not in (None, 8080))
+        assert port in (None, 8080) or f"listens on port {port}, and" in choice.note
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_what_does_not(case, tmp_path):
+    (tmp_path / "main.py").write_text(SILENT[case])
+    assert not find_applications(tmp_path)
+
+
+def test_what_another_module_makes_is_known(tmp_path):
+    (tmp_path / "web.py").write_text("import tornado.web\ndef make():\n    return tornado.web.Application()")
+    (tmp_path / "main.py").write_text("import web\nif __name__ == '__main__':\n    web.make().listen(8080)")
+    (found,) = find_applications(tmp_path)
+    assert (found.entrypoint, found.framework, found.line, found.note) == ("python3 main.py", "Tornado", 3, None)
+
+
+@pytest.mark.parametrize("name", [name for name, server in SERVERS.items() if server.hosts])
+def test_what_a_server_serves_comes_before_it(name, tmp_path):
+    (tmp_path / "main.py").write_text(f"import {name.partition('.')[0]}\n{name}('odd:thing')")
+    (tmp_path / "odd.py").write_text("from flask import Flask\nthing = Flask('x')")
+    assert clear_choice(find_applications(tmp_path)).entrypoint == "odd:thing"
+
+
+@pytest.mark.parametrize("name", [name for name, server in SERVERS.items() if server.listens])
+def test_the_table_s_calls_are_found_with_their_port(name):
+    server, top = SERVERS[name], name.partition(".")[0]
+    arguments = [f"{server.keyword}=4711"]
+    arguments += [f"{'a, ' * server.position}4711"] if server.position is not None else []
+    for each in arguments:
+        module = Module.parse("main", f"import {top}\n{name}({each})".encode(), package=False, known={})
+        assert find_listener(module).port == (4711, 2)
+    assert name not in FRAMEWORKS
