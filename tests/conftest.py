@@ -48,6 +48,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/cli/test_trouble.py",
         "tests/cli/test_update.py",
         "tests/cli/test_volume.py",
+        "tests/cli/test_workflow_steps.py",
         "tests/cli/test_workspace.py",
         "tests/documentation/test_pages.py",
         "tests/whole/test_examples.py",
