@@ -11,7 +11,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hatch_aleph.local.host.console import Console
 from hatch_aleph.local.host.execution import Execution
@@ -30,12 +30,11 @@ Build = Callable[[ProgramSpec, Console, "Path | None"], Machine]
 _KEPT_LOGS = 100
 
 
-class Record:
+class Record(NamedTuple):
     """What is kept of a program after its executions: the owner, and all that it printed."""
 
-    def __init__(self, owner: str, on_line: Callable[[str], None] | None) -> None:
-        self.owner = owner
-        self.console = Console(on_line)
+    owner: str
+    console: Console
 
 
 class Pool:
@@ -137,7 +136,7 @@ class Pool:
         return self._numbered / str(execution.number)
 
     def _record_of(self, spec: ProgramSpec) -> Record:
-        record = self.records.pop(spec.item_hash, None) or Record(spec.owner, self._on_line)
+        record = self.records.pop(spec.item_hash, None) or Record(spec.owner, Console(self._on_line))
         self.records[spec.item_hash] = record
         while len(self.records) > _KEPT_LOGS:
             del self.records[next(iter(self.records))]

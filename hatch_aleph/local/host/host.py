@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from hatch_aleph import itemhash
-from hatch_aleph.errors import HatchAlephError, NetworkError
+from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.local.host import host_answers as answers
 from hatch_aleph.local.host.execution_pool import Pool
 from hatch_aleph.local.host.failures import ArchiveTooLargeError, InsufficientCapacityError, StartError
@@ -90,7 +90,7 @@ class Host:
         self._limits = limits or Limits()
         self._notice = notice or (lambda _line: None)
         self._session: aiohttp.ClientSession | None = None
-        self._source: Source | None = None
+        self._source = Source(lambda: NodeClient([self.node_url]), self._cache)
         self._standby = Standby() if stands_by and not self._limits.real else None
         self.page_token = page_token or secrets.token_urlsafe(16)
         self._following: list[asyncio.Task[None]] = []
@@ -98,9 +98,7 @@ class Host:
         self.feed: MessageFeed | None = None
         self.requests = RequestLog()
         self.pool = Pool(self._fetch, self._build, self._limits)
-        self.scheduler = (
-            Scheduler(self.pool, self._get_source, self._start_persistent, self._limits) if schedules else None
-        )
+        self.scheduler = Scheduler(self.pool, self._source, self._start_persistent, self._limits) if schedules else None
 
     def attach(self, app: web.Application) -> None:
         """Add the host's routes and its host names to an application, and start and close with it."""
@@ -124,9 +122,9 @@ class Host:
 
     async def _follow(self, session: aiohttp.ClientSession) -> None:
         reconciler = Reconciler(
-            self.pool, self._get_source(), self.ready, self._notice, self._limits, scheduler=self.scheduler
+            self.pool, self._source, self.ready, self._notice, self._limits, scheduler=self.scheduler
         )
-        self.feed = MessageFeed(self._get_source(), session, reconciler.on_message)
+        self.feed = MessageFeed(self._source, session, reconciler.on_message)
         work = [
             asyncio.create_task(reconciler.check_regularly()),
             asyncio.create_task(self._load(reconciler, self.feed)),
@@ -160,9 +158,7 @@ class Host:
         if self._session:
             await self._session.close()
             self._session = None
-        if self._source:
-            self._source.close()
-            self._source = None
+        self._source.close()
 
     async def _by_path(self, request: web.Request) -> web.StreamResponse:
         """Answer ``/vm/<item hash>/...`` (run_code_from_path)."""
@@ -221,15 +217,8 @@ class Host:
                 self._notice(f"{item_hash[:12]}: {error}{cause}")
             return answers.not_ready(error)
 
-    def _get_source(self) -> Source:
-        if self._session is None:
-            raise NetworkError("The host is not started", where=self.node_url)
-        if self._source is None:
-            self._source = Source(lambda: NodeClient([self.node_url]), self._cache)
-        return self._source
-
     async def _fetch(self, item_hash: str) -> ProgramSpec:
-        return await published(self._get_source(), item_hash)
+        return await published(self._source, item_hash)
 
     def _build(self, spec: ProgramSpec, console: Console, folder: Path | None) -> Machine:
         place = Place(find_python(spec.python, self._python), self._cache, self._volumes, probe())

@@ -36,9 +36,7 @@ class Scheduler:
         limits: How often it looks, and what the host has room for.
     """
 
-    def __init__(
-        self, pool: Pool, source: Callable[[], Source], start: Callable[[str], Awaitable[Any]], limits: Limits
-    ) -> None:
+    def __init__(self, pool: Pool, source: Source, start: Callable[[str], Awaitable[Any]], limits: Limits) -> None:
         self._pool = pool
         self._source = source
         self._start = start
@@ -79,7 +77,7 @@ class Scheduler:
 
     async def _look_after(self, item_hash: str) -> None:
         try:
-            status = await self._source().status(item_hash)
+            status = await self._source.status(item_hash)
         except NetworkError:
             return
         if status in OVER:

@@ -50,8 +50,9 @@ class Source:
 
     def close(self) -> None:
         """Close all connections; requests under way fail."""
-        if self._client is not None:
-            self._client.close()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     @property
     def node(self) -> str:
