@@ -50,54 +50,45 @@ def build_code(
         SettingsError: When the entrypoint names no module of it.
         ImageError: When the image cannot be written.
     """
+    settings, root, command = context.settings, context.project.root, _command(context)
     with scratch_folder() as scratch:  # holds the wheel's files until they are read
-        return _write(context, _entries(context, scratch), folder, interpreter, packages)
-
-
-def _write(
-    context: BuildContext,
-    entries: list[Entry],
-    folder: Path,
-    interpreter: Interpreter | None,
-    packages: Callable[[], PackagesResult],
-) -> Image:
-    settings, where = context.settings, str(context.project.root)
-    refuse_links_out(context.project.root, entries, settings.allow_links)
-    check_entries(entries, settings.secrets.allow, where=where)
-    _check_entrypoint(context, entries, packages)
-    declared = {normalize(name[0]) for text in context.project.dependencies if (name := _NAME.match(text))}
-    context.warn(
-        *incompatibilities(settings, entries, context.runtime, declared), *empty_submodules(context.project.root)
-    )
-    packed = pack_code(
-        entries,
-        settings,
-        context.runtime,
-        folder / f"{context.stem}-code",
-        where=where,
-        interpreter=interpreter,
-        cache=context.cache,
-        packages_inputs=lambda: packages().inputs,
-    )
+        entries = _entries(context, command, scratch)
+        refuse_links_out(root, entries, settings.allow_links)
+        check_entries(entries, settings.secrets.allow, where=str(root))
+        _check_entrypoint(context, command, entries, packages)
+        declared = {normalize(name[0]) for text in context.project.dependencies if (name := _NAME.match(text))}
+        context.warn(*incompatibilities(settings, entries, context.runtime, declared), *empty_submodules(root))
+        packed = pack_code(
+            entries,
+            settings,
+            context.runtime,
+            folder / f"{context.stem}-code",
+            where=str(root),
+            interpreter=interpreter,
+            cache=context.cache,
+            packages_inputs=lambda: packages().inputs,
+        )
     return Image.of("code", packed.file, mount=CODE_MOUNT, inputs=packed.inputs, encoding=packed.encoding)
 
 
-def _entries(context: BuildContext, folder: Path) -> list[Entry]:
-    project, settings = context.project, context.settings
+def _entries(context: BuildContext, command: Command | None, folder: Path) -> list[Entry]:
+    project = context.project
     entries = [*project_entries(context, folder), *selected(context), *context.extra_files]
-    command = _command(context)
-    named = command.application or command.module if command else settings.entrypoint
+    named = command.application or command.module if command else context.settings.entrypoint
     if command:
         entries.extend(command_files(project, command, entries))
     module = named.partition(":")[0]
-    if module and not holds_module((entry.path for entry in entries), module):
-        entries.extend(plain_modules(project, module))
-        beside = True
-    else:
-        beside = command is not None
+    beside = module and not holds_module((entry.path for entry in entries), module)
     if beside:
+        entries.extend(plain_modules(project, module))
+    if beside or command:
         context.warn(*left_out(context, entries))
     return entries
+
+
+def _wrong(context: BuildContext, problem: object, hint: str | None = None) -> SettingsError:
+    where = str(context.project.root / "pyproject.toml")
+    return SettingsError(f"tool.aleph.entrypoint: {problem}", where=where, hint=hint)
 
 
 def _command(context: BuildContext) -> Command | None:
@@ -106,22 +97,18 @@ def _command(context: BuildContext) -> Command | None:
     try:
         return read_command(context.settings.entrypoint)
     except ValueError as error:
-        raise SettingsError(
-            f"tool.aleph.entrypoint: {error}", where=str(context.project.root / "pyproject.toml")
-        ) from error
+        raise _wrong(context, error) from error
 
 
-def _check_entrypoint(context: BuildContext, entries: list[Entry], packages: Callable[[], PackagesResult]) -> None:
-    command = _command(context)
+def _check_entrypoint(
+    context: BuildContext, command: Command | None, entries: list[Entry], packages: Callable[[], PackagesResult]
+) -> None:
     if command is None:
         _check_module(context, entries, packages, context.settings.entrypoint)
         return
     paths = {entry.path for entry in entries}
     if command.file and not command.file.startswith("/") and str(PurePosixPath(command.file)) not in paths:
-        raise SettingsError(
-            f"tool.aleph.entrypoint: the project has no file {command.file}",
-            where=str(context.project.root / "pyproject.toml"),
-        )
+        raise _wrong(context, f"the project has no file {command.file}")
     if command.application:
         _check_module(context, entries, packages, command.application)
     module = command.module
@@ -143,23 +130,16 @@ def _check_module(
     module = entrypoint.partition(":")[0]
     paths = [entry.path for entry in entries]
     if holds_module(paths, module):
-        wrong = missing_attribute(entries, entrypoint) if ":" in entrypoint else None
-        if wrong:
-            raise SettingsError(f"tool.aleph.entrypoint: {wrong}", where=str(root / "pyproject.toml"))
-        refused = (
-            no_app(entries, entrypoint)
-            if context.settings.adapter and context.settings.interface != "executable"
-            else None
-        )
-        if refused:
-            raise SettingsError(f"tool.aleph.entrypoint: {refused}.", where=str(root / "pyproject.toml"))
+        if ":" in entrypoint and (missing := missing_attribute(entries, entrypoint)):
+            raise _wrong(context, missing)
+        judged = context.settings.adapter and context.settings.interface != "executable"
+        if judged and (refused := no_app(entries, entrypoint)):
+            raise _wrong(context, f"{refused}.")
         return
     if packages().holds(module):
         return
     beside = (path.name for folder in ("", "src") for path in (root / folder).glob("*.py"))
     near, modules = nearest_module((*paths, *beside), module)
-    raise SettingsError(
-        f"tool.aleph.entrypoint: the project has no module `{module}`" + (f"; did you mean `{near}`?" if near else ""),
-        where=str(root / "pyproject.toml"),
-        hint=None if near else f"Its modules: {', '.join(modules[:8]) or 'none'}",
-    )
+    suggestion = f"; did you mean `{near}`?" if near else ""
+    hint = None if near else f"Its modules: {', '.join(modules[:8]) or 'none'}"
+    raise _wrong(context, f"the project has no module `{module}`{suggestion}", hint)

@@ -14,6 +14,7 @@ from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path, compile_entrie
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ImageError, ProjectError
+from hatch_aleph.files import atomic_path
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.settings.entry_points import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
 from hatch_aleph.settings.rules import MAX_ARCHIVE
@@ -241,9 +242,8 @@ def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
     """Write files as a zip archive; the same files give the same bytes."""
     import zipfile
 
-    temporary = image.with_name(f".{image.name}.part")
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        with atomic_path(image) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
             for entry in entries:
                 if entry.kind == "symlink":
                     raise ProjectError(
@@ -259,8 +259,5 @@ def _write_zip(entries: Iterable[Entry], image: Path, where: str) -> None:
                 item.compress_type = zipfile.ZIP_DEFLATED
                 with entry.open() as content, archive.open(item, "w") as member:
                     shutil.copyfileobj(content, member)
-        temporary.replace(image)
     except OSError as error:
         raise ImageError.unwritable(image, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
