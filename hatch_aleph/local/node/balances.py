@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import secrets
 from collections import defaultdict
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, StrictInt
 
 from hatch_aleph.local.node.costs import AMOUNTS, Cost, column_of, floor18
 from hatch_aleph.local.node.limits import CREDIT_FOR_ALL_SINCE, MIB, MIN_STORE_MIB, REMOVING_SECONDS
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
 FAUCET_CHAIN = "ETH"
 
 
-@dataclass(frozen=True)
-class CreditShare:
-    """What one address gets of a transfer; ``expiration`` in microseconds since 1970, if any."""
+class CreditShare(BaseModel):
+    """What one address gets of a transfer; ``expiration`` in milliseconds since 1970, if any."""
 
-    address: str
-    amount: int
+    address: str = Field(pattern=r"\S")
+    amount: StrictInt = Field(gt=0)
     expiration: int | None = None
 
 
@@ -202,7 +202,11 @@ class Balances:
             raise RejectedMessageError(Code.INVALID_FORMAT, text)
         for index, share in enumerate(shares):
             entry = {"credit_ref": item_hash, "provider": "ALEPH"}
-            received = {"origin": sender, "credit_index": 2 * index, "expiration": share.expiration}
+            received = {
+                "origin": sender,
+                "credit_index": 2 * index,
+                "expiration": (share.expiration or 0) * 1000 or None,
+            }
             sent = {"origin": share.address, "credit_index": 2 * index + 1}
             self._enter(share.address, share.amount, "credit_transfer", now, **entry, **received)
             self._enter(sender, -share.amount, "credit_transfer", now, **entry, **sent)

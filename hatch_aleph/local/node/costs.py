@@ -127,11 +127,10 @@ class Pricer:
         costs = [_priced(_Part("EXECUTION", product.name, None, Decimal(count), None), compute, payment)]
         disks = [_priced(disk, product.storage, payment) for disk in self._disks(content, estimates)]
         free = product.unit_disk_mib * units
-        spared = {
-            name: -min(sum((getattr(disk, name) for disk in disks), Decimal(0)), free * getattr(product.storage, name))
-            for name in AMOUNTS
-        }
-        amounts = {name: floor18(amount) for name, amount in spared.items()}
+        amounts = {}
+        for name in AMOUNTS:
+            whole = sum((getattr(disk, name) for disk in disks), Decimal(0))
+            amounts[name] = floor18(-min(whole, free * getattr(product.storage, name)))
         return [
             *costs,
             *disks,
@@ -194,13 +193,7 @@ class Pricer:
 
 
 def _priced(part: _Part, rate: Rate, payment: str) -> Cost:
-    credit = floor18(part.amount * rate.credit)
-    return Cost(
-        type=part.type,
-        name=part.name,
-        ref=part.ref,
-        hold=floor18(part.amount * rate.hold),
-        stream=floor18(part.amount * rate.stream),
-        credit=max(credit, floor18(_MIN_CREDIT)) if payment == "credit" else credit,
-        size_mib=part.size,
-    )
+    amounts = {name: floor18(part.amount * getattr(rate, name)) for name in AMOUNTS}
+    if payment == "credit":
+        amounts["credit"] = max(amounts["credit"], floor18(_MIN_CREDIT))
+    return Cost(part.type, part.name, part.ref, **amounts, size_mib=part.size)

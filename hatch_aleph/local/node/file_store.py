@@ -35,7 +35,6 @@ class Incoming:
         self.path = Path(name)
         self.size = 0
         self.hash = ""
-        self.kept = False
         self._limit = limit
         self._hasher = hasher
         self._file = os.fdopen(handle, "wb", buffering=0)
@@ -60,10 +59,9 @@ class Incoming:
         self.hash = hasher.finalize() if hasattr(hasher, "finalize") else hasher.hexdigest()
 
     def discard(self) -> None:
-        """Forget the upload; harmless when it was kept."""
+        """Forget the upload; harmless when it was kept, for then it has another name."""
         self._file.close()
-        if not self.kept:
-            self.path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 class FileStore:
@@ -88,7 +86,6 @@ class FileStore:
     def keep(self, incoming: Incoming) -> None:
         """Give a finished upload its name; the same bytes twice are one file."""
         incoming.path.replace(self.path(incoming.hash))
-        incoming.kept = True
         sync(self._kept)
 
     def path(self, file_hash: str) -> Path:

@@ -15,6 +15,7 @@ _INTEGER_LIMIT = 2**53
 MessageTypes = Literal["POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET", "V-PROGRAM"]
 Statuses = Literal["pending", "processed", "rejected", "forgotten", "removing", "removed"]
 PaymentTypes = Literal["hold", "superfluid", "credit"]
+_OF_CONTENT = ("refs", "content_types", "content_hashes", "content_keys", "tags", "start_block", "end_block")
 _LIVE: list[Statuses] = ["processed", "removing"]
 
 
@@ -116,16 +117,7 @@ def ended_query(filters: Filters) -> Query:
 
 def unsupported_for_ended(filters: PagedFilters) -> list[str]:
     """Name the filters that cannot narrow ended messages, for they have no content."""
-    given = {
-        "refs": filters.refs,
-        "contentTypes": filters.content_types,
-        "contentHashes": filters.content_hashes,
-        "contentKeys": filters.content_keys,
-        "tags": filters.tags,
-        "startBlock": filters.start_block,
-        "endBlock": filters.end_block,
-    }
-    return [name for name, value in given.items() if value]
+    return [Filters.model_fields[name].alias or name for name in _OF_CONTENT if getattr(filters, name)]
 
 
 def _common_query(filters: Filters) -> Query:

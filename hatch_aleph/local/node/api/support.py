@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
@@ -26,14 +24,8 @@ def node_of(request: web.Request) -> Node:
 
 
 def answer(value: Any, status: int = 200) -> web.Response:
-    """Answer JSON; decimals become floats."""
-    return web.json_response(text=json.dumps(value, default=_plain), status=status)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    """Answer JSON."""
+    return web.json_response(value, status=status)
 
 
 def query_of(request: web.Request, model: type[Model]) -> Model:

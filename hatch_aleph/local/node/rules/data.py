@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, Field, StrictInt, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from hatch_aleph.local.node.balances import CreditShare
+from hatch_aleph.local.node.balances import CreditShare  # noqa: TC001 - pydantic reads it
 from hatch_aleph.local.node.rejection import Code, RejectedMessageError, RetryMessageError
 from hatch_aleph.local.node.rules import Rules
 from hatch_aleph.local.node.times import to_micros
@@ -22,22 +22,12 @@ if TYPE_CHECKING:
 _CREDIT_CHANNEL = "ALEPH_CREDIT"
 
 
-class _Share(BaseModel):
-    address: str = Field(pattern=r"\S")
-    amount: StrictInt = Field(gt=0)
-    expiration: int | None = None
-
-    @property
-    def expiration_micros(self) -> int | None:
-        return None if not self.expiration else self.expiration * 1000
-
-
 class _Shares(BaseModel):
-    credits: list[_Share] = Field(min_length=1)
+    credits: list[CreditShare] = Field(min_length=1)
 
     @field_validator("credits")
     @classmethod
-    def _once_each(cls, value: list[_Share]) -> list[_Share]:
+    def _once_each(cls, value: list[CreditShare]) -> list[CreditShare]:
         if len({share.address for share in value}) < len(value):
             raise ValueError("Duplicate recipient addresses are not allowed in a single transfer")
         return value
@@ -100,8 +90,7 @@ class PostRules(Rules):
         except ValueError as error:
             text = f"Invalid credit transfer content: {error}"
             raise RejectedMessageError(Code.INVALID_FORMAT, text) from error
-        shares = [CreditShare(each.address, each.amount, each.expiration_micros) for each in transfer.credits]
-        self.state.balances.transfer(str(content.address), shares, message.item_hash, to_micros(content.time))
+        self.state.balances.transfer(str(content.address), transfer.credits, message.item_hash, to_micros(content.time))
         self.state.balances.settle(now)
 
     def _original(self, content: PostContent) -> sqlite3.Row | None:
