@@ -157,11 +157,6 @@ _DEEPEST = 20_000  # calls for the longest path that a system takes, of names of
 _ABANDONED_SECONDS = 86400.0
 
 
-@functools.cache
-def _sweep_once(root: Path) -> None:
-    sweep_scratch(root)
-
-
 def sweep_scratch(root: Path) -> None:
     """Remove the scratch folders of the user's runs that have ended, a day after anything was put into them."""
     import shutil
@@ -170,6 +165,9 @@ def sweep_scratch(root: Path) -> None:
         with suppress(OSError):  # another run removes it as well
             if is_own(folder) and time.time() - folder.lstat().st_mtime > _ABANDONED_SECONDS and not _is_in_use(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+_sweep_once = functools.cache(sweep_scratch)
 
 
 def is_own(folder: Path) -> bool:

@@ -89,13 +89,9 @@ def _links_out(root: Path, passed: frozenset[str], within: Path) -> Iterator[str
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             path = Path(folder, name)
-            if path.is_symlink() and path.exists() and not _is_in(path.resolve(), root, within):
+            if path.is_symlink() and path.exists() and not any(map(path.resolve().is_relative_to, (root, within))):
                 yield path.relative_to(root).as_posix()
         folders[:] = [name for name in folders if name not in passed and not Path(folder, name, "pyvenv.cfg").exists()]
-
-
-def _is_in(path: Path, *folders: Path) -> bool:
-    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _behind(root: Path, link: str) -> Iterator[tuple[str, Path]]:

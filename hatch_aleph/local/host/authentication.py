@@ -74,8 +74,6 @@ def _permission(header: str | None, now: datetime) -> dict[str, Any]:
         raise UnauthenticatedError(401, "Token expired")
     try:
         signed = by_account(payload, signature, address)
-    except ImportError:
-        raise
     except Exception:  # noqa: BLE001 - whatever the libraries raise on hostile input
         signed = False
     if not signed:

@@ -28,11 +28,10 @@ class LogLine:
 class Console:
     """Collects the bytes of a machine's terminal into lines."""
 
-    def __init__(self, on_line: Callable[[str], None] | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, on_line: Callable[[str], None] | None = None) -> None:
         self.lines: deque[LogLine] = deque()
         self._kept = 0
         self._on_line = on_line
-        self._clock = clock
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
@@ -64,7 +63,7 @@ class Console:
 
     def _take(self, raw: bytes) -> None:
         text = raw.rstrip(b"\r").decode("utf-8", "replace")[:LONGEST_LINE]
-        self.lines.append(LogLine(self._clock(), text))
+        self.lines.append(LogLine(time.time(), text))
         self._kept += len(text)
         while len(self.lines) > KEPT_LINES or self._kept > KEPT_CHARACTERS:
             self._kept -= len(self.lines.popleft().text)

@@ -264,15 +264,10 @@ def _terminal() -> tuple[int, int]:
 
 def new_folder() -> Path:
     """Return a new folder for one machine, marked as this process's, after clearing those of processes that ended."""
-    _sweep_once()
+    _sweep_once(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     (folder / _OWNER).write_text(str(os.getpid()))
     return folder
-
-
-@cache
-def _sweep_once() -> None:
-    sweep_stale_machines(Path(tempfile.gettempdir()))
 
 
 def sweep_stale_machines(parent: Path) -> None:
@@ -288,3 +283,6 @@ def sweep_stale_machines(parent: Path) -> None:
             for group in MemoryGroup.all_of(folder.name):
                 group.remove()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+_sweep_once = cache(sweep_stale_machines)

@@ -24,10 +24,9 @@ class MemoryGroup:
         return cls((own_hierarchy if own_hierarchy.is_dir() else root) / name)
 
     @classmethod
-    def all_of(cls, name: str, root: Path = _ROOT) -> list[MemoryGroup]:
+    def all_of(cls, name: str) -> list[MemoryGroup]:
         """Return the groups whose names begin with one."""
-        own = cls.named(name, root).folder
-        return [cls(folder) for folder in own.parent.glob(f"{name}*")]
+        return [cls(folder) for folder in cls.named(name).folder.parent.glob(f"{name}*")]
 
     @classmethod
     def create(cls, name: str, mebibytes: int, root: Path = _ROOT) -> MemoryGroup | None:
