@@ -42,13 +42,25 @@ _STAND_INS = ("Pipfile.lock", "requirements.txt")  # for what a project does not
 
 
 @dataclass(frozen=True)
-class Inputs:
+class Candidate:
+    """A file that may have a project's dependencies.
+
+    Attributes:
+        kind: Which form they are written in.
+        file: Where they stand.
+        content: Digest of that file and those that it includes; "" for pyproject.toml, whose parts are in ``wanted``.
+    """
+
+    kind: Kind
+    file: Path
+    content: str
+
+
+@dataclass(frozen=True)
+class Inputs(Candidate):
     """What decides which distributions are vendored.
 
     Attributes:
-        kind: Which form the dependencies are written in.
-        file: Where they stand.
-        content: Digest of that file and those that it includes; "" for pyproject.toml, whose parts are in ``wanted``.
         wanted: Digest of what the project asks for, the same on every machine: dependencies, extras, groups, its
             configuration of uv, runtime.
         machine: Digest of what this machine adds: uv's own configuration files and variables.
@@ -58,9 +70,6 @@ class Inputs:
         unread: A line for each file that looks like a source of dependencies and is none.
     """
 
-    kind: Kind
-    file: Path
-    content: str
     wanted: str
     machine: str
     configured: bool
@@ -79,15 +88,6 @@ class Inputs:
         return key_of(self.kind, self.content, self.wanted, self.machine)
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A file that may have a project's dependencies; with the digest of it and of what it includes."""
-
-    kind: Kind
-    file: Path
-    content: str
-
-
 def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
     """Find the file that has a project's dependencies.
 
@@ -102,7 +102,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
     dynamic = "dependencies" in project.pyproject.get("project", {}).get("dynamic", ())  # read by a plugin, perhaps
     stand_in = next((each for each in found if not declared and not dynamic and each.file.name in _STAND_INS), None)
     usable = (each for each in found if each.kind != "requirements" and (declared or each.kind not in _VERSIONS_ALONE))
-    pyproject = _Candidate("pyproject.toml", project.root / "pyproject.toml", "")
+    pyproject = Candidate("pyproject.toml", project.root / "pyproject.toml", "")
     used = next(usable, stand_in or pyproject)
     unread = [each for each in found if each not in (used, stand_in) and not (dynamic and each.kind == "requirements")]
     uv_file = project.root / "uv.toml"
@@ -146,22 +146,22 @@ def _anywhere(requirements: Iterable[str], root: Path) -> list[str]:
     return sorted(each.replace(root.as_uri(), "{root:uri}") for each in requirements)
 
 
-def _candidates(root: Path) -> Iterator[_Candidate]:
+def _candidates(root: Path) -> Iterator[Candidate]:
     """Yield the files that may have a project's dependencies, the first that counts first."""
     uv_lock = _uv_lock(root)
     files: list[tuple[Kind, Path]] = [("pylock.toml", root / "pylock.toml"), ("uv.lock", uv_lock or root / "uv.lock")]
     files += [(kind, root / kind) for kind in (*_VERSIONS_ALONE, "Pipfile.lock")]
     for kind, file in files:
         if file.is_file():
-            yield _Candidate(kind, file, sha256_of(file))
+            yield Candidate(kind, file, sha256_of(file))
     if (root / "requirements.txt").is_file():
         read = read_requirements(root / "requirements.txt")
         if read.lines:
             kind = "requirements" if read.unhashed else "hashed requirements"
-            yield _Candidate(kind, root / "requirements.txt", read.digest)
+            yield Candidate(kind, root / "requirements.txt", read.digest)
 
 
-def _unread(other: _Candidate, used: _Candidate, project: Project, settings: Settings) -> str:
+def _unread(other: Candidate, used: Candidate, project: Project, settings: Settings) -> str:
     """Tell that a file does not count, and why; "" for requirements that all stand in the project as well."""
     why = f"{_first(used)} comes first"
     if other.kind == "requirements":
@@ -182,7 +182,7 @@ def _options(file: Path) -> Iterator[str]:
             yield f"{option.partition('=')[0].split()[0]} in {file.name} is not followed"
 
 
-def _first(used: _Candidate) -> str:
+def _first(used: Candidate) -> str:
     return "project.dependencies" if used.kind == "pyproject.toml" else used.file.name
 
 
