@@ -23,6 +23,7 @@ from aleph_message.models import (
     StoreContent,
     VerifiableProgramContent,
 )
+from pydantic import BaseModel, ConfigDict
 
 from hatch_aleph.local.node.limits import INLINE_LIMIT
 from hatch_aleph.local.node.rejection import Code, MalformedMessageError, RejectedMessageError
@@ -95,38 +96,41 @@ def read_message(raw: Any) -> Message:
         raise MalformedMessageError(str(error)) from error
 
 
+class _Raw(BaseModel):
+    """A message as it comes in."""
+
+    model_config = ConfigDict(strict=True)
+
+    item_hash: str
+    type: str
+    chain: str
+    sender: str
+    signature: str | None = None
+    item_type: str | None = None
+    item_content: str | None = None
+    time: float
+    channel: str | None = None
+
+
 def _read(raw: Any) -> Message:
-    if not isinstance(raw, dict):
-        raise TypeError("a message is a JSON object")
-    message_type = _text(raw, "type")
-    if message_type not in CONTENT_MODELS:
-        raise ValueError(f"unknown message type {message_type!r}")
-    item_hash = _text(raw, "item_hash")
-    item_content = _optional_text(raw, "item_content")
-    item_type = _optional_text(raw, "item_type")
+    said = _Raw.model_validate(raw)
+    "".join(map(str, said.model_dump().values())).encode()  # a lone surrogate cannot be stored, nor was it signed
+    if said.type not in CONTENT_MODELS:
+        raise ValueError(f"unknown message type {said.type!r}")
+    item_hash, item_content, item_type = said.item_hash, said.item_content, said.item_type
     if item_type is None:
         item_type = "inline" if item_content is not None else ItemHash(item_hash).item_type.value
     content, parsed = None, None
     if ItemType(item_type) is ItemType.inline:
         content = _inline_content(item_hash, item_content)
-        parsed = check_content(message_type, content)
+        parsed = check_content(said.type, content)
     elif item_content is not None:
         raise ValueError(f"a message of type {item_type} has no item_content")
     elif ItemHash(item_hash).item_type.value != item_type:
         raise ValueError(f"item_hash is not of type {item_type}")
-    return Message(
-        item_hash=item_hash,
-        type=message_type,
-        chain=Chain(_text(raw, "chain")).value,
-        sender=_text(raw, "sender"),
-        signature=_optional_text(raw, "signature"),
-        item_type=item_type,
-        item_content=item_content,
-        time=to_micros(_number(raw, "time")),
-        channel=_optional_text(raw, "channel"),
-        content=content,
-        parsed=parsed,
-    )
+    chain, time = Chain(said.chain).value, to_micros(said.time)
+    envelope = said.model_dump() | {"chain": chain, "item_type": item_type, "time": time}
+    return Message(**envelope, content=content, parsed=parsed)
 
 
 def _inline_content(item_hash: str, item_content: str | None) -> dict[str, Any]:
@@ -168,22 +172,3 @@ def complete_content(message: Message, text: bytes) -> tuple[dict[str, Any], Bas
         return content, check_content(message.type, content)
     except (ValueError, TypeError) as error:
         raise RejectedMessageError(Code.INVALID_FORMAT, str(error)) from error
-
-
-def _text(raw: dict[str, Any], key: str) -> str:
-    value = raw[key]
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is a text")
-    value.encode()  # a lone surrogate cannot be stored, nor was it signed
-    return value
-
-
-def _optional_text(raw: dict[str, Any], key: str) -> str | None:
-    return None if raw.get(key) is None else _text(raw, key)
-
-
-def _number(raw: dict[str, Any], key: str) -> float:
-    value = raw[key]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{key} is a number")
-    return value
