@@ -113,14 +113,8 @@ DEBIAN_11 = Runtime(
     distribution="Debian 11",
     preloaded=_PRELOADED,
 )
-NODE_JS = Runtime(
-    name="nodejs",
-    item_hash="3c238dd3ffba73ab9b2cccb90a11e40e78aff396152de922a6d794a0a65a305e",
-    python="3.9",
-    glibc=(2, 31),
-    distribution="Debian 11",
-    preloaded=_PRELOADED,
-)
+_NODE_JS_HASH = "3c238dd3ffba73ab9b2cccb90a11e40e78aff396152de922a6d794a0a65a305e"
+NODE_JS = replace(DEBIAN_11, name="nodejs", item_hash=_NODE_JS_HASH)
 
 KNOWN = {runtime.name: runtime for runtime in (DEBIAN_12, DEBIAN_11, NODE_JS)}
 DEFAULT = DEBIAN_12

@@ -64,20 +64,13 @@ def zstd_library() -> Any:
 def _zstd(level: int, _block_size: int) -> Compress:
     state = zstd_library().ZstdCompressor(level=level)
     compress, whole = state.compress, state.FLUSH_FRAME
-
-    def frame(data: Buffer, /) -> bytes:
-        return compress(data, whole)  # type: ignore[no-any-return] # from Python 3.14 on the library is known
-
-    return frame
+    return lambda data: compress(data, whole)
 
 
 def _gzip(level: int, _block_size: int) -> Compress:
     import zlib
 
-    def compress(data: Buffer, /) -> bytes:
-        return zlib.compress(data, level)
-
-    return compress
+    return lambda data: zlib.compress(data, level)
 
 
 def _xz(level: int, block_size: int) -> Compress:
@@ -88,10 +81,7 @@ def _xz(level: int, block_size: int) -> Compress:
     dictionary = max(block_size, _METADATA_SIZE)
     filters = [{"id": lzma.FILTER_LZMA2, "preset": level, "dict_size": dictionary}]
 
-    def compress(data: Buffer, /) -> bytes:
-        return lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, None, filters)
-
-    return compress
+    return lambda data: lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, None, filters)
 
 
 _MAKERS: dict[str, Callable[[int, int], Compress]] = {"zstd": _zstd, "gzip": _gzip, "xz": _xz}

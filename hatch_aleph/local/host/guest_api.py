@@ -59,13 +59,12 @@ class ProgramApi:
         asyncio.get_running_loop().add_reader(listener, self._open, listener)
 
     def _open(self, listener: socket.socket) -> None:
-        from hatch_aleph.local.host.guest_api_server import serve
+        from hatch_aleph.local.host.guest_api_server import GuestApiServer
 
         asyncio.get_running_loop().remove_reader(listener)
         self._listener = None
-        self._opening = asyncio.create_task(
-            serve(listener, self._cache, lambda: self._shared.node, lambda: self.is_open)
-        )
+        server = GuestApiServer(self._cache, lambda: self._shared.node, lambda: self.is_open)
+        self._opening = asyncio.create_task(server.serve(listener))
 
     async def close(self) -> None:
         """Let go of the socket."""

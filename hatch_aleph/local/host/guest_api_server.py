@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -25,30 +26,28 @@ _NO_KEY = (
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def serve(
-    listener: socket.socket, cache: dict[str, bytes], node: Callable[[], str], is_open: Callable[[], bool]
-) -> web.AppRunner:
-    """Answer on a listening socket until what is returned is cleaned up.
+@dataclass(frozen=True)
+class GuestApiServer:
+    """The API of one program.
 
-    Args:
-        listener: The socket.
+    Attributes:
         cache: Of the program that asks.
         node: Returns the base URL of the node that it reads from.
         is_open: Tells whether it is answered yet.
     """
-    runner = web.AppRunner(_Routes(cache, node, is_open).application(), access_log=None, shutdown_timeout=0)
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
-    return runner
 
+    cache: dict[str, bytes]
+    node: Callable[[], str]
+    is_open: Callable[[], bool]
 
-class _Routes:
-    def __init__(self, cache: dict[str, bytes], node: Callable[[], str], is_open: Callable[[], bool]) -> None:
-        self._cache = cache
-        self._node = node
-        self._is_open = is_open
+    async def serve(self, listener: socket.socket) -> web.AppRunner:
+        """Answer on a listening socket until what is returned is cleaned up."""
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        return runner
 
-    def application(self) -> web.Application:
+    def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._turn_away])
         routes = app.router
         routes.add_route("GET", "/properties", self._sign)
@@ -64,34 +63,34 @@ class _Routes:
 
     @web.middleware
     async def _turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._is_open() and request.transport:
+        if not self.is_open() and request.transport:
             request.transport.abort()
         key = request.match_info.get("key")
         if key is not None and not _KEY.fullmatch(key):
             return web.Response(status=400, text="Invalid key")
-        return await handler(request) if self._is_open() else web.Response()
+        return await handler(request) if self.is_open() else web.Response()
 
     async def _keys(self, request: web.Request) -> web.Response:
         pattern = request.query.get("pattern", "*")
         if not _PATTERN.fullmatch(pattern):
             return web.Response(status=400, text="Invalid key")
-        return web.json_response([key for key in self._cache if fnmatchcase(key, pattern)])
+        return web.json_response([key for key in self.cache if fnmatchcase(key, pattern)])
 
     async def _get(self, request: web.Request) -> web.Response:
         """Answer a value; an empty one counts as none, as hosts have it."""
-        value = self._cache.get(request.match_info["key"])
+        value = self.cache.get(request.match_info["key"])
         return web.Response(body=value) if value else web.Response(status=404, text="No such key in cache")
 
     async def _put(self, request: web.Request) -> web.Response:
-        self._cache[request.match_info["key"]] = await request.read()
+        self.cache[request.match_info["key"]] = await request.read()
         return web.json_response(True)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        return web.json_response(int(self._cache.pop(request.match_info["key"], None) is not None))
+        return web.json_response(int(self.cache.pop(request.match_info["key"], None) is not None))
 
     async def _proxy(self, request: web.Request) -> web.Response:
         """Pass a read on to the node: path and query, no headers."""
-        url = f"{self._node()}/{request.match_info['path'].lstrip('/')}?{request.rel_url.query_string}"
+        url = f"{self.node()}/{request.match_info['path'].lstrip('/')}?{request.rel_url.query_string}"
         try:
             async with (
                 aiohttp.ClientSession() as session,
