@@ -53,11 +53,11 @@ class Aggregates:
 
     def of(self, owner: str, keys: list[str] | None = None) -> dict[str, Aggregate]:
         """Return the aggregates of an address by key, all or some."""
-        query = Query()
+        query = Query(self._db, "aggregate_elements")
         query.add("owner = ?", owner)
         query.add_in("key", keys)
         merged: dict[str, Aggregate] = {}
-        for row in query.rows(self._db, "aggregate_elements", "key, time, rowid", 0, 0):
+        for row in query.rows("key, time, rowid"):
             one = merged.setdefault(row["key"], Aggregate(created=row["time"], first_element=row["item_hash"]))
             one.content.update(json.loads(row["content"]))
             one.updated, one.last_element = row["time"], row["item_hash"]

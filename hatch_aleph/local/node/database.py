@@ -103,9 +103,11 @@ class Database:
 
 
 class Query:
-    """A growing WHERE clause with its values."""
+    """Rows of a table by a growing WHERE clause; what stands for the table is our own."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database, table: str) -> None:
+        self._db = database
+        self._table = table
         self._parts: list[str] = []
         self._values: list[Any] = []
 
@@ -120,10 +122,10 @@ class Query:
             part = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - columns are our own literals
             self.add(part, json.dumps(accepted))
 
-    def rows(self, database: Database, table: str, order: str, limit: int, offset: int) -> list[sqlite3.Row]:
+    def rows(self, order: str, limit: int = 0, offset: int = 0) -> list[sqlite3.Row]:
         """Fetch a page; a limit of 0 fetches all."""
-        statement = f"SELECT * FROM {table}{self._where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - our names
-        return database.all(statement, [*self._values, limit or -1, offset])
+        statement = f"SELECT * FROM {self._from} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - our names
+        return self._db.all(statement, [*self._values, limit or -1, offset])
 
     def after(self, columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> None:
         """Demand what comes after a place in the order of the first column, then of the others, ascending."""
@@ -136,11 +138,10 @@ class Query:
         names, marks = ", ".join(rest), ", ".join("?" * len(rest))
         self.add(f"({later} OR ({first} = ? AND ({names}) > ({marks})))", values[0], *values)
 
-    def count(self, database: Database, table: str) -> int:
+    def count(self) -> int:
         """Count all that match."""
-        statement = f"SELECT count(*) FROM {table}{self._where}"  # noqa: S608 - our names
-        return int(database.all(statement, self._values)[0][0])
+        return int(self._db.value(f"SELECT count(*) FROM {self._from}", *self._values))  # noqa: S608 - our names
 
     @property
-    def _where(self) -> str:
-        return f" WHERE {' AND '.join(self._parts)}" if self._parts else ""
+    def _from(self) -> str:
+        return f"{self._table} WHERE {' AND '.join(self._parts)}" if self._parts else self._table

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from aleph_message.models import Chain, ItemHash  # noqa: TC002 - pydantic reads them
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hatch_aleph.local.node.database import Query
 from hatch_aleph.local.node.list_pages import CommaSeparated, Pages
+
+if TYPE_CHECKING:
+    from hatch_aleph.local.node.database import Database
 
 _INTEGER_LIMIT = 2**53
 MessageTypes = Literal["POST", "AGGREGATE", "STORE", "PROGRAM", "INSTANCE", "FORGET", "V-PROGRAM"]
@@ -80,9 +83,9 @@ class LiveFilters(Filters):
     history: int | None = Field(default=10, ge=0, lt=200)
 
 
-def live_query(filters: Filters) -> Query:
+def live_query(database: Database, filters: Filters) -> Query:
     """Turn filters into a query of the live messages."""
-    query = _common_query(filters)
+    query = _narrowed(Query(database, "messages"), filters)
     query.add_in("status", filters.message_statuses)
     query.add_in("content_ref", filters.refs)
     query.add_in("content_item_hash", filters.content_hashes)
@@ -103,9 +106,9 @@ def live_query(filters: Filters) -> Query:
     return query
 
 
-def ended_query(filters: Filters) -> Query:
+def ended_query(database: Database, filters: Filters) -> Query:
     """Turn filters into a query of what is left of forgotten or removed messages; dates mean when they ended."""
-    query = _common_query(filters)
+    query = _narrowed(Query(database, "ended"), filters)
     query.add("status = ?", filters.ended)
     query.add_in("payment_type", filters.payment_types)
     if filters.start_date:
@@ -120,8 +123,7 @@ def unsupported_for_ended(filters: PagedFilters) -> list[str]:
     return [Filters.model_fields[name].alias or name for name in _OF_CONTENT if getattr(filters, name)]
 
 
-def _common_query(filters: Filters) -> Query:
-    query = Query()
+def _narrowed(query: Query, filters: Filters) -> Query:
     query.add_in("item_hash", filters.hashes)
     query.add_in("sender", filters.addresses)
     query.add_in("owner", filters.owners)

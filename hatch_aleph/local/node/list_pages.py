@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
-    from hatch_aleph.local.node.database import Database, Query
+    from hatch_aleph.local.node.database import Query
 
 LARGEST_CURSOR_PAGE = 200
 Value = TypeVar("Value")
@@ -77,10 +77,8 @@ class Pages(BaseModel):
     def part_of(
         self,
         name: str,
-        database: Database,
         query: Query,
         *,
-        table: str,
         keys: Mapping[str, str],
         shown: Callable[[sqlite3.Row], Any],
         total: int | None = None,
@@ -89,9 +87,7 @@ class Pages(BaseModel):
 
         Args:
             name: Of the list.
-            database: Where its rows are.
-            query: Which of them.
-            table: That has them.
+            query: Of its rows.
             keys: The columns by which it is sorted, under their names in a cursor, where ``t`` is a time. The first
                 falls where the list has a ``sort_order`` that says so; the others rise.
             shown: Makes an entry of a row.
@@ -101,14 +97,14 @@ class Pages(BaseModel):
         descending = getattr(self, "sort_order", "1") == "-1"
         order = ", ".join([f"{first} {'DESC' if descending else 'ASC'}", *rest])
         if self.cursor is None:
-            rows = query.rows(database, table, order, self.pagination, self.offset)
-            total = query.count(database, table) if total is None else total
+            rows = query.rows(order, self.pagination, self.offset)
+            total = query.count() if total is None else total
             return self.by_page(name, [shown(row) for row in rows], total)
         size = self.cursor_size
         after = self.read_cursor(**{key: from_iso if key == "t" else str for key in keys})
         if after:
             query.after([first, *rest], after, descending=descending)
-        rows = query.rows(database, table, order, size + 1, 0)
+        rows = query.rows(order, size + 1)
         written = {"t": to_iso}
         return self.by_cursor(
             name, rows, shown, lambda row: {key: written.get(key, str)(row[column]) for key, column in keys.items()}

@@ -111,7 +111,8 @@ async def post_faucet(request: web.Request) -> web.Response:
 async def get_files(request: web.Request) -> web.Response:
     """List the files an address stores."""
     asked, address = query_of(request, FileQuery), request.match_info["address"]
-    database, query = node_of(request).state.database, Query()
+    database = node_of(request).state.database
+    query = Query(database, "(SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash)")
     query.add("kind = 'message'")
     query.add("owner = ?", address)
     [total] = database.all(f"SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM {_FILES}", (address,))  # noqa: S608 - our own
@@ -120,9 +121,7 @@ async def get_files(request: web.Request) -> web.Response:
     moment = to_iso if asked.cursor is None else to_seconds
     page = asked.part_of(
         "files",
-        database,
         query,
-        table="(SELECT pins.*, files.size FROM pins JOIN files ON files.hash = pins.file_hash)",
         keys={"t": "created", "h": "item_hash"},
         shown=lambda row: _file(row, moment),
         total=total["files"],

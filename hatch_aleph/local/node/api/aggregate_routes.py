@@ -67,7 +67,7 @@ async def get_aggregates(request: web.Request) -> web.Response:
 async def list_aggregates(request: web.Request) -> web.Response:
     """List the aggregates of all addresses, by time of creation or of the last change."""
     asked, state = query_of(request, AggregatesQuery), node_of(request).state
-    query = Query()
+    query = Query(state.database, _ALL)
     query.add_in("owner", asked.addresses)
     query.add_in("key", asked.keys)
 
@@ -78,9 +78,7 @@ async def list_aggregates(request: web.Request) -> web.Response:
 
     part = asked.part_of(
         "aggregates",
-        state.database,
         query,
-        table=_ALL,
         keys={"t": "updated" if asked.sort_by == "last_modified" else "created", "k": "key", "o": "owner"},
         shown=shown,
     )

@@ -153,12 +153,12 @@ async def get_costs(request: web.Request) -> web.Response:
             "include_details=2 requires at least one of 'address' or 'item_hash' filters to avoid fetching breakdowns"
             " for all resources"
         )
-    query = Query()
+    query = Query(node.state.database, "costs")
     query.add("payment_type = ?", asked.payment_type.value)
     query.add_in("owner", [asked.address] if asked.address else None)
     query.add_in("item_hash", [asked.item_hash] if asked.item_hash else None)
     resources: dict[str, list[sqlite3.Row]] = {}
-    for row in query.rows(node.state.database, "costs", "item_hash, id", 0, 0):
+    for row in query.rows("item_hash, id"):
         resources.setdefault(row["item_hash"], []).append(row)
     consumed = node.state.balances.consumed(list(resources))
     every = [row for rows in resources.values() for row in rows]

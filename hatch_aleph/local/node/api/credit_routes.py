@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from hatch_aleph.local.node.database import Database
+
 _NEVER_KNOWN = ("price", "bonus_amount", "tx_hash", "token", "chain", "origin_ref")  # of credits that were bought
 _ORDERS = {
     "message_timestamp": "time",
@@ -69,9 +71,9 @@ class CreditFilters(BaseModel):
             raise ValueError("end date cannot be lower than start date.")
         return self
 
-    def query(self, address: str) -> Query:
+    def query(self, database: Database, address: str) -> Query:
         """Turn the filters into a query of an address's history."""
-        query = Query()
+        query = Query(database, "credit_history")
         query.add("address = ?", address)
         wanted: tuple[tuple[str, Any], ...] = (
             ("provider = ?", self.provider),
@@ -117,19 +119,18 @@ class BalancesQuery(Pages):
 async def get_credit_history(request: web.Request) -> web.Response:
     """List what an address's credits came from and went to."""
     asked, address = query_of(request, HistoryQuery), request.match_info["address"]
-    database, query = node_of(request).state.database, asked.query(address)
+    query = asked.query(node_of(request).state.database, address)
     column, way = _ORDERS[asked.sort_by], "DESC" if asked.sort_order == "-1" else "ASC"
     order = f"{column} {way} NULLS LAST, credit_ref {way}, credit_index {way}"
     if asked.cursor is not None:
         _begin_after(query, asked, column)
-        rows = query.rows(database, "credit_history", order, asked.cursor_size + 1, 0)
+        rows = query.rows(order, asked.cursor_size + 1)
         page = asked.by_cursor(
             "credit_history", rows, lambda row: _entry(row, to_seconds), lambda row: _place(row, asked)
         )
     else:
-        rows = query.rows(database, "credit_history", order, asked.pagination, asked.offset)
-        total = query.count(database, "credit_history")
-        page = asked.by_page("credit_history", [_entry(row, to_iso) for row in rows], total, item=False)
+        rows = query.rows(order, asked.pagination, asked.offset)
+        page = asked.by_page("credit_history", [_entry(row, to_iso) for row in rows], query.count(), item=False)
     if not rows:
         raise web.HTTPNotFound(text="No credit history found for this address")
     return answer({"address": address, **page})
@@ -191,8 +192,7 @@ def _entry(row: sqlite3.Row, moment: Callable[[int], Any]) -> dict[str, Any]:
 async def get_credit_summary(request: web.Request) -> web.Response:
     """Sum what an address's credits came from and went to."""
     address = request.match_info["address"]
-    query = query_of(request, CreditFilters).query(address)
-    rows = query.rows(node_of(request).state.database, "credit_history", "id", 0, 0)
+    rows = query_of(request, CreditFilters).query(node_of(request).state.database, address).rows("id")
     incoming = sum(row["amount"] for row in rows if row["amount"] > 0)
     outgoing = sum(row["amount"] for row in rows if row["amount"] < 0)
     sums = {"total_amount": incoming + outgoing, "total_incoming": incoming, "total_outgoing": outgoing}
@@ -208,14 +208,12 @@ async def get_consumed(request: web.Request) -> web.Response:
 
 async def get_balances(request: web.Request) -> web.Response:
     """List everybody's tokens by chain."""
-    asked, query = query_of(request, BalancesQuery), Query()
+    asked, query = query_of(request, BalancesQuery), Query(node_of(request).state.database, "balances")
     query.add("CAST(balance AS REAL) >= ?", asked.min_balance)
     query.add_in("chain", asked.chains)
     part = asked.part_of(
         "balances",
-        node_of(request).state.database,
         query,
-        table="balances",
         keys={"a": "address"},
         shown=lambda row: {**row, "balance": float(row["balance"])},
     )
@@ -224,13 +222,11 @@ async def get_balances(request: web.Request) -> web.Response:
 
 async def get_credit_balances(request: web.Request) -> web.Response:
     """List everybody's credits."""
-    asked, query = query_of(request, BalancesQuery), Query()
+    asked, query = query_of(request, BalancesQuery), Query(node_of(request).state.database, "credit_totals")
     query.add("amount >= ?", asked.min_balance)
     part = asked.part_of(
         "credit_balances",
-        node_of(request).state.database,
         query,
-        table="credit_totals",
         keys={"a": "address"},
         shown=lambda row: {"address": row["address"], "credits": row["amount"]},
     )

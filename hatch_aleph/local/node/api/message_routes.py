@@ -154,9 +154,7 @@ async def list_messages(request: web.Request) -> web.Response:
         raise unprocessable("Cursor pagination is not supported with tx-time sort order.")
     part = filters.part_of(
         "messages",
-        node_of(request).state.database,
-        live_query(filters),
-        table="messages",
+        live_query(node_of(request).state.database, filters),
         keys={"t": "time", "h": "item_hash"},
         shown=lambda row: message_views.in_list(row, filters.shown),
     )
@@ -173,9 +171,7 @@ def _list_ended(request: web.Request, filters: PagedFilters) -> web.Response:
         raise web.HTTPBadRequest(text=f"Filters not supported for {filters.ended} message queries: {names}")
     part = filters.part_of(
         "messages",
-        node_of(request).state.database,
-        ended_query(filters),
-        table="ended",
+        ended_query(node_of(request).state.database, filters),
         keys={"t": "ended_at", "h": "item_hash"},
         shown=message_views.ended_in_list,
     )
@@ -189,9 +185,7 @@ async def list_hashes(request: web.Request) -> web.Response:
     filters = filters.model_copy(update={"message_statuses": wanted, "cursor": None})
     part = filters.part_of(
         "hashes",
-        node_of(request).state.database,
-        live_query(filters),
-        table="messages",
+        live_query(node_of(request).state.database, filters),
         keys={"t": "reception_time", "h": "item_hash"},
         shown=lambda row: row["item_hash"],
     )

@@ -58,10 +58,8 @@ async def watch_messages(request: web.Request) -> web.StreamResponse:
 async def _send(socket: web.WebSocketResponse, node: Node, filters: LiveFilters) -> None:
     with node.events.listen() as queue, contextlib.suppress(ConnectionError):
         if filters.history:
-            rows = live_query(filters).rows(
-                node.state.database, "messages", "time DESC, item_hash ASC", filters.history, 0
-            )
-            for row in reversed(rows):
+            query = live_query(node.state.database, filters)
+            for row in reversed(query.rows("time DESC, item_hash ASC", filters.history)):
                 await socket.send_str(json.dumps(message_views.in_list(row, filters.shown)))
         while True:
             attempt = await queue.get()
