@@ -228,6 +228,14 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
+def text_of(file: Path) -> str:
+    """Return the text of a file of others, what is not UTF-8 in it replaced; "" for one that cannot be read."""
+    try:
+        return file.read_text("utf-8-sig", "replace")
+    except OSError:
+        return ""
+
+
 def stamp(path: str | Path) -> list[int] | None:
     """Return what changes when a file or folder is written, replaced or given other permissions; None without one."""
     try:

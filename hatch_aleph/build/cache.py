@@ -151,7 +151,8 @@ class Cache:
                 leftover = file.name.startswith(".") and status.st_mtime < now - _DAY
                 if leftover or status.st_mtime < now - days * _DAY:
                     freed += status.st_size
-                    _remove(file)
+                    with _removing(file):
+                        file.unlink(missing_ok=True)
         for folder in self.root.joinpath("tmp").glob("*"):
             if folder.stat().st_mtime < now - _DAY:
                 freed += sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
@@ -169,10 +170,8 @@ class Cache:
         freed = sum(usage.size for usage in self.usage())
         for folder in (*KINDS, "tmp"):
             if self.root.joinpath(folder).exists():
-                try:
+                with _removing(self.root / folder):
                     shutil.rmtree(self.root / folder)
-                except OSError as error:
-                    raise _failure(self.root / folder, error) from error
         self.interpreters.unlink(missing_ok=True)
         return freed
 
@@ -188,16 +187,12 @@ def touch(file: Path) -> None:
         os.utime(file)
 
 
-def _remove(file: Path) -> None:
+@contextlib.contextmanager
+def _removing(file: Path) -> Iterator[None]:
     try:
-        file.unlink(missing_ok=True)
+        yield
     except OSError as error:
-        raise _failure(file, error) from error
-
-
-def _failure(file: Path, error: OSError) -> HatchAlephError:
-    return HatchAlephError(
-        f"The cached file cannot be removed: {error.strerror}",
-        where=str(file),
-        hint=f"Move the cache elsewhere: {CACHE_VARIABLE}=DIR",
-    )
+        hint = f"Move the cache elsewhere: {CACHE_VARIABLE}=DIR"
+        raise HatchAlephError(
+            f"The cached file cannot be removed: {error.strerror}", where=str(file), hint=hint
+        ) from error

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_aleph.files import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,11 +31,7 @@ def lfs_pointers(entries: Iterable[Entry]) -> Iterator[str]:
 
 def empty_submodules(root: Path) -> Iterator[str]:
     """Tell of submodules in a project's folder that are empty."""
-    try:
-        text = (root / ".gitmodules").read_text("utf-8", "replace")
-    except OSError:
-        return
-    for path in _SUBMODULE.findall(text):
+    for path in _SUBMODULE.findall(text_of(root / ".gitmodules")):
         folder = root / path
         if folder.is_dir() and next(folder.iterdir(), None) is None:
             yield f"the submodule {path} is empty: git submodule update --init"

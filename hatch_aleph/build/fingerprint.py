@@ -146,7 +146,8 @@ def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Itera
             for item in items:
                 if item.is_symlink():
                     link = os.readlink(item.path)  # noqa: PTH115 - likewise
-                    yield _row(item.path, item.stat(follow_symlinks=not _is_dead(item)), link)
+                    leads_somewhere = os.path.exists(item.path)  # noqa: PTH110, TID251 - likewise
+                    yield _row(item.path, item.stat(follow_symlinks=leads_somewhere), link)
                 elif not _is_folder(item):
                     yield _row(item.path, item.stat())
 
@@ -165,17 +166,10 @@ def _items(folder: str, passed: set[str], built: Project | None) -> list[os.DirE
     return items
 
 
-def _is_dead(link: os.DirEntry[str]) -> bool:
-    try:
-        return not (link.is_file() or link.is_dir())
-    except OSError:  # a link that leads to itself
-        return True
-
-
 def _is_folder(item: os.DirEntry[str]) -> bool:
     try:
         return item.is_dir()
-    except OSError:  # as above
+    except OSError:  # a link that leads to itself
         return False
 
 

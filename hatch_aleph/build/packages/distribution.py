@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError
+from hatch_aleph.files import text_of
 from hatch_aleph.squashfs import Entry
 from hatch_aleph.text import without_credentials
 from hatch_aleph.wheel_file import headers, is_bytecode, member_path, readable, record_rows
@@ -121,7 +122,7 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
     sizes: dict[str, int] = {}
     recorded = set()
     scripts = dict(_entry_points(info))
-    for row in record_rows(io.StringIO(_text(info / "RECORD"))):
+    for row in record_rows(io.StringIO(text_of(info / "RECORD"))):
         inside = member_path(row[0])
         folder, _, name = inside.rpartition("/")
         path = f"bin/{name}" if folder == _SCRIPT_FOLDER else inside
@@ -239,10 +240,3 @@ def record_hash(data: bytes) -> str:
 
 def _encoded(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8", "replace")
-    except OSError:
-        return ""

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.packages.pylock import normalize
+from hatch_aleph.files import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def other_indexes(project: Project) -> Iterator[str]:
         if any(url and not str(url).startswith(_PYPI) for url in urls):
             found.append(f"[[tool.{name}.source]]")
     pipfile = next((name for name in ("Pipfile", "Pipfile.lock") if (project.root / name).is_file()), "")
-    if pipfile and _OTHER_INDEX.search(_text(project.root / pipfile)):
+    if pipfile and _OTHER_INDEX.search(text_of(project.root / pipfile)):
         found.append(f"[[source]] of {pipfile}")
     if "index" not in tool.get("uv", {}):
         yield from (f"{place} is not read: indexes stand in [[tool.uv.index]]" for place in found)
@@ -96,31 +97,24 @@ def _places(project: Project) -> Iterator[str]:
         yield from (
             f"install_requires of {name}"
             for name in ("setup.cfg", "setup.py")
-            if _INSTALL_REQUIRES.search(_text(root / name))
+            if _INSTALL_REQUIRES.search(text_of(root / name))
         )
     if _pipfile(root / "Pipfile"):
         yield "Pipfile"
     files = {file for pattern in _FILES for file in root.glob(pattern) if file.name != "requirements.txt"}
     for file in sorted({*files, root / "requirements/requirements.txt"}):
-        if any(line.strip() and not line.lstrip().startswith("#") for line in _text(file).splitlines()):
+        if any(line.strip() and not line.lstrip().startswith("#") for line in text_of(file).splitlines()):
             yield file.relative_to(root).as_posix()
     environment = project.pyproject.get("tool", {}).get("hatch", {}).get("envs", {}).get("default", {})
     if {"dependencies", "extra-dependencies"} & {*environment}:
         yield "[tool.hatch.envs.default]"
     for file in sorted(root.glob("*.py")):
-        if _INLINE.search(_text(file)):
+        if _INLINE.search(text_of(file)):
             yield f"`# /// script` of {file.name}"
-    yield from (name for name in _CONDA if _CONDA_LIST.search(_text(root / name)))
+    yield from (name for name in _CONDA if _CONDA_LIST.search(text_of(root / name)))
 
 
 def _pipfile(file: Path) -> bool:
     """Tell whether a Pipfile asks for anything but what development needs."""
-    section = re.search(r"^\[packages\]\n((?:(?!\[).*\n?)*)", _text(file), re.MULTILINE)
+    section = re.search(r"^\[packages\]\n((?:(?!\[).*\n?)*)", text_of(file), re.MULTILINE)
     return section is not None and re.search(r"^\s*[\w\"']", section[1], re.MULTILINE) is not None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8-sig", "replace")
-    except OSError:
-        return ""
