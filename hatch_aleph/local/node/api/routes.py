@@ -55,6 +55,9 @@ _MESSAGE = _object(
 )
 _STATUS = _object(status=_TEXT, item_hash=_TEXT, reception_time=_TEXT)
 _FILE = _object(ref=_TEXT, owner=_TEXT, file_hash=_TEXT, download_url=_TEXT, size=_WHOLE)
+_FILES = _object("address total_size files", **_PAGE)
+_HISTORY = _object("address credit_history", **_PAGE)
+_SUMS = _object("address entry_count total_amount")
 _UPLOADED = _object(status=_TEXT, hash=_TEXT)
 _COSTS = _object(required_tokens=_NUMBER, payment_type=_TEXT, cost=_TEXT, detail=_list(_ANY), charged_address=_TEXT)
 _BALANCE = _object(address=_TEXT, balance=_NUMBER, details=_ANY, locked_amount=_NUMBER, credit_balance=_WHOLE)
@@ -129,24 +132,9 @@ ROUTES: tuple[Route, ...] = (
     _get("storage/metadata/{file_hash}", files.get_metadata, _object("file_hash type size")),
     _get("storage/count/{hash}", files.get_count, _WHOLE),
     _get("addresses/{address}/balance", addresses.get_balance, _BALANCE, addresses.BalanceQuery),
-    _get(
-        "addresses/{address}/files",
-        addresses.get_files,
-        _object("address total_size files", **_PAGE),
-        addresses.FileQuery,
-    ),
-    _get(
-        "addresses/{address}/credit_history",
-        balances.get_credit_history,
-        _object("address credit_history", **_PAGE),
-        balances.HistoryQuery,
-    ),
-    _get(
-        "addresses/{address}/credit_history/summary",
-        balances.get_credit_summary,
-        _object("address entry_count total_amount"),
-        balances.CreditFilters,
-    ),
+    _get("addresses/{address}/files", addresses.get_files, _FILES, addresses.FileQuery),
+    _get("addresses/{address}/credit_history", balances.get_credit_history, _HISTORY, balances.HistoryQuery),
+    _get("addresses/{address}/credit_history/summary", balances.get_credit_summary, _SUMS, balances.CreditFilters),
     _get("authorizations/granted/{address}.json", addresses.get_granted, _GRANTS, addresses.GrantQuery),
     _get("authorizations/received/{address}.json", addresses.get_received, _GRANTS, addresses.GrantQuery),
     _get("aggregates/{address}.json", aggregates.get_aggregates, _UNKNOWN, aggregates.AggregateQuery),
