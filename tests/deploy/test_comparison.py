@@ -10,7 +10,7 @@ import pytest
 from hatch_aleph.deploy.comparison import Planner, program_content
 from hatch_aleph.deploy.deployment import deployment_tag
 from hatch_aleph.deploy.plan import Cost
-from hatch_aleph.deploy.state import Program, State, Version, Volume
+from hatch_aleph.deploy.state import NOTES, Program, State, Version, Volume, image_notes
 from hatch_aleph.network import Limits
 from tests.deploy.rig import make_artifact
 
@@ -132,3 +132,35 @@ def test_what_can_be_paid_is_a_day_by_credit_or_the_tokens_to_hold() -> None:
     assert not Cost("credit", 0, 10, balance=9).affordable
     assert Cost("hold", 0, 0, held_now=90, held_after=100, balance=10).affordable
     assert not Cost("hold", 0, 0, held_now=0, held_after=100, balance=10).affordable
+
+
+@pytest.mark.parametrize(
+    ("strategy", "content", "expected"),
+    [
+        ("replace", "of before", ["unchanged", "pin", "replace"]),
+        ("replace", None, ["unchanged", "unchanged", "unchanged"]),
+        ("amend", "of before", ["unchanged", "amend", "unchanged"]),
+    ],
+)
+def test_a_strategy_that_replaces_amends_no_volume(manifest: Manifest, strategy, content, expected) -> None:
+    manifest = replace(manifest, settings=replace(manifest.settings, strategy=strategy))
+    volumes = [volume(manifest, "code", "c"), volume(manifest, "packages", "p", content=content)]
+    live = program(manifest, "x", {"code": "c", "packages": "p"})
+    assert actions(plan(state_of(manifest, live, volumes=volumes), manifest)) == expected
+
+
+def test_a_volume_notes_the_code_that_it_was_published_with_and_the_code_does_not(manifest: Manifest) -> None:
+    code, packages = manifest.images
+    assert image_notes(packages, manifest, {"commit": "abc"})[NOTES] == {
+        "role": "packages",
+        "sha256": packages.sha256,
+        "cid": packages.cid,
+        "size": packages.size,
+        "inputs": packages.inputs,
+        "mount": packages.mount,
+        "encoding": packages.encoding,
+        "version": manifest.project["version"],
+        "code": code.sha256,
+        "commit": "abc",
+    }
+    assert "code" not in image_notes(code, manifest, {})[NOTES]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import pytest
 
@@ -166,3 +167,8 @@ def test_what_is_known_to_be_no_app_is_refused_with_the_way_out(name):
             with pytest.raises(NotAnApp) as caught:
                 recognise(target, declared)
             assert NOT_APPS[name] in str(caught.value)
+
+
+def test_what_is_written_in_c_and_shows_no_arguments_is_tried():
+    with pytest.raises(NotAnApp, match="called as one it returns chain"):
+        recognise(itertools.chain, "auto")

@@ -74,8 +74,9 @@ def test_what_cannot_be_undone_is_an_error_with_words(body, encodings):
     ],
 )
 def test_404_bodies_can_be_read_by_the_host(kind, body, expected):
-    _, headers, got = finish("GET", 404, [(b"content-type", kind)], body)
+    _, headers, got = finish("GET", 404, [(b"age", b"1"), (b"content-type", kind), (b"x-a", b"b")], body)
     assert got == expected
+    assert {(b"age", b"1"), (b"x-a", b"b")} <= set(headers)
     charset = dict(headers)[b"content-type"].partition(b"charset=")[2].decode() or "utf-8"
     assert got.decode(charset) == expected.decode()
 
