@@ -24,7 +24,7 @@ def start_eagerly(
 
     Args:
         loop: The running event loop.
-        coroutine: It must not raise.
+        coroutine: What it runs.
         name: Of the task.
     """
     ahead = _Ahead(coroutine)
@@ -46,12 +46,13 @@ def start_eagerly(
 class _Ahead:
     """A coroutine of which the first step is taken before its task asks for it; all its steps run in one context."""
 
-    __slots__ = ("_context", "_coroutine", "_is_ahead", "_is_over", "_waited_for")
+    __slots__ = ("_context", "_coroutine", "_error", "_is_ahead", "_is_over", "_waited_for")
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._coroutine = coroutine
         self._context = copy_context()
         self._waited_for: Any = None
+        self._error: BaseException | None = None
         self._is_over = False
 
     def begin(self) -> None:
@@ -59,6 +60,8 @@ class _Ahead:
             self._waited_for = self._context.run(self._coroutine.send, None)
         except StopIteration:
             self._is_over = True
+        except BaseException as error:  # noqa: BLE001 - the task raises it
+            self._error = error
         self._is_ahead = True
 
     def send(self, value: Any) -> Any:
@@ -67,16 +70,23 @@ class _Ahead:
         self._is_ahead = False
         if self._is_over:
             raise StopIteration
+        self._raise_error()
         return self._waited_for
 
     def throw(self, error: BaseException) -> Any:
         if self._is_over:
             raise StopIteration
+        self._raise_error()
         if self._is_ahead:  # cancelled before the task knew what it waits for, which is to be cancelled first
             self._is_ahead = False
             if self._waited_for is not None and self._waited_for.cancel():
                 return self._waited_for
         return self._context.run(self._coroutine.throw, error)
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def close(self) -> None:
         self._coroutine.close()

@@ -12,6 +12,8 @@ import asyncio
 import sys
 from typing import Any
 
+from .eager_task import start_eagerly
+
 _HALT = b"halt"
 _LEAST_MAP = 0x80  # a request is a map, whose first byte no text has
 _USUAL = 4096  # bytes; few requests are longer
@@ -37,10 +39,10 @@ def complete_reads(init: str) -> None:
         if (getattr(callback, "__module__", None) or "").partition(".")[0] != package:
             return original(callback, host, port, limit=limit, **options)
         asyncio.start_server = original
-        loop, reader_class = asyncio.get_running_loop(), _reader_class(WholeObjects(msgpack))
+        loop, objects = asyncio.get_running_loop(), WholeObjects(msgpack)
 
-        def protocol() -> asyncio.StreamReaderProtocol:
-            return asyncio.StreamReaderProtocol(reader_class(limit, loop), callback, loop=loop)
+        def protocol() -> asyncio.BaseProtocol:
+            return InstructionProtocol(objects, callback, asyncio.StreamReader(limit, loop), loop)
 
         return loop.create_server(protocol, host, port, **options)
 
@@ -94,54 +96,73 @@ class WholeObjects:
         return True
 
 
-def _reader_class(objects: WholeObjects) -> type[asyncio.StreamReader]:
-    """Make the readers of a server, whose ``read`` gives ``halt``, a msgpack object or a shell command at once.
+class InstructionProtocol(asyncio.StreamReaderProtocol):
+    """Opens a stream when its instruction has arrived whole: ``halt``, a msgpack object or a shell command.
 
-    They hold back what they are fed. All requests pass here, so what is whole meets nothing that could be left out: a
-    ``read`` around the stream's own, or state that each connection sets up, costs a hundredth of a request.
-    """
-    begin, feed = objects.begin, asyncio.StreamReader.feed_data
-
-    class InstructionReader(asyncio.StreamReader):
-        def feed_data(self, data: Any) -> None:
-            if data[0] < _LEAST_MAP:
-                _hold(self, objects, None, data)
-            elif unpacker := begin(data):
-                _hold(self, objects, unpacker, data)
-            else:
-                feed(self, data)
-
-    return InstructionReader
-
-
-def _hold(reader: asyncio.StreamReader, objects: WholeObjects, unpacker: Any, piece: bytes) -> None:
-    """Keep the beginning of an instruction until the rest has come, or the end of all.
+    The init's handler begins then, and its one read waits for nothing: that takes less time than reading here adds.
 
     Args:
-        reader: Where it is fed then.
         objects: Of the server.
-        unpacker: Has the beginning of an object, and takes the next piece; None for what is no object.
-        piece: The first.
+        handler: The init's.
+        reader: Gets what arrives.
+        loop: The running event loop.
     """
-    held: list[bytes] = []
 
-    def give() -> None:
-        del reader.feed_data, reader.feed_eof  # its class has them
-        asyncio.StreamReader.feed_data(reader, b"".join(held))
+    _unopened: asyncio.Transport | None = None
+    _pieces: list[bytes] | None = None
+    _unpacker: Any = None  # has the beginning of an object; None for what is no object
 
-    def feed_data(piece: bytes) -> None:
-        held.append(piece)
-        if unpacker is None:
+    def __init__(
+        self, objects: WholeObjects, handler: Any, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__(reader, loop=loop)
+        self._objects, self._handler, self._reader, self._running_loop = objects, handler, reader, loop
+
+    def connection_made(self, transport: Any) -> None:
+        """Keep the connection until there is something to read."""
+        self._unopened = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Open the stream with an instruction; hold back the beginning of one."""
+        if self._unopened is None:
+            super().data_received(data)
+        elif self._pieces is not None:
+            self._hold(data)
+        elif data[0] < _LEAST_MAP:
+            self._pieces = []
+            self._hold(data)
+        elif unpacker := self._objects.begin(data):
+            self._pieces, self._unpacker = [data], unpacker
+        else:
+            self._open(data)
+
+    def eof_received(self) -> bool | None:
+        """Let the init judge what ends too early."""
+        self._open(b"".join(self._pieces or ()))
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the init judge what ends too early."""
+        self._open(b"".join(self._pieces or ()))
+        super().connection_lost(exc)
+
+    def _hold(self, piece: bytes) -> None:
+        """Keep a piece until the rest has come."""
+        held = self._pieces = [*(self._pieces or ()), piece]
+        if self._unpacker is None:
             text = b"".join(held)
             is_whole = text == _HALT or not _HALT.startswith(text)  # a shell command begins with ! and has no end
         else:
-            is_whole = len(held) > 1 and objects.ends(unpacker, piece)
+            is_whole = self._objects.ends(self._unpacker, piece)
         if is_whole or sum(map(len, held)) >= _MOST:
-            give()
+            self._open(b"".join(held))
 
-    def feed_eof() -> None:
-        give()
-        reader.feed_eof()
-
-    reader.feed_data, reader.feed_eof = feed_data, feed_eof  # type: ignore[method-assign,assignment]
-    feed_data(piece)
+    def _open(self, instruction: bytes) -> None:
+        """Give the init what has arrived, unless it has it."""
+        transport, self._unopened = self._unopened, None
+        if transport is not None:
+            reader, loop = self._reader, self._running_loop
+            super().connection_made(transport)
+            reader.feed_data(instruction)
+            writer = asyncio.StreamWriter(transport, self, reader, loop)
+            self._handled = start_eagerly(loop, self._handler(reader, writer), "instruction")  # kept while it runs

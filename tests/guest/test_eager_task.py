@@ -173,6 +173,21 @@ def test_one_cancelled_after_its_end_has_ended():
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_what_the_first_step_raises_is_the_tasks(cancelled):
+    async def fails():
+        raise KeyError("at once")
+
+    async def run():
+        task = start_eagerly(asyncio.get_running_loop(), fails(), "request")
+        if cancelled:
+            task.cancel()
+        await asyncio.wait([task])
+        assert repr(task.exception()) == "KeyError('at once')"
+
+    asyncio.run(run())
+
+
 async def answers_at_once(scope, receive, send):
     if scope["type"] == "http":
         await receive()

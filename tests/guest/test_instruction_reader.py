@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgpack
 import pytest
 
+from hatch_aleph.guest.instruction_reader import complete_reads
 from hatch_aleph.local.host import Limits, Machine, ProgramSpec
 from hatch_aleph.squashfs import scan, write_image
 from tests.guest.rig import Guest, lay_out
@@ -88,6 +89,41 @@ def test_what_is_no_request_is_left_as_it_is(guest):
     with pytest.raises(ConnectionError):  # the init's own judgement
         guest.ask(b"\xc1\xc1")
     assert guest.ask(b"halt", pieces=[1, 3]) == b"STOP\nSTOPZ\n"
+
+
+def test_the_inits_handler_begins_with_a_whole_instruction_and_waits_for_nothing():
+    """What ends too early it gets as well, and a connection without a word."""
+    told = []
+
+    async def handle(reader, writer):
+        told.append("begins")
+        turn = asyncio.get_running_loop().call_soon(told.append, "a turn")
+        told.append(await reader.read(10_000_000))
+        turn.cancel()
+        writer.close()
+
+    async def run():
+        complete_reads(__name__)
+        async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+            request = msgpack.dumps({"scope": {"path": "/"}})
+            for pieces in ([request], [request[:5], request[5:]], [b"ha", b"lt"], [request[:5]], []):
+                reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+                for piece in pieces:
+                    assert told == []
+                    writer.write(piece)
+                    await asyncio.sleep(0.02)
+                writer.write_eof()
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+                writer.close()
+                yield b"".join(pieces), told
+                told.clear()
+
+    async def compare():
+        got = [(sent, list(told)) async for sent, told in run()]
+        assert [told for _, told in got[:4]] == [["begins", sent] for sent, _ in got[:4]]
+        assert got[4] == (b"", ["begins", "a turn", b""])
+
+    asyncio.run(compare())
 
 
 def test_servers_of_the_app_are_left_alone(run):
