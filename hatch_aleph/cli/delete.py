@@ -59,6 +59,7 @@ def delete(
                 reason=reason,
                 missing_ok=missing_ok,
                 others=other_project,
+                locate=wait,
             )
         else:
             program = context.program(client, item_hash)
@@ -71,11 +72,14 @@ def delete(
                 missing_ok=missing_ok,
                 meant=context.project_at_hand,
                 others=other_project,
+                locate=wait,
             )
         messages = list(messages_of(client, done.messages)) if print_message else []
         if wait:
             programs = [each for each in done.program.split(", ") if each]
-            seen = [Health().await_end(session.hosts, each, session.observer) for each in programs]
+            seen = [
+                Health().await_end(session.hosts, each, session.observer, done.hosts.get(each)) for each in programs
+            ]
             if not all(seen):
                 context.output.notice(
                     "No host is named, so its end was waited for, not seen: --host-url URL looks there."

@@ -93,8 +93,7 @@ def _start(start: Start, since: str | None) -> list[str]:
     lines = [_line(line) for line in start.lines if _is_recent(line.time, since) and not _is_mark(line)]
     if not lines and not _is_recent(start.time, since):
         return []
-    failure = start.failure
-    ended = f" failed: {str(failure).splitlines()[0]}" if failure else ""
+    ended = f" failed: {start.failure}" if start.failure else ""
     heading = style(printable(f"--- {start.time} {start.entrypoint}{ended}"), bold=True)
     return [heading, *lines]
 

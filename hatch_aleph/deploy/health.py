@@ -38,6 +38,10 @@ _SERVER_ERROR = 500
 _NOT_FOUND = 404
 # What a host answers when a machine did not come up: src/aleph/vm/orchestrator/run.py in aleph-im/aleph-vm.
 FAILED_START = "Error during vm initialisation"
+# What a host without room answers, from the same file. A stop that is under way gives some back within seconds; what
+# idles keeps its own for an hour.
+NO_ROOM = "it answers 503", "This CRN cannot host the requested"
+_NO_ROOM_SECONDS = 30.0
 # A stop takes 6.2 s on a real host: halt, a second, the machine's folder, five seconds for the guest API.
 STOP_SECONDS = 8.0
 _LONGEST_STOP = 30.0
@@ -227,8 +231,14 @@ class Health:
         listed = hosts.list_executions(host) if host else None
         return listed.get(item_hash) if listed else None
 
-    def await_end(self, hosts: Hosts, item_hash: str, observer: Observer) -> bool:
+    def await_end(self, hosts: Hosts, item_hash: str, observer: Observer, host: str | None = None) -> bool:
         """Wait until the host has stopped a program that was forgotten: it looks three times, a minute apart.
+
+        Args:
+            hosts: Where it may run.
+            item_hash: Of the program.
+            observer: Receives what is waited for.
+            host: That of a persistent program, which the scheduler named before it was forgotten.
 
         Returns:
             Whether the end was seen; without a host that is known, only the time has passed.
@@ -236,7 +246,7 @@ class Health:
         Raises:
             HealthError: It runs on, or the host does not tell what it runs.
         """
-        host = hosts.known
+        host = host or hosts.known
         if host is None:  # who asks any host starts nothing, but learns nothing either
             observer.step("unseen", seconds=int(_END_SECONDS))
             self._waiter.sleep(_END_SECONDS)
@@ -318,13 +328,15 @@ class Health:
             harmless: Gives, before each further question, the URLs to ask, or why nobody may be asked now.
 
         Raises:
-            HealthError: At the deadline, or when it fails to start a second time; with the last reason.
+            HealthError: At the deadline, when it fails to start a second time, or when the host has no room for it;
+                with the last reason.
         """
         where = urls[0].rstrip("/") + check.path
         reason, failed_starts = "", 0
+        full_since: float | None = None
 
         def look(left: float) -> Healthy | None:
-            nonlocal reason, failed_starts
+            nonlocal reason, failed_starts, full_since
             asked = harmless() if harmless and reason else urls
             if isinstance(asked, str):
                 reason = reason if failed_starts else asked
@@ -338,6 +350,14 @@ class Health:
             failed_starts += FAILED_START in said
             if failed_starts > 1:  # each further question would boot a machine for the same failure
                 raise HealthError(f"The program does not start: {reason}", where=where)
+            is_full = all(each in said for each in NO_ROOM)
+            full_since = (left if full_since is None else full_since) if is_full else None
+            if full_since is not None and full_since - left >= _NO_ROOM_SECONDS:
+                raise HealthError(
+                    f"The host has no room for the program: {reason}\n  What idles there keeps its memory for an hour. "
+                    "Ask for less (resources.memory), delete another program, or choose another host.",
+                    where=where,
+                )
             return None
 
         healthy = self._waiter.poll(look, check.timeout_seconds, _BACKOFF)

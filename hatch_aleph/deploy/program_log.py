@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 # A machine that boots: the kernel's first line, or that of the local host.
 BOOT = re.compile(r"\[\s*0\.0+\] Linux version|local host: started at ")
+# A process that ended by itself: as the local host tells it, and as the kernel does, whose first process is the init.
+_ENDED = re.compile(
+    r"local host: (?P<told>its process ended .*)|(?:\[[ .\d]+\] )?Kernel panic - not syncing: Attempted to kill init! "
+    r"exitcode=0x(?P<status>[\da-f]+)"
+)
 _SHOWN = 20  # lines
 _OF_ITS_OWN = "ExecutableFailed"  # only what the process wrote tells why it ended
 # A reason of ``health`` that holds what a host says of a failed start.
@@ -175,10 +180,19 @@ class Start:
     lines: list[LogLine] = field(default_factory=list)
 
     @property
-    def failure(self) -> ProgramFailure | None:
-        """Why it failed, if it did; a request that fails ends nothing."""
+    def failure(self) -> str:
+        """Why it failed, or what ended its process, in a line; "" where nothing tells. No failed request ends it."""
         failure = failure_in([line.text for line in self.lines])
-        return failure if failure and failure.event == "start" else None
+        if failure and failure.event == "start":
+            return str(failure).splitlines()[0]
+        return next((_end(found) for line in self.lines[::-1] if (found := _ENDED.match(line.text))), "")
+
+
+def _end(found: re.Match[str]) -> str:
+    if found["told"]:
+        return found["told"]
+    status = int(found["status"], 16)  # as wait(2) gives it
+    return f"its process ended ({f'signal {status & 0x7F}' if status & 0x7F else f'exit code {status >> 8 & 0xFF}'})"
 
 
 def starts_in(lines: Iterable[LogLine]) -> list[Start]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.cleanup import farewell, forget, refused_before, what_of
 from hatch_aleph.deploy.custom_domains import detach_domains, moving
+from hatch_aleph.deploy.health import listing_host
 from hatch_aleph.deploy.preflight import check_permitted
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import check_named, live_among
@@ -37,12 +39,14 @@ class Deleted:
         volumes: Item hashes of the files' originals that went with it.
         kept: Item hashes of files that another program of the owner uses.
         messages: Item hashes of the FORGET messages.
+        hosts: Where its programs ran, as far as that was asked for and is known.
     """
 
     program: str
     volumes: tuple[str, ...]
     kept: tuple[str, ...]
     messages: tuple[str, ...]
+    hosts: Mapping[str, str | None] = MappingProxyType({})
 
 
 def delete(
@@ -54,6 +58,7 @@ def delete(
     missing_ok: bool = False,
     meant: Sequence[str] = (),
     others: bool = False,
+    locate: bool = False,
 ) -> Deleted:
     """Forget a program, wait until it is gone, then forget its code and the packages that were built for it.
 
@@ -70,6 +75,7 @@ def delete(
         missing_ok: Accept that there is no such live program.
         meant: Name of the project that is at hand, and what its programs are called; nothing for none.
         others: Accept that the program is another project's, or of none and called otherwise.
+        locate: Find out where it runs, to see it end.
 
     Raises:
         PlanError: There is no such live program, or it is another's, or another project's.
@@ -102,13 +108,14 @@ def delete(
     domains = moving(session, existing.channel, [item_hash], _DETACHED, existing.owner)
     named = [_named(existing.program), *(each for volume in doomed for each in what_of(volume))]
     session.confirm(farewell(session.client, existing.owner, named))
+    hosts = _hosts_of(session, [existing.program] if locate else ())
     publication = session.publication("delete", item_hash, existing.content)
     with session.sending(purpose, existing.channel) as outbox, publishing(publication) as answers:
         if domains:
             detach_domains(session.client, outbox, existing.owner, domains)
         messages = forget(session.client, outbox, existing.owner, groups)
         answers(item_hash, "")
-    return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages)
+    return Deleted(item_hash, tuple(volume.ref for volume in doomed), kept, messages, hosts)
 
 
 def _forget_refused(session: Session, item_hash: str, left: Mapping[str, RejectedError | None], reason: str) -> Deleted:
@@ -134,6 +141,7 @@ def delete_deployment(
     reason: str = "User deletion",
     missing_ok: bool = False,
     others: bool = False,
+    locate: bool = False,
 ) -> Deleted:
     """Forget all that is live of a deployment: programs, and then the files that nothing else of the owner uses.
 
@@ -147,6 +155,7 @@ def delete_deployment(
         reason: Said to everybody.
         missing_ok: Accept that nothing of it is live.
         others: Accept that one is named as another project's.
+        locate: Find out where its programs run, to see them end.
 
     Raises:
         PlanError: Nothing of it is live, or one is another project's.
@@ -178,6 +187,7 @@ def delete_deployment(
         domains = moving(session, target.channel, programs, _DETACHED)
         told = farewell(target.client, target.owner, [*map(_named, state.programs), *named])
         confirm(told, (*programs, *hashes))
+        hosts = _hosts_of(session, state.programs if locate else ())
         gone = ", ".join(programs)
         with publishing(session.publication("delete", gone)) as answers:
             if domains:
@@ -186,7 +196,14 @@ def delete_deployment(
             answers(gone, "")
         outbox.discard_unsent()
         outbox.journal.end()
-    return Deleted(gone, tuple(volume.ref for volume in doomed), kept, messages)
+    return Deleted(gone, tuple(volume.ref for volume in doomed), kept, messages, hosts)
+
+
+def _hosts_of(session: Session, programs: Iterable[Program]) -> dict[str, str | None]:
+    """Return where programs run, asked before they are forgotten: then the scheduler has no host for them."""
+    return {
+        each.item_hash: listing_host(session.hosts, each.item_hash, persistent=each.persistent) for each in programs
+    }
 
 
 def _named(program: Program) -> tuple[str, str]:

@@ -92,6 +92,7 @@ def test_of_a_process_that_ends(cli, make_project):
     assert done.code == 11
     assert f"\n  no disk\n  local host: {end}\n  The whole log: `hatch-aleph logs " in done.err
     assert f"\n  {end} (while it starts)\n  The whole log: " in cli("status", "--project", root).out
+    assert f" failed: {end}\n" in cli("logs", "--project", root).out
     with running("serve", "--project", root, folder=root) as (lines, _):
         pass
     assert f"It does not start.\n  no disk\n  {end}\n  The whole log: /" in "".join(lines)

@@ -204,6 +204,22 @@ class Lists:
 RUNS = {NEW: Execution(running=True, began="2026-11-28T10:00:00")}
 
 
+FULL = Answer(503, {}, '{"error": "This CRN cannot host the requested workload at this time."}')
+
+
+def test_a_host_without_room_is_told_before_the_deadline() -> None:
+    host = Host(FULL)
+    with pytest.raises(HealthError, match=r"no room .* it answers 503 .*cannot host the requested"):
+        host.wait(HealthCheck(timeout_seconds=120))
+    assert 30 <= host.now < 40
+
+
+def test_room_that_comes_back_is_waited_for() -> None:
+    """A stop under way gives it back; what a host says meanwhile that is something else begins the wait again."""
+    for answers in ([FULL] * 8, [FULL] * 8 + [Answer(500, {})] + [FULL] * 4, [Answer(503, {}, "busy")] * 20):
+        Host(*answers, Answer(200, {})).wait(HealthCheck(timeout_seconds=120))
+
+
 def test_the_end_is_what_the_host_has_told() -> None:
     silent, lasting = Lists(None), Lists(RUNS)
     with pytest.raises(HealthError, match="does not tell what it runs"):
@@ -218,6 +234,9 @@ def test_the_end_is_what_the_host_has_told() -> None:
     unknown = Lists({})
     assert not unknown.health().await_end(unknown.hosts(None), NEW, Observer())
     assert (unknown.seen, unknown.now >= 200) == (0, True)
+    named = Lists(RUNS, {})
+    assert named.health().await_end(named.hosts(None), NEW, Observer(), "http://host")
+    assert (named.seen, named.now < 9) == (2, True)
 
 
 def test_a_stop_that_nobody_has_seen_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:

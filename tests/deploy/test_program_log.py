@@ -39,7 +39,30 @@ def test_a_start_in_which_a_request_failed_has_not_failed():
     starts = starts_in(
         console(f"{START_MARK}main:app", of_request, f"{START_MARK}main:app", FAILURE_MARK + json.dumps(FAILED))
     )
-    assert [start.failure is None for start in starts] == [True, False]
+    assert [start.failure for start in starts] == ["", "KeyError: 'X' (while it starts)"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            "local host: its process ended before it was ready (exit code 3)",
+            "its process ended before it was ready (exit code 3)",
+        ),
+        (
+            "[    2.345678] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",
+            "its process ended (exit code 3)",
+        ),
+        ("Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b", "its process ended (signal 11)"),
+        ("it said: Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300", ""),
+        ("local host: stopped, because it was idle", ""),
+    ],
+)
+def test_a_process_that_ends_itself_is_why_its_start_failed(line, reason):
+    lines = console(f"{START_MARK}main:app", "no disk", line, "[    2.345679] Rebooting in 1 seconds..")
+    assert starts_in(lines)[0].failure == reason
+    heading = _shown(lines, everything=False, tail=None, since=None)[0]
+    assert f"main:app failed: {reason}" in heading if reason else "failed" not in heading
 
 
 def test_what_a_program_prints_of_a_kernel_hides_nothing():

@@ -5,6 +5,8 @@ import pytest
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import NetworkError, PlanError
 from hatch_aleph.network import NodeClient
+from hatch_aleph.network.executions import Allocation
+from hatch_aleph.network.urls import Hosts
 from hatch_aleph.programs.removal import delete
 from hatch_aleph.programs.replacement import set_persistent
 from hatch_aleph.programs.revision import update
@@ -44,6 +46,22 @@ def test_volumes_of_others_making_are_kept(network, session, app):
     made = created(session, app("user"), volumes=volumes)
     delete(session, made.item_hash)
     assert network.status(library.code) == "processed"
+
+
+def test_where_a_persistent_program_ran_is_asked_before_it_is_forgotten(network, session, app):
+    """The scheduler has no host for one that is forgotten; without a reason to know nobody asks it."""
+    made = created(session, app(), updatable=True)
+    twin = set_persistent(session, made.item_hash, persistent=True, keep_prev=True)
+    asked = []
+
+    def scheduler(item_hash, **_):
+        asked.append(network.status(item_hash))
+        return Allocation("http://host", "dispatched")
+
+    session.__dict__["hosts"] = Hosts(network.url, list_executions=lambda _: {}, ask_scheduler=scheduler)
+    assert delete(session, twin.item_hash, locate=True).hosts == {twin.item_hash: "http://host"}
+    assert delete(session, made.item_hash).hosts == {}
+    assert asked == ["processed"]
 
 
 def test_what_is_gone_or_anothers(network, session, client, app, tmp_path):
