@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+
+from hatch_aleph.scaffold.servers import SERVERS
 
 
 @dataclass(frozen=True)
@@ -66,4 +69,5 @@ def distribution_of(framework: str) -> str | None:
     """Return the distribution of the index that has a framework of this name; None when it is none of these."""
     if framework == "FastHTML":
         return "python-fasthtml"
-    return framework.lower() if framework in {each.name for each in FRAMEWORKS.values()} else None
+    packages = {name.partition(".")[0] for name in SERVERS} - sys.stdlib_module_names
+    return framework.lower() if framework in {*(each.name for each in FRAMEWORKS.values()), *packages} else None

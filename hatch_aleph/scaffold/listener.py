@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.scaffold.syntax import Module
 
+_PACKAGES = {name.partition(".")[0]: framework for name, framework in FRAMEWORKS.items() if framework.listens}
 _STEPS = 20  # from a name to what made it; `x = x.y` would go on
 _MOST = 0xFFFF
 # How what listens by itself is started, where another module of the project has made it.
@@ -90,8 +92,11 @@ class _Origins:
         return SERVERS.get(dotted) or (Server(0) if started else None)
 
     def framework(self, dotted: str) -> Framework | None:
-        """Return what a method's object is made with."""
-        return self._kinds.get(dotted.rpartition(".")[0])
+        """Return what a call is a part of: what its object is made with, else a package that is not Python's own."""
+        top = dotted.partition(".")[0]
+        return self._kinds.get(dotted.rpartition(".")[0]) or (
+            None if top in sys.stdlib_module_names or dotted not in SERVERS else _PACKAGES.get(top, Framework(top))
+        )
 
     def port(self, call: ast.Call, server: Server) -> int | None:
         """Return the port that a call names, None where only the run shows it."""

@@ -22,7 +22,7 @@ SCRIPTS = {
         "from tornado.options import options\nfrom tornado.web import Application as A\n"
         "from tornado.httpserver import HTTPServer\nclass Chat(A): ...\n"
         "def main():\n    server = HTTPServer(Chat())\n    server.bind(9000)\n    server.start()" + MAIN,
-        (8, None, 9000),
+        (8, "Tornado", 9000),
     ),
     "Tornado, a port of its options": (
         (
@@ -62,32 +62,35 @@ SCRIPTS = {
         (3, None, 8080),
     ),
     "socketserver": ("import socketserver\nsocketserver.TCPServer(('', 9999), None).serve_forever()", (2, None, 9999)),
-    "aiohttp": ("from aiohttp import web\nweb.run_app(make(), port=3000)", (2, None, 3000)),
+    "aiohttp": ("from aiohttp import web\nweb.run_app(make(), port=3000)", (2, "aiohttp", 3000)),
     "aiohttp, by a runner": (
         "from aiohttp import web\nasync def main():\n    site = web.TCPSite(object(), 'localhost')" + MAIN,
-        (3, None, 8080),
+        (3, "aiohttp", 8080),
     ),
     "wsgiref": (
         "from wsgiref import simple_server as s\ns.make_server('', 6543, None).serve_forever()",
         (2, None, 6543),
     ),
-    "gevent": ("from gevent.pywsgi import WSGIServer\nWSGIServer(':8000', None).serve_forever()", (2, None, 8000)),
-    "granian": ("import granian\ngranian.Granian('main:app', address='::').serve()", (2, None, 8000)),
+    "gevent": ("from gevent.pywsgi import WSGIServer\nWSGIServer(':8000', None).serve_forever()", (2, "gevent", 8000)),
+    "granian": ("import granian\ngranian.Granian('main:app', address='::').serve()", (2, "granian", 8000)),
     "hypercorn": (
         (
             "import asyncio\nfrom hypercorn.asyncio import serve\nfrom hypercorn.config import Config\n"
             "asyncio.run(serve(app, Config()))"
         ),
-        (4, None, None),
+        (4, "hypercorn", None),
     ),
     "uvicorn": (
         (
             "import uvicorn\nasync def app(scope, receive, send): ...\nconfig = uvicorn.Config(app, port=5001)\n"
             "server = uvicorn.Server(config)\nserver.run()"
         ),
-        (5, None, 5001),
+        (5, "uvicorn", 5001),
     ),
-    "twisted": ("from twisted.internet import reactor\nreactor.listenTCP(8080, None)\nreactor.run()", (2, None, 8080)),
+    "twisted": (
+        "from twisted.internet import reactor\nreactor.listenTCP(8080, None)\nreactor.run()",
+        (2, "twisted", 8080),
+    ),
     "gradio": ("import gradio as gr\nwith gr.Blocks() as demo:\n    pass\ndemo.launch()", (4, "Gradio", 7860)),
     "a port of the environment": (
         "import os, http.server as h\nh.HTTPServer(('', int(os.environ.get('PORT', 80))), None).serve_forever()",
