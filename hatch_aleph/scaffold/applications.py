@@ -177,7 +177,7 @@ def projects_below(root: Path) -> list[Path]:
 
 def _applications(file: _File, module: Module) -> Iterator[Application]:
     place = file.place.as_posix()
-    listener = find_listener(module)
+    listener, command = find_listener(module), module.command or f"python3 {place}"
     port = listener.port if listener else None
     elsewhere = _ELSEWHERE.format(place=place, line=port[1], port=port[0]) if port and port[0] != _PORT else None
     for made in module.applications():
@@ -186,7 +186,7 @@ def _applications(file: _File, module: Module) -> Iterator[Application]:
             likelihood -= 1.5  # startproject writes it beside wsgi.py, under which Django's own parts run as usual
         if framework.listens:
             if module.is_script or listener:
-                command, note = f"python3 {place}", framework.note or elsewhere
+                note = framework.note or elsewhere
                 yield Application(command, framework.name, place, made.line, True, note, likelihood - 0.5)
             continue
         entrypoint = f"{file.name}:{made.name}{framework.suffix}"
@@ -197,7 +197,7 @@ def _applications(file: _File, module: Module) -> Iterator[Application]:
         likelihood = file.weight - (_HOSTED if listener.hosts else _LISTENS)
         note = (kind and kind.note) or elsewhere
         name = kind.name if kind else "a server"
-        yield Application(f"python3 {place}", name, place, listener.line, True, note, likelihood)
+        yield Application(command, name, place, listener.line, True, note, likelihood)
 
 
 def _names(known: Mapping[str, Framework]) -> re.Pattern[bytes] | None:

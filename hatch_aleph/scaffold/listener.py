@@ -21,6 +21,7 @@ _STEPS = 20  # from a name to what made it; `x = x.y` would go on
 _MOST = 0xFFFF
 # How what listens by itself is started, where another module of the project has made it.
 _STARTS = frozenset({"launch", "listen", "run", "start"})
+_RUNNERS = frozenset({"run", "run_sync", "run_until_complete"})  # of what they are given
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,12 @@ def _started(module: Module) -> list[ast.AST]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     body = module.tree.body
     own = {each.name for each in body if isinstance(each, functions)}
-    bare = [each.value for each in body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
-    starts = any(isinstance(node, ast.Name) and node.id in own for call in bare for node in ast.walk(call))
-    if module.is_script or starts:
+    bare = [
+        node for each in body if isinstance(each, ast.Expr) for node in ast.walk(each) if isinstance(node, ast.Call)
+    ]
+    # `main()`, and `trio.run(main)`; not `register(main)`.
+    begun = [node.func for node in bare]
+    begun += [arg for node in bare if ast.unparse(node.func).rpartition(".")[2] in _RUNNERS for arg in node.args]
+    if module.is_script or any(isinstance(each, ast.Name) and each.id in own for each in begun):
         return [module.tree]
     return [each for each in body if not isinstance(each, functions)]

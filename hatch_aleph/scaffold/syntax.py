@@ -105,6 +105,12 @@ class Module:
         """Whether it does something when it is run."""
         return any(_is_main_guard(node) for node in self.tree.body)
 
+    @property
+    def command(self) -> str | None:
+        """How it is run by its name where it has to be: its imports are relative to its package."""
+        relative = any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(self.tree))
+        return f"python3 -m {self.name.removesuffix('.__main__')}" if relative else None
+
     def applications(self) -> Iterator[Made]:
         """Find the applications at module level, and the factories that need no argument."""
         mounted = self._mounted()

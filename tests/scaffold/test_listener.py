@@ -53,6 +53,10 @@ SCRIPTS = {
         ),
         (6, None, 1234),
     ),
+    "what a runner is given": (
+        "import trio\nasync def main():\n    await trio.serve_tcp(print, 8080)\ntrio.run(main)",
+        (3, "trio", 8080),
+    ),
     "a socket in a block": ("import socket\nwith socket.create_server(('', 81)) as s:\n    s.accept()", (2, None, 81)),
     "http.server, by a class with threads": (
         (
@@ -98,6 +102,9 @@ SCRIPTS = {
     ),
 }
 SILENT = {
+    "a function that is registered": (
+        "import socket, plugins\ndef start():\n    socket.create_server(('', 80))\nplugins.register(start)"
+    ),
     "a client": "import socket\ns = socket.socket()\ns.connect(('example.org', 80))",
     "a socket of datagrams": "import socket\ns = socket.socket()\ns.bind(('', 53))",
     "others' listen": "events.listen(80)\nqueue = []\nqueue.listen(80)",
@@ -137,6 +144,16 @@ def test_what_another_module_makes_is_known(tmp_path):
     (tmp_path / "main.py").write_text("import web\nif __name__ == '__main__':\n    web.make().listen(8080)")
     (found,) = find_applications(tmp_path)
     assert (found.entrypoint, found.framework, found.line, found.note) == ("python3 main.py", "Tornado", 3, None)
+
+
+def test_a_module_that_imports_from_its_package_is_run_by_its_name(tmp_path):
+    package = tmp_path / "src" / "pkg"
+    package.mkdir(parents=True)
+    for name in ("__init__", "core"):
+        (package / f"{name}.py").write_text("")
+    (package / "__main__.py").write_text("from . import core\nimport socket\nsocket.create_server(('', 8080))")
+    (found,) = find_applications(tmp_path)
+    assert (found.entrypoint, found.file) == ("python3 -m pkg", "src/pkg/__main__.py")
 
 
 @pytest.mark.parametrize("name", [name for name, server in SERVERS.items() if server.hosts])
