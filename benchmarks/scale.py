@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from hatch_aleph.deploy.state import NOTES
-from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import load_account
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.messages import sign_message, store_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 # Runs a command and counts its requests; tells its memory, and when its first line came, on standard error.
 MEASURED = """

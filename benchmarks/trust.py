@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from tests.signing import Signer
 
 COUNT, PAGE, RUNS = 5000, 200, 3

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from hatch_aleph.errors import UsageError as UsageError
     from hatch_aleph.hookspecs import hookimpl as hookimpl
     from hatch_aleph.local.serve import serve_network as serve_network
-    from hatch_aleph.network import Account as Account
-    from hatch_aleph.network import NodeClient as NodeClient
-    from hatch_aleph.network import create_account as create_account
-    from hatch_aleph.network import load_account as load_account
+    from hatch_aleph.network.accounts import Account as Account
+    from hatch_aleph.network.accounts import create_account as create_account
+    from hatch_aleph.network.accounts import load_account as load_account
+    from hatch_aleph.network.client import NodeClient as NodeClient
     from hatch_aleph.plugins import Publication as Publication
     from hatch_aleph.project import Project as Project
     from hatch_aleph.project import load_project as load_project
@@ -68,7 +68,8 @@ __getattr__, __dir__, __all__ = door(
         ),
         "hookspecs": "hookimpl",
         "local.serve": "serve_network",
-        "network": "Account NodeClient create_account load_account",
+        "network.accounts": "Account create_account load_account",
+        "network.client": "NodeClient",
         "plugins": "Publication",
         "project": "Project load_project",
         "runtimes": "Runtime",

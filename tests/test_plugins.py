@@ -12,7 +12,7 @@ import pytest
 from hatch_aleph import hookspecs, runtimes
 from hatch_aleph.errors import AccountError, HatchAlephError, PlanError, PluginError, SettingsError
 from hatch_aleph.hookspecs import hookimpl
-from hatch_aleph.network import load_account
+from hatch_aleph.network.accounts import load_account
 from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
 from hatch_aleph.runtimes import Runtime
 from hatch_aleph.settings import load_settings

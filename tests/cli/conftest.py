@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,9 @@ from eth_account import Account as EthAccount
 from nacl.signing import SigningKey
 
 from hatch_aleph.errors import RejectedError
-from hatch_aleph.network import NodeClient, aggregate_content, load_account, sign_message
+from hatch_aleph.network.accounts import load_account
+from hatch_aleph.network.client import NodeClient
+from hatch_aleph.network.messages import aggregate_content, sign_message
 from tests.programs.rig import BARE_APP
 
 SECRET = bytes(range(101, 133))

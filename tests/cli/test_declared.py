@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.messages import sign_message
 from tests.programs.rig import ask
 

@@ -13,8 +13,10 @@ import pytest
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.cli import run
 from hatch_aleph.deploy.custom_domains import domains_of
-from hatch_aleph.network import NodeClient, load_account, sign_message, store_content
+from hatch_aleph.network.accounts import load_account
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.domains import Record
+from hatch_aleph.network.messages import sign_message, store_content
 from tests.local.node.support import DEBIAN_12, RunningNode
 
 if TYPE_CHECKING:

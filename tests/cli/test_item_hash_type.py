@@ -7,7 +7,7 @@ from hatch_aleph.cli.item_hash_type import item_hash_in
 from hatch_aleph.cli.output import Output
 from hatch_aleph.errors import PlanError
 from hatch_aleph.itemhash import to_base32
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 
 HASH = "5a732f2c4e96f8eef446ba1e9c0619cb3dc2eddc190598d17f12c1623e052333"
 CID = "QmYULJoNGPDmoRq4WNWTDTUvJGJv1hosox8H6vVd1kCsY8"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import hatch_aleph
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.money import amount
 
 

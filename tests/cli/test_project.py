@@ -13,7 +13,7 @@ import pytest
 from hatch_aleph.deploy.apply import Deployer
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.session import Session
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.squashfs import scan, write_image
 from tests.deploy.rig import make_artifact
 from tests.programs.rig import BARE_APP, ask, write_app

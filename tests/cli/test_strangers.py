@@ -8,7 +8,7 @@ import pytest
 
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.cli.output import moment
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.fields import MalformedAnswerError, as_time, shown
 from hatch_aleph.network.messages import sign_message, store_content
 

@@ -9,8 +9,8 @@ import pytest
 from hatch_aleph.deploy.apply import Deployer, Options, Outcome
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.session import Session
-from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.client import NodeClient
 from tests.clock import brief, hurried
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
 from tests.programs.rig import random_key
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.artifact import Artifact
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 _seeds = itertools.count(1)
 

@@ -11,7 +11,7 @@ from hatch_aleph.deploy.comparison import Planner, program_content
 from hatch_aleph.deploy.deployment import deployment_tag
 from hatch_aleph.deploy.plan import Cost
 from hatch_aleph.deploy.state import NOTES, Program, State, Version, Volume, image_notes
-from hatch_aleph.network import Limits
+from hatch_aleph.network.answers import Limits
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:

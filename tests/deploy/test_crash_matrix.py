@@ -21,8 +21,8 @@ import pytest
 
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.journal import Journal
-from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.domains import KEY, attached
 from hatch_aleph.network.keys import Key
 from tests.clock import brief
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hatch_aleph.artifact import Artifact
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="the tool is forked to be killed")
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hatch_aleph.deploy.journal import Journal, Run, intent_of
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network import SignedMessage, sign_message
 from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.keys import Key
+from hatch_aleph.network.messages import SignedMessage, sign_message
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.overlap import YOUNG
 from hatch_aleph.deploy.status import read_status
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.settings import HealthCheck
 from tests.clock import brief, hurried
 from tests.deploy.conftest import new_account, through, with_clock

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatch_aleph.deploy.deployment import PublishedImages
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from tests.deploy.conftest import new_account
 
 if TYPE_CHECKING:

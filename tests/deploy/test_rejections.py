@@ -13,7 +13,7 @@ import pytest
 from hatch_aleph.deploy.cleanup import find_waste, forget, prune
 from hatch_aleph.deploy.journal import Journal
 from hatch_aleph.errors import PlanError, RejectedError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.messages import aggregate_content, forget_content, sign_message
 from hatch_aleph.network.rejections import MEANINGS
 from hatch_aleph.programs.removal import delete_deployment

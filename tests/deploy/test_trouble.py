@@ -16,7 +16,7 @@ from hatch_aleph.deploy.plan import reviewed_checksum
 from hatch_aleph.deploy.session import deployment_lock
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, NetworkError, PlanError, RejectedError
 from hatch_aleph.files import write_atomic
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from tests.clock import brief
 from tests.deploy.conftest import new_account, through, with_clock
 from tests.deploy.rig import RunningNode

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key
 from tests.network.scripted import ScriptedNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 
 @pytest.fixture(scope="session")

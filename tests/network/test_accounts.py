@@ -17,7 +17,8 @@ from eth_account.messages import encode_defunct
 from nacl.signing import SigningKey, VerifyKey
 
 from hatch_aleph.errors import AccountError
-from hatch_aleph.network import create_account, keys, load_account
+from hatch_aleph.network import keys
+from hatch_aleph.network.accounts import create_account, load_account
 
 SECRET = bytes(range(1, 33))
 ADDRESS = EthAccount.from_key(SECRET).address
@@ -154,7 +155,7 @@ def test_key_is_in_no_representation() -> None:
 
 def test_traceback_of_a_failing_signature_hides_the_key() -> None:
     program = (
-        "from hatch_aleph.network import load_account\n"
+        "from hatch_aleph.network.accounts import load_account\n"
         f"account = load_account(private_key='{SECRET.hex()}', environ={{}})\n"
         "class Broken:\n"
         "    async def sign_message(self, message):\n"
@@ -170,7 +171,7 @@ def test_traceback_of_a_failing_signature_hides_the_key() -> None:
 
 def in_a_process_of_its_own(code: str, folder: Path, chain: str) -> str:
     sign = f"load_account(private_key='{SECRET.hex()}', chain={chain!r}, environ={{}}).sign({UNSIGNED})"
-    program = f"from hatch_aleph.network import load_account\n{code}\n{sign}"
+    program = f"from hatch_aleph.network.accounts import load_account\n{code}\n{sign}"
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{program}"],

@@ -12,9 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from hatch_aleph.errors import NetworkError, RejectedError, UsageError
-from hatch_aleph.network import Limits, MessageStatus, NodeClient, Price, aggregate_content, sign_message, store_content
 from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.answers import Limits, MessageStatus
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key
+from hatch_aleph.network.messages import aggregate_content, sign_message, store_content
+from hatch_aleph.network.money import Price
 from tests.network.scripted import RECORDED, Answer, ScriptedNode, as_json, as_text, recorded, unused_url
 from tests.signing import Signer
 
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from hatch_aleph.network import Account, NetworkMessage, SignedMessage
+    from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.answers import NetworkMessage
+    from hatch_aleph.network.messages import SignedMessage
 
 H = "ab" * 32
 CREDIT = {"chain": "ETH", "type": "credit"}

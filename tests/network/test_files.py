@@ -10,7 +10,8 @@ import pytest
 
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.errors import ArtifactError, RejectedError
-from hatch_aleph.network import Limits, choose_engine
+from hatch_aleph.network.answers import Limits
+from hatch_aleph.network.transfer import choose_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ def test_too_large_for_any_engine() -> None:
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     program = (
-        "import sys; import hatch_aleph.network as n; n.NodeClient; n.load_account; n.SignedMessage; n.choose_engine\n"
+        "import sys; from hatch_aleph.network import accounts, client, messages, transfer\n"
         "print([m for m in ('httpx', 'aleph', 'aleph_message', 'pydantic', 'web3', 'aleph_cid') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -15,7 +15,7 @@ import pytest
 import hatch_aleph
 from hatch_aleph.deploy.health import http_get
 from hatch_aleph.errors import UsageError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.executions import allocation
 from hatch_aleph.network.http import Connections, NoAnswerError, Timeouts, proxy_for
 from hatch_aleph.programs.runtime_check import http_fetch

@@ -14,8 +14,7 @@ from eth_account import Account as EthAccount
 from nacl.signing import SigningKey
 
 from hatch_aleph.errors import AccountError
-from hatch_aleph.network import load_account
-from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.accounts import account_from_key, load_account
 from hatch_aleph.network.keys import Key, parse_key
 from hatch_aleph.network.keystores import ed25519_key, make_keystore, open_keystore, read_password, store_secret
 from hatch_aleph.preferences import NamedAccount, Preferences

@@ -10,7 +10,8 @@ from eth_account.messages import encode_defunct
 from ledgerblue.commException import CommException
 
 from hatch_aleph.errors import AccountError
-from hatch_aleph.network import load_account, sign_message, store_content
+from hatch_aleph.network.accounts import load_account
+from hatch_aleph.network.messages import sign_message, store_content
 from tests.network.ledger_device import DECLINED, LOCKED, Device
 
 if TYPE_CHECKING:

@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hatch_aleph.errors import NetworkError, RejectedError
-from hatch_aleph.network import NodeClient, sign_message, store_content
+from hatch_aleph.network.client import NodeClient
+from hatch_aleph.network.messages import sign_message, store_content
 from tests.network.scripted import RECORDED, Answer, ScriptedNode, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 H = "ab" * 32
 PROCESSED = RECORDED["store processed"]["json"]["item_hash"]

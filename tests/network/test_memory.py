@@ -25,7 +25,9 @@ CLIENT = f"""{PEAK}
 import json, sys
 from pathlib import Path
 from hatch_aleph.artifact import hash_file
-from hatch_aleph.network import NodeClient, SignedMessage, sign_message, store_content, load_account
+from hatch_aleph.network.accounts import load_account
+from hatch_aleph.network.client import NodeClient
+from hatch_aleph.network.messages import SignedMessage, sign_message, store_content
 url, file, back = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 account = load_account(private_key="11" * 32, environ={{}})
 hashes = hash_file(file)

@@ -13,10 +13,10 @@ from eth_account import Account as EthAccount
 from eth_account.messages import encode_defunct
 
 from hatch_aleph.errors import NetworkError, RejectedError
-from hatch_aleph.network import SignedMessage, aggregate_content, forget_content, sign_message, store_content
+from hatch_aleph.network.messages import SignedMessage, aggregate_content, forget_content, sign_message, store_content
 
 if TYPE_CHECKING:
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 CREDIT = {"chain": "ETH", "type": "credit"}
 HASH = "ab" * 32

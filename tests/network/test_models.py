@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import RejectedError
-from hatch_aleph.network import models, store_content
-from hatch_aleph.network.messages import check_content
+from hatch_aleph.network import models
+from hatch_aleph.network.messages import check_content, store_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

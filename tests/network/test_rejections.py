@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hatch_aleph.network import MessageStatus, NetworkMessage, explain
-from hatch_aleph.network.rejections import MEANINGS, facts, rejection
+from hatch_aleph.network.answers import MessageStatus, NetworkMessage
+from hatch_aleph.network.rejections import MEANINGS, explain, facts, rejection
 
 DOCS = Path(__file__).parents[2] / "docs" / "network.md"
 # aleph-im/pyaleph, src/aleph/types/message_status.py, class ErrorCode.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.errors import ArtifactError, NetworkError, RejectedError
-from hatch_aleph.network import MessageStatus, NodeClient, sign_message, store_content
+from hatch_aleph.network.answers import MessageStatus
+from hatch_aleph.network.client import NodeClient
+from hatch_aleph.network.messages import sign_message, store_content
 from hatch_aleph.network.nodes import PATIENT_ROUNDS
 from tests.network.scripted import Answer, ScriptedNode, as_json, as_text
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from hatch_aleph.network import Account, SignedMessage
+    from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.messages import SignedMessage
 
 MIB = 1024**2
 

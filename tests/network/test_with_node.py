@@ -14,25 +14,21 @@ import pytest
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.errors import NetworkError, RejectedError
 from hatch_aleph.local.node.limits import Limits
-from hatch_aleph.network import (
-    MessageStatus,
-    NodeClient,
-    aggregate_content,
-    choose_engine,
-    forget_content,
-    load_account,
-    sign_message,
-    store_content,
-)
+from hatch_aleph.network.accounts import load_account
 from hatch_aleph.network.answers import Limits as ClientLimits
+from hatch_aleph.network.answers import MessageStatus
+from hatch_aleph.network.client import NodeClient
+from hatch_aleph.network.messages import aggregate_content, forget_content, sign_message, store_content
 from hatch_aleph.network.nodes import PATIENT_ROUNDS
+from hatch_aleph.network.transfer import choose_engine
 from tests.local.node.support import DEBIAN_12, RunningNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from hatch_aleph.network import Account, SignedMessage
+    from hatch_aleph.network.accounts import Account
+    from hatch_aleph.network.messages import SignedMessage
 
 CREDIT = {"chain": "ETH", "type": "credit"}
 CHANNEL = "TEST"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_aleph.deploy.session import Session
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from tests.clock import brief
 from tests.programs.rig import RunningNetwork, write_app
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from hatch_aleph.network.keys import Key
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.network import Account
+    from hatch_aleph.network.accounts import Account
 
 _seeds = itertools.count(7_000)
 

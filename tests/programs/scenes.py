@@ -13,7 +13,7 @@ from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.session import Session
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.programs import volumes
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.removal import delete

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import GuestError, HatchAlephError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.messages import aggregate_content, sign_message
 from hatch_aleph.programs import volumes
 from hatch_aleph.programs.creation import checked, create

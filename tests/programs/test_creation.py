@@ -11,7 +11,8 @@ import pytest
 from hatch_aleph.cli.smoke import _unless_failed
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import HatchAlephError, HealthError, NetworkError, PlanError, RejectedError
-from hatch_aleph.network import NodeClient, aggregate_content, sign_message
+from hatch_aleph.network.client import NodeClient
+from hatch_aleph.network.messages import aggregate_content, sign_message
 from hatch_aleph.programs import creation
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.program_code import prepare_code

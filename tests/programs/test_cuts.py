@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import PlanError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from tests.clock import brief
 from tests.deploy.rig import NodeHost, RunningNode
 from tests.programs.scenes import (

@@ -12,7 +12,7 @@ import pytest
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.local.node import Lateness
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.observer import Observer
 from tests.clock import Clock
 from tests.deploy.rig import RunningNode

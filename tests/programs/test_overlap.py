@@ -11,7 +11,7 @@ import pytest
 
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from tests.clock import brief
 from tests.deploy.rig import RunningNode
 from tests.programs.rig import write_app

@@ -6,7 +6,7 @@ import pytest
 
 from hatch_aleph.deploy.program_log import read_logs, reason_in_log
 from hatch_aleph.errors import NetworkError, UsageError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.executions import Allocation
 from hatch_aleph.network.urls import Hosts
 from tests.clock import brief

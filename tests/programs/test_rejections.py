@@ -6,7 +6,7 @@ import pytest
 
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import PlanError, RejectedError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.removal import delete
 from hatch_aleph.programs.revision import update

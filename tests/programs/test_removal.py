@@ -4,7 +4,7 @@ import pytest
 
 from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import NetworkError, PlanError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.executions import Allocation
 from hatch_aleph.network.urls import Hosts
 from hatch_aleph.programs.removal import delete

@@ -44,7 +44,6 @@ def test_each_door_has_its_place_on_the_page(door):
     [
         "hatch_aleph.api",
         "hatch_aleph.local.host",
-        "hatch_aleph.network",
         "hatch_aleph.settings",
         "hatch_aleph.squashfs",
     ],

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import HatchAlephError
-from hatch_aleph.network import NodeClient
 from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key
 from hatch_aleph.settings import HealthCheck
 from tests.build.conftest import index, runtime, workshop

@@ -14,7 +14,7 @@ import pytest
 
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.local.host import Source, published
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.squashfs import Entry, write_image
 from tests.local.host.conftest import ACCOUNT, RUNTIME, STRANGER, host_cache, python311, serving, with_host
 from tests.local.host.conftest import TinyNode as Publisher

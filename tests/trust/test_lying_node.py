@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import NetworkError
-from hatch_aleph.network import NodeClient
+from hatch_aleph.network.client import NodeClient
 from tests.signing import Signer
 from tests.trust.conftest import COMMANDS, Scene, outcome
 from tests.trust.lying_node import Added, Answers, Ignores, Lie, Messages, Told

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.errors import HatchAlephError
-from hatch_aleph.network import Limits
+from hatch_aleph.network.answers import Limits
 from tests.network.scripted import ScriptedNode, as_json
 from tests.trust.conftest import COMMANDS, Scene, outcome
 from tests.trust.lying_node import Answers, Ignores, LastRelease, Lie, NoPrices, Told
