@@ -51,19 +51,20 @@ def logs(
     from hatch_aleph.cli.questions import ask
     from hatch_aleph.deploy.program_log import read_logs
     from hatch_aleph.errors import UsageError
+    from hatch_aleph.network.urls import Hosts
 
     account = context.account(context.chain_for(item_hash))
-    domain = domain or context.host_url
     with context.client() as client:
         program = context.program(client, item_hash)
+        hosts = Hosts(client.nodes[0], domain or context.host_url)
         try:
-            lines = read_logs(client, account, program, domain)
+            lines = read_logs(client, account, program, hosts)
         except UsageError as error:
-            if domain or not may_ask(context):
+            if hosts.named or not may_ask(context):
                 raise
             context.output.notice(error.message)
-            domain = ask(context.output, "URL of the host (--domain)", type=HostUrlType())
-            lines = read_logs(client, account, program, domain)
+            hosts = Hosts(client.nodes[0], ask(context.output, "URL of the host (--domain)", type=HostUrlType()))
+            lines = read_logs(client, account, program, hosts)
         recent = [line for line in lines if _is_recent(line.time, since)]
         last = recent if tail is None else recent[len(recent) - min(tail, len(recent)) :]
         fields = {"item_hash": program, "lines": [asdict(line) for line in last]}
@@ -72,7 +73,7 @@ def logs(
         )
         if follow:
             context.output.rest()
-            _follow(context, lambda: read_logs(client, account, program, domain), recent, since)
+            _follow(context, lambda: read_logs(client, account, program, hosts), recent, since)
 
 
 def _shown(lines: Sequence[LogLine], *, everything: bool, tail: int | None, since: str | None) -> list[str]:

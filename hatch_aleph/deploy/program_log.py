@@ -14,8 +14,7 @@ from hatch_aleph.deploy.state import find_program
 from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
 from hatch_aleph.guest.entrypoint import START_MARK
 from hatch_aleph.guest.failure import FAILURE_MARK
-from hatch_aleph.network.hosts import HostClient, LogLine
-from hatch_aleph.network.urls import Hosts
+from hatch_aleph.network.hosts import HostClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.hosts import LogLine
+    from hatch_aleph.network.urls import Hosts
 
 # A machine that boots: the kernel's first line, or that of the local host.
 BOOT = re.compile(r"\[\s*0\.0+\] Linux version|local host: started at ")
@@ -231,35 +231,13 @@ def lines_without_a_start(lines: Iterable[LogLine]) -> int:
     return count or 0
 
 
-def read_logs(
-    client: NodeClient,
-    account: Account,
-    item_hash: str,
-    domain: str | None = None,
-    *,
-    hosts: Hosts | None = None,
-) -> tuple[LogLine, ...]:
-    """Return what a program has printed on a host.
-
-    Args:
-        client: The node, asked for the program when no host is named.
-        account: The owner's.
-        item_hash: Of the program.
-        domain: URL of the host. Without one: the host beside a node on this machine, or for a persistent program the
-            one that the scheduler chose.
-        hosts: The hosts of the node.
-
-    Raises:
-        UsageError: Any host may run it, so one must be named.
-        NetworkError: The host is out of reach, or never ran the program.
-        AccountError: The host does not take the account for the owner's.
-    """
-    host = domain or host_of(client, item_hash, hosts or Hosts(client.nodes[0]))
-    return HostClient(host).logs(item_hash, account)
+def read_logs(client: NodeClient, account: Account, item_hash: str, hosts: Hosts) -> tuple[LogLine, ...]:
+    """Return what a program has printed on the one host that runs it; errors are those of the two that are asked."""
+    return HostClient(host_of(client, item_hash, hosts)).logs(item_hash, account)
 
 
 def host_of(client: NodeClient, item_hash: str, hosts: Hosts) -> str:
-    """Return the one host that runs a program.
+    """Return the one host that runs a program: one that is named or beside the node, or that the scheduler chose.
 
     Raises:
         UsageError: Any host may run it, so one must be named.
