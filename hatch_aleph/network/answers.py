@@ -190,33 +190,6 @@ class Limits(NamedTuple):
         )
 
 
-class StoredFile(NamedTuple):
-    """What a STORE message, or the newest amend of it, holds.
-
-    Attributes:
-        ref: Item hash of the original STORE.
-        owner: Whose it is.
-        file_hash: sha256 or CID of the bytes.
-        size: In bytes.
-    """
-
-    ref: str
-    owner: str
-    file_hash: str
-    size: int
-
-    @classmethod
-    def from_json(cls, data: Any) -> StoredFile:
-        """Read the answer of ``/api/v0/storage/by-ref`` or ``by-message-hash``."""
-        answer = as_mapping(data)
-        return cls(
-            ref=as_text(answer, "ref"),
-            owner=as_text(answer, "owner"),
-            file_hash=as_text(answer, "file_hash"),
-            size=int(as_decimal(answer.get("size"))),
-        )
-
-
 class PublishedRuntime(NamedTuple):
     """A runtime that the network itself lists.
 

@@ -26,7 +26,6 @@ from .answers import (
     MessageStatus,
     NetworkMessage,
     PublishedRuntime,
-    StoredFile,
     as_status,
     read_runtimes,
 )
@@ -423,20 +422,6 @@ class NodeClient:
             raise reply.unhelpful()
 
         return self._nodes.ask("HEAD", f"/api/v0/storage/raw/{file_hash}", read)
-
-    def stored_file(self, item_hash: str, *, newest: bool = True) -> StoredFile | None:
-        """Return what the node says that a STORE message holds, or None if it does not know it.
-
-        Args:
-            item_hash: Of the original STORE; with ``newest=False`` of any.
-            newest: Follow amends to the newest one.
-        """
-
-        def read(reply: Reply) -> StoredFile | None:
-            return None if reply.is_not_found else StoredFile.from_json(reply.expected_json())
-
-        kind = "by-ref" if newest else "by-message-hash"
-        return self._nodes.ask("GET", f"/api/v0/storage/{kind}/{item_hash}", read)
 
     def newest_content(self, ref: str) -> NetworkMessage | None:
         """Return the STORE message that a ref leads to, or the newest amend of it by its owner; None if it is gone."""

@@ -370,12 +370,7 @@ def test_limits(client: NodeClient, node: ScriptedNode) -> None:
     assert client.limits() == Limits(storage=104857600, ipfs=1073741824)
 
 
-def test_stored_files(client: NodeClient, node: ScriptedNode) -> None:
-    assert client.stored_file(H) is None
-    node.on("GET", f"/api/v0/storage/by-ref/{H}", recorded("by-ref"))
-    stored = client.stored_file(H)
-    assert stored
-    assert (stored.size, stored.file_hash) == (21, "d1202aa4644a267c1a0fdb418b2706fa9219cd1c5e85df7b7c1137934572fbdd")
+def test_a_node_tells_whether_it_has_a_file(client: NodeClient, node: ScriptedNode) -> None:
     assert client.has_file(H) is False
     node.on("HEAD", f"/api/v0/storage/raw/{H}", Answer())
     assert client.has_file(H) is True

@@ -35,7 +35,6 @@ READS: dict[str, tuple[str, Callable[[NodeClient], Any]]] = {
     "balance": ("balance", lambda client: client.balance("0x1")),
     "estimate": ("program estimate", lambda client: client.estimate({"address": "0x1"})),
     "limits": ("limits", lambda client: client.limits()),
-    "stored file": ("by-ref", lambda client: client.stored_file(H)),
     "aggregate": ("domains", lambda client: client.aggregate("0x1", ["domains"])),
     "runtimes": ("domains", lambda client: client.runtimes()),
     "has file": ("no file", lambda client: client.has_file(H)),

@@ -115,7 +115,7 @@ def test_a_deployment_from_upload_to_delete(network: NodeClient, rich: Account, 
     assert len(list(network.messages(owners=[rich.address]))) == 2
 
     assert network.price(program.item_hash).payment_type == "credit"
-    stored = network.stored_file(store.item_hash)
+    stored = network.newest_content(store.item_hash)
     assert stored
     network.download(stored.file_hash, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"hsqs code"
@@ -143,7 +143,7 @@ def test_amends_move_the_newest_file(network: NodeClient, rich: Account, tmp_pat
     second = signed_store(rich, image(tmp_path, b"two"), ref=first.item_hash)
     network.upload(second, image(tmp_path, b"two"))
     network.wait(second.item_hash)
-    newest, original = network.stored_file(first.item_hash), network.stored_file(first.item_hash, newest=False)
+    newest, original = network.newest_content(first.item_hash), network.message(first.item_hash)
     assert newest
     assert original
     assert newest.file_hash == hashlib.sha256(b"two").hexdigest()
