@@ -23,7 +23,7 @@ from hatch_aleph.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_aleph.programs.revision import Updated
+    from hatch_aleph.programs.replacement import Recreated
 
 
 @click.command(epilog="Example: hatch-aleph update ITEM_HASH ./my_app")
@@ -79,7 +79,7 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
     context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
 
 
-def _words(done: Updated, seen: str) -> list[str]:
+def _words(done: Recreated, seen: str) -> list[str]:
     if done.unchanged:
         return [f"Nothing has changed: program {done.item_hash} has this code already, and nothing was sent."]
     if done.item_hash == done.previous:

@@ -37,10 +37,11 @@ class Recreated:
 
     Attributes:
         item_hash: Of the program that says what was asked for.
-        previous: Item hash of the old one; the same when nothing was to be done.
+        previous: Item hash of the old one; the same where a message need not change.
         forgotten: Whether the old one is gone.
         urls: Where the program answers.
         messages: Item hashes of the messages that say so: PROGRAM, then FORGET.
+        code: Item hash of the STORE message that holds new code; None when the code is as it was.
     """
 
     item_hash: str
@@ -48,11 +49,12 @@ class Recreated:
     forgotten: bool
     urls: tuple[str, ...]
     messages: tuple[str, ...] = ()
+    code: str | None = None
 
     @property
     def unchanged(self) -> bool:
-        """Whether the program said so already."""
-        return self.item_hash == self.previous
+        """Whether nothing was to be done."""
+        return self.code is None and self.item_hash == self.previous
 
 
 def persistence_change(content: Mapping[str, Any], *, persistent: bool) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import runtimes
@@ -58,30 +57,6 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True)
-class Updated:
-    """What an update has come to.
-
-    Attributes:
-        item_hash: Of the program; another than before when fields were changed.
-        previous: Item hash before.
-        code: Item hash of the STORE message that holds the new code; None when the code is as it was.
-        forgotten: Whether the program before is gone.
-        urls: Where the program answers.
-    """
-
-    item_hash: str
-    previous: str
-    code: str | None
-    forgotten: bool
-    urls: tuple[str, ...]
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether nothing was to be done."""
-        return self.code is None and self.item_hash == self.previous
-
-
 def update(
     session: Session,
     item_hash: str,
@@ -92,7 +67,7 @@ def update(
     keep_prev: bool = False,
     allow_data_loss: bool = False,
     scan: bool = True,
-) -> Updated:
+) -> Recreated:
     """Give a program new code, and say other things of it.
 
     A folder is packed as the program's code is, so that it can be amended in place.
@@ -142,8 +117,7 @@ def update(
         check_recreatable(session, existing, allow_data_loss=allow_data_loss, keep_prev=keep_prev)
         content["payment"] = content["payment"] if "payment" in changes else credit_payment(content)
         if code is None:
-            done = recreate(session, existing, content, keep_prev=keep_prev, reason="Program updated", command="update")
-            return _updated(done, None)
+            return recreate(session, existing, content, keep_prev=keep_prev, reason="Program updated", command="update")
         return _renew(session, existing, content, code, keep_prev=keep_prev)
 
 
@@ -194,13 +168,13 @@ def _needs_another(existing: LiveProgram, content: Mapping[str, Any]) -> PlanErr
     return PlanError("\n  ".join([f"{message}:", *reasons]), where=existing.program.item_hash, hint=hint)
 
 
-def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Updated:
+def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Recreated:
     """Give the code's volume a new content: item hash and URL stay."""
     item_hash = existing.program.item_hash
     urls = session.hosts.urls(item_hash)
     volume = existing.code
     if code is None:
-        return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
+        return Recreated(item_hash, item_hash, forgotten=False, urls=urls)
     if volume is None:
         raise PlanError(
             "The program's code cannot be amended: the original is gone, or another's",
@@ -213,7 +187,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
     if published:
         journal = session.journal(session.folder, session.owner, purpose)
         if not journal.awaits_answer("code", volume.current.item_hash):
-            return Updated(item_hash, item_hash, None, forgotten=False, urls=urls)
+            return Recreated(item_hash, item_hash, forgotten=False, urls=urls)
         earlier = _answered_last(journal, volume).item_hash
         session.notice("Going on with what an earlier run left: it has sent the code and seen no answer")
         question = f"Ask the program {item_hash}, and put its earlier code ({earlier}) back if it does not answer"
@@ -257,7 +231,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Update
         outbox.journal.end()
         check_own(newest_amends(session.client, existing.owner, [volume.ref]).get(volume.ref), store)
         answers(item_hash, urls[0])
-    return Updated(item_hash, item_hash, store, forgotten=False, urls=urls)
+    return Recreated(item_hash, item_hash, forgotten=False, urls=urls, code=store)
 
 
 def _tried(session: Session, existing: LiveProgram, volume: Volume, code: Code, payment: Mapping[str, Any]) -> str:
@@ -293,7 +267,9 @@ def _code_ref(content: Mapping[str, Any]) -> tuple[str, ...]:
     return (str(code.get("ref")),) if isinstance(code, dict) else ()
 
 
-def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], code: Code, *, keep_prev: bool) -> Updated:
+def _renew(
+    session: Session, existing: LiveProgram, content: dict[str, Any], code: Code, *, keep_prev: bool
+) -> Recreated:
     """Publish code and program anew; the old program runs its own code until it is forgotten."""
     content["code"] = {**content["code"], "ref": None}
     check_program(content)
@@ -321,7 +297,7 @@ def _renew(session: Session, existing: LiveProgram, content: dict[str, Any], cod
             replaced_code=replaced,
         )
         answers(done.item_hash, done.urls[0])
-    return _updated(done, ref)
+    return dataclasses.replace(done, code=ref)
 
 
 def _published_before(session: Session, existing: LiveProgram, content: Mapping[str, Any], code: Code) -> str | None:
@@ -335,7 +311,3 @@ def _published_before(session: Session, existing: LiveProgram, content: Mapping[
         if stored is not None and stored.file_hash in (code.hashes.sha256, code.hashes.cid):
             return ref
     return None
-
-
-def _updated(done: Recreated, code: str | None) -> Updated:
-    return Updated(done.item_hash, done.previous, code, done.forgotten, done.urls)
