@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hatch_aleph.artifact import Artifact
+    from hatch_aleph.build.context import Published
     from hatch_aleph.cli.steps import Steps
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.session import Session
@@ -254,14 +255,11 @@ class Context:
             **({"cache": Cache(anew)} if anew else {}),
         )
 
-    def _published_images(self, client: NodeClient) -> Any:
-        from hatch_aleph.deploy.deployment import PublishedImages
-
+    def _published_images(self, client: NodeClient) -> Published | None:
         try:
-            deployment = self.deployment(client)
+            return self.deployment(client).packages_of
         except AccountError:
             return None
-        return PublishedImages(client, deployment.owner, deployment.tag)
 
     def deployment(self, client: NodeClient, artifact: Artifact | None = None, *, keyless: bool = False) -> Deployment:
         """Return the deployment that is meant: an artifact's, else that of the project and profile.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -172,36 +173,17 @@ class Deployment:
         plan = replace(plan, cost=cost_of(self.client, plan, manifest, state))
         return replace(plan, warnings=warnings_of(self.client, plan, manifest, state))
 
+    def packages_of(self, inputs: str, destination: Path) -> FileHashes | None:
+        """Fetch the packages image of the same inputs, by their digest in its STORE message; None when there is none.
 
-class PublishedImages:
-    """Finds packages images of a deployment by the digest of their inputs, which stands in the STORE message.
-
-    Args:
-        client: The node.
-        owner: Only the owner's word counts: anybody can write any digest.
-        tag: The deployment's tag.
-    """
-
-    def __init__(self, client: NodeClient, owner: str, tag: str) -> None:
-        self._client = client
-        self._owner = owner
-        self._tag = tag
-
-    def __call__(self, inputs: str, destination: Path) -> FileHashes | None:
-        """Fetch the image of these inputs; None when there is none or the node is of no help."""
-        try:
-            state = read_state(self._client, self._owner, self._tag)
-            versions = [version for volume in state.volumes.values() for version in volume.versions]
-            for version in versions:
+        Only the owner's word counts: anybody can write any digest.
+        """
+        # Building it is always possible; what is wrong with the node is told by whoever needs it.
+        with contextlib.suppress(NetworkError):
+            for version in (version for volume in self.state().volumes.values() for version in volume.versions):
                 notes = version.notes
-                if version.inputs == inputs and notes.get("role") == "packages" and version.file_hash in _names(notes):
-                    self._client.download(version.file_hash, destination, size=version.size)  # checks the hash
+                is_named = version.file_hash in (notes.get("sha256"), notes.get("cid"))
+                if is_named and version.inputs == inputs and notes.get("role") == "packages":
+                    self.client.download(version.file_hash, destination, size=version.size)  # checks the hash
                     return FileHashes(str(notes["sha256"]), str(notes["cid"]), destination.stat().st_size)
-        except NetworkError:
-            # Building it is always possible; what is wrong with the node is told by whoever needs it.
-            return None
         return None
-
-
-def _names(notes: object) -> tuple[object, ...]:
-    return (notes.get("sha256"), notes.get("cid")) if isinstance(notes, dict) else ()
