@@ -12,7 +12,7 @@ from hatch_aleph.deploy.health import Healthy
 from hatch_aleph.deploy.history import live_volumes
 from hatch_aleph.deploy.overlap import check_kept
 from hatch_aleph.deploy.state import check_named, live_among
-from hatch_aleph.errors import NetworkError, PlanError, RejectedError
+from hatch_aleph.errors import NetworkError, RejectedError
 from hatch_aleph.network.messages import forget_content
 from hatch_aleph.network.money import cost_text
 from hatch_aleph.text import printable
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _UNKNOWN_TARGET = 501
 _STILL_USED = 503
 _USER = re.compile(r"used on vm ([0-9a-f]{64})")
+# A FORGET names each hash with its 64 digits; nodes take 200,000 characters inline.
+_HASHES_A_MESSAGE = 500
 
 
 def farewell(client: NodeClient, owner: str, doomed: Sequence[tuple[str, str]]) -> str:
@@ -92,7 +94,7 @@ def forget(
         client: The node.
         outbox: Sends.
         owner: Whose messages they are.
-        groups: Item hashes with the reason that is told; programs before the files they use.
+        groups: Item hashes with the reason that is told, of any number; programs before the files they use.
 
     Returns:
         The item hashes of the FORGET messages.
@@ -104,8 +106,8 @@ def forget(
     contents = []
     for hashes, reason in groups:
         live = [item_hash for item_hash in live_among(client, sorted(hashes)) if item_hash not in used]
-        if live:
-            contents.append(forget_content(owner, live, reason=reason))
+        parts = [live[start : start + _HASHES_A_MESSAGE] for start in range(0, len(live), _HASHES_A_MESSAGE)]
+        contents += [forget_content(owner, part, reason=reason) for part in parts]
     for content in contents[1:]:
         outbox.sign_for_later("FORGET", content)
     meant = [item_hash for hashes, _ in groups for item_hash in hashes]
@@ -178,8 +180,6 @@ def _deliver(client: NodeClient, outbox: Outbox, content: Mapping[str, Any]) -> 
 
 PRUNED = "no longer used"
 PROGRAM = "program"
-# A FORGET names each hash with its 64 digits; nodes take 200,000 characters inline.
-_HASHES_A_MESSAGE = 500
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def prune(
     *,
     keep: int = 0,
     others: bool = False,
-    confirm: Callable[[tuple[Waste, ...]], bool] = lambda _waste: True,
+    confirm: Callable[[tuple[Waste, ...]], None] = lambda _waste: None,
 ) -> tuple[Waste, ...]:
     """Forget what no program needs, after showing it; return what was forgotten.
 
@@ -239,10 +239,10 @@ def prune(
         check: What counts as an answer.
         keep: Earlier contents of each volume in use to keep for ``rollback``.
         others: Accept that a program is named as another project's.
-        confirm: Is shown what would go; False ends it before anything is sent.
+        confirm: Is shown what would go; raises if it is to stay.
 
     Raises:
-        PlanError: It was not confirmed, is another project's, or what is to stay has gone meanwhile.
+        PlanError: It is another project's, or what is to stay has gone meanwhile.
     """
     with session.deploying(target.tag, target.channel) as outbox:
         state = target.state()
@@ -254,15 +254,13 @@ def prune(
         domains = (
             moving(session, target.channel, programs, f"move to {state.programs[0].item_hash}") if programs else []
         )
-        if waste and not confirm(waste):
-            raise PlanError("The clean-up was not confirmed; nothing was sent", where=target.tag)
+        if waste:
+            confirm(waste)
         if programs:
             check_kept(target, state.programs[0].item_hash)
         if domains:
             attach_domains(target.client, outbox, target.owner, domains, state.programs[0].item_hash)
-        groups = [(programs, PRUNED)]
-        groups += [(volumes[i : i + _HASHES_A_MESSAGE], PRUNED) for i in range(0, len(volumes), _HASHES_A_MESSAGE)]
-        forget(target.client, outbox, target.owner, groups)
+        forget(target.client, outbox, target.owner, [(programs, PRUNED), (volumes, PRUNED)])
         outbox.discard_unsent()
     return waste
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from hatch_aleph.network.executions import Execution
 
 TAG = "hatch-aleph-volume"
-_HASHES_A_MESSAGE = 500
 
 
 @dataclass(frozen=True)
@@ -235,8 +234,5 @@ def delete(session: Session, ref: str) -> tuple[str, ...]:
     hashes = [version.item_hash for version in owned.volume.versions]
     session.confirm(farewell(session.client, session.owner, what_of(owned.volume)))
     with session.sending(f"volume:{ref}", DEFAULT_CHANNEL) as outbox:
-        groups = [
-            (hashes[i : i + _HASHES_A_MESSAGE], "User deletion") for i in range(0, len(hashes), _HASHES_A_MESSAGE)
-        ]
-        forget(session.client, outbox, session.owner, groups)
+        forget(session.client, outbox, session.owner, [(hashes, "User deletion")])
     return tuple(hashes)
