@@ -483,6 +483,21 @@ class Context:
             )
             raise click.exceptions.Exit(0)
 
+    def ask(self, what: str, *, otherwise: str, **fields: object) -> None:
+        """Ask whether something is to be done; without a terminal ``--yes`` must answer.
+
+        Raises:
+            UsageError: There is nobody to ask.
+            Abort: When the answer is no, which ``otherwise`` tells.
+            Exit: In a dry run, whose result has the ``fields`` too.
+        """
+        from hatch_aleph.cli.questions import confirm
+
+        self.end_dry_run(what, **fields)
+        if self.yes:
+            self.output.notice(f"{what}.")
+        confirm(self.output, f"{what}?", yes=self.yes, otherwise=otherwise)
+
     def confirm(self, what: str) -> None:
         """Ask on a terminal whether something is to be done; elsewhere the command itself is the answer.
 

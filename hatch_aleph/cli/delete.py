@@ -7,7 +7,6 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import OTHER_PROJECT, as_text, life_options, messages_of
-from hatch_aleph.cli.questions import confirm
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
@@ -41,11 +40,7 @@ def delete(
     from hatch_aleph.programs.removal import delete_deployment
 
     def ask(what: str, hashes: tuple[str, ...]) -> None:
-        what = f"All that is deployed of it:\n{what}"
-        context.end_dry_run(what, hashes=hashes)
-        if context.yes:
-            context.output.notice(f"{what}.")
-        confirm(context.output, f"{what}?", yes=context.yes, otherwise="Nothing was deleted.")
+        context.ask(f"All that is deployed of it:\n{what}", otherwise="Nothing was deleted.", hashes=hashes)
 
     with context.client() as client:
         if item_hash is None:

@@ -198,8 +198,9 @@ def _live(context: Context, artifact: Artifact, outcome: Outcome) -> list[str]:
     return [*lines, f"Next: {typed('status')}, {typed('logs')}, {typed('rollback')}"]
 
 
-def _confirmed(context: Context, client: NodeClient, artifact: Artifact, reviewed: str | None, plan: Plan) -> bool:
+def _confirmed(context: Context, client: NodeClient, artifact: Artifact, reviewed: str | None, plan: Plan) -> None:
     from hatch_aleph.cli.plan_text import plan_markdown, show_plan
+    from hatch_aleph.cli.questions import confirm
 
     inside = _inside(client, artifact, plan)
     if context.output.as_json:
@@ -207,12 +208,7 @@ def _confirmed(context: Context, client: NodeClient, artifact: Artifact, reviewe
         context.output.event("plan", **plan.to_json(), contents=contents)
     show_plan(context.output, plan, inside)
     write_summary(plan_markdown(plan, inside))
-    if context.yes or reviewed is not None:
-        return True
-    from hatch_aleph.cli.questions import confirm
-
-    confirm(context.output, "Publish this?", yes=False)
-    return True
+    confirm(context.output, "Publish this?", yes=context.yes or reviewed is not None)
 
 
 def _scan(artifact: Artifact, account: Account) -> None:

@@ -9,7 +9,6 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import OTHER_PROJECT
-from hatch_aleph.cli.questions import confirm
 from hatch_aleph.network.money import cost_text
 
 if TYPE_CHECKING:
@@ -32,15 +31,12 @@ def prune(context: Context, *, keep: int, other_project: bool) -> None:
     from hatch_aleph.deploy.cleanup import prune as forget
     from hatch_aleph.deploy.health import Health
 
-    def ask(waste: tuple[Waste, ...]) -> bool:
+    def ask(waste: tuple[Waste, ...]) -> None:
         hashes = [each.item_hash for each in waste]
         prices = saved_by(client, deployment.owner, hashes)
         rows = [(each.role, each.why, moment(each.time), each.item_hash, _saved(prices, each)) for each in waste]
         context.output.table("No longer needed", ("role", "why", "since", "message", "saves"), rows)
-        what = last_words(len(waste), prices.values())
-        context.end_dry_run(what, hashes=hashes)
-        confirm(context.output, f"{what}?", yes=context.yes, otherwise="Nothing was forgotten.")
-        return True
+        context.ask(last_words(len(waste), prices.values()), otherwise="Nothing was forgotten.", hashes=hashes)
 
     with context.client() as client:
         deployment = context.deployment(client)

@@ -10,7 +10,6 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.liveness import Answer, answer_of
 from hatch_aleph.cli.output import age, ago, moment, style
-from hatch_aleph.cli.questions import confirm
 from hatch_aleph.commands import typed
 
 if TYPE_CHECKING:
@@ -84,13 +83,8 @@ def rollback(context: Context, *, to: str | None) -> None:
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.rollback import roll_back
 
-    def ask(release: Release) -> bool:
-        what = _named(release)
-        context.end_dry_run(f"Go back to {what}", release=release.to_json())
-        if context.yes:
-            context.output.notice(f"Going back to {what}.")
-        confirm(context.output, f"Go back to {what}?", yes=context.yes, otherwise="Nothing was changed.")
-        return True
+    def ask(release: Release) -> None:
+        context.ask(f"Go back to {_named(release)}", otherwise="Nothing was changed.", release=release.to_json())
 
     with context.client() as client:
         deployment = context.deployment(client)

@@ -243,7 +243,7 @@ def _deployed(member: _Member, options: Options) -> Outcome:
         deployment = own.deployment(client, member.artifact)
         session = own.session(client, deployment, member.artifact)
         # What is published is what was shown: another plan by now is an error.
-        bound = replace(options, confirm=lambda _plan: True, reviewed=member.plan.checksum)
+        bound = replace(options, confirm=lambda _plan: None, reviewed=member.plan.checksum)
         outcome = Deployer(deployment, session, bound).deploy(member.artifact)
     if outcome.sent:
         own.steps.keep(session.folder, session.owner, deployment.tag, outcome.item_hash)

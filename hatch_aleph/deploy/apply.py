@@ -38,7 +38,7 @@ class Options:
     """How a deployment is carried out.
 
     Attributes:
-        confirm: Is shown the plan; False ends it before anything is sent.
+        confirm: Is shown the plan; raises if it is not to be.
         inspect: Looks through the artifact for what must not be published; raises. Without it the key that signs is
             looked for all the same.
         smoke: Runs the artifact's program here before its first publish; raises.
@@ -48,7 +48,7 @@ class Options:
         take_domains: Move domains that lead to another program of the owner.
     """
 
-    confirm: Callable[[Plan], bool] = lambda _plan: True
+    confirm: Callable[[Plan], None] = lambda _plan: None
     inspect: Callable[[Artifact, Account], None] | None = None
     smoke: Callable[[Artifact], None] | None = None
     reviewed: str | None = None
@@ -123,8 +123,7 @@ class Deployer:
         if plan.publishes and self.session.origin:
             noted = ", ".join(f"{name} {value}" for name, value in self.session.origin.items())
             self.session.notice(f"Its messages note where the release comes from: {noted}")
-        if not self.options.confirm(plan):
-            raise PlanError("The plan was not confirmed; nothing was sent", where=plan.tag)
+        self.options.confirm(plan)
         if plan.publishes and self.options.smoke:
             self.session.observer.step("smoke")
             self.options.smoke(artifact)

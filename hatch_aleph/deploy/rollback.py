@@ -20,7 +20,7 @@ from hatch_aleph.deploy.history import (
 )
 from hatch_aleph.deploy.preflight import HARD_STOP
 from hatch_aleph.deploy.state import NOTES, just_amended, live_program, refs_of
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.errors import HealthError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.origin import MACHINE
 from hatch_aleph.plugins import publishing
@@ -165,7 +165,7 @@ def roll_back(
     check: HealthCheck,
     *,
     to: str | None = None,
-    confirm: Callable[[Release], bool] = lambda _release: True,
+    confirm: Callable[[Release], None] = lambda _release: None,
 ) -> RolledBack:
     """Amend the live program's volumes to what they held in an earlier release, and wait until it answers.
 
@@ -175,7 +175,7 @@ def roll_back(
         health: Polls the program.
         check: What counts as an answer.
         to: Number, project version or beginning of a hash; the release before the present one when absent.
-        confirm: Is shown the release; False ends it before anything is sent.
+        confirm: Is shown the release; raises if it is not to be.
 
     Raises:
         PlanError: There is no such release, or nothing live.
@@ -188,8 +188,7 @@ def roll_back(
         volumes = live_volumes(state, program)
         if program.persistent:
             session.notice(HARD_STOP)
-        if not confirm(release):
-            raise PlanError("The roll-back was not confirmed; nothing was sent", where=target.tag)
+        confirm(release)
         publication = session.publication("rollback", program.item_hash, program.content)
         with publishing(publication) as answers:
             amended: list[str] = []

@@ -147,9 +147,8 @@ def test_prune_shows_and_forgets_what_no_program_needs(rig: Rig) -> None:
     _, second, third = three_releases(rig)
     shown: list[int] = []
 
-    def ask(waste: Any) -> bool:
+    def ask(waste: Any) -> None:
         shown.append(len(waste))
-        return True
 
     prune(*rig.opened(third), *health(rig), keep=1, confirm=ask)
     assert shown == []

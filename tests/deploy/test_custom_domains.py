@@ -216,9 +216,9 @@ def test_pruning_shows_the_domains_that_move_before_it_asks(rig: Rig) -> None:
         newer = outbox.deliver("PROGRAM", content).item_hash
     told: list[str] = []
 
-    def ask(waste: tuple[Waste, ...]) -> bool:
+    def ask(waste: tuple[Waste, ...]) -> None:
         told.append(f"asked for {len(waste)}")
-        return False
+        raise PlanError("not confirmed")
 
     with pytest.raises(PlanError, match="not confirmed"):
         prune(target, replace(session, notice=told.append), Health(rig.host), HealthCheck(), confirm=ask)

@@ -44,10 +44,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
 def refused(rig: Rig, code: int, artifact: Artifact, meanwhile: Callable[[], Any] | None = None) -> RejectedError:
     """Deploy, with something happening between plan and publishing, and expect a rejection told as it should be."""
 
-    def confirm(_plan: Any) -> bool:
+    def confirm(_plan: Any) -> None:
         if meanwhile:
             meanwhile()
-        return True
 
     with pytest.raises(RejectedError) as raised:
         rig.deploy(artifact, confirm=confirm)
@@ -228,9 +227,8 @@ def test_202_the_year_ends_between_plan_and_signature(rig: Rig) -> None:
     artifact = rig.artifact(**BY_HOLD)
     now = [NEW_YEAR_2027 - 1]
 
-    def wait(_plan: Any) -> bool:
+    def wait(_plan: Any) -> None:
         now[0] += 2
-        return True
 
     deployer = with_clock(rig.deployer(artifact, confirm=wait), lambda: now[0])
     with pytest.raises(RejectedError) as raised:

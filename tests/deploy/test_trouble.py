@@ -221,8 +221,11 @@ def test_persistent_data_is_not_lost_unasked(rig: Rig) -> None:
 
 
 def test_declining_the_plan_sends_nothing(rig: Rig) -> None:
+    def decline(_plan: Any) -> None:
+        raise PlanError("not confirmed")
+
     with pytest.raises(PlanError, match="not confirmed"):
-        rig.deploy(rig.artifact(), confirm=lambda _plan: False)
+        rig.deploy(rig.artifact(), confirm=decline)
     assert rig.count() == {}
 
 
