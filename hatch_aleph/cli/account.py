@@ -12,7 +12,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.questions import ask, confirm
-from hatch_aleph.cli.value_types import CHAIN, PATH, OwnerType
+from hatch_aleph.cli.value_types import CHAIN, PATH
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import AccountError, UsageError
 
@@ -240,13 +240,12 @@ def show(context: Context) -> None:
 
 
 @account.command(epilog="Example: hatch-aleph account balance 0x1234... --node http://127.0.0.1:4021")
-@with_context("node", "account")
-@click.argument("address", required=False, type=OwnerType())
-def balance(context: Context, *, address: str | None) -> None:
+@with_context("whose", "node", "account")
+def balance(context: Context) -> None:
     """Show the credits and tokens of ADDRESS, or of your own account."""
     from hatch_aleph.network.money import amount, figures, with_credits
 
-    address = address or context.account().address
+    address = context.owner()
     with context.client() as client:
         held = client.balance(address)
     tokens = f"{amount(held.tokens, 'hold')}, {amount(held.locked, 'hold')} of them held"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.value_types import OwnerType
+from hatch_aleph.cli.value_types import as_owner
 from hatch_aleph.errors import UsageError
 
 
@@ -19,7 +19,7 @@ def alias() -> None:
 @alias.command(epilog="Example: hatch-aleph alias add team 0x1234...")
 @with_context()
 @click.argument("name")
-@click.argument("address", type=OwnerType())
+@click.argument("address", type=as_owner)
 def add(context: Context, *, name: str, address: str) -> None:
     """Call ADDRESS by NAME from now on."""
     from hatch_aleph.preferences import checked_name, load_preferences

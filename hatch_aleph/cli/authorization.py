@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.value_types import OwnerType
+from hatch_aleph.cli.value_types import as_owner
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError, UsageError
 
@@ -19,7 +19,7 @@ def authorization() -> None:
 
 @authorization.command(epilog="Example: hatch-aleph authorization add 0x1234... --deploy")
 @with_context("node", "account", "dry", "yes")
-@click.argument("address", type=OwnerType())
+@click.argument("address", type=as_owner)
 @click.option("--deploy", is_flag=True, help="What deployments take: STORE, PROGRAM, FORGET, and the custom domains.")
 @click.option("--type", "types", multiple=True, type=click.Choice(_TYPES), help="Only such messages. May be repeated.")
 @click.option("--channel", "channels", multiple=True, help="Only on such channels, which are not signed.")
@@ -85,7 +85,7 @@ def list_authorizations(context: Context) -> None:
 
 @authorization.command(epilog="Example: hatch-aleph authorization revoke 0x1234...")
 @with_context("node", "account", "dry", "yes")
-@click.argument("address", type=OwnerType())
+@click.argument("address", type=as_owner)
 def revoke(context: Context, *, address: str) -> None:
     """Take back what ADDRESS was permitted; what it has published stays."""
     from hatch_aleph.network.authorizations import without

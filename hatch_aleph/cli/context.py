@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hatch_aleph.cli.output import Output
-from hatch_aleph.cli.value_types import CHAIN, CONTENT, FOLDER, PATH, HostUrlType, NodeType, OwnerType, default_nodes
+from hatch_aleph.cli.value_types import CHAIN, CONTENT, FOLDER, PATH, as_host_url, as_node, as_owner, default_nodes
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import AccountError, ArtifactError, HatchAlephError, PlanError, UsageError
@@ -549,7 +549,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
             "--node",
             "nodes",
             metavar="URL|NAME",
-            type=NodeType(),
+            type=as_node,
             multiple=True,
             envvar="ALEPH_API_HOST",
             default=DEFAULT_NODES,
@@ -591,16 +591,17 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "host": (
         click.option(
             "--host-url",
-            type=HostUrlType(),
+            type=as_host_url,
             metavar="URL",
             envvar="ALEPH_HOST_URL",
             help="Host to ask for answers, in place of the network's own. Also ALEPH_HOST_URL.",
         ),
     ),
+    "whose": (click.argument("address", required=False, type=as_owner),),
     "owner": (
         click.option(
             "--address",
-            type=OwnerType(),
+            type=as_owner,
             metavar="ADDRESS",
             help="Owner, when it is not the account; to sign for it, it must have permitted the account.",
         ),

@@ -9,7 +9,7 @@ import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
-from hatch_aleph.cli.value_types import DomainType, OwnerType
+from hatch_aleph.cli.value_types import as_domain, as_owner
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
 
@@ -27,7 +27,7 @@ def domain() -> None:
 
 @domain.command(epilog="Example: hatch-aleph domain attach api.example.org ITEM_HASH")
 @with_context("node", "account", "owner", "dry", "yes")
-@click.argument("name", type=DomainType())
+@click.argument("name", type=as_domain)
 @item_hash_argument()
 def attach(context: Context, *, name: str, item_hash: str) -> None:
     """Point the domain NAME at a program, and show the DNS records to set."""
@@ -42,7 +42,7 @@ def attach(context: Context, *, name: str, item_hash: str) -> None:
 
 @domain.command(epilog="Example: hatch-aleph domain detach api.example.org")
 @with_context("node", "account", "owner", "dry", "yes")
-@click.argument("name", type=DomainType())
+@click.argument("name", type=as_domain)
 def detach(context: Context, *, name: str) -> None:
     """Take the domain NAME away from its program."""
     from hatch_aleph.deploy.custom_domains import detach as detach_domain
@@ -53,14 +53,13 @@ def detach(context: Context, *, name: str) -> None:
 
 
 @domain.command("list", epilog="Example: hatch-aleph domain list 0x1234...")
-@with_context("node", "account")
-@click.argument("address", required=False, type=OwnerType())
-def list_domains(context: Context, *, address: str | None) -> None:
+@with_context("whose", "node", "account")
+def list_domains(context: Context) -> None:
     """List the domains of ADDRESS, or of your own account."""
     from hatch_aleph.deploy.custom_domains import domains_of
 
     with context.client() as client:
-        found = domains_of(client, address or context.account().address)
+        found = domains_of(client, context.owner())
     lines = [f"{each.name}  {each.item_hash or 'detached'}" for each in found] or ["No domains."]
     context.output.result({"domains": [_fields(each) for each in found]}, "\n".join(lines), fold=False)
 
@@ -75,7 +74,7 @@ def check(context: Context, *, name: str | None) -> None:
     from hatch_aleph.network.domains import DnsOverHttps
 
     is_domain = name is not None and "." in name
-    address = OwnerType().convert(name, None, None) if name is not None and not is_domain else None
+    address = as_owner(name) if name is not None and not is_domain else None
     named = str(name).lower().rstrip(".") if is_domain else None
     with context.client() as client:
         found = domains_of(client, address or context.account().address, DnsOverHttps(), named=named)

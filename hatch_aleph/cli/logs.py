@@ -12,7 +12,7 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.output import style
 from hatch_aleph.cli.program_options import DOMAIN, debug_option
-from hatch_aleph.cli.value_types import HostUrlType, TimeType
+from hatch_aleph.cli.value_types import as_host_url, as_time
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.text import printable
 
@@ -31,9 +31,7 @@ _POLL_SECONDS = 2.0
 @DOMAIN
 @click.option("--all", "everything", is_flag=True, help="Show the whole console: kernel, mounts and init as well.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Show the last N lines alone.")
-@click.option(
-    "--since", metavar="TIME", type=TimeType(), help="Show lines from then on: 2026-11-28T10:30 (UTC), or 10m."
-)
+@click.option("--since", metavar="TIME", type=as_time, help="Show lines from then on: 2026-11-28T10:30 (UTC), or 10m.")
 @click.option("--follow", "-f", is_flag=True, help="Go on showing what is printed until Ctrl-C.")
 @debug_option
 def logs(
@@ -63,7 +61,7 @@ def logs(
             if hosts.named or not may_ask(context):
                 raise
             context.output.notice(error.message)
-            hosts = Hosts(client.nodes[0], ask(context.output, "URL of the host (--domain)", type=HostUrlType()))
+            hosts = Hosts(client.nodes[0], ask(context.output, "URL of the host (--domain)", type=as_host_url))
             lines = read_logs(client, account, program, hosts)
         recent = [line for line in lines if _is_recent(line.time, since)]
         last = recent if tail is None else recent[len(recent) - min(tail, len(recent)) :]

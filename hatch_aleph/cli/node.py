@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from hatch_aleph.cli.context import Context, own_folder, with_context
-from hatch_aleph.cli.value_types import FOLDER, NodeType, OwnerType
+from hatch_aleph.cli.value_types import FOLDER, as_node
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
 from hatch_aleph.errors import NetworkError, UsageError
@@ -41,7 +41,7 @@ DEFAULT_FOLDER = Path(".aleph") / "network"
     "--from",
     "source",
     metavar="URL|NAME",
-    type=NodeType(),
+    type=as_node,
     help="Run only a host here, for the programs of another node, which is where you deploy to.",
 )
 @click.option(
@@ -188,18 +188,17 @@ def remove(context: Context, *, name: str) -> None:
 
 
 @click.command(epilog="Example: hatch-aleph faucet 0x1234... --node http://127.0.0.1:4021")
-@with_context("node", "account", "dry")
-@click.argument("address", required=False, type=OwnerType())
+@with_context("whose", "node", "account", "dry")
 @click.option("--credits", "credit", type=click.IntRange(0), default=1_000_000_000, show_default=True)
 @click.option("--tokens", type=click.FloatRange(0), default=0, show_default=True)
-def faucet(context: Context, *, address: str | None, credit: int, tokens: float) -> None:
+def faucet(context: Context, *, credit: int, tokens: float) -> None:
     """Give credits and tokens of a local node to ADDRESS, or to your own account."""
     if context.nodes == DEFAULT_NODES:
         known = f"One runs at {context.local_node}: add --node local." if context.local_node else ""
         raise UsageError(
             "Only a local node has a faucet, and none was named.", hint=known or f"Start one: {typed('node')}."
         )
-    address = address or context.account().address
+    address = context.owner()
     context.end_dry_run(f"Give {address} {credit:,} credits and {tokens:g} tokens of {context.nodes[0]}")
     balance = context.client().faucet(address, credit=credit, tokens=tokens)
     from hatch_aleph.network.money import amount, with_credits

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from hatch_aleph.cli.context import Context, with_context
-from hatch_aleph.cli.value_types import OwnerType
 from hatch_aleph.network.money import amount, figure, with_credits
 
 _GIB = 1024  # MiB
@@ -49,12 +48,11 @@ def credit_account() -> None:
 
 
 @credit_account.command(epilog="Example: hatch-aleph credits history 0x1234... --limit 50")
-@with_context("node", "account")
-@click.argument("address", required=False, type=OwnerType())
+@with_context("whose", "node", "account")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Show the latest N alone.")
-def history(context: Context, *, address: str | None, limit: int) -> None:
+def history(context: Context, *, limit: int) -> None:
     """List the changes of credits of ADDRESS, or of your own account, the newest first."""
-    address = address or context.account().address
+    address = context.owner()
     with context.client() as client:
         changes = client.credit_history(address, limit=limit)
         left = client.balance(address).credits

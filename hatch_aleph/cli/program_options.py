@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hatch_aleph.cli.value_types import HostUrlType, MachineType, MemoryType
+from hatch_aleph.cli.value_types import as_host_url, as_machine, as_memory
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ALLOW_SECRET = click.option(
     help="File, or variable, that only looks like a secret (globs). May be repeated.",
 )
 DOMAIN = click.option(
-    "--domain", type=HostUrlType(), metavar="URL", help="Host that runs the program; a local node has its own."
+    "--domain", type=as_host_url, metavar="URL", help="Host that runs the program; a local node has its own."
 )
 SECRET_SCAN = click.option(
     "--secret-scan/--no-secret-scan", default=True, help="Look for secrets, or for the key that signs alone."
@@ -64,9 +64,9 @@ _FIELDS = (
         "--compute-units", type=click.IntRange(1, 12), help="Compute units: 1 vCPU and 2048 MiB each. [default: 1]"
     ),
     click.option("--vcpus", type=int, help="Virtual CPUs."),
-    click.option("--memory", type=MemoryType(), metavar="MIB", help="Memory in MiB, or such as 2GB."),
+    click.option("--memory", type=as_memory, metavar="MIB", help="Memory in MiB, or such as 2GB."),
     click.option(
-        "--size", type=MachineType(), metavar="NvCPU-NGB", help="vCPUs and memory in one word, such as 1vcpu-2gb."
+        "--size", type=as_machine, metavar="NvCPU-NGB", help="vCPUs and memory in one word, such as 1vcpu-2gb."
     ),
     click.option(
         "--oversized/--no-oversized", default=None, help="Allow more than hosts give: 8192 MiB, 32 virtual CPUs."

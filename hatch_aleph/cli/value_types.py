@@ -48,87 +48,82 @@ EXISTING_FILE = PathType(exists=True, dir_okay=False)
 CHAIN = click.Choice(["ETH", "AVAX", "BASE", "SOL"], case_sensitive=False)
 
 
-class TimeType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone
-    """A moment: as far as it is said of 2026-11-28T10:30:00, in UTC unless it has an offset, or how long ago: 10m."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it in UTC, as ISO 8601 without an offset.
-
-        Raises:
-            click.UsageError: It is none.
-        """
-        text = str(value).strip().replace(" ", "T").replace("Z", "+00:00")
-        ago = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-        try:
-            if ago:
-                seconds = int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago[2]]
-                moment = datetime.now(timezone.utc) - timedelta(seconds=seconds)
-            else:
-                moment = datetime.fromisoformat(text + "2000-01-01T00:00:00"[len(text) :])
-            if moment.tzinfo:
-                moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
-        except (ValueError, OverflowError):
-            return self.fail(
-                f"{value!r} is no time. Give such as 2026-11-28T10:30, in UTC, or 10m, 2h, 1d ago", param, ctx
-            )
-        return moment.isoformat()
+# What follows reads one value each; click names the option whose value a BadParameter refuses.
 
 
-class OwnerType(click.ParamType):  # type: ignore[type-arg] # generic in newer versions of click alone
-    """The address of an account, or the name that the user has given to one."""
+def as_time(value: str) -> str:
+    """Return a moment in UTC, as ISO 8601 without an offset.
 
-    name = "address"
+    It is given as far as it is said of 2026-11-28T10:30:00, in UTC unless it has an offset, or as how long ago: 10m.
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the address.
-
-        Raises:
-            click.UsageError: It is none; it may be a key, so it is not repeated.
-        """
-        from hatch_aleph.settings.parse import PATTERNS
-
-        text = str(value).strip()
-        if re.fullmatch(PATTERNS["address"][1], text):
-            from hatch_aleph.network.signatures import as_published
-
-            return as_published(text) or self.fail(f"{text} is mistyped: its capitals are a checksum.", param, ctx)
-        from hatch_aleph.network.keys import is_like_key
-        from hatch_aleph.preferences import is_name, load_preferences
-
-        if is_name(text):
-            address = load_preferences().address(text)
-            hint = f"{typed('alias list')} and {typed('account list')} show the names."
-            return address or self.fail(f"No address has the name {text}. {hint}", param, ctx)
-        what = "This is a private key, not an address" if is_like_key(text) else "This is no address"
-        return self.fail(f"{what}. Give 0x and 40 hexadecimal digits, or a Solana address.", param, ctx)
+    Raises:
+        click.BadParameter: It is none.
+    """
+    text = value.strip().replace(" ", "T").replace("Z", "+00:00")
+    ago = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    try:
+        if ago:
+            seconds = int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago[2]]
+            moment = datetime.now(timezone.utc) - timedelta(seconds=seconds)
+        else:
+            moment = datetime.fromisoformat(text + "2000-01-01T00:00:00"[len(text) :])
+        if moment.tzinfo:
+            moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{value!r} is no time. Give such as 2026-11-28T10:30, in UTC, or 10m, 2h, 1d ago"
+        ) from None
+    return moment.isoformat()
 
 
-class NodeType(click.ParamType):  # type: ignore[type-arg] # as above
-    """The URL of a node, or the name that the user has given to one."""
+def as_owner(value: str) -> str:
+    """Return the address of an account, for which the name that the user has given to one will do.
 
-    name = "node"
+    Raises:
+        click.BadParameter: It is none; it may be a key, so it is not repeated.
+    """
+    from hatch_aleph.settings.parse import PATTERNS
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the URL.
+    text = value.strip()
+    if re.fullmatch(PATTERNS["address"][1], text):
+        from hatch_aleph.network.signatures import as_published
 
-        Raises:
-            click.UsageError: No node has that name.
-        """
-        text = str(value).strip()
-        if any(letter in text for letter in ".:/"):  # of a URL, or of a host's name
-            return text
-        from hatch_aleph.preferences import LOCAL, is_name, load_preferences
+        if address := as_published(text):
+            return address
+        raise click.BadParameter(f"{text} is mistyped: its capitals are a checksum.")
+    from hatch_aleph.network.keys import is_like_key
+    from hatch_aleph.preferences import is_name, load_preferences
 
-        if not is_name(text):
-            return text
-        nodes = load_preferences().nodes
-        if text == LOCAL and text not in nodes:
-            return local_node()
-        known = f"There are: {', '.join(sorted(nodes))}." if nodes else "There is none yet."
-        hint = f"{known} Name one: {typed('node add NAME URL')}; or give a URL with https://."
-        return nodes.get(text) or self.fail(f"No node has the name {text}. {hint}", param, ctx)
+    if is_name(text):
+        if address := load_preferences().address(text):
+            return address
+        hint = f"{typed('alias list')} and {typed('account list')} show the names."
+        raise click.BadParameter(f"No address has the name {text}. {hint}")
+    what = "This is a private key, not an address" if is_like_key(text) else "This is no address"
+    raise click.BadParameter(f"{what}. Give 0x and 40 hexadecimal digits, or a Solana address.")
+
+
+def as_node(value: str) -> str:
+    """Return the URL of a node, for which the name that the user has given to one will do.
+
+    Raises:
+        click.BadParameter: No node has that name.
+    """
+    text = value.strip()
+    if any(letter in text for letter in ".:/"):  # of a URL, or of a host's name
+        return text
+    from hatch_aleph.preferences import LOCAL, is_name, load_preferences
+
+    if not is_name(text):
+        return text
+    nodes = load_preferences().nodes
+    if text == LOCAL and text not in nodes:
+        return local_node()
+    if text in nodes:
+        return nodes[text]
+    known = f"There are: {', '.join(sorted(nodes))}." if nodes else "There is none yet."
+    hint = f"{known} Name one: {typed('node add NAME URL')}; or give a URL with https://."
+    raise click.BadParameter(f"No node has the name {text}. {hint}")
 
 
 def default_nodes(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,80 +155,63 @@ def local_node() -> str:
     return url
 
 
-class HostUrlType(click.ParamType):  # type: ignore[type-arg] # as above
-    """The URL of a host; it is shown as the program's, so it carries no password."""
+def as_host_url(value: str) -> str:
+    """Return the URL of a host without a trailing slash; it is shown as the program's, so it carries no password.
 
-    name = "url"
+    Raises:
+        click.BadParameter: It has no scheme, or a user part.
+        UsageError: It is no URL of a host.
+    """
+    from hatch_aleph.network.nodes import checked
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the URL without a trailing slash.
-
-        Raises:
-            click.UsageError: It has a user part.
-            UsageError: It is no URL of a host.
-        """
-        from hatch_aleph.network.nodes import checked
-
-        text = str(value).strip()
-        if "://" not in text:
-            return self.fail("This is no URL of a host. Give one such as https://crn.example.org", param, ctx)
-        url = checked(text, "host")
-        if "@" in urlsplit(url).netloc:
-            return self.fail("The URL of a host is shown, so it cannot hold a user name or password.", param, ctx)
-        return url
+    text = value.strip()
+    if "://" not in text:
+        raise click.BadParameter("This is no URL of a host. Give one such as https://crn.example.org")
+    url = checked(text, "host")
+    if "@" in urlsplit(url).netloc:
+        raise click.BadParameter("The URL of a host is shown, so it cannot hold a user name or password.")
+    return url
 
 
-class MemoryType(click.ParamType):  # type: ignore[type-arg] # as above
-    """A size in MiB, or with its unit."""
+def as_memory(value: str) -> int:
+    """Return MiB, from a size in MiB or with its unit.
 
-    name = "size"
+    Raises:
+        click.BadParameter: It is no size.
+    """
+    from hatch_aleph.cli.program_values import mebibytes
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return MiB.
-
-        Raises:
-            click.UsageError: It is no size.
-        """
-        from hatch_aleph.cli.program_values import mebibytes
-
-        size = value if isinstance(value, int) else mebibytes(str(value))
-        return size if size is not None else self.fail(f"{value!r} is no size. Give MiB, or such as 2GB", param, ctx)
+    size = mebibytes(value)
+    if size is None:
+        raise click.BadParameter(f"{value!r} is no size. Give MiB, or such as 2GB")
+    return size
 
 
-class MachineType(click.ParamType):  # type: ignore[type-arg] # as above
-    """What a machine has, as the living official command line names it."""
+def as_machine(value: str) -> tuple[int, int]:
+    """Return vCPUs and MiB of a machine, as the living official command line names it.
 
-    name = "size"
+    Raises:
+        click.BadParameter: It names no machine.
+    """
+    from hatch_aleph.cli.program_values import machine
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Return vCPUs and MiB.
-
-        Raises:
-            click.UsageError: It names no machine.
-        """
-        from hatch_aleph.cli.program_values import machine
-
-        return machine(str(value)) or self.fail(f"{value!r} is no machine. Give one such as 1vcpu-2gb", param, ctx)
+    if found := machine(value):
+        return found
+    raise click.BadParameter(f"{value!r} is no machine. Give one such as 1vcpu-2gb")
 
 
-class DomainType(click.ParamType):  # type: ignore[type-arg] # as above
-    """A custom domain, as DNS knows it."""
+def as_domain(value: str) -> str:
+    """Return a custom domain as DNS knows it: in lower case, international letters encoded.
 
-    name = "domain"
+    Raises:
+        click.BadParameter: It is none.
+    """
+    from hatch_aleph.errors import UsageError
+    from hatch_aleph.network.domains import host_name
+    from hatch_aleph.network.keys import is_like_key
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the domain in lower case, international letters encoded.
-
-        Raises:
-            click.UsageError: It is none.
-        """
-        from hatch_aleph.errors import UsageError
-        from hatch_aleph.network.domains import host_name
-        from hatch_aleph.network.keys import is_like_key
-
-        text = str(value)
-        try:
-            return host_name(text)
-        except UsageError as error:
-            what = "This is no domain" if is_like_key(text) else error.message
-            return self.fail(f"{what}. {error.hint}", param, ctx)
+    try:
+        return host_name(value)
+    except UsageError as error:
+        what = "This is no domain" if is_like_key(value) else error.message
+        raise click.BadParameter(f"{what}. {error.hint}") from None

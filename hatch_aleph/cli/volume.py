@@ -10,7 +10,7 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import ItemHashType, item_hash_argument
 from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
-from hatch_aleph.cli.value_types import CONTENT, OwnerType
+from hatch_aleph.cli.value_types import CONTENT
 from hatch_aleph.network.money import amount
 from hatch_aleph.observer import size_text
 
@@ -61,13 +61,12 @@ def publish(
 
 
 @volume.command("list", epilog="Example: hatch-aleph volume list 0x1234... --json")
-@with_context("node", "account")
-@click.argument("address", required=False, type=OwnerType())
-def list_volumes(context: Context, *, address: str | None) -> None:
+@with_context("whose", "node", "account")
+def list_volumes(context: Context) -> None:
     """List the volumes that ADDRESS, or your own account, has published without a project."""
     from hatch_aleph.programs.volumes import volumes
 
-    address = address or context.account().address
+    address = context.owner()
     with context.client() as client:
         found = volumes(client, address)
     rows = [(each.name, each.volume.ref, _size(each), _cost(each), str(len(each.programs))) for each in found]
