@@ -12,12 +12,10 @@ from hatch_aleph.itemhash import UNSIGNED
 from hatch_aleph.network.authenticity import SECURITY, permits
 from hatch_aleph.network.messages import check_content
 from hatch_aleph.network.money import amount
-from hatch_aleph.observer import Observer
 from hatch_aleph.settings.rules import HOST_MEMORY, HOST_VCPUS, system_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from hatch_aleph.artifact import Artifact, Manifest
     from hatch_aleph.deploy.plan import Plan
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.plugins import Plugins
-    from hatch_aleph.settings import Settings
 
 # The largest difference of clocks that is let pass, in seconds: a signed time decides which amend is the newest and
 # which rules of payment hold, and no node checks it.
@@ -200,7 +197,7 @@ def check_permitted(
         )
 
 
-def check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
+def _check_refs(client: NodeClient, content: Mapping[str, Any]) -> None:
     """Check that code, runtime and volumes are there: without them the network retries for minutes, then refuses.
 
     Raises:
@@ -239,17 +236,17 @@ def check_content_of(client: NodeClient, plan: Plan, manifest: Manifest) -> dict
     refs = {step.role: step.ref or UNSIGNED for step in plan.images}
     content = program_content(manifest, refs, owner=plan.owner, tag=plan.tag)
     if plan.program.action != "unchanged":
-        check_program(content)
-        check_refs(client, content)
+        check_program(client, content)
     return content
 
 
-def check_program(content: Mapping[str, Any]) -> None:
-    """Check a program's content by the network's own model, and its mounts, before its code is published.
+def check_program(client: NodeClient, content: Mapping[str, Any]) -> None:
+    """Check a program's content by the network's own model, its mounts and what it names, before it is published.
 
     Raises:
         RejectedError: The network would not understand it.
-        PlanError: A volume hides a folder of the guest's own: a program of another tool may say so.
+        PlanError: A volume hides a folder of the guest's own, as a program of another tool may say; or as
+            :func:`_check_refs`.
     """
     code = {**content["code"], "ref": content["code"].get("ref") or UNSIGNED}
     check_content("PROGRAM", {**content, "code": code, "time": 0.0})
@@ -257,43 +254,4 @@ def check_program(content: Mapping[str, Any]) -> None:
         reason = system_folder(mount)
         if reason:
             raise PlanError(f"The program cannot start: {reason}.", where=mount)
-
-
-def check_secrets(
-    file: Path | None,
-    encoding: str,
-    settings: Settings,
-    account: Account,
-    *,
-    where: str,
-    only_own: bool = False,
-    observer: Observer | None = None,
-) -> None:
-    """Refuse code and variables in which something looks like a secret, or the account's own key stands.
-
-    Args:
-        file: The code, an image or archive; None when it stays.
-        encoding: Of the code.
-        settings: Its variables, and what they allow.
-        account: Who signs.
-        where: What is published, for the message.
-        only_own: Look for the own key alone.
-        observer: Learns that it is being done.
-
-    Raises:
-        PlanError: With each finding's file and line.
-    """
-    from hatch_aleph.deploy.secrets import find_in_program, of_own_key, own_key
-    from hatch_aleph.secrets import refuse
-
-    observer = observer or Observer()
-    observer.step("scan")
-    found = find_in_program(file, encoding, settings.variables, own_key(account))
-    refuse(
-        of_own_key(found) if only_own else found,
-        settings.secrets.allow,
-        where=where,
-        hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret); "
-        "--no-secret-scan looks for the key that signs alone.",
-    )
-    observer.done("scan")
+    _check_refs(client, content)

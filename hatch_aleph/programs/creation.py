@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph import runtimes
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.payment import check_affordable
-from hatch_aleph.deploy.preflight import EVENTS, check_permitted, check_program, check_refs, check_secrets
+from hatch_aleph.deploy.preflight import EVENTS, check_permitted, check_program
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.state import NOTES, refs_of
 from hatch_aleph.errors import HatchAlephError, HealthError, UsageError
@@ -18,7 +18,7 @@ from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
 from hatch_aleph.plugins import publishing
-from hatch_aleph.programs.program_code import Code, prepare_code, try_here
+from hatch_aleph.programs.program_code import Code, check_secrets, prepare_code, try_here
 from hatch_aleph.settings.load import read_settings
 from hatch_aleph.settings.parse import dotted, mistakes
 from hatch_aleph.settings.program_message import adapter_remark, program_content
@@ -73,15 +73,7 @@ def create(session: Session, path: Path, settings: Settings, *, scan: bool = Tru
     with scratch_folder() as folder:
         code = prepare_code(path, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
-        check_secrets(
-            code.file,
-            code.encoding,
-            settings,
-            session.account,
-            where=str(path),
-            only_own=not scan,
-            observer=session.observer,
-        )
+        check_secrets(session, settings, code.file, code.encoding, where=path, scan=scan)
         check_outgoing_message("PROGRAM", content, session.account)
         if settings.variables:
             session.notice(f"Environment variables are public for ever: {', '.join(sorted(settings.variables))}")
@@ -119,10 +111,9 @@ def _tried_and_checked(session: Session, code: Code, content: Mapping[str, Any],
     Raises:
         PlanError: As :func:`create`; what the node says comes before what the trial says, and ends the trial.
     """
-    check_program(content)
 
     def check() -> Decimal | None:
-        check_refs(session.client, content)
+        check_program(session.client, content)
         check_permitted(session.client, session.account, session.owner, ("STORE", "PROGRAM"), channel)
         return check_affordable(session.client, content, code.hashes)
 

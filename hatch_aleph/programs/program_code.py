@@ -17,7 +17,7 @@ from hatch_aleph.build.code_image import check_zip_size, pack_code
 from hatch_aleph.build.compatibility import incompatibilities, unheard_events
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute
 from hatch_aleph.commands import typed
-from hatch_aleph.deploy.secrets import files_of
+from hatch_aleph.deploy.secrets import files_of, find_in_program, of_own_key, own_key
 from hatch_aleph.errors import ImageError, NetworkError, ProjectError, UsageError
 from hatch_aleph.files import JUNK, scratch_folder
 from hatch_aleph.scaffold.syntax import wsgi_kind
@@ -84,7 +84,7 @@ def try_published(session: Session, content: Mapping[str, Any]) -> None:
 
     Args:
         session: Tries it.
-        content: Of the message of the program; its code is there, as :func:`.preflight.check_refs` has seen.
+        content: Of the message of the program; its code is there, as :func:`.preflight.check_program` has seen.
 
     Raises:
         GuestError: It does not start.
@@ -104,6 +104,34 @@ def try_published(session: Session, content: Mapping[str, Any]) -> None:
             session.notice(f"The program is not tried here: {error.message}.")
             return
         try_here(session, Code(file, encoding, hash_file(file), adapter=False), content)
+
+
+def check_secrets(
+    session: Session, settings: Settings, file: Path | None, encoding: str = "squashfs", *, where: object, scan: bool
+) -> None:
+    """Refuse code and variables in which something looks like a secret, or the account's own key stands.
+
+    Args:
+        session: Who signs; learns that it is being done.
+        settings: Its variables, and what they allow.
+        file: The code, an image or archive; None when it stays.
+        encoding: Of the code.
+        where: What is published, for the message.
+        scan: Look for other secrets than the own key.
+
+    Raises:
+        PlanError: With each finding's file and line.
+    """
+    session.observer.step("scan")
+    found = find_in_program(file, encoding, settings.variables, own_key(session.account))
+    refuse(
+        found if scan else of_own_key(found),
+        settings.secrets.allow,
+        where=str(where),
+        hint="Keep secrets out of it. What is harmless is allowed by its path or variable's name (--allow-secret); "
+        "--no-secret-scan looks for the key that signs alone.",
+    )
+    session.observer.done("scan")
 
 
 def prepare_code(

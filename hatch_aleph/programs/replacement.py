@@ -11,7 +11,7 @@ from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.custom_domains import attach_domains, moving, names_of
 from hatch_aleph.deploy.overlap import GAVE_WAY
 from hatch_aleph.deploy.payment import check_affordable
-from hatch_aleph.deploy.preflight import check_permitted, check_program, check_refs
+from hatch_aleph.deploy.preflight import check_permitted, check_program
 from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import check_named, find_program, keeping
@@ -163,8 +163,7 @@ def recreate(
         GuestError: It does not start here; nothing was sent.
         HealthError: It does not answer, here (nothing was sent) or once published: then the old one is as it was.
     """
-    check_program(content)
-    check_refs(session.client, content)
+    check_program(session.client, content)
     per_day = check_affordable(session.client, content)
     try_published(session, content)
     item_hash = existing.program.item_hash

@@ -10,7 +10,7 @@ from hatch_aleph.deploy.comparison import differences
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.overlap import check_own
 from hatch_aleph.deploy.payment import check_affordable, check_affordable_file, paid_for
-from hatch_aleph.deploy.preflight import HARD_STOP, check_program, check_refs, check_secrets
+from hatch_aleph.deploy.preflight import HARD_STOP, check_program
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.session import require_owner
 from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
@@ -20,7 +20,7 @@ from hatch_aleph.network.messages import store_content
 from hatch_aleph.network.money import with_earlier
 from hatch_aleph.plugins import publishing
 from hatch_aleph.programs.creation import CODE_TAG, checked, publish_code
-from hatch_aleph.programs.program_code import Code, Encoding, prepare_code, try_here
+from hatch_aleph.programs.program_code import Code, Encoding, check_secrets, prepare_code, try_here
 from hatch_aleph.programs.replacement import (
     Recreated,
     check_recreatable,
@@ -99,15 +99,7 @@ def update(
         if path is not None:
             code = prepare_code(path, settings, folder, notice=session.notice, packed_as=packed_as)
         file, encoding = (code.file, code.encoding) if code else (None, "squashfs")
-        check_secrets(
-            file,
-            encoding,
-            said,
-            session.account,
-            where=str(path or item_hash),
-            only_own=not scan,
-            observer=session.observer,
-        )
+        check_secrets(session, said, file, encoding, where=path or item_hash, scan=scan)
         content = _changed(existing.content, settings, changes, code)
         check_outgoing_message("PROGRAM", content, session.account)
         if content == without_time(existing.content):
@@ -239,8 +231,7 @@ def _tried(session: Session, existing: LiveProgram, volume: Volume, code: Code, 
     sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
-    check_program(without_time(existing.content))
-    check_refs(session.client, existing.content)
+    check_program(session.client, without_time(existing.content))
     added = check_affordable_file(session.client, existing.owner, code.hashes, payment)
     cost = with_earlier(added, paid_for(session.client, existing.owner, volume))
     try_here(session, code, existing.content)
@@ -272,8 +263,7 @@ def _renew(
 ) -> Recreated:
     """Publish code and program anew; the old program runs its own code until it is forgotten."""
     content["code"] = {**content["code"], "ref": None}
-    check_program(content)
-    check_refs(session.client, content)
+    check_program(session.client, content)
     per_day = check_affordable(session.client, content, code.hashes)
     try_here(session, code, content)
     item_hash, old = existing.program.item_hash, existing.code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hatch_aleph import runtimes
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.payment import check_affordable
-from hatch_aleph.deploy.preflight import check_program, check_refs
+from hatch_aleph.deploy.preflight import check_program
 from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.money import for_a_day
@@ -119,8 +119,7 @@ def check_runtime(
         (source / f"{MODULE}.py").write_bytes(module.read_bytes())
         code = prepare_code(source, settings, folder, notice=session.notice)
         content = content_of(session, settings, code)
-        check_program(content)
-        check_refs(session.client, content)
+        check_program(session.client, content)
         per_day = check_affordable(session.client, content, code.hashes)
         session.announce(f"Publish a checker on {found.item_hash} for a minute, {for_a_day(per_day)}, then forget it")
         purpose = f"check-runtime:{found.item_hash}"

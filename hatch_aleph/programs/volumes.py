@@ -12,7 +12,7 @@ from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.cleanup import farewell, forget, what_of
 from hatch_aleph.deploy.journal import Run
 from hatch_aleph.deploy.payment import check_affordable_file
-from hatch_aleph.deploy.preflight import HARD_STOP, check_permitted, check_secrets
+from hatch_aleph.deploy.preflight import HARD_STOP, check_permitted
 from hatch_aleph.deploy.state import Volume, program_of, refs_of, volumes_of
 from hatch_aleph.errors import HealthError, PlanError, ProjectError
 from hatch_aleph.files import scratch_folder
@@ -20,7 +20,7 @@ from hatch_aleph.network.answers import LIVE, MACHINES
 from hatch_aleph.network.money import figure, for_a_day, with_earlier
 from hatch_aleph.observer import size_text
 from hatch_aleph.programs.creation import checked, publish_code
-from hatch_aleph.programs.program_code import Code
+from hatch_aleph.programs.program_code import Code, check_secrets
 from hatch_aleph.settings import Compression
 
 if TYPE_CHECKING:
@@ -102,15 +102,7 @@ def publish(
         image = folder / "volume.squashfs"
         write_volume(path, image, Compression(), allow=("*",))  # what it holds is searched below
         code = Code(image, "squashfs", hash_file(image), adapter=False)
-        check_secrets(
-            image,
-            "squashfs",
-            settings,
-            session.account,
-            where=str(path),
-            only_own=not scan,
-            observer=session.observer,
-        )
+        check_secrets(session, settings, image, where=path, scan=scan)
         check_permitted(session.client, session.account, session.owner, ("STORE",), settings.channel)
         payment = settings.payment.to_message()
         per_day = check_affordable_file(session.client, session.owner, code.hashes, payment)

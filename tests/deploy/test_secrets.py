@@ -24,7 +24,6 @@ import base58
 import pytest
 import zstandard
 
-from hatch_aleph.deploy.preflight import check_secrets as check_program_secrets
 from hatch_aleph.deploy.secrets import (
     check_file,
     check_outgoing_file,
@@ -33,9 +32,12 @@ from hatch_aleph.deploy.secrets import (
     find_secrets,
     own_key,
 )
+from hatch_aleph.deploy.session import Session
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.accounts import account_from_key
+from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key, parse_key
+from hatch_aleph.programs.program_code import check_secrets as check_program_secrets
 from hatch_aleph.secrets import OWN_KEY, VARIABLES, find_in_file, holds_own_key
 from hatch_aleph.secrets.archives import MAX_BYTES, members
 from hatch_aleph.secrets.layers import Budget, Layer
@@ -510,10 +512,10 @@ def test_the_key_that_signs_is_found_outside_of_files(tmp_path: Path, place: str
         with ZipFile(code, "w") as archive:
             archive.writestr("main.py", "x = 1\n")
             archive.comment = HEXADECIMAL.encode()
+        session = Session(NodeClient(["http://127.0.0.1:9"]), account, tmp_path)
+        settings = load_settings({"entrypoint": "main:app"})
         with pytest.raises(PlanError, match="the key that signs") as raised:
-            check_program_secrets(
-                code, "zip", load_settings({"entrypoint": "main:app"}), account, where="x", only_own=True
-            )
+            check_program_secrets(session, settings, code, "zip", where="x", scan=False)
     else:
         artifact = make_artifact(tmp_path / "dist", code=code.read_bytes())
         if place == "a data volume":
