@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hatch_aleph.deploy.history import Release
-    from hatch_aleph.deploy.state import Version
 
 
 @click.command(epilog="Example: hatch-aleph history --check")
@@ -109,11 +108,7 @@ def _named(release: Release) -> str:
 
 def _told(release: Release, here: str, *, live: bool) -> tuple[str, str, str, str]:
     """Return what it was, what changed, by which commit and machine."""
-    changed = ", ".join(f"{role} {_short(release.contents[role])}" for role in release.changed) or "nothing"
+    changed = ", ".join(f"{role} {release.contents[role].digest[:12]}…" for role in release.changed) or "nothing"
     by = "this machine" if release.machine == here else release.machine or "-"
     what = f"{release.kind}, live" if live else release.kind
     return what, changed, release.commit or "-", by
-
-
-def _short(version: Version) -> str:
-    return f"{str(version.notes.get('sha256') or version.file_hash)[:12]}…"

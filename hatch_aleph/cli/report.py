@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.build.sizes import Sizes
     from hatch_aleph.cli.output import Output
+    from hatch_aleph.deploy.history import Release
     from hatch_aleph.local.host import ImportCost
-    from hatch_aleph.report.document import Component, Money, Row
+    from hatch_aleph.report.document import Component, Money
     from hatch_aleph.report.timeline import Timeline
 
 _STORAGE = 100 * MIB
@@ -104,7 +105,7 @@ def _imports(context: Context, artifact: Artifact) -> Sequence[ImportCost]:
 class _Known:
     """What a node, and this machine's record, tell of the deployment."""
 
-    releases: Sequence[Row] = ()
+    releases: Sequence[Release] = ()
     money: Money | None = None
     timeline: Timeline | None = None
     facts: Sequence[tuple[str, str]] = ()
@@ -114,7 +115,7 @@ def _deployment(context: Context, artifact: Artifact) -> _Known:
     """Ask the node for releases and cost; what it does not tell is left out with a notice."""
     from hatch_aleph.deploy.history import releases
     from hatch_aleph.deploy.status import read_status
-    from hatch_aleph.report.document import Money, Row
+    from hatch_aleph.report.document import Money
     from hatch_aleph.report.timeline import kept_timeline, timeline_of
     from hatch_aleph.settings import HealthCheck
 
@@ -126,19 +127,12 @@ def _deployment(context: Context, artifact: Artifact) -> _Known:
     except HatchAlephError as error:
         context.output.notice(f"Releases and cost are left out: {error.message}")
         return _Known()
-    rows = []
-    found = releases(state)
-    for release in found:
-        code = release.contents.get("code")
-        digest = str(code.notes.get("sha256") or code.file_hash) if code else ""
-        live = release is found[0]
-        rows.append(Row(release.number, release.time, release.version or "", release.kind, live=live, code=digest))
     facts = [("owner", status.owner), *([("program", status.item_hash)] if status.item_hash else [])]
     money = None
     if status.payment_type == "credit" and status.daily is not None and status.balance is not None:
         money = Money(status.daily, status.balance, max(status.spending or 0.0, status.daily))
     kept = kept_timeline(context.journals, deployment.owner, deployment.tag)
-    return _Known(rows, money, timeline_of(state, kept), facts)
+    return _Known(releases(state), money, timeline_of(state, kept), facts)
 
 
 def _show_deployment(output: Output, known: _Known, now: float) -> None:
@@ -159,9 +153,10 @@ def _show_deployment(output: Output, known: _Known, now: float) -> None:
             output.say(f"  {moment(known.timeline.began + phase.start)}  {printable(phase.name)}")
     if known.releases:
         _title(output, "Releases")
-        for row in known.releases[:_ROWS]:
-            live = style(" live", fg="green") if row.live else ""
-            output.say(f"  {row.number:>3}  {moment(row.time)}  {printable(f'{row.version} {row.kind}')}{live}")
+        for each in known.releases[:_ROWS]:
+            live = style(" live", fg="green") if each is known.releases[0] else ""
+            what = printable(f"{each.version or ''} {each.kind}")
+            output.say(f"  {each.number:>3}  {moment(each.time)}  {what}{live}")
     if known.money:
         _show_balance(output, known.money, now)
 

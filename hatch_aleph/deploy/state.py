@@ -62,6 +62,11 @@ class Version:
         return size if isinstance(size, int) else None
 
     @property
+    def digest(self) -> str:
+        """The sha256 of its bytes, if this tool wrote it; else the file's hash."""
+        return str(self.notes.get("sha256") or self.file_hash)
+
+    @property
     def inputs(self) -> str | None:
         """The digest of all that went into it, if this tool wrote it."""
         return self.notes.get("inputs")

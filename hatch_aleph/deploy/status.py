@@ -237,13 +237,12 @@ def unused_of(volumes: Iterable[Volume], prices: Mapping[str, Price]) -> tuple[U
 
 
 def _content(role: str, version: Version, earlier: int) -> Content:
-    notes = version.notes
-    size, said = notes.get("size"), notes.get("version")
+    said = version.notes.get("version")
     return Content(
         role=role,
         version=str(said) if said is not None else None,
-        sha256=str(notes.get("sha256") or version.file_hash),
-        size=int(size) if isinstance(size, int) else None,
+        sha256=version.digest,
+        size=version.size,
         since=version.time,
         item_hash=version.item_hash,
         earlier=earlier,

@@ -80,7 +80,7 @@ def _image(target: Deployment, state: State, program: Program, image: Image) -> 
     with scratch_folder() as folder:
         target.client.download(live.file_hash, folder / "image", size=live.size)  # checks the hash
     same = live.holds(image.sha256, image.cid)
-    return Verified(image.role, image.sha256, str(live.notes.get("sha256") or live.file_hash), same)
+    return Verified(image.role, image.sha256, live.digest, same)
 
 
 def _running(target: Deployment, state: State, program: Program, path: str, get: Get) -> bool | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hatch_aleph.build.sizes import Sizes
+    from hatch_aleph.deploy.history import Release
     from hatch_aleph.local.host import ImportCost
     from hatch_aleph.report.timeline import Timeline
 
@@ -33,18 +34,6 @@ class Component:
     version: str
     licence: str
     sha256: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """A release: its number, when, which version, what it was, whether it runs now."""
-
-    number: int
-    time: float
-    version: str
-    kind: str
-    live: bool
-    code: str
 
 
 @dataclass(frozen=True)
@@ -78,7 +67,7 @@ class Report:
         imports: What the cold start spends its time on, in the order in which imports ended.
         components: The bill of materials.
         timeline: Of the last deployment.
-        releases: The newest first.
+        releases: The present one first.
         money: Cost and balance.
         made: When the page was made, in seconds since 1970.
     """
@@ -89,7 +78,7 @@ class Report:
     imports: Sequence[ImportCost] = ()
     components: Sequence[Component] = ()
     timeline: Timeline | None = None
-    releases: Sequence[Row] = ()
+    releases: Sequence[Release] = ()
     money: Money | None = None
     made: float = 0.0
 
@@ -220,14 +209,14 @@ def _timeline(timeline: Timeline) -> str:
     return f"<p>Begun {begin} UTC; {timeline.seconds:.1f} s in all.</p>{table}"
 
 
-def _releases(releases: Sequence[Row]) -> str:
+def _releases(releases: Sequence[Release]) -> str:
     rows = [
         (
             str(each.number),
             _moment(each.time),
-            html.escape(each.version),
-            html.escape(each.kind) + (' <b class="good">live</b>' if each.live else ""),
-            f"<code>{html.escape(each.code[:16])}</code>",
+            html.escape(each.version or ""),
+            html.escape(each.kind) + (' <b class="good">live</b>' if each is releases[0] else ""),
+            f"<code>{html.escape(each.contents['code'].digest[:16] if 'code' in each.contents else '')}</code>",
         )
         for each in releases
     ]

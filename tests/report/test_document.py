@@ -3,7 +3,9 @@
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
-from hatch_aleph.report.document import Component, Money, Report, Row, render
+from hatch_aleph.deploy.history import Release
+from hatch_aleph.deploy.state import Version
+from hatch_aleph.report.document import Component, Money, Report, render
 from hatch_aleph.report.icicle import icicle, tree
 from hatch_aleph.report.timeline import Phase, Timeline
 
@@ -61,7 +63,8 @@ def page(**sections):
 
 def test_it_needs_nothing_else_and_is_small():
     components = [Component(f"name-{n}", "1.0", "MIT", "a" * 64) for n in range(200)]
-    releases = [Row(50 - n, 1_700_000_000.0 - n, "1.0", "deploy", n == 0, "b" * 64) for n in range(50)]
+    code = Version("c" * 64, "b" * 64, "storage", 1_700_000_000.0)
+    releases = [Release(50 - n, code.time - n, "1.0", {"code": code}) for n in range(50)]
     text, parser = page(imports=COSTS * 100, components=components, releases=releases, money=Money(0.26, 10.0, 0.5))
     assert len(text.encode()) < 200_000
     assert not {"script", "link", "img", "iframe"} & set(parser.tags)
@@ -75,7 +78,7 @@ def test_it_needs_nothing_else_and_is_small():
 def test_hostile_text_is_text():
     evil = "<script>alert(1)</script>\"'&"
     phase = Phase(evil, 0.0, 1.0)
-    row = Row(1, 0.0, evil, evil, live=False, code=evil)
+    row = Release(1, 0.0, evil, {"code": Version(evil, evil, evil, 0.0)}, kind=evil)
     text, parser = page(
         imports=[SimpleNamespace(module=evil, self_ms=1.0, cumulative_ms=1.0, depth=0)],
         components=[Component(evil, evil, evil, evil)],

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_aleph.build.sizes import FileSize, Sizes
+from hatch_aleph.deploy.history import Release
+from hatch_aleph.deploy.state import Version
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host.import_costs import ImportCost
 from hatch_aleph.local.host.places import find_python
 from hatch_aleph.local.serve import serve_network
-from hatch_aleph.report.document import Component, Money, Report, Row, render
+from hatch_aleph.report.document import Component, Money, Report, render
 from hatch_aleph.report.timeline import Phase, Timeline
 from hatch_aleph.squashfs import Entry, scan, write_image
 from tests.local.node.support import Account, Client, program_message
@@ -364,6 +366,7 @@ def test_the_report_in_a_browser(browser: Any, tmp_path: Path) -> None:
     phases = [Phase("upload of a-long-name-1.0-packages.squashfs" * 2, 0.1, 4.0), Phase("first answer", 4.2, 0.5)]
     kinds: list[Kind] = ["extensions", "bytecode", "sources", "tests", "typing", "metadata", "data"]
     files = [FileSize(f"{kind}/x", kind, kind, 2 << 20, 1 << 20) for kind in kinds]
+    code = Version("c" * 64, "e" * 64, "storage", 1.7e9)
     page = Report(
         "shop 1.0",
         [("owner", "0x" + "b" * 40), ("program", "c" * 64)],
@@ -371,7 +374,7 @@ def test_the_report_in_a_browser(browser: Any, tmp_path: Path) -> None:
         imports=[*costs, ImportCost("main", 9.0, 89.0, 0)],
         components=[Component("name-" * 20, "1.0", licence, "d" * 64) for licence in ("MIT", "")],
         timeline=Timeline(1.7e9, tuple(phases), "c" * 64),
-        releases=[Row(1, 1.7e9, "1.0" * 9, kind, kind == "deploy", "e" * 64) for kind in ("deploy", "rollback")],
+        releases=[Release(1, 1.7e9, "1.0" * 9, {"code": code}, kind) for kind in ("deploy", "rollback")],
         money=Money(260_000.0, 2_000_000.0, 500_000.0),
         made=1.7e9,
     )
