@@ -26,44 +26,36 @@ if TYPE_CHECKING:
 
     from hatch_aleph.scaffold.pyproject import Edit
 
-_WRITE = click.option("--write", is_flag=True, help="In a project: also set it in [tool.aleph], so that it lasts.")
-_KEEP = click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the program before; it goes on costing.")
+_HOW = """
+
+The program is tried here first, and the old one is forgotten only when the new one answers. It must be
+updatable. Without ITEM_HASH it is the project's, which need not be, as for a deployment, but whose [tool.aleph]
+must say the same, or its next deployment would undo this.
+"""
 
 
-@click.command(epilog="Example: hatch-aleph persist ITEM_HASH")
-@with_context("project", "node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
-@item_hash_argument(required=False)
-@_KEEP
-@_WRITE
-@OTHER_PROJECT
-@life_options()
-def persist(context: Context, *, item_hash: str | None, **options: bool) -> None:
-    """Make a program persistent: it runs always. It gets a new item hash, and is paid by credits.
+def _command(name: str, text: str, *, persistent: bool) -> click.Command:
+    @click.command(name, help=text + _HOW, epilog=f"Example: hatch-aleph {name} ITEM_HASH")
+    @with_context("project", "node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
+    @item_hash_argument(required=False)
+    @click.option("--keep-prev/--no-keep-prev", default=False, help="Keep the program before; it goes on costing.")
+    @click.option("--write", is_flag=True, help="In a project: also set it in [tool.aleph], so that it lasts.")
+    @OTHER_PROJECT
+    @life_options()
+    def change(context: Context, *, item_hash: str | None, **options: bool) -> None:
+        _change(context, item_hash, persistent=persistent, **options)
 
-    The program is tried here first, and the old one is forgotten only when the new one answers. It must be
-    updatable. Without ITEM_HASH it is the project's, which need not be, as for a deployment, but whose [tool.aleph]
-    must say the same, or its next deployment would undo this.
-    """
-    _change(context, item_hash, persistent=True, **options)
+    return change
 
 
-@click.command(epilog="Example: hatch-aleph unpersist ITEM_HASH")
-@with_context("project", "node", "account", "host", "owner", "smoke", "ask", "dry", "yes")
-@item_hash_argument(required=False)
-@_KEEP
-@_WRITE
-@OTHER_PROJECT
-@life_options()
-def unpersist(context: Context, *, item_hash: str | None, **options: bool) -> None:
-    """Make a persistent program run on demand again. It gets a new item hash.
-
-    The program is tried here first, and the old one is forgotten only when the new one answers. It must be
-    updatable. Without ITEM_HASH it is the project's, which need not be, as for a deployment, but whose [tool.aleph]
-    must say the same, or its next deployment would undo this.
-    """
-    _change(context, item_hash, persistent=False, **options)
-
-
+persist = _command(
+    "persist",
+    "Make a program persistent: it runs always. It gets a new item hash, and is paid by credits.",
+    persistent=True,
+)
+unpersist = _command(
+    "unpersist", "Make a persistent program run on demand again. It gets a new item hash.", persistent=False
+)
 persistent = alias(persist, "persist", "persistent")
 unpersistent = alias(unpersist, "unpersist", "unpersistent")
 
