@@ -13,12 +13,11 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.program_options import (
     CHANNEL,
     alias,
-    as_text,
     life_options,
-    messages_of,
     program_fields,
     seen_at,
     table_of,
+    tell,
 )
 from hatch_aleph.cli.value_types import CHAIN, CONTENT
 from hatch_aleph.text import printable
@@ -62,6 +61,7 @@ upload = alias(create, "create", "upload")
 
 def _publish(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> None:
     from hatch_aleph.cli.program_prompts import may_ask
+    from hatch_aleph.network.money import amount, figure
     from hatch_aleph.programs.creation import create as publish
 
     settings = _settings(context, path, entrypoint, options)
@@ -71,24 +71,20 @@ def _publish(context: Context, path: Path, entrypoint: str, options: dict[str, A
         if may_ask(context):
             session = replace(session, announce=partial(_ask_at_last, context, settings))
         made = publish(session, path, settings, scan=options["secret_scan"])
-        wanted = _printed(made, options)
-        messages = list(messages_of(client, wanted))
-    from hatch_aleph.network.money import amount, figure
-
-    fields = {
-        "item_hash": made.item_hash,
-        "code": made.code,
-        "name": settings.name,
-        "urls": list(made.urls),
-        "per_day": None if made.per_day is None else figure(made.per_day),
-        **({"messages": messages} if wanted else {}),
-    }
-    lines = [made.item_hash]
-    if options["verbose"]:
-        lines = [f"Program {made.item_hash} ({settings.name}) {seen_at(context)}", *(f"  {url}" for url in made.urls)]
-        cost = "Its cost is unknown" if made.per_day is None else f"It costs {amount(made.per_day, 'credit')} a day"
-        lines.append(f"{cost}, its code ({made.code}) included.")
-    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
+        fields = {
+            "item_hash": made.item_hash,
+            "code": made.code,
+            "name": settings.name,
+            "urls": list(made.urls),
+            "per_day": None if made.per_day is None else figure(made.per_day),
+        }
+        lines = [made.item_hash]
+        if options["verbose"]:
+            lines = [f"Program {made.item_hash} ({settings.name}) {seen_at(context)}"]
+            lines += [f"  {url}" for url in made.urls]
+            cost = "Its cost is unknown" if made.per_day is None else f"It costs {amount(made.per_day, 'credit')} a day"
+            lines.append(f"{cost}, its code ({made.code}) included.")
+        tell(context, client, fields, lines, _printed(made, options) or None)
 
 
 def _settings(context: Context, path: Path, entrypoint: str, options: dict[str, Any]) -> Settings:

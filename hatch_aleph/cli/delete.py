@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
-from hatch_aleph.cli.program_options import OTHER_PROJECT, as_text, life_options, messages_of
+from hatch_aleph.cli.program_options import OTHER_PROJECT, life_options, tell
 
 
 @click.command(epilog="Example: hatch-aleph delete ITEM_HASH --reason 'no longer used'")
@@ -42,34 +44,16 @@ def delete(
     def ask(what: str, hashes: tuple[str, ...]) -> None:
         context.ask(f"All that is deployed of it:\n{what}", otherwise="Nothing was deleted.", hashes=hashes)
 
+    options: dict[str, Any] = {"keep_code": keep_code, "reason": reason, "missing_ok": missing_ok, "locate": wait}
     with context.client() as client:
         if item_hash is None:
             deployment = context.deployment(client)
             session = context.session(client, deployment)
-            done = delete_deployment(
-                deployment,
-                session,
-                confirm=ask,
-                keep_code=keep_code,
-                reason=reason,
-                missing_ok=missing_ok,
-                others=other_project,
-                locate=wait,
-            )
+            done = delete_deployment(deployment, session, confirm=ask, others=other_project, **options)
         else:
             program = context.program(client, item_hash)
             session = context.program_session(client)
-            done = forget(
-                session,
-                program,
-                keep_code=keep_code,
-                reason=reason,
-                missing_ok=missing_ok,
-                meant=context.project_at_hand,
-                others=other_project,
-                locate=wait,
-            )
-        messages = list(messages_of(client, done.messages)) if print_message else []
+            done = forget(session, program, meant=context.project_at_hand, others=other_project, **options)
         if wait:
             programs = [each for each in done.program.split(", ") if each]
             seen = [
@@ -79,19 +63,18 @@ def delete(
                 context.output.notice(
                     "No host is named, so its end was waited for, not seen: --host-url URL looks there."
                 )
-    fields = {
-        "item_hash": done.program,
-        "deleted_volumes": list(done.volumes),
-        "kept_volumes": list(done.kept),
-        **({"messages": messages} if print_message else {}),
-    }
-    lines = [done.program]
-    if not done.program and not done.volumes:
-        lines = [f"Program {item_hash} was not live." if item_hash else "Nothing of this project was live."]
-    elif verbose:
-        lines = [f"Program {done.program} is deleted."]
-        if not wait:
-            context.output.notice("A host may go on answering for up to three minutes; --wait waits for its end.")
-        lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
-        lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)
-    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
+        fields = {
+            "item_hash": done.program,
+            "deleted_volumes": list(done.volumes),
+            "kept_volumes": list(done.kept),
+        }
+        lines = [done.program]
+        if not done.program and not done.volumes:
+            lines = [f"Program {item_hash} was not live." if item_hash else "Nothing of this project was live."]
+        elif verbose:
+            lines = [f"Program {done.program} is deleted."]
+            if not wait:
+                context.output.notice("A host may go on answering for up to three minutes; --wait waits for its end.")
+            lines.extend(f"Its volume {ref} is deleted, with all its contents." for ref in done.volumes)
+            lines.extend(f"Its volume {ref} is kept: another program uses it." for ref in done.kept)
+        tell(context, client, fields, lines, done.messages if print_message else None)

@@ -12,10 +12,9 @@ from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import (
     OTHER_PROJECT,
     alias,
-    as_text,
     life_options,
-    messages_of,
     seen_at,
+    tell,
 )
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import PlanError
@@ -92,28 +91,26 @@ def _change(
             others=other_project,
             declared=program is not None,
         )
-        messages = list(messages_of(client, done.messages)) if print_message else []
-    if edit is not None:
-        write_atomic(edit.file, edit.content)
-        context.output.notice(f"{edit.file}: {', '.join(edit.done)}")
-    fields = {
-        "item_hash": done.item_hash,
-        "previous": done.previous,
-        "forgotten": done.forgotten,
-        "unchanged": done.unchanged,
-        "urls": list(done.urls),
-        **({"messages": messages} if print_message else {}),
-    }
-    kind = "persistent" if persistent else "on demand"
-    lines = [done.item_hash]
-    if verbose and done.unchanged:
-        lines = [f"Program {item_hash} is {kind} already; nothing was sent."]
-    elif verbose:
-        gone = "deleted" if done.forgotten else "kept"
-        lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone})."]
-        lines.append(f"It {seen_at(context)}")
-        lines.extend(f"  {url}" for url in done.urls)
-    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
+        if edit is not None:
+            write_atomic(edit.file, edit.content)
+            context.output.notice(f"{edit.file}: {', '.join(edit.done)}")
+        fields = {
+            "item_hash": done.item_hash,
+            "previous": done.previous,
+            "forgotten": done.forgotten,
+            "unchanged": done.unchanged,
+            "urls": list(done.urls),
+        }
+        kind = "persistent" if persistent else "on demand"
+        lines = [done.item_hash]
+        if verbose and done.unchanged:
+            lines = [f"Program {item_hash} is {kind} already; nothing was sent."]
+        elif verbose:
+            gone = "deleted" if done.forgotten else "kept"
+            lines = [f"Program {done.item_hash} is {kind}. It has taken over from {item_hash} ({gone})."]
+            lines.append(f"It {seen_at(context)}")
+            lines.extend(f"  {url}" for url in done.urls)
+        tell(context, client, fields, lines, done.messages if print_message else None)
 
 
 def _edit_of_table(context: Context, live: Mapping[str, Any], *, persistent: bool, write: bool) -> Edit | None:

@@ -13,7 +13,7 @@ from hatch_aleph.cli.value_types import as_host_url, as_machine, as_memory
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hatch_aleph.cli.context import Context
     from hatch_aleph.network.answers import NetworkMessage
@@ -194,9 +194,16 @@ def read_subscriptions(text: str) -> list[Any]:
     return read
 
 
-def messages_of(client: NodeClient, hashes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Return messages as the network knows them, to be printed."""
-    yield from (message_fields(message) for message in map(client.message, hashes) if message is not None)
+def tell(
+    context: Context, client: NodeClient, fields: dict[str, Any], lines: Sequence[str], printed: Sequence[str] | None
+) -> None:
+    """Give the result of a command on a program, with the messages that are to be ``printed``; None prints none."""
+    import json
+
+    found = [message_fields(message) for message in map(client.message, printed or ()) if message is not None]
+    texts = [json.dumps(message, indent=4, ensure_ascii=False) for message in found]
+    fields |= {"messages": found} if printed is not None else {}
+    context.output.result(fields, "\n".join([*texts, *lines]), fold=not found)
 
 
 def message_fields(message: NetworkMessage) -> dict[str, Any]:
@@ -211,13 +218,6 @@ def message_fields(message: NetworkMessage) -> dict[str, Any]:
 def seen_at(context: Context) -> str:
     """Return what was seen of a program, before its URLs: it answers only where somebody has asked it."""
     return "was not asked; it is to answer at" if context.no_health else "answers at"
-
-
-def as_text(*lines: str, messages: Sequence[dict[str, Any]] = ()) -> str:
-    """Return what people read: messages that they asked for, then the lines."""
-    import json
-
-    return "\n".join([*(json.dumps(message, indent=4, ensure_ascii=False) for message in messages), *lines])
 
 
 def alias(command: click.Command, old: str, new: str) -> click.Command:

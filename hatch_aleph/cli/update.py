@@ -9,12 +9,11 @@ import click
 from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import (
-    as_text,
     life_options,
-    messages_of,
     program_fields,
     seen_at,
     table_of,
+    tell,
 )
 from hatch_aleph.cli.value_types import CONTENT
 from hatch_aleph.commands import typed
@@ -65,18 +64,16 @@ def update(context: Context, *, item_hash: str, path: Path | None, **options: An
             allow_data_loss=context.yes,
             scan=options["secret_scan"],
         )
-        wanted = [*([done.code] if done.code else []), *([done.item_hash] if done.item_hash != item_hash else [])]
-        messages = list(messages_of(client, wanted)) if options["print_message"] else []
-    fields = {
-        "item_hash": done.item_hash,
-        "previous": done.previous,
-        "code": done.code,
-        "unchanged": done.unchanged,
-        "urls": list(done.urls),
-        **({"messages": messages} if options["print_message"] else {}),
-    }
-    lines = _words(done, seen_at(context)) if options["verbose"] else [done.item_hash]
-    context.output.result(fields, as_text(*lines, messages=messages), fold=not messages)
+        fields = {
+            "item_hash": done.item_hash,
+            "previous": done.previous,
+            "code": done.code,
+            "unchanged": done.unchanged,
+            "urls": list(done.urls),
+        }
+        lines = _words(done, seen_at(context)) if options["verbose"] else [done.item_hash]
+        sent = [*([done.code] if done.code else []), *([done.item_hash] if done.item_hash != item_hash else [])]
+        tell(context, client, fields, lines, sent if options["print_message"] else None)
 
 
 def _words(done: Recreated, seen: str) -> list[str]:
