@@ -20,17 +20,15 @@ from hatch_aleph.plugins import PLUGINS, Plugins, Publication, publishing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from hatch_aleph.artifact import Artifact, Image
     from hatch_aleph.deploy.deployment import Deployment
-    from hatch_aleph.deploy.outbox import Dated, Outbox
+    from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.plan import ImageStep, Plan
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.deploy.state import State, Version
     from hatch_aleph.network.accounts import Account
     from hatch_aleph.network.executions import Execution
-    from hatch_aleph.network.messages import MessageType
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Deployer:
                 check_paid(state)
                 outbox.discard_unsent()
                 item_hash = plan.program.item_hash or ""
-                return Outcome(plan, item_hash, deployment.urls(item_hash), outbox.resumed)
+                return Outcome(plan, item_hash, deployment.hosts.urls(item_hash), outbox.resumed)
             check_no_rival(plan, state, outbox.journal, now=self.session.clock())
             plan = deployment.with_costs_and_warnings(plan, manifest, state)
             content = self._check(artifact, plan)
@@ -114,7 +112,8 @@ class Deployer:
             check_permitted(session.client, session.account, plan.owner, ("AGGREGATE",), channel, key=KEY)
         content = check_content_of(self.session.client, plan, artifact.manifest)
         check_by_plugins(self.plugins, artifact, plan)
-        verify_images(artifact, plan)
+        # What the network has already may be missing here.
+        artifact.verify(absent=tuple(step.role for step in plan.images if not step.upload))
         if plan.publishes:
             from hatch_aleph.deploy.secrets import check_own_key
 
@@ -129,15 +128,6 @@ class Deployer:
             self.options.smoke(artifact)
             self.session.observer.done("smoke")
         return content
-
-
-def verify_images(artifact: Artifact, plan: Plan) -> None:
-    """Check the images against the manifest; one that the network has already may be missing here.
-
-    Raises:
-        ArtifactError: An image that is to be sent is missing, or one has other bytes than the manifest says.
-    """
-    artifact.verify(absent=tuple(step.role for step in plan.images if not step.upload))
 
 
 def _outgoing(artifact: Artifact, plan: Plan) -> Artifact:
@@ -200,7 +190,6 @@ class Application:
         self._release: int | None = None
         self._outbox = outbox
         self._journal = outbox.journal
-        self._sent: list[tuple[str, str]] = []
         self._before: Execution | None = None
 
     def __call__(self) -> Outcome:
@@ -217,27 +206,23 @@ class Application:
         answer = self._answer(item_hash, code_ref)
         if self._plan.program.action != "unchanged":
             self._give_way(item_hash)
-        urls = (answer.url, *(url for url in self._deployment.urls(item_hash) if url != answer.url))
+        urls = (answer.url, *(url for url in self._deployment.hosts.urls(item_hash) if url != answer.url))
         self._answers(item_hash, answer.url)
         if self._plan.domains:
             from hatch_aleph.deploy.custom_domains import attach_domains
 
-            sent = attach_domains(
-                self._deployment.client, self._outbox, self._plan.owner, self._plan.domains, item_hash
-            )
-            self._note(sent, "AGGREGATE")
+            attach_domains(self._deployment.client, self._outbox, self._plan.owner, self._plan.domains, item_hash)
         if self._plan.forget:
             from hatch_aleph.deploy.cleanup import forget
 
             self._drain(item_hash)
             self._observer.step("forget", hashes=list(self._plan.forget))
             check_kept(self._deployment, item_hash)
-            groups = [(self._plan.forget, SUPERSEDED)]
-            for forgotten in forget(self._deployment.client, self._outbox, self._plan.owner, groups):
-                self._note(forgotten, "FORGET")
+            forget(self._deployment.client, self._outbox, self._plan.owner, [(self._plan.forget, SUPERSEDED)])
         self._outbox.discard_unsent()
         self._journal.end()
-        return Outcome(self._plan, item_hash, urls, self._outbox.resumed, tuple(self._sent), answer, self._release)
+        resumed, sent = self._outbox.resumed, tuple(self._outbox.delivered)
+        return Outcome(self._plan, item_hash, urls, resumed, sent, answer, self._release)
 
     def _check_times(self) -> None:
         """Refuse, before anything is sent, what a message with a time in the future is in the way of.
@@ -310,7 +295,8 @@ class Application:
             metadata=image_notes(image, self._manifest, {**self._outbox.origin(), NUMBER: self._release}),
             tags=(self._plan.tag,),
         )
-        return self._deliver("STORE", content, after=after, file=self._artifact.file(image) if step.upload else None)
+        file = self._artifact.file(image) if step.upload else None
+        return self._outbox.deliver("STORE", content, after=after, file=file).item_hash
 
     def _program(self, refs: Mapping[str, str]) -> str:
         if self._plan.program.action == "unchanged":
@@ -319,7 +305,7 @@ class Application:
         content = program_content(self._manifest, refs, owner=self._plan.owner, tag=self._plan.tag)
         content = keeping(content, (program.item_hash for program in self._state.kept))
         newest = max(self._state.programs, key=lambda program: program.time, default=None)
-        return self._deliver("PROGRAM", content, after=newest)
+        return self._outbox.deliver("PROGRAM", content, after=newest).item_hash
 
     def _give_way(self, item_hash: str) -> None:
         """Take a new program back if another machine has published one at the same time, before this one came.
@@ -352,7 +338,8 @@ class Application:
                 code_ref or None,
                 amended=kept
                 and (
-                    bool(self._sent or self._outbox.resumed) or just_amended(self._state.volumes.values(), self._now())
+                    bool(self._outbox.delivered or self._outbox.resumed)
+                    or just_amended(self._state.volumes.values(), self._now())
                 ),
                 persistent=self._manifest.program_settings.persistent,
                 before=self._before,
@@ -387,14 +374,3 @@ class Application:
         self._health.pause(self._plan.drain_seconds)
         if self._deployment.hosts.known is None:  # a host of this machine serves no domain
             await_takeover(settings.domains, self._plan.forget, settings.health.path, self._health)
-
-    def _deliver(
-        self, type_: MessageType, content: Mapping[str, Any], *, after: Dated | None = None, file: Path | None = None
-    ) -> str:
-        message = self._outbox.deliver(type_, content, after=after, file=file)
-        self._note(message.item_hash, type_)
-        return message.item_hash
-
-    def _note(self, item_hash: str | None, type_: str) -> None:
-        if item_hash is not None:
-            self._sent.append((type_, item_hash))

@@ -137,10 +137,6 @@ class Deployment:
         """Ask what is live."""
         return read_state(self.client, self.owner, self.tag)
 
-    def urls(self, item_hash: str) -> tuple[str, ...]:
-        """Return where a program answers."""
-        return self.hosts.urls(item_hash)
-
     def plan(self, manifest: Manifest, state: State | None = None) -> Plan:
         """Return what deploying an artifact would change, with cost and warnings. Sends nothing, needs no key.
 

@@ -53,6 +53,7 @@ class Outbox:
         journal: Keeps signed messages until they are processed.
         resumed: Messages of an earlier run that were awaited.
         has_sent: Whether sending a message was begun.
+        delivered: Type and item hash of each message that was sent, or taken up, and processed.
 
     Args:
         client: The node.
@@ -83,6 +84,7 @@ class Outbox:
         self.journal = journal
         self.resumed = 0
         self.has_sent = False
+        self.delivered: list[tuple[str, str]] = []
         self._channel = channel
         self._clock = clock
         self._observer = observer or Observer()
@@ -145,10 +147,12 @@ class Outbox:
         entry = self._taken_up(self.journal.find(intent, after=after.time if after else 0.0))
         if entry is None:
             entry = self._sign(type_, content, intent, after)
-        elif self._client.status(entry.message.item_hash) is not None:
-            return self._await_processed(entry, file)
-        self._send(entry, file)
-        return self._await_processed(entry, file)
+            self._send(entry, file)
+        elif self._client.status(entry.message.item_hash) is None:
+            self._send(entry, file)
+        message = self._await_processed(entry, file)
+        self.delivered.append((type_, message.item_hash))
+        return message
 
     def check_time(self, after: Dated | None) -> None:
         """Refuse to sign what must be later than a message of the future.

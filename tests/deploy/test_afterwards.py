@@ -158,7 +158,8 @@ def test_prune_shows_and_forgets_what_no_program_needs(rig: Rig) -> None:
     assert [(number, version) for number, version, _ in codes(rig, third)] == [(3, "3.0"), (1, "1.0")]
     assert not rig.deploy(third).plan.has_changes
     assert (
-        rig.host(rig.target(second).urls(rig.target(third).state().programs[0].item_hash)[0], timeout=5).status == 200
+        rig.host(rig.target(second).hosts.urls(rig.target(third).state().programs[0].item_hash)[0], timeout=5).status
+        == 200
     )
 
 
