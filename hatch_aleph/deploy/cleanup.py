@@ -74,12 +74,11 @@ def _a_day(price: Price | None) -> str:
 def what_of(volume: Volume) -> list[tuple[str, str]]:
     """Return what each content of a volume is, and its item hash, for :func:`farewell`."""
     name = printable(str(volume.original.notes.get("name") or volume.role or "file"))
-    return [_what(name, version, earlier=version is not volume.current) for version in volume.versions]
-
-
-def _what(name: str, version: Version, *, earlier: bool) -> tuple[str, str]:
-    of = printable(str(version.notes.get("version") or ""))
-    return " ".join(filter(None, (name, of, "(earlier)" if earlier else ""))), version.item_hash
+    found: list[tuple[str, str]] = []
+    for version in volume.versions:
+        words = name, printable(str(version.notes.get("version") or "")), "(earlier)" if found else ""
+        found.append((" ".join(filter(None, words)), version.item_hash))
+    return found
 
 
 def forget(

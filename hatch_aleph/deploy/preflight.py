@@ -43,7 +43,7 @@ def warnings_of(client: NodeClient, plan: Plan, manifest: Manifest, state: State
     told = (
         *_of_plan(plan, manifest, state),
         *_of_earlier_code(plan, state),
-        *_of_events(plan, manifest),
+        *([EVENTS] if manifest.program_settings.subscriptions and plan.publishes else []),
         *_of_resources(manifest),
         *_of_runtime(client, manifest, state),
     )
@@ -87,11 +87,6 @@ def _of_earlier_code(plan: Plan, state: State) -> Iterator[str]:
             when = dt.datetime.fromtimestamp(earlier.time, dt.timezone.utc)
             yield f"The code is that of an earlier release, of {when:%Y-%m-%d %H:%M:%S} UTC: what is live is newer"
             return
-
-
-def _of_events(plan: Plan, manifest: Manifest) -> Iterator[str]:
-    if manifest.program_settings.subscriptions and plan.publishes:
-        yield EVENTS
 
 
 def _of_replacement(plan: Plan, manifest: Manifest) -> str:

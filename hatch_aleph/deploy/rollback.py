@@ -19,7 +19,7 @@ from hatch_aleph.deploy.history import (
     releases,
 )
 from hatch_aleph.deploy.preflight import HARD_STOP
-from hatch_aleph.deploy.state import NOTES, just_amended, live_program, refs_of
+from hatch_aleph.deploy.state import NOTES, credit_payment, just_amended, live_program, refs_of
 from hatch_aleph.errors import HealthError
 from hatch_aleph.network.messages import store_content
 from hatch_aleph.origin import MACHINE
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.journal import Journal, Run
     from hatch_aleph.deploy.outbox import Outbox
     from hatch_aleph.deploy.session import Session
-    from hatch_aleph.deploy.state import Program, State, Version, Volume
+    from hatch_aleph.deploy.state import State, Version, Volume
     from hatch_aleph.settings.model import HealthCheck
 
 FAILED = "did not answer"
@@ -185,7 +185,7 @@ def roll_back(
         state = target.state()
         program = live_program(state)
         release, number = find_release(releases(state), to), next_number(state)
-        volumes = live_volumes(state, program)
+        volumes, payment = live_volumes(state, program), credit_payment(program.content)
         if program.persistent:
             session.notice(HARD_STOP)
         confirm(release)
@@ -199,7 +199,7 @@ def roll_back(
                 if volume is None or volume.current.file_hash == version.file_hash:
                     continue
                 ran = health.before_amend(target.hosts, program.item_hash, persistent=program.persistent)
-                item_hash = amend_to(target, outbox, volume, version, _payment(program), kind="rollback", number=number)
+                item_hash = amend_to(target, outbox, volume, version, payment, kind="rollback", number=number)
                 amended.append(role)
                 code_ref = item_hash if role == "code" else code_ref
             outbox.discard_unsent()
@@ -216,10 +216,10 @@ def roll_back(
                 )
             except HealthError as error:
                 after = live_volumes(target.state(), program)
-                theirs = [role for role in amended if role not in after or not _is_ours(after[role], outbox)]
+                ours = outbox.journal.knows
+                theirs = [role for role in amended if role not in after or not ours(after[role].current.item_hash)]
                 for role in amended if not theirs else ():
                     before = volumes[role].current
-                    payment = _payment(program)
                     amend_to(target, outbox, after[role], before, payment, kind="put back", number=number + 1)
                 error.hint = f"It has its present content again. {typed('history')} lists the releases."
                 if theirs:
@@ -231,13 +231,3 @@ def roll_back(
                 outbox.journal.end()
             answers(program.item_hash, answer.url)
     return RolledBack(release, program.item_hash, answer.url, tuple(amended))
-
-
-def _is_ours(volume: Volume, outbox: Outbox) -> bool:
-    return outbox.journal.knows(volume.current.item_hash)
-
-
-def _payment(program: Program) -> dict[str, Any]:
-    # Pinned anew, so paid as the network now wants it, whatever way the program was once paid.
-    payment = dict(program.content.get("payment") or {})
-    return payment if payment.get("type") == "credit" else {"type": "credit", "chain": payment.get("chain") or "ETH"}

@@ -185,6 +185,11 @@ def refs_of(content: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(str(part[key]) for part in tables for key in ("ref", "hash_tree") if part.get(key))
 
 
+def credit_payment(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return payment by credits, as the network wants it now, on the chain that a program was once paid on."""
+    return {"type": "credit", "chain": dict(content.get("payment") or {}).get("chain") or "ETH"}
+
+
 def kept_by(content: Mapping[str, Any]) -> frozenset[str]:
     """Return the item hashes of earlier programs that a program's message says are to be kept."""
     metadata = content.get("metadata")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.custom_domains import names_of
+from hatch_aleph.deploy.health import listing_host
 from hatch_aleph.deploy.history import live_volumes, releases
 from hatch_aleph.deploy.payment import being_removed, soon_unpaid, was_removed
 from hatch_aleph.deploy.state import refs_of
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.history import Release
-    from hatch_aleph.deploy.state import Program, State, Version, Volume
-    from hatch_aleph.network.executions import Execution
+    from hatch_aleph.deploy.state import State, Version, Volume
     from hatch_aleph.network.money import Price
     from hatch_aleph.settings.model import HealthCheck
 
@@ -143,7 +142,7 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         return Status(target.owner, target.tag, trouble=tuple(text for text in told if text), unused=unused)
     program = state.programs[0]
     volumes, found = live_volumes(state, program), releases(state)
-    urls = target.urls(program.item_hash)
+    urls = target.hosts.urls(program.item_hash)
     trouble = [text for text in (being_removed(state),) if text]
     answer = None
     if health is not None and not trouble:
@@ -163,7 +162,9 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
     if not being_removed(state):
         lasting = soon_unpaid(target.node, target.owner, max(daily or 0.0, spending or 0.0), balance)
         trouble += [lasting] if lasting and payment_type == "credit" else []
-    host, execution = _whereabouts(target, program)
+    # As far as it is told without asking the program.
+    host = listing_host(target.hosts, program.item_hash, persistent=program.persistent)
+    execution = ((target.hosts.list_executions(host) if host else None) or {}).get(program.item_hash)
     return Status(
         answered=answer.status if answer else None,
         answer_seconds=answer.seconds if answer else None,
@@ -191,16 +192,6 @@ def read_status(target: Deployment, health: Health | None, check: HealthCheck) -
         unused=_unused(state, prices),
         remark=adapter_remark(program.content),
     )
-
-
-def _whereabouts(target: Deployment, program: Program) -> tuple[str | None, Execution | None]:
-    """Return the host that runs a program, and what it lists of it, as far as that is told without asking it."""
-    host = target.hosts.known
-    if program.persistent:
-        with contextlib.suppress(NetworkError):
-            host = target.hosts.allocation(program.item_hash).host
-    listed = target.hosts.list_executions(host) if host else None
-    return host, (listed or {}).get(program.item_hash)
 
 
 def _costs(target: Deployment, state: State) -> tuple[dict[str, Price], float | None, float | None]:

@@ -14,7 +14,7 @@ from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_permitted, check_program
 from hatch_aleph.deploy.rollback import FAILED
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.deploy.state import check_named, find_program, keeping
+from hatch_aleph.deploy.state import check_named, credit_payment, find_program, keeping
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.plugins import publishing
@@ -66,12 +66,6 @@ def persistence_change(content: Mapping[str, Any], *, persistent: bool) -> dict[
     changed["on"] = {**content["on"], "persistent": persistent}
     changed["payment"] = credit_payment(content)
     return changed
-
-
-def credit_payment(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return payment by credits on the chain that a program is paid on."""
-    chain = dict(content.get("payment") or {}).get("chain") or "ETH"
-    return {"type": "credit", "chain": chain}
 
 
 def without_time(content: Mapping[str, Any]) -> dict[str, Any]:

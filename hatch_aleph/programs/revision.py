@@ -13,7 +13,7 @@ from hatch_aleph.deploy.payment import check_affordable, check_affordable_file, 
 from hatch_aleph.deploy.preflight import HARD_STOP, check_program
 from hatch_aleph.deploy.secrets import check_outgoing_message
 from hatch_aleph.deploy.session import require_owner
-from hatch_aleph.deploy.state import NOTES, find_program, newest_amends
+from hatch_aleph.deploy.state import NOTES, credit_payment, find_program, newest_amends
 from hatch_aleph.errors import HealthError, PlanError, RejectedError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.messages import store_content
@@ -25,7 +25,6 @@ from hatch_aleph.programs.replacement import (
     Recreated,
     check_recreatable,
     confirm_replacement,
-    credit_payment,
     look_up_for_replacement,
     recreate,
     recreating,
