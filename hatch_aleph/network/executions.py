@@ -13,7 +13,6 @@ from hatch_aleph.defaults import SCHEDULER
 from hatch_aleph.errors import NetworkError
 from hatch_aleph.waiting import Backoff, Waiter
 
-from .fields import MalformedAnswerError
 from .http import Connections, NoAnswerError, Timeouts
 
 _LISTS = ("/v2/about/executions/list", "/about/executions/list")
@@ -131,8 +130,5 @@ def _url(address: object) -> str | None:
 
 def _asked(connections: Connections, url: str) -> dict[str, Any] | None:
     reply = connections.send("GET", url, limit=_MAX_LIST, timeout=Timeouts(read=_SECONDS, connect=_SECONDS))
-    try:
-        found = reply.json() if reply.status == 200 else None  # noqa: PLR2004 - HTTP
-    except MalformedAnswerError:
-        return None
+    found = reply.json_or_none() if reply.status == 200 else None  # noqa: PLR2004 - HTTP
     return found if isinstance(found, dict) else None

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from hatch_aleph.errors import AccountError, NetworkError
 from hatch_aleph.text import printable, without_credentials
 
-from .fields import MalformedAnswerError, shown
+from .fields import shown
 from .http import Connections
 from .nodes import checked
 
@@ -114,7 +114,7 @@ class HostClient:
                 where=without_credentials(self._url),
                 hint="Call the program there first; a host forgets what never started. Another one: --domain URL",
             )
-        lines = _json(reply)
+        lines = reply.json_or_none()
         if reply.status != _OK or not isinstance(lines, list):
             raise NetworkError(f"The host does not give the logs: {_said(reply)}", where=reply.server)
         return tuple(_line(each) for each in lines if isinstance(each, dict))
@@ -165,15 +165,8 @@ def _stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None).isoformat() + "Z"
 
 
-def _json(reply: Reply) -> Any:
-    try:
-        return reply.json()
-    except MalformedAnswerError:
-        return None
-
-
 def _said(reply: Reply) -> str:
-    told = _json(reply)
+    told = reply.json_or_none()
     reason = shown(str(told.get("error"))) if isinstance(told, dict) else reply.text
     return f"HTTP {reply.status} {reason}".rstrip()
 

@@ -135,6 +135,13 @@ class Reply:
             kind = self.headers.get("content-type", "no content type").split(";")[0]
             raise MalformedAnswerError(f"HTTP {self.status} without JSON ({shown(kind)})") from None
 
+    def json_or_none(self) -> Any:
+        """Return the answer's JSON, None where it holds none."""
+        try:
+            return self.json()
+        except MalformedAnswerError:
+            return None
+
 
 class Connections:
     """Connections that stay open between requests; any thread may use them.

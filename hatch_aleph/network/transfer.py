@@ -73,16 +73,10 @@ def _judge(reply: Reply, message: SignedMessage, file: Path) -> MessageStatus:
         if as_mapping(reply.json()).get("hash") != message.content["item_hash"]:
             raise MalformedAnswerError("it confirms another file")
         return MessageStatus.PROCESSED if reply.status == HTTPStatus.OK else MessageStatus.PENDING
-    if reply.status == HTTPStatus.UNPROCESSABLE_ENTITY and _is_success(reply):
+    told = reply.json_or_none() if reply.status == HTTPStatus.UNPROCESSABLE_ENTITY else None
+    if isinstance(told, dict) and told.get("status") == "success":
         return MessageStatus.REJECTED
     raise _refusal(reply, message, file)
-
-
-def _is_success(reply: Reply) -> bool:
-    try:
-        return as_mapping(reply.json()).get("status") == "success"
-    except MalformedAnswerError:
-        return False
 
 
 def _refusal(reply: Reply, message: SignedMessage, file: Path) -> Exception:
