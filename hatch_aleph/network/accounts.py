@@ -26,7 +26,7 @@ from .keys import (
     find_key,
     from_base58,
     is_key_named,
-    other_tools_account,
+    other_tools_accounts,
     read_key,
     refuse_key_as_file,
     sdk_account_of_solana,
@@ -202,16 +202,14 @@ def load_account(
     chain = _known(chain)
     if ledger:
         return _ledger_account(chain, ledger if isinstance(ledger, str) else None)
-    if name is not None:
-        return named_account(name, None if any_chain else chain, notice, password)
-    if not (private_key_file or private_key or is_key_named(environ)):
+    if name is None and not (private_key_file or private_key or is_key_named(environ)):
         for account in PLUGINS.call("aleph_account", chain=chain):
             return cast("Account", account)
         from hatch_aleph.preferences import load_preferences
 
-        chosen = load_preferences().account
-        if chosen:
-            return named_account(chosen, None if any_chain else chain, notice, password)
+        name = load_preferences().account
+    if name is not None:
+        return named_account(name, None if any_chain else chain, notice, password)
     key = find_key(private_key_file, private_key, environ, stdin, chain, password)
     if key.chain and _SIGNS_AS[key.chain] != _SIGNS_AS[chain]:
         if not any_chain:
@@ -231,12 +229,13 @@ def _cautions(signer: Account, key: Key, chain: str, environ: Mapping[str, str])
         return
     signing = f"Signing as {signer.address} (the key {key.where})"
     try:
-        other = other_tools_account()
+        listed, default = other_tools_accounts()
     except AccountError as error:
         yield f"{signing}. {error.message}: {error.where}"
     else:
-        if other and other[1].lower() != signer.address.lower():
-            yield f"{signing}; `aleph` signs as {other[0]} ({other[1]})"
+        other = next((each for each in listed if each["name"] == default), None)
+        if other and other["address"].lower() != signer.address.lower():
+            yield f"{signing}; `aleph` signs as {other['name']} ({other['address']})"
     solana = sdk_account_of_solana(environ) if chain != "SOL" else None
     if solana:
         yield f"Signing as {signer.address} ({chain}); the SDK signs on Solana, by {solana}: --chain SOL"

@@ -129,21 +129,11 @@ def sdk_account_of_solana(environ: Mapping[str, str] = os.environ) -> str | None
     return str(chosen.get("path")) if _is_solana(chosen) else None
 
 
-def other_tools_account() -> tuple[str, str] | None:
-    """Return name and address of the account that aleph-rs, the living official command line, signs with.
-
-    Raises:
-        AccountError: As :func:`other_tools_accounts`.
-    """
-    accounts, default = other_tools_accounts()
-    return next(((each["name"], each["address"]) for each in accounts if each["name"] == default), None)
-
-
 def other_tools_accounts() -> tuple[list[dict[str, str]], str | None]:
-    """Return the accounts of aleph-rs (``name``, ``address``, ``chain``, ``kind``), and the name of the one that signs.
+    """Return the accounts of aleph-rs, the living official command line, and the name of the one that signs.
 
-    Its list is ``accounts.toml`` (aleph-im/aleph-rs, crates/aleph-cli/src/account/store.rs). Keys of the kind
-    ``keystore`` lie beside it, those of ``local`` in the system's keyring.
+    Each has ``name``, ``address``, ``chain`` and ``kind``. The list is ``accounts.toml`` (aleph-im/aleph-rs,
+    crates/aleph-cli/src/account/store.rs); keys of the kind ``keystore`` lie beside it, others in the system's keyring.
 
     Raises:
         AccountError: The list is there and cannot be read.
