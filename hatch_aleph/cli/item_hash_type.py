@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from hatch_aleph.commands import typed
-from hatch_aleph.itemhash import ITEM_HASH, from_base32
+from hatch_aleph.itemhash import FILE_HASH, ITEM_HASH, from_base32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +25,14 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
     Args:
         what: A ``program``, ``volume``, ``file`` or ``message``, whose first eight digits or more will do: the command
             then completes them.
+        takes_files: Whether the hash of a file's bytes, sha256 or a CID, will do as well.
     """
 
     name = "item hash"
 
-    def __init__(self, what: str | None = None) -> None:
+    def __init__(self, what: str | None = None, *, takes_files: bool = False) -> None:
         self._what = what
+        self._takes_files = takes_files
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the item hash.
@@ -39,9 +41,9 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
             click.UsageError: It is none.
         """
         text = str(value).strip()
-        found = item_hash_in(text)
+        found = text if self._takes_files and FILE_HASH.fullmatch(text) else item_hash_in(text)
         if found:
-            self.refuse_key(found, param, ctx)
+            self._refuse_key(found, param, ctx)
             return found
         beginning = beginning_in(text)
         if self._what and beginning:
@@ -57,7 +59,7 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
             ctx,
         )
 
-    def refuse_key(self, digits: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
+    def _refuse_key(self, digits: str, param: click.Parameter | None, ctx: click.Context | None) -> None:
         """Refuse the digits of the key that signs, which look like a hash and would go to a node in an address.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -13,30 +14,11 @@ from hatch_aleph.cli.output import moment
 from hatch_aleph.cli.program_options import ALLOW_SECRET, SECRET_SCAN
 from hatch_aleph.cli.value_types import EXISTING_FILE, FILE
 from hatch_aleph.errors import PlanError, UsageError
-from hatch_aleph.itemhash import FILE_HASH
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_aleph.records import Pinned
-
-
-class FileHashType(ItemHashType):
-    """The hash of a file's bytes: sha256, or a CID."""
-
-    name = "file hash"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the hash.
-
-        Raises:
-            click.UsageError: It is none.
-        """
-        text = str(value).strip()
-        if FILE_HASH.fullmatch(text):
-            self.refuse_key(text, param, ctx)
-            return text
-        return super().convert(value, param, ctx)
 
 
 @click.group()
@@ -60,7 +42,7 @@ def upload(context: Context, *, path: Path, allow_secret: tuple[str, ...], secre
 
 @file.command(epilog="Example: hatch-aleph file pin FILE_HASH")
 @with_context("node", "account", "owner", "dry", "yes")
-@click.argument("file_hash", type=FileHashType())
+@click.argument("file_hash", type=ItemHashType(takes_files=True))
 def pin(context: Context, *, file_hash: str) -> None:
     """Keep a file that a node has already, by the hash of its bytes."""
     from hatch_aleph.records import pin_file
@@ -70,14 +52,8 @@ def pin(context: Context, *, file_hash: str) -> None:
 
 
 def _told(context: Context, pinned: Pinned) -> None:
-    fields = {
-        "item_hash": pinned.item_hash,
-        "file_hash": pinned.file_hash,
-        "size": pinned.size,
-        "uploaded": pinned.uploaded,
-    }
     context.output.result(
-        fields, f"{pinned.item_hash}\nIts file is {pinned.file_hash}: /api/v0/storage/raw/{pinned.file_hash}"
+        asdict(pinned), f"{pinned.item_hash}\nIts file is {pinned.file_hash}: /api/v0/storage/raw/{pinned.file_hash}"
     )
 
 
@@ -113,7 +89,7 @@ def list_files(context: Context) -> None:
 
 @file.command(epilog="Example: hatch-aleph file get ITEM_HASH --to model.bin")
 @with_context("node", "account", "owner")
-@click.argument("item_hash", type=FileHashType("file"))
+@click.argument("item_hash", type=ItemHashType("file", takes_files=True))
 @click.option("--to", type=FILE, required=True, help="Where it is written.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def get(context: Context, *, item_hash: str, to: Path, force: bool) -> None:
