@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,18 +25,7 @@ def build(context: Context, *, out: Path | None, locked: bool, offline: bool) ->
 
     Needs no account and no network but the package index.
     """
-    from hatch_aleph.build import build_artifact
-
-    project = context.project
-    artifact = build_artifact(
-        project,
-        out or project.root / "dist",
-        profile=context.profile,
-        notice=context.output.notice,
-        observer=context.steps,
-        locked=locked,
-        offline=offline,
-    )
+    artifact = replace(context, dist=out, locked=locked, offline=offline).artifact()
     manifest = artifact.manifest
     for warning in manifest.warnings:
         context.output.notice(warning)

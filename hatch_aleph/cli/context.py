@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.build.context import Published
     from hatch_aleph.cli.steps import Steps
+    from hatch_aleph.deploy.apply import Options, Outcome
     from hatch_aleph.deploy.deployment import Deployment
     from hatch_aleph.deploy.session import Session
     from hatch_aleph.local.host import Standby
@@ -400,6 +401,18 @@ class Context:
         from hatch_aleph.cli.steps import Steps
 
         return Steps(self.output, in_project=lambda: self.project_at_hand)
+
+    def deploy(self, client: NodeClient, artifact: Artifact, options: Options) -> Outcome:
+        """Make an artifact what is live, and keep what took how long for `report`."""
+        from hatch_aleph.deploy.apply import Deployer
+
+        deployment = self.deployment(client, artifact)
+        session = self.session(client, deployment, artifact)
+        self.output.doing("Comparing with what is live")
+        outcome = Deployer(deployment, session, options).deploy(artifact)
+        if outcome.sent:
+            self.steps.keep(session.folder, session.owner, deployment.tag, outcome.item_hash)
+        return outcome
 
     @property
     def journals(self) -> Path:

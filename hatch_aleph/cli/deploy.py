@@ -146,18 +146,10 @@ def deploy(
 
 def run_deployment(context: Context, options: Options) -> int:
     """Deploy an artifact and tell what came of it."""
-    from hatch_aleph.deploy.apply import Deployer
-
     with context.client() as client:
         artifact = context.artifact(client)
-        deployment = context.deployment(client, artifact)
-        session = context.session(client, deployment, artifact)
-        context.output.doing("Comparing with what is live")
         options = replace(options, confirm=partial(_confirmed, context, client, artifact, options.reviewed))
-        outcome = Deployer(deployment, session, options).deploy(artifact)
-    changed = bool(outcome.sent)
-    if changed:
-        context.steps.keep(session.folder, session.owner, deployment.tag, outcome.item_hash)
+        outcome = context.deploy(client, artifact, options)
     lines = [*outcome.urls, *_live(context, artifact, outcome)]
     records = []
     if outcome.plan.domains:
@@ -172,7 +164,7 @@ def run_deployment(context: Context, options: Options) -> int:
         {
             "item_hash": outcome.item_hash,
             "urls": list(outcome.urls),
-            "changed": changed,
+            "changed": bool(outcome.sent),
             "release": outcome.release,
             "dns": [asdict(record) for record in records],
             "messages": [{"type": type_, "item_hash": item_hash} for type_, item_hash in outcome.sent],

@@ -236,18 +236,10 @@ def _check_balance(members: Sequence[_Member]) -> None:
 
 
 def _deployed(member: _Member, options: Options) -> Outcome:
-    from hatch_aleph.deploy.apply import Deployer
-
-    own = member.context
-    with own.client() as client:
-        deployment = own.deployment(client, member.artifact)
-        session = own.session(client, deployment, member.artifact)
-        # What is published is what was shown: another plan by now is an error.
-        bound = replace(options, confirm=lambda _plan: None, reviewed=member.plan.checksum)
-        outcome = Deployer(deployment, session, bound).deploy(member.artifact)
-    if outcome.sent:
-        own.steps.keep(session.folder, session.owner, deployment.tag, outcome.item_hash)
-    return outcome
+    # What is published is what was shown: another plan by now is an error.
+    bound = replace(options, confirm=lambda _plan: None, reviewed=member.plan.checksum)
+    with member.context.client() as client:
+        return member.context.deploy(client, member.artifact, bound)
 
 
 def _report(context: Context, members: Sequence[_Member], outcomes: dict[str, Outcome | HatchAlephError]) -> int:
