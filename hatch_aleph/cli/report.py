@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.build.sizes import Sizes
     from hatch_aleph.cli.output import Output
-    from hatch_aleph.deploy.history import Release
     from hatch_aleph.local.host import ImportCost
-    from hatch_aleph.report.document import Component, Money
-    from hatch_aleph.report.timeline import Timeline
+    from hatch_aleph.report.document import Component, Money, Report
 
 _STORAGE = 100 * MIB
 _BAR = 30  # characters
@@ -55,19 +53,16 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
     manifest = artifact.manifest
     images = [(image.name, measured(image)) for image in images_of(artifact.path)]
     imports = () if no_imports else _imports(context, artifact)
-    known = _Known() if no_network else _deployment(context, artifact)
-    profile = [("profile", manifest.profile)] if manifest.profile else []
     made = Report(
         title=f"{manifest.project['name']} {manifest.project['version']}",
-        facts=[*profile, *known.facts, ("built by", f"hatch-aleph {manifest.tool['version']}")],
+        facts=[("profile", manifest.profile)] if manifest.profile else [],
         images=images,
         imports=imports,
         components=_components(artifact),
-        timeline=known.timeline,
-        releases=known.releases,
-        money=known.money,
         made=time.time(),
     )
+    made = made if no_network else _with_deployment(context, artifact, made)
+    made = replace(made, facts=[*made.facts, ("built by", f"hatch-aleph {manifest.tool['version']}")])
     if page is not None:
         try:
             write_atomic(page, render(made))
@@ -77,16 +72,16 @@ def report(context: Context, *, page: Path | None, no_network: bool, no_imports:
         _bars(context.output, "Cold start", by_package(imports), "{:.2f} ms".format)
         for name, sizes in images:
             _show_sizes(context.output, name, sizes)
-        _show_deployment(context.output, known, made.made)
+        _show_deployment(context.output, made)
     fields: dict[str, Any] = {
         "page": str(page) if page else None,
         "imports_ms": sum(cost.self_ms for cost in imports),
         "sizes": {name: sizes.image for name, sizes in images},
         "distributions": len(made.components),
-        "timeline": asdict(known.timeline) if known.timeline else None,
-        "releases": len(known.releases),
-        "credits_a_day": known.money.day if known.money else None,
-        "balance_ends": str(known.money.end(made.made)) if known.money and known.money.end(made.made) else None,
+        "timeline": asdict(made.timeline) if made.timeline else None,
+        "releases": len(made.releases),
+        "credits_a_day": made.money.day if made.money else None,
+        "balance_ends": str(made.money.end(made.made)) if made.money and made.money.end(made.made) else None,
     }
     context.output.result(fields, str(page) if page else None)
 
@@ -101,18 +96,8 @@ def _imports(context: Context, artifact: Artifact) -> Sequence[ImportCost]:
         return ()
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What a node, and this machine's record, tell of the deployment."""
-
-    releases: Sequence[Release] = ()
-    money: Money | None = None
-    timeline: Timeline | None = None
-    facts: Sequence[tuple[str, str]] = ()
-
-
-def _deployment(context: Context, artifact: Artifact) -> _Known:
-    """Ask the node for releases and cost; what it does not tell is left out with a notice."""
+def _with_deployment(context: Context, artifact: Artifact, report: Report) -> Report:
+    """Add what the node, and this machine's record, tell of the deployment; what is not told is left out, and said."""
     from hatch_aleph.deploy.history import releases
     from hatch_aleph.deploy.status import read_status
     from hatch_aleph.report.document import Money
@@ -126,16 +111,17 @@ def _deployment(context: Context, artifact: Artifact) -> _Known:
             status = read_status(deployment, None, HealthCheck())
     except HatchAlephError as error:
         context.output.notice(f"Releases and cost are left out: {error.message}")
-        return _Known()
+        return report
     facts = [("owner", status.owner), *([("program", status.item_hash)] if status.item_hash else [])]
     money = None
     if status.payment_type == "credit" and status.daily is not None and status.balance is not None:
         money = Money(status.daily, status.balance, max(status.spending or 0.0, status.daily))
     kept = kept_timeline(context.journals, deployment.owner, deployment.tag)
-    return _Known(releases(state), money, timeline_of(state, kept), facts)
+    timeline = timeline_of(state, kept)
+    return replace(report, releases=releases(state), money=money, timeline=timeline, facts=[*report.facts, *facts])
 
 
-def _show_deployment(output: Output, known: _Known, now: float) -> None:
+def _show_deployment(output: Output, known: Report) -> None:
     """Show the last deployment, the newest releases, and how long the balance lasts."""
     from hatch_aleph.text import printable
 
@@ -158,7 +144,7 @@ def _show_deployment(output: Output, known: _Known, now: float) -> None:
             what = printable(f"{each.version or ''} {each.kind}")
             output.say(f"  {each.number:>3}  {moment(each.time)}  {what}{live}")
     if known.money:
-        _show_balance(output, known.money, now)
+        _show_balance(output, known.money, known.made)
 
 
 def _show_balance(output: Output, money: Money, now: float) -> None:
