@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +12,6 @@ from hatch_aleph.cli.item_hash_type import item_hash_argument
 from hatch_aleph.cli.program_options import DOMAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.urls import Hosts
@@ -54,7 +52,6 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
 
     with context.client() as client:
         stopped = _stop(context, client, item_hash, domain)
-        persistent = bool((stopped.content.get("on") or {}).get("persistent"))
         check = context.health() if item_hash is None else HealthCheck()
         try:
             answer = Health().confirm(
@@ -62,13 +59,13 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
                 stopped.item_hash,
                 check,
                 amended=True,
-                persistent=persistent,
+                persistent=stopped.persistent,
                 before=stopped.before,
                 observer=context.steps,
             )
         except HealthError as error:
             account = context.account(context.chain_for(item_hash))
-            explain(error, stopped.hosts, stopped.item_hash, account, persistent=persistent)
+            explain(error, stopped.hosts, stopped.item_hash, account, persistent=stopped.persistent)
             error.hint = "It stays published as it is: mend it, and publish it again under the same URL."
             raise
     context.output.result(
@@ -78,10 +75,10 @@ def restart(context: Context, *, item_hash: str | None, domain: str | None) -> N
 
 @dataclass(frozen=True)
 class _Stopped:
-    """A program that was stopped: its message's content, where it runs, what the host listed before, whether it ran."""
+    """A program that was stopped: who starts it, where it runs, what the host listed before, whether it ran."""
 
     item_hash: str
-    content: Mapping[str, Any]
+    persistent: bool
     host: str
     hosts: Hosts
     before: Execution | None
@@ -90,15 +87,15 @@ class _Stopped:
 
 def _stop(context: Context, client: NodeClient, item_hash: str | None, domain: str | None) -> _Stopped:
     from hatch_aleph.deploy.program_log import host_of
-    from hatch_aleph.deploy.state import find_program
+    from hatch_aleph.deploy.state import find_program, program_of
     from hatch_aleph.network.hosts import HostClient
     from hatch_aleph.network.urls import Hosts
 
     account = context.account(context.chain_for(item_hash))
     program = context.program(client, item_hash)
-    content = find_program(client, program).content
+    persistent = program_of(find_program(client, program)).persistent
     hosts = Hosts(client.nodes[0], domain or context.host_url)
     host = host_of(client, program, hosts)
     context.end_dry_run(f"Stop {program} on {host}", item_hash=program, host=host)
     before = (hosts.list_executions(host) or {}).get(program)
-    return _Stopped(program, content, host, hosts, before, HostClient(host).stop(program, account))
+    return _Stopped(program, persistent, host, hosts, before, HostClient(host).stop(program, account))

@@ -73,16 +73,8 @@ class Deployment:
         Raises:
             AccountError: Neither is there.
         """
-        called = manifest.called
-        return cls.named(
-            manifest.project["name"],
-            manifest.profile,
-            manifest.settings,
-            client,
-            signer=signer,
-            host=host,
-            called=called,
-        )
+        name, profile, said = manifest.project["name"], manifest.profile, manifest.settings
+        return cls.named(name, profile, said, client, signer=signer, host=host, called=manifest.called)
 
     @classmethod
     def named(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import NetworkError, UsageError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .transport import Client
+
+    # Asks DNS for the values of a name's records of type A, CNAME or TXT; none if there are none.
+    Lookup = Callable[[str, str], tuple[str, ...]]
 
 KEY = "domains"
 PROXY = "program.public.aleph.sh"
@@ -50,13 +53,6 @@ class Record:
     value: str
     found: bool | None = None
     instead: tuple[str, ...] = ()
-
-
-class Lookup(Protocol):
-    """Asks DNS."""
-
-    def __call__(self, name: str, type_: str) -> tuple[str, ...]:
-        """Return the values of a name's records of type A, CNAME or TXT; none if there are none."""
 
 
 def host_name(domain: str) -> str:

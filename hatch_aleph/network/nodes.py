@@ -105,13 +105,12 @@ class Nodes:
             lambda node: read(_usable(self._connections.send(method, node + path, seconds=seconds, **options))), rounds
         )
 
-    def fetch(self, path: str, consume: Callable[[Reply, Iterator[bytes]], T], *, rounds: int = ROUNDS) -> T:
+    def fetch(self, path: str, consume: Callable[[Reply, Iterator[bytes]], T]) -> T:
         """Send a GET and hand the body over piece by piece, unbounded in size.
 
         Args:
             path: Below the node's base URL.
             consume: Takes the answer's head and its body; may be called again after a failure, then from the start.
-            rounds: How often each node is tried.
 
         Raises:
             NetworkError: No node gave a proper answer.
@@ -122,7 +121,7 @@ class Nodes:
             with self._connections.stream("GET", node + path, headers=headers) as (head, pieces):
                 return consume(_usable(head), pieces)
 
-        return self._insist(attempt, rounds)
+        return self._insist(attempt, ROUNDS)
 
     def _insist(self, attempt: Callable[[str], T], rounds: int) -> T:
         order = [(self._preferred + step) % len(self.urls) for step in range(len(self.urls))]

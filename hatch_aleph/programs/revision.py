@@ -227,7 +227,7 @@ def _amend(session: Session, existing: LiveProgram, code: Code | None) -> Recrea
 
 def _tried(session: Session, existing: LiveProgram, volume: Volume, code: Code, payment: Mapping[str, Any]) -> str:
     """Try the code here, say what it does, and return what is to be confirmed before it is published."""
-    sharing = [other.item_hash for other in existing.others if volume.ref in _code_ref(other.content)]
+    sharing = [other.item_hash for other in existing.others if other.ref("code", "") == volume.ref]
     if sharing:
         session.notice(f"Other programs run the same code, and change with it: {', '.join(sharing)}")
     check_program(session.client, without_time(existing.content))
@@ -250,11 +250,6 @@ def _answered_last(journal: Journal, volume: Volume) -> Version:
         return next((each for each in volume.versions if each.item_hash == noted), volume.current)
     journal.end()
     return volume.current
-
-
-def _code_ref(content: Mapping[str, Any]) -> tuple[str, ...]:
-    code = content.get("code")
-    return (str(code.get("ref")),) if isinstance(code, dict) else ()
 
 
 def _renew(
