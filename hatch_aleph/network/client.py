@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hatch_aleph.commands import typed
 from hatch_aleph.defaults import DEFAULT_NODES
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .http import Reply
     from .messages import MessageType, SignedMessage
     from .transport import Client
+
+T = TypeVar("T")
 
 _COSTS_A_PAGE = 1000
 _MOST_PAGES = 100  # of prices
@@ -99,6 +101,19 @@ class NodeClient:
     ) -> None:
         self.close()
 
+    def _get(self, path: str, read: Callable[[Any], T], **options: Any) -> T:
+        """Return what ``read`` makes of the JSON at a path of the API; ``options`` are those of :meth:`.Nodes.ask`."""
+        return self._nodes.ask("GET", f"/api/v0/{path}", lambda reply: read(reply.expected_json()), **options)
+
+    def _find(self, path: str, read: Callable[[Any], T], *, unsupported: bool = False, **options: Any) -> T | None:
+        """Do the same; None where the node knows no such thing or, if ``unsupported``, no such path in its release."""
+
+        def judged(reply: Reply) -> T | None:
+            is_absent = reply.is_unsupported if unsupported else reply.is_not_found
+            return None if is_absent else read(reply.expected_json())
+
+        return self._nodes.ask("GET", f"/api/v0/{path}", judged, **options)
+
     # Messages
 
     def publish(self, message: SignedMessage) -> MessageStatus:
@@ -148,13 +163,7 @@ class NodeClient:
         """Return where a message stands, or None if the node does not know it, as with what is no item hash."""
         if not ITEM_HASH.fullmatch(item_hash):
             return None
-
-        def read(reply: Reply) -> MessageStatus | None:
-            if reply.is_not_found:
-                return None
-            return as_status(as_mapping(reply.expected_json()).get("status"))
-
-        return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}/status", read)
+        return self._find(f"messages/{item_hash}/status", lambda data: as_status(as_mapping(data).get("status")))
 
     def message(self, item_hash: str, *, verify: bool = True, rounds: int = ROUNDS) -> NetworkMessage | None:
         """Return a message with its status and verified content, or None as for :meth:`status`.
@@ -167,13 +176,11 @@ class NodeClient:
         if not ITEM_HASH.fullmatch(item_hash):
             return None
 
-        def read(reply: Reply) -> NetworkMessage | None:
-            if reply.is_not_found:
-                return None
-            message = NetworkMessage.from_json(reply.expected_json(), item_hash)
+        def read(data: Any) -> NetworkMessage:
+            message = NetworkMessage.from_json(data, item_hash)
             return self._verifier.verified(message) if verify else message
 
-        return self._nodes.ask("GET", f"/api/v0/messages/{item_hash}", read, rounds=rounds)
+        return self._find(f"messages/{item_hash}", read, rounds=rounds)
 
     def wait(
         self, item_hash: str, *, deadline: float = 120.0, lost: Callable[[], None] | None = None
@@ -264,19 +271,12 @@ class NodeClient:
 
     def balance(self, address: str) -> Balance:
         """Return the tokens and credits of an address."""
-        return self._nodes.ask(
-            "GET",
-            f"/api/v0/addresses/{address}/balance",
-            lambda reply: Balance.from_json(reply.expected_json()),
-        )
+        return self._get(f"addresses/{address}/balance", Balance.from_json)
 
     def spending(self, address: str) -> Decimal | None:
         """Return the credits a day of all that an address pays for; None from a node that does not tell."""
-
-        def read(reply: Reply) -> Decimal | None:
-            return None if reply.is_unsupported else spending_of(reply.expected_json())
-
-        return self._nodes.ask("GET", "/api/v0/costs", read, params={"address": address, "payment_type": "credit"})
+        query = {"address": address, "payment_type": "credit"}
+        return self._find("costs", spending_of, unsupported=True, params=query)
 
     def prices(self, address: str) -> dict[str, Price]:
         """Return what each message costs that an address pays for by credit or by holding, a thousand a request.
@@ -287,10 +287,8 @@ class NodeClient:
         return {**self._listed_prices(address, "credit"), **held.result()}
 
     def _listed_prices(self, address: str, kind: str) -> dict[str, Price]:
-        def read(reply: Reply) -> list[tuple[str, Price]]:
-            if reply.is_unsupported:
-                return []
-            listed = map(as_mapping, as_list(as_mapping(reply.expected_json()).get("resources") or []))
+        def read(data: Any) -> list[tuple[str, Price]]:
+            listed = map(as_mapping, as_list(as_mapping(data).get("resources") or []))
             return [
                 (as_text(each, "item_hash"), Price(str(each.get("payment_type") or kind), as_decimal(each.get(cost))))
                 for each in listed
@@ -302,7 +300,7 @@ class NodeClient:
         full = True
         while full:
             page = len(found) // _COSTS_A_PAGE + 1
-            listed = self._nodes.ask("GET", "/api/v0/costs", read, params={**query, "page": page})
+            listed = self._find("costs", read, unsupported=True, params={**query, "page": page}) or []
             # A page that comes again ends it too, and so does a list without end, whose rest is asked for one by one.
             full = len(listed) == _COSTS_A_PAGE and listed[0][0] not in found and page < _MOST_PAGES
             found.update(listed)
@@ -315,22 +313,19 @@ class NodeClient:
         This is the node's word; what is published is charged by the network's own.
         """
 
-        def read(reply: Reply) -> Pricing:
-            return Pricing.from_json(as_mapping(as_mapping(reply.expected_json()).get("data")).get("pricing"))
+        def read(data: Any) -> Pricing:
+            return Pricing.from_json(as_mapping(as_mapping(data).get("data")).get("pricing"))
 
-        path = f"/api/v0/aggregates/{NETWORK_OWNER}.json"
-        return self._nodes.ask("GET", path, read, params={"keys": "pricing"})
+        return self._get(f"aggregates/{NETWORK_OWNER}.json", read, params={"keys": "pricing"})
 
     def credit_history(self, address: str, *, limit: int) -> tuple[CreditChange, ...]:
         """Return the latest changes of an address's credits, the newest first; empty when there never was one."""
 
-        def read(reply: Reply) -> tuple[CreditChange, ...]:
-            if reply.is_not_found:
-                return ()
-            return tuple(map(CreditChange.from_json, as_list(as_mapping(reply.expected_json()).get("credit_history"))))
+        def read(data: Any) -> tuple[CreditChange, ...]:
+            return tuple(map(CreditChange.from_json, as_list(as_mapping(data).get("credit_history"))))
 
         query = {"pagination": limit, "page": 1}
-        return self._nodes.ask("GET", f"/api/v0/addresses/{address}/credit_history", read, params=query)
+        return self._find(f"addresses/{address}/credit_history", read, params=query) or ()
 
     def prices_of(self, address: str, hashes: Sequence[str]) -> dict[str, Price]:
         """Return what some messages cost that an address pays for: many at once where a request each would be more.
@@ -397,21 +392,13 @@ class NodeClient:
         if not is_live and (status is None or not status.is_live):
             # Nodes answer 102 for pending messages, which HTTP clients take for a promise of more and wait.
             raise RejectedError(f"It has no price: it is {status.value if status else 'unknown'}", where=item_hash)
-        return self._nodes.ask(
-            "GET",
-            f"/api/v0/price/{item_hash}",
-            lambda reply: Price.from_json(reply.expected_json()),
-        )
+        return self._get(f"price/{item_hash}", Price.from_json)
 
     # Files
 
     def limits(self) -> Limits:
         """Return the largest files that the node takes; those of its default configuration if it does not say."""
-
-        def read(reply: Reply) -> Limits:
-            return Limits() if reply.is_unsupported else Limits.from_json(reply.expected_json())
-
-        return self._nodes.ask("GET", "/api/v0/storage/limits.json", read)
+        return self._find("storage/limits.json", Limits.from_json, unsupported=True) or Limits()
 
     def has_file(self, file_hash: str) -> bool:
         """Tell whether the node has a file: then its STORE message needs no upload."""
@@ -473,13 +460,11 @@ class NodeClient:
         This is the node's word alone, to choose from: what a runtime holds is seen in its image.
         """
 
-        def read(reply: Reply) -> tuple[PublishedRuntime, ...]:
-            if reply.is_not_found:
-                return ()
-            return read_runtimes(as_mapping(as_mapping(reply.expected_json()).get("data")))
+        def read(data: Any) -> tuple[PublishedRuntime, ...]:
+            return read_runtimes(as_mapping(as_mapping(data).get("data")))
 
         query = {"keys": "runtimes,vm-images", "limit": "1000"}
-        return self._nodes.ask("GET", f"/api/v0/aggregates/{NETWORK_OWNER}.json", read, params=query)
+        return self._find(f"aggregates/{NETWORK_OWNER}.json", read, params=query) or ()
 
     def clock_offset(self) -> float:
         """Return how many seconds the node's clock is ahead of this machine's.
