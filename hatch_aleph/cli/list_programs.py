@@ -50,18 +50,13 @@ def list_programs(context: Context, *, long: bool, check: bool) -> None:
         for number, batch in enumerate(
             find(client, address, host=context.host_url, urls=long or context.output.as_json)
         ):
-            answers = _answers(context, client, batch) if check else [None] * len(batch)
-            releases = _releases(client, address, batch) if check else {}
+            answers, releases = _asked(context, client, address, batch) if check else ({}, {})
             total.add(batch, answers)
             if context.output.as_json:
-                listed += [
-                    {
-                        **each.to_json(),
-                        **(answer.to_json() if answer else {}),
-                        **({"release": release.to_json()} if (release := releases.get(each.message.item_hash)) else {}),
-                    }
-                    for each, answer in zip(batch, answers, strict=True)
-                ]
+                for each in batch:
+                    answer, release = answers.get(each.message.item_hash), releases.get(each.message.item_hash)
+                    listed.append({**each.to_json(), **(answer.to_json() if answer else {})})
+                    listed[-1] |= {"release": release.to_json()} if release else {}
             else:
                 _show(context, batch, answers, releases, "" if number else f"Programs of {address}", long=long)
                 _show_failures(context, batch, answers)
@@ -80,14 +75,13 @@ class _Total:
     unwell: int | None = None
     prices: list[Price] = field(default_factory=list)
 
-    def add(self, batch: Sequence[Listed], answers: Sequence[Answer | None]) -> None:
+    def add(self, batch: Sequence[Listed], answers: Mapping[str, Answer]) -> None:
         """Count some programs."""
         self.count += len(batch)
         self.unpaid += sum(each.unpaid for each in batch)
         self.prices += [each.price for each in batch if each.price]
-        for answer in answers:
-            if answer is not None:
-                self.unwell = (self.unwell or 0) + (answer.status is None)
+        for answer in answers.values():
+            self.unwell = (self.unwell or 0) + (answer.status is None)
 
     def text(self, address: str) -> str:
         """Return it in one line."""
@@ -101,28 +95,25 @@ class _Total:
         return ", ".join([*parts, cost_text(self.prices)])
 
 
-def _answers(context: Context, client: NodeClient, batch: Sequence[Listed]) -> list[Answer | None]:
+def _asked(
+    context: Context, client: NodeClient, owner: str, batch: Sequence[Listed]
+) -> tuple[dict[str, Answer], dict[str, Release]]:
+    """Ask programs whether they answer; return answers and present releases by item hash."""
     from hatch_aleph.cli.liveness import answers_of
     from hatch_aleph.deploy.state import program_of
     from hatch_aleph.network.urls import Hosts
-
-    asked = [each for each in batch if not each.verifiable]
-    context.output.doing(f"Asking {len(asked):,} programs")
-    said = iter(answers_of(Hosts(client.nodes[0], context.host_url), [program_of(each.message) for each in asked]))
-    return [None if each.verifiable else next(said) for each in batch]
-
-
-def _releases(client: NodeClient, owner: str, batch: Sequence[Listed]) -> dict[str, Release]:
-    from hatch_aleph.deploy.state import program_of
     from hatch_aleph.programs.live_programs import present_releases
 
-    return present_releases(client, owner, [program_of(each.message) for each in batch if not each.verifiable])
+    asked = [program_of(each.message) for each in batch if not each.verifiable]
+    context.output.doing(f"Asking {len(asked):,} programs")
+    answers = answers_of(Hosts(client.nodes[0], context.host_url), asked)
+    return answers, present_releases(client, owner, asked)
 
 
 def _show(
     context: Context,
     batch: Sequence[Listed],
-    answers: Sequence[Answer | None],
+    answers: Mapping[str, Answer],
     releases: Mapping[str, Release],
     title: str,
     *,
@@ -133,14 +124,15 @@ def _show(
         context.output.table(title, ("Program", "Specifications", "Configuration"), rows)
     else:
         columns = ("name", "item hash", "runs", "age", *(["release"] if releases else []), "cost", "state")
-        lines = [_line(each, answer, releases) for each, answer in zip(batch, answers, strict=True)]
+        lines = [_line(each, answers.get(each.message.item_hash), releases) for each in batch]
         context.output.table(title, columns, fitted(lines, columns))
 
 
-def _show_failures(context: Context, batch: Sequence[Listed], answers: Sequence[Answer | None]) -> None:
-    for each, answer in zip(batch, answers, strict=True):
+def _show_failures(context: Context, batch: Sequence[Listed], answers: Mapping[str, Answer]) -> None:
+    for each in batch:
+        item_hash = each.message.item_hash
+        answer = answers.get(item_hash)
         if answer is not None and answer.status is None:
-            item_hash = each.message.item_hash
             told = answer.failure(typed("logs", item_hash[:_SHORT]))
             context.output.say(f"{style(each.name or item_hash, bold=True)}: {told}")
 

@@ -60,10 +60,11 @@ def answer_of(hosts: Hosts, program: Program, check: HealthCheck) -> Answer:
     return Answer(said.status, said.seconds) if isinstance(said, Healthy) else Answer(None, reason=said)
 
 
-def answers_of(hosts: Hosts, programs: Sequence[Program]) -> list[Answer]:
-    """Ask several programs at once, each for its root; return the answers in their order."""
+def answers_of(hosts: Hosts, programs: Sequence[Program]) -> dict[str, Answer]:
+    """Ask several programs at once, each for its root; return the answers by item hash."""
     from hatch_aleph.settings import HealthCheck
 
     check = HealthCheck(timeout_seconds=_SECONDS)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda program: answer_of(hosts, program, check), programs))
+        answers = pool.map(lambda program: answer_of(hosts, program, check), programs)
+        return {program.item_hash: answer for program, answer in zip(programs, answers, strict=True)}

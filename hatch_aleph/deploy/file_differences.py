@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 100_000  # characters of a file that is compared line by line
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # of no text, even where they are UTF-8
-_NO_TEXT, _TOO_LONG, _LINE_ENDS = (
-    "(no text)",
-    "(too long to show line by line)",
-    "(no line is another; their ends may be)",
-)
+_NO_TEXT, _TOO_LONG = "(no text)", "(too long to show line by line)"
+_LINE_ENDS = "(no line is another; their ends may be)"
 _OURS = ("aleph_entry/", ".aleph/")
 
 Kind = Literal["added", "removed", "changed"]
