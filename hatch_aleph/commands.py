@@ -74,7 +74,7 @@ _WIDEST = 98
 
 
 def version() -> str:
-    """Return what `hatch-aleph --version` prints, in click's words."""
+    """Return what `hatch-aleph --version` prints, alone or among other options."""
     from hatch_aleph import __version__
 
     return f"hatch-aleph, version {__version__}"

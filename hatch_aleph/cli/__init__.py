@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hatch_aleph import __version__
 from hatch_aleph.cli.output import Output, encode_all, keep_stdout
 from hatch_aleph.cli.tables import colours
-from hatch_aleph.commands import COMMANDS, overview
+from hatch_aleph.commands import COMMANDS, overview, version
 from hatch_aleph.errors import HatchAlephError, InstallationError, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
 )
-@click.version_option(__version__, prog_name="hatch-aleph")
+@click.version_option(version(), message="%(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Deploy Python projects to the Aleph Cloud network from pyproject.toml."""
