@@ -158,13 +158,26 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_ListedSkips(LISTED_SKIPS))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Write down what coverage has seen after each file: at its end xdist waits ten seconds, then kills a worker."""
+    if (nextitem is None or nextitem.path != item.path) and hasattr(item.config, "workerinput"):
+        _save_coverage()
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write down what coverage has seen before xdist, which waits ten seconds and then kills, ends a worker."""
-    if hasattr(session.config, "workerinput") and "COVERAGE_PROCESS_CONFIG" in os.environ:
+    """Write down the rest."""
+    if hasattr(session.config, "workerinput"):
+        _save_coverage(end=True)
+
+
+def _save_coverage(*, end: bool = False) -> None:
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:
         import coverage
 
         if running := coverage.Coverage.current():
-            running.stop()
+            if end:
+                running.stop()
             running.save()
 
 

@@ -35,6 +35,13 @@ this machine: by itself, after the edit of pyproject.toml that is shown, or not,
 |---|---|---|---|---|---|
 """
 TAIL = """
+A script that serves by itself is an executable, found by the call that listens, however its object was made: Tornado,
+aiohttp, asyncio, sockets, `http.server`, gevent, granian, hypercorn, uvicorn, twisted and others
+([the table](https://github.com/aleph-im/hatch-aleph/blob/main/hatch_aleph/scaffold/servers.py)). It becomes
+`python3 FILE`, or `python3 -m MODULE` where its imports are relative. An application that such a server is given comes
+first, if it is found. `init` says where the source names another port than 8080; a script with an option for it takes
+`python3 FILE --port=$PORT`.
+
 A project may need more than its tables to run as a program: a database elsewhere, a secret that is handed over
 ([secrets and databases](guides/secrets.md)), a front end that is built first.
 """
