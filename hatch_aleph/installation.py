@@ -53,4 +53,5 @@ def platform_tag() -> str:
         from packaging.tags import sys_tags
     except ImportError:  # itself the missing one
         return sysconfig.get_platform()
-    return str(next(sys_tags()))
+    tags = [str(each) for each in sys_tags()]
+    return next((each for each in tags if "-linux_" not in each), tags[0])  # `linux` alone does not name the C library

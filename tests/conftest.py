@@ -55,6 +55,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/whole/test_images.py",
         "tests/whole/test_sample_project.py",
         "tests/whole/test_small_projects.py",
+        "tests/test_installation.py",
         # Other tools as processes.
         "tests/plugin/test_builder.py",
         "tests/plugin/test_hatch.py",

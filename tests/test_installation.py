@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging import tags
 
 from hatch_aleph import installation
 from hatch_aleph.errors import InstallationError
@@ -48,7 +49,7 @@ def run(folder: Path, module: str, *arguments: str, fault: str = GONE) -> subpro
         ("watchfiles", ("serve", "--reload")),
         ("tomlkit", ("init", "--yes")),
         ("certifi", ("list", "--address", "0x" + "00" * 20)),
-        ("zstandard" if sys.version_info >= (3, 14) else "backports", ("build",)),
+        ("backports", ("build",)),
         ("click", ("build",)),
     ],
 )
@@ -85,6 +86,14 @@ def test_what_has_no_wheel_there_is_named(tag, version, said):
     ]
     anchor = hint.rpartition("#")[2]
     assert f"\n## {anchor.capitalize()}\n" in (DOCS / "install.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("library", ["manylinux_2_36", "musllinux_1_2"])
+def test_the_tag_names_the_c_library(library, monkeypatch):
+    machine = [tags.Tag("cp312", "cp312", f"{system}_x86_64") for system in ("linux", library, "linux_old")]
+    monkeypatch.setattr(tags, "sys_tags", lambda: iter(machine))
+    assert installation.platform_tag() == f"cp312-cp312-{library}_x86_64"
+    assert ("On musl" in installation.how_to_complete(version=(3, 12))) == library.startswith("musl")
 
 
 def test_a_module_of_our_own_is_a_defect():
