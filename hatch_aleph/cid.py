@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _CHUNK = 256 * 1024
 _LINKS = 174
 _SHA256 = b"\x12\x20"  # as a multihash: which hash, how long
 _RAW, _DAG_PB = b"\x01\x55", b"\x01\x70"  # version and codec
+_VERSION_1 = re.compile(r"baf(?:kr|yb)ei[a-h][a-z2-7]{51}")  # those codecs and that hash, in base32
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -50,12 +52,9 @@ class CidHasher:
         Raises:
             ValueError: It is none of a file that is named by its SHA-256.
         """
-        if cid.startswith("Qm"):
-            return cls()
-        binary = base64.b32decode(cid[1:].upper() + "=" * (-(len(cid) - 1) % 8))
-        if len(binary) != len(_RAW) + len(_SHA256) + 32 or not binary.startswith((_RAW + _SHA256, _DAG_PB + _SHA256)):
+        if not cid.startswith("Qm") and not _VERSION_1.fullmatch(cid):
             raise ValueError("neither dag-pb nor raw bytes by SHA-256")
-        return cls(version=1)
+        return cls(version=0 if cid.startswith("Qm") else 1)
 
     def update(self, data: bytes) -> None:
         """Take the next bytes."""
