@@ -15,8 +15,6 @@ from hatch_aleph.commands import typed
 from hatch_aleph.errors import HatchAlephError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hatch_aleph.artifact import Artifact
     from hatch_aleph.local.host import ProgramSpec
     from hatch_aleph.project import Project
@@ -147,6 +145,13 @@ def _serve(
 
     own_folder(volumes)
 
+    def opened(url: str) -> None:
+        stop_on_signals()
+        context.output.rest()
+        context.output.event("ready", url=url)
+        if not context.output.as_json:
+            context.output.say(f"Serving at {url} (Ctrl-C ends it)", err=True)
+
     async def main() -> None:
         program = await spec()
         place = place_here(
@@ -162,23 +167,12 @@ def _serve(
             port,
             observer=ProgramConsole(context.output, then, volumes / "serve.log").observer,
             limits=Limits.as_real() if as_real else Limits(),
-            opened=_opened(context),
+            opened=opened,
             changed=changed,
             guest_api=GuestApi(checked(context.nodes[0])),
         )
 
     run_server(context.output, main())
-
-
-def _opened(context: Context) -> Callable[[str], None]:
-    def opened(url: str) -> None:
-        stop_on_signals()
-        context.output.rest()
-        context.output.event("ready", url=url)
-        if not context.output.as_json:
-            context.output.say(f"Serving at {url} (Ctrl-C ends it)", err=True)
-
-    return opened
 
 
 def _bare(spec: ProgramSpec, artifact: Artifact) -> ProgramSpec:

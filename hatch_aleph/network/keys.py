@@ -83,7 +83,7 @@ def _chosen_key_file(chain: str, environ: Mapping[str, str]) -> Path:
         AccountError: Their configuration names a Ledger, or is none.
     """
     config, chosen = _sdk_configuration(environ)
-    if _is_solana(chosen) == (chain == "SOL"):
+    if (chosen.get("chain") == "SOL") == (chain == "SOL"):
         if chosen.get("type") in ("hardware", "external"):
             raise AccountError(
                 f"The configuration names a Ledger ({chosen.get('address')}), not a key file",
@@ -119,14 +119,10 @@ def _sdk_configuration(environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]
     return config, chosen
 
 
-def _is_solana(chosen: Mapping[str, Any]) -> bool:
-    return chosen.get("chain") == "SOL"
-
-
 def sdk_account_of_solana(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the key with which the SDK signs on Solana when no chain is said; None when it signs elsewhere."""
     _, chosen = _sdk_configuration(environ)
-    return str(chosen.get("path")) if _is_solana(chosen) else None
+    return str(chosen.get("path")) if chosen.get("chain") == "SOL" else None
 
 
 def other_tools_accounts() -> tuple[list[dict[str, str]], str | None]:

@@ -22,7 +22,7 @@ from hatch_aleph.programs.program_code import prepare_code
 from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hatch_aleph.deploy.session import Session
 
@@ -140,7 +140,7 @@ def check_runtime(
                 forget(session.client, outbox, session.owner, doomed)
     if facts.get("image"):
         runtimes.remember(found.item_hash, facts)
-    return Checked(found.item_hash, facts, differences(facts, found), program)
+    return Checked(found.item_hash, facts, tuple(differences(facts, found)), program)
 
 
 def _ask(
@@ -197,42 +197,33 @@ def http_fetch(url: str, *, timeout: float) -> tuple[int, bytes]:
     return reply.status, reply.body
 
 
-def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> tuple[Difference, ...]:
-    """Return where a runtime is other than what builds assume of it; nothing when no image of it was read."""
+def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> Iterator[Difference]:
+    """Yield where a runtime is other than what builds assume of it; nothing when no image of it was read."""
     if facts.get("image") is False:
-        return ()
-    found = []
+        return
     python = ".".join(str(facts.get("python") or "").split(".")[:2])
     if python != assumed.python:
-        found.append(
-            Difference(
-                "python",
-                python,
-                assumed.python,
-                _advice(python, known=runtimes.known(assumed.item_hash) is not None),
-            )
-        )
+        advice = _advice(python, known=runtimes.known(assumed.item_hash) is not None)
+        yield Difference("python", python, assumed.python, advice)
     glibc = str(facts.get("glibc") or "")
     wanted = ".".join(map(str, assumed.glibc))
     if glibc and _numbers(glibc) < assumed.glibc:
-        found.append(Difference("glibc", glibc, wanted, "wheels for the assumed one may not load"))
+        yield Difference("glibc", glibc, wanted, "wheels for the assumed one may not load")
     elif glibc != wanted:
-        found.append(Difference("glibc", glibc, wanted, "newer: wheels fit"))
-    if facts.get("machine") != assumed.architecture:
-        found.append(
-            Difference("machine", str(facts.get("machine")), assumed.architecture, "compiled wheels do not load")
-        )
+        yield Difference("glibc", glibc, wanted, "newer: wheels fit")
+    machine = str(facts.get("machine"))
+    if machine != assumed.architecture:
+        yield Difference("machine", machine, assumed.architecture, "compiled wheels do not load")
     distribution = str(facts.get("distribution") or "")
     if assumed.distribution and not _is_release(distribution, assumed.distribution):
-        found.append(Difference("distribution", distribution, assumed.distribution, "the image was replaced"))
+        yield Difference("distribution", distribution, assumed.distribution, "the image was replaced")
     preloaded = {name for name in facts.get("preloaded") or {} if not name.startswith("_")}
     more, less = sorted(preloaded - set(assumed.preloaded)), sorted(set(assumed.preloaded) - preloaded)
     if more:
         advice = "vendored copies of these are ignored without the adapter"
-        found.append(Difference("preloaded", f"with {', '.join(more)}", "without", advice))
+        yield Difference("preloaded", f"with {', '.join(more)}", "without", advice)
     if less:
-        found.append(Difference("preloaded", f"without {', '.join(less)}", "with", "vendored copies of these are used"))
-    return tuple(found)
+        yield Difference("preloaded", f"without {', '.join(less)}", "with", "vendored copies of these are used")
 
 
 def _advice(python: str, *, known: bool) -> str:

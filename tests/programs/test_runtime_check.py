@@ -89,7 +89,7 @@ def test_runtimes_that_are_not_there(network, session, account):
     ],
 )
 def test_each_difference_from_what_builds_assume(changes, fact, told):
-    found = differences({**FACTS, **changes}, runtimes.DEBIAN_12)
+    found = list(differences({**FACTS, **changes}, runtimes.DEBIAN_12))
     assert [each.fact for each in found] == [fact]
     assert told in found[0].advice
 
