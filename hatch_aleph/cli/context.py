@@ -316,9 +316,9 @@ class Context:
             return name
         with self.client() as client:
             listed = client.runtimes()
-        found = next((each.item_hash for each in listed if each.name == name), None)
+        found = listed.get(name)
         if found is None:
-            names = sorted({each.name for each in listed} | set(runtimes.names()))
+            names = sorted({*listed, *runtimes.names()})
             raise UsageError(f"There is no runtime {name!r}.", hint=f"There are: {', '.join(names)}; or an item hash.")
         self.output.notice(f"The runtime {name!r} is {found}, by the network's list.")
         return found

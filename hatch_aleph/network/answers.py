@@ -190,22 +190,6 @@ class Limits(NamedTuple):
         )
 
 
-class PublishedRuntime(NamedTuple):
-    """A runtime that the network itself lists.
-
-    Attributes:
-        name: Its name there.
-        item_hash: Of its STORE message.
-        default: Whether the list calls it the default for programs.
-        source: The aggregate it stands in: ``runtimes`` or ``vm-images``.
-    """
-
-    name: str
-    item_hash: str
-    default: bool
-    source: str
-
-
 def _content(envelope: Mapping[str, Any], item_hash: str, status: MessageStatus) -> dict[str, Any]:
     """Return what was signed, checked by its hash, rather than what the node makes of it.
 
@@ -235,34 +219,27 @@ def as_status(value: Any) -> MessageStatus:
         raise MalformedAnswerError(f"unknown status {shown(value)}") from None
 
 
-def read_runtimes(aggregates: Mapping[str, Any]) -> tuple[PublishedRuntime, ...]:
-    """Return the program runtimes of the aggregates ``runtimes`` (of the SDK) and ``vm-images`` (of aleph-rs).
+def read_runtimes(aggregates: Mapping[str, Any]) -> dict[str, str]:
+    """Return the item hashes of program runtimes by name: what the SDK and aleph-rs publish.
 
-    They are edited by hand: entries of another shape are passed over.
+    Their aggregates, ``runtimes`` and ``vm-images``, are edited by hand: entries of another shape are passed over.
     """
-    return (*_of_sdk(aggregates.get("runtimes")), *_of_rust(aggregates.get("vm-images")))
+    found: dict[str, str] = {}
+    for name, item_hash in (*_of_sdk(aggregates.get("runtimes")), *_of_rust(aggregates.get("vm-images"))):
+        if isinstance(item_hash, str):
+            found.setdefault(name, item_hash)
+    return found
 
 
-def _of_sdk(aggregate: Any) -> Iterator[PublishedRuntime]:
+def _of_sdk(aggregate: Any) -> Iterator[tuple[str, Any]]:
     entries = aggregate.get("entries") if isinstance(aggregate, dict) else None
     for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("type") == "program" and isinstance(entry.get("item_hash"), str):
-            yield PublishedRuntime(
-                name=str(entry.get("name") or entry.get("id") or ""),
-                item_hash=entry["item_hash"],
-                default=entry.get("default") is True,
-                source="runtimes",
-            )
+        if isinstance(entry, dict) and entry.get("type") == "program":
+            yield str(entry.get("name") or entry.get("id") or ""), entry.get("item_hash")
 
 
-def _of_rust(aggregate: Any) -> Iterator[PublishedRuntime]:
-    if not isinstance(aggregate, dict):
-        return
-    defaults = aggregate.get("defaults")
-    default = defaults.get("runtime") if isinstance(defaults, dict) else None
-    runtimes = aggregate.get("runtimes")
-    for name, entry in runtimes.items() if isinstance(runtimes, dict) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("hash"), str):
-            yield PublishedRuntime(
-                name=str(name), item_hash=entry["hash"], default=default in (name, entry["hash"]), source="vm-images"
-            )
+def _of_rust(aggregate: Any) -> Iterator[tuple[str, Any]]:
+    entries = aggregate.get("runtimes") if isinstance(aggregate, dict) else None
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict):
+            yield str(name), entry.get("hash")

@@ -25,7 +25,6 @@ from .answers import (
     Limits,
     MessageStatus,
     NetworkMessage,
-    PublishedRuntime,
     as_status,
     read_runtimes,
 )
@@ -454,17 +453,17 @@ class NodeClient:
                 aggregates.setdefault(message.content["key"], {}).update(content)
         return aggregates
 
-    def runtimes(self) -> tuple[PublishedRuntime, ...]:
-        """Return the program runtimes that the network lists, by both aggregates that it publishes.
+    def runtimes(self) -> dict[str, str]:
+        """Return the program runtimes that the network lists, by both aggregates that it publishes: hashes by name.
 
         This is the node's word alone, to choose from: what a runtime holds is seen in its image.
         """
 
-        def read(data: Any) -> tuple[PublishedRuntime, ...]:
+        def read(data: Any) -> dict[str, str]:
             return read_runtimes(as_mapping(as_mapping(data).get("data")))
 
         query = {"keys": "runtimes,vm-images", "limit": "1000"}
-        return self._find(f"aggregates/{NETWORK_OWNER}.json", read, params=query) or ()
+        return self._find(f"aggregates/{NETWORK_OWNER}.json", read, params=query) or {}
 
     def clock_offset(self) -> float:
         """Return how many seconds the node's clock is ahead of this machine's.
