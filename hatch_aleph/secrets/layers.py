@@ -42,7 +42,9 @@ _RUN36 = re.compile(rb"[0-9a-z]{26,}|[0-9A-Z]{26,}")
 _IN_32 = re.compile(rb"[0-9a-v]+")
 _DIGITS58 = {letter: value for value, letter in enumerate(BASE58)}
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_LITERAL = re.compile(rb"0(?:[xX]([0-9a-fA-F_]{1,80})|[bB]([01_]{1,300})|[oO]([0-7_]{1,120}))(?![0-9A-Za-z])")
+_LITERAL = re.compile(
+    rb"0(?:[xX]([0-9a-fA-F_]{1,80})|[bB]([01_]{1,300})|[oO]([0-7_]{1,120}))(?:[uUiIlLnN]{1,3}(?:8|16|32|64)?)?(?![0-9A-Za-z])"
+)
 _BASES = ((16, 4), (2, 1), (8, 3))
 _SMALL = 6
 _BETWEEN = b"\xff\0\xff"
@@ -57,7 +59,7 @@ _ESCAPES: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
     (
         b"\\",
         re.compile(
-            rb"\\(?:(?:x|u00|U000000)(?P<x>[0-9a-fA-F]{2})|u\{0*(?P<y>[0-9a-fA-F]{1,2})\}|(?P<o>[0-7]{1,3})"
+            rb"\\(?:(?:x|u00|u[dD][cC]|U000000)(?P<x>[0-9a-fA-F]{2})|u\{0*(?P<y>[0-9a-fA-F]{1,2})\}|(?P<o>[0-7]{1,3})"
             rb"|(?P<c>[abtnvfr\"'\\]))"
         ),
     ),
@@ -66,7 +68,11 @@ _ESCAPES: tuple[tuple[bytes, re.Pattern[bytes]], ...] = (
     (b"&#", re.compile(rb"&#(?:[xX]0*(?P<x>[0-9a-fA-F]{1,2})|0*(?P<d>[0-9]{1,3}));?")),
 )
 _SHORT = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
-_UUENCODED = re.compile(rb"^begin [0-7]{3} [^\n]*\n((?:[!-M][ -`]*\r?\n)+)", re.MULTILINE)
+# A line of uuencoded bytes: how many they are, four letters of each three, and a sum that some add.
+_UUENCODED = re.compile(rb"\n([#-M][ -`]{12,61})(?=\r?\n)")
+_FRACTION = re.compile(rb"-?[0-9]\.[0-9]+(?:[eE][-+][0-9]+)?")
+_PLACES = re.compile(rb"\.[0-9]{3}")
+_SCALES = ((1, 0), (255, 0), (256, 0), (127.5, 127.5), (128, 128))
 _FEW, _GAP = 8, 32
 _MARKS = 256
 _DEFLATED = 8
@@ -86,7 +92,11 @@ _COMPRESSED = (
     (b"\x5d\0\0", 0, "lzma"),
     (b"\x28\xb5\x2f\xfd", 0, "zstd"),
     (b"PK\3\4", 0, "zip"),
+    (b"7z\xbc\xaf\x27\x1c", 32, "lzma1"),
+    (b"7z\xbc\xaf\x27\x1c", 32, "lzma2"),
 )
+# A 7z says at its end how it is packed: as it does unless it is told otherwise.
+_RAW = {"lzma1": lzma.FILTER_LZMA1, "lzma2": lzma.FILTER_LZMA2}
 _ZIP_HEAD = struct.Struct("<8xH16xHH")  # of a member: how it is packed, how long its name and its extra field are
 
 
@@ -139,6 +149,7 @@ class Layer:
             yield from _block_codes(self.runs)
         if self.text:
             yield from _numbers(self.text, self.numbers)
+            yield from _fractions(self.text)
             yield from _escapes(self.text)
             yield from _uuencoded(self.text)
         if not self.data.isascii():
@@ -175,9 +186,19 @@ def _in_ascii(text: str) -> Iterator[bytes]:
 
 
 def _uuencoded(text: bytes) -> Iterator[bytes]:
-    for part in _UUENCODED.findall(text) if b"begin " in text else ():
+    sized = [(line, 1 + (line[0] - 30) // 3 * 4) for line in _UUENCODED.findall(b"\n%b\n" % text)]
+    lines = [line[:size] for line, size in sized if 0 <= len(line) - size <= 1]
+    if lines:
         with contextlib.suppress(binascii.Error):
-            yield b"".join(map(binascii.a2b_uu, part.splitlines()))
+            yield b"".join(map(binascii.a2b_uu, lines))
+
+
+def _fractions(text: bytes) -> Iterator[bytes]:
+    """Yield numbers that were scaled, and those with exponents, as bytes."""
+    if len(_PLACES.findall(text)) >= _FEW:
+        numbers = [min(max(float(each), -1e9), 1e9) for each in _FRACTION.findall(text)]
+        for scale, shift in _SCALES:
+            yield bytes([min(max(round(each * scale + shift), 0), 255) for each in numbers])
 
 
 def _block_codes(runs: list[bytes]) -> Iterator[bytes]:
@@ -324,7 +345,10 @@ def _unpack(kind: str, data: memoryview, budget: Budget) -> Iterator[bytes]:
     if kind == "zstd":
         reader, error = _zstd_reader()
         return _read(reader, data, budget, (*FAULTS, error))
-    reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
+    if kind in _RAW:
+        reader: Any = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": _RAW[kind], "dict_size": MAX_BYTES}])
+    else:
+        reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
     return _read(reader, data, budget, FAULTS)
 
 

@@ -6,9 +6,11 @@ Eight of its bytes in a row are enough: nothing else holds these by chance, and 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import itertools
 import marshal
+import re
 import string
 import struct
 from typing import TYPE_CHECKING
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PIECE = 8
+_BETWEEN = 5  # bytes that lists in binary forms, and tables of numbers, may have between two of a key's
 _FEWEST = 5  # numbers of a list
 _WORDS = 6  # of a recovery phrase: as many bits
 _MAX_DEPTH = 4
 _SEPARATORS = b" \t\r\n\"'\\"
+_OF_ONE_BYTE = ("latin-1", "cp1252", "cp437", "mac-roman")
 _LOWER = bytes(range(256)).lower()
 _NO_HEX = bytes(each for each in range(256) if each not in b"0123456789abcdefABCDEF")
 _NO_WORD = bytes(each for each in range(256) if each not in b"%b0OIl+/-_" % BASE58)
@@ -61,7 +65,7 @@ class KeyForms:
 
     __slots__ = (
         "_ascii", "_bits", "_digits", "_forward", "_grouped", "_in_85", "_in_others", "_numbers", "_phrase", "_pieces",
-        "_texts", "_whole", "searched",
+        "_scattered", "_texts", "_whole", "searched",
     )  # fmt: skip
 
     def __init__(self, secret: bytes, public: bytes = b"", phrase: str = "") -> None:
@@ -70,6 +74,7 @@ class KeyForms:
         self._whole = both
         self._pieces = tuple(piece for each in both for piece in _pieces(each))
         self._ascii = tuple(each for each in self._pieces or self._whole if each.isascii())
+        self._scattered = tuple(_scattered(piece) for piece in self._pieces)
         swapped = [_swapped(each, size) for each in _pieces(secret) for size in (2, 4)]
         digits = [each.hex().encode() for each in (*self._pieces, *swapped)]
         self._digits = tuple({*digits, *(each[::-1] for each in digits)})
@@ -122,12 +127,13 @@ class KeyForms:
         return any(each in listed for each in self._pieces or self._whole)
 
     def _within(self, layer: Layer, depth: int, budget: Budget) -> bool:
-        pieces = self._pieces or self._whole
-        if layer.data.isascii():
-            pieces = self._ascii
-        elif any(each in layer.data for each in self._in_others):
-            return True
-        if any(each in layer.data for each in pieces) or self._is_written(layer):
+        data = layer.data
+        if data.isascii():
+            stands = any(each in data for each in self._ascii)
+        else:
+            stands = any(form.search(data) for form in self._scattered) if self._pieces else self._whole[0] in data
+            stands = stands or any(each in data for each in self._in_others)
+        if stands or self._is_written(layer):
             return True
         if layer.dense and any(each in layer.dense for each in self._forward):
             return True
@@ -172,20 +178,29 @@ def _pieces(secret: bytes) -> Iterator[bytes]:
             yield piece
 
 
+def _scattered(piece: bytes) -> re.Pattern[bytes]:
+    """Return what finds some bytes with few between: codes of a list's kind, numbers of a table's other columns."""
+    between = b"[\\0-\\xff]{0,%d}?" % _BETWEEN
+    return re.compile(between.join(re.escape(piece[at : at + 1]) for at in range(len(piece))))
+
+
 def _in_others(secret: bytes, pieces: tuple[bytes, ...]) -> Iterator[bytes]:
     """Yield what compilers, machines of the other order of bytes, and texts of one letter a byte make of a key."""
     if pieces:
         yield marshal.dumps(int.from_bytes(secret, "big"))[5:]  # in bytecode: behind its kind and its length
     for piece in pieces:
         yield _swapped(piece, 4)
-        if not piece.isascii():
-            yield piece.decode("latin-1").encode()
+        for codec in _OF_ONE_BYTE:
+            with contextlib.suppress(UnicodeDecodeError):
+                if not piece.isascii():
+                    yield piece.decode(codec).encode()
 
 
 def _lists(piece: bytes) -> Iterator[bytes]:
     """Yield how lists write some bytes, once all but digits is away: signed, octal, with zeros or without."""
     for form in (b"%o", b"%03o"):
         yield b" " + b" ".join(form % each for each in piece) + b" "
+    yield b" " + b" ".join(b"%06o" % each for each in struct.unpack("<4H", piece)) + b" "  # as `od` without options
     yield b" " + b" ".join(b"%d" % min(each, 256 - each if each > 127 else each) for each in piece) + b" "
     for words in ("<4H", ">4H", "<2i", ">2i", "<q", ">q"):  # words of two bytes, signed ones of four and eight
         yield b" " + b" ".join(b"%d" % abs(each) for each in struct.unpack(words, piece)) + b" "

@@ -28,6 +28,9 @@ _PLACEHOLDER = re.compile(
 _CODE = re.compile(
     r"[$%/@.]|https?:|\d{4}_[a-z]|.*[\s<>{}()\[\]\\]|[A-Za-z_]\w*(?:[./:-][A-Za-z_]\w*)+\Z|[\w.+-]+@[\w-]+\.|.*=.*&"
 )
+# As Django makes SECRET_KEY: it looks like code, and chance words in it like a placeholder. The first one is called
+# insecure, since it stands in a file; the program signs with it all the same.
+_DJANGO = re.compile(r"(?:django-insecure-)?(?P<chance>[a-z0-9!@#$%^&*(\-_=+]{50})\Z")
 _AMONG_LETTERS = re.compile(r"(?<=[A-Za-z])\d+(?=[A-Za-z])|(?<=\d)[A-Za-z]+(?=\d)")
 _SYMBOLS = frozenset("!@#$%^&*?~+=|;-")
 _CHANGING = 0.25
@@ -81,6 +84,8 @@ def is_random(value: str) -> bool:
 
 def is_secret_by_name(value: str) -> bool:
     """Tell whether a value whose name says that it is a secret can be one: random, hexadecimal, or a password."""
+    if (django := _DJANGO.match(value)) and _is_of_django(django["chance"]):
+        return True
     if not 8 <= len(value) <= _LONGEST or is_placeholder(value) or _PUBLIC.match(value) or _CODE.match(value):
         return False
     digits = sum(letter.isdigit() for letter in value)
@@ -98,6 +103,10 @@ def entropy(value: str) -> float:
     """Return the bits for each letter by Shannon's measure."""
     size = len(value)
     return -sum(count / size * log2(count / size) for count in Counter(value).values())
+
+
+def _is_of_django(value: str) -> bool:
+    return sum(letter in "!@#$%^&*(=+" for letter in value) > 2 and entropy(value) >= 4.2 and not _is_run(value)
 
 
 def _reads_as_words(value: str) -> bool:

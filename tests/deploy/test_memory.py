@@ -34,6 +34,7 @@ sys.exit(code)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
 def test_an_artifact_of_900_mib_is_deployed_in_120_mib(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tests.deploy.crash.proxy import Proxy
@@ -62,7 +63,7 @@ def test_an_artifact_of_900_mib_is_deployed_in_120_mib(tmp_path: Path, capsys: p
         arguments += ["--no-smoke", "--private-key-file", str(key), "--node", node.url]
         arguments += ["--host-url", host.url]
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=280
+            [sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=800
         )
     finally:
         host.close()

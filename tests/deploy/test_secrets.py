@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import array
 import base64
 import binascii
 import bz2
@@ -10,6 +11,7 @@ import json
 import lzma
 import marshal
 import os
+import pickle
 import quopri
 import string
 import struct
@@ -267,6 +269,10 @@ def of_small_window(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def of_7z(kind: int) -> bytes:
+    return lzma.compress(TEXT, lzma.FORMAT_RAW, filters=[{"id": kind}])
+
+
 def inside(data: bytes) -> bytes:
     return hashlib.shake_256(b"before").digest(3000) + data + hashlib.shake_256(b"behind").digest(2000)
 
@@ -408,6 +414,39 @@ WRITTEN |= {
     "words of four bytes as od shows them": " ".join(f"{each:08x}" for each in WORDS).encode(),
     "words of eight bytes as od shows them": " ".join(f"{each:016x}" for each in struct.unpack("<4Q", SECRET)).encode(),
     "decimal limbs": str([NUMBER // 10 ** (9 * at) % 10**9 for at in range(9)]).encode(),
+}
+
+
+# What libraries write of a list of its bytes: a code of its kind before each, or before those above some number.
+CODED = {
+    "CBOR": b"".join(bytes([each] if each < 24 else [24, each]) for each in SECRET),
+    "MessagePack": b"".join(bytes([each] if each < 128 else [0xCC, each]) for each in SECRET),
+    "Protocol Buffers": b"".join(bytes([each] if each < 128 else [each & 127 | 128, each >> 7]) for each in SECRET),
+}
+WRITTEN |= {
+    **{f"a list, {form}": b"\x98\x20" + data for form, data in CODED.items()},
+    "a list, pickled": pickle.dumps(list(SECRET)),
+    "a list, an array pickled": pickle.dumps(array.array("B", SECRET), 2),
+    "a list, in bytecode": marshal.dumps(compile(f"KEY = {list(SECRET)}", "keys.py", "exec")),
+    "a list, its places and other columns": "\n".join(f"{at}\t{each}\t0" for at, each in enumerate(SECRET)).encode(),
+    "a list, colours": " ".join(
+        f"rgba({SECRET[at]},{SECRET[at + 1]},{SECRET[at + 2]},1)" for at in range(0, 30, 3)
+    ).encode(),
+    "scaled numbers": json.dumps([each / 255 for each in SECRET]).encode(),
+    "scaled numbers, rounded": " ".join(f"{each / 256:.4f}" for each in SECRET).encode(),
+    "scaled numbers, around zero": json.dumps([each / 127.5 - 1 for each in SECRET]).encode(),
+    "numbers with exponents": "\n".join(f"{each:.18e}" for each in SECRET).encode(),
+    "uuencoded lines alone": binascii.b2a_uu(SECRET),
+    "uuencoded lines of text": b"".join(binascii.b2a_uu(HEXADECIMAL.encode()[at : at + 45]) for at in (0, 45)),
+    "numbers of Rust": ", ".join(f"0x{each:02x}u8" for each in SECRET).encode(),
+    "words of two bytes as od shows them": "\n".join(
+        f"{at:07o} " + " ".join(f"{each:06o}" for each in struct.unpack("<8H", SECRET[at : at + 16])) for at in (0, 16)
+    ).encode(),
+    "as Python keeps bytes in a text": json.dumps(SECRET.decode("utf-8", "surrogateescape")).encode(),
+    "read as Windows' letters": SECRET.decode("cp1252", "ignore").encode(),
+    "read as letters of DOS": SECRET.decode("cp437").encode(),
+    "7z": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24) + of_7z(lzma.FILTER_LZMA1),
+    "7z, its other way": b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24) + of_7z(lzma.FILTER_LZMA2),
 }
 
 

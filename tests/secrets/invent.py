@@ -209,7 +209,10 @@ NAMED = {
     "hexadecimal key": lambda i: i.some(HEX, 64),
     "Ethereum key": lambda i: "0x" + i.some(HEX, 64),
     "short hexadecimal token": lambda i: i.some(HEX, 32),
-    "Django key": lambda i: i.some(string.ascii_lowercase + string.digits + "!@#%^&*(-_=+", 50).replace("(", "7"),
+    "Django key": lambda i: i.some(string.ascii_lowercase + string.digits + "!@#$%^&*(-_=+", 50),
+    "Django's first key": lambda i: (
+        "django-insecure-" + i.some(string.ascii_lowercase + string.digits + "!@#$%^&*(-_=+", 50)
+    ),
     "small letters and digits": lambda i: i.some(string.ascii_lowercase + string.digits, 24),
 }
 NAMES = {
@@ -217,6 +220,7 @@ NAMES = {
     "Ethereum key": "PRIVATE_KEY",
     "hexadecimal key": "SECRET_KEY",
     "Django key": "SECRET_KEY",
+    "Django's first key": "SECRET_KEY",
 }
 # Whole files.
 FILES = {
