@@ -99,12 +99,13 @@ def forget(
         The item hashes of the FORGET messages.
 
     Raises:
+        NetworkError: The node contradicts what it showed of one; nothing is signed.
         RejectedError: The network refuses one, after what it does not refuse has taken effect.
     """
     used = {each: error for each, error in refused_before(client, outbox.journal).items() if error}
     contents = []
     for hashes, reason in groups:
-        live = [item_hash for item_hash in live_among(client, sorted(hashes)) if item_hash not in used]
+        live = [item_hash for item_hash in live_among(client, sorted(hashes), shown=True) if item_hash not in used]
         parts = [live[start : start + _HASHES_A_MESSAGE] for start in range(0, len(live), _HASHES_A_MESSAGE)]
         contents += [forget_content(owner, part, reason=reason) for part in parts]
     for content in contents[1:]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
-from hatch_aleph.errors import PlanError
-from hatch_aleph.network.answers import LIVE, MACHINES
+from hatch_aleph.errors import NetworkError, PlanError
+from hatch_aleph.network.answers import ENDED, LIVE, MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -343,14 +343,29 @@ def find_program(client: NodeClient, item_hash: str) -> NetworkMessage:
     return message
 
 
-def live_among(client: NodeClient, hashes: Sequence[str]) -> list[str]:
-    """Return those item hashes whose messages are still there."""
+def live_among(client: NodeClient, hashes: Sequence[str], *, shown: bool = False) -> list[str]:
+    """Return those item hashes whose messages are still there.
+
+    Args:
+        client: The node.
+        hashes: Of the messages.
+        shown: The node has just shown each of them as live, so it must say of those that are not that they have ended.
+
+    Raises:
+        NetworkError: It does not.
+    """
 
     def is_live(item_hash: str) -> bool:
         status = client.status(item_hash)
         if status is None:  # not said of the message: what the node has of it tells
             message = client.message(item_hash, verify=False)
             status = message.status if message else None
+        if shown and (status is None or status.value not in (*LIVE, *ENDED)):
+            said = f"says that it is {status.value}" if status else "does not know it"
+            raise NetworkError(
+                f"The node lists {item_hash} as live, and {said} when it is asked for it",
+                hint="Nothing was forgotten. Run the command again, or name another node with `--node URL`.",
+            )
         return status is not None and status.is_live
 
     return [item_hash for item_hash in hashes if is_live(item_hash)]

@@ -356,6 +356,28 @@ def test_what_no_node_would_say_is_its_failure(scene: Scene) -> None:
     assert scene.message(scene.shop)["status"] == "processed"
 
 
+@pytest.mark.parametrize("status", ["rejected", "pending", None])
+def test_what_is_listed_and_then_unknown_is_not_taken_for_deleted(scene: Scene, status: str | None) -> None:
+    """There was nothing to forget, so the deletion was a success: of a program that goes on, and costs."""
+
+    class Contradicts(Lie):
+        def tell(self, asked: Asked, told: Told) -> Told:
+            if not asked.path.startswith("/api/v0/messages/") or told.status != 200:
+                return told
+            if status is None:
+                return Told(404, b'{"status": "not found"}', {"Content-Type": "application/json"})
+            return told.saying({**told.json, "status": status, "messages": []})
+
+    scene.say(Contradicts())
+    words = f"says that it is {status}" if status else "does not know it"
+    assert f"as live, and {words}" in outcome(scene, "delete project")
+    scene.say(Lie())
+    assert scene.forgotten() == scene.forgotten_before
+    assert scene.message(scene.shop)["status"] == "processed"
+    assert outcome(scene, "delete project") == ""
+    assert scene.message(scene.shop)["status"] == "forgotten"
+
+
 def test_a_permission_covers_what_the_network_could_have_taken(scene: Scene) -> None:
     owner, deputy = scene.owner.address, Signer(250)
     deployer = {"address": scene.stranger.address, "types": ["STORE"]}
