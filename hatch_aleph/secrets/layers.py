@@ -342,11 +342,12 @@ def _unpack(kind: str, data: memoryview, budget: Budget) -> Iterator[bytes]:
         if method != _DEFLATED:  # what is stored stands there as it is
             return iter(())
         return _inflated(zlib.decompressobj(-15), data[_ZIP_HEAD.size + sum(lengths) :], budget)
+    reader: Any
     if kind == "zstd":
         reader, error = _zstd_reader()
         return _read(reader, data, budget, (*FAULTS, error))
     if kind in _RAW:
-        reader: Any = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": _RAW[kind], "dict_size": MAX_BYTES}])
+        reader = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": _RAW[kind], "dict_size": MAX_BYTES}])
     else:
         reader = bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor(memlimit=_MEMORY)
     return _read(reader, data, budget, FAULTS)
