@@ -100,7 +100,9 @@ class _Server:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one instruction. What escapes closes the connection without a byte, which the host sees as a 502."""
         try:
-            instruction = await self._read(reader)
+            # another protocol is the adapter's, which completes the reading
+            is_bare = type(writer.transport.get_protocol()) is asyncio.StreamReaderProtocol
+            instruction = await (self._read if is_bare else _read_once)(reader)
             log.debug("Received %s", instruction[:_TOLD])
             if instruction == b"halt":
                 await self._halt(writer)
@@ -133,8 +135,6 @@ async def _read_once(reader: asyncio.StreamReader) -> bytes:
 
 async def _read_whole(reader: asyncio.StreamReader) -> bytes:
     """Read an instruction as one read of the init gives it at best: whole up to the limit, cut beyond it."""
-    if type(reader) is not asyncio.StreamReader:  # the adapter completes it
-        return await reader.read(_LARGEST_INSTRUCTION)
     instruction = await reader.read(INIT_READ)
     while len(instruction) < LARGEST_READ and not _is_whole(instruction):
         more = await reader.read(LARGEST_READ - len(instruction))
