@@ -28,10 +28,10 @@ def wheel_builder(root: str, metadata: Any = None) -> Any:
     if _has_package(builder):
         return builder
     config = copy.deepcopy(dict(builder.metadata.config))
-    targets = config.setdefault("tool", {}).setdefault("hatch", {}).setdefault("build", {}).setdefault("targets", {})
-    targets.setdefault("wheel", {})["bypass-selection"] = True
     plugins = builder.plugin_manager
-    return WheelBuilder(root, plugins, config, ProjectMetadata(root, plugins, config))
+    builder = WheelBuilder(root, plugins, config, ProjectMetadata(root, plugins, config))
+    builder.target_config["bypass-selection"] = True  # here, for hatch.toml is laid over what the table says
+    return builder
 
 
 def build(builder: Any, folder: str) -> Path:

@@ -132,7 +132,9 @@ class Project:
 
 
 def read_pyproject(root: Path) -> dict[str, Any]:
-    """Parse the pyproject.toml of a folder.
+    """Parse the pyproject.toml of a folder, and lay hatch.toml over ``[tool.hatch]`` as hatchling does.
+
+    Source: pypa/hatch, backend/src/hatchling/metadata/core.py (ProjectMetadata.hatch).
 
     Raises:
         ProjectError: When there is none, it is not TOML, or a key that is read here holds something else.
@@ -148,7 +150,16 @@ def read_pyproject(root: Path) -> dict[str, Any]:
         if root.is_dir() and not file.exists():  # source, or requirements.txt, without it
             hint += f", or make a project of this one, with its requirements.txt if there is one: {typed('init')}"
         raise ProjectError(error.strerror or "The file cannot be read", where=str(file), hint=hint) from error
-    return parse_pyproject(text, file)
+    pyproject = parse_pyproject(text, file)
+    beside = root / "hatch.toml"
+    if beside.is_file():
+        try:
+            own = _parse(beside.read_text("utf-8"), beside)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProjectError(f"The file cannot be read: {error}", where=str(beside)) from error
+        pyproject.setdefault("tool", {}).setdefault("hatch", {}).update(own)
+        _check(pyproject, beside)
+    return pyproject
 
 
 def parse_pyproject(text: str, file: Path) -> dict[str, Any]:
@@ -157,17 +168,25 @@ def parse_pyproject(text: str, file: Path) -> dict[str, Any]:
     Raises:
         ProjectError: It is not TOML, or a key that is read here holds something else.
     """
+    pyproject = _parse(text, file)
+    _check(pyproject, file)
+    return pyproject
+
+
+def _parse(text: str, file: Path) -> dict[str, Any]:
     try:
-        pyproject = tomllib.loads(text)
+        return tomllib.loads(text)
     except ValueError as error:  # a number of more digits than Python reads is one as well
         mark = "Save it as UTF-8 without a byte order mark." if text.startswith("\ufeff") else None
         raise ProjectError(f"The file is not TOML: {error}", where=str(file), hint=mark) from error
     except RecursionError as error:
         raise ProjectError("The file is nested too deeply to be read", where=str(file)) from error
+
+
+def _check(pyproject: Mapping[str, Any], file: Path) -> None:
     wrong = misfit(pyproject, _SHAPE)
     if wrong:
         raise ProjectError(wrong, where=str(file))
-    return pyproject
 
 
 def check_regular(file: Path) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import interpreters
 from hatch_aleph.artifact import FILE, Artifact
+from hatch_aleph.build.cache import Memory
 from hatch_aleph.build.context import BuildContext
-from hatch_aleph.build.fingerprint import Memory, fingerprint_of
+from hatch_aleph.build.fingerprint import fingerprint_of
 from hatch_aleph.shapes import ANYTHING, TEXT, Shape
 from hatch_aleph.uv import left_out
 

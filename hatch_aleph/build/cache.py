@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import HatchAlephError
-from hatch_aleph.files import CACHE_VARIABLE, cache_folder, others_can_write, write_atomic
-from hatch_aleph.shapes import ANYTHING, Shape, misfit
+from hatch_aleph.files import CACHE_VARIABLE, cache_folder, others_can_write, stamp, write_atomic
+from hatch_aleph.shapes import ANYTHING, NUMBER, Shape, misfit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 KINDS = ("wheels", "library", "records", "resolutions", "builds", "contents", "adapters", "logs")
 _DAY = 86400
@@ -179,6 +179,50 @@ class Cache:
         for file in self.root.joinpath(kind).glob("*/*"):
             with contextlib.suppress(FileNotFoundError):  # another build replaces or prunes
                 yield file, file.stat()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The results of earlier builds in one folder, valid while their files lie there untouched.
+
+    Attributes:
+        cache: Where they are noted.
+        folder: Where the files are.
+    """
+
+    cache: Cache
+    folder: Path
+
+    def recall(self, key: str, shape: Shape, *, forever: bool = False) -> Any:
+        """Return the result that was remembered under a key; None when it does not hold any more.
+
+        Args:
+            key: The digest of everything that leads to it.
+            shape: What such a result looks like.
+            forever: Believe it beyond its time.
+        """
+        note = self.cache.load("builds", self._name(key), {"until": NUMBER, "files": {}, "result": shape})
+        if not note or not (forever or time.time() < note["until"]):
+            return None
+        if any(stamp(self.folder / name) != stamped for name, stamped in note["files"].items()):
+            return None
+        return note["result"]
+
+    def remember(self, key: str, result: Any, files: Iterable[Path], *, until: float) -> None:
+        """Note a result.
+
+        Args:
+            key: The digest of everything that leads to it.
+            result: Anything JSON can hold.
+            files: Its files, which may still lie elsewhere: moving them into the folder changes no stamp.
+            until: How long it is to be believed, seconds since 1970.
+        """
+        stamps = {file.name: stamp(file) for file in files}
+        if until > time.time():
+            self.cache.store("builds", self._name(key), {"until": until, "files": stamps, "result": result})
+
+    def _name(self, key: str) -> str:
+        return key_of("build", str(self.folder.absolute()), key)
 
 
 def touch(file: Path) -> None:

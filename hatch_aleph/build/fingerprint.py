@@ -1,4 +1,4 @@
-"""The one account of what a build depends on, and the memory of what builds have left.
+"""The one account of what a build depends on.
 
 A fingerprint covers everything that a build reads: the files of the project by size, time, mode and the targets of
 links; metadata, settings and profile; what plugins add; the environment, the configuration of uv, this tool. As long as
@@ -13,17 +13,15 @@ import re
 import stat
 import sys
 import time
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph import __version__
-from hatch_aleph.build.cache import Cache, key_of
+from hatch_aleph.build.cache import key_of
 from hatch_aleph.environment import variables
 from hatch_aleph.files import SELDOM_READ, stamp, stamp_of
 from hatch_aleph.runtimes import facts_folder
-from hatch_aleph.shapes import NUMBER, Shape
 from hatch_aleph.uv import WITHHELD, configuration
 
 if TYPE_CHECKING:
@@ -67,50 +65,6 @@ def fingerprint_of(context: BuildContext) -> str | None:
     )
 
 
-@dataclass(frozen=True)
-class Memory:
-    """The results of earlier builds in one folder, valid while their files lie there untouched.
-
-    Attributes:
-        cache: Where they are noted.
-        folder: Where the files are.
-    """
-
-    cache: Cache
-    folder: Path
-
-    def recall(self, key: str, shape: Shape, *, forever: bool = False) -> Any:
-        """Return the result that was remembered under a key; None when it does not hold any more.
-
-        Args:
-            key: The digest of everything that leads to it.
-            shape: What such a result looks like.
-            forever: Believe it beyond its time.
-        """
-        note = self.cache.load("builds", self._name(key), {"until": NUMBER, "files": {}, "result": shape})
-        if not note or not (forever or time.time() < note["until"]):
-            return None
-        if any(stamp(self.folder / name) != stamped for name, stamped in note["files"].items()):
-            return None
-        return note["result"]
-
-    def remember(self, key: str, result: Any, files: Iterable[Path], *, until: float) -> None:
-        """Note a result.
-
-        Args:
-            key: The digest of everything that leads to it.
-            result: Anything JSON can hold.
-            files: Its files, which may still lie elsewhere: moving them into the folder changes no stamp.
-            until: How long it is to be believed, seconds since 1970.
-        """
-        stamps = {file.name: stamp(file) for file in files}
-        if until > time.time():
-            self.cache.store("builds", self._name(key), {"until": until, "files": stamps, "result": result})
-
-    def _name(self, key: str) -> str:
-        return key_of("build", str(self.folder.absolute()), key)
-
-
 def _has_hooks(project: Project) -> bool:
     """Tell whether Hatch runs build hooks of others."""
     build: Mapping[str, Any] = project.pyproject.get("tool", {}).get("hatch", {}).get("build", {})
@@ -125,7 +79,7 @@ def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Itera
     # Not looked into unless pyproject.toml names them: some are huge.
     passed = {name for name in SELDOM_READ if name not in mentioned}
     outside = [os.path.expanduser(text) for text in texts if text.startswith(("../", "/", "~/"))]  # noqa: PTH111, TID251 - text
-    paths = [str(project.root), *(str(project.root / path) for path in (*outside, *volumes))]
+    paths = [str(project.root), *(str(project.root / path) for path in (*outside, *volumes, *_included(project.root)))]
     for folder in project.root.parents:  # what git ignores, and a workspace
         paths += [str(folder / name) for name in (".gitignore", "pyproject.toml", "uv.lock")]
     if project.backend != "hatchling.build":
@@ -150,6 +104,16 @@ def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Itera
                     yield _row(item.path, item.stat(follow_symlinks=leads_somewhere), link)
                 elif not _is_folder(item):
                     yield _row(item.path, item.stat())
+
+
+def _included(root: Path) -> tuple[Path, ...]:
+    """Return the files that requirements.txt includes, which may lie outside of the project."""
+    file = root / "requirements.txt"
+    if not file.is_file():
+        return ()
+    from hatch_aleph.build.packages.other_locks import read_requirements
+
+    return read_requirements(file).files
 
 
 def _items(folder: str, passed: set[str], built: Project | None) -> list[os.DirEntry[str]]:

@@ -184,11 +184,11 @@ def _items(project: Project, target_config: dict[str, Any]) -> Iterator[Any]:
         def get_version_api(self) -> dict[str, Callable[..., str]]:
             return {}
 
-    config = copy.deepcopy(dict(project.pyproject))
-    tool = config.setdefault("tool", {}).setdefault("hatch", {})
-    tool.setdefault("build", {}).setdefault("targets", {})[TARGET] = target_config
+    selection = Selection(str(project.root), config=copy.deepcopy(dict(project.pyproject)))
     try:
-        for item in Selection(str(project.root), config=config).recurse_included_files():
+        selection.target_config.clear()
+        selection.target_config.update(target_config)
+        for item in selection.recurse_included_files():
             # Keys, journals and volumes of the local host: whatever is selected, they are no part of the program.
             if PurePath(item.relative_path or "").parts[:1] != (".aleph",):
                 yield item

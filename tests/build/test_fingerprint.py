@@ -21,7 +21,7 @@ from hatch_aleph.hookspecs import hookimpl
 from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.project import load_project
 from hatch_aleph.runtimes import Runtime
-from hatch_aleph.squashfs import Entry
+from hatch_aleph.squashfs import Entry, list_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,15 +70,32 @@ def test_a_changed_image_is_made_again(root: Path) -> None:
     assert len(image.read_bytes()) % 4096 == 0
 
 
-def test_build_hooks_may_do_anything_and_are_always_run(root: Path) -> None:
+@pytest.mark.parametrize(("file", "table"), [("pyproject.toml", "tool.hatch.build"), ("hatch.toml", "build")])
+def test_build_hooks_may_do_anything_and_are_always_run(root: Path, file: str, table: str) -> None:
     (root / "hook.py").write_text(
         "from hatchling.builders.hooks.plugin.interface import BuildHookInterface\n"
         "class Hook(BuildHookInterface):\n    pass\n"
     )
-    file = root / "pyproject.toml"
-    file.write_text(file.read_text() + '[tool.hatch.build.hooks.custom]\npath = "hook.py"\n')
+    with (root / file).open("a") as said:
+        said.write(f'[{table}.hooks.custom]\npath = "hook.py"\n')
     first = build(root)
     assert build(root)[1] > first[1]
+
+
+def test_hatch_toml_says_what_pyproject_may_say(root: Path) -> None:
+    """hatchling lays it over ``[tool.hatch]``: for the wheel, for what lies beside it, for what a build depends on."""
+    outside = root.parent / "outside.txt"
+    outside.write_text("1")
+    (root / "hatch.toml").write_text(
+        '[build]\nexclude = ["*.log"]\n[build.targets.aleph]\ninclude = ["/data.txt"]\n'
+        f'[build.targets.aleph.force-include]\n"../{outside.name}" = "given.txt"\n'
+    )
+    artifact = build_artifact(load_project(root), root / "dist")
+    code = artifact.manifest.image("code")
+    assert code
+    assert {"main.py", "data.txt", "given.txt"} <= {each.path for each in list_image(artifact.file(code))}
+    outside.write_text("2")
+    assert build(root)[0] != code.sha256
 
 
 def test_warnings_and_notices_come_again(index: Index, root: Path) -> None:
@@ -251,6 +268,9 @@ TREE = {
     "../outside/data/one.txt": "1",
     "../outside/linked/two.txt": "2",
     "../.gitignore": "*.log",
+    "requirements.txt": "-r ../outside/base.txt",
+    "../outside/base.txt": "-c more/constraints.txt",
+    "../outside/more/constraints.txt": "alpha<2",
     ".git/HEAD": "ref: refs/heads/main",
     ".git/refs/heads/main": "0" * 40,
 }
@@ -296,6 +316,8 @@ INPUTS = {
     "what git ignores": lambda r: (r / ".gitignore").write_text("*.js"),
     "what git ignores above": lambda r: (r.parent / ".gitignore").write_text("*.js"),
     "a lock": lambda r: (r / "pylock.toml").write_text('lock-version = "1.0"'),
+    "what requirements include from outside": lambda r: (r.parent / "outside/base.txt").write_text("alpha"),
+    "constraints of what they include": lambda r: (r.parent / "outside/more/constraints.txt").write_text("alpha<3"),
     "a workspace": lambda r: (r.parent / "pyproject.toml").write_text("[tool.uv.workspace]\nmembers = ['*']"),
     "a workspace's lock": lambda r: (r.parent / "uv.lock").write_text("version = 1"),
     "a setting": lambda r: edited(r, "[tool.aleph]", "[tool.aleph]\ntimeout-seconds = 7"),

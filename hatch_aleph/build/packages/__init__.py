@@ -6,8 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import DISTRIBUTION_SHAPE, IMAGE_SHAPE, Distribution, Image, lock_and_sbom_names
-from hatch_aleph.build.cache import key_of
-from hatch_aleph.build.fingerprint import Memory
+from hatch_aleph.build.cache import Memory, key_of
 from hatch_aleph.build.packages.result import PackagesResult
 from hatch_aleph.shapes import NUMBER, TEXT, Shape
 

@@ -121,12 +121,14 @@ class Requirements:
         lines: The requirements, a logical line each.
         constraints: Lines of files that ``-c`` names.
         digest: Of all these files.
+        files: Where they are.
         options: Of pip, as far as they are no requirement and name no file: ``--pre``, ``--index-url ...``.
     """
 
     lines: tuple[str, ...]
     constraints: tuple[str, ...]
     digest: str
+    files: tuple[Path, ...]
     options: tuple[str, ...] = ()
 
     @property
@@ -186,7 +188,8 @@ def read_requirements(file: Path) -> Requirements:
                 options.append(line)
             else:
                 into.append(line)
-    return Requirements(tuple(lines), tuple(constraints), digest.hexdigest(), tuple(options))
+    files = tuple(dict.fromkeys(each for each, _ in seen))
+    return Requirements(tuple(lines), tuple(constraints), digest.hexdigest(), files, tuple(options))
 
 
 def _name(line: str) -> str:
