@@ -9,10 +9,11 @@ importer/helpers/helpers.go (174 links a node); ipld/specs, block-layer/codecs/d
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from hatch_aleph.itemhash import base32, to_base58
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ _LINKS = 174
 _SHA256 = b"\x12\x20"  # as a multihash: which hash, how long
 _RAW, _DAG_PB = b"\x01\x55", b"\x01\x70"  # version and codec
 _VERSION_1 = re.compile(r"baf(?:kr|yb)ei[a-h][a-z2-7]{51}")  # those codecs and that hash, in base32
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 class _Node(NamedTuple):
@@ -71,13 +71,7 @@ class CidHasher:
         while len(nodes) > 1:
             nodes = [self._parent(nodes[start : start + _LINKS]) for start in range(0, len(nodes), _LINKS)]
         root = nodes[0].cid
-        if self._version:
-            return "b" + base64.b32encode(root).decode().rstrip("=").lower()
-        number, text = int.from_bytes(root, "big"), ""
-        while number:
-            number, digit = divmod(number, len(_BASE58))
-            text = _BASE58[digit] + text
-        return text
+        return f"b{base32(root)}" if self._version else to_base58(root)
 
     def _leaf(self, chunk: bytearray) -> _Node:
         if self._version:

@@ -16,6 +16,7 @@ from hatch_aleph.backend import HATCHLING, BuiltWheel, backend_of, build_isolate
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.shapes import OTHERS, TEXT, Kind, Shape, misfit
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ class Project:
     @property
     def normalized_name(self) -> str:
         """The name in file names: ``my_project``."""
-        return re.sub(r"[-_.]+", "_", self.name).lower()
+        return normalize(self.name).replace("-", "_")
 
     @property
     def stem(self) -> str:

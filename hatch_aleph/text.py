@@ -11,7 +11,7 @@ import re
 # The image format imports nothing of ours, so the one function that both need lives there.
 from hatch_aleph.squashfs.errors import printable
 
-__all__ = ["printable", "public_address", "without_credentials", "without_user_parts"]
+__all__ = ["normalize", "printable", "public_address", "without_credentials", "without_user_parts"]
 
 # The paths of these say what is asked for, never who asks.
 _PUBLIC = re.compile(
@@ -26,6 +26,11 @@ _DISTRIBUTION = re.compile(r"[\w.+!-]+(?:\.whl|\.tar\.gz|\.zip)(?:\.metadata)?")
 _USER_PART = re.compile(r"(?<=://)[^/@\s]+@")
 # What a sentence puts behind an address.
 _CLOSING = ".,;:!)]}'*"
+
+
+def normalize(name: str) -> str:
+    """Return the name of a project or distribution in the one spelling of all that mean the same (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def without_credentials(text: str) -> str:

@@ -16,7 +16,7 @@ from hatch_aleph.environment import KEY_VARIABLE, variables
 from hatch_aleph.errors import DependencyError, ImageError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.runtimes import DEFAULT, Runtime
-from hatch_aleph.text import printable, without_credentials
+from hatch_aleph.text import normalize, printable, without_credentials
 
 if TYPE_CHECKING:
     import subprocess
@@ -214,7 +214,7 @@ class Outcome:
     def lost(self) -> dict[str, list[str]]:
         """By distribution, what the RECORD of a wheel that it unpacked lists and the wheel does not hold."""
         found = re.findall(_LOST, self.stderr)
-        return {re.sub(r"[-_.]+", "-", name).lower(): re.findall("`(.*?)`", files) for files, name in found}
+        return {normalize(name): re.findall("`(.*?)`", files) for files, name in found}
 
     @property
     def unwritable(self) -> bool:

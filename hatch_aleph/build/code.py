@@ -15,13 +15,13 @@ from hatch_aleph.build.entrypoint_kind import no_app
 from hatch_aleph.build.executable_command import Command, read_command
 from hatch_aleph.build.links import refuse_links_out
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute, nearest_module
-from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.build.selection import command_files, left_out, plain_modules, selected
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.secrets import check_entries
 from hatch_aleph.settings import CODE_MOUNT
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable

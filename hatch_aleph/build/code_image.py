@@ -17,7 +17,7 @@ from hatch_aleph.errors import ImageError, ProjectError
 from hatch_aleph.files import atomic_path
 from hatch_aleph.settings import CODE_MOUNT
 from hatch_aleph.settings.entry_points import ADAPTER as ADAPTER  # noqa: PLC0414 - others take it from here
-from hatch_aleph.settings.rules import MAX_ARCHIVE
+from hatch_aleph.settings.rules import EXECUTABLE_PORT, MAX_ARCHIVE
 from hatch_aleph.shapes import OTHERS, TEXT
 from hatch_aleph.squashfs import Entry, Options, SquashfsError, write_image
 from hatch_aleph.squashfs.codec import library_version
@@ -191,7 +191,7 @@ def _adapter_settings(settings: Settings, packages_inputs: str) -> Entry:
         "SECONDS": float(settings.timeout_seconds),
         "INTERFACE": settings.interface,
         "PACKAGES": packages_inputs,
-        "PORT": 8080,
+        "PORT": EXECUTABLE_PORT,
         "LISTENS": settings.health.answers,
         "LAZY": settings.lazy,
         "VOLUMES": tuple(each.mount for each in settings.volumes.persistent if each.flush),

@@ -106,14 +106,14 @@ def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Itera
                     yield _row(item.path, item.stat())
 
 
-def _included(root: Path) -> tuple[Path, ...]:
+def _included(root: Path) -> list[str]:
     """Return the files that requirements.txt includes, which may lie outside of the project."""
     file = root / "requirements.txt"
     if not file.is_file():
-        return ()
+        return []
     from hatch_aleph.build.packages.other_locks import read_requirements
 
-    return read_requirements(file).files
+    return [str(each) for each in read_requirements(file).files]
 
 
 def _items(folder: str, passed: set[str], built: Project | None) -> list[os.DirEntry[str]]:

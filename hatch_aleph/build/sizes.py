@@ -11,6 +11,7 @@ from hatch_aleph.artifact import AGAIN, SUFFIX, Artifact
 from hatch_aleph.build.bytecode import source_path
 from hatch_aleph.build.packages.exclusion import RULES, is_test, is_typing
 from hatch_aleph.errors import ArtifactError, ImageError
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -181,7 +182,6 @@ def _owners(records: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]
     """Return the distribution of each path that a RECORD names, and each distribution's version."""
     import io
 
-    from hatch_aleph.build.packages.pylock import normalize
     from hatch_aleph.wheel_file import InvalidWheelError, record_rows
 
     owners: dict[str, str] = {}

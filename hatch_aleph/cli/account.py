@@ -295,7 +295,8 @@ def _written(key: Key, chain: str) -> str:
     """Return a key as its wallets read it: hexadecimal, of Solana base58 of both halves."""
     if chain != "SOL":
         return f"0x{key.secret.hex()}"
-    import base58
     from nacl.signing import SigningKey
 
-    return str(base58.b58encode(key.secret + bytes(SigningKey(key.secret).verify_key)).decode())
+    from hatch_aleph.itemhash import to_base58
+
+    return to_base58(key.secret + bytes(SigningKey(key.secret).verify_key))

@@ -122,11 +122,13 @@ class Context:
             pyproject = read_pyproject(self.project_folder)
         except HatchAlephError:
             return ()
+        from hatch_aleph.settings.load import profiles_of
+
         aleph = pyproject.get("tool", {}).get("aleph", {})
         name = pyproject.get("project", {}).get("name")
         if not (aleph and name):
             return ()
-        return name, *(str(each["name"]) for each in (aleph, *aleph.get("profiles", {}).values()) if each.get("name"))
+        return name, *(str(each["name"]) for each in (aleph, *(profiles_of(aleph) or {}).values()) if each.get("name"))
 
     @property
     def dist_folder(self) -> Path:

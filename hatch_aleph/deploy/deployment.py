@@ -12,9 +12,10 @@ from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.comparison import Planner
 from hatch_aleph.deploy.payment import cost_of
 from hatch_aleph.deploy.preflight import check_content_of, warnings_of
-from hatch_aleph.deploy.state import PREFIX, State, read_state, spelt_alike
+from hatch_aleph.deploy.state import PREFIX, State, read_state
 from hatch_aleph.errors import AccountError, NetworkError, PlanError
 from hatch_aleph.network.urls import Hosts
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def deployment_tag(project: str, profile: str | None) -> str:
 
     A query for several tags means *any of them* and splits at commas, so project and profile stand in one without any.
     """
-    name = spelt_alike(project)
+    name = normalize(project)
     tag = f"{PREFIX}:{name}" if profile is None else f"{PREFIX}:{name}:{profile}"
     if "," in tag or len(tag) > MAX_TAG:
         raise PlanError(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import NetworkError, PlanError
 from hatch_aleph.network.answers import ENDED, LIVE, MACHINES
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -267,14 +267,14 @@ def check_named(programs: Iterable[Program], meant: Sequence[str], *, others: bo
 
 def misnamed(programs: Iterable[Program], meant: Sequence[str]) -> list[str]:
     """Tell which programs are not called, or tagged, as one of the names that are meant; nor those without a name."""
-    ours = {spelt_alike(name) for name in meant}
+    ours = {normalize(name) for name in meant}
     found = []
     for program in programs:
         metadata = program.content.get("metadata")
         said = metadata if isinstance(metadata, dict) else {}
         tags = said.get("tags") if isinstance(said.get("tags"), list) else []
         tagged = [str(tag).split(":")[1] for tag in tags or () if str(tag).startswith(f"{PREFIX}:")]
-        names = [spelt_alike(str(said["name"]))] if said.get("name") else []
+        names = [normalize(str(said["name"]))] if said.get("name") else []
         others = sorted({*tagged, *names} - ours)
         if tagged and others:
             who = f"of the project {', '.join(others)}"
@@ -282,13 +282,8 @@ def misnamed(programs: Iterable[Program], meant: Sequence[str]) -> list[str]:
             who = f"{f'called {others[0]}' if others else 'without a name'} and of no project"
         else:
             continue
-        found.append(f"The program {program.item_hash} is {who}, not of {spelt_alike(meant[0])}.")
+        found.append(f"The program {program.item_hash} is {who}, not of {normalize(meant[0])}.")
     return found
-
-
-def spelt_alike(name: str) -> str:
-    """Return a project's name as its tag has it: one spelling for all that mean the same (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def newest_amends(client: NodeClient, owner: str, refs: Sequence[str]) -> dict[str, Version]:

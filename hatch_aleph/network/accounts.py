@@ -24,8 +24,8 @@ from .keys import (
     Key,
     default_key_file,
     find_key,
-    from_base58,
     is_key_named,
+    of_base58,
     other_tools_accounts,
     read_key,
     refuse_key_as_file,
@@ -105,7 +105,7 @@ class _SdkAccount:
         from hatch_aleph.secrets.own_key import KeyForms
 
         key = self._key()
-        return KeyForms(key.secret, from_base58(self.address) if self.chain == "SOL" else b"", key.phrase)
+        return KeyForms(key.secret, of_base58(self.address) if self.chain == "SOL" else b"", key.phrase)
 
     @cached_property
     def _sdk_account(self) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.commands import typed
 from hatch_aleph.environment import KEY_VARIABLE, key_of_environment
 from hatch_aleph.errors import AccountError
+from hatch_aleph.itemhash import from_base58
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -332,7 +333,7 @@ def _from_solana(text: str, chain: str) -> tuple[bytes | None, str | None]:
         numbers: Any = json.loads(text)
         pair = bytes(numbers) if isinstance(numbers, list) else b""
     except (ValueError, TypeError):
-        pair = from_base58(text)
+        pair = of_base58(text)
     if len(pair) == _PAIR_SIZE:
         from nacl.signing import SigningKey
 
@@ -341,11 +342,9 @@ def _from_solana(text: str, chain: str) -> tuple[bytes | None, str | None]:
     return (pair, "SOL") if len(pair) == _KEY_SIZE and chain == "SOL" else (None, None)
 
 
-def from_base58(text: str) -> bytes:
+def of_base58(text: str) -> bytes:
     """Return the bytes of base58 text, none of what is no such text."""
-    import base58
-
     try:
-        return bytes(base58.b58decode(text))
+        return from_base58(text)
     except ValueError:
         return b""

@@ -13,6 +13,8 @@ from __future__ import annotations
 import itertools
 import json
 
+from hatch_aleph.itemhash import from_base58
+
 # fmt: off
 EVM_CHAINS = frozenset({
     "ARB", "BASE", "BLAST", "BOB", "BSC", "CYBER", "ETH", "ETHERLINK", "FRAX", "HYPE", "INK", "LENS", "LINEA", "LISK",
@@ -107,13 +109,12 @@ def _keccak(data: bytes) -> bytes:
 
 
 def _is_signed_on_solana(signed: bytes, sender: str, signature: str) -> bool:
-    import base58
     from nacl.signing import VerifyKey
 
     parts = json.loads(signature)
     if parts.get("version", 1) != 1 or parts["publicKey"] != sender:
         return False
-    VerifyKey(base58.b58decode(sender)).verify(signed, base58.b58decode(parts["signature"]))
+    VerifyKey(from_base58(sender)).verify(signed, from_base58(parts["signature"]))
     return True
 
 

@@ -26,9 +26,11 @@ class AlephBuilder(BuilderInterface[BuilderConfig, PluginManager]):
 
     def get_version_api(self) -> dict[str, Callable[..., str]]:
         """Return a build function for the common settings and for each profile."""
+        from hatch_aleph.settings.load import is_family, profiles_of
+
         table = self.metadata.config.get("tool", {}).get("aleph", {})
-        profiles = table.get("profiles", {}) if isinstance(table, dict) else {}
-        return {STANDARD: self._build(None), **{name: self._build(name) for name in profiles if "*" not in name}}
+        profiles = (profiles_of(table) if isinstance(table, dict) else None) or {}
+        return {STANDARD: self._build(None), **{name: self._build(name) for name in profiles if not is_family(name)}}
 
     def get_default_versions(self) -> list[str]:
         """Build the common settings alone unless versions are named."""

@@ -14,6 +14,7 @@ from hatch_aleph.scaffold.frameworks import FRAMEWORKS
 from hatch_aleph.scaffold.listener import find_listener
 from hatch_aleph.scaffold.servers import SERVERS
 from hatch_aleph.scaffold.syntax import Module
+from hatch_aleph.settings.rules import EXECUTABLE_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,6 @@ _MAX_BYTES = 1 << 20
 _CLEARLY = 0.8
 # What a server of WSGI or ASGI serves is found by itself, and comes before its server, wherever it stands.
 _LISTENS, _HOSTED = 2.5, 6
-_PORT = 8080
 _ELSEWHERE = (
     "{place}:{line} listens on port {port}, and a program is asked on the one that PORT names: "
     'int(os.environ.get("PORT", {port}))'
@@ -179,7 +179,8 @@ def _applications(file: _File, module: Module) -> Iterator[Application]:
     place = file.place.as_posix()
     listener, command = find_listener(module), module.command or f"python3 {place}"
     port = listener.port if listener else None
-    elsewhere = _ELSEWHERE.format(place=place, line=port[1], port=port[0]) if port and port[0] != _PORT else None
+    other = port if port and port[0] != EXECUTABLE_PORT else None
+    elsewhere = _ELSEWHERE.format(place=place, line=other[1], port=other[0]) if other else None
     for made in module.applications():
         framework, likelihood = made.framework, file.weight + made.likelihood
         if framework.name == "Django" and file.place.stem == "asgi":

@@ -16,15 +16,15 @@ import unicodedata
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.itemhash import BASE58, from_base58
 from hatch_aleph.secrets.archives import FAULTS, MAX_BYTES, OVERLAP, PIECE
 from hatch_aleph.secrets.runs import WORD, Letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _RUN = Letters(WORD + b"+/", 16)
-_RUN58 = re.compile(rb"(?<![%b])[%b]{40,160}(?![%b])" % (BASE58, BASE58, BASE58))
+_RUN58 = re.compile(rf"(?<![{BASE58}])[{BASE58}]{{40,160}}(?![{BASE58}])".encode())
 _RUN16 = re.compile(rb"[0-9a-fA-F]{48,}")
 _RUN32 = re.compile(rb"[A-Z2-7]{26,}|[a-z2-7]{26,}")
 _RUN32_HEX = re.compile(rb"[0-9A-V]{26,}|[0-9a-v]{26,}")
@@ -40,7 +40,6 @@ _OTHER_32 = tuple(
 )  # fmt: skip
 _RUN36 = re.compile(rb"[0-9a-z]{26,}|[0-9A-Z]{26,}")
 _IN_32 = re.compile(rb"[0-9a-v]+")
-_DIGITS58 = {letter: value for value, letter in enumerate(BASE58)}
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _LITERAL = re.compile(
     rb"0(?:[xX]([0-9a-fA-F_]{1,80})|[bB]([01_]{1,300})|[oO]([0-7_]{1,120}))(?:[uUiIlLnN]{1,3}(?:8|16|32|64)?)?(?![0-9A-Za-z])"
@@ -212,7 +211,7 @@ def _block_codes(runs: list[bytes]) -> Iterator[bytes]:
             decoded += [binascii.a2b_base64(joined[start : len(joined) - (4 - start) % 4]) for start in range(4)]
         yield _BETWEEN.join(decoded)
     short = b"\n".join(run for run in runs if len(run) >= _SHORTEST_32)
-    decoded = [*map(_of_base16, _RUN16.findall(short)), *map(_of_base58, _RUN58.findall(short))]
+    decoded = [*map(_of_base16, _RUN16.findall(short)), *(from_base58(run.decode()) for run in _RUN58.findall(short))]
     alike = _RUN36.findall(short)  # letters of one case
     short = b"\n".join(alike)
     decoded += [data for run in _RUN32.findall(short) for data in _of_base32(run.translate(_TO_32))]
@@ -240,13 +239,6 @@ def _of_base32(run: bytes) -> Iterator[bytes]:
     number, size = int(run, 32), (len(run) * 5 + 7) // 8
     shifts = range(8) if len(run) < _NEAR else (len(run) * 5 % 8,)
     yield from ((number >> shift).to_bytes(size, "big") for shift in shifts)
-
-
-def _of_base58(run: bytes) -> bytes:
-    number = 0
-    for letter in run:
-        number = number * 58 + _DIGITS58[letter]
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def _numbers(text: bytes, decimal: list[bytes]) -> Iterator[bytes]:

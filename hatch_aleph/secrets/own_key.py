@@ -15,7 +15,8 @@ import string
 import struct
 from typing import TYPE_CHECKING
 
-from hatch_aleph.secrets.layers import BASE58, Budget, Layer, as_bytes, numbers_in
+from hatch_aleph.itemhash import BASE58, in_base, to_base58
+from hatch_aleph.secrets.layers import Budget, Layer, as_bytes, numbers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ _SEPARATORS = b" \t\r\n\"'\\"
 _OF_ONE_BYTE = ("latin-1", "cp1252", "cp437", "mac-roman")
 _LOWER = bytes(range(256)).lower()
 _NO_HEX = bytes(each for each in range(256) if each not in b"0123456789abcdefABCDEF")
-_NO_WORD = bytes(each for each in range(256) if each not in b"%b0OIl+/-_" % BASE58)
+_NO_WORD = bytes(each for each in range(256) if each not in b"%b0OIl+/-_" % BASE58.encode())
 # Of how large numbers are kept in parts: BN.js, other libraries of curves, Python's own, decimal ones.
 _LIMBS = (1 << 26, 1 << 28, 1 << 29, 1 << 30, 1 << 51, 1 << 52, 10**7, 10**9)
 _NO_BITS = bytes(each for each in range(256) if each not in b"01")
@@ -85,7 +86,7 @@ class KeyForms:
         self._forward = tuple(_pieces(secret))
         self._in_others = tuple(_in_others(secret, self._forward))
         value = int.from_bytes(secret, "big")
-        written = [base58(each) for each in (secret, secret + public, *_for_import(secret))]
+        written = [to_base58(each) for each in (secret, secret + public, *_for_import(secret))]
         written += [in_base(value, each) for each in (*_ALPHABETS, string.digits)]
         if self._pieces:  # of a small number it is a constant that many know
             written.append(in_base((1 << 8 * len(secret)) - value, string.digits))  # as a negative number
@@ -217,7 +218,7 @@ def _in_words(secret: bytes) -> Iterator[bytes]:
         text = base64.b64encode(bytes(before) + secret).rstrip(b"=")
         yield text[(before * 8 + 5) // 6 : (before + len(secret)) * 8 // 6]
     yield base64.b32encode(secret).rstrip(b"=")[:-1]
-    yield base58(secret).encode()
+    yield to_base58(secret).encode()
 
 
 def _in_limbs(value: int) -> Iterator[bytes]:
@@ -252,17 +253,3 @@ def _for_import(secret: bytes) -> Iterator[bytes]:
         for form in (b"", b"\1"):
             content = network + secret + form
             yield content + hashlib.sha256(hashlib.sha256(content).digest()).digest()[:4]
-
-
-def base58(data: bytes) -> str:
-    """Return bytes as text, as Bitcoin and Solana write keys."""
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + in_base(int.from_bytes(data, "big"), BASE58.decode())
-
-
-def in_base(number: int, alphabet: str) -> str:
-    """Return a number in the digits of an alphabet."""
-    text = ""
-    while number:
-        number, digit = divmod(number, len(alphabet))
-        text = alphabet[digit] + text
-    return text

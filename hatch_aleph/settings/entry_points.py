@@ -1,7 +1,7 @@
 """The grammar of entry points: ``module:attribute.path``, and for a factory a call with literal arguments.
 
 Everything else is the command of an executable. The guest reads the same text once more when a program starts
-(``guest/boot.py``, which may import nothing of ours); a test holds the two together.
+(``guest/entrypoint.py``, which may import nothing of ours); a test holds the two together.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ ADAPTER = "aleph_entry"
 START_FAILED = f"{ADAPTER}.entrypoint.StartFailed: "  # begins the last line of its traceback; what follows is placed
 
 # What is meant as an entry point, right or wrong: a command has a blank, a slash or nothing before its first colon.
-_MEANT = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]")
+_NAME = r"[^\W\d]\w*"
+_MEANT = re.compile(rf"{_NAME}(\.\w+)*:[^\W\d]")
 _EXPECTED = "after the colon, expected an attribute such as `app`, `api.app` or `create_app(True)`"
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_MODULE = re.compile(rf"{_NAME}(\.{_NAME})*")
 
 
 class EntryPointError(ValueError):

@@ -64,8 +64,8 @@ def read_settings(
         table = copy.deepcopy(dict(table))
         PLUGINS.call("aleph_settings", table=table, profile=profile)
     problems: list[Problem] = []
-    profiles = table.get("profiles", {})
-    if not isinstance(profiles, Mapping) or not all(isinstance(each, Mapping) for each in profiles.values()):
+    profiles = profiles_of(table)
+    if profiles is None:
         problems.append(Problem(("profiles",), "expected tables, such as [tool.aleph.profiles.staging]"))
         profiles = {}
     problems.extend(_problems_of_profiles(profiles))
@@ -77,6 +77,18 @@ def read_settings(
     return (None if problems else chosen), problems
 
 
+def profiles_of(table: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the tables of profiles in ``[tool.aleph]``, by name or glob; None where something else stands there."""
+    profiles = table.get("profiles", {})
+    wrong = not isinstance(profiles, Mapping) or not all(isinstance(each, Mapping) for each in profiles.values())
+    return None if wrong else profiles
+
+
+def is_family(name: str) -> bool:
+    """Tell whether a profile's table is of a family, by a glob, and no profile itself."""
+    return not _PROFILE_NAME.fullmatch(name)
+
+
 def _in_toml(path: Path) -> str:
     return dotted(("tool", "aleph", *path))
 
@@ -86,7 +98,7 @@ def _problems_of_profiles(profiles: Mapping[str, Any]) -> Iterator[Problem]:
     for name, table in profiles.items():
         path = ("profiles", name)
         if not _PROFILE_GLOB.fullmatch(name):
-            yield Problem(path, "a profile's name has letters, digits, `.`, `_`, `-`, and `*` as a wildcard")
+            yield Problem(path, "a profile's name has letters, digits, `.`, `_`, `-`, and the wildcards `*` and `?`")
         for key in table:
             if key not in known:
                 yield Problem((*path, key), f"unknown key{nearest(key, known)}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CODE_MOUNT = "/opt/code"
 PACKAGES_MOUNT = "/opt/packages"
+EXECUTABLE_PORT = 8080  # where hosts ask a program that listens by itself
 
 # The network's limits: aleph_message/models/execution/abstract.py and environment.py in aleph-im/aleph-message.
 MAX_VARIABLES = 256

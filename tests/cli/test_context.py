@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hatch_aleph.cli.context import Context
+from hatch_aleph.cli.output import Output
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.errors import PlanError
@@ -38,6 +40,13 @@ def project(tmp_path: Path) -> Path:
 
 def artifact(project: Path, **parts: Any) -> Path:
     return make_artifact(project / "dist", **parts).path
+
+
+@pytest.mark.parametrize("said", ["profiles = []", "profiles = { a = 3 }", "profiles = { a = { name = 'other' } }"])
+def test_the_project_at_hand_is_named_whatever_its_profiles_are(tmp_path, said):
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "p"\n[tool.aleph]\n{said}\n')
+    at_hand = Context(output=Output(as_json=False), project_folder=tmp_path).project_at_hand
+    assert at_hand == (("p", "other") if "other" in said else ("p",))
 
 
 def planned(cli: Any, *arguments: object) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hatch_aleph.plugin.builder import AlephBuilder
+
 PYPROJECT = """
 [project]
 name = "my-api"
@@ -64,6 +66,13 @@ def test_target_versions_are_profiles_and_clean_removes_what_was_built(hatchling
     )
     done, built = hatchling("-t", "aleph", "-c", "--clean-only")
     assert (done.returncode, built) == (0, []), done.stderr
+
+
+def test_a_family_of_profiles_is_no_target_version(tmp_path):
+    table = {"profiles": {"staging": {}, "pr-*": {}, "pr-?": {}}}
+    config = {"project": {"name": "p", "version": "1"}, "tool": {"aleph": table}}
+    builder = AlephBuilder(str(tmp_path), config=config)
+    assert list(builder.get_version_api()) == ["standard", "staging"]
 
 
 def test_a_failure_ends_the_build_with_its_message_and_exit_code(hatchling):

@@ -19,6 +19,8 @@ from hatch_aleph.settings.entry_points import (
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("main:été", EntryPoint("main", "été")),
+        ("été.mäin:app", EntryPoint("été.mäin", "app")),
         ("main:app", EntryPoint("main", "app")),
         ("my_api.main:make.app", EntryPoint("my_api.main", "make.app")),
         ("main:create()", EntryPoint("main", "create", ())),
@@ -81,6 +83,8 @@ def test_what_only_the_adapter_can_load_is_refused_without_it(text):
         ("main:app", False),
         ("main:make(debug)", False),  # meant as an entry point, and told what is wrong with it
         ("main:app --reload", False),
+        ("main:été", False),
+        ("mäin.été:app()", False),
     ],
 )
 def test_commands_are_told_from_entry_points(text, expected):

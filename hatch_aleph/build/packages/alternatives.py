@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from hatch_aleph.build.packages.pylock import normalize
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hatch_aleph.build.module_lookup import case_clashes
 from hatch_aleph.build.packages.distribution import SECRET_ADDRESS
 from hatch_aleph.build.packages.elf import NotElfError, read_elf
-from hatch_aleph.build.packages.pylock import normalize
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import text_of
 from hatch_aleph.squashfs import Entry
-from hatch_aleph.text import without_credentials
+from hatch_aleph.text import normalize, without_credentials
 from hatch_aleph.wheel_file import headers, is_bytecode, member_path, readable, record_rows
 
 if TYPE_CHECKING:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.lookalikes import lookalikes, more_in_poetrys_table, other_indexes, unread_locks
 from hatch_aleph.build.packages.other_locks import read_requirements
-from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.errors import DependencyError, ProjectError, SettingsError
 from hatch_aleph.files import sha256_of
 from hatch_aleph.project import read_pyproject
-from hatch_aleph.text import without_credentials
+from hatch_aleph.text import normalize, without_credentials
 from hatch_aleph.uv import configuration
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.packages.distribution import installed
-from hatch_aleph.build.packages.pylock import normalize, pylock_text
+from hatch_aleph.build.packages.pylock import pylock_text
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.observer import Observer
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

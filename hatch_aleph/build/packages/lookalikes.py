@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.packages.pylock import normalize
 from hatch_aleph.files import text_of
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.packages.pylock import normalize, parse
+from hatch_aleph.build.packages.pylock import parse
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.scaffold.requirements import logical_lines
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.build.bytecode import source_path
 from hatch_aleph.build.packages.module_pack import FOLDER, INDEX
-from hatch_aleph.build.packages.pylock import normalize, parse
+from hatch_aleph.build.packages.pylock import parse
 from hatch_aleph.squashfs.reader import open_image
+from hatch_aleph.text import normalize
 from hatch_aleph.wheel_file import OWN_FOLDER, InvalidWheelError, record_rows
 
 if TYPE_CHECKING:

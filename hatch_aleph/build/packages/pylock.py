@@ -117,11 +117,6 @@ def parse(text: str) -> dict[str, Any]:
         raise ValueError("it is nested too deeply to be read") from None
 
 
-def normalize(name: str) -> str:
-    """Return a name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def file_name(file: Mapping[str, Any]) -> str:
     """Return the name of a file that a lock describes."""
     return str(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, Locked, file_name, made_for, normalize, parse
+from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, Locked, file_name, made_for, parse
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import sha256_of
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -11,13 +11,13 @@ from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.packages.inputs import is_stale
 from hatch_aleph.build.packages.other_locks import Pins, read_pins, read_requirements
 from hatch_aleph.build.packages.pages import BELIEVED_SECONDS, Pages, believed
-from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, normalize, parse, pylock_text
+from hatch_aleph.build.packages.pylock import SOURCES, TOOL, Lock, parse, pylock_text
 from hatch_aleph.build.packages.pylock_reader import read_lock
 from hatch_aleph.commands import typed
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.shapes import NUMBER, TEXT
 from hatch_aleph.squashfs.pool import in_background
-from hatch_aleph.text import without_user_parts
+from hatch_aleph.text import normalize, without_user_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.build.packages.inputs import direct
 from hatch_aleph.build.packages.other_locks import read_pins, read_requirements
-from hatch_aleph.build.packages.pylock import normalize, parse
+from hatch_aleph.build.packages.pylock import parse
 from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.project import has_fields
 from hatch_aleph.scaffold.requirements import joined_lines
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.itemhash import from_base58
 from hatch_aleph.network.signatures import ethereum_signer
 
 if TYPE_CHECKING:
@@ -108,10 +109,9 @@ def _by_ethereum(payload: bytes, signature: bytes, address: str) -> bool:
 
 def _by_solana(payload: bytes, signature: bytes, address: str) -> bool:
     """Wallets of Solana sign the hexadecimal text."""
-    import base58
     from nacl.signing import VerifyKey
 
-    VerifyKey(base58.b58decode(address)).verify(payload.hex().encode(), signature)
+    VerifyKey(from_base58(address)).verify(payload.hex().encode(), signature)
     return True
 
 

@@ -21,12 +21,12 @@ from hatch_aleph.local.host.aleph_host_inside import (
 )
 from hatch_aleph.local.host.foreign_platform import with_packages_of_here
 from hatch_aleph.settings.entry_points import is_command, of_message
+from hatch_aleph.settings.rules import EXECUTABLE_PORT
 
 if TYPE_CHECKING:
     from hatch_aleph.local.host.places import Place
     from hatch_aleph.local.host.spec import Limits, ProgramSpec, VolumeSpec
 
-_EXECUTABLE_PORT = 8080
 # The letters of /dev/vda to vdz, less the root's (aleph-vm, hypervisors/firecracker/microvm.py).
 LARGEST_NUMBER = 25
 
@@ -73,7 +73,7 @@ def boot_plan(spec: ProgramSpec, place: Place, limits: Limits, folder: Path) -> 
 
 
 def _sandboxed(spec: ProgramSpec, mounts: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
-    alone = spec.internet and _wants_port(spec) and _is_taken(_EXECUTABLE_PORT)
+    alone = spec.internet and _wants_port(spec) and _is_taken(EXECUTABLE_PORT)
     api = {"at": GUEST_API, "source": str(folder / "api"), "kind": "socket"}
     sandbox = {
         "net": not spec.internet or alone,
