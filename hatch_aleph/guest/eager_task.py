@@ -27,7 +27,7 @@ def start_eagerly(
         coroutine: What it runs.
         name: Of the task.
     """
-    ahead = _Ahead(coroutine)
+    ahead = _Ahead(coroutine, loop)
     # no factory of the app's is asked: one that begins tasks at once would begin it a second time
     task: asyncio.Task[None] = asyncio.Task(ahead, loop=loop, name=name)  # type: ignore[arg-type]  # one in all but its type
     caller = asyncio.current_task(loop)
@@ -46,11 +46,25 @@ def start_eagerly(
 class _Ahead:
     """A coroutine of which the first step is taken before its task asks for it; all its steps run in one context."""
 
-    __slots__ = ("_context", "_coroutine", "_error", "_is_ahead", "_is_over", "_waited_for")
+    __slots__ = (
+        "_begun",
+        "_cancelled",
+        "_context",
+        "_coroutine",
+        "_error",
+        "_is_ahead",
+        "_is_over",
+        "_loop",
+        "_waited_for",
+    )
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
         self._coroutine = coroutine
+        self._loop = loop
         self._context = copy_context()
+        self._begun: asyncio.Future[None] | None = None
+        self._cancelled: BaseException | None = None
+        self._is_ahead: bool | None = None
         self._waited_for: Any = None
         self._error: BaseException | None = None
         self._is_over = False
@@ -63,10 +77,16 @@ class _Ahead:
         except BaseException as error:  # noqa: BLE001 - the task raises it
             self._error = error
         self._is_ahead = True
+        if self._begun is not None and not self._begun.done():
+            self._begun.set_result(None)
 
     def send(self, value: Any) -> Any:
-        if not self._is_ahead:
+        if self._is_ahead is False:
             return self._context.run(self._coroutine.send, value)
+        if self._is_ahead is None:
+            return self._until_begun()
+        if self._cancelled is not None:
+            return self.throw(self._cancelled)
         self._is_ahead = False
         if self._is_over:
             raise StopIteration
@@ -74,6 +94,9 @@ class _Ahead:
         return self._waited_for
 
     def throw(self, error: BaseException) -> Any:
+        if self._is_ahead is None:
+            self._cancelled = error
+            return self._until_begun()
         if self._is_over:
             raise StopIteration
         self._raise_error()
@@ -82,6 +105,11 @@ class _Ahead:
             if self._waited_for is not None and self._waited_for.cancel():
                 return self._waited_for
         return self._context.run(self._coroutine.throw, error)
+
+    def _until_begun(self) -> Any:
+        """Let the task wait, whose first step runs the event loop itself (nest_asyncio)."""
+        self._begun = self._loop.create_future()
+        return next(self._begun.__await__())
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None

@@ -107,6 +107,42 @@ async def waits_a_little():
     await asyncio.sleep(0.01)
 
 
+async def runs_the_loop_itself(told):
+    """As nest_asyncio does for an app that calls ``run_until_complete`` where a loop runs."""
+    nested(told, gives_a_turn(told))
+    await asyncio.sleep(0.001)
+    told.append("and goes on")
+
+
+async def is_cancelled_in_a_loop_of_its_own(told):
+    nested(told, cancels(asyncio.current_task()))
+    try:
+        await asyncio.sleep(10)
+    except asyncio.CancelledError:
+        told.append("cancelled where it waits")
+
+
+def nested(told, coroutine):
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    inner = loop.create_task(coroutine)
+    asyncio._leave_task(loop, task)
+    while not inner.done():
+        loop._run_once()
+    asyncio._enter_task(loop, task)
+    told.append(asyncio.current_task() is task)
+
+
+async def gives_a_turn(told):
+    await asyncio.sleep(0.001)
+    told.append("a nested turn")
+
+
+async def cancels(task):
+    await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.sleep(0.001)
+
+
 async def returns_at_once(told):
     told.append("done")
 
@@ -132,6 +168,8 @@ STORIES = [
     has_a_deadline,
     gets_results_and_errors,
     shows_where_it_stands,
+    runs_the_loop_itself,
+    is_cancelled_in_a_loop_of_its_own,
     returns_at_once,
 ]
 
