@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXIT_INTERRUPTED = 130
-_MOMENT = 0.01  # seconds
+_MOMENT = 0.05  # seconds
 
 
 class LazyGroup(click.Group):
@@ -141,9 +142,17 @@ def _stop_on_signals() -> None:
 
     def not_raised(lost: sys.UnraisableHookArgs) -> None:
         if isinstance(lost.exc_value, KeyboardInterrupt):
-            from threading import Timer
+            from threading import Event, Thread
 
-            Timer(_MOMENT, os.kill, (os.getpid(), signal.SIGINT)).start()
+            told = Event()  # what is raised in here would be lost as well, so it comes when this has ended
+
+            def again() -> None:
+                told.wait()
+                time.sleep(_MOMENT)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            Thread(target=again, daemon=True).start()
+            told.set()
         else:
             sys.__unraisablehook__(lost)
 

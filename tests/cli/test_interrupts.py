@@ -231,12 +231,20 @@ def questions_of_logs(cli, tmp_path, monkeypatch, interrupted) -> set[str]:
 
 
 LOSING = """
-import os, signal, time, weakref
+import os, signal, threading, time, weakref
 import click
 from hatch_aleph import cli
 
 class Thing:
     pass
+
+start = threading.Thread.start
+
+def slow(thread):  # as on a machine with other work
+    start(thread)
+    time.sleep(0.2)
+
+threading.Thread.start = slow
 
 @click.command()
 def lose():
