@@ -12,7 +12,6 @@ from hatch_aleph.build.checkout import empty_submodules
 from hatch_aleph.build.code_image import pack_code
 from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint_kind import no_app
-from hatch_aleph.build.executable_command import Command, read_command
 from hatch_aleph.build.links import refuse_links_out
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute, nearest_module
 from hatch_aleph.build.selection import command_files, left_out, plain_modules, selected
@@ -21,6 +20,7 @@ from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.secrets import check_entries
 from hatch_aleph.settings import CODE_MOUNT
+from hatch_aleph.settings.executable_command import Command, read_command
 from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def build_code(
         SettingsError: When the entrypoint names no module of it.
         ImageError: When the image cannot be written.
     """
-    settings, root, command = context.settings, context.project.root, _command(context)
+    settings, root = context.settings, context.project.root
+    command = read_command(settings.entrypoint) if settings.interface == "executable" else None
     with scratch_folder() as scratch:  # holds the wheel's files until they are read
         entries = _entries(context, command, scratch)
         refuse_links_out(root, entries, settings.allow_links)
@@ -89,15 +90,6 @@ def _entries(context: BuildContext, command: Command | None, folder: Path) -> li
 def _wrong(context: BuildContext, problem: object, hint: str | None = None) -> SettingsError:
     where = str(context.project.root / "pyproject.toml")
     return SettingsError(f"tool.aleph.entrypoint: {problem}", where=where, hint=hint)
-
-
-def _command(context: BuildContext) -> Command | None:
-    if context.settings.interface != "executable":
-        return None
-    try:
-        return read_command(context.settings.entrypoint)
-    except ValueError as error:
-        raise _wrong(context, error) from error
 
 
 def _check_entrypoint(

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.checkout import lfs_pointers
-from hatch_aleph.build.executable_command import PYTHON, read_command
 from hatch_aleph.build.host_limits import host_limits
 from hatch_aleph.build.module_lookup import case_clashes
 from hatch_aleph.errors import ProjectError
+from hatch_aleph.settings.executable_command import PYTHON, read_command
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from hatch_aleph.build.context import BuildContext
-    from hatch_aleph.build.executable_command import Command
     from hatch_aleph.project import Project
+    from hatch_aleph.settings.executable_command import Command
 
 TARGET = "aleph"
 _CHOOSING = ("include", "only-include", "packages")

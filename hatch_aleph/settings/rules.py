@@ -113,6 +113,12 @@ def _of_strategy(settings: Settings, path: Path) -> Iterator[Problem]:
 def _of_entrypoint(settings: Settings, path: Path) -> Iterator[Problem]:
     said = settings.entrypoint
     if settings.interface == "executable":
+        from hatch_aleph.settings.executable_command import read_command  # few programs are one
+
+        try:
+            read_command(said)
+        except ValueError as error:
+            yield Problem((*path, "entrypoint"), f"{error}: {said!r}")
         if not settings.adapter and not settings.internet:
             text = "without it the guest's own executable mode is out of reach; set internet = true, or leave the "
             yield Problem((*path, "internet"), text + "adapter on")

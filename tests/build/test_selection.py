@@ -10,10 +10,10 @@ import pytest
 
 from hatch_aleph.build.code import build_code
 from hatch_aleph.build.context import BuildContext
-from hatch_aleph.build.executable_command import Command, read_command
 from hatch_aleph.build.packages import PackagesResult
 from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.project import load_project
+from hatch_aleph.settings.executable_command import Command, read_command
 from hatch_aleph.squashfs import unpack
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def built(make_project: Callable[..., Path], tmp_path: Path) -> Callable[..., tu
     ('gunicorn "shop:create(1)"', Command("gunicorn", application="shop:create(1)")),
     ("hypercorn --bind :8080 main:app", Command("hypercorn", application="main:app")),
     ("granian --interface asgi main:app", Command("granian", application="main:app")),
+    ("gunicorn -c python:conf --bind unix:x.sock main:été", Command("gunicorn", application="main:été")),
     ("node server.js", Command("node")),
 ])  # fmt: skip
 def test_commands(line: str, expected: Command) -> None:

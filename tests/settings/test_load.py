@@ -266,3 +266,18 @@ def test_a_mistake_in_the_common_table_is_told_once_with_a_profile():
     with pytest.raises(SettingsError) as caught:
         load_settings({**TABLE, "memry": 1}, "staging")
     assert str(caught.value).count("memry") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("gunicorn 'main:app", "No closing quotation"),
+        ("gunicorn 'main:make(config)'", "the arguments of a factory are literals"),
+    ],
+)
+def test_a_command_line_that_nothing_can_run_is_a_mistake_of_its_key(command, said):
+    """For every command: `create` takes it from its own argument, and ended with a traceback."""
+    with pytest.raises(SettingsError) as told:
+        load_settings({"entrypoint": command, "interface": "executable", "internet": True})
+    assert f"tool.aleph.entrypoint: {said}" in told.value.message
+    assert told.value.message.endswith(f": {command!r}")

@@ -7,10 +7,12 @@ import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from hatch_aleph.settings.entry_points import parse_entrypoint
+
 # Servers of Python applications, which are given `module:attribute`.
 SERVERS = frozenset(("uvicorn", "gunicorn", "hypercorn", "granian", "daphne"))
 PYTHON = re.compile(r"python(3(\.\d+)?)?")
-_APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
+_APPLICATION = re.compile(r"(?!python:|unix:)[^\W\d][\w.]*:[^\W\d][\w.]*(\(.*\))?")  # no configuration, no socket
 _MOVES = ("--app-dir", "--chdir", "--pythonpath", "--working-dir")  # modules are then looked up elsewhere
 _WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")  # Python's options that take the next word
 
@@ -38,7 +40,7 @@ def read_command(line: str) -> Command:
     """Read a command line, split as a shell would split it.
 
     Raises:
-        ValueError: For a quotation that does not end.
+        ValueError: For a quotation that does not end, or an application that is none.
     """
     words = shlex.split(line)
     if not words:
@@ -69,4 +71,7 @@ def _read(words: list[str]) -> Command:
 def _application(words: list[str]) -> str:
     if any(word.startswith(_MOVES) for word in words):
         return ""
-    return next((word for word in words if _APPLICATION.fullmatch(word)), "")
+    found = next((word for word in words if _APPLICATION.fullmatch(word)), "")
+    if found:
+        parse_entrypoint(found)
+    return found
