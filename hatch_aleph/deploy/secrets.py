@@ -20,7 +20,6 @@ from hatch_aleph.secrets import (
     refuse,
 )
 from hatch_aleph.secrets.archives import FAULTS
-from hatch_aleph.settings.entry_points import ADAPTER
 from hatch_aleph.squashfs import SquashfsError
 
 if TYPE_CHECKING:
@@ -183,9 +182,6 @@ def find_in_program(
 def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Finding]:
     inside = False
     for path, content in files_of(code, encoding):
-        # The adapter is ours, and the same in every program.
-        if path.partition("/")[0] == ADAPTER:
-            continue
         with content() as stream:
             for finding in find_in_file(path, stream, own):
                 inside = inside or finding.kind == OWN_KEY
@@ -214,13 +210,22 @@ def _own_key_in(image: Path, encoding: str, own: KeyForms, *, packages: bool) ->
 def _own_key_outside(image: Path, encoding: str, own: KeyForms, *, plain: bool = False) -> Iterator[Finding]:
     """Find the key in names, in links, and in bytes of an image or archive that belong to no file.
 
-    What is compressed there are its files, which were looked through one by one; of an image that only builds write
-    (``plain``) the plain forms are enough.
+    What is compressed there are its files, which were looked through one by one, and extended attributes; of an image
+    that only builds write (``plain``) the plain forms are enough.
     """
     if any(own.occur_in(name.encode("utf-8", "surrogateescape")) for name in _names(image, encoding)):
         yield _of_name(image)
-    elif _holds(image, own, unpack=False, plain=plain):
+    elif _holds(image, own, unpack=False, plain=plain) or (encoding != "zip" and _stands_behind_the_files(image, own)):
         yield Finding(image.name, 0, "", OWN_KEY)
+
+
+def _stands_behind_the_files(image: Path, own: KeyForms) -> bool:
+    """Tell whether the key stands in the last tables of an image: its extended attributes, compressed as its files."""
+    from hatch_aleph.squashfs.reader import open_image
+
+    with open_image(image) as opened, image.open("rb") as stream:
+        stream.seek(min(opened.superblock.id_table, opened.superblock.used))
+        return holds_own_key(stream, own)
 
 
 def _holds(file: Path, own: KeyForms, *, unpack: bool = True, plain: bool = False) -> bool:

@@ -46,6 +46,7 @@ from hatch_aleph.secrets.layers import Budget, Layer
 from hatch_aleph.secrets.own_key import KeyForms
 from hatch_aleph.settings import load_settings
 from hatch_aleph.squashfs import Entry, scan, write_image
+from hatch_aleph.squashfs.superblock import SIZE, Superblock
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:
@@ -535,7 +536,24 @@ def test_archives_are_looked_into_up_to_a_bound() -> None:
     assert list(find_in_file("damaged.zip", io.BytesIO(damaged))) == []
 
 
-@pytest.mark.parametrize("place", ["a name", "a link", "between the files", "a zip's comment", "a data volume"])
+def with_attribute(image: bytes, text: bytes) -> bytes:
+    """Return an image with an extended attribute, as mksquashfs writes them: compressed, behind the other tables."""
+    block = Superblock.read(image, len(image))
+    packed = zlib.compress(struct.pack("<HH", 0, 3) + b"key" + struct.pack("<I", len(text)) + text)
+    attributes = struct.pack("<H", len(packed)) + packed
+    table = struct.pack("<QIIQ", block.used, 1, 0, block.used)
+    used = block.used + len(attributes) + len(table)
+    block = block._replace(xattr_table=block.used + len(attributes), used=used)
+    return block.pack() + image[SIZE : used - len(attributes) - len(table)] + attributes + table
+
+
+PLACES = [
+    *("a name", "a link", "between the files", "a zip's comment", "a data volume"),
+    *("an extended attribute", "the adapter's folder"),
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_the_key_that_signs_is_found_outside_of_files(tmp_path: Path, place: str) -> None:
     account = account_from_key(Key(SECRET, "test"), "ETH")
     code = tmp_path / "code"
@@ -544,9 +562,14 @@ def test_the_key_that_signs_is_found_outside_of_files(tmp_path: Path, place: str
         entries.append(Entry(f"{HEXADECIMAL}.pem", "file", 0o644, b""))
     if place == "a link":
         entries.append(Entry("link", "symlink", 0o777, target=HEXADECIMAL))
+    if place == "the adapter's folder":  # an image of one's own may have such a one
+        entries += [Entry("aleph_entry", "directory"), Entry("aleph_entry/notes.txt", "file", 0o644, TEXT)]
     write_image(entries, code)
     if place == "between the files":
         code.write_bytes(code.read_bytes() + SECRET)
+    if place == "an extended attribute":
+        code.write_bytes(with_attribute(code.read_bytes(), b"the key: " + HEXADECIMAL.encode() * 3))
+        assert HEXADECIMAL.encode() not in code.read_bytes()
     if place == "a zip's comment":
         with ZipFile(code, "w") as archive:
             archive.writestr("main.py", "x = 1\n")
@@ -556,7 +579,9 @@ def test_the_key_that_signs_is_found_outside_of_files(tmp_path: Path, place: str
         with pytest.raises(PlanError, match="the key that signs") as raised:
             check_program_secrets(session, settings, code, "zip", where="x", scan=False)
     else:
-        artifact = make_artifact(tmp_path / "dist", code=code.read_bytes())
+        write_image([Entry("a.py", "file", 0o644, b"")], tmp_path / "packages")
+        packages = (tmp_path / "packages").read_bytes()
+        artifact = make_artifact(tmp_path / "dist", code=code.read_bytes(), packages=packages)
         if place == "a data volume":
             file = artifact.file(artifact.manifest.images[1])
             write_image([Entry("data", "file", 0o644, TEXT)], file)
