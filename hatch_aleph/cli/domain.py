@@ -65,7 +65,7 @@ def list_domains(context: Context) -> None:
 
 
 @domain.command(epilog="Example: hatch-aleph domain check api.example.org --json")
-@with_context("node", "account")
+@with_context("node", "account", "owner")
 @click.argument("name", metavar="[NAME|ADDRESS]", required=False)
 def check(context: Context, *, name: str | None) -> None:
     """Look up in DNS whether a domain, or all of an ADDRESS or of your own account, have their records."""
@@ -74,16 +74,16 @@ def check(context: Context, *, name: str | None) -> None:
     from hatch_aleph.network.domains import DnsOverHttps
 
     is_domain = name is not None and "." in name
-    address = as_owner(name) if name is not None and not is_domain else None
+    address = as_owner(name) if name is not None and not is_domain else context.owner()
     named = str(name).lower().rstrip(".") if is_domain else None
     with context.client() as client:
-        found = domains_of(client, address or context.account().address, DnsOverHttps(), named=named)
+        found = domains_of(client, address, DnsOverHttps(), named=named)
     if is_domain:
         known = [each.name for each in found]
         found = tuple(each for each in found if each.name == named)
         if not found:
             raise PlanError(
-                f"{name} is attached to no program of {context.account().address}",
+                f"{name} is attached to no program of {address}",
                 hint=f"Attached are: {', '.join(known)}."
                 if known
                 else f"Attach it: {typed('domain attach', str(name), 'ITEM_HASH')}.",

@@ -26,7 +26,7 @@ _POLL_SECONDS = 2.0
 
 
 @click.command(epilog="Example: hatch-aleph logs ITEM_HASH --domain https://crn.example.org --tail 50")
-@with_context("project", "node", "account", "host")
+@with_context("project", "node", "account", "host", "owner")
 @item_hash_argument(required=False)
 @DOMAIN
 @click.option("--all", "everything", is_flag=True, help="Show the whole console: kernel, mounts and init as well.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: hatch-aleph stop ITEM_HASH --domain https://crn.example.org")
-@with_context("project", "node", "account", "host", "dry")
+@with_context("project", "node", "account", "host", "owner", "dry")
 @item_hash_argument(required=False)
 @DOMAIN
 def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None:
@@ -36,7 +36,7 @@ def stop(context: Context, *, item_hash: str | None, domain: str | None) -> None
 
 
 @click.command(epilog="Example: hatch-aleph restart")
-@with_context("project", "node", "account", "host", "dry")
+@with_context("project", "node", "account", "host", "owner", "dry")
 @item_hash_argument(required=False)
 @DOMAIN
 def restart(context: Context, *, item_hash: str | None, domain: str | None) -> None:

@@ -142,6 +142,7 @@ def test_every_command_means_the_same_deployment_by_the_same_options(cli, networ
         "status": host,
         "rollback": ["--yes", *host],
         "prune": ["--yes", *host],
+        **dict.fromkeys(("logs", "restart", "stop", "show", "open", "persist", "unpersist"), host),
     }
     for command, options in commands.items():
         assert cli.json(command, *shared, *options).error["message"] == "Recorded."
