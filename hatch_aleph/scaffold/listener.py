@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PACKAGES = {name.partition(".")[0]: framework for name, framework in FRAMEWORKS.items() if framework.listens}
 _STEPS = 20  # from a name to what made it; `x = x.y` would go on
 _MOST = 0xFFFF
+_PORT = re.compile(r"(?:\A:?|[^:]:)(\d{1,5})(?=:\D|\Z)")  # not what ends the path of a socket, or an address
 # How what listens by itself is started, where another module of the project has made it.
 _STARTS = frozenset({"launch", "listen", "run", "start"})
 _RUNNERS = frozenset({"run", "run_sync", "run_until_complete"})  # of what they are given
@@ -66,9 +67,13 @@ class _Origins:
         self._names = module.names
         self._kinds = {**FRAMEWORKS, **module.known}
         self._held: dict[str, ast.expr] = {}
-        for node in ast.walk(module.tree):
+        nodes = list(ast.walk(module.tree))
+        for node in nodes:
             for name, value in _bindings(node):
                 self._held[name] = value
+        for name, value in (each for node in nodes if isinstance(node, ast.arguments) for each in _defaults(node)):
+            if name not in self._names:
+                self._held.setdefault(name, value)
 
     def of(self, node: ast.expr, steps: int = _STEPS) -> str:
         """Return the dotted name of what an expression leads to; an object is named as what made it."""
@@ -109,8 +114,8 @@ class _Origins:
         value = self._value(value)
         if isinstance(value, ast.Tuple) and len(value.elts) > 1:
             value = self._value(value.elts[1])
-        number = re.search(r"\d{1,5}\Z", str(value.value)) if isinstance(value, ast.Constant) else None
-        return int(number[0]) if number and 0 < int(number[0]) <= _MOST else None
+        number = _PORT.search(str(value.value)) if isinstance(value, ast.Constant) else None
+        return int(number[1]) if number and 0 < int(number[1]) <= _MOST else None
 
     def _value(self, node: ast.expr) -> ast.expr:
         for _ in range(_STEPS):
@@ -121,7 +126,10 @@ class _Origins:
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """Yield what a statement gives names to: variables, a function by what it returns, a class by its last base."""
+    """Yield what a statement gives names to: variables, a function by what it returns, a class by a base.
+
+    The last that is no mixin, for these come first, as a rule.
+    """
     if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if isinstance(target, (ast.Name, ast.Attribute)):
@@ -129,11 +137,23 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
         yield node.optional_vars.id, node.context_expr
     elif isinstance(node, ast.ClassDef) and node.bases:
-        yield node.name, node.bases[-1]
+        yield (
+            node.name,
+            next((each for each in node.bases[::-1] if "mixin" not in ast.unparse(each).lower()), node.bases[-1]),
+        )
     elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         for inner in ast.walk(node):
             if isinstance(inner, ast.Return) and inner.value is not None:
                 yield node.name, inner.value
+
+
+def _defaults(node: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    """Yield what parameters are when a call does not say: ``def run(server=HTTPServer, port=8000)``."""
+    positional = [*node.posonlyargs, *node.args]
+    values = [*([None] * (len(positional) - len(node.defaults))), *node.defaults, *node.kw_defaults]
+    for each, value in zip([*positional, *node.kwonlyargs], values, strict=True):
+        if value is not None:
+            yield each.arg, value
 
 
 def _started(module: Module) -> list[ast.AST]:
@@ -141,10 +161,15 @@ def _started(module: Module) -> list[ast.AST]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     body = module.tree.body
     own = {each.name for each in body if isinstance(each, functions)}
+    statements = [node for each in body if not isinstance(each, functions) for node in ast.walk(each)]
     bare = [
-        node for each in body if isinstance(each, ast.Expr) for node in ast.walk(each) if isinstance(node, ast.Call)
+        node
+        for each in statements
+        if isinstance(each, (ast.Expr, ast.Raise))
+        for node in ast.walk(each)
+        if isinstance(node, ast.Call)
     ]
-    # `main()`, and `trio.run(main)`; not `register(main)`.
+    # `main()`, `raise SystemExit(main())`, and `trio.run(main)`; not `register(main)`.
     begun = [node.func for node in bare]
     begun += [arg for node in bare if ast.unparse(node.func).rpartition(".")[2] in _RUNNERS for arg in node.args]
     if module.is_script or any(isinstance(each, ast.Name) and each.id in own for each in begun):

@@ -96,6 +96,57 @@ SCRIPTS = {
         (2, "twisted", 8080),
     ),
     "gradio": ("import gradio as gr\nwith gr.Blocks() as demo:\n    pass\ndemo.launch()", (4, "Gradio", 7860)),
+    "http.server, as its documentation runs it": (
+        (
+            "from http.server import BaseHTTPRequestHandler, HTTPServer\n"
+            "def run(server_class=HTTPServer, handler_class=BaseHTTPRequestHandler, *, port=8001):\n"
+            "    httpd = server_class(('', port), handler_class)\n    httpd.serve_forever()\nrun()"
+        ),
+        (3, None, 8001),
+    ),
+    "a parameter that is named as a variable": (
+        (
+            "import socketserver\nPORT = 8002\ndef f(socketserver=None, PORT=None): ...\n"
+            "socketserver.TCPServer(('', PORT), None).serve_forever()"
+        ),
+        (4, None, 8002),
+    ),
+    "a mixin behind": (
+        (
+            "from http.server import HTTPServer\nfrom socketserver import ThreadingMixIn\n"
+            "class Server(HTTPServer, ThreadingMixIn): ...\nServer(('', 8003), None).serve_forever()"
+        ),
+        (4, None, 8003),
+    ),
+    "an end by the code of main": (
+        (
+            "import socketserver\ndef main():\n    socketserver.TCPServer(('', 8004), None).serve_forever()\n"
+            "raise SystemExit(main())"
+        ),
+        (3, None, 8004),
+    ),
+    "main within try": (
+        (
+            "import socketserver\ndef main():\n    socketserver.TCPServer(('', 8005), None).serve_forever()\n"
+            "try:\n    main()\nexcept KeyboardInterrupt:\n    pass"
+        ),
+        (3, None, 8005),
+    ),
+    "twisted, by a description": (
+        (
+            "from twisted.internet import endpoints, reactor\n"
+            "endpoints.serverFromString(reactor, 'tcp:8006:interface=127.0.0.1').listen(None)\nreactor.run()"
+        ),
+        (2, "twisted", 8006),
+    ),
+    "a socket with a path": (
+        "import socket\ns = socket.socket(socket.AF_UNIX)\ns.bind('/tmp/socket1')\ns.listen()",
+        (4, None, None),
+    ),
+    "an address without a port": (
+        "import gevent.server\ngevent.server.StreamServer('127.0.0.1', None).serve_forever()",
+        (2, "gevent", None),
+    ),
     "a port of the environment": (
         "import os, http.server as h\nh.HTTPServer(('', int(os.environ.get('PORT', 80))), None).serve_forever()",
         (2, None, None),
