@@ -81,6 +81,7 @@ class Machine:
         self._no_runs.set()
         self._end = asyncio.Lock()
         self._stop_task: asyncio.Task[None] | None = None
+        self._ended = ""  # how its process ended by itself
 
     async def start(self) -> None:
         """Start the process and the program in it; returns when the program's start-up is complete.
@@ -256,13 +257,21 @@ class Machine:
             self.times.stopping()
             if was_running:
                 await self._no_runs.wait()
-                with contextlib.suppress(GuestError, asyncio.TimeoutError):
-                    await asyncio.wait_for(self._exchange(b"halt"), self.limits.halt)
+                try:
+                    said = await asyncio.wait_for(self._exchange(b"halt"), self.limits.halt)
+                except asyncio.TimeoutError:
+                    said = b"?"
+                except GuestError:
+                    said = b""
+                if not said:
+                    self._ended = await self._exit_text()
             await self._stop()
 
     async def kill(self) -> None:
         """Stop at once, without telling the program or waiting for its requests."""
         self.times.stopping()
+        if self.has_ended:
+            self._ended = await self._exit_text()
         if self._launched is not None:
             self._launched.kill()
         async with self._end:
@@ -284,6 +293,8 @@ class Machine:
             self._read_console(launched.terminal)
             asyncio.get_running_loop().remove_reader(launched.terminal)
             self.console.flush()
+            if self._ended:  # as the kernel of a VM says that its init has
+                self.console.say(f"local host: its process ended{self._ended}")
             await self._api.close()
             await asyncio.to_thread(launched.clear)
             await self._pause(self.limits.guest_api_stop)

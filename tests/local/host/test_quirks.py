@@ -244,10 +244,34 @@ class TestRequests:
 
     def test_an_app_that_ends_the_process_is_a_502(self, run):
         async def use(machine):
-            return await get(machine), machine.state.value
+            return await get(machine), machine.state.value, machine.console.tail()
 
-        answer, state = run(app("import os\nos._exit(3)"), use)
+        answer, state, log = run(app("print('no disk', flush=True)\nimport os\nos._exit(3)"), use)
         assert (answer.status, answer.body, state) == (502, b"VM did not respond and was shut down", "stopped")
+        assert log.endswith("no disk\nlocal host: its process ended (exit code 3)")
+
+    @pytest.mark.parametrize("end", ["halt", "kill"])
+    def test_a_process_that_ends_between_two_requests_is_told_when_it_is_cleared_away(self, run, end):
+        async def use(machine):
+            await get(machine)
+            await asyncio.to_thread(machine._launched.process.wait)
+            await getattr(machine, end)()
+            return machine.console.tail()
+
+        source = (
+            answer_with(200, "[]", "b''")
+            + "    import os, threading\n    threading.Timer(0.1, os._exit, [4]).start()\n"
+        )
+        assert "local host: its process ended (exit code 4)" in run(source, use)
+
+    @pytest.mark.parametrize("end", ["halt", "kill"])
+    def test_of_one_that_is_stopped_it_is_not_said(self, run, end):
+        async def use(machine):
+            await get(machine)
+            await getattr(machine, end)()
+            return machine.console.tail()
+
+        assert "ended" not in run(answer_with(200, "[]", "b''"), use)
 
     def test_a_message_is_a_scope_of_its_own(self, run):
         source = app("await send({'type': 'told', 'body': [dict(scope), await receive()]})")
