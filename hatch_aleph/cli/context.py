@@ -432,6 +432,7 @@ class Context:
             deployment.owner,
             notice=self.output.notice,
             observer=self.steps,
+            host=deployment.host,
             project=self.project_folder,
         )
 
@@ -535,8 +536,9 @@ def _of(profile: str | None) -> str:
 
 
 _JSON = click.option("--json/--no-json", "as_json", default=False, help="Print one JSON object a line, for machines.")
+_DIST = (click.option("--dist", type=FOLDER, help="Folder of the artifact. [default: dist]"),)
 _ARTIFACT = (
-    click.option("--dist", type=FOLDER, help="Folder of the artifact. [default: dist]"),
+    *_DIST,
     click.option("--no-build", is_flag=True, help="Take the artifact as it lies in the folder."),
     click.option("--locked", is_flag=True, help="Fail when the lock is out of date."),
     click.option("--offline", is_flag=True, help="Build from what is cached, ask no index."),
@@ -558,6 +560,7 @@ _GROUPS: dict[str, tuple[Callable[[Any], Any], ...]] = {
         ),
     ),
     "named": (click.argument("manifest", metavar="[MANIFEST]", type=CONTENT, required=False),),
+    "dist": _DIST,
     "artifact": _ARTIFACT,
     "node": (
         click.option(

@@ -34,7 +34,7 @@ _YEAR, _SOON = 365, 7  # days
 
 
 @click.command(epilog="Example: hatch-aleph report --html report.html")
-@with_context("project", "named", "artifact", "node", "account", "host", "owner", "state")
+@with_context("project", "named", "dist", "node", "account", "host", "owner", "state")
 @click.option("--html", "page", type=FILE, help="Write the page to this file.")
 @click.option("--no-network", is_flag=True, help="Leave out releases and cost, which a node knows.")
 @click.option("--no-imports", is_flag=True, help="Leave out the cold start, for which the program is imported here.")

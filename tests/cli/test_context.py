@@ -11,6 +11,7 @@ from hatch_aleph.cli.output import Output
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.errors import PlanError
+from hatch_aleph.network.client import NodeClient
 from tests.deploy.rig import make_artifact
 
 if TYPE_CHECKING:
@@ -153,6 +154,14 @@ def test_every_command_means_the_same_deployment_by_the_same_options(cli, networ
     for command, further in {"history": [], "delete": ["--yes"], "diff": ["--no-build"]}.items():
         assert cli.json(command, *shared, *further).error["message"] == "Recorded."
     assert {answer[:3] for answer in answers} == {(owner or SETTINGS_OWNER, tag, network.url)}
+
+
+def test_the_session_of_a_deployment_asks_the_host_that_is_named(project):
+    """``delete --wait`` of a project looked nowhere, and said that no host was named."""
+    context = Context(output=Output(as_json=False), project_folder=project, private_key="0x" + "1" * 64)
+    deployment = Deployment(NodeClient(["http://127.0.0.1:9"]), OWNER, "hatch-aleph:shop", "http://host.example")
+    session = context.session(deployment.client, deployment)
+    assert session.hosts.known == deployment.hosts.known == "http://host.example"
 
 
 BACKEND = """

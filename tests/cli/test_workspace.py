@@ -50,7 +50,7 @@ def test_side_by_side_with_one_question_and_one_report(cli, tmp_path):
     assert [(each["project"], each["changed"]) for each in projects] == [("one", True), ("two", True)]
     assert {event["project"] for event in done.events if event["event"] == "step"} == {"one", "two"}
     assert [ask(each["urls"][0])[1] for each in projects] == ["one", "two"]
-    phases = cli.json("report", "--project", root / "one", "--no-build", "--no-imports").result["timeline"]["phases"]
+    phases = cli.json("report", "--project", root / "one", "--no-imports").result["timeline"]["phases"]
     assert "first answer" in {phase["name"] for phase in phases}
     again = cli("deploy", "--all", "--project", root, "--yes")
     assert "nothing was sent" in again.out

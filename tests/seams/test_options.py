@@ -90,3 +90,10 @@ def test_every_option_is_read(command, parameter):
         return
     is_read = _MADE.get(parameter.name, parameter.name) in read_by(command)
     assert is_read or (command.name, parameter.name) in _WITHOUT_EFFECT
+
+
+def test_what_decides_over_a_build_is_said_to_commands_that_build():
+    """By name alone it is read everywhere: the context reads it, for whoever asks it for an artifact."""
+    given = {name: {parameter.name for parameter in command.params} for name, command in commands()}
+    building = {name for name, options in given.items() if options & {"no_build", "locked", "offline"}}
+    assert building == {"build", "deploy", "plan", "serve", "verify", "diff", "lock"}
