@@ -75,6 +75,8 @@ def _permission(header: str | None, now: datetime) -> dict[str, Any]:
         raise UnauthenticatedError(401, "Token expired")
     try:
         signed = by_account(payload, signature, address)
+    except ImportError:  # a library that cannot be loaded says nothing of a signature
+        raise
     except Exception:  # noqa: BLE001 - whatever the libraries raise on hostile input
         signed = False
     if not signed:

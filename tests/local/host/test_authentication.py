@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -58,6 +59,16 @@ def test_nobody_signs_for_another(chain):
     said["address"] = account(chain, 2).address
     permission["payload"] = json.dumps(said).encode().hex()
     assert refused({**headers, "X-SignedPubKey": json.dumps(permission)}) == (401, "Invalid signature")
+
+
+@pytest.mark.parametrize(("chain", "library"), [("ETH", "coincurve"), ("SOL", "nacl.signing"), ("ETH", "jwcrypto")])
+def test_a_library_that_is_missing_is_no_wrong_signature(monkeypatch, chain, library):
+    headers = signed(chain)
+    for loaded in [each for each in sys.modules if each.partition(".")[0] == library.partition(".")[0]]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError):
+        sender_of(headers, ASKED)
 
 
 def test_another_passing_key_is_not_permitted():
