@@ -80,8 +80,8 @@ def _files(project: Project, destination: Path, volumes: Iterable[str]) -> Itera
     passed = {name for name in SELDOM_READ if name not in mentioned}
     outside = [os.path.expanduser(text) for text in texts if text.startswith(("../", "/", "~/"))]  # noqa: PTH111, TID251 - text
     paths = [str(project.root), *(str(project.root / path) for path in (*outside, *volumes, *_included(project.root)))]
-    for folder in project.root.parents:  # what git ignores, and a workspace
-        paths += [str(folder / name) for name in (".gitignore", "pyproject.toml", "uv.lock")]
+    for folder in project.root.parents:  # what hatchling and uv look for there
+        paths += [str(folder / name) for name in (".gitignore", ".hgignore", "hatch.toml", "pyproject.toml", "uv.lock")]
     if project.backend != "hatchling.build":
         paths += _revision(project.root)
     seen: set[tuple[int, int]] = set()
