@@ -111,11 +111,7 @@ def plain_modules(project: Project, module: str) -> list[Entry]:
     top = module.partition(".")[0]
     for folder in (project.root, project.root / "src"):
         if (folder / f"{top}.py").is_file() or (folder / top).is_dir():
-            names = sorted(
-                str(path.relative_to(project.root))
-                for path in folder.iterdir()
-                if path.name not in _NOT_PROGRAM and _is_module(path)
-            )
+            names = _modules_in(project, folder)
             if (folder / top).is_dir() and not _is_module(folder / top):
                 names.append(str((folder / top).relative_to(project.root)))
             config = {**_target_config(project), "only-include": names}
@@ -123,6 +119,28 @@ def plain_modules(project: Project, module: str) -> list[Entry]:
                 config.setdefault("sources", ["src"])
             return [_entry(item) for item in _items(project, config)]
     return []
+
+
+def script_modules(project: Project, script: str) -> list[Entry]:
+    """Return the modules and packages that a Python script finds in its own folder, where Python looks first.
+
+    Args:
+        project: Where to look.
+        script: Its path from the project's root; nothing is returned when it is not there.
+    """
+    folder = project.root / PurePath(script).parent
+    if not (project.root / script).is_file() or not folder.resolve().is_relative_to(project.root.resolve()):
+        return []
+    config = {**_target_config(project), "only-include": _modules_in(project, folder), "sources": []}
+    return [_entry(item) for item in _items(project, config)]
+
+
+def _modules_in(project: Project, folder: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(project.root))
+        for path in folder.iterdir()
+        if path.name not in _NOT_PROGRAM and _is_module(path)
+    )
 
 
 def command_files(project: Project, command: Command, entries: Iterable[Entry]) -> list[Entry]:

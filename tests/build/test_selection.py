@@ -97,8 +97,17 @@ EXECUTABLE = 'interface = "executable"\ninternet = true\nentrypoint = '
 ])  # fmt: skip
 def test_what_a_command_names_travels(built: Callable[..., object], command: str) -> None:
     files, _ = built({"helper.py": ""}, f'{EXECUTABLE}"{command}"', vendored=("uvicorn",))
-    assert "main.py" in files
-    assert ("helper.py" in files) == ("main.py" not in command)
+    assert {"main.py", "helper.py"} <= files.keys()
+
+
+@pytest.mark.parametrize(("more", "found"), [
+    ("", {"app/x.py", "app/y.py", "app/p/__init__.py", "app/p/z.py"}),
+    ('[tool.hatch.build.targets.aleph]\ninclude = ["/app/x.py"]\n', {"app/x.py"}),  # the target has decided
+])  # fmt: skip
+def test_a_script_finds_the_modules_of_its_own_folder(built: Callable[..., object], more: str, found: set[str]) -> None:
+    beside = {"app/x.py": "import y", "app/y.py": "", "app/p/__init__.py": "", "app/p/z.py": "", "app/data.csv": ""}
+    files, _ = built(beside, f'{EXECUTABLE}"python3 ./app/x.py --port $PORT"', more)
+    assert set(files) == found
 
 
 @pytest.mark.parametrize(("command", "named"), [
