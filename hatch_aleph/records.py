@@ -14,10 +14,11 @@ from hatch_aleph.deploy.secrets import check_file
 from hatch_aleph.deploy.state import refs_of
 from hatch_aleph.errors import PlanError
 from hatch_aleph.network.answers import LIVE, MACHINES
-from hatch_aleph.network.authorizations import KEY
+from hatch_aleph.network.authorizations import KEY, words_of
 from hatch_aleph.network.messages import aggregate_content, store_content
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.transfer import choose_engine
+from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,6 +168,9 @@ def authorizations_of(client: NodeClient, owner: str) -> list[dict[str, Any]]:
 def authorize(session: Session, entries: Sequence[dict[str, Any]], question: str) -> str:
     """Say anew, after a question, who may act for the account; return the message's item hash.
 
+    One message says all of it, so the question lists all: a node may have shown an earlier state, of permissions that
+    were taken back since.
+
     Raises:
         PlanError: The account is not the owner itself, who alone can say so.
     """
@@ -174,7 +178,8 @@ def authorize(session: Session, entries: Sequence[dict[str, Any]], question: str
         raise PlanError(f"Only {session.owner} itself can permit others to act for it", where=session.account.address)
     if any(str(each.get("address")).lower() == session.owner.lower() for each in entries):
         raise PlanError("An account needs no permission to act for itself", where=session.owner)
-    session.confirm(question)
+    lines = [printable(f"  {each.get('address')}  {words_of(each)}") for each in entries]
+    session.confirm("\n".join([f"Who may act for {session.owner} then:", *lines, question] if lines else [question]))
     content = aggregate_content(session.owner, KEY, {"authorizations": list(entries)})
     with session.sending(KEY, DEFAULT_CHANNEL) as outbox:
         return outbox.deliver("AGGREGATE", content).item_hash

@@ -72,6 +72,23 @@ class ItemHashType(click.ParamType):  # type: ignore[type-arg] # generic in newe
             self.fail("This is a private key, not a hash; it is not repeated here and was sent to nobody", param, ctx)
 
 
+class RuntimeType(ItemHashType):
+    """A runtime: its item hash, or a name, which settings know: a wrong one is told with the names that are."""
+
+    name = "runtime"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as it is.
+
+        Raises:
+            click.UsageError: It is the key that signs.
+        """
+        text = str(value).strip()
+        if found := item_hash_in(text.removeprefix("0x")):
+            self._refuse_key(found, param, ctx)
+        return text
+
+
 def beginning_in(text: str) -> str | None:
     """Return the beginning of an item hash that a text is, in full or as tables cut it; None when it is none."""
     beginning = text.lower().rstrip(".…")

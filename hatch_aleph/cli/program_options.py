@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hatch_aleph.cli.item_hash_type import RuntimeType
 from hatch_aleph.cli.value_types import as_host_url, as_machine, as_memory
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 
@@ -59,7 +60,9 @@ _VOLUMES = (
 )
 _FIELDS = (
     click.option("--name", help="Name of the program."),
-    click.option("--runtime", metavar="HASH", help="Item hash, or name, of the runtime: see runtime-checker."),
+    click.option(
+        "--runtime", type=RuntimeType(), metavar="HASH", help="Item hash, or name, of the runtime: see runtime-checker."
+    ),
     click.option(
         "--compute-units", type=click.IntRange(1, 12), help="Compute units: 1 vCPU and 2048 MiB each. [default: 1]"
     ),

@@ -11,9 +11,11 @@ from hatch_aleph.cli.context import Context, with_context
 from hatch_aleph.cli.liveness import Answer, answer_of
 from hatch_aleph.cli.output import age, ago, moment, style
 from hatch_aleph.commands import typed
+from hatch_aleph.network.money import for_a_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from hatch_aleph.deploy.history import Release
 
@@ -82,8 +84,11 @@ def rollback(context: Context, *, to: str | None) -> None:
     from hatch_aleph.deploy.health import Health
     from hatch_aleph.deploy.rollback import roll_back
 
-    def ask(release: Release) -> None:
-        context.ask(f"Go back to {_named(release)}", otherwise="Nothing was changed.", release=release.to_json())
+    def ask(release: Release, roles: Sequence[str], per_day: Decimal | None) -> None:
+        what = f"Go back to {_named(release)}"
+        if roles:
+            what += f": {' and '.join(roles)} again, {for_a_day(per_day)}; the present content stays and is paid for"
+        context.ask(what, otherwise="Nothing was changed.", release=release.to_json())
 
     with context.client() as client:
         deployment = context.deployment(client)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hatch_aleph.cli.context import Context, with_context
+from hatch_aleph.cli.item_hash_type import RuntimeType
 from hatch_aleph.cli.program_options import debug_option
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("runtime-checker", epilog="Example: hatch-aleph runtime-checker debian-12")
 @with_context("node", "account", "host", "dry")
-@click.argument("item_hash")  # or a name, which settings know: a wrong one is told with the names that are
+@click.argument("item_hash", type=RuntimeType(), metavar="ITEM_HASH")
 @click.option("--verbose/--no-verbose", default=False, help="Show installed distributions and paths as well.")
 @debug_option
 def runtime_checker(context: Context, *, item_hash: str, verbose: bool) -> None:

@@ -215,7 +215,7 @@ class Outbox:
             check_permitted(self._client, self._account, owner, (type_,), self._channel, key=key)
         from hatch_aleph.deploy.secrets import check_outgoing_message
 
-        check_outgoing_message(type_, content, self._account)
+        check_outgoing_message(type_, {"channel": self._channel, "content": content}, self._account)
         time = max(now, after.time + _TICK if after else 0.0, self._last + _TICK)
         self._last = time
         message = sign_message(self._account, type_, {**content, "time": time}, channel=self._channel, time=time)

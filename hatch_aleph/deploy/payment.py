@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hatch_aleph.artifact import FileHashes, Manifest
     from hatch_aleph.deploy.plan import Cost, Plan
-    from hatch_aleph.deploy.state import State, Volume
+    from hatch_aleph.deploy.state import State, Version, Volume
     from hatch_aleph.network.client import NodeClient
     from hatch_aleph.network.messages import Engine
     from hatch_aleph.network.money import Price
@@ -223,6 +223,24 @@ def check_affordable_file(
     """
     store = _store(payer, file.sha256, payment)
     return _affordable(client, payer, [client.estimate(store, "STORE", {file.sha256: file.size})])
+
+
+def check_affordable_contents(
+    client: NodeClient, payer: str, contents: Sequence[Version], payment: Mapping[str, Any] | None
+) -> Decimal | None:
+    """Return what a day of contents costs that are to be published once more, in credits; None without an estimate.
+
+    Raises:
+        RejectedError: There is not enough for a day of them and of all that the owner pays for.
+    """
+    if not contents:
+        return Decimal(0)
+    estimates = []
+    for each in contents:
+        sizes = {} if each.size is None else {each.file_hash: each.size}
+        store = _store(payer, each.file_hash, payment, each.engine)  # type: ignore[arg-type] # as it was accepted
+        estimates.append(client.estimate(store, "STORE", sizes))
+    return _affordable(client, payer, estimates)
 
 
 def paid_for(client: NodeClient, owner: str, volume: Volume) -> Decimal | None:

@@ -18,6 +18,7 @@ from hatch_aleph.deploy.history import (
     next_number,
     releases,
 )
+from hatch_aleph.deploy.payment import check_affordable_contents
 from hatch_aleph.deploy.preflight import HARD_STOP
 from hatch_aleph.deploy.state import NOTES, credit_payment, just_amended, live_program, refs_of
 from hatch_aleph.errors import HealthError
@@ -26,7 +27,8 @@ from hatch_aleph.origin import MACHINE
 from hatch_aleph.plugins import publishing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from decimal import Decimal
 
     from hatch_aleph.artifact import Manifest
     from hatch_aleph.deploy.deployment import Deployment
@@ -165,7 +167,7 @@ def roll_back(
     check: HealthCheck,
     *,
     to: str | None = None,
-    confirm: Callable[[Release], None] = lambda _release: None,
+    confirm: Callable[[Release, Sequence[str], Decimal | None], None] = lambda _release, _roles, _per_day: None,
 ) -> RolledBack:
     """Amend the live program's volumes to what they held in an earlier release, and wait until it answers.
 
@@ -175,10 +177,12 @@ def roll_back(
         health: Polls the program.
         check: What counts as an answer.
         to: Number, project version or beginning of a hash; the release before the present one when absent.
-        confirm: Is shown the release; raises if it is not to be.
+        confirm: Is shown the release, the roles of what is amended for it, and what that costs in a day, in credits;
+            raises if it is not to be.
 
     Raises:
         PlanError: There is no such release, or nothing live.
+        RejectedError: It cannot be paid.
         HealthError: The program does not answer with that content either; it has the present one again.
     """
     with session.deploying(target.tag, target.channel, ("STORE",)) as outbox:
@@ -188,18 +192,18 @@ def roll_back(
         volumes, payment = live_volumes(state, program), credit_payment(program.content)
         if program.persistent:
             session.notice(HARD_STOP)
-        confirm(release)
+        earlier = sorted(release.contents.items(), reverse=True)  # packages before code, as a deployment does
+        changing = {r: v for r, v in earlier if r in volumes and volumes[r].current.file_hash != v.file_hash}
+        cost = check_affordable_contents(target.client, target.owner, list(changing.values()), payment)
+        confirm(release, list(changing), cost)
         publication = session.publication("rollback", program.item_hash, program.content)
         with publishing(publication) as answers:
             amended: list[str] = []
             ran = None
             code_ref = volumes["code"].current.item_hash if "code" in volumes else None
-            for role in sorted(release.contents, reverse=True):  # packages before code, as a deployment does
-                volume, version = volumes.get(role), release.contents[role]
-                if volume is None or volume.current.file_hash == version.file_hash:
-                    continue
+            for role, version in changing.items():
                 ran = health.before_amend(target.hosts, program.item_hash, persistent=program.persistent)
-                item_hash = amend_to(target, outbox, volume, version, payment, kind="rollback", number=number)
+                item_hash = amend_to(target, outbox, volumes[role], version, payment, kind="rollback", number=number)
                 amended.append(role)
                 code_ref = item_hash if role == "code" else code_ref
             outbox.discard_unsent()

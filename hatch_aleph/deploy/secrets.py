@@ -115,14 +115,19 @@ def check_outgoing_file(file: Path, account: Any) -> None:
 _OF_NEW_TEXT = ("FORGET", "AGGREGATE")
 
 
-def check_outgoing_message(type_: str, content: Mapping[str, Any], account: Any) -> None:
+def check_outgoing_message(type_: str, message: Mapping[str, Any], account: Any) -> None:
     """Refuse to sign a message in which the key that signs stands, or another secret in what its sender writes anew.
+
+    Args:
+        type_: Its type.
+        message: What it says, or its content alone.
+        account: Who signs.
 
     Raises:
         PlanError: It does; nothing was signed.
     """
     own = own_key(account)
-    where, text = f"the {type_} message", json.dumps(content, indent=1, ensure_ascii=False)
+    where, text = f"the {type_} message", json.dumps(message, indent=1, ensure_ascii=False)
     found = [Finding(where, 0, "", OWN_KEY)] if own is not None and own.occur_in(_bytes(text)) else []
     if type_ in _OF_NEW_TEXT:
         found += find_in_file(where, io.BytesIO(_bytes(text)))

@@ -295,7 +295,8 @@ class Session:
         open_ = [entry.message for entry in forgets if entry.message.sender.lower() == mine]
         if not open_ or self.dry_run:
             return ()
-        self.notice("Going on with what an earlier run left")
+        named = [item_hash for message in open_ for item_hash in message.content["hashes"]]
+        self.confirm(f"Forget for ever what an earlier run was about to: {', '.join(named)}")
         delivered = []
         with self.sending(purpose, open_[0].channel, tidy=False) as outbox:
             for message in open_:

@@ -25,6 +25,7 @@ SAYS = {
         ["FOLDER", "main:app"],
         ["APP", "main:app", "--env-vars", "A=KEY"],
         ["APP", "main:app", "--name", "KEY"],
+        ["APP", "main:app", "--channel", "KEY"],
     ],
     "upload": [["FOLDER", "main:app"]],
     "update": [["PROGRAM", "FOLDER"], ["PROGRAM", "--env-vars", "A=KEY", "--replace"]],

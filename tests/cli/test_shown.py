@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 
@@ -76,3 +77,40 @@ def test_all_that_is_signed_is_shown_before(cli, network, typed):
     assert forgotten <= set(re.findall("[0-9a-f]{64}", shown)), json.dumps(sorted(forgotten))
     assert not forgotten or "orget" in shown
     assert re.search(text, done.err)  # where nobody can be asked it is said as well
+
+
+def test_every_permission_that_is_signed_again_is_shown(cli):
+    """One message says all of them, and a node can show those of before another was taken back."""
+    first, second, third = (f"0x{digit * 40}" for digit in "123")
+    for each in (first, second):
+        assert cli.json("authorization", "add", each, "--deploy").code == 0
+    for command in (["add", third, "--type", "POST"], ["revoke", first]):
+        shown = cli.json("authorization", *command, "--dry-run").result["would"]
+        done = cli("authorization", *command)
+        assert done.code == 0, done.err
+        assert shown in done.err
+        for each in cli.json("authorization", "list").result["authorizations"]:
+            assert f"  {each['address']}  only {', '.join(each['types'])}" in shown
+
+
+def test_what_an_earlier_run_left_to_be_forgotten_is_shown(cli, network, monkeypatch):
+    made = cli.create("left", *QUICK)
+    with monkeypatch.context() as cut:
+        outbox = importlib.import_module("hatch_aleph.deploy.outbox").Outbox
+        deliver = outbox.deliver
+
+        def killed(self, type_, content, **options):
+            message = deliver(self, type_, content, **options)
+            if type_ == "FORGET":
+                raise KeyboardInterrupt
+            return message
+
+        cut.setattr(outbox, "deliver", killed)
+        assert cli("delete", made["item_hash"]).code == 130
+    before = set(network.sent(cli.account.address))
+    done = cli("delete", made["item_hash"])
+    assert done.code == 0, done.err
+    ((kind, item_hash),) = set(network.sent(cli.account.address)) - before  # signed by the run before
+    assert kind == "FORGET"
+    assert "Forget for ever what an earlier run was about to: " in done.err
+    assert set(network.content(item_hash)["hashes"]) <= set(re.findall("[0-9a-f]{64}", done.err)), done.err

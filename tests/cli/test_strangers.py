@@ -83,7 +83,8 @@ def test_what_is_no_item_hash_is_neither_opened_nor_asked_for(cli, command, what
 
 @pytest.mark.parametrize("by", ["its file", "the environment", "an option"])
 @pytest.mark.parametrize(
-    "command", ["open", "show", "run", "message get", "volume show", "file pin", "logs", "delete", "persist"]
+    "command",
+    ["open", "show", "run", "message get", "volume show", "file pin", "logs", "delete", "persist", "runtime-checker"],
 )
 def test_the_key_that_signs_is_no_item_hash_and_goes_to_no_node(cli, monkeypatch, by, command):
     digits = cli.key.read_bytes().hex()
