@@ -30,8 +30,8 @@ def build_artifact(project: Project, destination: Path, *, profile: str | None =
         project: What to build.
         destination: Folder for the files, usually ``dist``.
         profile: Name of the profile to lay over the settings.
-        **options: As :class:`BuildContext` has them: ``metadata``, ``locked``, ``offline``, ``published``,
-            ``notice``, ``observer``.
+        **options: As :class:`BuildContext` has them: ``metadata``, ``locked``, ``offline``, ``searched``,
+            ``published``, ``notice``, ``observer``.
 
     Raises:
         HatchAlephError: Of the kind that fits.

@@ -55,7 +55,7 @@ def build_code(
     with scratch_folder() as scratch:  # holds the wheel's files until they are read
         entries = _entries(context, command, scratch)
         refuse_links_out(root, entries, settings.allow_links)
-        check_entries(entries, settings.secrets.allow, where=str(root))
+        check_entries(entries, context.harmless, where=str(root))
         _check_entrypoint(context, command, entries, packages)
         declared = {normalize(name[0]) for text in context.project.dependencies if (name := _NAME.match(text))}
         context.warn(*incompatibilities(settings, entries, context.runtime, declared), *empty_submodules(root))

@@ -14,7 +14,7 @@ from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
@@ -44,6 +44,7 @@ class BuildContext:
         metadata: hatchling's metadata when hatchling is calling: the environment then has all that the build needs.
         locked: Whether a stale lock is an error.
         offline: Whether caches alone are used.
+        searched: Whether code and volumes in which something looks like a secret are refused.
         published: Fetches the packages image of the same inputs, if there is one.
         notice: Called with what the user should know, a line each.
         observer: Receives the steps and how far they are.
@@ -58,6 +59,7 @@ class BuildContext:
     metadata: Any = None
     locked: bool = False
     offline: bool = False
+    searched: bool = True
     published: Published | None = None
     notice: Callable[[str], None] = lambda _: None
     observer: Observer = field(default_factory=Observer)
@@ -72,6 +74,11 @@ class BuildContext:
             SettingsError: With all mistakes.
         """
         return self.project.settings(self.profile)
+
+    @property
+    def harmless(self) -> Sequence[str]:
+        """What may look like a secret: the settings' patterns, or all."""
+        return self.settings.secrets.allow if self.searched else ("*",)
 
     @cached_property
     def runtime(self) -> Runtime:

@@ -58,7 +58,7 @@ def fingerprint_of(context: BuildContext) -> str | None:
         sorted(files),
         [project.name, project.version, project.dependencies, project.extras, project.requires_python],
         context.given_by_plugins(),
-        [context.profile, context.locked, context.offline, context.metadata is None],
+        [context.profile, context.locked, context.offline, context.searched, context.metadata is None],
         configuration(project.root),
         _environment(project),
         _tool(),

@@ -61,7 +61,7 @@ def _build(context: BuildContext, volume: ImmutableVolume, folder: Path) -> Imag
     _refuse_link_out(context, volume, source)
     role = volume_role(volume.mount)
     image = folder / f"{context.stem}-{role.replace(':/', '-').replace('/', '-')}.squashfs"
-    inputs = write_volume(source, image, context.settings.compression, allow=context.settings.secrets.allow)
+    inputs = write_volume(source, image, context.settings.compression, allow=context.harmless)
     files = scan(source) if source.is_dir() else [Entry(source.name, "file", 0o644, source)]
     context.warn(*(f"volume {volume.mount}: {each}" for each in lfs_pointers(files)))
     return Image.of(role, image, mount=volume.mount, inputs=inputs)

@@ -231,7 +231,12 @@ class Context:
         return artifact
 
     def artifact(
-        self, client: NodeClient | None = None, *, folder: Path | None = None, anew: Path | None = None
+        self,
+        client: NodeClient | None = None,
+        *,
+        folder: Path | None = None,
+        anew: Path | None = None,
+        searched: bool = True,
     ) -> Artifact:
         """Return the artifact that is meant: named, as it lies in its folder, or built from the project.
 
@@ -239,6 +244,7 @@ class Context:
             client: Spares building what is published already.
             folder: Receives what is built, in place of the artifact's folder.
             anew: An empty folder, for a build that takes nothing from what earlier ones have kept.
+            searched: Whether a build refuses code and volumes in which something looks like a secret.
         """
         taken = self.built()
         if taken is not None:
@@ -254,6 +260,7 @@ class Context:
             observer=self.steps,
             locked=self.locked,
             offline=self.offline,
+            searched=searched,
             published=self._published_images(client) if client else None,
             **({"cache": Cache(anew)} if anew else {}),
         )

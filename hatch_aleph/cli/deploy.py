@@ -147,7 +147,7 @@ def deploy(
 def run_deployment(context: Context, options: Options) -> int:
     """Deploy an artifact and tell what came of it."""
     with context.client() as client:
-        artifact = context.artifact(client)
+        artifact = context.artifact(client, searched=options.inspect is not None)
         options = replace(options, confirm=partial(_confirmed, context, client, artifact, options.reviewed))
         outcome = context.deploy(client, artifact, options)
     lines = [*outcome.urls, *_live(context, artifact, outcome)]

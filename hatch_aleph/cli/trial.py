@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph.cli.context import own_folder
 from hatch_aleph.commands import typed
 from hatch_aleph.environment import variables
-from hatch_aleph.errors import GuestError, HealthError, NetworkError
+from hatch_aleph.errors import ArtifactError, GuestError, HealthError, NetworkError, PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,8 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
             _run(root, environment, "account", "create")
         for step in (
             ("faucet", "--node", url),
-            ("deploy", "--node", url, "--yes", "--state-folder", str(folder), *options),
+            # What it publishes, nobody else reads; what another network would refuse of it is told at the end.
+            ("deploy", "--node", url, "--yes", "--no-secret-scan", "--state-folder", str(folder), *options),
         ):
             context.output.notice(f"$ hatch-aleph {' '.join(step[:3])}")
             code = _run(root, environment, *step, shown=step[0] == "deploy")
@@ -68,6 +69,7 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
                 hint = "\n".join(filter(None, (older, f"Mend it, then: {typed('init --try')}")))
                 context.output.notice(f"The trial ends here. {hint}")
                 return code
+        _tell_secrets(context, root)
         if context.output.as_json or not sys.stdin.isatty():
             context.output.notice("It answered. Without a terminal the network ends here.")
             return 0
@@ -89,6 +91,19 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
         except subprocess.TimeoutExpired:
             network.kill()
     return 0
+
+
+def _tell_secrets(context: Context, root: Path) -> None:
+    """Say what a network that others read is not given."""
+    from hatch_aleph.artifact import Artifact
+    from hatch_aleph.deploy.secrets import check_secrets
+
+    try:
+        check_secrets(Artifact.find(root / "dist"))
+    except PlanError as error:
+        context.output.notice(f"Here nobody else reads it; {typed('deploy')} refuses it. {error}")
+    except ArtifactError:  # several lie there: the deployment says it of the one that it means
+        pass
 
 
 _ACCOUNT_VARIABLES = (

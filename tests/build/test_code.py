@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySquashfsImage import SquashFsImage
 
-from hatch_aleph.build import code_image
+from hatch_aleph.build import build_artifact, code_image
 from hatch_aleph.build.cache import Cache
 from hatch_aleph.build.code import build_code
 from hatch_aleph.build.context import BuildContext
@@ -237,6 +237,15 @@ def test_files_that_are_secrets_by_their_name_stop_the_build(make_project, tmp_p
     file.write_text(file.read_text("utf-8") + allow, "utf-8")
     image = build(root, tmp_path / "dist")
     assert {"conf/server.key", "my_api/.env"} <= names(tmp_path / "dist" / image.file)
+
+
+def test_what_was_built_without_a_search_is_not_taken_for_searched(make_project, tmp_path):
+    root = make_project({"pyproject.toml": PACKAGE, "my_api/main.py": "app = None", "my_api/.env": "TOKEN=1"})
+    artifact = build_artifact(load_project(root), tmp_path / "dist", searched=False)
+    assert "my_api/.env" in names(tmp_path / "dist" / artifact.manifest.images[0].file)
+    assert not artifact.manifest.settings.secrets.allow
+    with pytest.raises(ProjectError, match="secret by its name"):
+        build_artifact(load_project(root), tmp_path / "dist")
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,13 @@ DJANGO = {
     "requirements.txt": "django\n",
 }
 
+# What startproject writes: a key that a network refuses, and hosts that only DEBUG answers.
+STARTED = {
+    **DJANGO,
+    "site1/settings.py": 'SECRET_KEY = "django-insecure-!0+leqpf0=qa5$=9*1zv6=fxy%w&c7t9yd@_^lkikqhr-4y7b^"\n'
+    'DEBUG = True\nALLOWED_HOSTS = []\nROOT_URLCONF = "site1.urls"\n',
+}
+
 
 FLASK = {
     "app.py": "from flask import Flask, render_template\napp = Flask(__name__)\n"
@@ -134,7 +141,7 @@ FLASK = {
     ("files", "answer"),
     [
         ({"main.py": FASTAPI, "requirements.txt": "fastapi\n"}, b'{"hello":"world"}'),
-        (DJANGO, b"from Django"),
+        (STARTED, b"from Django"),
         ({name: text for name, text in DJANGO.items() if name != "requirements.txt"}, b"from Django"),
         (FLASK, b"from a template"),
     ],
@@ -158,6 +165,8 @@ def test_one_command_from_source_to_an_answer(files, answer, tmp_path):
         named["ALEPH_STATE_FOLDER"] = str(tmp_path / ".aleph" / "trial")
         status = [sys.executable, "-m", "hatch_aleph", "status"]
         assert subprocess.run(status, cwd=tmp_path, env={**os.environ, **named}, check=False).returncode == 0
+        told = "Here nobody else reads it; `hatch-aleph deploy` refuses it." in " ".join(terminal.shown.split())
+        assert told == (files is STARTED)
         assert terminal.interrupt() == 0
 
 
