@@ -195,8 +195,12 @@ def _undeclared(project: Project, wheel: BuiltWheel) -> Iterator[str]:
     """Tell where the wheel requires something else than ``project.dependencies`` says, which is what is vendored."""
     if project.wheel is not None:  # the wheel is where they come from
         return
-    built = {_normal(each) for each in wheel.metadata().get_all("Requires-Dist", []) if "extra ==" not in each}
-    declared = {_normal(each) for each in project.dependencies}
+    from hatch_aleph.build.packages.inputs import canonical
+
+    required = [each for each in wheel.metadata().get_all("Requires-Dist", []) if "extra ==" not in each]
+    built, declared = (
+        {canonical(without_credentials(each)) for each in texts} for texts in (required, project.dependencies)
+    )
     if built - declared:
         yield (
             f"the wheel requires {', '.join(sorted(built - declared))}, which project.dependencies does not name: "
@@ -204,16 +208,3 @@ def _undeclared(project: Project, wheel: BuiltWheel) -> Iterator[str]:
         )
     if declared - built:
         yield f"project.dependencies names {', '.join(sorted(declared - built))}, which the wheel does not require"
-
-
-def _normal(requirement: str) -> str:
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.utils import canonicalize_name
-
-    requirement = without_credentials(requirement)
-    try:
-        parsed = Requirement(requirement)
-    except InvalidRequirement:  # in the wheel; those of the project are refused elsewhere
-        return requirement
-    parsed.name = canonicalize_name(parsed.name)
-    return str(parsed)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from hatch_aleph.files import SELDOM_READ
 from hatch_aleph.runtimes import DEFAULT, find, way_out
 from hatch_aleph.scaffold.applications import package_json, table
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ def _left_behind(requirements: Sequence[str], runtime: Runtime) -> Iterator[str]
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        first, python, last = _LEFT_BEHIND.get(canonicalize_name(requirement.name), ("", "", ""))
+        first, python, last = _LEFT_BEHIND.get(normalize(requirement.name), ("", "", ""))
         if not first or runtime.accepts(f">={python}"):
             continue
         floors = [each.version for each in requirement.specifier if each.operator in (">=", ">", "==", "~=")]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
-from packaging.utils import canonicalize_name
 from tomlkit.exceptions import TOMLKitError
 
 from hatch_aleph.errors import ProjectError
@@ -19,6 +18,7 @@ from hatch_aleph.scaffold.cautions import cautions
 from hatch_aleph.scaffold.frameworks import distribution_of
 from hatch_aleph.scaffold.requirements import read_declared
 from hatch_aleph.scaffold.workflows import PREVIEW_PROFILE
+from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -243,7 +243,7 @@ def _project_name(root: Path, called: str, requirements: Sequence[str]) -> str:
     modules = {
         path.stem for path in root.iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
     } - _NO_PART
-    required = {canonicalize_name(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in requirements}
+    required = {normalize(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in requirements}
     ambiguous = name in required or (module in modules and len(modules) > 1)
     return f"{name}-app" if ambiguous else name
 
@@ -283,7 +283,7 @@ def _add_hatch(edit: Edit) -> None:
         edit.append(table, "[tool.hatch.env] with the collector of `hatch run aleph:*`")
         return
     requires = environment.get("requires", [])
-    if not any(canonicalize_name(str(each).split("[")[0]).startswith("hatch-aleph") for each in requires):
+    if not any(normalize(str(each).split("[")[0]).startswith("hatch-aleph") for each in requires):
         document = edit.document
         hatch: Any = document["tool"]
         hatch["hatch"]["env"]["requires"] = [*requires, requirement()]

@@ -190,12 +190,13 @@ def _not_declared(lines: Iterable[str], project: Project, settings: Settings) ->
     declared = list(direct(project, settings))
     rest = [each for each in lines if each not in declared]
     if rest:
-        known = {_canonical(each) for each in declared}
-        rest = [each for each in rest if _canonical(each) not in known]
+        known = {canonical(each) for each in declared}
+        rest = [each for each in rest if canonical(each) not in known]
     return rest
 
 
-def _canonical(text: str) -> str:
+def canonical(text: str) -> str:
+    """Return a requirement in the one spelling of all that mean the same; what is none as it is."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
