@@ -30,7 +30,7 @@ _CODE = re.compile(
 )
 # As Django makes SECRET_KEY: it looks like code, and chance words in it like a placeholder. The first one is called
 # insecure, since it stands in a file; the program signs with it all the same.
-_DJANGO = re.compile(r"(?:django-insecure-)?(?P<chance>[a-z0-9!@#$%^&*(\-_=+]{50})\Z")
+_DJANGO = re.compile(r"(?:django-insecure-)?(?P<chance>[a-z0-9!@#$%^&*()\-_=+]{50})\Z")
 _AMONG_LETTERS = re.compile(r"(?<=[A-Za-z])\d+(?=[A-Za-z])|(?<=\d)[A-Za-z]+(?=\d)")
 _SYMBOLS = frozenset("!@#$%^&*?~+=|;-")
 _CHANGING = 0.25
@@ -106,7 +106,7 @@ def entropy(value: str) -> float:
 
 
 def _is_of_django(value: str) -> bool:
-    return sum(letter in "!@#$%^&*(=+" for letter in value) > 2 and entropy(value) >= 4.2 and not _is_run(value)
+    return sum(letter in "!@#$%^&*()=+" for letter in value) > 2 and entropy(value) >= 4.2 and not _is_run(value)
 
 
 def _reads_as_words(value: str) -> bool:

@@ -209,9 +209,9 @@ NAMED = {
     "hexadecimal key": lambda i: i.some(HEX, 64),
     "Ethereum key": lambda i: "0x" + i.some(HEX, 64),
     "short hexadecimal token": lambda i: i.some(HEX, 32),
-    "Django key": lambda i: i.some(string.ascii_lowercase + string.digits + "!@#$%^&*(-_=+", 50),
+    "Django key": lambda i: i.some(string.ascii_lowercase + string.digits + "!@#$%^&*(-_=+)", 50),
     "Django's first key": lambda i: (
-        "django-insecure-" + i.some(string.ascii_lowercase + string.digits + "!@#$%^&*(-_=+", 50)
+        "django-insecure-" + i.some(string.ascii_lowercase + string.digits + "!@#$%^&*(-_=+)", 50)
     ),
     "small letters and digits": lambda i: i.some(string.ascii_lowercase + string.digits, 24),
 }

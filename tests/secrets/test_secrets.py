@@ -45,6 +45,13 @@ def test_of_eighty_forms_in_four_ways_nearly_all_are_found() -> None:
     assert len(missed) <= (1 - LEAST_RECALL) * len(files), missed
 
 
+@pytest.mark.parametrize("prefix", ["", "django-insecure-"])
+def test_django_s_key_is_one_whatever_it_is_made_of(prefix: str) -> None:
+    alphabet = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"  # of django.core.management.utils
+    keys = [prefix + INVENTOR.some(alphabet, 50) for _ in range(60)]
+    assert not [key for key in keys if not kinds(f'SECRET_KEY = "{key}"\n')]
+
+
 HARMLESS = [
     '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>',  # how every picture's metadata begin (Adobe XMP)
     'TOKEN_TYPE = "bearer"',
