@@ -18,6 +18,7 @@ from hatch_aleph.errors import HealthError, NetworkError
 from hatch_aleph.network.urls import program_urls
 from hatch_aleph.observer import Observer
 from hatch_aleph.settings.entry_points import START_FAILED
+from hatch_aleph.settings.model import HealthCheck
 from hatch_aleph.waiting import Backoff, Waiter
 
 if TYPE_CHECKING:
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
 
     from hatch_aleph.network.executions import Execution
     from hatch_aleph.network.urls import Hosts
-    from hatch_aleph.settings.model import HealthCheck
 
 CODE_REF = "aleph-program-code-ref"
 ITEM_HASH = "aleph-program-itemhash"
 PROCESS = "aleph-process"  # of the entry adapter: the process behind it runs, though it listens on no port
-DEFAULT_TIMEOUT = 120.0  # of programs that no settings describe
+DEFAULT_TIMEOUT = HealthCheck.timeout_seconds  # of programs that no settings describe
 _BACKOFF = Backoff(first=0.25, longest=5.0)
 # An answer slower than this is asked for anew; a first start may take a minute on a host.
 _REQUEST_TIMEOUT = 70.0

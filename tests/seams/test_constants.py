@@ -13,7 +13,7 @@ from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.guest.configuration import Configuration
 from hatch_aleph.local.host import Limits, aleph_host_inside
 from hatch_aleph.local.host.aleph_host_inside import executable_interface
-from hatch_aleph.settings import CODE_MOUNT, PACKAGES_MOUNT
+from hatch_aleph.settings import CODE_MOUNT, PACKAGES_MOUNT, Settings
 from hatch_aleph.settings.rules import EXECUTABLE_PORT
 
 SOURCES = sorted(Path(hatch_aleph.__file__).parent.rglob("*.py"))
@@ -23,6 +23,10 @@ def test_the_host_inside_mounts_where_settings_say():
     assert (aleph_host_inside.CODE_ROOT, aleph_host_inside.PACKAGES_ROOT) == (CODE_MOUNT, PACKAGES_MOUNT)
     assert Limits().archive_bytes == 10_000_000
     assert executable_interface.PORT == EXECUTABLE_PORT
+
+
+def test_defaults_of_settings_are_those_of_the_rooms_that_know_them():
+    assert Settings().runtime == runtimes.DEFAULT.name
 
 
 def test_the_guest_looks_where_settings_say(monkeypatch):
