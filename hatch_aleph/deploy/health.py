@@ -38,10 +38,10 @@ _SERVER_ERROR = 500
 _NOT_FOUND = 404
 # What a host answers when a machine did not come up: src/aleph/vm/orchestrator/run.py in aleph-im/aleph-vm.
 FAILED_START = "Error during vm initialisation"
-# What a host without room answers, from the same file. A stop that is under way gives some back within seconds; what
-# idles keeps its own for an hour.
+# What a host without room answers, from the same file. A stop that is under way gives some back within seconds, a
+# program that was forgotten within three minutes; what idles keeps its own for an hour.
 NO_ROOM = "it answers 503", "This CRN cannot host the requested"
-_NO_ROOM_SECONDS = 30.0
+_NO_ROOM_SECONDS = 240.0
 # A stop takes 6.2 s on a real host: halt, a second, the machine's folder, five seconds for the guest API.
 STOP_SECONDS = 8.0
 _LONGEST_STOP = 30.0
@@ -353,15 +353,13 @@ class Health:
             is_full = all(each in said for each in NO_ROOM)
             full_since = (left if full_since is None else full_since) if is_full else None
             if full_since is not None and full_since - left >= _NO_ROOM_SECONDS:
-                raise HealthError(
-                    f"The host has no room for the program: {reason}\n  What idles there keeps its memory for an hour. "
-                    "Ask for less (resources.memory), delete another program, or choose another host.",
-                    where=where,
-                )
+                raise _no_room(reason, where)
             return None
 
         healthy = self._waiter.poll(look, check.timeout_seconds, _BACKOFF)
         if healthy is None:
+            if full_since is not None:
+                raise _no_room(reason, where)
             raise HealthError(
                 f"The program does not answer as it should within {check.timeout_seconds:.0f} s: {reason}", where=where
             )
@@ -386,6 +384,15 @@ class Health:
                 return reason
             reasons.append(reason)
         return reasons[0]
+
+
+def _no_room(reason: str, where: str) -> HealthError:
+    return HealthError(
+        f"The host has no room for the program: {reason}\n  What idles there keeps its memory for an hour, what was "
+        "deleted for up to three minutes. Ask for less (resources.memory), delete another program, or choose another "
+        "host.",
+        where=where,
+    )
 
 
 def listing_host(hosts: Hosts, item_hash: str, *, persistent: bool) -> str | None:
