@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -89,17 +90,19 @@ class MessageFeed:
         for message in found:
             self._take(dict(message.envelope))
 
-    def _take(self, message: dict[str, Any]) -> None:
-        """Hand a message on, unless it is one of those that only confirm, or was seen."""
-        item_hash = message.get("item_hash")
-        if not item_hash or "type" not in message or item_hash in self._seen:
+    def _take(self, message: Any) -> None:
+        """Hand a message on, unless it is one of those that only confirm, or was seen, or no message at all."""
+        item_hash = message.get("item_hash") if isinstance(message, dict) else None
+        if not isinstance(item_hash, str) or "type" not in message or item_hash in self._seen:
             return
         self._seen.append(item_hash)
         moment = message.get("time")
         # Senders choose their time: after one that lies ahead, nothing of the present would be asked for any more.
         if isinstance(moment, (int, float)) and moment <= self._clock():
             self._since = max(self._since, moment - _OVERLAP_SECONDS)
-        self._on_message(message)
+        # A node can say anything: one message of another shape than the network's is no reason to hear no other.
+        with suppress(AttributeError, KeyError, TypeError):
+            self._on_message(message)
 
 
 def is_subscribed(subscriptions: tuple[dict[str, Any], ...], message: dict[str, Any]) -> bool:

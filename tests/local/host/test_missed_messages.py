@@ -148,3 +148,31 @@ def test_it_asks_from_near_the_newest_whatever_time_a_sender_chose(tmp_path, web
     heard, published, asked = asyncio.run(main())
     assert sorted(heard) == sorted(published)
     assert asked == pytest.approx(80_000 - 120, abs=1)
+
+
+def test_what_is_no_message_is_passed_over(tmp_path):
+    async def main():
+        node, app = TinyNode(), web.Application()
+        node.attach(app)
+        heard: list[str] = []
+
+        def on_message(message):
+            heard.append(message["content"]["on"].get("message"))
+
+        async with serving(app) as url, aiohttp.ClientSession() as session:
+            source = Source(lambda: NodeClient([url], sleep=lambda _: time.sleep(0.01)), tmp_path)
+            following = asyncio.ensure_future(MessageFeed(source, session, on_message).run())
+            await until(lambda: node.listeners, 30)
+            for odd in ([1], "text", None, {"item_hash": ["x"], "type": "POST"}, {"item_hash": "x", "type": 1}):
+                for listener in node.listeners:
+                    listener.put_nowait(odd)
+            node.publish("PROGRAM", {"on": [1]})
+            node.publish("PROGRAM", {"on": {"message": "heard"}})
+            await until(lambda: heard or following.done(), 30)
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+            source.close()
+            return heard
+
+    assert asyncio.run(main()) == ["heard"]
