@@ -142,15 +142,15 @@ def _as_published(entry: Entry, context: BuildContext) -> Entry:
     data = entry.read()
     head, end, text = data.decode("utf-8", "surrogateescape").partition("\n\n")
     lines = [
-        without_credentials(line) if line.startswith("Requires-Dist:") else without_user_parts(line)
+        without_credentials(line) if line.lower().startswith("requires-dist:") else without_user_parts(line)
         for line in head.split("\n")
     ]
-    shown = "\n".join(lines)
-    if shown == head:
+    shown, words = "\n".join(lines), without_user_parts(text)
+    if (shown, words) == (head, text):
         return entry
     if without_user_parts(head) != head:
         context.warn("The project's metadata has addresses with credentials: the image has them without.")
-    return Entry(entry.path, "file", entry.mode, f"{shown}{end}{text}".encode("utf-8", "surrogateescape"))
+    return Entry(entry.path, "file", entry.mode, f"{shown}{end}{words}".encode("utf-8", "surrogateescape"))
 
 
 def _script(file: Path) -> bytes | None:

@@ -352,6 +352,7 @@ def test_a_project_is_refused_by_name_or_harmless(
 
 METADATA = """
 dependencies = ["alpha @ {alpha}"]
+readme = {text = "git clone https://reader:s3cret-in-words@code.example.net/shop.git", content-type = "text/plain"}
 [project.urls]
 Home = "https://reader:s3cret-in-urls@code.example.net/"
 [project.optional-dependencies]
