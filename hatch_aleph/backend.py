@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.environment import variables
-from hatch_aleph.errors import ProjectError
+from hatch_aleph.errors import HatchAlephError, ProjectError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.uv import Uv, without_frames
 
@@ -107,6 +107,10 @@ def build_here(root: Path, metadata: Any = None) -> BuiltWheel | None:
         raise ProjectError(str(error), where=str(root / "pyproject.toml")) from error
     except (ValueError, TypeError, OSError) as error:
         raise ProjectError(f"The wheel cannot be built: {error}", where=str(root)) from error
+    except HatchAlephError:
+        raise
+    except (Exception, SystemExit) as error:  # hooks are the project's code, and end as they like
+        raise ProjectError(f"The wheel cannot be built: {type(error).__name__}: {error}", where=str(root)) from error
 
 
 def build_isolated(root: Path, pyproject: Mapping[str, Any], python: Path | str = "", minor: str = "") -> BuiltWheel:

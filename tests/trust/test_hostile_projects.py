@@ -220,6 +220,16 @@ def backend(extra: str = "more.py", name: str = "shop", returned: str = "name") 
     return change
 
 
+def hook(text: str, name: str = "hook.py") -> Callable[[Path, Path], None]:
+    """Return what gives a project a hook of hatchling's, which runs beside this tool."""
+
+    def change(project: Path, outside: Path) -> None:
+        (project / name).write_text(text)
+        replaced("[tool.aleph]", f'[tool.hatch.build.hooks.custom]\npath = "{name}"\n[tool.aleph]')(project, outside)
+
+    return change
+
+
 def file_link(project: Path, outside: Path) -> None:
     (project / "settings.py").symlink_to(outside / "mine.py")
 
@@ -300,6 +310,9 @@ PROJECTS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "a mount that climbs": (volume("main.py", "/../../etc"), "mount"),
     "a mount over the code": (volume("main.py", "/opt/code/x"), "clashes with the code"),
     "a backend that tells its environment": (backend(), ""),
+    "a hook that fails": (hook("raise KeyError('of the hook')"), "cannot be built: KeyError: 'of the hook'"),
+    "a hook that ends the process": (hook("raise SystemExit(0)"), "cannot be built: SystemExit: 0"),
+    "a hook that is no module": (hook("x = 1", name="hook.txt"), "cannot be built: AttributeError"),
     "a wheel whose path climbs": (backend(extra="../../evil.py"), "evil.py"),
     "a wheel with an absolute path": (backend(extra="/tmp/evil.py"), "evil.py"),  # noqa: S108 - is never made
     "a wheel elsewhere": (backend(returned='"../../../evil.whl"'), ""),
