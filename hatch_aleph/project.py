@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hatch_aleph import interpreters
 from hatch_aleph.backend import HATCHLING, BuiltWheel, backend_of, build_isolated, has_backend, no_bytecode
 from hatch_aleph.commands import typed
-from hatch_aleph.errors import ProjectError, SettingsError
+from hatch_aleph.errors import HatchAlephError, ProjectError, SettingsError
 from hatch_aleph.shapes import OTHERS, TEXT, Kind, Shape, misfit
 from hatch_aleph.text import normalize
 
@@ -279,6 +279,10 @@ def _from_hatchling(root: Path, pyproject: Mapping[str, Any]) -> Project | None:
         return None
     except (ValueError, TypeError, OSError) as error:
         raise ProjectError(str(error), where=str(root / "pyproject.toml")) from error
+    except HatchAlephError:
+        raise
+    except (Exception, SystemExit) as error:  # a version or hook that is the project's code, and ends as it likes
+        raise ProjectError(f"{type(error).__name__}: {error}", where=str(root / "pyproject.toml")) from error
 
 
 def from_hatchling_metadata(root: Path, pyproject: Mapping[str, Any], metadata: Any) -> Project:

@@ -230,6 +230,18 @@ def hook(text: str, name: str = "hook.py") -> Callable[[Path, Path], None]:
     return change
 
 
+def version_by(text: str) -> Callable[[Path, Path], None]:
+    """Return what lets a project's code say its version."""
+
+    def change(project: Path, outside: Path) -> None:
+        (project / "said.py").write_text(text)
+        replaced('version = "1.0"', 'dynamic = ["version"]')(project, outside)
+        table = '[tool.hatch.version]\nsource = "code"\npath = "said.py"\n[tool.aleph]'
+        replaced("[tool.aleph]", table)(project, outside)
+
+    return change
+
+
 def file_link(project: Path, outside: Path) -> None:
     (project / "settings.py").symlink_to(outside / "mine.py")
 
@@ -313,6 +325,8 @@ PROJECTS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "a hook that fails": (hook("raise KeyError('of the hook')"), "cannot be built: KeyError: 'of the hook'"),
     "a hook that ends the process": (hook("raise SystemExit(0)"), "cannot be built: SystemExit: 0"),
     "a hook that is no module": (hook("x = 1", name="hook.txt"), "cannot be built: AttributeError"),
+    "a version that fails": (version_by("raise KeyError('of the version')"), "of the version"),
+    "a version that ends the process": (version_by("raise SystemExit(0)"), "SystemExit: 0"),
     "a wheel whose path climbs": (backend(extra="../../evil.py"), "evil.py"),
     "a wheel with an absolute path": (backend(extra="/tmp/evil.py"), "evil.py"),  # noqa: S108 - is never made
     "a wheel elsewhere": (backend(returned='"../../../evil.whl"'), ""),
