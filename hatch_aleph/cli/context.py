@@ -70,6 +70,7 @@ class Context:
         host_url: Host to ask, in place of the network's own.
         no_smoke: Publish without trying it here.
         no_health: Publish without asking it afterwards.
+        searched: Whether a build refuses code and volumes in which something looks like a secret.
         state_folder: Folder of the journals, when it is not ``.aleph`` in the project.
         standby: Has a guest ready for the trial of what is published.
     """
@@ -97,6 +98,7 @@ class Context:
     state_folder: Path | None = None
     no_smoke: bool = False
     no_health: bool = False
+    searched: bool = True
     standby: Standby | None = None
     _accounts: dict[str, Account] = field(default_factory=dict)
 
@@ -236,7 +238,6 @@ class Context:
         *,
         folder: Path | None = None,
         anew: Path | None = None,
-        searched: bool = True,
     ) -> Artifact:
         """Return the artifact that is meant: named, as it lies in its folder, or built from the project.
 
@@ -244,7 +245,6 @@ class Context:
             client: Spares building what is published already.
             folder: Receives what is built, in place of the artifact's folder.
             anew: An empty folder, for a build that takes nothing from what earlier ones have kept.
-            searched: Whether a build refuses code and volumes in which something looks like a secret.
         """
         taken = self.built()
         if taken is not None:
@@ -260,7 +260,7 @@ class Context:
             observer=self.steps,
             locked=self.locked,
             offline=self.offline,
-            searched=searched,
+            searched=self.searched,
             published=self._published_images(client) if client else None,
             **({"cache": Cache(anew)} if anew else {}),
         )

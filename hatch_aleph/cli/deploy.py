@@ -124,6 +124,7 @@ def deploy(
         raise UsageError("--dry-run and --plan exclude each other: a reviewed plan is applied or left")
     if everything and (reviewed or context.manifest or context.dist or detailed_exitcode):
         raise UsageError("--all takes no MANIFEST, --plan, --dist or --detailed-exitcode: these mean one project")
+    context = replace(context, searched=not no_secret_scan)
     if dry_run and not everything:
         return _plan(context, detailed=detailed_exitcode)
     from hatch_aleph.deploy.apply import Options
@@ -147,7 +148,7 @@ def deploy(
 def run_deployment(context: Context, options: Options) -> int:
     """Deploy an artifact and tell what came of it."""
     with context.client() as client:
-        artifact = context.artifact(client, searched=options.inspect is not None)
+        artifact = context.artifact(client)
         options = replace(options, confirm=partial(_confirmed, context, client, artifact, options.reviewed))
         outcome = context.deploy(client, artifact, options)
     lines = [*outcome.urls, *_live(context, artifact, outcome)]

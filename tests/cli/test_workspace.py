@@ -80,3 +80,18 @@ def test_what_cannot_be_is_told_before_anything_is_sent(cli, tmp_path):
     assert "no project" in cli("deploy", "--all", "--project", tmp_path / "ws" / "one" / "nothing").err.lower()
     assert cli("deploy", "--all", "--plan", "x").code == 64
     assert cli.sent == []
+
+
+def test_a_file_that_is_a_secret_stops_a_plan_too_unless_none_is_looked_for(cli, tmp_path):
+    root = write(tmp_path / "ws", "one")
+    project = root / "one" / "pyproject.toml"
+    project.write_text(
+        project.read_text("utf-8") + '[tool.hatch.build.targets.wheel]\ninclude = ["main.py", "a.key"]\n'
+    )
+    (root / "one" / "a.key").write_text("text")
+    for each in (("--all", "--project", root), ("--project", root / "one")):
+        refused = cli("deploy", *each, "--dry-run")
+        assert "a.key" in refused.err
+        assert refused.code
+        assert not cli("deploy", *each, "--dry-run", "--no-secret-scan").code
+    assert cli.sent == []
