@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 @click.option("--out", type=FOLDER, help="Folder for the files. [default: dist]")
 @click.option("--locked", is_flag=True, help="Fail when the lock does not fit the project any more.")
 @click.option("--offline", is_flag=True, help="Use what is cached, ask no index.")
-def build(context: Context, *, out: Path | None, locked: bool, offline: bool) -> None:
+@click.option("--no-secret-scan", is_flag=True, help="Refuse nothing that is or looks like a secret; `deploy` does.")
+def build(context: Context, *, out: Path | None, locked: bool, offline: bool, no_secret_scan: bool) -> None:
     """Build the code image, the packages image and the manifest.
 
     Needs no account and no network but the package index.
     """
-    artifact = replace(context, dist=out, locked=locked, offline=offline).artifact()
+    searched = not no_secret_scan
+    artifact = replace(context, dist=out, locked=locked, offline=offline, searched=searched).artifact()
     manifest = artifact.manifest
     for warning in manifest.warnings:
         context.output.notice(warning)

@@ -155,7 +155,7 @@ def _build_all(context: Context, folders: Sequence[Path]) -> list[Path | None]:
     if context.no_build:
         return [None] * len(folders)
     said = [*(["--profile", context.profile] if context.profile else []), *(["--locked"] if context.locked else [])]
-    said += ["--offline"] if context.offline else []
+    said += [*(["--offline"] if context.offline else []), *([] if context.searched else ["--no-secret-scan"])]
 
     def build(folder: Path) -> Path:
         command = [sys.executable, "-m", "hatch_aleph", "build", "--project", str(folder), "--json", *said]
