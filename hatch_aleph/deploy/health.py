@@ -206,6 +206,9 @@ class Health:
         if before is None or not (before.running or before.stopping):
             return None  # it is defined, not started yet: what the amend stopped was gone before this looked
         if known is not None and before.began != known.began and not before.stopping:
+            if not persistent:  # somebody asked: no list shows the old one, whose stop ends this one by its number
+                observer.step("unseen", seconds=int(STOP_SECONDS))
+                self._waiter.sleep(STOP_SECONDS)
             return None  # it runs again
         observer.step("stop", seconds=int(STOP_SECONDS))
 

@@ -126,6 +126,9 @@ def test_what_runs_again_before_anybody_looked_is_not_waited_for() -> None:
     before = host.health().before_amend(host.hosts(), NEW, persistent=True)
     host.health().confirm(host.hosts(), NEW, HealthCheck(), amended=True, persistent=True, before=before)
     assert (before, host.now) == (RUNS[NEW], 0)
+    host = Lists({NEW: again})  # somebody's question has started it, and the stop of what ran before goes on unseen
+    host.health().confirm(host.hosts(), NEW, HealthCheck(), amended=True, before=before)
+    assert host.now == 8
     assert Lists({}).health().before_amend(Lists({}).hosts(None), NEW, persistent=False) is None
 
 
