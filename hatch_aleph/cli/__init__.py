@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import signal
 import sys
 import time
@@ -87,7 +88,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        usage = UsageError(error.format_message(), hint=_usage_hint(error))
+        # What is no value of this place may be a key that was meant for another one: the log keeps its beginning alone.
+        message = re.sub(r"(?i)((?:0x)?[0-9a-f]{6})[0-9a-f]{58,}", r"\1…", error.format_message())
+        usage = UsageError(message, hint=_usage_hint(error))
         return Output(as_json=as_json).failure(usage)
     except HatchAlephError as error:
         return Output(as_json=as_json).failure(error)

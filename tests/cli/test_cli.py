@@ -101,6 +101,14 @@ def test_a_wrong_command_line(arguments, expected):
     assert not done.stdout
 
 
+@pytest.mark.parametrize("command", [["list"], ["pricing"], ["list", "--address"]])
+@pytest.mark.parametrize("prefix", ["", "0x", "0X"])
+def test_a_key_in_the_place_of_something_else_is_not_repeated(command, prefix, capsys):
+    key = "5eC7" * 16
+    assert run([*command, prefix + key]) == errors.UsageError.exit_code
+    assert key[8:] not in "".join(capsys.readouterr())
+
+
 def test_an_error_in_json(tmp_path):
     done = hatch_aleph("build", "--project", str(tmp_path), "--json")
     assert done.returncode == errors.ProjectError.exit_code
