@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hatch_aleph.defaults import DEFAULT_CHANNEL
@@ -46,7 +45,7 @@ class Deleted:
     volumes: tuple[str, ...]
     kept: tuple[str, ...]
     messages: tuple[str, ...]
-    hosts: Mapping[str, str | None] = MappingProxyType({})
+    hosts: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def delete(
