@@ -103,7 +103,7 @@ def test_every_address_that_is_printed_is_at_the_host_that_was_named(cli, networ
             "status": (here, True),
             "history": (here, False),
             "verify": ([*here, *dist], False),
-            "report": ([*here, *dist, "--no-imports"], False),
+            "report": ([*here, *dist[:2], "--no-imports"], False),
             "list": (["--long"], True),
             "show": ([program], True),
             "logs": ([program], False),

@@ -263,7 +263,7 @@ class Machine:
                     said = b"?"
                 except GuestError:
                     said = b""
-                if not said:
+                if not said and self.has_ended:
                     self._ended = await self._exit_text()
             await self._stop()
 
