@@ -131,7 +131,7 @@ def deploy(
     from hatch_aleph.deploy.plan import reviewed_checksum
 
     options = Options(
-        inspect=None if no_secret_scan else _scan,
+        inspect=_scan if context.searched else None,
         smoke=None if no_smoke else partial(context.smoke, again=typed("serve")),
         reviewed=reviewed_checksum(reviewed) if reviewed else None,
         rollback=not no_rollback,

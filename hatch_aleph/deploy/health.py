@@ -199,16 +199,14 @@ class Health:
         host = listing_host(hosts, item_hash, persistent=persistent)
         listed = hosts.list_executions(host) if host else None
         if host is None or listed is None:
-            observer.step("unseen", seconds=int(STOP_SECONDS))
-            self._waiter.sleep(STOP_SECONDS)
+            self._wait_unseen(observer, STOP_SECONDS)
             return None
         before = listed.get(item_hash)
         if before is None or not (before.running or before.stopping):
             return None  # it is defined, not started yet: what the amend stopped was gone before this looked
         if known is not None and before.began != known.began and not before.stopping:
             if not persistent:  # somebody asked: no list shows the old one, whose stop ends this one by its number
-                observer.step("unseen", seconds=int(STOP_SECONDS))
-                self._waiter.sleep(STOP_SECONDS)
+                self._wait_unseen(observer, STOP_SECONDS)
             return None  # it runs again
         observer.step("stop", seconds=int(STOP_SECONDS))
 
@@ -227,6 +225,11 @@ class Health:
         # What still runs after the longest stop is not what ran before: it had been started again before this looked.
         # Only a stop that has begun goes on as long as a request that the program is still answering.
         return before if now and now.stopping and self._waiter.poll(gone, _LONGEST_REQUEST, _LOOKS) else None
+
+    def _wait_unseen(self, observer: Observer, seconds: float) -> None:
+        """Give a stop its time where no list tells of it."""
+        observer.step("unseen", seconds=int(seconds))
+        self._waiter.sleep(seconds)
 
     def before_amend(self, hosts: Hosts, item_hash: str, *, persistent: bool) -> Execution | None:
         """Return what a host runs before an amend, for ``confirm``; None where no host tells."""
@@ -251,8 +254,7 @@ class Health:
         """
         host = host or hosts.known
         if host is None:  # who asks any host starts nothing, but learns nothing either
-            observer.step("unseen", seconds=int(_END_SECONDS))
-            self._waiter.sleep(_END_SECONDS)
+            self._wait_unseen(observer, _END_SECONDS)
             return False
         observer.step("end", item_hash=item_hash)
         listed: dict[str, Execution] | None = None

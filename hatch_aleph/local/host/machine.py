@@ -257,12 +257,9 @@ class Machine:
             self.times.stopping()
             if was_running:
                 await self._no_runs.wait()
-                try:
+                said = b""
+                with contextlib.suppress(GuestError, asyncio.TimeoutError):
                     said = await asyncio.wait_for(self._exchange(b"halt"), self.limits.halt)
-                except asyncio.TimeoutError:
-                    said = b"?"
-                except GuestError:
-                    said = b""
                 if not said and self.has_ended:
                     self._ended = await self._exit_text()
             await self._stop()
