@@ -38,9 +38,14 @@ TAIL = """
 A script that serves by itself is an executable, found by the call that listens, however its object was made: Tornado,
 aiohttp, asyncio, sockets, `http.server`, gevent, granian, hypercorn, uvicorn, twisted and others
 ([the table](https://github.com/aleph-im/hatch-aleph/blob/main/hatch_aleph/scaffold/servers.py)). It becomes
-`python3 FILE`, or `python3 -m MODULE` where its imports are relative. An application that such a server is given comes
-first, if it is found. `init` says where the source names another port than 8080; a script with an option for it takes
-`python3 FILE --port=$PORT`.
+`python3 FILE`, `python3 -m MODULE` where its imports are relative or its package's `__main__` starts it, or the script
+that the project installs. An application that such a server is given comes first, if it is found. A program is asked on
+the port that `PORT` names: where the source reads another variable, an option or an argument, the entry point is
+written with it (`python3 FILE --port=$PORT`, `env API_PORT=$PORT python3 FILE`); where it has a number, or does not
+show it, `init` says the line and what to write.
+
+What the project says itself comes before what is found: the application or the script that the web process of a
+Procfile, or a Dockerfile's `CMD`, starts.
 
 A project may need more than its tables to run as a program: a database elsewhere, a secret that is handed over
 ([secrets and databases](guides/secrets.md)), a front end that is built first.

@@ -58,11 +58,12 @@ def serve(
     MANIFEST is the artifact of a build; without it the project is built. Volumes that are named by `ref` are fetched
     from the node, those of a `path` are packed.
     """
+    own = context.project_folder.resolve() / ".aleph"
 
     async def spec() -> ProgramSpec:
         from hatch_aleph.cli.smoke import spec_of
 
-        artifact = context.artifact()
+        artifact = context.artifact_here(own / "serve")
         program = await spec_of(artifact, context.output.notice, context.client, runtime=runtime_image)
         return _bare(program, artifact) if bare else program
 
@@ -80,7 +81,7 @@ def serve(
         port=port,
         python=python,
         changed=changed if watch else None,
-        volumes=context.project_folder.resolve() / ".aleph",
+        volumes=own,
         then="It starts again with the next change." if watch else f"Mend it, then: {typed('serve')}, once more.",
         as_real=as_real,
     )

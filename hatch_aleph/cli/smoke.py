@@ -183,7 +183,7 @@ async def _ask(
             memory=cache.interpreters,
         )
     except (GuestError, NetworkError) as error:
-        notice(f"The program is not tried here: {error.message}.")
+        notice(f"The program is not tried here: {error}")
         return None
     answer = await smoke(spec, place, path, on_line=lines.append, standby=standby)
     text = answer.body.decode("utf-8", "replace")

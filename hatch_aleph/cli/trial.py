@@ -6,12 +6,13 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.cli.context import own_folder
 from hatch_aleph.commands import typed
 from hatch_aleph.environment import variables
-from hatch_aleph.errors import ArtifactError, GuestError, HealthError, NetworkError, PlanError
+from hatch_aleph.errors import GuestError, HatchAlephError, HealthError, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +36,15 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
     Raises:
         NetworkError: The network does not start.
     """
-    from hatch_aleph.scaffold.cautions import of_their_time
-    from hatch_aleph.scaffold.pyproject import open_pyproject
-
     folder = root / ".aleph" / "trial"
     own_folder(folder)
     # Nothing that it does may touch the user's own account.
     environment = {name: value for name, value in variables().items() if name not in _ACCOUNT_VARIABLES}
     environment["ALEPH_PRIVATE_KEY_FILE"] = str(folder / "account.key")
+    try:
+        artifact = replace(context, project_folder=root).artifact_here(folder / "dist")
+    except HatchAlephError as error:
+        return _failed(context, root, context.output.failure(error))
     context.output.doing("Starting a network on this machine")
     network = subprocess.Popen(
         _command("node", "--port", "0", "--folder", str(folder / "network"), "--json"),
@@ -56,20 +58,12 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
         context.output.rest()  # the commands that follow have words of their own
         if not (folder / "account.key").exists():
             _run(root, environment, "account", "create")
-        for step in (
-            ("faucet", "--node", url),
-            # What it publishes, nobody else reads; what another network would refuse of it is told at the end.
-            ("deploy", "--node", url, "--yes", "--no-secret-scan", "--state-folder", str(folder), *options),
-        ):
-            context.output.notice(f"$ hatch-aleph {' '.join(step[:3])}")
+        on_it = ("--node", url, "--yes", "--no-secret-scan", "--state-folder", str(folder))
+        for step in (("faucet", "--node", url), ("deploy", str(artifact.path), *on_it, *options)):
+            context.output.notice(f"$ hatch-aleph {step[0]} --node {url}")
             code = _run(root, environment, *step, shown=step[0] == "deploy")
             if code:
-                ran = code in (HealthError.exit_code, GuestError.exit_code)
-                older = of_their_time(open_pyproject(root).document.unwrap()) if ran else None
-                hint = "\n".join(filter(None, (older, f"Mend it, then: {typed('init --try')}")))
-                context.output.notice(f"The trial ends here. {hint}")
-                return code
-        _tell_secrets(context, root)
+                return _failed(context, root, code)
         if context.output.as_json or not sys.stdin.isatty():
             context.output.notice("It answered. Without a terminal the network ends here.")
             return 0
@@ -93,17 +87,16 @@ def run_trial(context: Context, root: Path, *, options: Sequence[str] = ()) -> i
     return 0
 
 
-def _tell_secrets(context: Context, root: Path) -> None:
-    """Say what a network that others read is not given."""
-    from hatch_aleph.artifact import Artifact
-    from hatch_aleph.deploy.secrets import check_secrets
+def _failed(context: Context, root: Path, code: int) -> int:
+    """Say what to do after a step that ended with an error of its own, and return its code."""
+    from hatch_aleph.scaffold.cautions import of_their_time
+    from hatch_aleph.scaffold.pyproject import open_pyproject
 
-    try:
-        check_secrets(Artifact.find(root / "dist"))
-    except PlanError as error:
-        context.output.notice(f"Here nobody else reads it; {typed('deploy')} refuses it. {error}")
-    except ArtifactError:  # several lie there: the deployment says it of the one that it means
-        pass
+    ran = code in (HealthError.exit_code, GuestError.exit_code)
+    older = of_their_time(open_pyproject(root).document.unwrap()) if ran else None
+    hint = "\n".join(filter(None, (older, f"Mend it, then: {typed('init --try')}")))
+    context.output.notice(f"The trial ends here. {hint}")
+    return code
 
 
 _ACCOUNT_VARIABLES = (

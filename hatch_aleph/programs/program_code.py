@@ -101,7 +101,7 @@ def try_published(session: Session, content: Mapping[str, Any]) -> None:
         try:
             session.client.download(stored.file_hash if stored else ref, file)
         except NetworkError as error:
-            session.notice(f"The program is not tried here: {error.message}.")
+            session.notice(f"The program is not tried here: {error}")
             return
         try_here(session, Code(file, encoding, hash_file(file), adapter=False), content)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hatch_aleph.errors import ProjectError
 from hatch_aleph.files import SELDOM_READ
+from hatch_aleph.project import read_pyproject
 from hatch_aleph.scaffold.frameworks import FRAMEWORKS
 from hatch_aleph.scaffold.listener import find_listener
 from hatch_aleph.scaffold.servers import SERVERS
+from hatch_aleph.scaffold.start_commands import start_commands, table
 from hatch_aleph.scaffold.syntax import Module
 from hatch_aleph.settings.rules import EXECUTABLE_PORT
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hatch_aleph.scaffold.frameworks import Framework
+    from hatch_aleph.scaffold.start_commands import StartCommand
 
 # Folders and files that hold no application that is meant to be deployed.
 _PASSED_OVER = {*SELDOM_READ, "build", "dist", "env", "htmlcov", "migrations", "site-packages"}
@@ -36,9 +39,11 @@ _MAX_BYTES = 1 << 20
 _CLEARLY = 0.8
 # What a server of WSGI or ASGI serves is found by itself, and comes before its server, wherever it stands.
 _LISTENS, _HOSTED = 2.5, 6
-_ELSEWHERE = (
-    "{place}:{line} listens on port {port}, and a program is asked on the one that PORT names: "
-    'int(os.environ.get("PORT", {port}))'
+_ASKED = "and a program is asked on the one that PORT names:"
+_ELSEWHERE = "{place}:{line} listens on port {port}, " + _ASKED + ' int(os.environ.get("PORT", {port}))'
+_UNSEEN = (
+    "{place}:{line} listens on a port that is not seen there, " + _ASKED + ' int(os.environ["PORT"]), or an option of '
+    "the entry point, such as --port=$PORT"
 )
 _FILLED = (
     "{where} gives the application routes only when the project's own program is started, and an entry point is "
@@ -101,7 +106,8 @@ def find_applications(root: Path) -> list[Application]:
         root: The project's root. Folders below it that are projects of their own are left out.
     """
     files = list(_sources(root))
-    found = [*_from_package_json(root)]
+    found: list[Application] = []
+    starts = _starts(root, files)
     known: dict[str, Framework] = {}
     called: set[str] = set()
     read: set[str] = set()
@@ -116,7 +122,7 @@ def find_applications(root: Path) -> list[Application]:
             module = file.parse(known)
             if module is None:
                 continue
-            applications = list(_applications(file, module))
+            applications = list(_applications(file, module, starts.get(file.name)))
             known.update({f"{file.name}.{name}": kind for name, kind in module.kinds.items()})
             called.update(module.called)
             filled.update({each: f"{file.place.as_posix()}:{line}" for each, line in module.filled().items()})
@@ -134,6 +140,8 @@ def find_applications(root: Path) -> list[Application]:
         else each
         for each in found
     ]
+    for command in start_commands(root):
+        found.extend(_declared(root, command, {file.name for file in files}, found))
     best = {each.entrypoint: each for each in sorted(found, key=lambda each: each.likelihood)}
     return sorted(best.values(), key=lambda each: (-each.likelihood, each.entrypoint))
 
@@ -175,12 +183,58 @@ def projects_below(root: Path) -> list[Path]:
     ]
 
 
-def _applications(file: _File, module: Module) -> Iterator[Application]:
+def _starts(root: Path, files: Sequence[_File]) -> dict[str, str]:
+    """Return the commands that start modules in which nothing starts by itself, by the modules' names.
+
+    These are the scripts that the project installs, and what a package's ``__main__`` imports.
+    """
+    try:
+        pyproject = read_pyproject(root)
+    except ProjectError:  # there is none yet
+        pyproject = {}
+    tables = (table(pyproject, "project"), table(table(pyproject, "tool"), "poetry"))
+    starts = {str(target).partition(":")[0]: name for each in tables for name, target in table(each, "scripts").items()}
+    for file in files:
+        if file.place.stem == "__main__" and (module := file.parse({})):
+            for dotted in module.names.values():
+                for name in (dotted, dotted.rpartition(".")[0]):
+                    starts.setdefault(name, f"python3 -m {file.name.removesuffix('.__main__')}")
+    return starts
+
+
+def _declared(root: Path, start: StartCommand, names: set[str], found: Sequence[Application]) -> Iterator[Application]:
+    """Yield what a project's own start command runs: an application before all others, a process if nothing else is."""
+    named = start.application
+    if named and named.partition(":")[0] in names:
+        same = next((each for each in found if each.entrypoint == named), None)
+        made = same or Application(named, start.file, start.file, start.line)
+        yield replace(made, likelihood=max((each.likelihood for each in found), default=0) + 1)
+        return
+    command = None if named else start.in_guest(root)
+    if command is None:
+        return
+    scripts = (each for each in found if each.executable and (each.file in start.words or each.entrypoint == command))
+    script = next(scripts, None)
+    if script and "PORT" not in command:
+        return  # which is known, and how it is told its port
+    note = None if "PORT" in command or start.words[0] == "node" else _UNSEEN.format(place=start.file, line=start.line)
+    kind = "Node.js" if start.words[0] == "node" else script.framework if script else "a server"
+    likelihood = max((each.likelihood for each in found if each.executable), default=-_LISTENS) + 1
+    yield Application(command, kind, start.file, start.line, executable=True, note=note, likelihood=likelihood)
+
+
+def _applications(file: _File, module: Module, start: str | None) -> Iterator[Application]:
     place = file.place.as_posix()
-    listener, command = find_listener(module), module.command or f"python3 {place}"
-    port = listener.port if listener else None
-    other = port if port and port[0] != EXECUTABLE_PORT else None
-    elsewhere = _ELSEWHERE.format(place=place, line=other[1], port=other[0]) if other else None
+    listener = find_listener(module, started=start is not None)
+    command, elsewhere = start or module.command or f"python3 {place}", None
+    if listener:
+        port = listener.port
+        if port is None:
+            elsewhere = _UNSEEN.format(place=place, line=listener.line)
+        elif port.number != EXECUTABLE_PORT and port.command:
+            command = port.command.format(command)
+        elif port.number != EXECUTABLE_PORT:
+            elsewhere = _ELSEWHERE.format(place=place, line=port.line, port=port.number)
     for made in module.applications():
         framework, likelihood = made.framework, file.weight + made.likelihood
         if framework.name == "Django" and file.place.stem == "asgi":
@@ -193,7 +247,7 @@ def _applications(file: _File, module: Module) -> Iterator[Application]:
         entrypoint = f"{file.name}:{made.name}{framework.suffix}"
         yield Application(entrypoint, framework.name, place, made.line, False, framework.note, likelihood)
     # Deep in a package a script that listens is a library's own try-out, as in a vendored bottle.py.
-    if listener and file.name.count(".") <= 1:
+    if listener and (start or file.name.count(".") <= 1):
         kind = listener.framework
         likelihood = file.weight - (_HOSTED if listener.hosts else _LISTENS)
         note = (kind and kind.note) or elsewhere
@@ -251,29 +305,3 @@ def _import_name(root: Path, file: Path, *, packaged: bool) -> str | None:
     if parts[-1] == "__init__":
         parts.pop()
     return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
-
-
-def package_json(folder: Path) -> dict[str, Any]:
-    """Return what the package.json of a folder says; nothing where there is none that npm could read."""
-    try:
-        data = json.loads((folder / "package.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def table(data: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return a table of a package.json, empty where there is none."""
-    value = data.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _from_package_json(root: Path) -> Iterator[Application]:
-    data = package_json(root)
-    start = table(data, "scripts").get("start")
-    main = data.get("main")
-    # npm puts node_modules/.bin on the path for its scripts: what is no plain `node FILE` may not start without npm.
-    if isinstance(start, str) and re.fullmatch(r"node [\w./-]+", start):
-        yield Application(start, "Node.js", "package.json", 1, executable=True, likelihood=0.5)
-    elif isinstance(main, str) and (root / main).is_file():
-        yield Application(f"node {main}", "Node.js", "package.json", 1, executable=True, likelihood=0.2)

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from hatch_aleph.files import SELDOM_READ
 from hatch_aleph.runtimes import DEFAULT, find, way_out
-from hatch_aleph.scaffold.applications import package_json, table
+from hatch_aleph.scaffold.start_commands import package_json, table
 from hatch_aleph.text import normalize
 
 if TYPE_CHECKING:

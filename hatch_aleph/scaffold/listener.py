@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hatch_aleph.scaffold.frameworks import FRAMEWORKS, Framework
+from hatch_aleph.scaffold.origins import Origins
+from hatch_aleph.scaffold.ports import Port, Ports
 from hatch_aleph.scaffold.servers import SERVERS, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from hatch_aleph.scaffold.syntax import Module
 
 _PACKAGES = {name.partition(".")[0]: framework for name, framework in FRAMEWORKS.items() if framework.listens}
-_STEPS = 20  # from a name to what made it; `x = x.y` would go on
-_MOST = 0xFFFF
-_PORT = re.compile(r"(?:\A:?|[^:]:)(\d{1,5})(?=:\D|\Z)")  # not what ends the path of a socket, or an address
 # How what listens by itself is started, where another module of the project has made it.
 _STARTS = frozenset({"launch", "listen", "run", "start"})
 _RUNNERS = frozenset({"run", "run_sync", "run_until_complete"})  # of what they are given
@@ -33,65 +31,50 @@ class Listener:
         line: Where it stands.
         framework: What it is a part of, where that is known.
         hosts: Whether it serves an application of WSGI or ASGI.
-        port: Where it listens, if the source says so, and the line that does.
+        port: Where it listens, if the source says so.
     """
 
     line: int
     framework: Framework | None
     hosts: bool
-    port: tuple[int, int] | None
+    port: Port | None
 
 
-def find_listener(module: Module) -> Listener | None:
-    """Return what makes a script listen, if it is one that does."""
-    origins = _Origins(module)
-    calls = [
-        (node, dotted, server)
-        for tree in _started(module)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and (server := origins.server(dotted := origins.of(node.func)))
-    ]
-    listening = next(((node, dotted, server) for node, dotted, server in calls if server.listens), None)
+def find_listener(module: Module, *, started: bool = False) -> Listener | None:
+    """Return what makes a script listen, if it is one that does.
+
+    Args:
+        module: The script.
+        started: Whether something else of the project starts what its functions do.
+    """
+    calls = _Calls(module)
+    found = calls.find([module.tree] if started else _started(module))
+    listening = next(((node, dotted, server) for node, dotted, server in found if server.listens), None)
     if listening is None:
         return None
     call, dotted, server = listening
-    ports = ((node, origins.port(node, server)) for node, _, server in calls)
-    port = next(((number, node.lineno) for node, number in ports if number is not None), None)
-    return Listener(call.lineno, origins.framework(dotted), server.hosts, port)
+    port = next((port for node, _, server in found if (port := calls.port(node, server))), None)
+    return Listener(call.lineno, calls.framework(dotted), server.hosts, port)
 
 
-class _Origins:
-    """What the names of a module were made by: ``app.listen`` is ``tornado.web.Application.listen``."""
+class _Calls:
+    """What the calls of a module are."""
 
     def __init__(self, module: Module) -> None:
-        self._names = module.names
         self._kinds = {**FRAMEWORKS, **module.known}
-        self._held: dict[str, ast.expr] = {}
-        nodes = list(ast.walk(module.tree))
-        for node in nodes:
-            for name, value in _bindings(node):
-                self._held[name] = value
-        for name, value in (each for node in nodes if isinstance(node, ast.arguments) for each in _defaults(node)):
-            if name not in self._names:
-                self._held.setdefault(name, value)
+        self._origins = Origins(module)
+        self._ports = Ports(module.tree, self._origins)
 
-    def of(self, node: ast.expr, steps: int = _STEPS) -> str:
-        """Return the dotted name of what an expression leads to; an object is named as what made it."""
-        if not steps:
-            return ""
-        if isinstance(node, (ast.Call, ast.Await)):
-            return self.of(node.func if isinstance(node, ast.Call) else node.value, steps - 1)
-        if not isinstance(node, (ast.Name, ast.Attribute)):
-            return ""
-        held = self._held.get(ast.unparse(node))
-        if held is not None:
-            return self.of(held, steps - 1)
-        if isinstance(node, ast.Name):
-            return self._names.get(node.id, node.id)
-        before = self.of(node.value, steps - 1)
-        return f"{before}.{node.attr}" if before else ""
+    def find(self, trees: Iterable[ast.AST]) -> list[tuple[ast.Call, str, Server]]:
+        """Return the calls that listen, or say where, each with its dotted name."""
+        return [
+            (node, dotted, server)
+            for tree in trees
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and (server := self._server(dotted := self._origins.of(node.func)))
+        ]
 
-    def server(self, dotted: str) -> Server | None:
+    def _server(self, dotted: str) -> Server | None:
         """Return the server that a call of this name is."""
         framework = self.framework(dotted)
         started = framework is not None and framework.listens and dotted.rpartition(".")[2] in _STARTS
@@ -104,56 +87,14 @@ class _Origins:
             None if top in sys.stdlib_module_names or dotted not in SERVERS else _PACKAGES.get(top, Framework(top))
         )
 
-    def port(self, call: ast.Call, server: Server) -> int | None:
+    def port(self, call: ast.Call, server: Server) -> Port | None:
         """Return the port that a call names, None where only the run shows it."""
         at = server.position
         named = next((each.value for each in call.keywords if each.arg == server.keyword), None)
         value = named or (call.args[at] if at is not None and at < len(call.args) else None)
         if value is None:
-            return server.default
-        value = self._value(value)
-        if isinstance(value, ast.Tuple) and len(value.elts) > 1:
-            value = self._value(value.elts[1])
-        number = _PORT.search(str(value.value)) if isinstance(value, ast.Constant) else None
-        return int(number[1]) if number and 0 < int(number[1]) <= _MOST else None
-
-    def _value(self, node: ast.expr) -> ast.expr:
-        for _ in range(_STEPS):
-            if not isinstance(node, (ast.Name, ast.Attribute)) or (held := self._held.get(ast.unparse(node))) is None:
-                break
-            node = held
-        return node
-
-
-def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """Yield what a statement gives names to: variables, a function by what it returns, a class by a base.
-
-    The last that is no mixin, for these come first, as a rule.
-    """
-    if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            if isinstance(target, (ast.Name, ast.Attribute)):
-                yield ast.unparse(target), node.value
-    elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
-        yield node.optional_vars.id, node.context_expr
-    elif isinstance(node, ast.ClassDef) and node.bases:
-        yield (
-            node.name,
-            next((each for each in node.bases[::-1] if "mixin" not in ast.unparse(each).lower()), node.bases[-1]),
-        )
-    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Return) and inner.value is not None:
-                yield node.name, inner.value
-
-
-def _defaults(node: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
-    """Yield what parameters are when a call does not say: ``def run(server=HTTPServer, port=8000)``."""
-    positional = [*node.posonlyargs, *node.args]
-    values = [*([None] * (len(positional) - len(node.defaults))), *node.defaults, *node.kw_defaults]
-    for each, value in zip([*positional, *node.kwonlyargs], values, strict=True):
-        if value is not None:
-            yield each.arg, value
+            return Port(call.lineno, server.default) if server.default else None
+        return self._ports.find(value)
 
 
 def _started(module: Module) -> list[ast.AST]:

@@ -13,10 +13,10 @@ from tomlkit.exceptions import TOMLKitError
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.installation import requirement
 from hatch_aleph.project import check_regular, parse_pyproject
-from hatch_aleph.scaffold.applications import package_json
 from hatch_aleph.scaffold.cautions import cautions
 from hatch_aleph.scaffold.frameworks import distribution_of
 from hatch_aleph.scaffold.requirements import read_declared
+from hatch_aleph.scaffold.start_commands import package_json
 from hatch_aleph.scaffold.workflows import PREVIEW_PROFILE
 from hatch_aleph.text import normalize
 

@@ -93,12 +93,16 @@ def refuse(
         raise error(message, where=where, hint=hint)
 
 
+class SecretsFound(ProjectError):  # noqa: N818 - what was found, not what failed
+    """Files of a project look like secrets: nothing that others read is built of them."""
+
+
 def check_entries(
     entries: Iterable[Entry],
     allowed: Iterable[str],
     *,
     where: str,
-    error: type[HatchAlephError] = ProjectError,
+    error: type[HatchAlephError] = SecretsFound,
 ) -> None:
     """Refuse files of a project in which something looks like a secret.
 

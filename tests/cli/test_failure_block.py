@@ -168,3 +168,22 @@ def test_what_no_host_says_is_no_traceback(body):
 
     told = _of_traceback(body)
     assert told is None or "\n" not in told
+
+
+def test_what_nobody_else_reads_is_told_of_a_secret_and_runs(cli, make_project):
+    key = "!0+leqpf0=qa5$=9*1zv6=fxy%w&c7t9yd@_^lkikqhr-4y7b^"
+    app = """
+        async def app(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"served"})
+    """
+    root = make_project({"main.py": app, "settings.py": f"SECRET_KEY = 'django-insecure-{key}'\n"})
+    with running("serve", "--project", root, folder=root) as (lines, url), urllib.request.urlopen(url) as answer:
+        assert answer.read() == b"served"
+    told = "".join(lines)
+    assert "Here nobody else reads it; `hatch-aleph deploy` refuses it." in told
+    assert "settings.py:1: secret by its name and form" in told
+    assert key not in told
+    # It lies where nothing is published from.
+    assert not list((root / "dist").glob("*.json"))
+    assert cli("deploy", "--project", root, "--yes").code == 4

@@ -5,6 +5,7 @@ import pytest
 from hatch_aleph.scaffold.applications import clear_choice, find_applications
 from hatch_aleph.scaffold.frameworks import FRAMEWORKS
 from hatch_aleph.scaffold.listener import find_listener
+from hatch_aleph.scaffold.ports import Port
 from hatch_aleph.scaffold.servers import SERVERS
 from hatch_aleph.scaffold.syntax import Module
 
@@ -147,9 +148,92 @@ SCRIPTS = {
         "import gevent.server\ngevent.server.StreamServer('127.0.0.1', None).serve_forever()",
         (2, "gevent", None),
     ),
-    "a port of the environment": (
-        "import os, http.server as h\nh.HTTPServer(('', int(os.environ.get('PORT', 80))), None).serve_forever()",
-        (2, None, None),
+}
+SERVE = "\nimport http.server\nhttp.server.HTTPServer(('', %s), None).serve_forever()"
+ARGPARSE = "import argparse\np = argparse.ArgumentParser()\np.add_argument(%s)\nargs = p.parse_args()"
+# How a script can be told its port, and the command that tells it.
+TOLD = {
+    "a variable": ("import os" + SERVE % "int(os.environ.get('PORT', 80))", "python3 main.py"),
+    "a variable, by key": ("import os" + SERVE % "int(os.environ['PORT'])", "python3 main.py"),
+    "a variable, or else": ("from os import getenv" + SERVE % "int(getenv('PORT') or 80)", "python3 main.py"),
+    "a variable of another name": (
+        "import os\nAPI_PORT = int(os.environ.get('API_PORT', '5000'))" + SERVE % "API_PORT",
+        "env API_PORT=$PORT python3 main.py",
+    ),
+    "a variable, by environs": (
+        "from environs import Env\nenv = Env()" + SERVE % "env.int('PORT', default=80)",
+        "python3 main.py",
+    ),
+    "a variable, by decouple": (
+        "from decouple import config" + SERVE % "config('HTTP_PORT', cast=int, default=80)",
+        "env HTTP_PORT=$PORT python3 main.py",
+    ),
+    "an option": (
+        ARGPARSE % "'-p', '--http-port', type=int" + SERVE % "args.http_port",
+        "python3 main.py --http-port=$PORT",
+    ),
+    "an option with a place": (
+        ARGPARSE % "'--listen', dest='port', default=80" + SERVE % "args.port",
+        "python3 main.py --listen=$PORT",
+    ),
+    "a short option": (ARGPARSE % "'-p', dest='port'" + SERVE % "args.port", "python3 main.py -p $PORT"),
+    "an option whose default is a variable": (
+        "import os\n" + ARGPARSE % "'--port', default=os.getenv('PORT', 80)" + SERVE % "args.port",
+        "python3 main.py",
+    ),
+    "an option whose default is the port": (
+        ARGPARSE % "'--port', default=8080" + SERVE % "args.port",
+        "python3 main.py",
+    ),
+    "an argument": (ARGPARSE % "'port', nargs='?', default=8000" + SERVE % "args.port", "python3 main.py $PORT"),
+    "an argument by hand": (
+        "import sys" + SERVE % "int(sys.argv[1]) if len(sys.argv) > 1 else 8000",
+        "python3 main.py $PORT",
+    ),
+    "an option of click": (
+        (
+            "import click, socket\n@click.command()\n@click.option('--port', default=5000)\ndef main(port):\n"
+            "    socket.create_server(('', port))\nmain()"
+        ),
+        "python3 main.py --port=$PORT",
+    ),
+    "an option of typer": (
+        (
+            "import typer, socket\ndef main(port: int = typer.Option(5000, '--port')):\n"
+            "    socket.create_server(('', port))\nif __name__ == '__main__':\n    typer.run(main)"
+        ),
+        "python3 main.py --port=$PORT",
+    ),
+    "an option of tornado": (
+        (
+            "import tornado.web\nfrom tornado.options import define, options\ndefine('port', default=8888, type=int)\n"
+            "tornado.web.Application().listen(options.port)"
+        ),
+        "python3 main.py --port=$PORT",
+    ),
+    "what a function is given": (
+        ARGPARSE % "'--port', type=int, default=8000" + "\nimport socket\ndef serve(where, n=1):\n"
+        "    socket.create_server((where, n))\nserve('', n=args.port)",
+        "python3 main.py --port=$PORT",
+    ),
+    "what an object is given": (
+        (
+            "import os, socket\nclass Site:\n    def __init__(self, at, number):\n        self.number = number\n"
+            "    def run(self):\n        socket.create_server(('', self.number))\nSite(0, os.environ['PORT']).run()\n"
+            "if __name__ == '__main__': pass"
+        ),
+        "python3 main.py",
+    ),
+    "what a function returns": (
+        "import os, socket\ndef port():\n    return int(os.environ.get('PORT', 1))\nsocket.create_server(('', port()))",
+        "python3 main.py",
+    ),
+    "a text": (
+        (
+            "import os, gevent.server\nport = os.environ['PORT']\n"
+            "gevent.server.StreamServer(f'0.0.0.0:{port}', None).serve_forever()"
+        ),
+        "python3 main.py",
     ),
 }
 SILENT = {
@@ -169,19 +253,32 @@ SILENT = {
 def test_what_listens_and_where(case, tmp_path):
     source, (line, framework, port) = SCRIPTS[case]
     found = find_listener(Module.parse("main", source.encode(), package=False, known={}))
-    assert (found.line, found.framework and found.framework.name, found.port and found.port[0]) == (
-        line,
-        framework,
-        port,
-    )
+    assert (found.line, found.framework and found.framework.name) == (line, framework)
+    assert (found.port and found.port.number) == port
     (tmp_path / "main.py").write_text(source)
     choice = clear_choice(find_applications(tmp_path))
     assert (choice.entrypoint, choice.executable) == ("python3 main.py", True)
     if framework == "Gradio":
         assert "websockets" in choice.note
     else:
-        assert (choice.note is not None) == (port not in (None, 8080))
-        assert port in (None, 8080) or f"listens on port {port}, and" in choice.note
+        assert (choice.note is not None) == (port != 8080)
+        what = "a port that is not seen there" if port is None else f"port {port}"
+        assert port == 8080 or f"listens on {what}, and a program is asked on the one that PORT names" in choice.note
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_a_script_is_told_its_port_as_it_takes_it(case, tmp_path):
+    source, command = TOLD[case]
+    (tmp_path / "main.py").write_text(source)
+    choice = clear_choice(find_applications(tmp_path))
+    assert (choice.entrypoint, choice.note) == (command, None)
+
+
+def test_a_table_of_one_s_own_is_no_environment(tmp_path):
+    (tmp_path / "main.py").write_text("CONFIG = {'PORT': 5000}" + SERVE % "CONFIG.get('PORT', 5000)")
+    choice = clear_choice(find_applications(tmp_path))
+    assert choice.entrypoint == "python3 main.py"
+    assert "listens on port 5000" in choice.note
 
 
 @pytest.mark.parametrize("case", SILENT)
@@ -221,5 +318,5 @@ def test_the_table_s_calls_are_found_with_their_port(name):
     arguments += [f"{'a, ' * server.position}4711"] if server.position is not None else []
     for each in arguments:
         module = Module.parse("main", f"import {top}\n{name}({each})".encode(), package=False, known={})
-        assert find_listener(module).port == (4711, 2)
+        assert find_listener(module).port == Port(2, 4711)
     assert name not in FRAMEWORKS

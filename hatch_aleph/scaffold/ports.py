@@ -1,0 +1,130 @@
+"""The port on which a script listens, and how a command line tells it another: followed from the call that listens."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hatch_aleph.scaffold.origins import Origins
+
+_STEPS = 20  # from a name to what made it; `x = x.y` would go on
+_MOST = 0xFFFF
+_NUMBER = re.compile(r"(?:\A:?|[^:]:)(\d{1,5})(?=:\D|\Z)")  # not what ends the path of a socket, or an address
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Port:
+    """Where a script listens.
+
+    Attributes:
+        line: Where the source says so.
+        number: The port that it names, if it names one.
+        command: How the script's command becomes one that is told another port: ``{} --port=$PORT``; None where nothing
+            but an edit tells it.
+    """
+
+    line: int
+    number: int | None = None
+    command: str | None = None
+
+
+class Ports:
+    """The expressions of a module that end in a port.
+
+    Args:
+        tree: Its syntax.
+        origins: What its names were made by.
+    """
+
+    def __init__(self, tree: ast.Module, origins: Origins) -> None:
+        self._origins = origins
+        self._options: dict[str, tuple[str, ast.expr | None, int]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and (names := list(_option_names(node))):
+                default = next((each.value for each in node.keywords if each.arg == "default"), None)
+                told = _told(names)
+                for name in names:
+                    self._options.setdefault(name.lstrip("-").replace("-", "_"), (told, default, node.lineno))
+
+    def find(self, node: ast.expr | None, steps: int = _STEPS) -> Port | None:
+        """Return the port that an expression comes to: a number, an option, a variable of the environment."""
+        if node is None or not steps:
+            return None
+        if isinstance(node, ast.Constant):
+            number = _NUMBER.search(str(node.value))
+            return Port(node.lineno, int(number[1])) if number and 0 < int(number[1]) <= _MOST else None
+        if (variable := self._variable(node)) is not None:
+            others = list(ast.iter_child_nodes(node))[2:]
+            default = next((each for each in others if isinstance(each, (ast.expr, ast.keyword))), None)
+            number_of = self.find(default.value if isinstance(default, ast.keyword) else default, steps - 1)
+            command = "{}" if variable == "PORT" else f"env {variable}=$PORT {{}}"
+            return Port(node.lineno, number_of.number if number_of else None, command)
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            return self._named(node, steps)
+        if isinstance(node, ast.Subscript) and self._origins.of(node.value) == "sys.argv":
+            return Port(node.lineno, None, "{} $PORT") if ast.unparse(node.slice) == "1" else None
+        found = [port for each in self._parts(node) if (port := self.find(each, steps - 1))]
+        return next((each for each in found if each.command), next(iter(found), None))
+
+    def _named(self, node: ast.Name | ast.Attribute, steps: int) -> Port | None:
+        name = node.attr if isinstance(node, ast.Attribute) else node.id
+        if name in self._options:
+            told, default, line = self._options[name]
+            found = self.find(default, steps - 1)
+            return found if found and found.command else Port(line, found.number if found else None, told)
+        held = self._origins.held(ast.unparse(node)) or self._origins.held(name)
+        return self.find(held, steps - 1)
+
+    def _variable(self, node: ast.expr) -> str | None:
+        """Return the variable of the environment that an expression reads: by Python itself, or by a package."""
+        if isinstance(node, ast.Subscript):
+            key: ast.expr | None = node.slice if self._origins.of(node.value) == "os.environ" else None
+        elif isinstance(node, ast.Call) and node.args and self._origins.is_imported(node.func):
+            key = node.args[0]
+        else:
+            return None
+        named = isinstance(key, ast.Constant) and isinstance(key.value, str) and _VARIABLE.fullmatch(key.value)
+        return named[0] if named else None
+
+    def _parts(self, node: ast.expr) -> Iterator[ast.expr]:
+        """Yield the expressions that decide what one comes to: `int(x)`, `a or b`, `a if b else c`, `f"{a}:{b}"`."""
+        if isinstance(node, ast.Call):
+            held = self._origins.held(ast.unparse(node.func))  # a function of the module, by what it returns
+            yield from [held] if held is not None else [*node.args, *(each.value for each in node.keywords)]
+        elif isinstance(node, ast.Tuple):
+            yield from node.elts[1:]
+        elif isinstance(node, ast.IfExp):
+            yield from (node.body, node.orelse)
+        elif isinstance(node, ast.BinOp):
+            yield from (node.right,) if isinstance(node.op, ast.Mod) else ()
+        elif isinstance(node, (ast.BoolOp, ast.JoinedStr)):
+            yield from node.values
+        elif isinstance(node, (ast.FormattedValue, ast.NamedExpr, ast.Await)):
+            yield node.value
+
+
+def _option_names(node: ast.Call) -> Iterator[str]:
+    """Yield the names that a call gives to an option or argument of the command line."""
+    texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    texts += [
+        each.value.value
+        for each in node.keywords
+        if each.arg == "dest" and isinstance(each.value, ast.Constant) and isinstance(each.value.value, str)
+    ]
+    function = ast.unparse(node.func).rpartition(".")[2]
+    if function == "define":  # of tornado.options
+        yield from (f"--{each}" for each in texts[:1])
+    elif function in {"add_argument", "argument"} or any(re.fullmatch(r"--?[A-Za-z][\w-]*", each) for each in texts):
+        yield from (each for each in texts if re.fullmatch(r"[\w-]+", each))
+
+
+def _told(names: list[str]) -> str:
+    long = next((each for each in names if each.startswith("--")), None)
+    short = next((each for each in names if each.startswith("-")), None)
+    return f"{{}} {long}=$PORT" if long else f"{{}} {short} $PORT" if short else "{} $PORT"
