@@ -225,6 +225,12 @@ def _own_preferences(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
 
 
 @pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processes that a test starts run without coverage: for tests of what they import and take."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+@pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., Path]:
     """Write a project folder from {path: text}; a pyproject.toml for a plain main.py unless one is given."""
 

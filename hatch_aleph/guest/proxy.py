@@ -93,6 +93,8 @@ class Upstream:
             raise
         except (OSError, asyncio.IncompleteReadError) as error:
             raise Gone from error
+        except ValueError as error:  # of ours, and of a length that is no number or a line without an end
+            raise BrokenAnswer(str(error)) from error
         finally:
             writer.close()
 
@@ -187,13 +189,9 @@ async def read_body(reader: asyncio.StreamReader, headers: list[tuple[bytes, byt
 async def _read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while True:
         line = await reader.readline()
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError as error:
-            if not line:
-                raise asyncio.IncompleteReadError(line, None) from error
-            message = f"the size of a chunk is {line[:20]!r}"
-            raise BrokenAnswer(message) from error
+        if not line:
+            raise asyncio.IncompleteReadError(line, None)
+        size = int(line.partition(b";")[0], 16)
         if size == 0:
             return  # trailers have no way to the client
         yield await reader.readexactly(size)

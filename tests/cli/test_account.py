@@ -194,3 +194,53 @@ def test_a_key_is_shown_on_a_terminal_after_a_question_alone(cli, tmp_path, answ
     os.close(master)
     assert b"Show the private key of work here?" in shown
     assert (code, SECRET.hex().encode() in shown) == ((0, True) if answer == "y" else (130, False))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("create", "new", "--private-key-file", "k"), "NAME and --private-key-file exclude each other"),
+        (("create", "--encrypt"), "--encrypt needs a NAME"),
+        (("create", "new", "--encrypt"), "--encrypt needs a password"),
+        (("import", "new", "k", "--from-aleph", "theirs"), "FILE and --from-aleph exclude each other"),
+        (("import", "new"), "There is no key"),
+        (("use", "nobody"), "No account has the name nobody"),
+        (("export", "nobody"), "No account has the name nobody"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_makes_no_account(arguments, message, cli):
+    assert message in cli.json("account", *arguments).error["message"]
+    assert not [each for each in cli.json("account", "list").result["accounts"] if each["name"]]
+
+
+def test_the_accounts_of_the_official_command_line_are_listed_and_taken_over(cli, tmp_path, password, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("ALEPH_CONFIG_HOME", str(tmp_path / "sdk"))
+    default = tmp_path / "sdk" / "private-keys" / "ethereum.key"
+    default.parent.mkdir(parents=True)
+    default.write_bytes(SECRET)
+    keystore = tmp_path / "aleph" / "keystores" / "theirs.json"
+    keystore.parent.mkdir(parents=True)
+    keystore.write_text(json.dumps(EthAccount.encrypt(SECRET, "open sesame")))
+    entry = '[[accounts]]\nname = "{}"\naddress = "0x1"\nchain = "ETH"\nkind = "{}"\n'
+    text = 'default = "theirs"\n' + entry.format("theirs", "keystore") + entry.format("other", "local")
+    (tmp_path / "aleph" / "accounts.toml").write_text(text)
+    listed = cli.json("account", "list").result["accounts"]
+    assert [(each["name"], each["key"]) for each in listed] == [
+        ("theirs", "aleph-rs: keystore, with which `aleph` signs"),
+        ("other", "aleph-rs: local"),
+        ("", str(default)),
+    ]
+    taken = cli.json("account", "import", "mine", "--from-aleph", "theirs", "--password-file", password).result
+    assert taken["address"] == ADDRESS
+    assert cli("alias", "add", "mine", ADDRESS).code == 64  # a name stands for one address
+    (tmp_path / "aleph" / "accounts.toml").write_text("accounts = 1")
+    told = cli("account", "list")
+    assert (told.code, "The accounts of `aleph` cannot be read" in told.err, "mine" in told.out) == (0, True, True)
+
+
+def test_a_key_of_solana_is_exported_as_its_wallets_read_it(cli, tmp_path):
+    cli.json("account", "create", "sol", "--chain", "SOL")
+    cli.json("account", "export", "sol", "--to", tmp_path / "copy")
+    again = cli.json("account", "import", "again", tmp_path / "copy", "--chain", "SOL").result
+    assert again["address"] == cli.json("account", "show", "--account", "sol").result["address"]

@@ -26,6 +26,7 @@ def hatch_aleph(*arguments, **options):
     )
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_help_lists_every_command_and_imports_none(capsys):
     code = (
         "import sys; from hatch_aleph.__main__ import main; sys.argv[1:] = ['--help']\n"

@@ -29,6 +29,7 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
 SLACK = 2  # machines that run tests are slower, and busy
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_the_import_is_short_and_pulls_in_little(tmp_path):
     code = lay_out(tmp_path / "code", {}, seconds=30.0)
     subprocess.run([sys.executable, "-m", compileall.__name__, "-q", "-o", "2", str(code)], check=True)

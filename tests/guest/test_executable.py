@@ -141,7 +141,19 @@ def test_head_has_the_length_alone(guest):
     assert (answer.status, answer.body, answer.header("content-length")) == (404, b"", "12")
 
 
-@pytest.mark.parametrize("path", ["/half", "/garbage"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/half",
+        "/garbage",
+        "/long_head",
+        "/no_colon",
+        "/odd_length",
+        "/odd_chunk",
+        "/long_chunk",
+        "/half_chunked",
+    ],
+)
 def test_broken_answers_are_told(guest, path):
     answer = guest.get(path)
     assert answer.status == 502

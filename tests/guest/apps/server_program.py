@@ -108,6 +108,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"this is not HTTP\r\n\r\n")
         self.close_connection = True
 
+    def on_long_head(self, body):
+        self.reply(b"", X_Long="x" * 300_000)
+
+    def on_no_colon(self, body):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n")
+        self.close_connection = True
+
+    def on_odd_length(self, body):
+        self.reply(b"odd", Content_Length="three")
+
+    def on_odd_chunk(self, body):
+        self.chunk(b"three\r\nodd\r\n0\r\n\r\n")
+
+    def on_long_chunk(self, body):
+        self.chunk(b"1" * 300_000 + b"\r\n")
+
+    def on_half_chunked(self, body):
+        self.chunk(b"4\r\nhalf\r\n")
+
+    def chunk(self, raw):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(raw)
+        self.close_connection = True
+
     def on_count(self, body):
         self.reply(b"%d" % threading.active_count())
 
