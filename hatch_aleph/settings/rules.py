@@ -25,7 +25,6 @@ EXECUTABLE_PORT = 8080  # where hosts ask a program that listens by itself
 MAX_VARIABLES = 256
 MAX_VARIABLE_KEY = 128
 MAX_VARIABLE_VALUE = 4096
-MAX_FILTER_ENTRIES = 32
 # What a host keeps for all its programs together, in MiB: src/aleph/vm/conf.py in aleph-im/aleph-vm
 # (PROGRAM_MEMORY_RESERVED_MIB). A program that asks for more is answered 503 by every host that leaves it so.
 HOST_MEMORY = 8192
@@ -153,8 +152,6 @@ def _of_subscriptions(settings: Settings, path: Path) -> Iterator[Problem]:
         where = (*path, number)
         if not filter_ or not any(value != {} for value in filter_.values()):
             yield Problem(where, "an empty filter starts the program at every message of the network")
-        if len(filter_) > MAX_FILTER_ENTRIES:
-            yield Problem(where, f"the network takes at most {MAX_FILTER_ENTRIES} entries a filter")
         for name, value in filter_.items():
             if name not in _FILTER_FIELDS:
                 text = f"no message has it; hosts compare {', '.join(_FILTER_FIELDS)}{nearest(name, _FILTER_FIELDS)}"

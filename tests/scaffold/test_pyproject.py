@@ -224,3 +224,55 @@ def test_a_key_is_set_and_nothing_else_is_touched(tmp_path, text):
     set_key(edit, "persistent", True, None)
     file.write_bytes(edit.content)
     assert file.read_bytes() == text.replace("false", "true").encode()
+
+
+def test_a_key_of_a_profile_is_set_where_the_profile_stands_by_its_own_name(tmp_path):
+    text = (
+        '[tool.aleph]\nentrypoint = "a:b"\n[tool.aleph.profiles.staging]\nmemory = 512\n[tool.aleph.profiles."pr-*"]\n'
+    )
+    (tmp_path / "pyproject.toml").write_text(text)
+    edit = open_pyproject(tmp_path)
+    set_key(edit, "variables", {"STAGE": "1"}, "staging")
+    table = tomllib.loads(edit.text)["tool"]["aleph"]
+    assert table["profiles"] == {"staging": {"memory": 512, "variables": {"STAGE": "1"}}, "pr-*": {}}
+    with pytest.raises(ProjectError, match=r"\[tool\.aleph\.profiles\.pr-12\] does not stand in the file"):
+        set_key(edit, "persistent", True, "pr-12")
+
+
+def test_tables_that_stand_there_are_completed(tmp_path):
+    text = '[project]\nname = "x"\nversion = "1"\n[tool.aleph]\nmemory = 512\n[tool.hatch.env]\nrequires = ["other"]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    _, data = written(tmp_path, hatch=True)
+    assert data["tool"]["aleph"] == {"memory": 512, "entrypoint": "main:app"}
+    assert data["tool"]["hatch"]["env"] == {"requires": ["other", requirement()], "collectors": {"aleph": {}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pyproject.toml", b"\xff"),
+        ("setup.cfg", b"no section"),
+        ("requirements.txt", b"flask\xff"),
+        ("Pipfile", b"[packages"),
+        ("Pipfile", b'[packages]\nlib = {path = "./lib"}\n'),
+    ],
+)
+def test_what_cannot_be_read_or_taken_over_is_named(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ProjectError) as caught:
+        written(tmp_path)
+    assert name in str(caught.value.where)
+    assert not (tmp_path / "pyproject.toml").exists() or name == "pyproject.toml"
+
+
+def test_an_index_of_a_pipfile_is_not_taken_over_in_silence(tmp_path):
+    (tmp_path / "Pipfile").write_text('[[source]]\nurl = "https://example.org/simple"\n[packages]\nflask = "*"\n')
+    declared = read_declared(tmp_path)
+    assert declared.requirements == ("flask",)
+    assert any("[[source]]" in note for note in declared.notes)
+
+
+def test_requirements_that_name_each_other_are_read_once(tmp_path):
+    (tmp_path / "requirements.txt").write_text("flask\n-r more.txt\n")
+    (tmp_path / "more.txt").write_text("httpx\n-r requirements.txt\n")
+    assert read_declared(tmp_path).requirements == ("flask", "httpx")

@@ -183,6 +183,27 @@ def test_compute_units_are_vcpus_and_memory():
             "volumes.persistent[1].name: 'my_data' is the same file on a host as 'my.data'",
         ),
         ({"entrypoint": "a:b", "profiles": {"x": {"memry": 1}}}, "tool.aleph.profiles.x.memry: unknown key; did you"),
+        ({"entrypoint": "a:b", "profiles": ["x"]}, "tool.aleph.profiles: expected tables, such as"),
+        ({"entrypoint": "a:b", "profiles": {"a/b": {}}}, "tool.aleph.profiles.a/b: a profile's name has letters"),
+        (
+            {"entrypoint": "a:b", "variables": {f"A{number}": "" for number in range(257)}},
+            "tool.aleph.variables: the network takes at most 256",
+        ),
+        (
+            {
+                "entrypoint": "a:b",
+                "volumes": {"immutable": [{"ref": HASH, "mount": f"/opt/x{number}"} for number in range(24)]},
+            },
+            "tool.aleph.volumes: a host attaches at most 23 beside code and packages",
+        ),
+        (
+            {"entrypoint": "a:b", "volumes": {"immutable": [{"mount": "/opt/x"}]}},
+            "tool.aleph.volumes.immutable[0]: expected either ref",
+        ),
+        (
+            {"entrypoint": "a:b", "volumes": {"immutable": [{"path": "x", "mount": "/opt/x", "use-latest": False}]}},
+            "immutable[0].use-latest: a volume that is published from a path follows its amends",
+        ),
     ],
 )
 def test_a_mistake_names_its_key_what_was_expected_and_the_nearest_name(table, expected):
@@ -245,6 +266,11 @@ def test_a_profile_overrides_key_by_key():
     assert settings.variables == {"A": "1", "B": "3"}
     assert settings.extras == ()
     assert load_settings(TABLE).variables == {"A": "1", "B": "2"}
+
+
+def test_a_profile_s_compute_units_replace_the_common_memory():
+    table = {"entrypoint": "a:b", "vcpus": 2, "memory": 512, "profiles": {"small": {"compute-units": 1}}}
+    assert load_settings(table, "small").resources == (1, 2048)
 
 
 def test_a_profile_named_by_a_glob():

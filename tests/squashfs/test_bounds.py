@@ -116,6 +116,42 @@ def test_a_file_that_claims_a_petabyte(tmp_path, monkeypatch):
             act(tmp_path / "image")
 
 
+@pytest.mark.parametrize(
+    ("size", "forged", "told"),
+    [
+        (BLOCK, {"size": BLOCK - 1}, "a block of another length than its file's"),
+        (BLOCK + 1000, {"offset": 10_000}, "the end of a file lies past its fragment block"),
+    ],
+)
+def test_a_file_that_does_not_fit_its_blocks(size, forged, told, tmp_path, monkeypatch):
+    def lie(data):
+        for name, value in forged.items():
+            setattr(data, name, value)
+
+    forge(monkeypatch, lie)
+    write_image([Entry("a", "file", 0o644, noise(size))], tmp_path / "image", Options(block_size=BLOCK))
+    for act in (verify, lambda image: unpack(image, tmp_path / "folder")):
+        with pytest.raises(SquashfsError, match=f"is damaged: {told}"):
+            act(tmp_path / "image")
+
+
+def test_a_root_that_is_a_file(tmp_path):
+    write_image([Entry("a", "file", 0o644, b"x")], tmp_path / "image")
+    data = bytearray(tmp_path.joinpath("image").read_bytes())
+    struct.pack_into("<Q", data, 32, 0)  # the first inode, which is the file's
+    (tmp_path / "image").write_bytes(data)
+    with pytest.raises(SquashfsError, match="is damaged: its root is no directory"):
+        verify(tmp_path / "image")
+
+
+def test_an_image_that_is_no_device(tmp_path):
+    write_image([Entry("a", "file", 0o644, b"x")], tmp_path / "image")
+    with (tmp_path / "image").open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(SquashfsError, match="bytes are no multiple of"):
+        verify(tmp_path / "image")
+
+
 def test_holes_stay_holes(tmp_path):
     """A thousand blocks that hold nothing, then one that does: it lies there as it does in the image."""
     content = bytes(1000 * BLOCK) + b"end"

@@ -71,3 +71,9 @@ def test_help(capsys):
 def test_an_option_out_of_its_range_is_one_line(tree, tmp_path, capsys):
     assert main(["pack", str(tree), str(tmp_path / "image"), "--codec", "lzo"]) == 1
     assert capsys.readouterr().err == "error: there is no codec 'lzo' (one of: zstd, gzip, xz)\n"
+
+
+def test_a_time_that_is_none_is_one_line(tree, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
+    assert main(["pack", str(tree), str(tmp_path / "image")]) == 1
+    assert capsys.readouterr().err == "error: SOURCE_DATE_EPOCH is 'today', which is no number of seconds\n"

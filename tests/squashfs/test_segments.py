@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from hatch_aleph.squashfs import Entry, Group, Options, Segment, SquashfsError, verify, write_image, write_segment
+from hatch_aleph.squashfs import (
+    Entry,
+    Group,
+    Options,
+    Segment,
+    SquashfsError,
+    segments,
+    verify,
+    write_image,
+    write_segment,
+)
 
 ENTRIES = [Entry(f"wheel/{number}.py", "file", 0o644, b"import os\n" * number) for number in range(300)]
 
@@ -64,6 +74,25 @@ def test_a_segment_that_goes_before_it_is_copied(segment, tmp_path):
     with pytest.raises(SquashfsError, match="segment: cannot be read"):
         write_image([loaded], tmp_path / "image")
     assert not (tmp_path / "image").exists()
+
+
+def test_a_segment_that_shrinks_before_it_is_copied(segment, tmp_path):
+    loaded = Segment.load(segment)
+    segment.write_bytes(segment.read_bytes()[:10])
+    with pytest.raises(SquashfsError, match="is damaged: it ends too early"):
+        write_image([loaded], tmp_path / "image")
+    assert not (tmp_path / "image").exists()
+
+
+def test_a_segment_of_another_version_or_length_is_refused(segment, tmp_path, monkeypatch):
+    segment.write_bytes(segment.read_bytes()[1:])
+    with pytest.raises(SquashfsError, match="it has not the length that was written"):
+        Segment.load(segment)
+    monkeypatch.setattr(segments, "VERSION", segments.VERSION + 1)
+    write_segment(ENTRIES, tmp_path / "newer")
+    monkeypatch.undo()
+    with pytest.raises(SquashfsError, match=f"is a segment of version {segments.VERSION + 1}, not"):
+        Segment.load(tmp_path / "newer")
 
 
 @pytest.mark.parametrize("options", [{"level": 3}, {"codec": "gzip"}, {"block_size": 65536}])
