@@ -343,6 +343,24 @@ def test_a_difference_of_what_is_no_text_shows_no_bytes(rig: Rig, tmp_path: Path
     }
 
 
+def test_a_difference_of_links_and_of_bytes_that_are_no_text_shows_no_line(rig: Rig, tmp_path: Path) -> None:
+    for name, target, data in (("1", "here", b"text"), ("2", "there", b"\xff\xfe")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "link").symlink_to(target)
+        (tmp_path / name / "data").write_bytes(data)
+    rig.deploy(rig.artifact(code=image(tmp_path / "1", {}), packages=image(tmp_path / "p1", {"one.py": ""})))
+    record = "two.py,,\ntwo-1.dist-info/RECORD,,\n"
+    packages = image(tmp_path / "p2", {"one.py": "", "two.py": "", "two-1.dist-info/RECORD": record})
+    second = rig.artifact(code=image(tmp_path / "2", {}), packages=packages)
+    found = differences_of(rig.target(second), second)
+    assert {each.path: (each.kind, each.lines) for each in found.files if each.role == "code"} == {
+        "data": ("changed", ("(no text)",)),
+        "link": ("changed", ()),
+    }
+    (added,) = found.distributions
+    assert (added.name, added.kind, added.before, added.after) == ("two", "added", None, len(record))
+
+
 def image(tree: Path, files: dict[str, str]) -> bytes:
     for name, text in files.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from hatch_aleph.deploy.comparison import Planner, program_content
 from hatch_aleph.deploy.deployment import deployment_tag
-from hatch_aleph.deploy.plan import Cost
+from hatch_aleph.deploy.plan import Cost, reviewed_checksum
 from hatch_aleph.deploy.state import NOTES, Program, State, Version, Volume, image_notes
+from hatch_aleph.errors import PlanError
 from hatch_aleph.network.answers import Limits
 from tests.deploy.rig import make_artifact
 
@@ -127,8 +129,26 @@ def test_the_checksum_covers_decisions_and_not_prices_or_uploads(manifest: Manif
     assert made.checksum != replace(made, forget=("x",)).checksum
 
 
+def test_a_saved_plan_is_read_again_and_nothing_else_is_one(manifest: Manifest, tmp_path: Path) -> None:
+    made = plan(state_of(manifest, volumes=[]), manifest)
+    made.save(tmp_path / "plan.json")
+    assert reviewed_checksum(tmp_path / "plan.json") == made.checksum
+    saved = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps({**saved, "schema": 0}))
+    with pytest.raises(PlanError, match="The plan has schema 0"):
+        reviewed_checksum(tmp_path / "plan.json")
+    (tmp_path / "plan.json").write_text("[" * 100_000)
+    with pytest.raises(PlanError, match="This is no saved plan"):
+        reviewed_checksum(tmp_path / "plan.json")
+    with pytest.raises(PlanError, match="No such file"):
+        reviewed_checksum(tmp_path / "none.json")
+    with pytest.raises(PlanError, match="The plan cannot be written"):
+        made.save(tmp_path / "plan.json" / "below a file.json")
+
+
 def test_what_can_be_paid_is_a_day_by_credit_or_the_tokens_to_hold() -> None:
     assert Cost("credit", 0, 10, balance=10).affordable
+    assert Cost("credit", 0, 10).affordable  # as far as is known
     assert not Cost("credit", 0, 10, balance=9).affordable
     assert Cost("hold", 0, 0, held_now=90, held_after=100, balance=10).affordable
     assert not Cost("hold", 0, 0, held_now=0, held_after=100, balance=10).affordable

@@ -3,7 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from hatch_aleph.deploy.rollback import roll_back
+from hatch_aleph.errors import PlanError
 from hatch_aleph.settings import HealthCheck
 from tests.clock import hurried
 
@@ -78,6 +81,19 @@ def test_a_runtime_that_moved_is_told(rig: Rig) -> None:
     assert "was replaced" not in warnings(rig, runtime=runtime, code=b"code 2")
     rig.deploy(rig.artifact(name="runtime", packages=None, code=b"another runtime"))
     assert f"the runtime {ref} was replaced on" in warnings(rig, runtime=runtime, code=b"code 2")
+
+
+def test_what_is_no_file_is_no_runtime(rig: Rig) -> None:
+    artifact = rig.artifact()
+    rig.deploy(artifact)
+    ref = rig.target(artifact).state().programs[0].item_hash
+    with pytest.raises(PlanError, match="The runtime is a PROGRAM, not a STORE message"):
+        rig.deploy(rig.artifact(name="other", runtime={"ref": ref, "use_latest": True, "comment": ""}))
+
+
+def test_more_than_a_host_gives_is_told(rig: Rig) -> None:
+    told = warnings(rig, resources={"vcpus": 64, "memory": 512, "seconds": 30})
+    assert "a host answers 503 to a program of more than 8192 MiB or 32 virtual CPUs" in told
 
 
 def test_an_amend_that_changes_another_program_too_is_told(rig: Rig) -> None:
