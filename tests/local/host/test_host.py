@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from hatch_aleph import __version__
 from hatch_aleph.itemhash import to_base32
 from tests.local.host.conftest import ECHO
 
@@ -38,3 +39,33 @@ def test_an_unknown_hash_is_a_500_and_no_hash_a_400(with_host):
         (500, "500: Unhandled error during initialisation"),
         (400, "Invalid message reference: nonsense"),
     ]
+
+
+def test_what_is_no_program_has_no_answer(with_host):
+    async def use(node, host, client):
+        answers = []
+        for path, name in ((f"/vm/{node.store(b'code')}/", None), ("/", "nonsense.localhost")):
+            async with client.get(node.url + path, headers={"Host": name} if name else {}) as answer:
+                answers.append((answer.status, json.loads(await answer.read())["error"]))
+        return answers
+
+    assert with_host(use) == [
+        (500, "500: Unhandled error during initialisation"),
+        (404, "404: Invalid message reference"),
+    ]
+
+
+def test_what_the_host_tells_of_itself(with_host):
+    async def use(node, host, client):
+        async with client.get(f"{node.url}/status/check/version") as answer:
+            version = await answer.text()
+        pages = []
+        for query in ("", "?page=0", "?page_size=201", "?page=one"):
+            async with client.get(f"{node.url}/api/v1/nodes{query}") as answer:
+                pages.append((answer.status, await answer.json()))
+        return version, node.url, pages
+
+    version, url, pages = with_host(use, schedules=True)
+    assert version == __version__
+    assert [status for status, _ in pages] == [200, 422, 422, 422]
+    assert [each["address"] for each in pages[0][1]["items"]] == [f"{url}/"]

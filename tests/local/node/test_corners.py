@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -9,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from hatch_aleph.local.node.rules import Rules
@@ -177,3 +179,89 @@ def test_times_are_kept_to_the_microsecond() -> None:
     for wrong in (1e300, float("nan"), -1e15):
         with pytest.raises(ValueError, match="time out of range"):
             to_micros(wrong)
+
+
+def test_the_faucet_gives_amounts_alone(client: Client, rich: Account) -> None:
+    for wrong in ({"credits": 1.5}, {"credits": True}, {"credits": 10**30}, {"tokens": "1"}, {"tokens": True}):
+        assert client.http.post("/faucet", json={"address": rich.address, **wrong}).status_code == 422, wrong
+
+
+def test_files_that_are_not_here_are_said_to_be_missing(client: Client, node: RunningNode, rich: Account) -> None:
+    nowhere = "0" * 64
+    for path in (f"storage/by-message-hash/{nowhere}", f"storage/{nowhere}", f"storage/raw/{nowhere}"):
+        assert client.http.get(f"/api/v0/{path}").status_code == 404, path
+    client.store(rich, b"lost on the disk")
+    file_hash = hashlib.sha256(b"lost on the disk").hexdigest()
+    node.call(lambda: node.node.state.files.delete(file_hash))
+    assert client.http.get(f"/api/v0/storage/{file_hash}").status_code == 404
+
+
+def test_envelopes_that_contradict_themselves(client: Client, rich: Account) -> None:
+    good = rich.sign("POST", {"type": "note", "content": 1})
+    without = {key: value for key, value in good.items() if key != "item_content"}
+    text = json.dumps({"type": "n", "content": "x" * 200_000})
+    for wrong in (
+        {**good, "item_type": "storage"},
+        {**without, "item_type": "ipfs"},
+        {**good, "item_content": "[]", "item_hash": hashlib.sha256(b"[]").hexdigest()},
+        {**good, "item_content": text, "item_hash": hashlib.sha256(text.encode()).hexdigest()},
+    ):
+        assert client.post(wrong).status_code == 422
+    assert client.http.get(f"/api/v0/messages/{good['item_hash']}").status_code == 404
+
+
+def test_cursors_of_other_lists(client: Client, rich: Account) -> None:
+    assert client.http.get("/api/v0/messages.json", params={"cursor": "e30"}).status_code == 422  # {}
+
+
+def test_what_has_ended_is_found_by_when(client: Client, rich: Account) -> None:
+    item_hash = client.store(rich, b"soon gone")
+    client.post(forget_message(rich, item_hash))
+
+    def found(**dates: float) -> list[str]:
+        query = {"msgStatuses": "forgotten", "addresses": rich.address, **dates}
+        return [each["item_hash"] for each in client.get("/api/v0/messages.json", **query)["messages"]]
+
+    now = time.time()
+    assert found(startDate=now - 60) == found(startDate=now - 60, endDate=now + 60) == [item_hash]
+    assert found(startDate=now + 60) == found(endDate=now - 60) == []
+
+
+def test_an_aggregate_is_forgotten_by_its_key(client: Client, rich: Account) -> None:
+    key = "ab" * 32  # the network's model takes no other for one to be forgotten
+    parts = [rich.sign("AGGREGATE", {"key": key, "content": {name: 1}}) for name in "ab"]
+    for part in parts:
+        client.post(part)
+    forget = forget_message(rich, parts[0]["item_hash"], aggregates=[key])  # one of them named twice
+    assert client.post(forget).status_code == 200
+    assert {client.status(part["item_hash"]) for part in parts} == {"forgotten"}
+    unknown = forget_message(rich, aggregates=["cd" * 32])
+    client.post(unknown)
+    assert client.wait(unknown["item_hash"], "rejected")["error_code"] == 501
+
+
+def test_a_program_s_data_is_a_part_of_it(client: Client, rich: Account) -> None:
+    code, data = client.store(rich, b"code of data"), client.store(rich, b"data")
+    program = program_message(rich, code, data={"encoding": "zip", "mount": "/data", "ref": data, "use_latest": True})
+    assert client.post(program).status_code == 200
+    assert client.post(forget_message(rich, data)).status_code == 422
+    assert client.status(data) == "processed"  # a machine uses it
+
+
+def test_new_messages_are_filtered_and_shown_as_asked_for(client: Client, node: RunningNode, rich: Account) -> None:
+    async def watch() -> list[dict[str, Any]]:
+        url = f"{node.url}/api/ws0/messages"
+        async with aiohttp.ClientSession() as session:
+            wanted = {"history": "0", "addresses": rich.address, "tags": "yes", "msgType": "POST"}
+            async with session.ws_connect(url, params={**wanted, "contentFormat": "none"}) as socket:
+                await socket.send_str("clients have nothing to say")
+                for type_, tags in (("AGGREGATE", ["yes"]), ("POST", ["no"]), ("POST", ["yes"])):
+                    content = {"type": "n", "content": {"tags": tags}}
+                    content = {"key": "k", "content": {"tags": tags}} if type_ == "AGGREGATE" else content
+                    await asyncio.to_thread(client.post, rich.sign(type_, content))
+                return [await socket.receive_json(timeout=20)]
+
+    (shown,) = asyncio.run(watch())
+    assert shown["type"] == "POST"
+    assert json.loads(shown["item_content"])["content"]["tags"] == ["yes"]
+    assert "content" not in shown
