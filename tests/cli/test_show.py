@@ -62,6 +62,11 @@ def test_open_prints_the_url_and_opens_it(cli, monkeypatch):
     assert cli("open", made["item_hash"]).out.strip() == made["urls"][0]
     assert opened == [made["urls"][0]]
     assert ".localhost:" in made["urls"][0]
+    monkeypatch.setattr(webbrowser, "open", lambda _url: False)
+    told = cli("open", made["item_hash"])
+    assert (told.code, told.out.strip()) == (0, made["urls"][0])
+    assert "No browser could be started here" in told.err
+    assert "no such message or file" in cli("file", "get", "ab" * 32, "--to", cli.folder / "none").err
 
 
 def test_all_that_an_owner_has(cli, network, make_project):

@@ -69,7 +69,19 @@ def test_wsgiref_validate_finds_nothing(guest):
     assert "to the log" in guest.log
 
 
-@pytest.mark.parametrize("path", ["/raises", "/raises_late", "/no_start", "/exits"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/raises",
+        "/raises_late",
+        "/no_start",
+        "/starts_twice",
+        "/replaces_late",
+        "/gives_text",
+        "/stops",
+        "/exits",
+    ],
+)
 def test_what_an_app_raises_is_an_internal_error_and_nothing_more(guest, path):
     answer = guest.get(path)
     assert (answer.status, answer.body) == (500, b"Internal Server Error")

@@ -129,6 +129,32 @@ def no_start(environ, start_response):
     return [b"x"]
 
 
+def starts_twice(environ, start_response):
+    start_response("200 OK", [])
+    start_response("200 OK", [])
+    return [b"x"]
+
+
+def replaces_late(environ, start_response):
+    import sys
+
+    start_response("200 OK", [])(b"begun")
+    try:
+        raise ValueError("a secret")
+    except ValueError:
+        start_response("503 Sorry", [], sys.exc_info())
+    return [b"replaced"]
+
+
+def gives_text(environ, start_response):
+    start_response("200 OK", [])
+    return ["text"]
+
+
+def stops(environ, start_response):
+    raise StopIteration
+
+
 def exits(environ, start_response):
     raise SystemExit(3)
 
@@ -166,6 +192,10 @@ HANDLERS = {
         replaces,
         endless,
         no_start,
+        starts_twice,
+        replaces_late,
+        gives_text,
+        stops,
         exits,
         waits,
         missing,
