@@ -6,6 +6,7 @@ journal lets nothing more reach the device. Needs root, for the mount.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_aleph.guest import volume_flush
 from tests.guest.rig import Guest, lay_out
 
 if TYPE_CHECKING:
@@ -351,3 +353,20 @@ def test_folders_of_the_machine_are_not_flushed(run, tmp_path):
     text += "    files = [frame.f_code.co_filename for frame in sys._current_frames().values()]\n"
     text += "    await send({'type': 'http.response.body', 'body': str(files).encode()})\n"
     assert b"volume_flush" not in run({"main.py": text}, "main:app", volumes=(str(tmp_path),)).get("/").body
+
+
+def test_a_volume_that_is_gone_is_named_and_the_thread_ends(tmp_path, monkeypatch):
+    threads = []
+
+    def start_thread(run):
+        threads.append(threading.Thread(target=run))
+        threads[0].start()
+
+    monkeypatch.setattr(volume_flush, "start", start_thread)
+    monkeypatch.setattr(volume_flush, "PERIOD", 0.01)
+    flush = volume_flush.VolumeFlush([str(tmp_path / "gone"), str(tmp_path)])
+    told = asyncio.run(flush.flush())
+    assert told == f"The volume {tmp_path / 'gone'} cannot be written: No such file or directory."
+    flush.stop()
+    threads[0].join(20)
+    assert not threads[0].is_alive()

@@ -441,6 +441,28 @@ def test_clock_offset_is_exact_to_a_second(node: ScriptedNode) -> None:
         assert client.clock_offset() == pytest.approx(0, abs=1)
 
 
+def test_a_clock_that_is_not_told_is_not_guessed(client: NodeClient, node: ScriptedNode, pauses: list[float]) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+    node.on("GET", "/api/v0/version", Answer(raw=head + b"{}"))
+    with pytest.raises(NetworkError, match="without a date"):
+        client.clock_offset()
+
+
+def test_what_no_node_knows_is_not_asked_for(client: NodeClient, node: ScriptedNode) -> None:
+    assert client.status("no item hash") is None
+    assert not node.asked
+
+
+def test_a_node_without_a_faucet_is_named(client: NodeClient, account: Account) -> None:
+    with pytest.raises(UsageError, match=r"has no faucet \(HTTP 404\)"):
+        client.faucet(account.address, credit=1, tokens=0)
+
+
+def test_no_node_at_all() -> None:
+    with pytest.raises(UsageError, match="No node is named"):
+        NodeClient([])
+
+
 def test_next_node_helps_and_is_kept(node: ScriptedNode, pauses: list[float]) -> None:
     dead = unused_url()
     node.on("GET", f"/api/v0/messages/{H}/status", recorded("store processed"))

@@ -152,6 +152,14 @@ def test_a_secret_that_is_cut_off_leaves_no_half_of_it(tmp_path: Path) -> None:
     assert file.read_bytes() == SECRET
 
 
+def test_what_cannot_be_stored_is_said(tmp_path: Path) -> None:
+    with pytest.raises(AccountError, match="The password is empty"):
+        make_keystore(SECRET, "")
+    (tmp_path / "file").touch()
+    with pytest.raises(AccountError, match="The key cannot be written: Not a directory"):
+        store_secret(tmp_path / "file" / "keys" / "new.key", SECRET)
+
+
 def test_keys_stay_out_of_representations(light: None) -> None:
     key = parse_key(make_keystore(SECRET, "p"), "here", "ETH", lambda _: "p")
     assert (key.secret, key.chain) == (SECRET, "ETH")
