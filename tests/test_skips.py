@@ -57,5 +57,12 @@ def test_failures_beside_a_skip_that_is_not_listed_are_not_tried_again(tmp_path)
         assert len(json.loads((tmp_path / "memory/v/cache/lastfailed").read_text("utf-8"))) == noted
 
 
+def test_no_folder_of_tests_is_passed_over(pytestconfig):
+    """pytest leaves out folders by their names, in silence: `build` is one of its own list."""
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = [path for path in (ROOT / "tests").rglob("*") if path.is_dir() and not path.name.startswith(".")]
+    assert not [path for path in folders if any(path.match(pattern) for pattern in left_out)]
+
+
 def test_every_file_that_is_listed_is_there():
     assert [name for name in (*LISTED_SKIPS, *ON_ONE_PYTHON) if not (ROOT / name).is_file()] == []

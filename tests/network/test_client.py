@@ -436,9 +436,13 @@ def test_runtimes_of_both_aggregates_and_nothing_from_noise(client: NodeClient, 
 def test_clock_offset_is_exact_to_a_second(node: ScriptedNode) -> None:
     node.on("GET", "/api/v0/version", as_json({"version": "1"}))
     with NodeClient([node.url], clock=lambda: time.time() - 300) as client:
-        assert client.clock_offset() == pytest.approx(300, abs=1)
+        begun = time.monotonic()
+        offset = client.clock_offset()
+        assert offset == pytest.approx(300, abs=1 + (time.monotonic() - begun) / 2)  # a busy machine answers late
     with NodeClient([node.url]) as client:
-        assert client.clock_offset() == pytest.approx(0, abs=1)
+        begun = time.monotonic()
+        offset = client.clock_offset()
+        assert offset == pytest.approx(0, abs=1 + (time.monotonic() - begun) / 2)
 
 
 def test_a_clock_that_is_not_told_is_not_guessed(client: NodeClient, node: ScriptedNode, pauses: list[float]) -> None:
