@@ -121,8 +121,8 @@ PROJECTS = [
     Project(
         "postmanlabs/httpbin",
         "f8ec666b4d1b654e4ff6aedd356f510dcac09f83",
-        "Flask; its Procfile says `httpbin:app`, the same object",
-        "httpbin.core:app",
+        "Flask",
+        "httpbin:app",
     ),
     Project(
         "gothinkster/flask-realworld-example-app", "4b95fb2227dfeb5dd1a45d89b2bf48630b93fd28", "Flask", "autoapp:app"
@@ -230,9 +230,9 @@ def _try(folder: Path) -> str:
         text=True,
         stdin=subprocess.DEVNULL,
     )
-    status = re.search(r"is live and answers (\d+)", done.stdout + done.stderr)
-    if done.returncode == 0 and status:
-        return "" if int(status[1]) < _REFUSED else f"answers {status[1]}"
+    status = re.search(r"is live(?: as release \d+)? and answers (\d+)", done.stdout + done.stderr)
+    if done.returncode == 0:
+        return "" if status and int(status[1]) < _REFUSED else f"answers {status[1] if status else 'nothing'}"
     message = done.stderr.partition("Error: ")[2].partition("\nSee https://")[0].replace(str(folder), ".")
     newest = re.findall(r"^  (\S+) ([\w.]+), at ", message, re.MULTILINE)
     if newest:  # uv's reasoning is long

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from hatch_aleph.errors import ProjectError
 from hatch_aleph.files import SELDOM_READ
 from hatch_aleph.project import read_pyproject
-from hatch_aleph.scaffold.frameworks import FRAMEWORKS
+from hatch_aleph.scaffold.frameworks import FRAMEWORKS, PROTOCOLS
 from hatch_aleph.scaffold.listener import find_listener
+from hatch_aleph.scaffold.ports import options_of
 from hatch_aleph.scaffold.servers import SERVERS
 from hatch_aleph.scaffold.start_commands import start_commands, table
 from hatch_aleph.scaffold.syntax import Module
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hatch_aleph.scaffold.frameworks import Framework
+    from hatch_aleph.scaffold.ports import Options
     from hatch_aleph.scaffold.start_commands import StartCommand
 
 # Folders and files that hold no application that is meant to be deployed.
@@ -37,6 +39,7 @@ _USUAL_MODULES = ("main", "app", "asgi", "wsgi", "server", "application", "api",
 _MAX_FILES = 5_000
 _MAX_BYTES = 1 << 20
 _CLEARLY = 0.8
+_PORT_OPTION = re.compile(rb"""["'][\w-]*port["']""")
 # What a server of WSGI or ASGI serves is found by itself, and comes before its server, wherever it stands.
 _LISTENS, _HOSTED = 2.5, 6
 _ASKED = "and a program is asked on the one that PORT names:"
@@ -108,6 +111,10 @@ def find_applications(root: Path) -> list[Application]:
     files = list(_sources(root))
     found: list[Application] = []
     starts = _starts(root, files)
+    options: Options = {}
+    for file in files:
+        if _PORT_OPTION.search(file.source) and (declaring := file.parse({})):
+            options.update(options_of(declaring.tree))
     known: dict[str, Framework] = {}
     called: set[str] = set()
     read: set[str] = set()
@@ -122,7 +129,7 @@ def find_applications(root: Path) -> list[Application]:
             module = file.parse(known)
             if module is None:
                 continue
-            applications = list(_applications(file, module, starts.get(file.name)))
+            applications = list(_applications(file, module, starts.get(file.name), options))
             known.update({f"{file.name}.{name}": kind for name, kind in module.kinds.items()})
             called.update(module.called)
             filled.update({each: f"{file.place.as_posix()}:{line}" for each, line in module.filled().items()})
@@ -186,7 +193,7 @@ def projects_below(root: Path) -> list[Path]:
 def _starts(root: Path, files: Sequence[_File]) -> dict[str, str]:
     """Return the commands that start modules in which nothing starts by itself, by the modules' names.
 
-    These are the scripts that the project installs, and what a package's ``__main__`` imports.
+    These are the scripts that the project installs, and what a package's ``__main__`` or a script of the root imports.
     """
     try:
         pyproject = read_pyproject(root)
@@ -195,10 +202,15 @@ def _starts(root: Path, files: Sequence[_File]) -> dict[str, str]:
     tables = (table(pyproject, "project"), table(table(pyproject, "tool"), "poetry"))
     starts = {str(target).partition(":")[0]: name for each in tables for name, target in table(each, "scripts").items()}
     for file in files:
-        if file.place.stem == "__main__" and (module := file.parse({})):
+        package = file.place.stem == "__main__"
+        if not package and (file.place.parent != Path() or b"__main__" not in file.source):
+            continue
+        module = file.parse({})
+        if module and (package or module.is_script):
+            command = f"python3 -m {file.name.removesuffix('.__main__')}" if package else f"python3 {file.place}"
             for dotted in module.names.values():
                 for name in (dotted, dotted.rpartition(".")[0]):
-                    starts.setdefault(name, f"python3 -m {file.name.removesuffix('.__main__')}")
+                    starts.setdefault(name, command)
     return starts
 
 
@@ -206,14 +218,17 @@ def _declared(root: Path, start: StartCommand, names: set[str], found: Sequence[
     """Yield what a project's own start command runs: an application before all others, a process if nothing else is."""
     named = start.application
     if named and named.partition(":")[0] in names:
+        by_name = {each.entrypoint.partition(":")[2]: each for each in found if not each.executable}
+        like = by_name.get(named.partition(":")[2])  # the same one, perhaps, handed on by another module
         same = next((each for each in found if each.entrypoint == named), None)
-        made = same or Application(named, start.file, start.file, start.line)
+        made = same or Application(named, like.framework if like else "an application", start.file, start.line)
         yield replace(made, likelihood=max((each.likelihood for each in found), default=0) + 1)
         return
     command = None if named else start.in_guest(root)
     if command is None:
         return
-    scripts = (each for each in found if each.executable and (each.file in start.words or each.entrypoint == command))
+    processes = (each for each in found if each.executable)
+    scripts = (each for each in processes if each.file in start.words or each.entrypoint.startswith(command))
     script = next(scripts, None)
     if script and "PORT" not in command:
         return  # which is known, and how it is told its port
@@ -223,9 +238,9 @@ def _declared(root: Path, start: StartCommand, names: set[str], found: Sequence[
     yield Application(command, kind, start.file, start.line, executable=True, note=note, likelihood=likelihood)
 
 
-def _applications(file: _File, module: Module, start: str | None) -> Iterator[Application]:
+def _applications(file: _File, module: Module, start: str | None, options: Options) -> Iterator[Application]:
     place = file.place.as_posix()
-    listener = find_listener(module, started=start is not None)
+    listener = find_listener(module, started=start is not None, options=options)
     command, elsewhere = start or module.command or f"python3 {place}", None
     if listener:
         port = listener.port
@@ -260,7 +275,9 @@ def _names(known: Mapping[str, Framework]) -> re.Pattern[bytes] | None:
     return re.compile(b"|".join(rb"\b%s\b" % re.escape(name.encode()) for name in sorted(names))) if names else None
 
 
-_HINTS = re.compile(b"|".join(sorted({re.escape(name.partition(".")[0].encode()) for name in (*FRAMEWORKS, *SERVERS)})))
+_HINTS = re.compile(
+    b"|".join(sorted({re.escape(name.partition(".")[0].encode()) for name in (*FRAMEWORKS, *SERVERS, *PROTOCOLS)}))
+)
 
 
 def _sources(root: Path) -> Iterator[_File]:

@@ -65,6 +65,13 @@ FRAMEWORKS: dict[str, Framework] = {
 }
 
 
+# An application that no framework makes is a function of these arguments (PEP 3333, asgiref's specification).
+PROTOCOLS: dict[str, Framework] = {
+    "environ.start_response": Framework("WSGI", wsgi=True),
+    "scope.receive.send": Framework("ASGI"),
+}
+
+
 def distribution_of(framework: str) -> str | None:
     """Return the distribution of the index that has a framework of this name; None when it is none of these."""
     if framework == "FastHTML":

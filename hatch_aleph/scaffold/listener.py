@@ -13,8 +13,9 @@ from hatch_aleph.scaffold.ports import Port, Ports
 from hatch_aleph.scaffold.servers import SERVERS, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from hatch_aleph.scaffold.ports import Options
     from hatch_aleph.scaffold.syntax import Module
 
 _PACKAGES = {name.partition(".")[0]: framework for name, framework in FRAMEWORKS.items() if framework.listens}
@@ -40,14 +41,15 @@ class Listener:
     port: Port | None
 
 
-def find_listener(module: Module, *, started: bool = False) -> Listener | None:
+def find_listener(module: Module, *, started: bool = False, options: Options | None = None) -> Listener | None:
     """Return what makes a script listen, if it is one that does.
 
     Args:
         module: The script.
         started: Whether something else of the project starts what its functions do.
+        options: Those that other modules of the project declare.
     """
-    calls = _Calls(module)
+    calls = _Calls(module, options or {})
     found = calls.find([module.tree] if started else _started(module))
     listening = next(((node, dotted, server) for node, dotted, server in found if server.listens), None)
     if listening is None:
@@ -60,10 +62,10 @@ def find_listener(module: Module, *, started: bool = False) -> Listener | None:
 class _Calls:
     """What the calls of a module are."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Module, options: Options) -> None:
         self._kinds = {**FRAMEWORKS, **module.known}
         self._origins = Origins(module)
-        self._ports = Ports(module.tree, self._origins)
+        self._ports = Ports(module.tree, self._origins, options)
 
     def find(self, trees: Iterable[ast.AST]) -> list[tuple[ast.Call, str, Server]]:
         """Return the calls that listen, or say where, each with its dotted name."""
@@ -90,11 +92,24 @@ class _Calls:
     def port(self, call: ast.Call, server: Server) -> Port | None:
         """Return the port that a call names, None where only the run shows it."""
         at = server.position
-        named = next((each.value for each in call.keywords if each.arg == server.keyword), None)
+        named = next((value for name, value in self._keywords(call) if name == server.keyword), None)
         value = named or (call.args[at] if at is not None and at < len(call.args) else None)
         if value is None:
             return Port(call.lineno, server.default) if server.default else None
         return self._ports.find(value)
+
+    def _keywords(self, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+        """Yield the keywords of a call, and of a table that it is given: ``run(app, **dict(port=8000))``."""
+        for each in call.keywords:
+            if each.arg:
+                yield each.arg, each.value
+                continue
+            held = self._origins.held(ast.unparse(each.value)) or each.value
+            if isinstance(held, ast.Call):
+                yield from ((one.arg, one.value) for one in held.keywords if one.arg)
+            elif isinstance(held, ast.Dict):
+                pairs = zip(held.keys, held.values, strict=True)
+                yield from ((str(key.value), value) for key, value in pairs if isinstance(key, ast.Constant))
 
 
 def _started(module: Module) -> list[ast.AST]:

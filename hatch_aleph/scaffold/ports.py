@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from hatch_aleph.scaffold.origins import Origins
 
+# By name: how a command line gives it, its default, and its line.
+Options = dict[str, tuple[str, "ast.expr | None", int]]
+
 _STEPS = 20  # from a name to what made it; `x = x.y` would go on
 _MOST = 0xFFFF
 _NUMBER = re.compile(r"(?:\A:?|[^:]:)(\d{1,5})(?=:\D|\Z)")  # not what ends the path of a socket, or an address
@@ -40,17 +43,13 @@ class Ports:
     Args:
         tree: Its syntax.
         origins: What its names were made by.
+        others: The options that other modules of the project declare, for what is not seen in this one.
     """
 
-    def __init__(self, tree: ast.Module, origins: Origins) -> None:
+    def __init__(self, tree: ast.Module, origins: Origins, others: Options) -> None:
         self._origins = origins
-        self._options: dict[str, tuple[str, ast.expr | None, int]] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and (names := list(_option_names(node))):
-                default = next((each.value for each in node.keywords if each.arg == "default"), None)
-                told = _told(names)
-                for name in names:
-                    self._options.setdefault(name.lstrip("-").replace("-", "_"), (told, default, node.lineno))
+        self._options = options_of(tree)
+        self._others = others
 
     def find(self, node: ast.expr | None, steps: int = _STEPS) -> Port | None:
         """Return the port that an expression comes to: a number, an option, a variable of the environment."""
@@ -78,8 +77,10 @@ class Ports:
             told, default, line = self._options[name]
             found = self.find(default, steps - 1)
             return found if found and found.command else Port(line, found.number if found else None, told)
-        held = self._origins.held(ast.unparse(node)) or self._origins.held(name)
-        return self.find(held, steps - 1)
+        held = self._origins.held(ast.unparse(node))
+        if held is None and name in self._others:
+            return Port(node.lineno, None, self._others[name][0])
+        return self.find(held or self._origins.held(name), steps - 1)
 
     def _variable(self, node: ast.expr) -> str | None:
         """Return the variable of the environment that an expression reads: by Python itself, or by a package."""
@@ -107,6 +108,17 @@ class Ports:
             yield from node.values
         elif isinstance(node, (ast.FormattedValue, ast.NamedExpr, ast.Await)):
             yield node.value
+
+
+def options_of(tree: ast.Module) -> Options:
+    """Return the options that a module declares."""
+    options: Options = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (names := list(_option_names(node))):
+            default = next((each.value for each in node.keywords if each.arg == "default"), None)
+            for name in names:
+                options.setdefault(name.lstrip("-").replace("-", "_"), (_told(names), default, node.lineno))
+    return options
 
 
 def _option_names(node: ast.Call) -> Iterator[str]:

@@ -42,7 +42,7 @@ SERVERS: dict[str, Server] = {
     "bjoern.run": Server(2, hosts=True),
     "bottle.run": Server(3, default=8080),
     "cheroot.wsgi.Server": Server(0, "bind_addr", hosts=True),
-    "cherrypy.quickstart": Server(),
+    "cherrypy.quickstart": Server(default=8080),
     "daphne.server.Server": Server(hosts=True),
     "eventlet.listen": Server(0, "addr"),
     "gevent.pywsgi.WSGIServer": Server(0, "listener", hosts=True),

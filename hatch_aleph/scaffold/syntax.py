@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hatch_aleph.scaffold.frameworks import FRAMEWORKS, Framework
+from hatch_aleph.scaffold.frameworks import FRAMEWORKS, PROTOCOLS, Framework
 from hatch_aleph.scaffold.servers import SERVERS
 
 if TYPE_CHECKING:
@@ -122,6 +122,9 @@ class Module:
                     self.kinds[node.name] = base
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 factories.extend(self._factory(node))
+                protocol = PROTOCOLS.get(".".join(each.arg for each in node.args.args))
+                if protocol and not node.name.startswith("_"):
+                    factories.append(Made(node.name, protocol, node.lineno, 0.5 if node.name in USUAL_NAMES else -0.2))
             elif isinstance(node, (ast.Assign, ast.AnnAssign)) and (framework := self._made_by(node.value)):
                 if isinstance(node.value, ast.Call):
                     dotted = self._dotted(node.value.func)

@@ -87,7 +87,7 @@ SCRIPTS = {
     ),
     "uvicorn": (
         (
-            "import uvicorn\nasync def app(scope, receive, send): ...\nconfig = uvicorn.Config(app, port=5001)\n"
+            "import uvicorn\nfrom elsewhere import app\nconfig = uvicorn.Config(app, port=5001)\n"
             "server = uvicorn.Server(config)\nserver.run()"
         ),
         (5, "uvicorn", 5001),
@@ -226,6 +226,17 @@ TOLD = {
     ),
     "what a function returns": (
         "import os, socket\ndef port():\n    return int(os.environ.get('PORT', 1))\nsocket.create_server(('', port()))",
+        "python3 main.py",
+    ),
+    "a table of arguments": (
+        (
+            ARGPARSE % "'--port', default=8000"
+            + "\nimport uvicorn\ngiven = dict(host='::', port=args.port)\nuvicorn.run(make(), **given)"
+        ),
+        "python3 main.py --port=$PORT",
+    ),
+    "a table, as it stands": (
+        "import os, uvicorn\nuvicorn.run(make(), **{'port': os.environ['PORT']})",
         "python3 main.py",
     ),
     "a text": (

@@ -77,6 +77,26 @@ CASES = {
         },
         ("python3 -m pkg", True, "pkg/core/net.py:3 listens on port 9"),
     ),
+    "a script that starts a package, with options of a third module": (
+        {
+            "Dockerfile": 'CMD ["python", "run.py"]',
+            "run.py": "from web.main import main\nif __name__ == '__main__':\n    main()",
+            "web/__init__.py": "",
+            "web/settings.py": "from tornado.options import define\ndefine('port', default=8888)",
+            "web/main.py": "import tornado.web\nfrom tornado.options import options\nfrom web.settings import x\n"
+            "def start(app, port):\n    app.listen(port)\n"
+            "def main():\n    start(tornado.web.Application(), options.port)",
+        },
+        ("python3 run.py --port=$PORT", True, None),
+    ),
+    "an application without a framework, of ASGI": (
+        {"main.py": "async def app(scope, receive, send): ...\nif __name__ == '__main__':\n    pass"},
+        ("main:app", False, None),
+    ),
+    "an application without a framework, of WSGI": (
+        {"pkg/__init__.py": "def application(environ, start_response): ...\ndef _other(environ, start_response): ..."},
+        ("pkg:application", False, None),
+    ),
     "a script that is installed": (
         {
             "pyproject.toml": '[project]\nname = "x"\nversion = "1"\n[project.scripts]\nserve-it = "pkg.cli:main"\n',
