@@ -113,10 +113,12 @@ def _check_entrypoint(
     if module and not known and not packages().holds(module) and not packages().holds(f"{module}.__main__"):
         _check_module(context, entries, packages, module)
     if all(".dist-info/" in path for path in paths) and not (module and packages().holds(module)):
+        missed = next(left_out(context, entries), "")
         raise ProjectError(
             "The code image would hold nothing of the project.",
             where=str(context.project.root),
-            hint='Select its files:\n\n[tool.hatch.build.targets.aleph]\ninclude = ["run.sh"]',
+            hint=missed[:1].upper() + missed[1:]
+            or 'Select its files:\n\n[tool.hatch.build.targets.aleph]\ninclude = ["run.sh"]',
         )
 
 

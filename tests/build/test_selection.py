@@ -142,6 +142,14 @@ def test_code_that_holds_nothing_of_the_project_is_refused(built: Callable[..., 
         built({}, f'{EXECUTABLE}"node server.js"')
 
 
+def test_what_is_refused_for_holding_nothing_names_what_lies_there(built: Callable[..., object]) -> None:
+    with pytest.raises(ProjectError) as caught:
+        built({"index.html": ""}, f'{EXECUTABLE}"python3 -m http.server $PORT"')
+    assert caught.value.hint
+    assert caught.value.hint.startswith("Not in the image: index.html; what the program needs of it is selected by ")
+    assert caught.value.hint.endswith('include = ["/index.html"]')
+
+
 def test_a_vendored_program_needs_nothing_of_the_project(built: Callable[..., object]) -> None:
     assert built({}, f'{EXECUTABLE}"python3 -m datasette"', vendored=("datasette",))
 
