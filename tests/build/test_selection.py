@@ -146,8 +146,8 @@ def test_what_is_refused_for_holding_nothing_names_what_lies_there(built: Callab
     with pytest.raises(ProjectError) as caught:
         built({"index.html": ""}, f'{EXECUTABLE}"python3 -m http.server $PORT"')
     assert caught.value.hint
-    assert caught.value.hint.startswith("Not in the image: index.html; what the program needs of it is selected by ")
-    assert caught.value.hint.endswith('include = ["/index.html"]')
+    assert caught.value.hint.startswith("Not in the image: index.html, main.py; what the program needs of it is ")
+    assert caught.value.hint.endswith('include = ["/index.html", "/main.py"]')
 
 
 def test_a_vendored_program_needs_nothing_of_the_project(built: Callable[..., object]) -> None:
