@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -15,13 +16,15 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
 ROOT = Path(__file__).parents[1]
 # How long an example takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 # The Python of the tests hardly matters to these: whole ways through processes of their own, machines and clocks of the
-# network, browsers. What reads and writes with that Python (build, settings, squashfs, guest) runs on all.
+# network, browsers. What reads and writes with that Python (build, settings, squashfs, guest) runs on all, and every
+# module is loaded by each (tests/test_imports.py).
 ON_ONE_PYTHON = frozenset(
     {
         # Our commands as processes, against the network on this machine.
@@ -29,8 +32,10 @@ ON_ONE_PYTHON = frozenset(
         "tests/cli/test_declared.py",
         "tests/cli/test_delete.py",
         "tests/cli/test_deploy.py",
+        "tests/cli/test_failure_block.py",
         "tests/cli/test_image_changes.py",
         "tests/cli/test_interrupted_upload.py",
+        "tests/cli/test_interrupts.py",
         "tests/cli/test_init.py",
         "tests/cli/test_ledger.py",
         "tests/cli/test_list_programs.py",
@@ -71,6 +76,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/deploy/test_payment.py",
         "tests/deploy/test_preflight.py",
         "tests/deploy/test_rejections.py",
+        "tests/deploy/test_secrets.py",
         "tests/deploy/test_trouble.py",
         "tests/programs/test_checks.py",
         "tests/programs/test_cuts.py",
@@ -79,6 +85,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/programs/test_removal.py",
         "tests/programs/test_replacement.py",
         "tests/programs/test_revision.py",
+        "tests/programs/test_volumes.py",
         # The sources and the tests themselves, read.
         "tests/test_architecture.py",
         "tests/test_skips.py",
@@ -87,9 +94,14 @@ ON_ONE_PYTHON = frozenset(
         "tests/local/host/test_as_real.py",
         "tests/local/host/test_following.py",
         "tests/local/host/test_guest_api.py",
+        "tests/local/host/test_hostile.py",
         "tests/local/host/test_image_machine.py",
         "tests/local/host/test_load.py",
+        "tests/local/host/test_quirks.py",
+        "tests/local/host/test_serve.py",
+        "tests/local/host/test_standby.py",
         "tests/local/host/test_uploads.py",
+        "tests/local/host/test_volumes.py",
         "tests/local/node/test_crash.py",
         "tests/local/node/test_golden.py",
         "tests/local/node/test_lateness.py",
@@ -100,10 +112,25 @@ ON_ONE_PYTHON = frozenset(
         "tests/network/test_malformed.py",
         "tests/network/test_memory.py",
         "tests/secrets/test_secrets.py",
+        # Whole projects, journals and nodes that mean harm; wheels that are odd stay with all.
+        "tests/trust/test_hostile_projects.py",
+        "tests/trust/test_hostile_publisher.py",
         "tests/trust/test_lying_node.py",
         "tests/trust/test_other_nodes.py",
+        "tests/trust/test_other_projects.py",
+        "tests/trust/test_planted_files.py",
     }
 )
+# Of those that run on all, what takes longest: begun before the others.
+LONG = {
+    "tests/cli/test_cli.py",
+    "tests/guest/test_children.py",
+    "tests/guest/test_executable.py",
+    "tests/guest/test_frameworks.py",
+    "tests/programs/test_creation.py",
+    "tests/squashfs/test_nasty.py",
+    "tests/trust/test_odd_wheels.py",
+}
 # Tests that may be skipped where everything is installed (`.ci/run`), with the reason; any other skip fails the run.
 LISTED_SKIPS = {
     "tests/network/test_http.py": "names below localhost are not resolved here",  # without systemd's resolver
@@ -149,12 +176,42 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if brief and collection_path.relative_to(ROOT).as_posix() in ON_ONE_PYTHON else None
 
 
+def _begun_elsewhere(worker: dict[str, Any], *, brief: bool) -> list[str]:
+    """Return what tests/ holds, beginning with another part in each worker.
+
+    All load every file. In the same order, on a machine where none is compiled yet, all would compile each at once.
+    """
+    parts = [file for file in sorted((ROOT / "tests").iterdir()) if file.is_dir() or file.match("test_*.py")]
+    taken = [str(each) for each in parts if not brief or each.relative_to(ROOT).as_posix() not in ON_ONE_PYTHON]
+    start = int(worker["workerid"].removeprefix("gw")) * len(taken) // worker["workercount"]
+    return taken[start:] + taken[:start]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage among what stays until the end: each worker finds all the tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long files: one that a worker takes last keeps all others waiting for its end."""
-    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in ON_ONE_PYTHON)
+    long = ON_ONE_PYTHON | LONG
+
+    def place(item: pytest.Item) -> tuple[bool, str]:
+        file = item.nodeid.partition("::")[0]
+        return file not in long, file
+
+    items.sort(key=place)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        config.args = _begun_elsewhere(config.workerinput, brief=config.getoption("--brief"))
     if os.environ.get("HATCH_ALEPH_LISTED_SKIPS") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_ListedSkips(LISTED_SKIPS))
 

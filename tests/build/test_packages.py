@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packaging.pylock import Pylock, is_valid_pylock_path
 
 from hatch_aleph.build import build_artifact
@@ -75,6 +73,10 @@ def test_an_image_holds_wheels_bytecode_lock_and_bill_of_materials(
     bom = json.loads(files[".aleph/bom.cdx.json"])
     assert [each["purl"] for each in bom["components"]] == ["pkg:pypi/alpha@1.0", "pkg:pypi/beta@1.2"]
     assert bom["components"][0]["licenses"] == [{"expression": "MIT"}]
+    # Here, not above: the grammars behind it take longer than this test, and every worker loads every file.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(files[".aleph/bom.cdx.json"].decode()) is None
     lock = root / "dist/pylock.my_api-1_0.toml"
     assert is_valid_pylock_path(lock)

@@ -121,6 +121,8 @@ def _environment(network, home):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ALEPH_")}
     return kept | {
         "HOME": str(home),
+        # What each page needs of the index, and the bytecode of it, is fetched and made once.
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "ALEPH_PRIVATE_KEY_FILE": str(home / "account.key"),
         "LOG": str(home / "log"),

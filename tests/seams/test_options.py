@@ -38,6 +38,7 @@ def functions() -> dict[str, list[ast.AST]]:
     return found
 
 
+@functools.cache
 def words(node: ast.AST) -> set[str]:
     """Return what a function's body names: variables, attributes, keyword arguments and keys."""
     found: set[str] = set()
@@ -52,6 +53,7 @@ def words(node: ast.AST) -> set[str]:
     return found
 
 
+@functools.cache
 def read_by(command: click.Command) -> set[str]:
     """Return every name that a command's function reads, and those that it calls."""
     waiting: set[str] = {inspect.unwrap(command.callback).__name__}  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,8 +23,19 @@ def test_published_reference_is_the_models():
     assert reference() in (DOCS / "settings.md").read_text("utf-8"), "make it anew: python tools/settings_schema.py"
 
 
-def test_schema_is_itself_valid():
-    jsonschema.Draft202012Validator.check_schema(json_schema())
+@pytest.fixture(scope="module")
+def validator():
+    import jsonschema  # here, not above: it takes two seconds, and every worker of a run loads every file
+
+    return jsonschema.Draft202012Validator
+
+
+def test_schema_is_itself_valid(validator):
+    validator.check_schema(json_schema())
+
+
+def test_the_manifests_schema_is_itself_valid(validator):
+    validator.check_schema(json.loads((DOCS / "schema" / "manifest.json").read_text("utf-8")))
 
 
 KEYS = sorted(set(json_schema()["properties"]) - {"profiles"})
@@ -43,9 +53,8 @@ VALUES = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
-def test_what_the_schema_refuses_the_parser_refuses(table):
+def test_what_the_schema_refuses_the_parser_refuses(validator, table):
     table.setdefault("entrypoint", "main:app")
-    validator = jsonschema.Draft202012Validator(json_schema())
-    if not validator.is_valid(table):
+    if not validator(json_schema()).is_valid(table):
         with pytest.raises(SettingsError):
             load_settings(table)

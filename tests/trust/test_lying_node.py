@@ -5,6 +5,7 @@ Whatever the lie and the command: nothing but the project's own is forgotten, an
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import json
@@ -169,12 +170,15 @@ class Redirects(Lie):
 class Inflates(Lie):
     """Answers lists with a small body that unpacks to a large one."""
 
-    bomb = gzip.compress(b" " * (70 * 1024**2))
+    @staticmethod
+    @functools.cache
+    def bomb() -> bytes:
+        return gzip.compress(b" " * (70 * 1024**2))
 
     def tell(self, asked: Asked, told: Told) -> Told:
         if not asked.is_list:
             return told
-        return Told(200, self.bomb, {"Content-Type": "application/json", "Content-Encoding": "gzip"})
+        return Told(200, self.bomb(), {"Content-Type": "application/json", "Content-Encoding": "gzip"})
 
 
 @dataclass(frozen=True)

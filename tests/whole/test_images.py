@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import jsonschema
 import pytest
 from aleph_message.models import ProgramContent
 from PySquashfsImage import SquashFsImage
@@ -99,6 +98,8 @@ def test_the_packages_are_the_runtimes_whoever_builds(artifact):
 
 
 def test_the_manifest_is_what_its_schema_says(artifact):
+    import jsonschema  # as in tests/settings/test_schema.py
+
     manifest = json.loads(artifact.path.read_text("utf-8"))
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(manifest)
     assert {each["name"] for each in manifest["distributions"]} >= {"fastapi", "numpy", "pydantic-core", "starlette"}
