@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.errors import SettingsError
 from hatch_aleph.files import state_folder, write_atomic
 from hatch_aleph.itemhash import ITEM_HASH, UNSIGNED
 from hatch_aleph.plugins import PLUGINS
@@ -135,6 +136,18 @@ def find(name_or_hash: str, python: str | None = None) -> Runtime | None:
         return read
     version = python or DEFAULT.python
     return replace(DEFAULT, name=name_or_hash, item_hash=name_or_hash, python=version, distribution="")
+
+
+def chosen(name_or_hash: str, python: str | None = None) -> Runtime:
+    """Return the runtime that settings name.
+
+    Raises:
+        SettingsError: Nobody knows it.
+    """
+    found = find(name_or_hash, python)
+    if found is None:
+        raise SettingsError(f"Unknown runtime {name_or_hash}")
+    return found
 
 
 def known(name_or_hash: str) -> Runtime | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hatch_aleph import runtimes
 from hatch_aleph.build.cache import Cache
-from hatch_aleph.errors import SettingsError
 from hatch_aleph.observer import Observer
 from hatch_aleph.plugins import PLUGINS
 from hatch_aleph.text import printable
@@ -83,10 +82,7 @@ class BuildContext:
     @cached_property
     def runtime(self) -> Runtime:
         """What it is built for."""
-        found = runtimes.find(self.settings.runtime, self.settings.python)
-        if found is None:  # checked with the settings
-            raise SettingsError(f"Unknown runtime {self.settings.runtime}.")
-        return found
+        return runtimes.chosen(self.settings.runtime, self.settings.python)
 
     @cached_property
     def extra_files(self) -> tuple[Entry, ...]:

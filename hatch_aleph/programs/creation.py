@@ -129,14 +129,13 @@ def _tried_and_checked(session: Session, code: Code, content: Mapping[str, Any],
 
 def content_of(session: Session, settings: Settings, code: Code) -> dict[str, Any]:
     """Return the content of the PROGRAM message, without the code's ref."""
-    runtime = runtimes.find(settings.runtime, settings.python)
-    if runtime is None or settings.name is None:  # both were checked with the settings
-        raise UsageError("Runtime and name are needed")
     import dataclasses
+
+    runtime = runtimes.chosen(settings.runtime, settings.python)
 
     # An image or archive comes as it is: the adapter goes only into what is packed here.
     bare = dataclasses.replace(settings, adapter=code.adapter)
-    content = program_content(bare, runtime, name=settings.name, encoding=code.encoding)
+    content = program_content(bare, runtime, name=str(settings.name), encoding=code.encoding)
     return {**content, "address": session.owner}
 
 

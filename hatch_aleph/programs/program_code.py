@@ -18,7 +18,7 @@ from hatch_aleph.build.compatibility import incompatibilities, unheard_events
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute
 from hatch_aleph.commands import typed
 from hatch_aleph.deploy.secrets import files_of, find_in_program, of_own_key, own_key
-from hatch_aleph.errors import ImageError, NetworkError, ProjectError, UsageError
+from hatch_aleph.errors import ImageError, NetworkError, ProjectError
 from hatch_aleph.files import JUNK, scratch_folder
 from hatch_aleph.scaffold.syntax import wsgi_kind
 from hatch_aleph.secrets import find_by_names, refuse
@@ -202,9 +202,7 @@ def _encoding(path: Path) -> Encoding:
 def _pack(
     path: Path, settings: Settings, folder: Path, notice: Callable[[str], None], packed_as: Encoding
 ) -> tuple[Path, Encoding]:
-    runtime = runtimes.find(settings.runtime, settings.python)
-    if runtime is None:  # was checked with the settings
-        raise UsageError("A runtime is needed")
+    runtime = runtimes.chosen(settings.runtime, settings.python)
     try:
         entries = _selected(path, notice)
     except SquashfsError as error:

@@ -12,7 +12,7 @@ from hatch_aleph import runtimes
 from hatch_aleph.deploy.cleanup import forget
 from hatch_aleph.deploy.payment import check_affordable
 from hatch_aleph.deploy.preflight import check_program
-from hatch_aleph.errors import HealthError, PlanError
+from hatch_aleph.errors import HealthError
 from hatch_aleph.files import scratch_folder
 from hatch_aleph.network.money import for_a_day
 from hatch_aleph.network.urls import Hosts
@@ -96,7 +96,7 @@ def check_runtime(
         deadline: Seconds to wait for the answer.
 
     Raises:
-        PlanError: There is no such runtime.
+        SettingsError: There is no such runtime.
         RejectedError: The network refuses the checker.
         HealthError: It does not answer.
     """
@@ -109,9 +109,7 @@ def check_runtime(
             "timeout-seconds": float(_SECONDS),
         }
     )
-    found = runtimes.find(settings.runtime)
-    if found is None:
-        raise PlanError("There is no such runtime", where=runtime)
+    found = runtimes.chosen(settings.runtime)
     with scratch_folder() as folder:
         source = folder / "checker"
         source.mkdir()

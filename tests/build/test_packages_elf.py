@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import sys
 import sysconfig
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_damage_is_told_in_one_way(data: st.DataObject) -> None:
 
 
 SMALL = min((file.read_bytes() for file in binaries()), key=len) if sys.platform == "linux" else b""
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_binary_of_32_bits_without_libraries(order: str) -> None:
+    content = bytearray(52 + 32)
+    content[:6] = b"\x7fELF\1" + (b"\1" if order == "<" else b"\2")
+    struct.pack_into(f"{order}H", content, 18, 3)
+    struct.pack_into(f"{order}I", content, 28, 52)
+    struct.pack_into(f"{order}HH", content, 42, 32, 1)
+    struct.pack_into(f"{order}IIIII", content, 52, 1, 0, 0, 0, len(content))  # PT_LOAD alone
+    assert read_elf(io.BytesIO(content)) == Elf("i386", (), ())
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"MZ" + bytes(100), b"\x7fELF" + bytes(60)])

@@ -175,6 +175,18 @@ def test_requirements_files(tmp_path: Path) -> None:
     assert not read_requirements(file).lines
 
 
+def test_files_that_include_each_other_are_read_once_and_none_from_an_address(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("alpha==1\n-r more.txt\n-e .\n-e ./library\n")
+    (tmp_path / "more.txt").write_text("beta==2\n-r requirements.txt\n")
+    read = read_requirements(file)
+    assert read.lines == ("alpha==1", "-e ./library", "beta==2")
+    assert sorted(read.pins.versions) == ["alpha", "beta"]
+    file.write_text("-r https://example.org/requirements.txt\n")
+    with pytest.raises(DependencyError, match="It includes a file from an address"):
+        read_requirements(file)
+
+
 def test_sources_are_built_only_by_name(index: Index, workshop: Workshop, tmp_path: Path) -> None:
 
     made = write_wheel(tmp_path, "source", files={"source.py": "x = 1\n"})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hatch_aleph import runtimes
 from hatch_aleph.errors import SettingsError
 from hatch_aleph.runtimes import DEBIAN_11, DEBIAN_12
 from hatch_aleph.settings import ImmutableVolume, Payment, PersistentVolume, load_settings
@@ -219,6 +220,12 @@ def test_an_address_that_may_be_a_key_is_not_repeated():
         with pytest.raises(SettingsError) as caught:
             load_settings({"entrypoint": "a:b", "address": said})
         assert said[:20] not in str(caught.value)
+
+
+def test_a_runtime_that_nobody_knows_is_none():
+    assert runtimes.chosen("debian-12") == DEBIAN_12
+    with pytest.raises(SettingsError, match="Unknown runtime debian-99"):
+        runtimes.chosen("debian-99")
 
 
 def test_what_a_host_could_do_all_the_same():

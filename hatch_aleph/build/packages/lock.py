@@ -13,7 +13,7 @@ from hatch_aleph.build.packages.resolve import Resolver
 from hatch_aleph.build.packages.solver import Solver
 from hatch_aleph.build.workplace import with_workplace
 from hatch_aleph.commands import typed
-from hatch_aleph.errors import DependencyError, SettingsError
+from hatch_aleph.errors import DependencyError
 from hatch_aleph.files import write_atomic
 from hatch_aleph.uv import Uv, left_out
 
@@ -70,9 +70,7 @@ def write_lock(
     if ignored:
         notice(ignored)
     settings = project.settings(profile)
-    runtime = runtimes.find(settings.runtime, settings.python)
-    if runtime is None:  # checked with the settings
-        raise SettingsError(f"Unknown runtime {settings.runtime}")
+    runtime = runtimes.chosen(settings.runtime, settings.python)
     cache = Cache.default()
     inputs = gather(project, settings, runtime)
     file = project.root / "pylock.toml"
