@@ -61,7 +61,16 @@ ON_ONE_PYTHON = frozenset(
         "tests/whole/test_sample_project.py",
         "tests/whole/test_small_projects.py",
         "tests/test_installation.py",
-        # Other tools as processes.
+        # Other tools as processes: uv and build backends above all.
+        "tests/build/test_packages.py",
+        "tests/build/test_packages_inputs.py",
+        "tests/build/test_packages_locks.py",
+        "tests/build/test_packages_mishaps.py",
+        "tests/build/test_packages_pages.py",
+        "tests/build/test_packages_provenance.py",
+        "tests/build/test_packages_sources.py",
+        "tests/build/test_packages_wheels.py",
+        "tests/build/test_wheel.py",
         "tests/plugin/test_builder.py",
         "tests/plugin/test_hatch.py",
         "tests/plugin/test_weight.py",

@@ -135,6 +135,15 @@ def test_a_key_of_another_kind_is_named(make_project, text, told):
     assert caught.value.where == str(root / "pyproject.toml")
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "hatch.toml"])
+def test_a_file_that_is_no_text_is_named(name, make_project):
+    root = make_project()
+    (root / name).write_bytes(b"\xff")
+    with pytest.raises(ProjectError, match=r"The file (is not TOML|cannot be read)") as caught:
+        read_pyproject(root)
+    assert caught.value.where == str(root / name)
+
+
 def test_no_project_at_all(tmp_path):
     with pytest.raises(ProjectError, match="No such file"):
         load_project(tmp_path)

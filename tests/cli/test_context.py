@@ -10,7 +10,7 @@ from hatch_aleph.cli.context import Context
 from hatch_aleph.cli.output import Output
 from hatch_aleph.defaults import DEFAULT_CHANNEL
 from hatch_aleph.deploy.deployment import Deployment
-from hatch_aleph.errors import PlanError
+from hatch_aleph.errors import ArtifactError, PlanError
 from hatch_aleph.network.client import NodeClient
 from tests.deploy.rig import make_artifact
 
@@ -216,6 +216,9 @@ def test_the_publisher_publishes_the_very_file_that_is_named(cli, project, tmp_p
         assert page.read_text("utf-8").startswith(f"### shop {version} → `{tag}`\n")
     with pytest.raises(AssertionError, match="None of these"):
         AlephPublisher(App(), project, project / "cache", {}, {}).publish(["dist/shop-1.0.whl"], {})
+    with pytest.raises(AssertionError) as failed:
+        AlephPublisher(App(), project, project / "cache", {"dry_run": False}, {}).publish([], {"profile": "unbuilt"})
+    assert failed.value.args == ("", ArtifactError.exit_code)
 
 
 KEY = "c0ffee" * 10 + "c0de"

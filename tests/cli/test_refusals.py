@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         ("node use nobody", "No node has the name nobody"),
         ("node remove nobody", "No node has the name nobody"),
         ("create . main:app --name x --size tiny", "'tiny' is no machine"),
+        ("create . main:app --name x --subscriptions {", "--subscriptions is no JSON"),
+        ("create . main:app --name x --subscriptions @none.json", "--subscriptions: No such file"),
     ],
 )
 def test_what_cannot_be_meant(

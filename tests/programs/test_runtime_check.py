@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import platform
 import subprocess
 import sys
 
@@ -141,3 +142,33 @@ def test_the_checker_keeps_what_it_read(session):
     facts = {**FACTS, "image": True}
     check_runtime(session, "debian-12", fetch=lambda _url, **_: (200, json.dumps(facts).encode()))
     assert (runtimes.facts_folder() / f"{runtimes.DEFAULT.item_hash}.json").exists()
+
+
+def test_the_report_tells_what_is_here(tmp_path, monkeypatch):
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"no program")
+    broken.chmod(0o755)
+    tools = {
+        "python": [sys.executable, "--version"],
+        "failing": [sys.executable, "-c", "raise SystemExit(1)"],
+        "broken": [str(broken)],
+        "absent": [str(tmp_path / "absent")],
+    }
+    monkeypatch.setattr(runtime_report, "_TOOLS", tools)
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(runtime_report.app({"type": "http"}, receive, send))
+    start, body = sent
+    assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
+    told = json.loads(body["body"])
+    assert told["python"] == platform.python_version()
+    assert told["installed"]["pytest"] == pytest.__version__
+    assert told["preloaded"]["pytest"] == pytest.__version__
+    assert told["tools"] == {"python": f"Python {platform.python_version()}"}
+    assert told["image"]
