@@ -95,7 +95,7 @@ def _doubts(check: HealthCheck, answer: Answer | None, lines: list[str]) -> Iter
     if answer is not None and check.status is None and _REFUSED <= answer.status < _FAILED:
         yield (
             f"Tried here, the program answers {answer.status} at {check.path}: `health.path` may name what it serves, "
-            "`health.status` the status that it must answer."
+            f"`health.status` the status that it must answer.{_HOSTS if answer.status == _BAD_REQUEST else ''}"
         )
     for line in lines:
         if _READ_ONLY in line:
@@ -115,7 +115,13 @@ def remedy(message: str) -> str:
 
 
 _READ_ONLY = "Read-only file system"
-_REFUSED, _FAILED = 400, 500  # statuses
+_BAD_REQUEST = _REFUSED = 400
+_FAILED = 500
+# Django, Starlette and Flask refuse a host that their settings do not name by this status.
+_HOSTS = (
+    " Frameworks answer so to a host that they do not know (ALLOWED_HOSTS, TrustedHostMiddleware, TRUSTED_HOSTS), and "
+    "a program's own name, made of its item hash, is known to nobody before: allow any, or the custom domain."
+)
 _LOOK = 0.02  # seconds
 _SHOWN = 300  # characters of a line of the log
 # What stops most programs that ran on a server, and what mends it, as the guide to what does not start tells.

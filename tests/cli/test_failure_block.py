@@ -187,3 +187,16 @@ def test_what_nobody_else_reads_is_told_of_a_secret_and_runs(cli, make_project):
     # It lies where nothing is published from.
     assert not list((root / "dist").glob("*.json"))
     assert cli("deploy", "--project", root, "--yes").code == 4
+
+
+def test_a_host_that_is_not_known_is_told_as_what_it_may_be(cli, make_project):
+    app = """
+        def app(environ, start_response):
+            known = environ["HTTP_HOST"] == "example.org"
+            start_response("200 OK" if known else "400 Bad Request", [])
+            return [b""]
+    """
+    told = cli("deploy", "--project", make_project({"main.py": app}), "--yes")
+    assert told.code == 0
+    assert "Tried here, the program answers 400 at /: `health.path` may name" in " ".join(told.err.split())
+    assert "a host that they do not know (ALLOWED_HOSTS," in " ".join(told.err.split())
