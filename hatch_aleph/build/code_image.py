@@ -38,7 +38,8 @@ FORMAT = 6  # raised whenever the same inputs give another image
 # The adapter's modules that every start needs, each behind those that it imports (hatch_aleph/guest/__init__.py).
 BUNDLE = (
     "configuration", "native_threads", "response", "scope", "request_cycle", "packed_modules", "interpreter_setup",
-    "eager_task", "entry", "instruction_reader", "entrypoint", "read_ahead", "interfaces", "lifespan", "asgi",
+    "eager_task", "entry", "instruction_reader", "entrypoint", "read_ahead", "written_code", "interfaces", "lifespan",
+    "asgi",
 )  # fmt: skip
 
 

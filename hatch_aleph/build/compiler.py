@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from hatch_aleph.environment import variables
@@ -13,7 +14,6 @@ from hatch_aleph.squashfs.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from hatch_aleph.interpreters import Interpreter
@@ -30,6 +30,7 @@ read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
 number = int.from_bytes
 key = number(magic, "little")
 gc.disable()  # compiling makes no cycles
+written_for = None
 while True:
     head = read(13)
     if len(head) < 13:
@@ -43,13 +44,27 @@ while True:
                 source = file.read()
         code = compile(source, name, "exec", dont_inherit=True, optimize=head[12] & 3)
         flags = b"\\3\\0\\0\\0" if head[12] & 4 else b"\\1\\0\\0\\0"
-        pyc = magic + flags + _imp.source_hash(key, source) + marshal.dumps(code, 2)
+        body = marshal.dumps(code, 2)
+        if head[12] & 8 and b"dataclass" in source:
+            if written_for is None:
+                sys.path[:] = filter(None, sys.path)  # from now on modules are read, and none from here
+                module = {"__name__": ""}
+                exec(open(sys.argv[1], encoding="utf-8").read(), module)
+                written_for = module["written_for"]
+                gc.freeze()
+            written = written_for(source)
+            if written:
+                body = marshal.dumps((code, marshal.dumps(written, 2)), 2)
+            gc.collect()  # classes are cycles
+        pyc = magic + flags + _imp.source_hash(key, source) + body
     except Exception:
         pyc = b""
     write(len(pyc).to_bytes(4, "little") + pyc)
     sys.stdout.flush()
 """
 CHECKED = 4  # added to an optimization: the bytecode is good for the very source only
+WITH_WRITTEN = 8  # likewise: the code of a pack, where that of what dataclasses write may lie beside a module's
+_WRITTEN = str(Path(__file__).with_name("dataclass_methods.py"))
 _AHEAD = 8  # requests in a pipe at once: a worker never waits for us, and no pipe ever fills
 _SMALL = 4096  # a longer request goes alone
 
@@ -60,7 +75,8 @@ class Batch:
     Args:
         names: What each is called in the guest.
         sources: A path, or the bytes themselves.
-        levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; CHECKED may be added.
+        levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; CHECKED or
+            WITH_WRITTEN may be added.
 
     Attributes:
         results: The content of each ``.pyc``; empty for what cannot be compiled.
@@ -169,7 +185,7 @@ class _Process:
         # -I would ignore PYTHONHASHSEED, which decides the order of sets in bytecode before Python 3.11.
         environ = {name: value for name, value in variables().items() if not name.startswith("PYTHON")}
         return subprocess.Popen(
-            [str(self._interpreter.path), "-S", "-s", "-B", "-W", "ignore", "-c", _WORKER],
+            [str(self._interpreter.path), "-S", "-s", "-B", "-W", "ignore", "-c", _WORKER, _WRITTEN],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

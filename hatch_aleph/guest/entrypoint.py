@@ -85,9 +85,11 @@ def _volumes(configuration: Configuration) -> VolumeFlush | None:
 
 def _program(name: str, configuration: Configuration) -> Program:
     from .read_ahead import paused as read_ahead_paused  # executables do without
+    from .written_code import looked_up as written_code_looked_up
 
     policy = asyncio.get_event_loop_policy()
-    with _few_collections(), read_ahead_paused(configuration.code_root, configuration.packages_root), _failures_told():
+    roots = configuration.code_root, configuration.packages_root
+    with _few_collections(), read_ahead_paused(*roots), written_code_looked_up(), _failures_told():
         from .interfaces import recognise  # after the path is in order
 
         interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface))

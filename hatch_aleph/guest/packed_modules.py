@@ -35,6 +35,8 @@ _LOADERS: Any = (
 # As SourceFileLoader does: tracebacks show where the source lies, wherever the image is mounted.
 _set_file_name: Callable[[Any, str], None] = getattr(_imp, "_fix_co_filename", lambda _code, _path: None)
 FOLDER = ".aleph/modules"
+# Take what lies beside the code of modules: an app's start does (written_code.py), other processes do not.
+beside_modules: list[dict[str, bytes]] = []
 
 
 def install(packages_root: str) -> bool:
@@ -211,5 +213,9 @@ class PackedLoader(SourceFileLoader):
             code = marshal.loads(pack.read(offset, size))  # noqa: S302 - our own image, like its bytecode
         except (OSError, EOFError, ValueError, TypeError):
             return super().get_code(fullname)
+        if type(code) is tuple:
+            code, beside = code
+            for each in beside_modules:
+                each.update(marshal.loads(beside))  # noqa: S302 - likewise
         _set_file_name(code, path)
         return code

@@ -12,7 +12,7 @@ import pytest
 
 from hatch_aleph import interpreters
 from hatch_aleph.build.bytecode import bytecode_path
-from hatch_aleph.build.compiler import Compiler
+from hatch_aleph.build.compiler import WITH_WRITTEN, Compiler
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.interpreters import Interpreter
 from hatch_aleph.runtimes import DEBIAN_12
@@ -75,6 +75,32 @@ def test_another_minor_version_reads_it(minor: str, level: int, printed: str, tm
         [str(found.path), "-OO", "-c", "import mod"], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout == printed
+
+
+@pytest.mark.parametrize("minor", ["3.9", "3.11"])
+def test_what_dataclasses_write_is_made_by_the_runtimes_own_python(minor: str) -> None:
+    found = interpreters.find(minor)
+    if found is None:
+        pytest.skip(f"there is no CPython {minor} here")
+    source = b"import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int = 1\n"
+    with Compiler(found) as compiler:
+        names, sources = ["/opt/a.py", "/opt/b.py", "/opt/c.py"], [source, b"# no dataclass\n", source]
+        with_, without, only_code = compiler.submit(names, sources, [WITH_WRITTEN, WITH_WRITTEN, 0]).wait()
+    look = """
+import dataclasses, marshal, sys
+code, beside = marshal.loads(sys.stdin.buffer.read()[16:])
+beside = marshal.loads(beside)
+def find(text, *namespaces):
+    exec(marshal.loads(beside[text]), *namespaces)
+dataclasses.exec = find
+found = {"__name__": "__main__"}
+exec(code, found)
+print(found["A"](2), found["A"]() == found["A"](1), code.co_filename)
+"""
+    command = [str(found.path), "-OO", "-c", look]
+    done = subprocess.run(command, check=True, capture_output=True, input=with_)
+    assert done.stdout == b"A(x=2) True /opt/a.py\n"
+    assert without[16:17] == only_code[16:17] == b"c"  # code and nothing beside it, in marshal's form
 
 
 def test_an_interpreter_that_dies_is_an_error_not_a_hang() -> None:

@@ -85,3 +85,45 @@ def test_who_reads_none_gets_none(index: Index, workshop: Workshop, tmp_path: Pa
     files = built(index, workshop, tmp_path / "unpacked", aleph=aleph)
     assert not [path for path in files if path.startswith(".aleph/modules")]
     assert bool([path for path in files if path.endswith(".pyc")]) == ("bytecode" not in aleph)
+
+
+WRITTEN = """
+import dataclasses
+@dataclasses.dataclass(frozen=True)
+class Point:
+    "Doc."
+    x: int
+    y: int = 2
+"""
+
+
+@pytest.mark.parametrize("looked_up", [True, False])  # by an app's start; not in the processes that it starts
+def test_what_dataclasses_write_lies_beside_their_module(
+    index: Index, workshop: Workshop, tmp_path: Path, *, looked_up: bool
+) -> None:
+    index.add("alpha", files={"alpha/__init__.py": "", "alpha/points.py": WRITTEN})
+    root = workshop.project('"alpha"')
+    image = workshop.build(root).image
+    assert image is not None
+    where = tmp_path / "unpacked"
+    image_files(root / "dist" / image.file, where)
+    ask = f"""
+import contextlib, dataclasses, sys, typing
+sys.path[:0] = [{GUEST!r}, sys.argv[1]]
+from hatch_aleph.guest.packed_modules import install
+from hatch_aleph.guest.written_code import looked_up
+compiled = []
+def audit(event, given):
+    if event == "compile" and given[1] == "<string>":
+        compiled.append(given[0])
+install(sys.argv[1])
+sys.addaudithook(audit)
+with looked_up() if {looked_up} else contextlib.nullcontext():
+    from alpha import points
+print(len(compiled), points.Point(1) == points.Point(1, 2), points.Point.__doc__, points.__file__)
+"""
+    command = [sys.executable, "-OO", "-I", "-c", ask, str(where)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    count, *said = done.stdout.split()
+    assert said == ["True", "Doc.", f"{where}/alpha/points.py"], done.stderr
+    assert (int(count) == 0) is looked_up

@@ -128,6 +128,7 @@ class WheelPacker:
         return [(each, each) for each in found if len(each.name) >= _COMMIT and commit.startswith(each.name)]
 
     def _make(self, missing: Sequence[Locked], cancelled: Callable[[], bool], afresh: Collection[str] = ()) -> None:
+        from hatch_aleph.build.compiler import WITH_WRITTEN
         from hatch_aleph.build.packages.exclusion import select
         from hatch_aleph.build.packages.install import install
 
@@ -150,7 +151,7 @@ class WheelPacker:
         with ExitStack() as stack:
             compiler = self._compiler(stack)
             sources = [self._sources(entries) for _, _, entries in work] if compiler else []
-            level = 2 if settings.optimize else 0
+            level = (2 if settings.optimize else 0) | (WITH_WRITTEN if self.recipe.packed else 0)
             batches = [submit(compiler, each, PACKAGES_MOUNT, lambda _: level) for each in sources] if compiler else []
             progress = _Progress(self.observer, batches, [len(entries) for _, _, entries in work])
             facts = self._facts(work)  # while it compiles; an error comes before anything is kept as sound
