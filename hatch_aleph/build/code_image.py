@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from hatch_aleph.build.bytecode import FORMAT as BYTECODE
 from hatch_aleph.build.bytecode import PYC_HEADER, bytecode_path, compile_entries, source_path
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.commands import typed
@@ -160,7 +161,7 @@ def _compiled_adapter(
 
     Nobody asks for the adapter's docstrings.
     """
-    key = key_of(mount, interpreter.identity, [(entry.path, entry.sha256()) for entry in adapter])
+    key = key_of(BYTECODE, mount, interpreter.identity, [(entry.path, entry.sha256()) for entry in adapter])
     kept: dict[str, str] | None = cache.load("adapters", key, {OTHERS: TEXT})
     if kept is None:
         made = compile_entries(adapter, mount, runtime, interpreter, lambda _: 2)

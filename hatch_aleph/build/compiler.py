@@ -19,52 +19,9 @@ if TYPE_CHECKING:
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.squashfs.pool import Job
 
-# Runs inside the other interpreter, so it imports only what is built into every one: no folder can shadow it.
-# marshal's default format depends on reference counts and on what was interned before; version 2 has no references.
-# PEP 552: flag 1 alone means a hash that is not checked, so neither mtime nor content of the source is ever read;
-# with flag 2 the source's is compared.
-_WORKER = """
-import gc, sys, marshal, _imp
-from _frozen_importlib_external import MAGIC_NUMBER as magic
-read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
-number = int.from_bytes
-key = number(magic, "little")
-gc.disable()  # compiling makes no cycles
-written_for = None
-while True:
-    head = read(13)
-    if len(head) < 13:
-        break
-    name = read(number(head[:4], "little")).decode("utf-8", "surrogateescape")
-    path = read(number(head[4:8], "little")).decode("utf-8", "surrogateescape")
-    source = read(number(head[8:12], "little"))
-    try:
-        if path:
-            with open(path, "rb") as file:
-                source = file.read()
-        code = compile(source, name, "exec", dont_inherit=True, optimize=head[12] & 3)
-        flags = b"\\3\\0\\0\\0" if head[12] & 4 else b"\\1\\0\\0\\0"
-        body = marshal.dumps(code, 2)
-        if head[12] & 8 and b"dataclass" in source:
-            if written_for is None:
-                sys.path[:] = filter(None, sys.path)  # from now on modules are read, and none from here
-                module = {"__name__": ""}
-                exec(open(sys.argv[1], encoding="utf-8").read(), module)
-                written_for = module["written_for"]
-                gc.freeze()
-            written = written_for(source)
-            if written:
-                body = marshal.dumps((code, marshal.dumps(written, 2)), 2)
-            gc.collect()  # classes are cycles
-        pyc = magic + flags + _imp.source_hash(key, source) + body
-    except Exception:
-        pyc = b""
-    write(len(pyc).to_bytes(4, "little") + pyc)
-    sys.stdout.flush()
-"""
 CHECKED = 4  # added to an optimization: the bytecode is good for the very source only
 WITH_WRITTEN = 8  # likewise: the code of a pack, where that of what dataclasses write may lie beside a module's
-_WRITTEN = str(Path(__file__).with_name("dataclass_methods.py"))
+_WORKER, _WRITTEN = (str(Path(__file__).with_name(name)) for name in ("compile_worker.py", "dataclass_methods.py"))
 _AHEAD = 8  # requests in a pipe at once: a worker never waits for us, and no pipe ever fills
 _SMALL = 4096  # a longer request goes alone
 
@@ -185,7 +142,7 @@ class _Process:
         # -I would ignore PYTHONHASHSEED, which decides the order of sets in bytecode before Python 3.11.
         environ = {name: value for name, value in variables().items() if not name.startswith("PYTHON")}
         return subprocess.Popen(
-            [str(self._interpreter.path), "-S", "-s", "-B", "-W", "ignore", "-c", _WORKER, _WRITTEN],
+            [str(self._interpreter.path), "-S", "-s", "-B", "-W", "ignore", _WORKER, _WRITTEN],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -15,11 +15,13 @@ import ast
 import contextlib
 import dataclasses
 import marshal
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_DECORATOR = re.compile(r"\s*@(\w+\.)*dataclass\b")
 _KINDS: dict[str, Any] = {
     "ClassVar": ClassVar,
     "InitVar": dataclasses.InitVar(object),
@@ -47,14 +49,10 @@ def written_for(source: bytes) -> dict[str, bytes]:
         written[text] = marshal.dumps(code, _PLAIN)
         exec(code, *namespaces)  # noqa: S102 - definitions of functions, of names that are identifiers
 
-    try:
-        tree = ast.parse(source)
-    except (RecursionError, MemoryError):  # nested deeper than a tree can be
-        return {}
     known: dict[str, type] = {}
     dataclasses.exec = compile_and_keep  # type: ignore[attr-defined]
     try:
-        for node in _classes(tree):
+        for node in _classes(source):
             for decorator in node.decorator_list:
                 if _name(decorator.func if isinstance(decorator, ast.Call) else decorator) == "dataclass":
                     with contextlib.suppress(Exception):  # no class that dataclasses take: its own would fail too
@@ -64,13 +62,30 @@ def written_for(source: bytes) -> dict[str, bytes]:
     return written
 
 
-def _classes(tree: ast.AST) -> Iterator[ast.ClassDef]:
-    """Yield a module's classes in their order, those in branches and in other classes included."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.ClassDef):
-            yield node
-        if isinstance(node, (ast.ClassDef, ast.If, ast.Try, ast.ExceptHandler)):
-            yield from _classes(node)
+def _classes(source: bytes) -> Iterator[ast.ClassDef]:
+    """Yield the classes that have such a decorator, in their order.
+
+    Trees of whole modules take as long as compiling them; so each class is cut out by its indentation. Where that is
+    wrong, as after a text of several lines that begin further to the left, the class is not understood.
+    """
+    lines = source.decode("utf-8", "replace").split("\n")
+    for number, line in enumerate(lines):
+        if _DECORATOR.match(line):
+            indentation, in_class = _indentation(line), False
+            end = number + 1
+            while end < len(lines):
+                if lines[end].strip() and _indentation(lines[end]) <= indentation:
+                    if in_class and not lines[end].lstrip().startswith(("#", ")")):
+                        break
+                    in_class = in_class or lines[end].lstrip().startswith("class ")
+                end += 1
+            block = "\n".join(["if True:" if indentation else "", *lines[number:end]])
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                yield from [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ClassDef)][:1]
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _stand_in(node: ast.ClassDef, decorator: ast.expr, known: dict[str, type]) -> type:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import marshal
+import re
 import sys
 import types
 from typing import Any
@@ -155,3 +156,36 @@ def test_a_base_of_elsewhere_is_not_guessed_at() -> None:
         del sys.modules["other_base"]
     assert really
     assert really.isdisjoint(foreseen)  # each text names the fields of both
+
+
+def test_classes_are_cut_out_of_any_source() -> None:
+    source = '''
+class Plain:
+    def method(self):
+        @dataclass(
+            frozen=True,
+        )
+        # a comment
+        @total_ordering
+        class Local(
+            Base,
+        ):
+            x: int
+
+    # to the left
+
+            y: str = ")"
+        return Local
+
+    @dataclass
+    class Second:
+        """Text
+that begins further to the left."""
+        z: int
+@dataclass
+class Last: w: int'''
+    texts = sorted((text for text in written_for(source.encode()) if "def __init__" in text), key=len)
+    assert [re.findall(r"[(,](\w+):", text.partition("def __init__")[2].partition(")")[0]) for text in texts] == [
+        ["w"],
+        ["x", "y"],
+    ]

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.artifact import DISTRIBUTION_SHAPE, IMAGE_SHAPE, Distribution, Image, lock_and_sbom_names
+from hatch_aleph.build.bytecode import FORMAT as BYTECODE
 from hatch_aleph.build.cache import Memory, key_of
 from hatch_aleph.build.packages.result import PackagesResult
 from hatch_aleph.shapes import NUMBER, TEXT, Shape
@@ -53,7 +54,7 @@ def build_packages(context: BuildContext, folder: Path, interpreter: Interpreter
         FORMAT, inputs.digest, inputs.unread, str(project.root), context.stem,
         interpreter.identity if interpreter else [], settings.exclude, settings.prune, asdict(settings.compression),
         settings.budget_mib, settings.adapter, context.locked, settings.optimize, settings.interface,
-        settings.packed_modules,
+        settings.packed_modules, BYTECODE,
     )  # fmt: skip
     earlier = memory.recall(key, _RESULT, forever=context.offline)
     if earlier is not None:

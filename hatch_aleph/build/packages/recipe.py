@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hatch_aleph.build.bytecode import FORMAT as BYTECODE
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.packages.exclusion import RULES, excluded
 from hatch_aleph.squashfs import Options
@@ -48,7 +49,7 @@ class Recipe:
         return [
             self.options.layout_key, library_version(self.options.codec),
             self.interpreter.version if self.interpreter else "", self.settings.optimize,
-            self.runtime.python, self.runtime.platform, self.packed,
+            self.runtime.python, self.runtime.platform, self.packed, BYTECODE,
         ]  # fmt: skip
 
     @property
