@@ -141,6 +141,8 @@ def test_a_release_is_named_by_number_version_or_hash_and_by_nothing_else(rig: R
         find_release(found, "9")
     with pytest.raises(PlanError, match="no earlier content"):
         find_release(found[-1:], None)
+    with pytest.raises(PlanError, match="could be any of the releases"):
+        find_release((found[0], replace(found[2], version=found[0].version)), "3.0")
 
 
 def test_prune_shows_and_forgets_what_no_program_needs(rig: Rig) -> None:
@@ -274,6 +276,20 @@ def test_who_goes_on_after_a_cut_waits_for_the_stop_all_the_same(rig: Rig) -> No
         with pytest.raises(expected) if expected else nullcontext():
             replace(rig.deployer(second), health=cut).deploy(second)
     assert cut.told == [True, True]
+
+
+def test_an_image_that_is_not_live_is_not_the_same(rig: Rig) -> None:
+    artifact = rig.artifact()
+    with pytest.raises(PlanError, match="Nothing of this deployment is live"):
+        verify(rig.target(artifact), artifact.manifest, get=rig.host)
+    rig.deploy(rig.artifact(packages=None))
+
+    def unreachable(_url: str, *, timeout: float) -> Answer:
+        raise OSError
+
+    found = verify(rig.target(artifact), artifact.manifest, get=unreachable)
+    assert [(each.role, each.same) for each in found.images] == [("code", True), ("packages", False)]
+    assert found.running is None  # nobody could be asked
 
 
 def test_diff_names_the_image_that_is_none(rig: Rig) -> None:
