@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from hatch_aleph.deploy.health import Health
-from hatch_aleph.errors import HealthError
+from hatch_aleph.errors import HealthError, PlanError
 from hatch_aleph.programs.creation import checked, create
 from hatch_aleph.programs.volumes import publish
 from tests.programs.test_revision import Interrupted, kinds
@@ -70,3 +71,20 @@ def test_content_that_another_machine_has_sent_asks_nobody(session, mounted, tmp
     asking = replace(session, health=Asking())
     publish(asking, model, amends=ref)
     assert asking.health.asked == []
+
+
+def test_what_is_no_volume_is_not_amended(network, session, account, mounted):
+    model, ref, programs = mounted
+    model.write_text("two", "utf-8")
+    publish(session, model, amends=ref)
+    amend = session.client.newest_content(ref).item_hash
+    sent = kinds(network, account)
+    for wrong, said in (
+        (amend, f"This is an amend of a volume.*Name its original: {ref}"),
+        (programs[0], "it is a PROGRAM that is processed"),
+        ("ab" * 32, "it is unknown"),
+    ):
+        with pytest.raises(PlanError) as caught:
+            publish(session, model, amends=wrong)
+        assert re.search(said, caught.value.with_help, re.DOTALL)
+    assert kinds(network, account) == sent
