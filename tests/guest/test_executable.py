@@ -260,6 +260,8 @@ def test_files_without_their_executable_bit_start_all_the_same(tmp_path):
     (tmp_path / "a.sh").chmod(0o755)
     assert command_line("a.sh", root, path) == [f"{root}/a.sh"]
     assert command_line("sh -c true", root, path)[0].endswith("/sh")
+    with pytest.raises(LookupError, match="the entrypoint of an executable is empty"):
+        command_line(" ", root, path)
 
 
 def test_variables_in_the_command_line_are_expanded(tmp_path):

@@ -87,6 +87,16 @@ def test_a_request_that_fails(run):
     assert "aleph_entry" not in trace
 
 
+def test_of_a_group_of_errors_the_first_is_told(run):
+    text = OK + "class Group(Exception):\n    exceptions = (KeyError('inner'),)\n"
+    text += "async def app(scope, receive, send):\n    if scope['type'] == 'http':\n        raise Group('outer')\n"
+    guest = run({"main.py": text}, "main:app")
+    assert guest.get("/").status == 500
+    [failure] = wait_for(guest)
+    assert (failure["type"], failure["message"]) == ("KeyError", "'inner'")
+    assert "Group: outer" in guest.log
+
+
 def test_a_wsgi_request_that_fails(run):
     guest = run({"main.py": "def app(environ, start_response):\n    raise SystemExit('gone')\n"}, "main:app")
     assert guest.get("/").status == 500

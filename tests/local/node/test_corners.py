@@ -265,3 +265,13 @@ def test_new_messages_are_filtered_and_shown_as_asked_for(client: Client, node: 
     assert shown["type"] == "POST"
     assert json.loads(shown["item_content"])["content"]["tags"] == ["yes"]
     assert "content" not in shown
+
+
+def test_an_upload_to_ipfs_is_of_the_file_that_its_message_names(client: Client, rich: Account) -> None:
+    other = client.upload(b"another file", engine="ipfs").json()["hash"]
+    message = store_message(rich, b"", item_type="ipfs", item_hash=other)
+    assert client.upload(b"this file", message, engine="ipfs").status_code == 422
+    assert client.http.get(f"/api/v0/messages/{message['item_hash']}").status_code == 404
+    assert client.upload(b"another file", message, engine="ipfs").status_code == 200
+    wrong = store_message(rich, b"this file", item_type="ipfs")  # its hash is of the other engine
+    assert client.post(wrong).status_code == 422

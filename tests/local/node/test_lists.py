@@ -224,6 +224,11 @@ def test_costs_by_page_and_by_part(client, account):
         assert any(part["size_mib"] for part in one["detail"]) == size
     sized = client.get(f"/api/v0/price/{item_hash}", include_size="true")["detail"]
     assert [part["size_mib"] for part in sized] == [part["size_mib"] for part in one["detail"]]
+    volume = {"mount": "/d", "persistence": "host", "name": "d", "size_mib": 30}
+    program = program_message(account, code, volumes=[volume])
+    assert client.post(program).status_code == 200
+    sized = client.get(f"/api/v0/price/{program['item_hash']}", include_size="true")["detail"]
+    assert {part["type"]: part["size_mib"] for part in sized}["EXECUTION_VOLUME_PERSISTENT"] == 30
 
 
 def test_grants_by_what_they_allow(client, account):

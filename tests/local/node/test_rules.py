@@ -224,6 +224,8 @@ def test_an_instance_must_be_paid_by_credit(client: Client, rich: Account) -> No
     paid = rich.sign("INSTANCE", {**content, **payment_of("credit")})
     assert client.post(paid).status_code == 200
     assert float(client.get(f"/api/v0/price/{paid['item_hash']}")["cost"]) == pytest.approx(14250 / 3600, abs=0.01)
+    sized = client.get(f"/api/v0/price/{paid['item_hash']}", include_size="true")["detail"]
+    assert {part["type"]: part["size_mib"] for part in sized}["EXECUTION_INSTANCE_VOLUME_ROOTFS"] == 20480
     assert refused(client, forget_message(rich, rootfs))[0] == 503
 
 
