@@ -35,6 +35,7 @@ _LOADERS: Any = (
 # As SourceFileLoader does: tracebacks show where the source lies, wherever the image is mounted.
 _set_file_name: Callable[[Any, str], None] = getattr(_imp, "_fix_co_filename", lambda _code, _path: None)
 FOLDER = ".aleph/modules"
+_CACHED = f".{sys.implementation.cache_tag}{f'.opt-{sys.flags.optimize}' if sys.flags.optimize else ''}.pyc"  # PEP 488
 # Take what lies beside the code of modules: an app's start does (written_code.py), other processes do not.
 beside_modules: list[dict[str, bytes]] = []
 
@@ -187,6 +188,12 @@ class PackFinder(FileFinder):
         spec.has_location = True
         if package:
             spec.submodule_search_locations = [base]
+        if (
+            type(loader) is PackedLoader and not sys.pycache_prefix
+        ):  # else Python takes as long to find as for all the rest here
+            spec.cached = (
+                f"{base}/__pycache__/__init__{_CACHED}" if package else f"{self.path}/__pycache__/{module}{_CACHED}"
+            )
         return spec
 
 
