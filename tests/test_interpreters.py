@@ -148,3 +148,15 @@ def test_why_none_is_brought(environ: dict[str, str]) -> None:
     assert "No download found" in told
     told = interpreters.bring("3.99", environ={**environ, "UV_PYTHON_DOWNLOADS": "never"})
     assert told == "UV_PYTHON_DOWNLOADS forbids to get one"
+
+
+def test_what_does_not_run_is_no_interpreter(tmp_path: Path, environ: dict[str, str]) -> None:
+    broken = tmp_path / "bin" / f"python{RUNNING}"
+    broken.parent.mkdir()
+    broken.write_bytes(b"no program")
+    broken.chmod(0o755)
+    assert interpreters.ask(broken) is None
+    assert interpreters.ask(tmp_path / "absent") is None
+    found = interpreters.find(RUNNING, environ=environ)  # this machine's own: the broken one is passed over
+    assert found is not None
+    assert found.path != broken

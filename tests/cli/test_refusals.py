@@ -69,3 +69,14 @@ def test_a_picture_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "main.py" in picture.read_text("utf-8")
     assert run(["inspect", str(image), "--html", str(picture / "below a file"), "--json"]) != 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["where"] == str(picture / "below a file")
+
+
+def test_names_that_cannot_be_read_or_written_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "folder")
+    (tmp_path / "names.json").mkdir()
+    for folder, said in (("dangling", "The names cannot be written"), (".", "The names cannot be read")):
+        monkeypatch.setenv("HATCH_ALEPH_CONFIG", str(tmp_path / folder))
+        assert run(["alias", "add", "team", "0x" + "1" * 40, "--json"]) == 64
+        assert said in json.loads(capsys.readouterr().out.splitlines()[-1])["message"]
