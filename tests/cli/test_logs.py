@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import json
 
 import pytest
 
@@ -81,3 +83,13 @@ def test_following_goes_on_over_a_host_that_restarts(capsys, monkeypatch):
     ]
     assert shown.err.count("waiting for it to come back") == 1
     assert shown.err.count("answers again") == 1
+
+
+def test_following_as_json_is_an_event_a_line(capsys, monkeypatch):
+    new = LogLine("2026-11-28T10:00:01", "new", "stdout")
+    answers = iter([[new]])
+    monkeypatch.setattr(logs, "_POLL_SECONDS", 0)
+    with pytest.raises(StopIteration):
+        logs._follow(Context(Output(as_json=True)), lambda: next(answers), [], None)
+    (event,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert event == {"event": "line", **dataclasses.asdict(new)}
