@@ -141,6 +141,28 @@ def test_status_and_message(client: NodeClient, node: ScriptedNode) -> None:
     assert client.status(H) is MessageStatus.PROCESSED
 
 
+def test_a_content_that_lies_apart_is_the_one_that_was_signed(client: NodeClient, node: ScriptedNode) -> None:
+    signer = Signer(7)
+
+    def show(text: bytes, status: int = 200) -> str:
+        item_hash = hashlib.sha256(text).hexdigest()
+        envelope = {"item_type": "storage", "item_content": None, "item_hash": item_hash}
+        message = signer.message("POST", {"type": "of the node", "content": {}}, **envelope)
+        answer = {**RECORDED["store processed"]["json"], "item_hash": item_hash, "message": message}
+        node.on("GET", f"/api/v0/messages/{item_hash}", as_json(answer))
+        node.on("GET", f"/api/v0/storage/raw/{item_hash}", Answer(status, text))
+        return item_hash
+
+    message = client.message(show(b'{"type": "of the signer"}'))
+    assert message
+    assert (message.content["type"], message.owner) == ("of the signer", signer.address)
+    for text in (b"[]", b"no JSON"):
+        with pytest.raises(NetworkError, match="is no JSON object"):
+            client.message(show(text))
+    with pytest.raises(NetworkError, match="HTTP 500"):
+        client.message(show(b"{}", 500))
+
+
 @pytest.mark.parametrize(
     ("name", "status", "attribute", "value"),
     [
