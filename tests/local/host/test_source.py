@@ -13,6 +13,7 @@ from aiohttp import web
 from hatch_aleph.artifact import hash_file
 from hatch_aleph.errors import GuestError, NetworkError
 from hatch_aleph.local.host import Source, published
+from hatch_aleph.local.host.source import UnknownMessageError
 from hatch_aleph.network.client import NodeClient
 from tests.local.host.conftest import ACCOUNT, STRANGER, TinyNode, serving
 from tests.network.scripted import unused_url
@@ -105,6 +106,29 @@ def test_the_content_that_was_signed_is_run_not_what_the_node_shows(fetching):
         return (await published(source, item_hash)).entrypoint
 
     assert fetching(use) == "main:app"
+
+
+def test_what_is_no_program_or_unknown_is_said(fetching):
+    async def use(node, source):
+        stored, unknown = node.store(b"code"), "ab" * 32
+        for asking, said in (
+            (source.program_content(stored), "The message is a STORE, not a PROGRAM"),
+            (source.status(unknown), "The node does not know it"),
+            (source.latest({"ref": unknown, "use_latest": True}), "The node has no such file"),
+        ):
+            with pytest.raises(UnknownMessageError, match=said):
+                await asking
+
+    fetching(use)
+
+
+def test_an_ephemeral_volume_is_a_folder_that_ends_with_the_machine(fetching):
+    async def use(node, source):
+        volume = {"ephemeral": True, "mount": "/opt/scratch", "size_mib": 5}
+        item_hash = node.program(node.store(b"code"), volumes=[volume])
+        return (await published(source, item_hash)).volumes
+
+    assert [(each.mount, each.kind) for each in fetching(use)] == [("/opt/scratch", "ephemeral")]
 
 
 @pytest.mark.parametrize("item_hash", ["../../../../etc/passwd", "/etc/passwd", "x" * 64, ""])
