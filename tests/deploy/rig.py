@@ -31,6 +31,7 @@ class RunningNode:
     """The embedded node, served by a thread of its own; after a stop it comes back at the same address."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
+        self.folder = folder
         self._port = 0
         self._arguments = folder, options
         self.start()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import itertools
+import dataclasses
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,21 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["index", "runtime", "workshop"]  # fixtures
 
-_numbers = itertools.count(40)
-
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
     running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
     yield running
     running.stop()
-
-
-@pytest.fixture
-def liar(node: RunningNode) -> Iterator[LyingNode]:
-    lying = LyingNode(node.url)
-    yield lying
-    lying.stop()
 
 
 @dataclass
@@ -142,18 +134,42 @@ def outcome(scene: Scene, command: str) -> str:
     return ""
 
 
-@pytest.fixture
-def scene(node: RunningNode, liar: LyingNode, tmp_path: Path) -> Iterator[Scene]:
-    number = next(_numbers)
-    owner, stranger = Signer(number), Signer(number + 100)
+@pytest.fixture(scope="session")
+def prepared(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Path]:
+    """Deploy for an owner what every scene begins with, and keep what node and owner have of it."""
+    folder = tmp_path_factory.mktemp("owner")
+    owner, stranger = Signer(40), Signer(140)
     account = account_from_key(Key(owner.key, "test"), "ETH")
     assert account.address == owner.address
     node.faucet(owner.address, credits=10**9)
-    with NodeClient([liar.url], sleep=lambda _seconds: None) as client:
-        rig = Rig(node, account, tmp_path, client, NodeHost(node))
+    honest = LyingNode(node.url)
+    with NodeClient([honest.url], sleep=lambda _seconds: None) as client:
+        rig = Rig(node, account, folder, client, NodeHost(node))
         other = rig.deploy(rig.artifact(name="other", code=b"other code"), rollback=False).item_hash
         rig.deploy(rig.artifact(code=b"code 0", version="0.9"))
         shop = rig.deploy(rig.artifact()).item_hash
-        scene = Scene(rig, liar, owner, stranger, shop, other)
-        scene.forgotten_before = frozenset(scene.forgotten())
-        yield scene
+    honest.stop()
+    scene = Scene(rig, honest, owner, stranger, shop, other)
+    scene.forgotten_before = frozenset(scene.forgotten())
+    kept = tmp_path_factory.mktemp("kept")
+    node.stop()
+    shutil.copytree(node.folder, kept / "node")
+    node.start()
+    shutil.copytree(folder, kept / "owner")
+    return scene, kept
+
+
+@pytest.fixture
+def scene(prepared: tuple[Scene, Path], node: RunningNode) -> Iterator[Scene]:
+    """Set the scene again, for node and owner as it was prepared: that takes a tenth of three deployments."""
+    first, kept = prepared
+    node.stop()
+    for there, before in ((node.folder, kept / "node"), (first.rig.folder, kept / "owner")):
+        shutil.rmtree(there)
+        shutil.copytree(before, there)
+    node.start()
+    liar = LyingNode(node.url)
+    with NodeClient([liar.url], sleep=lambda _seconds: None) as client:
+        rig = Rig(node, account_from_key(Key(first.owner.key, "test"), "ETH"), first.rig.folder, client, NodeHost(node))
+        yield dataclasses.replace(first, rig=rig, liar=liar)
+    liar.stop()
