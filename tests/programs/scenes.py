@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
+import shutil
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from hatch_aleph.deploy.deployment import Deployment
 from hatch_aleph.deploy.health import Health
 from hatch_aleph.deploy.rollback import roll_back
 from hatch_aleph.deploy.session import Session
+from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.client import NodeClient
 from hatch_aleph.programs import volumes
 from hatch_aleph.programs.creation import checked, create
@@ -21,9 +24,8 @@ from hatch_aleph.programs.replacement import set_persistent
 from hatch_aleph.programs.revision import update
 from hatch_aleph.settings import HealthCheck
 from tests.clock import brief, hurried
-from tests.deploy.conftest import new_account
 from tests.deploy.rig import NodeHost, RunningNode, make_artifact
-from tests.programs.rig import write_app
+from tests.programs.rig import random_key, write_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from hatch_aleph.artifact import Artifact
 
 _numbers = itertools.count()
+_keys = itertools.count(500_000)
 
 
 class Killed(BaseException):
@@ -47,7 +50,9 @@ class Scene:
 
     def __init__(self, node: RunningNode, folder: Path) -> None:
         self.node = node
-        self.account = new_account(node)
+        self.key = random_key(next(_keys))
+        self.account = account_from_key(self.key, "ETH")
+        node.faucet(self.account.address, credits=10**9)
         self.number = next(_numbers)
         self.folder = folder / str(self.number)
         self.app = write_app(self.folder / "app", f"one {self.number}")
@@ -100,6 +105,35 @@ class Scene:
 
     def answers(self, item_hash: str) -> bool:
         return bool(self.host(f"{self.node.url}/vm/{item_hash}/", timeout=10).status == 200)
+
+
+class Stage:
+    """A node and an owner as one command finds them, set again for each run of it: preparing them takes longer.
+
+    Each setting takes back all that the node was sent since the first.
+    """
+
+    def __init__(self, node: RunningNode, folder: Path, command: Command) -> None:
+        self._first = Scene(node, folder)
+        self._first.prepare(command)
+        self._kept = folder / f"kept {self._first.number}"
+        self._now = ((node.folder, self._kept / "node"), (self._first.folder, self._kept / "owner"))
+        node.stop()
+        for there, kept in self._now:
+            shutil.copytree(there, kept)
+        node.start()
+
+    def set(self) -> Scene:
+        node = self._first.node
+        node.stop()
+        for there, kept in self._now:
+            shutil.rmtree(there)
+            shutil.copytree(kept, there)
+        node.start()
+        scene = copy.copy(self._first)
+        scene.account = account_from_key(self._first.key, "ETH")  # which knows of no file that it was searched
+        scene.host = NodeHost(node)
+        return scene
 
 
 def creating(scene: Scene, session: Session) -> object:

@@ -16,7 +16,7 @@ from hatch_aleph.network.client import NodeClient
 from hatch_aleph.observer import Observer
 from tests.clock import Clock
 from tests.deploy.rig import RunningNode
-from tests.programs.scenes import COMMANDS, Scene, amending, creating, deploying
+from tests.programs.scenes import COMMANDS, Scene, Stage, amending, creating, deploying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,13 +112,13 @@ class Disturbed:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_each_message_that_is_acknowledged_and_lost_is_sent_again(node, tmp_path, late, command):
-    usual = Scene(node, tmp_path)
-    usual.prepare(command)
+    stage = Stage(node, tmp_path, command)
+    usual = stage.set()
     sent = sum(kind == "POST" and "estimate" not in url for kind, url in Disturbed()(usual, command).requests)
     assert sent
+    outcome = usual.outcome()
     for lost in range(sent):
-        scene, posts = Scene(node, tmp_path), iter(range(1000))
-        scene.prepare(command)
+        scene, posts = stage.set(), iter(range(1000))
 
         def before(run: Disturbed, lost: int = lost, posts: Iterator[int] = posts) -> None:
             if run.publishes:
@@ -126,7 +126,7 @@ def test_each_message_that_is_acknowledged_and_lost_is_sent_again(node, tmp_path
 
         run = Disturbed(before)(scene, command)
         late(None)
-        assert scene.outcome() == usual.outcome(), f"message {lost} of {sent} was lost"
+        assert scene.outcome() == outcome, f"message {lost} of {sent} was lost"
         assert run.steps.told.count("lost") == 1
         assert 30 <= run.clock.now < 90
 
@@ -149,13 +149,13 @@ def test_a_message_that_is_unknown_for_a_moment_and_then_pending_is_waited_for(n
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # who is stopped closes no connection
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_a_node_that_restarts_for_twenty_seconds_ends_nothing(node, tmp_path, capsys, command, step):
-    usual = Scene(node, tmp_path)
-    usual.prepare(command)
+    stage = Stage(node, tmp_path, command)
+    usual = stage.set()
     total = len(Disturbed()(usual, command).requests)
+    outcome = usual.outcome()
     points = range(1, total, step)  # of a node that never answered nobody knows that it is one
     for point in points:
-        scene, stopped = Scene(node, tmp_path), []
-        scene.prepare(command)
+        scene, stopped = stage.set(), []
 
         def before(run: Disturbed, point: int = point, stopped: list[bool] = stopped) -> None:
             if len(run.requests) == point + 1 and not stopped:
@@ -170,7 +170,7 @@ def test_a_node_that_restarts_for_twenty_seconds_ends_nothing(node, tmp_path, ca
             if stopped and not node.is_running:
                 node.start()
         assert stopped
-        assert scene.outcome() == usual.outcome(), f"stopped before request {point} of {total}"
+        assert scene.outcome() == outcome, f"stopped before request {point} of {total}"
     gc.collect()  # here, where it is expected
     with capsys.disabled():
         sys.stdout.write(f"\n{command.__name__}: the node restarted at {len(points)} of {total} requests\n")

@@ -18,6 +18,7 @@ from tests.programs.rig import write_app
 from tests.programs.scenes import (
     Killed,
     Scene,
+    Stage,
     amending,
     creating,
     deleting,
@@ -110,13 +111,11 @@ PAIRS = [
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda each: each.__name__)
 def test_wherever_another_machine_comes_in_between(node, tmp_path, capsys, ours, theirs, step):
     told: Counter[str] = Counter()
-    usual, numbers = Scene(node, tmp_path), []
-    usual.prepare(theirs if theirs is unpersisting else ours)
+    stage = Stage(node, tmp_path, theirs if theirs is unpersisting else ours)
+    usual, numbers = stage.set(), []
     assert attempt(usual, ours, "state", numbers.append) == "done"
     for at in range(2, len(numbers) + 1, step):
-        scene = Scene(node, tmp_path)
-        scene.prepare(theirs if theirs is unpersisting else ours)
-        ends = []
+        scene, ends = stage.set(), []
 
         def between(number: int) -> None:
             if number == at and not ends:  # noqa: B023 - called in this round
