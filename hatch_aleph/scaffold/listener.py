@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PACKAGES = {name.partition(".")[0]: framework for name, framework in FRAMEWORKS.items() if framework.listens}
 # How what listens by itself is started, where another module of the project has made it.
 _STARTS = frozenset({"launch", "listen", "run", "start"})
+# Keywords that say where to listen in place of a port: an address, a socket, a file; and a table that is not seen.
+_ELSEWHERE = frozenset({"**", "bind", "fd", "listen", "path", "sock", "socket", "sockets", "uds", "unix_socket"})
 _RUNNERS = frozenset({"run", "run_sync", "run_until_complete"})  # of what they are given
 
 
@@ -92,10 +94,14 @@ class _Calls:
     def port(self, call: ast.Call, server: Server) -> Port | None:
         """Return the port that a call names, None where only the run shows it."""
         at = server.position
-        named = next((value for name, value in self._keywords(call) if name == server.keyword), None)
-        value = named or (call.args[at] if at is not None and at < len(call.args) else None)
+        keywords = dict(self._keywords(call))
+        value = keywords.get(server.keyword) or (call.args[at] if at is not None and at < len(call.args) else None)
         if value is None:
-            return Port(call.lineno, server.default) if server.default else None
+            elsewhere = [each for name, each in keywords.items() if name in _ELSEWHERE]
+            elsewhere += [each for each in call.args if isinstance(each, ast.Starred)]
+            if elsewhere or not server.default:
+                return self._ports.find(next(iter(elsewhere), None))
+            return Port(call.lineno, server.default)
         return self._ports.find(value)
 
     def _keywords(self, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
@@ -105,11 +111,13 @@ class _Calls:
                 yield each.arg, each.value
                 continue
             held = self._origins.held(ast.unparse(each.value)) or each.value
-            if isinstance(held, ast.Call):
+            if isinstance(held, ast.Call) and ast.unparse(held.func) == "dict":
                 yield from ((one.arg, one.value) for one in held.keywords if one.arg)
             elif isinstance(held, ast.Dict):
                 pairs = zip(held.keys, held.values, strict=True)
                 yield from ((str(key.value), value) for key, value in pairs if isinstance(key, ast.Constant))
+            else:
+                yield "**", each.value
 
 
 def _started(module: Module) -> list[ast.AST]:

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hatch_aleph.settings.rules import EXECUTABLE_PORT
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hatch_aleph.scaffold.origins import Origins
 
@@ -18,6 +20,8 @@ Options = dict[str, tuple[str, "ast.expr | None", int]]
 _STEPS = 20  # from a name to what made it; `x = x.y` would go on
 _MOST = 0xFFFF
 _NUMBER = re.compile(r"(?:\A:?|[^:]:)(\d{1,5})(?=:\D|\Z)")  # not what ends the path of a socket, or an address
+# Packages whose functions and objects read variables of the environment.
+_READERS = frozenset({"decouple", "environ", "environs", "envparse", "os", "prettyconf", "starlette"})
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -68,14 +72,29 @@ class Ports:
             return self._named(node, steps)
         if isinstance(node, ast.Subscript) and self._origins.of(node.value) == "sys.argv":
             return Port(node.lineno, None, "{} $PORT") if ast.unparse(node.slice) == "1" else None
-        found = [port for each in self._parts(node) if (port := self.find(each, steps - 1))]
-        return next((each for each in found if each.command), next(iter(found), None))
+        return self._of_several(self._parts(node), steps - 1)
+
+    def _of_several(self, nodes: Iterable[ast.expr], steps: int) -> Port | None:
+        """Return what expressions come to of which any may hold: what can be told, else what is not right by itself."""
+        found = [port for each in nodes if (port := self.find(each, steps))]
+        told = [each for each in found if each.command]
+        return min(told, key=lambda each: each.command != "{}", default=None) or min(
+            found, key=lambda each: each.number == EXECUTABLE_PORT, default=None
+        )
 
     def _named(self, node: ast.Name | ast.Attribute, steps: int) -> Port | None:
         name = node.attr if isinstance(node, ast.Attribute) else node.id
+        if isinstance(node, ast.Name):
+            values, only_default = self._origins.may_hold(node)
+            if values and not (only_default and name in self._options):
+                return self._of_several(values, steps - 1)
+            if self._origins.is_imported(node):
+                return None
         if name in self._options:
             told, default, line = self._options[name]
             found = self.find(default, steps - 1)
+            if isinstance(default, ast.Constant) and ":" in str(default.value):
+                return found  # an address, not a port alone
             return found if found and found.command else Port(line, found.number if found else None, told)
         held = self._origins.held(ast.unparse(node))
         if held is None and name in self._others:
@@ -86,7 +105,7 @@ class Ports:
         """Return the variable of the environment that an expression reads: by Python itself, or by a package."""
         if isinstance(node, ast.Subscript):
             key: ast.expr | None = node.slice if self._origins.of(node.value) == "os.environ" else None
-        elif isinstance(node, ast.Call) and node.args and self._origins.is_imported(node.func):
+        elif isinstance(node, ast.Call) and node.args and self._origins.of(node.func).partition(".")[0] in _READERS:
             key = node.args[0]
         else:
             return None

@@ -239,6 +239,25 @@ TOLD = {
         "import os, uvicorn\nuvicorn.run(make(), **{'port': os.environ['PORT']})",
         "python3 main.py",
     ),
+    "a variable, or else, by its error": (
+        "import os\ntry:\n    n = int(os.environ['PORT'])\nexcept KeyError:\n    n = 8000" + SERVE % "n",
+        "python3 main.py",
+    ),
+    "the usual variable before another": (
+        "import os" + SERVE % "os.environ['DEV_PORT'] if os.environ.get('DEV') else os.environ['PORT']",
+        "python3 main.py",
+    ),
+    "an argument by hand, or else": (
+        "import sys\nif sys.argv[1:]:\n    n = int(sys.argv[1])\nelse:\n    n = 8000" + SERVE % "n",
+        "python3 main.py $PORT",
+    ),
+    "an option, or else, under its own name": (
+        (
+            "import click, socket\n@click.command()\n@click.option('--port')\ndef main(port):\n"
+            "    port = port or 8000\n    socket.create_server(('', int(port)))\nmain()"
+        ),
+        "python3 main.py --port=$PORT",
+    ),
     "a text": (
         (
             "import os, gevent.server\nport = os.environ['PORT']\n"
@@ -246,6 +265,38 @@ TOLD = {
         ),
         "python3 main.py",
     ),
+}
+# What looks like a way to tell a port and is none: each with the port that is said instead, None where none is seen.
+NOT_GUESSED = {
+    "a port of the usual number in one case": ("import os" + SERVE % "8080 if os.environ.get('DEBUG') else 80", 80),
+    "a table that is read from a file": ("import yaml\nc = yaml.load('')" + SERVE % "c.get('PORT', 81)", 81),
+    "a function that may read anything": ("import net" + SERVE % "net.free_port('SERVICE')", None),
+    "an argument of another function": (
+        (
+            "import socket\ndef web(port):\n    socket.create_server(('', port))\ndef cache(port): ...\n"
+            "cache(8080)\nweb(82)"
+        ),
+        82,
+    ),
+    "a name of another function": (
+        "import socket\nport = 83\ndef f():\n    port = 8080\nsocket.create_server(('', port))",
+        83,
+    ),
+    "a name that a function changes": (
+        ("import socket\nport = 8080\ndef f():\n    global port\n    port = 84\nf()\nsocket.create_server(('', port))"),
+        84,
+    ),
+    "an option for something else": (
+        ARGPARSE % "'--port', help='of the database'" + "\nport = 85" + SERVE % "port",
+        85,
+    ),
+    "an option that is an address": (
+        ARGPARSE % "'--listen', default=':86'" + "\nimport waitress\nwaitress.serve(make(), listen=args.listen)",
+        86,
+    ),
+    "an address in place of the usual port": ("import waitress\nwaitress.serve(make(), listen='*:87')", 87),
+    "a socket in place of the usual port": ("from aiohttp import web\nweb.run_app(make(), path='/run/a')", None),
+    "what is given is not seen": ("import waitress, yaml\nc = yaml.load('')\nwaitress.serve(make(), **c)", None),
 }
 SILENT = {
     "a function that is registered": (
@@ -283,6 +334,23 @@ def test_a_script_is_told_its_port_as_it_takes_it(case, tmp_path):
     (tmp_path / "main.py").write_text(source)
     choice = clear_choice(find_applications(tmp_path))
     assert (choice.entrypoint, choice.note) == (command, None)
+
+
+@pytest.mark.parametrize("case", NOT_GUESSED)
+def test_no_port_is_guessed_in_silence(case, tmp_path):
+    source, port = NOT_GUESSED[case]
+    (tmp_path / "main.py").write_text(source)
+    choice = clear_choice(find_applications(tmp_path))
+    assert choice.entrypoint == "python3 main.py"
+    assert f"listens on {f'port {port},' if port else 'a port that is not seen there'}" in choice.note
+
+
+def test_what_a_module_imports_is_no_option_of_another(tmp_path):
+    (tmp_path / "main.py").write_text("from settings import port" + SERVE % "port")
+    (tmp_path / "load.py").write_text(ARGPARSE % "'--port', help='of what is tested'")
+    choice = clear_choice(find_applications(tmp_path))
+    assert choice.entrypoint == "python3 main.py"
+    assert "a port that is not seen there" in choice.note
 
 
 def test_a_table_of_one_s_own_is_no_environment(tmp_path):
