@@ -305,7 +305,7 @@ def _looked_into(folder: Path) -> bool:
 
 
 def _import_name(root: Path, file: Path, *, packaged: bool) -> str | None:
-    """Return the dotted name of a module: from the root, from ``src``, or from where its packages begin.
+    """Return the dotted name of a module: from the root, ``src``, ``manage.py``, or where its packages begin.
 
     Args:
         root: The project's root.
@@ -313,7 +313,12 @@ def _import_name(root: Path, file: Path, *, packaged: bool) -> str | None:
         packaged: Whether a build backend decides what is installed; only then may packages begin anywhere.
     """
     start = root / "src" if (root / "src") in file.parents else root
-    if packaged:
+    managed = next(
+        (each for each in file.parents if each.is_relative_to(root) and (each / "manage.py").is_file()), None
+    )
+    if managed:
+        start = managed  # Django's, from whose folder it imports
+    elif packaged:
         top = file.parent
         while top != start and (top / "__init__.py").is_file():
             top = top.parent

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Source: their release notes (django/django, docs/releases/6.0.txt, "Python compatibility").
 _LEFT_BEHIND = {"django": ("6.0", "3.12", "5.2")}
 _DEPTH = 4
+_SETTINGS = ("*/settings.py", "*/settings/*.py")
 _PAGE = "https://github.com/aleph-im/hatch-aleph/blob/main/docs/guides/django.md"
 _NODE_PAGE = "https://github.com/aleph-im/hatch-aleph/blob/main/docs/guides/nodejs.md#what-to-know"
 
@@ -122,7 +123,8 @@ def _node_modules(root: Path, pyproject: dict[str, Any]) -> Iterator[str]:
 
 def _django_settings(root: Path) -> Iterator[str]:
     """Yield what Django's settings ask of a server that a program does not have by itself."""
-    for file in sorted({*root.glob("*/settings.py"), *root.glob("*/settings/*.py")}):
+    folders = (root, *(each.parent for each in root.glob("*/manage.py")))
+    for file in sorted({file for each in folders for name in _SETTINGS for file in each.glob(name)}):
         lines = file.read_text("utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, 1):
             where = f"{file.relative_to(root).as_posix()}:{number}"

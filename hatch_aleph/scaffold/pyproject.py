@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
@@ -139,8 +140,10 @@ def add_tables(edit: Edit, application: Application, *, name: str | None = None,
     """
     root = edit.file.parent
     described_here = _add_project(edit, root, name, application.framework)
-    _add_build_system(edit, root)
+    built_here = _add_build_system(edit, root)
     _add_aleph(edit, application)
+    if built_here:
+        _add_sources(edit, application)
     if described_here:
         _add_files(edit, root)
     if hatch:
@@ -248,16 +251,35 @@ def _project_name(root: Path, called: str, requirements: Sequence[str]) -> str:
     return f"{name}-app" if ambiguous else name
 
 
-def _add_build_system(edit: Edit, root: Path) -> None:
+def _add_sources(edit: Edit, application: Application) -> None:
+    """Tell Hatchling of the folder from which the application imports, where that is not the project's own."""
+    if not application.file or application.executable:
+        return
+    file = PurePosixPath(application.file)
+    module = PurePosixPath(application.entrypoint.partition(":")[0].replace(".", "/"))
+    where = file.parent if file.stem == "__init__" else file.with_suffix("")
+    folder = where.as_posix().removesuffix(module.as_posix()).rstrip("/")
+    backend = edit.document["build-system"]["build-backend"]
+    if folder in ("", "src", where.as_posix()) or backend != _HATCHLING["build-backend"]:
+        return
+    if "build" not in edit.document.get("tool", {}).get("hatch", {}):
+        wheel = {"only-include": [folder], "sources": [folder]}
+        tables = {"tool": {"hatch": {"build": {"targets": {"wheel": wheel}}}}}
+        edit.append(tables, f"[tool.hatch.build.targets.wheel] sources = ['{folder}'], from which it imports")
+
+
+def _add_build_system(edit: Edit, root: Path) -> bool:
+    """Add the table unless there is one; return whether it was added."""
     document = edit.document
     if "build-system" in document:
-        return
+        return False
     if "poetry" in document.get("tool", {}):
         elsewhere = _POETRY
     else:
         elsewhere = _SETUP_PY if (root / "setup.py").is_file() else _SETUPTOOLS
     chosen = _HATCHLING if "project" in document else elsewhere
     edit.append({"build-system": chosen}, f"[build-system] {chosen['build-backend']}")
+    return True
 
 
 def _add_aleph(edit: Edit, application: Application) -> None:

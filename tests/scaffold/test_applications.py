@@ -117,6 +117,12 @@ def test_django_s_wsgi_is_taken_before_its_asgi(tmp_path):
     assert clear_choice(find_applications(tmp_path)).entrypoint == "site.wsgi:application"
 
 
+def test_django_imports_from_the_folder_of_its_manage_py(tmp_path):
+    text = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()"
+    files = {"server/manage.py": "", "server/site/__init__.py": "", "server/site/wsgi.py": text, "requirements.txt": ""}
+    assert clear_choice(find_applications(project(tmp_path, files))).entrypoint == "site.wsgi:application"
+
+
 def test_two_that_are_as_likely_are_no_clear_choice(tmp_path):
     text = "from fastapi import FastAPI\napp = FastAPI()"
     found = find_applications(project(tmp_path, {"one.py": text, "two.py": text}))

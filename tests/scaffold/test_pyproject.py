@@ -106,6 +106,29 @@ def test_folders_that_a_plain_program_reads_are_selected(tmp_path):
     assert "hatch" not in data["tool"]
 
 
+@pytest.mark.parametrize(
+    ("entrypoint", "file", "selected"),
+    [
+        ("site.wsgi:application", "server/site/wsgi.py", {"only-include": ["server"], "sources": ["server"]}),
+        ("site:create()", "a/b/site/__init__.py", {"only-include": ["a/b"], "sources": ["a/b"]}),
+        ("pkg.app:app", "src/pkg/app.py", None),
+        ("pkg.app:app", "pkg/app.py", None),
+        ("pkg.app:app", "Procfile", None),
+        ("pkg.app:app", "", None),
+    ],
+)
+def test_the_folder_that_is_imported_from_is_told_to_the_backend(entrypoint, file, selected, tmp_path):
+    _, data = written(tmp_path, app=Application(entrypoint, "Django", file, 1))
+    assert data["tool"].get("hatch", {}).get("build", {}).get("targets", {}).get("wheel") == selected
+
+
+@pytest.mark.parametrize("table", ["[build-system]\nbuild-backend = 'setuptools.build_meta'", "[tool.hatch.build]\n"])
+def test_what_is_built_is_left_to_who_has_said_it(table, tmp_path):
+    (tmp_path / "pyproject.toml").write_text(f"{table}\n[project]\nname = 'x'\n")
+    _, data = written(tmp_path, app=Application("site.wsgi:application", "Django", "server/site/wsgi.py", 1))
+    assert "targets" not in data["tool"].get("hatch", {}).get("build", {})
+
+
 def test_what_stands_there_stays_with_its_comments_and_order(tmp_path):
     text = (
         '# mine\n[tool.ruff] # lint\nline-length = 100\n\n[project]\nname = "x"\nversion = "1"\n\n'
