@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.runtimes import Runtime
 
-FORMAT = 2  # raised whenever the same source gives other bytecode
+FORMAT = 3  # raised whenever the same source gives other bytecode
 PYC_HEADER = 16  # bytes before the code (PEP 552)
 # Nothing imports these when a program runs; their bytecode would be a tenth of the image.
 TEST_FOLDERS = frozenset(("test", "tests"))

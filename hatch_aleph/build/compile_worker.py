@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 OPTIMIZE, CHECKED, WITH_WRITTEN = 3, 4, 8  # see compiler.py
 HEAD = 13  # bytes
 _CODE = type(compile("", "", "exec"))
+# A letter is the same object everywhere, and marshal tells whether it has been some name: now each has.
+_LETTERS = [sys.intern(chr(number)) for number in range(256)]
+_SORTED = sys.version_info >= (3, 11)  # marshal itself writes sets in an order of its own
+_SET = bytes(range(255, 239, -1))  # begins a list that stands for a set
 
 
 def main() -> None:
@@ -56,9 +60,9 @@ def _pyc(source: bytes, name: str, options: int) -> bytes:
             content = content, marshal.dumps(written, 2)
     flags = 3 if options & CHECKED else 1
     hash_ = _imp.source_hash(int.from_bytes(MAGIC, "little"), source)
-    pyc = MAGIC + flags.to_bytes(4, "little") + hash_ + marshal.dumps(content, 4)
+    marshalled = marshal.dumps(content, 4)
     held.clear()
-    return pyc
+    return MAGIC + flags.to_bytes(4, "little") + hash_ + (marshalled if _SORTED else _lists_to_sets(marshalled))
 
 
 def _reproducible(source: bytes, name: str, optimize: int) -> tuple[CodeType, list[str]]:
@@ -104,8 +108,24 @@ def _hold_constants(value: Any, held: list[str]) -> Any:
         if any(one is not each for one, each in zip(members, value)):  # noqa: B905 - Python 3.9 has no strict
             return tuple(members)
     elif type(value) is frozenset:
-        return frozenset(sorted([_hold_constants(each, held) for each in value], key=repr))
+        members = [_hold_constants(each, held) for each in value]
+        if _SORTED:
+            return frozenset(members)
+        return [bytes(bytearray(_SET)), *sorted(members, key=lambda each: marshal.dumps(each, 2))]
     return value
+
+
+def _lists_to_sets(written: bytes) -> bytes:
+    """Put sets where such lists are; code has no lists of its own, and both have the same form in marshal."""
+    first, *others = written.split(b"s" + len(_SET).to_bytes(4, "little") + _SET)
+    parts = [first]
+    for each in others:
+        head = parts[-1][-5:]
+        if head[:1] == b"[":  # else somebody writes what looks the same
+            count = int.from_bytes(head[1:], "little") - 1
+            parts[-1] = parts[-1][:-5] + b">" + count.to_bytes(4, "little")
+        parts.append(each)
+    return b"".join(parts)
 
 
 _writer: Callable[[bytes], dict[str, bytes]] | None = None

@@ -34,6 +34,10 @@ _METHODS = frozenset(
 _FIELD_FLAGS = frozenset(("init", "repr", "hash", "compare", "kw_only"))
 _NO_TEXT = frozenset(("slots", "weakref_slot"))  # options without a part in what is written
 _PLAIN = 2  # marshal's format without references
+# Bounds, far above what people write: sources can be made that would take hours, or memory without end.
+_LONGEST = 1 << 16  # characters of a class; a tree as deep as a longer one can be ends Pythons before 3.11
+_TIMES = 3  # what is looked at in all, of the source: classes are within classes, or within texts
+_MOST_FIELDS = 5000  # and bases of all classes, inherited ones too
 
 
 def written_for(source: bytes) -> dict[str, bytes]:
@@ -50,13 +54,17 @@ def written_for(source: bytes) -> dict[str, bytes]:
         exec(code, *namespaces)  # noqa: S102 - definitions of functions, of names that are identifiers
 
     known: dict[str, type] = {}
+    left = _MOST_FIELDS
     dataclasses.exec = compile_and_keep  # type: ignore[attr-defined]
     try:
         for node in _classes(source):
             for decorator in node.decorator_list:
                 if _name(decorator.func if isinstance(decorator, ast.Call) else decorator) == "dataclass":
-                    with contextlib.suppress(Exception):  # no class that dataclasses take: its own would fail too
-                        known[node.name] = _stand_in(node, decorator, known)
+                    left -= _weight(node, known)
+                    if left >= 0:
+                        with contextlib.suppress(Exception):  # no class that dataclasses take: its own would fail too
+                            known[node.name] = _stand_in(node, decorator, known)
+                    break
     finally:
         del dataclasses.exec  # type: ignore[attr-defined]
     return written
@@ -69,8 +77,9 @@ def _classes(source: bytes) -> Iterator[ast.ClassDef]:
     wrong, as after a text of several lines that begin further to the left, the class is not understood.
     """
     lines = source.decode("utf-8", "replace").split("\n")
+    left = _TIMES * len(source)
     for number, line in enumerate(lines):
-        if _DECORATOR.match(line):
+        if left > 0 and _DECORATOR.match(line):
             indentation, in_class = _indentation(line), False
             end = number + 1
             while end < len(lines):
@@ -80,8 +89,16 @@ def _classes(source: bytes) -> Iterator[ast.ClassDef]:
                     in_class = in_class or lines[end].lstrip().startswith("class ")
                 end += 1
             block = "\n".join(["if True:" if indentation else "", *lines[number:end]])
+            left -= len(block)
+            if len(block) > _LONGEST:
+                continue
             with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
                 yield from [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ClassDef)][:1]
+
+
+def _weight(node: ast.ClassDef, known: dict[str, type]) -> int:
+    bases = [known[_name(base)] for base in node.bases if _name(base) in known]
+    return len(node.body) + sum(len(base.__mro__) + len(dataclasses.fields(base)) for base in bases)
 
 
 def _indentation(line: str) -> int:

@@ -35,15 +35,16 @@ def looked_up() -> Iterator[None]:
         code = compile(text, "<string>", "exec", dont_inherit=True) if packed is None else marshal.loads(packed)  # noqa: S302
         exec(code, *namespaces)  # noqa: S102 - in place of exec
 
-    changed: list[tuple[Any, str]] = []
+    changed: list[tuple[dict[str, Any], str, Any]] = []
     for module, name, function in (("dataclasses", "exec", execute), ("typing", "compile", compile_once)):
         if module in sys.modules and name not in vars(sys.modules[module]):
-            changed.append((sys.modules[module], name))
-            setattr(sys.modules[module], name, function)
+            changed.append((vars(sys.modules[module]), name, function))
+            vars(sys.modules[module])[name] = function
     beside_modules.append(beside)
     try:
         yield
     finally:
-        beside_modules.remove(beside)
-        for where, name in changed:
-            vars(where).pop(name, None)
+        beside_modules[:] = [each for each in beside_modules if each is not beside]  # equal ones are others' own
+        for names, name, function in changed:
+            if names.get(name) is function:  # else the app has put its own there
+                del names[name]

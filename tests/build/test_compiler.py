@@ -26,17 +26,36 @@ def sources(count: int = 60) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.glob("*.py"))[:count]}
 
 
-def test_the_same_bytes_in_any_order_by_any_number_of_workers() -> None:
-    files = sources()
+# What has no hash but its address, and letters that are a name in one module and a text in another.
+SETS = """
+def among(x):
+    return x in {None, ..., "", "foo", (None, "a"), -0.0, b"x", 1e999 - 1e999, -(1e999 - 1e999)}, x in {"foo", None, ""}
+"""
+SHARED = {"sets": SETS, "name": "é = 1\n", "text": "x = 'é', f'é{1}ü'\n", "class": "class ü: ñ = 'é'\n"}
+
+
+@pytest.mark.parametrize("minor", ["", "3.9", "3.10"])
+def test_the_same_bytes_in_any_order_by_any_number_of_workers(minor: str) -> None:
+    interpreter = interpreters.find(minor) if minor else RUNNING
+    if interpreter is None:
+        pytest.skip(f"there is no CPython {minor} here")
+    files = {name: text.encode() for name, text in SHARED.items()} | ({} if minor else sources())
     results = []
-    for workers in (1, 3):
+    for workers in (1, 3, 1, 1) if minor else (1, 3):
         names = list(files)
-        random.Random(workers).shuffle(names)  # noqa: S311 - the same each time
-        with Compiler(RUNNING, workers) as compiler:
+        random.Random(2 * len(results)).shuffle(names)  # noqa: S311 - the same each time
+        with Compiler(interpreter, workers) as compiler:
             batch = compiler.submit([f"/opt/{name}" for name in names], [files[name] for name in names])
             results.append(dict(zip(names, batch.wait(), strict=True)))
-    assert results[0] == results[1]
+    assert all(result == results[0] for result in results)
     assert all(results[0].values())
+    look = "import marshal, sys; print(marshal.loads(sys.stdin.buffer.read()[16:]).co_consts[0].co_consts)"
+    command = [str(interpreter.path), "-c", look]
+    done = subprocess.run(command, check=True, capture_output=True, input=results[0]["sets"])
+    assert done.stdout.count(b"frozenset({") == 2
+    assert sorted(done.stdout.partition(b"frozenset({")[2].partition(b"})")[0].split(b", ")) == sorted(
+        [b"None", b"Ellipsis", b"''", b"'foo'", b"(None", b"'a')", b"-0.0", b"b'x'", b"nan", b"nan"]
+    )
 
 
 def test_paths_and_bytes_and_what_does_not_compile(tmp_path: Path) -> None:
@@ -101,6 +120,27 @@ print(found["A"](2), found["A"]() == found["A"](1), code.co_filename)
     done = subprocess.run(command, check=True, capture_output=True, input=with_)
     assert done.stdout == b"A(x=2) True /opt/a.py\n"
     assert {each[16] & 0x7F for each in (without, only_code)} == {ord("c")}  # code alone, in marshal's form
+
+
+@pytest.mark.parametrize("minor", ["", "3.9"])
+def test_what_would_take_hours_or_end_the_interpreter_has_its_code_all_the_same(minor: str) -> None:
+    interpreter = interpreters.find(minor) if minor else RUNNING
+    if interpreter is None:
+        pytest.skip(f"there is no CPython {minor} here")
+    decorated = "@dataclass\nclass C{}(C{}):\n    x{}: int\n"
+    hostile = [
+        "'''\n" + "@dataclass\n" * 5000 + "'''\n",
+        "@dataclass\n" * 1000 + "class A:\n    x: int\n",
+        "".join(decorated.format(number + 1, number, number) for number in range(1500)),
+        "".join(f"@dataclass\nclass C{number + 1}(C{number}): ...\n" for number in range(1500)),
+        "@dataclass\nclass A:\n" + "".join(f"    x{number}: int\n" for number in range(6000)),
+        "'''\n@dataclass\nclass A:\n    x: a" + ".a" * 200_000 + "\n'''\n",
+        "@dataclass\nclass A:\n    x: 'a" + ".a" * 200_000 + "'\n",
+    ]
+    with Compiler(interpreter) as compiler:
+        names = [f"/opt/{number}.py" for number in range(len(hostile))]
+        written = compiler.submit(names, [source.encode() for source in hostile], [WITH_WRITTEN] * len(names)).wait()
+    assert all(0 < len(pyc) < 3_000_000 for pyc in written)
 
 
 def test_an_interpreter_that_dies_is_an_error_not_a_hang() -> None:

@@ -100,3 +100,14 @@ def test_what_somebody_else_has_put_there_stays(monkeypatch: pytest.MonkeyPatch)
         dataclasses.make_dataclass("Seen", ["a"])
     assert seen
     assert "exec" in vars(dataclasses)
+
+
+def test_what_the_app_itself_puts_there_stays() -> None:
+    with looked_up():
+        dataclasses.exec = exec  # type: ignore[attr-defined]
+        outer = beside_modules[0]
+        with looked_up():  # an equal one: each takes away its own
+            pass
+        assert beside_modules[0] is outer
+    assert vars(dataclasses).pop("exec") is exec
+    assert not beside_modules
