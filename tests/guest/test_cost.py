@@ -25,8 +25,10 @@ aleph_entry.load()
 import aleph_entry.interfaces, aleph_entry.asgi
 print((time.process_time() - begun) * 1000)
 print(*sorted(name for name in set(sys.modules) - before if not name.startswith("aleph_entry")))
+begun = time.process_time()
+import http.client
+print((time.process_time() - begun) * 1000)
 """
-SLACK = 2  # machines that run tests are slower, and busy
 
 
 @pytest.mark.usefixtures("unmeasured")
@@ -34,9 +36,10 @@ def test_the_import_is_short_and_pulls_in_little(tmp_path):
     code = lay_out(tmp_path / "code", {}, seconds=30.0)
     subprocess.run([sys.executable, "-m", compileall.__name__, "-q", "-o", "2", str(code)], check=True)
     command = [sys.executable, "-OO", "-c", IMPORT, str(code)]
-    runs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(5)]
-    assert min(float(run.split()[0]) for run in runs) < 2 * SLACK
-    assert set(runs[0].split()[1:]) <= {"__future__", "gc"}
+    runs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n") for _ in range(5)]
+    # About two milliseconds; a busy machine takes longer for both.
+    assert min(float(run[0]) for run in runs) < min(float(run[2]) for run in runs) / 2
+    assert set(runs[0][1].split()) <= {"__future__", "gc"}
 
 
 BUNDLED = """
