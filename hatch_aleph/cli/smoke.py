@@ -156,9 +156,10 @@ async def _unless_failed(trial: Coroutine[Any, Any, Answer | None], beside: Job)
     """Return what a trial does, and raise as soon as a check fails that goes on beside it."""
     task = asyncio.create_task(trial)
     while not task.done():
+        no_more = beside.done
         if beside.failed:
             task.cancel()  # its guest is stopped on the way out
-        await asyncio.wait({task}, timeout=None if beside.done else _LOOK)
+        await asyncio.wait({task}, timeout=None if no_more else _LOOK)
     await asyncio.gather(task, return_exceptions=True)
     if beside.failed:
         beside.result()

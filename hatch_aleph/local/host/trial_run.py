@@ -37,5 +37,9 @@ async def smoke(
         await machine.start()
         return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])
     finally:
-        with contextlib.suppress(asyncio.CancelledError):
-            await machine.halt()
+        halt = asyncio.ensure_future(machine.halt())
+        while (
+            not halt.done()
+        ):  # whoever gives up the trial may say so meanwhile: the loop must not end before the process
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(halt)
