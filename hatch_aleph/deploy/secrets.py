@@ -155,20 +155,21 @@ def own_key(account: Any) -> KeyForms | None:
 
 
 def find_secrets(artifact: Artifact, own: KeyForms | None = None) -> Iterator[Finding]:
-    """Return what looks like a secret in the code image, the variables and the rest of the manifest.
+    """Return what looks like a secret in the code image, the volumes, the variables and the rest of the manifest.
 
-    What an index gave to the packages image is public already, and volumes were searched when they were packed: in
-    these only the own key is looked for, and in an index's wheels only its plain forms.
+    Whether they were searched when they were built, nothing tells here: builds for this machine alone are not. What an
+    index gave to the packages image is public already, and what is local was searched when it was packed, whatever the
+    build: there only the own key is looked for, and in an index's wheels only its plain forms.
     """
     manifest = artifact.manifest
     for image in manifest.images:
         file = artifact.file(image)
         if not file.exists():
             continue
-        if image.role == "code":
-            yield from _in_code(file, image.encoding, own)
+        if image.role != "packages":
+            yield from _in_image(file, image.encoding, own)
         elif own is not None:
-            yield from _own_key_in(file, image.encoding, own, packages=image.role == "packages")
+            yield from _own_key_in(file, image.encoding, own)
     rest = json.loads(manifest.to_json())
     variables: Mapping[str, str] = rest["program"].pop("variables", None) or {}
     yield from find_in_variables(sorted(variables.items()), own)
@@ -180,35 +181,36 @@ def find_in_program(
 ) -> Iterator[Finding]:
     """Return what looks like a secret in a program's code, an image or a zip archive, and in its variables."""
     if code is not None:
-        yield from _in_code(code, encoding, own)
+        yield from _in_image(code, encoding, own)
     yield from find_in_variables(sorted(variables.items()), own)
 
 
-def _in_code(code: Path, encoding: str, own: KeyForms | None) -> Iterator[Finding]:
+def _in_image(image: Path, encoding: str, own: KeyForms | None) -> Iterator[Finding]:
     inside = False
-    for path, content in files_of(code, encoding):
+    for path, content in files_of(image, encoding):
         with content() as stream:
             for finding in find_in_file(path, stream, own):
                 inside = inside or finding.kind == OWN_KEY
                 # No message repeats the key that is in a name.
-                yield finding if own is None or not own.occur_in(finding.where.encode()) else _of_name(code)
+                yield finding if own is None or not own.occur_in(finding.where.encode()) else _of_name(image)
     if own is not None and not inside:
-        yield from _own_key_outside(code, encoding, own)
-        own.searched.add(_identity(code))
+        yield from _own_key_outside(image, encoding, own)
+        own.searched.add(_identity(image))
 
 
-def _own_key_in(image: Path, encoding: str, own: KeyForms, *, packages: bool) -> Iterator[Finding]:
+def _own_key_in(image: Path, encoding: str, own: KeyForms) -> Iterator[Finding]:
+    """Return where a packages image holds the key that signs."""
     from hatch_aleph.build.packages.provenance import of_an_index
 
     inside = False
-    is_of_an_index = of_an_index(image) if packages else None
+    is_of_an_index = of_an_index(image)
     for path, content in files_of(image, encoding):
         with content() as stream:
-            if holds_own_key(stream, own, plain=is_of_an_index is not None and is_of_an_index(path)):
+            if holds_own_key(stream, own, plain=is_of_an_index(path)):
                 inside = True
                 yield Finding(path, 0, "", OWN_KEY)
     if not inside:
-        yield from _own_key_outside(image, encoding, own, plain=packages)
+        yield from _own_key_outside(image, encoding, own, plain=True)
         own.searched.add(_identity(image))
 
 

@@ -136,6 +136,8 @@ def find_in_file(path: str, stream: BinaryIO, own: KeyForms | None = None) -> It
         head += stream.read(MAX_BYTES - len(head))
         for name, content in members(head):
             where = f"{path}{SEPARATOR}{name}" if name else path
+            if own is not None and own.occur_in(name.encode("utf-8", "surrogateescape")):
+                yield Finding(path, 0, "", OWN_KEY)
             if name and is_secret_name(name) and not is_public_pem(content):
                 yield Finding(where, 0, "", "secret by its name")
             yield from _in_pieces(where, content, io.BytesIO(), own)

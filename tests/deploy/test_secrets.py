@@ -18,6 +18,7 @@ import struct
 import tarfile
 import time
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -26,6 +27,7 @@ import base58
 import pytest
 import zstandard
 
+from hatch_aleph.artifact import Artifact
 from hatch_aleph.deploy.secrets import (
     check_file,
     check_outgoing_file,
@@ -53,7 +55,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hatch_aleph.artifact import Artifact
 
 GITHUB = "ghp_" + "1a2b3c4d5e6f7g8h9i0jk1l2m3n4o5p6q7r8"
 KEY = base64.b64encode(bytes(range(256)) * 4).decode()
@@ -153,6 +154,18 @@ def test_large_and_binary_files_are_searched(tmp_path: Path) -> None:
     files = {"data.bin": f"\0\1\2{GITHUB}", "big.txt": "a line\n" * 300_000 + f"{GITHUB}\n"}
     found = list(find_secrets(built(tmp_path, files)))
     assert [(each.where, each.line) for each in found] == [("big.txt", 300_001), ("data.bin", 1)]
+
+
+def test_volumes_are_searched_as_code_is(tmp_path: Path) -> None:
+    """A build for this machine alone packs what it finds, and a volume may be given as an image."""
+    with_secret = built(tmp_path / "volume", {"settings.py": f'TOKEN = "{GITHUB}"\n'})
+    given = next(each for each in with_secret.manifest.images if each.role == "code")
+    artifact = built(tmp_path, {"main.py": ""})
+    (artifact.path.parent / "volume.squashfs").write_bytes(with_secret.file(given).read_bytes())
+    volume = replace(given, role="volume:/opt/data", file="volume.squashfs", mount="/opt/data")
+    manifest = replace(artifact.manifest, images=(*artifact.manifest.images, volume))
+    with pytest.raises(PlanError, match=r"settings\.py:1: GitHub token"):
+        check_secrets(Artifact(artifact.path, manifest))
 
 
 def test_the_key_that_signs_is_found_in_packages_and_manifest_too(tmp_path: Path) -> None:
