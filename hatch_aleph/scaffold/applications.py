@@ -39,6 +39,7 @@ _USUAL_MODULES = ("main", "app", "asgi", "wsgi", "server", "application", "api",
 _MAX_FILES = 5_000
 _MAX_BYTES = 1 << 20
 _CLEARLY = 0.8
+_TOLD_PORT = re.compile(r"\$(PORT\b|\{PORT\b)")
 _PORT_OPTION = re.compile(rb"""["'][\w-]*port["']""")
 # What a server of WSGI or ASGI serves is found by itself, and comes before its server, wherever it stands.
 _LISTENS, _HOSTED = 2.5, 6
@@ -230,9 +231,10 @@ def _declared(root: Path, start: StartCommand, names: set[str], found: Sequence[
     processes = (each for each in found if each.executable)
     scripts = (each for each in processes if each.file in start.words or each.entrypoint.startswith(command))
     script = next(scripts, None)
-    if script and "PORT" not in command:
+    told = _TOLD_PORT.search(command)
+    if script and not told:
         return  # which is known, and how it is told its port
-    note = None if "PORT" in command or start.words[0] == "node" else _UNSEEN.format(place=start.file, line=start.line)
+    note = None if told or start.words[0] == "node" else _UNSEEN.format(place=start.file, line=start.line)
     kind = "Node.js" if start.words[0] == "node" else script.framework if script else "a server"
     likelihood = max((each.likelihood for each in found if each.executable), default=-_LISTENS) + 1
     yield Application(command, kind, start.file, start.line, executable=True, note=note, likelihood=likelihood)

@@ -26,6 +26,18 @@ CASES = {
         {"Procfile": "web: python -m http.server $PORT", "index.html": "hi"},
         ("python3 -m http.server $PORT", True, None),
     ),
+    "a Procfile with a default": (
+        {"Procfile": "web: python -m http.server ${PORT:-9000}"},
+        ("python3 -m http.server ${PORT:-9000}", True, None),
+    ),
+    "a Procfile with a variable of its own host": (
+        {"Procfile": "web: python3 -m http.server $HTTP_PORT"},
+        ("python3 -m http.server $HTTP_PORT", True, "a port that is not seen there"),
+    ),
+    "a Procfile with another variable, and a script that says its port": (
+        {"Procfile": "web: python serve.py $REPORT_DIR", "serve.py": SERVING % "9000" + "main()"},
+        ("python3 serve.py", True, "listens on port 9000"),
+    ),
     "a process that is not told": (
         {"Procfile": "web: A=1 python3 -m http.server 9000"},
         ("python3 -m http.server 9000", True, "Procfile:1 listens on a port that is not seen there"),
