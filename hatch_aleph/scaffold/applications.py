@@ -315,9 +315,8 @@ def _import_name(root: Path, file: Path, *, packaged: bool) -> str | None:
         packaged: Whether a build backend decides what is installed; only then may packages begin anywhere.
     """
     start = root / "src" if (root / "src") in file.parents else root
-    managed = next(
-        (each for each in file.parents if each.is_relative_to(root) and (each / "manage.py").is_file()), None
-    )
+    below = (each for each in file.parents if root in each.parents)
+    managed = next((each for each in below if (each / "manage.py").is_file()), None)
     if managed:
         start = managed  # Django's, from whose folder it imports
     elif packaged:

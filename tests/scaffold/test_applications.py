@@ -123,6 +123,12 @@ def test_django_imports_from_the_folder_of_its_manage_py(tmp_path):
     assert clear_choice(find_applications(project(tmp_path, files))).entrypoint == "site.wsgi:application"
 
 
+def test_a_manage_py_of_the_root_leaves_src_what_it_is(tmp_path):
+    text = "from flask import Flask\napp = Flask('x')"
+    found = find_applications(project(tmp_path, {"manage.py": "", "src/pkg/__init__.py": "", "src/pkg/app.py": text}))
+    assert [each.entrypoint for each in found] == ["pkg.app:app"]
+
+
 def test_two_that_are_as_likely_are_no_clear_choice(tmp_path):
     text = "from fastapi import FastAPI\napp = FastAPI()"
     found = find_applications(project(tmp_path, {"one.py": text, "two.py": text}))
