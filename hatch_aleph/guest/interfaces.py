@@ -48,14 +48,16 @@ def recognise(target: Any, declared: str) -> tuple[str, Any]:
         NotAnApp: When it is neither.
     """
     _refuse_known(target)
+    is_what = "is"
     if _is_factory(target):
+        is_what = "needs no arguments, so it was called as a factory, and returned"
         target = target()
         if inspect.iscoroutine(target):
             target.close()
             raise NotAnApp("the factory is a coroutine function; it must return the app itself")
         _refuse_known(target)
     if not callable(target):
-        message = f"the entrypoint is {type(target).__name__!r} object, not an app that can be called"
+        message = f"the entrypoint {is_what} a {type(target).__name__!r} object, not an app that can be called"
         raise NotAnApp(message)
     return (_guess(target) if declared == "auto" else declared), target
 

@@ -172,3 +172,10 @@ def test_what_is_known_to_be_no_app_is_refused_with_the_way_out(name):
 def test_what_is_written_in_c_and_shows_no_arguments_is_tried():
     with pytest.raises(NotAnApp, match="called as one it returns chain"):
         recognise(itertools.chain, "auto")
+
+
+def test_what_a_function_gave_that_was_no_app_is_told_of_it():
+    with pytest.raises(
+        NotAnApp, match="needs no arguments, so it was called as a factory, and returned a 'str' object"
+    ):
+        recognise(lambda name="you": f"hello {name}", "auto")

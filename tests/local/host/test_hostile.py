@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from hatch_aleph.errors import GuestError
 from hatch_aleph.local.host import Limits, Standby, aleph_host_inside
+from hatch_aleph.local.host.aleph_host_inside.runtime_files import DEBIAN_MODULES
 from hatch_aleph.local.host.console import KEPT_CHARACTERS, KEPT_LINES, LONGEST_LINE, Console
 from hatch_aleph.local.host.failures import StartError
 from hatch_aleph.local.host.spec import VolumeSpec
@@ -22,6 +24,7 @@ from hatch_aleph.squashfs import Entry, write_image
 from tests.local.host.test_quirks import answer_with
 
 MEBIBYTES = 512
+DEBIAN = Path("/usr/lib/python3/dist-packages")
 PACKAGE = Path(aleph_host_inside.__file__).parent
 LOOKS = """
 import ctypes, glob, json, os, shutil, subprocess
@@ -84,6 +87,7 @@ def look(given):
         "capabilities": int(next(l for l in open("/proc/self/status") if l.startswith("CapEff")).split()[1], 16),
         "privileges": next(l for l in open("/proc/self/status") if l.startswith("NoNewPrivs")).split()[1],
         "commands": [name for name in ("git", "psql", "sudo", "hatch", "uv", "gdb", "java") if shutil.which(name)],
+        "modules": [name for path in glob.glob("/usr/lib/python3/dist-packages") for name in os.listdir(path)],
         "shell": tried(lambda: subprocess.check_output(["sh", "-c", "echo of the system"], text=True).strip()),
         "calls": {name: called(libc, number, *arguments) for name, (number, arguments) in CALLS.items()},
         "space": (lambda found: found.f_blocks * found.f_frsize)(os.statvfs("/tmp")),
@@ -176,6 +180,8 @@ def test_what_it_writes_is_bounded_by_its_memory(found):
 
 def test_it_meets_the_runtimes_commands_and_not_the_developers(found):
     assert found["commands"] == []
+    there = [each.name for each in DEBIAN.glob("*")]
+    assert sorted(found["modules"]) == sorted(each for each in there if re.split("[-.]", each)[0] in DEBIAN_MODULES)
     assert found["shell"] == "of the system"
     assert found["path"] == "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -22,7 +22,13 @@ tic timeout tload toe top touch tput tr true truncate tset tsort tty tzselect um
 unlink unshare unzip unzipsfx uptime useradd userdel users utmpdump vdir vmstat w wall watch wc which who whoami xargs
 xz xzcat yes zcat zcmp zdiff zdump zegrep zgrep zipinfo zless zmore znew
 """
+# Of Debian's own Python packages, which python3 and its children see: those that the runtime installs, what these need.
+_MODULES = """
+setuptools pkg_resources _distutils_hack distutils pip wheel cytoolz toolz pydantic fastapi starlette anyio sniffio idna
+typing_extensions msgpack aiohttp aiosignal async_timeout attr attrs charset_normalizer frozenlist multidict yarl
+"""
 # fmt: off
+DEBIAN_MODULES = frozenset(_MODULES.split())
 COMMANDS = frozenset(_COMMANDS.split())
 # Of /etc: names, resolvers, certificates; neither passwords nor keys.
 ETC = (

@@ -34,11 +34,11 @@ from .namespaces import (
     mount,
     separate,
 )
-from .runtime_files import COMMANDS, ETC, FOREIGN_LIBRARIES
+from .runtime_files import COMMANDS, DEBIAN_MODULES, ETC, FOREIGN_LIBRARIES
 from .system_calls import restrict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Flags of the source that a user namespace may not drop when it makes a bind mount read-only.
 _LOCKED = {os.ST_NOSUID: NOSUID, os.ST_NODEV: NODEV, os.ST_NOEXEC: NOEXEC}
@@ -48,6 +48,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _KERNEL_SETTINGS = ("sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger")
 _KERNEL_SECRETS = ("kcore", "keys", "timer_list", "kallsyms", "kmsg")
 _ASIDE = "/.machine"
+_DEBIAN_MODULES = "/usr/lib/python3/dist-packages"
 _PACKAGE = f"{_ASIDE}/host"  # this package's own folder: the way to it here is the developer's
 _MEBIBYTES = 128
 
@@ -151,9 +152,15 @@ def _show_system(new: Path) -> None:
                 mount("overlay", str(target), "overlay", 0, options)
             except OSError:
                 _bind_read_only(path, target)
+    _show_runtimes_own(new)
+
+
+def _show_runtimes_own(new: Path) -> None:
     for path in ("/usr/bin", "/usr/sbin", "/bin", "/sbin"):
         if Path(path).is_dir() and not Path(path).is_symlink():
-            _show_commands(new, path)
+            _show_some(new, path, lambda name: name in COMMANDS or name.startswith(("python3", "pip3", "perl5")))
+    if Path(_DEBIAN_MODULES).is_dir():
+        _show_some(new, _DEBIAN_MODULES, lambda name: name.partition("-")[0].partition(".")[0] in DEBIAN_MODULES)
     for path in ("/usr/lib", "/usr/lib64", "/lib64", *(str(each) for each in Path("/usr/lib").glob("*-linux-gnu"))):
         for library in Path(path).iterdir() if Path(path).is_dir() and not Path(path).is_symlink() else ():
             if library.name.startswith(FOREIGN_LIBRARIES):
@@ -161,15 +168,15 @@ def _show_system(new: Path) -> None:
                     Path(f"{new}{library}").unlink()
 
 
-def _show_commands(new: Path, path: str) -> None:
-    """Show a folder of commands by links into the real one, which stands aside."""
+def _show_some(new: Path, path: str, shown: Callable[[str], bool]) -> None:
+    """Show some of what a folder holds, by links into the real one, which stands aside."""
     aside, target = Path(f"{new}{_ASIDE}{path}"), Path(str(new) + path)
     aside.mkdir(parents=True)
     _bind_read_only(path, aside)
     mount("tmpfs", str(target), "tmpfs", 0, "mode=0755,size=4m")
-    for command in Path(path).iterdir():
-        if command.name in COMMANDS or command.name.startswith(("python3", "pip3", "perl5")):
-            (target / command.name).symlink_to(f"{_ASIDE}{command}")
+    for each in Path(path).iterdir():
+        if shown(each.name):
+            (target / each.name).symlink_to(f"{_ASIDE}{each}")
 
 
 def _make_etc(new: Path) -> None:
