@@ -26,6 +26,7 @@ xz xzcat yes zcat zcmp zdiff zdump zegrep zgrep zipinfo zless zmore znew
 _MODULES = """
 setuptools pkg_resources _distutils_hack distutils pip wheel cytoolz toolz pydantic fastapi starlette anyio sniffio idna
 typing_extensions msgpack aiohttp aiosignal async_timeout attr attrs charset_normalizer frozenlist multidict yarl
+asgiref click colorama h11 importlib_metadata more_itertools six uvicorn wsproto zipp
 """
 # fmt: off
 DEBIAN_MODULES = frozenset(_MODULES.split())
@@ -42,5 +43,8 @@ FOREIGN_LIBRARIES = (
     "libICE", "libpq.", "libmysqlclient", "libmariadb", "libodbc", "libavcodec", "libavformat", "libavutil", "libsws",
     "libopencv", "libgdal", "libgeos", "libproj.", "libtesseract", "libleptonica", "libpoppler", "libMagick", "libvips",
     "libsndfile", "libportaudio", "libasound", "libpulse", "librdkafka", "libsnappy", "libhdf5", "libcuda", "libnvidia",
+    "libmagic.", "libxml2.", "libxslt", "libexslt", "libxmlsec", "libglib-", "libgobject-", "libgio-",
+    "libfontconfig", "libfreetype", "libharfbuzz", "libpng", "libjpeg", "libtiff", "libwebp", "libheif", "libopenjp2",
+    "librsvg", "libsodium", "libarchive", "libcups", "libusb-", "libzbar", "libespeak", "libvlc", "libyaml", "libgs.",
 )
 # fmt: on
