@@ -212,7 +212,8 @@ class Steps(Observer):
             known |= {"size": size_text(size), "rate": f"{size / MIB / max(seconds, 1e-3):.1f} MiB/s"}
         text = _filled(over, known)
         status = facts.get("status")
-        if name == "health" and isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP
+        # From 500 on it counts as healthy only as said: `health = false` or that very status.
+        if name == "health" and isinstance(status, int) and 400 <= status < 500:  # noqa: PLR2004 - HTTP
             text += (
                 " (Warning: name the path and status of a healthy program in [tool.aleph.health])"
                 if self._in_project()

@@ -84,5 +84,19 @@ def test_a_step_that_never_began_has_no_progress_and_no_time(capsys: pytest.Capt
     assert steps.phases == []
 
 
+@pytest.mark.parametrize(
+    ("status", "warned"), [(200, False), (404, True), (503, False)]
+)  # 503: a worker's, which lives
+def test_only_an_answer_that_leaves_health_open_is_warned_of(
+    status: int, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = Steps(Output(as_json=False))
+    steps.step("health", url="http://a.localhost/")
+    steps.done("health", url="http://a.localhost/", status=status)
+    said = "".join(capsys.readouterr())
+    assert f"answers {status}" in said
+    assert ("Warning" in said) is warned
+
+
 def test_wide_and_combining_characters_are_measured_as_terminals_show_them() -> None:
     assert [columns_of(character) for character in ("a", "漢", "\u0301", "\u200b")] == [1, 2, 0, 0]
