@@ -1,9 +1,9 @@
-"""Folders made once and kept in the cache: unpacked images, and the modules that the runtime's init has loaded.
+"""Folders made once and kept in the cache: unpacked images, and the modules that the runtime has.
 
-In the runtime these modules stand in ``/opt/aleph/libs`` and win over what a program vendors
-(``runtimes/aleph-debian-12-python/create_disk_image.sh`` in aleph-im/aleph-vm: Debian's msgpack, and the aiohttp that
-aleph-sdk-python 2.0.5 pulled in when the image was made). Their versions float with the image; the ones here are
-fixed, with their hashes, so that two machines show the same.
+In the runtime these stand in ``/opt/aleph/libs`` and win over what a program vendors, those that its init has loaded
+and FastAPI; setuptools is Debian's (``runtimes/aleph-debian-12-python/create_disk_image.sh`` in aleph-im/aleph-vm:
+Debian's msgpack, and the aiohttp that aleph-sdk-python 2.0.5 pulled in when the image was made). Their versions float
+with the image; the ones here are fixed, with their hashes, so that two machines show the same.
 """
 
 from __future__ import annotations

@@ -145,6 +145,13 @@ class TestModules:
         assert "/opt/packages/" in mine or str(place.cache) in mine
         assert "libs" in preloaded
 
+    def test_what_the_runtime_has_is_there_for_who_vendors_nothing(self, run):
+        look = "import fastapi, pydantic, setuptools, pkg_resources; print(fastapi.__version__, setuptools.__version__)"
+        source = f"import subprocess, sys\n{look}\n" + answer_with(
+            200, "[]", f"subprocess.run([sys.executable, '-c', {look!r}], check=True, capture_output=True).stdout"
+        )
+        assert run(source, get).body.split() == [b"0.120.0", b"66.1.1"]
+
     def test_the_root_logger_is_at_debug(self, run):
         source = answer_with(200, "[]", "str(__import__('logging').getLogger().level).encode()")
         assert run(source, get).body == b"10"
