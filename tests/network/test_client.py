@@ -468,7 +468,7 @@ def test_clock_offset_is_exact_to_a_second(node: ScriptedNode) -> None:
 
 
 def test_a_clock_that_is_not_told_is_not_guessed(client: NodeClient, node: ScriptedNode, pauses: list[float]) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
     node.on("GET", "/api/v0/version", Answer(raw=head + b"{}"))
     with pytest.raises(NetworkError, match="without a date"):
         client.clock_offset()
