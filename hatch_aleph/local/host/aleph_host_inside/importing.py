@@ -14,7 +14,6 @@ import re
 import stat
 import sys
 import time
-from importlib.util import _LazyModule  # type: ignore[attr-defined]
 from typing import Any
 
 from . import MEASURE_MARK, READS_MARK, UNUSED_MARK, asgi_interface
@@ -42,13 +41,14 @@ async def run(plan: dict[str, Any]) -> None:
 async def _unused(plan: dict[str, Any]) -> list[str]:
     """Return which packages are not imported for the answer to ``GET /`` when their import is put off."""
     sys.path.insert(0, plan["code_root"])
-    importlib.import_module("aleph_entry.lazy_import").put_off(plan["put_off"])
+    lazy_import = importlib.import_module("aleph_entry.lazy_import")
+    lazy_import.put_off(plan["put_off"])
     app = asgi_interface.load({"entrypoint": plan["measure"], "encoding": "squashfs"}, plan)
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": "", "headers": [(b"host", b"localhost")]}
     answer = await asgi_interface.AsgiProgram(app, plan).run({**scope, "body": b""})
     if answer["headers"]["status"] >= 500:  # noqa: PLR2004 - a failure shows nothing
         return []
-    return [name for name in plan["put_off"] if type(sys.modules.get(name)) is _LazyModule]
+    return [name for name in plan["put_off"] if type(sys.modules.get(name)) is lazy_import.LazyModule]
 
 
 class Reads:
