@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-OPTIMIZE, CHECKED, WITH_WRITTEN = 3, 4, 8  # see compiler.py
+# The byte of options: an optimization, and more that may be added to it.
+OPTIMIZE = 3  # its bits
+CHECKED = 4  # the bytecode is good for the very source only
+WITH_WRITTEN = 8  # the code of a pack, where that of what dataclasses write may lie beside a module's
 HEAD = 13  # bytes
 _CODE = type(compile("", "", "exec"))
 # A letter is the same object everywhere, and marshal tells whether it has been some name: now each has.

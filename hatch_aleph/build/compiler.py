@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hatch_aleph.interpreters import Interpreter
     from hatch_aleph.squashfs.pool import Job
 
-CHECKED = 4  # added to an optimization: the bytecode is good for the very source only
-WITH_WRITTEN = 8  # likewise: the code of a pack, where that of what dataclasses write may lie beside a module's
 _WORKER, _WRITTEN = (str(Path(__file__).with_name(name)) for name in ("compile_worker.py", "dataclass_methods.py"))
 _AHEAD = 8  # requests in a pipe at once: a worker never waits for us, and no pipe ever fills
 _SMALL = 4096  # a longer request goes alone
@@ -33,7 +31,7 @@ class Batch:
         names: What each is called in the guest.
         sources: A path, or the bytes themselves.
         levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; CHECKED or
-            WITH_WRITTEN may be added.
+            WITH_WRITTEN of ``compile_worker.py`` may be added.
 
     Attributes:
         results: The content of each ``.pyc``; empty for what cannot be compiled.

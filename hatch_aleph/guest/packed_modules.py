@@ -188,12 +188,10 @@ class PackFinder(FileFinder):
         spec.has_location = True
         if package:
             spec.submodule_search_locations = [base]
-        if (
-            type(loader) is PackedLoader and not sys.pycache_prefix
-        ):  # else Python takes as long to find as for all the rest here
-            spec.cached = (
-                f"{base}/__pycache__/__init__{_CACHED}" if package else f"{self.path}/__pycache__/{module}{_CACHED}"
-            )
+        if type(loader) is PackedLoader and not sys.pycache_prefix:
+            # As importlib.util.cache_from_source says, which takes as long as all the rest here.
+            folder, _, name = path.rpartition("/")
+            spec.cached = f"{folder}/__pycache__/{name[:-3]}{_CACHED}"
         return spec
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from hatch_aleph import interpreters
 from hatch_aleph.build.bytecode import bytecode_path
-from hatch_aleph.build.compiler import WITH_WRITTEN, Compiler
+from hatch_aleph.build.compile_worker import WITH_WRITTEN
+from hatch_aleph.build.compiler import Compiler
 from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.interpreters import Interpreter
 from hatch_aleph.runtimes import DEBIAN_12

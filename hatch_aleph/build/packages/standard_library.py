@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from hatch_aleph.build.bytecode import TEST_FOLDERS, bytecode_path
 from hatch_aleph.build.cache import key_of, touch
-from hatch_aleph.build.compiler import CHECKED, Compiler
+from hatch_aleph.build.compile_worker import CHECKED
+from hatch_aleph.build.compiler import Compiler
 from hatch_aleph.build.packages.module_pack import joined
 from hatch_aleph.build.workplace import unwritten
 from hatch_aleph.squashfs import Entry, Segment, SquashfsError, write_segment

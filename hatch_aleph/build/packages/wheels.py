@@ -128,7 +128,7 @@ class WheelPacker:
         return [(each, each) for each in found if len(each.name) >= _COMMIT and commit.startswith(each.name)]
 
     def _make(self, missing: Sequence[Locked], cancelled: Callable[[], bool], afresh: Collection[str] = ()) -> None:
-        from hatch_aleph.build.compiler import WITH_WRITTEN
+        from hatch_aleph.build.compile_worker import WITH_WRITTEN
         from hatch_aleph.build.packages.exclusion import select
         from hatch_aleph.build.packages.install import install
 

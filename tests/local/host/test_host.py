@@ -27,13 +27,18 @@ def test_a_program_answers_by_path_and_by_host_name(with_host, image):
     assert by_path.headers["Aleph-Program-ItemHash"] == item_hash
 
 
+async def errors_at(client, *asked):
+    """Ask each address, at a host's name or none, and give the status and the error."""
+    answers = []
+    for url, name in asked:
+        async with client.get(url, headers={"Host": name} if name else {}) as answer:
+            answers.append((answer.status, json.loads(await answer.read())["error"]))
+    return answers
+
+
 def test_an_unknown_hash_is_a_500_and_no_hash_a_400(with_host):
     async def use(node, host, client):
-        answers = []
-        for ref in ("cd" * 32, "nonsense"):
-            async with client.get(f"{node.url}/vm/{ref}/") as answer:
-                answers.append((answer.status, json.loads(await answer.read())["error"]))
-        return answers
+        return await errors_at(client, *((f"{node.url}/vm/{ref}/", None) for ref in ("cd" * 32, "nonsense")))
 
     assert with_host(use) == [
         (500, "500: Unhandled error during initialisation"),
@@ -43,11 +48,8 @@ def test_an_unknown_hash_is_a_500_and_no_hash_a_400(with_host):
 
 def test_what_is_no_program_has_no_answer(with_host):
     async def use(node, host, client):
-        answers = []
-        for path, name in ((f"/vm/{node.store(b'code')}/", None), ("/", "nonsense.localhost")):
-            async with client.get(node.url + path, headers={"Host": name} if name else {}) as answer:
-                answers.append((answer.status, json.loads(await answer.read())["error"]))
-        return answers
+        code = f"{node.url}/vm/{node.store(b'code')}/"
+        return await errors_at(client, (code, None), (f"{node.url}/", "nonsense.localhost"))
 
     assert with_host(use) == [
         (500, "500: Unhandled error during initialisation"),
