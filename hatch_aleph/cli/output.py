@@ -185,6 +185,8 @@ def keep_stdout() -> None:
         if sys.stdout and sys.stdout.fileno() == 1:
             Output.lines = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
             os.dup2(2, 1)
+            if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr is: in the order of what others write there
+                sys.stdout.reconfigure(line_buffering=True)
 
 
 def encode_all() -> None:

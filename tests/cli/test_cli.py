@@ -120,7 +120,8 @@ def test_an_error_in_json(tmp_path):
     assert not done.stderr
 
 
-def test_what_a_build_hook_prints_is_no_json(tmp_path):
+def test_what_a_build_hook_prints_is_no_json(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     (tmp_path / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
         '[project]\nname = "loud"\nversion = "1"\n[tool.aleph]\nentrypoint = "main:app"\n'
