@@ -27,7 +27,7 @@ MEBIBYTES = 512
 DEBIAN = Path("/usr/lib/python3/dist-packages")
 PACKAGE = Path(aleph_host_inside.__file__).parent
 LOOKS = """
-import ctypes, glob, json, os, shutil, subprocess
+import ctypes.util, glob, json, os, shutil, subprocess
 
 def tried(action):
     try:
@@ -90,6 +90,9 @@ def look(given):
         "modules": [name for path in glob.glob("/usr/lib/python3/dist-packages") for name in os.listdir(path)],
         "libraries": [name for name in ("libGL.so.1", "libpq.so.5", "libmagic.so.1", "libxml2.so.2", "libglib-2.0.so.0")
                       if not isinstance(tried(lambda: ctypes.CDLL(name)), str)],
+        "found": {name: ctypes.util.find_library(name) for name in ("c", "GL", "pq", "magic", "xml2", "glib-2.0")},
+        "listed in vain": [line for line in subprocess.getoutput("ldconfig -p").splitlines()
+                           if " => " in line and not os.path.exists(line.split(" => ")[1])],
         "shell": tried(lambda: subprocess.check_output(["sh", "-c", "echo of the system"], text=True).strip()),
         "calls": {name: called(libc, number, *arguments) for name, (number, arguments) in CALLS.items()},
         "space": (lambda found: found.f_blocks * found.f_frsize)(os.statvfs("/tmp")),
@@ -182,6 +185,8 @@ def test_what_it_writes_is_bounded_by_its_memory(found):
 
 def test_it_meets_the_runtimes_commands_and_not_the_developers(found):
     assert found["commands"] == found["libraries"] == []
+    assert found["found"] == dict.fromkeys(found["found"]) | {"c": "libc.so.6"}
+    assert found["listed in vain"] == []
     there = [each.name for each in DEBIAN.glob("*")]
     assert sorted(found["modules"]) == sorted(each for each in there if re.split("[-.]", each)[0] in DEBIAN_MODULES)
     assert found["shell"] == "of the system"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import LIBRARIES_ROOT
+from .loader_cache import without_missing
 from .namespaces import (
     BIND,
     KEPT_CAPABILITIES,
@@ -47,6 +48,7 @@ _EMPTY = ("/home", "/media", "/mnt", "/opt", "/run", "/srv", "/var/lib", "/var/l
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _KERNEL_SETTINGS = ("sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger")
 _KERNEL_SECRETS = ("kcore", "keys", "timer_list", "kallsyms", "kmsg")
+_LOADER_CACHE = Path("/etc/ld.so.cache")
 _ASIDE = "/.machine"
 _DEBIAN_MODULES = "/usr/lib/python3/dist-packages"
 _PACKAGE = f"{_ASIDE}/host"  # this package's own folder: the way to it here is the developer's
@@ -89,6 +91,8 @@ def prepare(plan: dict[str, Any], closing: tuple[int, ...] = ()) -> None:
         library = f"{new}{LIBRARIES_ROOT}"
         Path(library).mkdir(parents=True)
         _bind_bounded(plan["library"], library, RDONLY)
+    with visited(plan), contextlib.suppress(OSError):  # other C libraries have none
+        _LOADER_CACHE.write_bytes(without_missing(_LOADER_CACHE.read_bytes(), _is_there))
 
 
 @contextlib.contextmanager
@@ -177,6 +181,13 @@ def _show_some(new: Path, path: str, shown: Callable[[str], bool]) -> None:
     for each in Path(path).iterdir():
         if shown(each.name):
             (target / each.name).symlink_to(f"{_ASIDE}{each}")
+
+
+def _is_there(library: bytes) -> bool:
+    """Tell whether a library is shown; asked is for what may be hidden alone, as asking for all takes 20 ms."""
+    path = os.fsdecode(library)
+    hidden = path.startswith(_EMPTY) or path.rpartition("/")[2].startswith(FOREIGN_LIBRARIES)
+    return not hidden or Path(path).exists()
 
 
 def _make_etc(new: Path) -> None:
