@@ -35,7 +35,11 @@ _MADE = {
     "tornado.web.Application": "tornado.web.Application",
     "typer.Typer": "typer.main.Typer",
 }
-_ASGI, _WSGI = 3, 2
+_ASGI = 3
+_FRAMEWORK = (
+    "a framework makes an app of functions (FastAPI, Flask), and a program that serves itself is "
+    '`interface = "executable"`'
+)
 
 
 def no_app(entries: Iterable[Entry], entrypoint: str) -> str | None:
@@ -57,7 +61,8 @@ def no_app(entries: Iterable[Entry], entrypoint: str) -> str | None:
     definitions = [node for node in ast.walk(tree) if named.attribute in _bound(node)]
     if len(definitions) != 1 or definitions[0] not in tree.body:  # which one counts is decided at run time
         return None
-    return _judge(definitions[0], _imports(tree))
+    refused = _judge(definitions[0], _imports(tree))
+    return f"{sources[0].path}, line {definitions[0].lineno}: {refused}" if refused else None
 
 
 def _bound(node: ast.AST) -> list[str]:
@@ -92,19 +97,23 @@ def _words(name: str) -> str:
 def _no_app_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
     """Return why a function is neither an app nor makes one, by what it must be given."""
     positional = [*node.args.posonlyargs, *node.args.args]
-    required = len(positional) - len(node.args.defaults)
+    required = positional[: len(positional) - len(node.args.defaults)]
+    named = [each for each, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if default is None]
     asynchronous = isinstance(node, ast.AsyncFunctionDef)
     most = _ASGI if node.args.vararg else len(positional)
-    fits = required <= _ASGI <= most if asynchronous else required <= _ASGI
-    if fits and not any(default is None for default in node.args.kw_defaults):
+    fits = len(required) <= _ASGI <= most if asynchronous else len(required) <= _ASGI
+    if fits and not named:
         return None
     wanted = "an ASGI app takes scope, receive and send"
-    if not asynchronous:
-        wanted += ", a WSGI app environ and start_response, a factory nothing"
-    kind = "a coroutine function" if asynchronous else "a function"
+    if asynchronous and not required and not named:
+        return f"it is a coroutine function, which nothing awaits: {wanted}, and a factory is a plain function"
+    given = [f"`{each.arg}`" for each in (*required, *named)]
+    if asynchronous:
+        return f"it is a coroutine function that must be given {', '.join(given)}: {wanted}; {_FRAMEWORK}"
+    call = f"{node.name}({', '.join(['...'] * len(required) + [f'{each.arg}=...' for each in named])})"
     return (
-        f"it is {kind} that must be given {required} arguments: {wanted}; a framework makes an app of functions "
-        '(FastAPI, Flask), and a program that serves itself is `interface = "executable"`'
+        f"it is a function that must be given {', '.join(given)}: {wanted}, a WSGI app environ and start_response, a "
+        f"factory nothing; a factory gets plain values in the entry point, `{call}`, and {_FRAMEWORK}"
     )
 
 

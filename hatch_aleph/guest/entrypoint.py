@@ -89,10 +89,10 @@ def _program(name: str, configuration: Configuration) -> Program:
 
     policy = asyncio.get_event_loop_policy()
     roots = configuration.code_root, configuration.packages_root
-    with _few_collections(), read_ahead_paused(*roots), written_code_looked_up(), _failures_told():
+    with _few_collections(), read_ahead_paused(*roots), written_code_looked_up(), _failures_told(name):
         from .interfaces import recognise  # after the path is in order
 
-        interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface))
+        interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface, name))
     keep_child_watcher(policy)
     if interface == "wsgi":
         from .wsgi import WsgiProgram  # most programs are ASGI
@@ -124,7 +124,7 @@ def find(name: str) -> Any:
             found = getattr(found, step)
     except AttributeError as error:
         message = f"the entrypoint {name!r} names what {module_name!r} does not have: {error}"
-        raise NoSuchEntrypoint(message) from error
+        raise NoSuchEntrypoint(message + _nearest(found, step)) from error
     return _call(found, arguments, name) if call else found
 
 
@@ -138,7 +138,27 @@ def _call(factory: Any, arguments: str, name: str) -> Any:
     except (SyntaxError, ValueError, AttributeError) as error:
         message = f"the entrypoint {name!r} may be called with plain values only"
         raise NoSuchEntrypoint(message) from error
+    import inspect
+
+    try:
+        inspect.signature(factory).bind(*positional, **named)
+    except TypeError as error:  # not to be called at all, or not so
+        message = f"the entrypoint {name!r} does not fit what it calls: {error}"
+        raise NoSuchEntrypoint(message) from None
+    except ValueError:  # written in C, without a signature
+        pass
     return factory(*positional, **named)
+
+
+def _nearest(holder: Any, name: str) -> str:
+    """Return what may have been meant by a name that is not there."""
+    import difflib  # few programs fail
+    import importlib.util
+
+    if hasattr(holder, "__path__") and importlib.util.find_spec(f"{holder.__name__}.{name}"):
+        return f"; that is a module, and an app in it is written {holder.__name__ + '.' + name + ':app'!r}"
+    near = difflib.get_close_matches(name, dir(holder), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def outside_the_loop(work: Callable[[], Any]) -> Any:
@@ -164,7 +184,7 @@ class StartFailed(RuntimeError):  # noqa: N818 - reads as what happened, in the 
 
 
 @contextlib.contextmanager
-def _failures_told() -> Iterator[None]:
+def _failures_told(name: str) -> Iterator[None]:
     """Log what the app raises while it is imported, and where it hangs; give the host one line.
 
     Raises:
@@ -174,11 +194,10 @@ def _failures_told() -> Iterator[None]:
     try:
         yield
     except BaseException as error:  # SystemExit would end the init without a word
-        from .failure import report  # few programs fail
+        from .failure import definition_of, report  # few programs fail
 
-        failure = report("start", error)
-        if type(error).__module__.startswith(f"{__package__}."):  # our own words about the entrypoint
-            raise
+        ours = type(error).__module__.startswith(f"{__package__}.")  # words about the entrypoint
+        failure = report("start", error, definition_of(name) if ours else None)
         raise StartFailed(str(failure)) from error
     finally:
         imported()

@@ -6,9 +6,11 @@ import system say nothing to its author. A line that begins with ``FAILURE_MARK`
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .configuration import code_root
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
     Frames = list[tuple[FrameType, int]]
@@ -54,9 +57,9 @@ class Failure:
         return f"{text} ({self.file}, line {self.line}: {self.code})" if self.file else text
 
 
-def report(event: str, error: BaseException) -> Failure:
-    """Log what a program raised."""
-    failure = failure_of(event, error)
+def report(event: str, error: BaseException, place: traceback.FrameSummary | None = None) -> Failure:
+    """Log what a program raised, or what was said of a line of it that did not raise."""
+    failure = failure_of(event, error, place)
     _log(failure, "".join(traceback.format_exception(type(error), error, error.__traceback__)))
     return failure
 
@@ -75,7 +78,38 @@ def report_hanging(event: str, message: str, frames: Frames) -> Failure:
     return failure
 
 
-def failure_of(event: str, error: BaseException) -> Failure:
+def definition_of(entrypoint: str) -> traceback.FrameSummary | None:
+    """Return the line of a loaded module that binds what an entry point names; None where its source does not show it.
+
+    It is the last one at the module's top that does, as far as Python's own order tells.
+    """
+    module, _, attribute = entrypoint.partition(":")
+    wanted = re.match(r"\w*", attribute)[0]  # type: ignore[index]  # matches in any case
+    filename = getattr(sys.modules.get(module), "__file__", None) or ""
+    try:
+        tree = ast.parse(Path(filename).read_bytes())
+    except (OSError, SyntaxError, ValueError):  # no source
+        return None
+    lines = [node.lineno for top in tree.body for node in _within(top) if _binds(node, wanted)]
+    return traceback.FrameSummary(filename, lines[-1], "") if lines else None
+
+
+def _within(node: ast.AST) -> Iterator[Any]:
+    yield node
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        for inner in ast.iter_child_nodes(node):
+            yield from _within(inner)
+
+
+def _binds(node: ast.AST, name: str) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id == name and isinstance(node.ctx, ast.Store)
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return name in [each.asname or each.name for each in node.names]
+    return getattr(node, "name", None) == name and not isinstance(node, ast.alias)
+
+
+def failure_of(event: str, error: BaseException, place: traceback.FrameSummary | None = None) -> Failure:
     """Describe what a program raised; its traceback loses the frames that do not tell its author anything."""
     _prune(error)
     while isinstance(inner := getattr(error, "exceptions", None), (tuple, list)) and inner:  # of a group: the first
@@ -83,6 +117,8 @@ def failure_of(event: str, error: BaseException) -> Failure:
     stack = list(traceback.extract_tb(error.__traceback__))
     if isinstance(error, SyntaxError) and error.filename and error.lineno:  # its file never ran
         stack.append(traceback.FrameSummary(error.filename, error.lineno, "", line=(error.text or "").strip()))
+    if place:
+        stack.append(place)
     message = f"the program called sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
     return Failure(event, type(error).__name__, message, stack)
 

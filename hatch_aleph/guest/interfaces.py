@@ -34,12 +34,13 @@ class NotAnApp(TypeError):  # noqa: N818 - reads as what happened, in the host's
     """The entrypoint names something that cannot answer requests."""
 
 
-def recognise(target: Any, declared: str) -> tuple[str, Any]:
+def recognise(target: Any, declared: str, name: str = "main:app") -> tuple[str, Any]:
     """Tell the interface of an app, calling it first if it is a factory.
 
     Args:
         target: What the entrypoint names: an app, or a function or class without required arguments that makes one.
         declared: The interface from the settings, ``auto`` to find out.
+        name: The entrypoint.
 
     Returns:
         ``asgi``, ``asgi2`` or ``wsgi``, and the app.
@@ -48,18 +49,49 @@ def recognise(target: Any, declared: str) -> tuple[str, Any]:
         NotAnApp: When it is neither.
     """
     _refuse_known(target)
-    is_what = "is"
+    gave = "was called, and gave" if name.endswith(")") else "is"
     if _is_factory(target):
-        is_what = "needs no arguments, so it was called as a factory, and returned"
+        gave = "needs no arguments, so it was called as a factory, and returned"
         target = target()
-        if inspect.iscoroutine(target):
-            target.close()
-            raise NotAnApp("the factory is a coroutine function; it must return the app itself")
         _refuse_known(target)
+    if inspect.iscoroutine(target):
+        target.close()
+        message = f"the entrypoint {name!r} is a coroutine function, which nothing awaits here; let a plain function"
+        raise NotAnApp(f"{message} return the app, and await in the app's lifespan or in asyncio.run()")
+    found = f"the entrypoint {name!r} {gave} {_described(target)}"
     if not callable(target):
-        message = f"the entrypoint {is_what} a {type(target).__name__!r} object, not an app that can be called"
-        raise NotAnApp(message)
-    return (_guess(target) if declared == "auto" else declared), target
+        way_out = ""
+        if inspect.ismodule(target):
+            way_out = f"; name what is in it: {target.__name__ + ':app'!r}"
+        elif gave.endswith("returned"):
+            way_out = "; let it return the app"
+        raise NotAnApp(f"{found}, not an app that can be called{way_out}")
+    try:
+        return (_guess(target) if declared == "auto" else declared), target
+    except NotAnApp as error:
+        message = f"{found}, which is neither an ASGI nor a WSGI app{error}"
+        if gave == "is" and (inspect.isclass(target) or (inspect.isroutine(target) and not _is_async(target))):
+            message += f"; a factory gets plain values in the entrypoint, such as {name + '(True)'!r}"
+        raise NotAnApp(message) from None
+
+
+def _described(target: Any) -> str:
+    """Say what something is, with how it is called where that can be seen."""
+    if target is None:
+        return "None"
+    if inspect.ismodule(target):
+        return f"the module {target.__name__!r}"
+    routine = inspect.isroutine(target) or inspect.isclass(target)
+    kind = "the class" if inspect.isclass(target) else "the function" if routine else "an object of"
+    named = target if routine else type(target)
+    if not callable(target):
+        return f"a {named.__name__!r} object"
+    try:
+        arguments = str(inspect.signature(target))
+    except (TypeError, ValueError):  # written in C, without a signature
+        arguments = ""
+    described = f"{kind} {getattr(named, '__qualname__', named)}"
+    return f"{described}{arguments}" if routine or not arguments else f"{described}, called with {arguments}"
 
 
 def _refuse_known(target: Any) -> None:
@@ -71,27 +103,30 @@ def _refuse_known(target: Any) -> None:
 
 
 def _is_factory(target: Any) -> bool:
-    required, most, _ = _arguments(target)
-    return required == 0 and most < _WSGI
+    required, most, open_ended = _arguments(target)
+    alone = inspect.isroutine(target) or inspect.isclass(target)
+    return required == 0 and (most < _WSGI or (alone and not open_ended and not inspect.iscoroutinefunction(target)))
 
 
 def _guess(target: Any) -> str:
+    required, most, open_ended = _arguments(target)
+    takes_three, asynchronous = required <= _ASGI <= most, False
     if inspect.isclass(target):
         if hasattr(target, "__await__"):
             return "asgi"
     elif _is_async(target):
-        return "asgi"
-    required, most, open_ended = _arguments(target)
+        asynchronous = True
+        if takes_three or _arguments(target, follow=False)[2]:
+            return "asgi"
     if open_ended:
         return _try(target)
-    if required == _WSGI:  # a third that may be left out is an option of the app's own, as in Zope: ASGI needs all
+    if required == _WSGI and not asynchronous:  # a third that may be left out is an option of the app's own (Zope)
         return "wsgi"
-    if required == _DOUBLE and most < _WSGI and _gives_an_app(target):
+    if required == _DOUBLE and most < _WSGI and not asynchronous and _gives_an_app(target):
         return "asgi2"
-    if required <= _ASGI <= most:
-        return "asgi"
-    message = f"{type(target).__module__}.{type(target).__qualname__} is neither an ASGI nor a WSGI app"
-    raise NotAnApp(message)
+    if takes_three and not inspect.isclass(target):
+        return _try(target)
+    raise NotAnApp(": those take scope, receive and send, or environ and start_response")
 
 
 def _try(target: Any) -> str:
@@ -107,7 +142,7 @@ def _try(target: Any) -> str:
     except Exception:  # noqa: BLE001 - an app that dislikes the scope; it is asked again at start-up
         return "asgi"
     if not inspect.isawaitable(result):
-        message = f"{target!r} is neither an ASGI nor a WSGI app: called as one it returns {type(result).__name__}"
+        message = f": called as one it returns {type(result).__name__}"
         raise NotAnApp(message)
     if inspect.iscoroutine(result):
         result.close()  # not a line of it has run
@@ -115,13 +150,14 @@ def _try(target: Any) -> str:
 
 
 def _gives_an_app(target: Any) -> bool:
-    """Tell whether a call with a scope gives something to be called with receive and send."""
+    """Tell whether a call with a scope gives something to be called with receive and send, and awaited."""
     if inspect.isclass(target):
-        return any("__call__" in vars(each) for each in target.__mro__)
+        return _is_async(target) and _arguments(target.__call__)[0] == 1 + _WSGI
     try:
-        return callable(target(dict(_SCOPE)))
-    except Exception:  # noqa: BLE001 - an app that dislikes the scope
-        return True
+        made = target(dict(_SCOPE))
+    except Exception:  # noqa: BLE001 - an app that dislikes the scope, or a factory that expected something else
+        return "scope" in inspect.signature(target).parameters
+    return callable(made) and _is_async(made) and _arguments(made)[0] == _WSGI
 
 
 def _is_async(target: Any) -> bool:
@@ -130,10 +166,15 @@ def _is_async(target: Any) -> bool:
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004 - the method is looked at, not asked for
 
 
-def _arguments(target: Any) -> tuple[int, int, bool]:
-    """Count the positional arguments that a call needs and those that it takes; tell whether it takes any number."""
+def _arguments(target: Any, *, follow: bool = True) -> tuple[int, int, bool]:
+    """Count the positional arguments that a call needs and those that it takes; tell whether it takes any number.
+
+    Args:
+        target: What would be called.
+        follow: Ask what a wrapper says that it wraps.
+    """
     try:
-        parameters = inspect.signature(target).parameters.values()
+        parameters = inspect.signature(target, follow_wrapped=follow).parameters.values()
     except (TypeError, ValueError):  # written in C, without a signature
         return 0, _ASGI, True
     positional = [one for one in parameters if one.kind in _POSITIONAL]

@@ -64,7 +64,7 @@ class WsgiProgram:
         response = _Response(cycle)
         result = self._app(make_environ(cycle.scope, cycle.body), response.start)
         try:
-            for chunk in result:
+            for chunk in _chunks(result):
                 response.write(chunk)
             response.begin()
             loop.call_soon_threadsafe(cycle.complete)
@@ -72,6 +72,17 @@ class WsgiProgram:
             close = getattr(result, "close", None)
             if close is not None:
                 close()  # after the answer: apps do their late work here
+
+
+def _chunks(result: Any) -> Iterator[bytes]:
+    try:
+        return iter(result)
+    except TypeError:
+        message = (
+            f"called with environ and start_response, as WSGI has it, the app gave {result!r}, no iterable of bytes"
+        )
+        way_out = "a factory with arguments gets plain values in the entrypoint, such as 'main:make(True)'"
+        raise TypeError(f"{message}; {way_out}") from None
 
 
 def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:

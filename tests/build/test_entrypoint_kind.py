@@ -26,7 +26,9 @@ def said(source: str) -> str | None:
         ("from celery import Celery\napp = Celery()", "persistent"),
         ("async def app(request): ...", "scope, receive and send"),
         ("def app(a, b, c, d): ...", "environ and start_response"),
-        ("def app(*, key): ...", "environ and start_response"),
+        ("def app(*, key): ...", "main.py, line 1: it is a function that must be given `key`"),
+        ("def app(a, b, c, d=1, *, key): ...", "plain values in the entry point, `app(..., ..., ..., key=...)`"),
+        ("\nasync def app(): ...", "main.py, line 2: it is a coroutine function, which nothing awaits"),
     ],
 )
 def test_what_is_no_app_is_refused_with_the_way_out(source, way_out):

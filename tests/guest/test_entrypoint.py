@@ -78,6 +78,9 @@ def test_modules_of_packages_and_data_beside_them(run):
         ("raw_asgi:LOG", "'list' object, not an app"),
         ("raw_asgi:make(open)", "plain values only"),
         ("raw_asgi:make(", "plain values only"),
+        ("raw_asgi:mak", "has no attribute 'mak'; did you mean 'make'?"),
+        ("raw_asgi:make('a', 'b', 'c')", "does not fit what it calls: too many positional arguments"),
+        ("raw_asgi:Holder.inner.__doc__()", "is not a callable object"),
         ("raw_asgi", "an entrypoint is written module:attribute"),
         ("raw_asgi:", "an entrypoint is written module:attribute"),
     ],
@@ -86,6 +89,34 @@ def test_what_is_wrong_reaches_the_host(probes, name, said):
     with pytest.raises(StartError) as caught, Guest(probes, name):
         pass
     assert said in caught.value.args[0]
+
+
+def test_a_module_that_is_named_as_an_attribute(run):
+    with pytest.raises(StartError, match="an app in it is written 'pkg.main:app'"):
+        run({"pkg/__init__.py": "", "pkg/main.py": ANSWER}, "pkg:main")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "line"),
+    [
+        ("import os\napp = None\n", "main:app", "(main.py, line 2: app = None)"),
+        ("if True:\n    app = 1\n\ndef other():\n    app = 2\n", "main:app", "(main.py, line 2: app = 1)"),
+        ("class app:\n    pass\n", "main:app.create", "(main.py, line 1: class app:)"),
+        ("def make(config):\n    return make\n", "main:make", "(main.py, line 1: def make(config):)"),
+        ("from os import path as app\n", "main:app", "(main.py, line 1: from os import path as app)"),
+        ("exec('app = 1')\n", "main:app", "not an app that can be called"),
+    ],
+)
+def test_the_failure_names_the_line_that_binds_what_is_no_app(run, text, name, line):
+    with pytest.raises(StartError) as caught:
+        run({"main.py": text}, name)
+    assert caught.value.args[0].endswith(line)
+
+
+def test_a_function_of_two_arguments_that_is_no_wsgi_app_is_told_so(run):
+    guest = run({"main.py": "def make(config, debug):\n    return make\n"}, "main:make")
+    assert guest.get("/").status == 500
+    assert "no iterable of bytes; a factory with arguments gets plain values" in guest.log
 
 
 def test_a_missing_dependency_is_told_as_such(run):

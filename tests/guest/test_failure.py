@@ -128,7 +128,7 @@ def test_what_hangs_shows_its_stack(run, kind, line):
 def test_an_import_that_hangs_shows_its_stack(run):
     """The host gives up after 60 seconds; the watch looks after 50, here at once."""
     text = "import sys, time\nentrypoint = sys.modules['aleph_entry.entrypoint']\n"
-    text += "with entrypoint._failures_told():\n    time.sleep(0.5)\n" + OK
+    text += "with entrypoint._failures_told('main:app'):\n    time.sleep(0.5)\n" + OK
     text += "async def app(scope, receive, send):\n    await answer(send)\n"
     first = (
         "import sys\nsys.modules['aleph_entry.entrypoint'].IMPORT_SECONDS = 0.05\nimport slow\nfrom slow import app\n"

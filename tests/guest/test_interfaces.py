@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 
 import pytest
@@ -11,14 +12,22 @@ from hatch_aleph.guest.interfaces import NOT_APPS, NotAnApp, recognise
 async def asgi(scope, receive, send): ...
 
 
-def asgi_plain(scope, receive, send): ...
+def asgi_plain(scope, receive, send):
+    return asgi(scope, receive, send)
 
 
 def wsgi(environ, start_response): ...
 
 
 def asgi2(scope):
-    return asgi
+    async def instance(receive, send): ...
+
+    return instance
+
+
+def asgi2_of_http(scope):
+    """As Channels 2 has it: what it does not know it refuses."""
+    raise ValueError(scope["type"])
 
 
 def wrapper(*args, **kwargs):
@@ -99,6 +108,7 @@ def wrapped(*args): ...
         (asgi_plain, "asgi"),
         (wsgi, "wsgi"),
         (asgi2, "asgi2"),
+        (asgi2_of_http, "asgi2"),
         (wrapper, "asgi"),
         (async_wrapper, "asgi"),
         (wsgi_wrapper, "wsgi"),
@@ -126,15 +136,13 @@ def test_factories_are_called():
     app = Wsgi()
     assert recognise(lambda: app, "auto") == ("wsgi", app)
     assert recognise(lambda _config=None: app, "auto") == ("wsgi", app)
+    assert recognise(lambda _config=None, _debug=False, _more=(): app, "auto") == ("wsgi", app)
     assert recognise(lambda: app, "wsgi") == ("wsgi", app)
     assert recognise(Asgi, "auto")[0] == "asgi"
 
 
 def test_what_is_said_is_not_guessed():
     assert recognise(wrapper, "wsgi") == ("wsgi", wrapper)
-
-
-async def async_factory(): ...
 
 
 def plain(): ...
@@ -149,6 +157,75 @@ def five(a, b, c, d, e): ...
 
 def anything(*args):
     return 42
+
+
+async def async_factory(): ...
+
+
+def needs(config):
+    return asgi if config else wsgi
+
+
+def needs_more(config, debug, cache):
+    return asgi
+
+
+def needs_attributes(config):
+    return asgi if config.debug else wsgi
+
+
+class Needs:
+    def __init__(self, config): ...
+
+    async def __call__(self, scope, receive, send): ...
+
+
+class OfThree:
+    def __init__(self, a, b, c): ...
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        (needs, r"is the function needs\(config\)"),
+        (needs_more, r"is the function needs_more\(config, debug, cache\)"),
+        (needs_attributes, r"is the function needs_attributes\(config\)"),
+        (functools.lru_cache(needs), r"the function needs\(config\)"),
+        (Needs, r"is the class Needs\(config\)"),
+        (OfThree, r"is the class OfThree\(a, b, c\)"),
+    ],
+)
+def test_a_factory_that_needs_arguments_is_told_how_it_gets_them(target, found):
+    with pytest.raises(NotAnApp, match=found) as caught:
+        recognise(target, "auto", "main:make")
+    assert "'main:make(True)'" in str(caught.value)
+
+
+class Handler:
+    async def __call__(self, request): ...
+
+
+class Scoped:
+    async def __call__(self, scope, receive): ...
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (None, "'main:app' is None, not an app"),
+        (inspect, "is the module 'inspect', not an app that can be called; name what is in it: 'inspect:app'"),
+        ({}, "is a 'dict' object, not an app"),
+        (lambda: None, "was called as a factory, and returned None, not an app that can be called; let it return the"),
+        (async_factory, "is a coroutine function, which nothing awaits here; let a plain function return the app"),
+        (Handler(), r"is an object of Handler, called with \(request\), which is neither"),
+        (Scoped(), r"is an object of Scoped, called with \(scope, receive\), which is neither"),
+        (lambda: needs, r"and returned the function needs\(config\), which is neither"),
+    ],
+)
+def test_what_is_no_app_is_told_by_what_it_is(target, words):
+    with pytest.raises(NotAnApp, match=words) as caught:
+        recognise(target, "auto", "main:app")
+    assert "(True)" not in str(caught.value)
 
 
 @pytest.mark.parametrize("target", [async_factory, 3, SelfCalling(), plain, handler, five, anything, print])
