@@ -72,7 +72,9 @@ def report_hanging(event: str, message: str, frames: Frames) -> Failure:
         message: Why that is a failure.
         frames: Its stack, oldest call first.
     """
-    stack = traceback.StackSummary.extract(each for each in frames if not _is_folded(each[0].f_code.co_filename))
+    ours = [index for index, (frame, _) in enumerate(frames) if frame.f_code.co_filename.startswith(_ADAPTER)]
+    below = frames[ours[0] :] if ours else frames  # what called the adapter is the init
+    stack = traceback.StackSummary.extract(each for each in below if not _is_folded(each[0].f_code.co_filename))
     failure = Failure(event, "Timeout", message, stack)
     _log(failure, "".join(["Stack (most recent call last):\n", *stack.format(), f"Timeout: {message}"]))
     return failure

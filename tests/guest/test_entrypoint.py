@@ -92,7 +92,7 @@ def test_what_is_wrong_reaches_the_host(probes, name, said):
 
 
 def test_a_module_that_is_named_as_an_attribute(run):
-    with pytest.raises(StartError, match="an app in it is written 'pkg.main:app'"):
+    with pytest.raises(StartError, match=r"an app in it is written 'pkg\.main:app'"):
         run({"pkg/__init__.py": "", "pkg/main.py": ANSWER}, "pkg:main")
 
 

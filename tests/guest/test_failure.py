@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -137,6 +138,8 @@ def test_an_import_that_hangs_shows_its_stack(run):
     failure = wait_for(guest)[0]
     assert (failure["event"], failure["type"]) == ("start", "Timeout")
     assert (failure["file"], failure["line"]) == ("slow.py", 4)
+    stack = guest.log.partition("Stack")[2].partition("Timeout")[0]
+    assert re.findall(r'File "(.+?)"', stack) == ["main.py", "slow.py"]  # not those of the init
 
 
 def test_what_is_over_in_time_is_no_failure(run):
