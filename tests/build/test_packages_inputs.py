@@ -56,6 +56,23 @@ def test_a_lock_pins_until_it_is_refreshed(index: Index, workshop: Workshop) -> 
     write_lock(load_project(root), None, check=True)
 
 
+def test_a_project_of_the_name_of_what_it_requires_is_told_and_not_remembered(index: Index, workshop: Workshop) -> None:
+    """uv takes extras of that name for the project's own; under another name the same requirement is installed."""
+    index.add("alpha")
+    index.add("my_api")
+    root = workshop.project('"alpha", "My.Api[fast]"')
+    text = (root / "pyproject.toml").read_text()
+
+    def built(name: str) -> tuple[list[str], tuple[str, ...]]:
+        (root / "pyproject.toml").write_text(text.replace('name = "my-api"', f'name = "{name}"'))
+        result = workshop.build(root)
+        return [each.name for each in result.distributions], tuple(result.warnings)
+
+    told = ("My.Api[fast] is not installed: the project itself has that name",)
+    assert built("my-api") == (["alpha"], told)
+    assert built("other") == (["alpha", "my-api"], ())
+
+
 def test_a_stale_lock(index: Index, workshop: Workshop) -> None:
     for version in ("1.0", "2.0"):
         index.add("alpha", version)

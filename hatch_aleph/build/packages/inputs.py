@@ -6,6 +6,7 @@ everything has hashes, the project's own dependencies, any other ``requirements.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +37,7 @@ _FOLLOWED = (
     "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index", "--no-binary", "--only-binary",
     "--pre", "--prefer-binary",
 )  # fmt: skip
+_REQUIRED = re.compile(r"\s*([\w.-]+)\s*(\[[^]]*\])?")  # a distribution and its extras
 _NAMED = 3  # requirements that fit a line
 _STAND_INS = ("Pipfile.lock", "requirements.txt")  # for what a project does not declare
 
@@ -66,7 +68,8 @@ class Inputs(Candidate):
         configured: Whether the project, or a folder around it, configures uv.
         any: Whether there is anything to vendor.
         stand_in: A file that stands for the dependencies of a project that declares none.
-        unread: A line for each file that looks like a source of dependencies and is none.
+        unread: A line for each file that looks like a source of dependencies and is none, and for what else is wanted
+            in vain.
     """
 
     wanted: str
@@ -105,6 +108,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
     used = next(usable, stand_in or pyproject)
     unread = [each for each in found if each not in (used, stand_in) and not (dynamic and each.kind == "requirements")]
     uv_file = project.root / "uv.toml"
+    own = _of_itself(project, settings)
     workspace = _workspace(project.root)
     wanted = key_of(
         _anywhere(project.dependencies, project.root),
@@ -116,6 +120,7 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
         stand_in.content if stand_in else "",
         [runtime.python, runtime.platform],
         *([read_pyproject(workspace)["tool"]["uv"]] if workspace else ()),
+        *([normalize(project.name)] if own else ()),  # elsewhere the same requirement is another distribution
     )
     folders = (project.root, *project.root.parents)
     return Inputs(
@@ -136,8 +141,20 @@ def gather(project: Project, settings: Settings, runtime: Runtime) -> Inputs:
             *(_options(used.file) if used is stand_in and used.kind == "requirements" else ()),
             *(more_in_poetrys_table(project) if project.dependencies else ()),
             *other_indexes(project),
+            *(f"{each} is not installed: the project itself has that name" for each, extras in own if not extras),
         ),
     )
+
+
+def _of_itself(project: Project, settings: Settings) -> list[tuple[str, bool]]:
+    """Return the requirements that name the project itself, and whether each stands for extras of its own."""
+    texts = [*project.dependencies, *(text for name in settings.extras for text in project.extras[name])]
+    found = [(text, match) for text in texts if (match := _REQUIRED.match(text))]
+    return [
+        (text, not {*re.findall(r"[\w.-]+", match[2] or "")}.isdisjoint(project.extras))
+        for text, match in found
+        if normalize(match[1]) == normalize(project.name)
+    ]
 
 
 def _anywhere(requirements: Iterable[str], root: Path) -> list[str]:
