@@ -6,6 +6,7 @@ import base64
 import hashlib
 import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from hatch_aleph.squashfs import list_image
 from tests.build.conftest import RUNNING, image_files
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from tests.build.conftest import Index, Workshop
 
@@ -84,13 +85,16 @@ def test_a_file_that_is_not_as_its_record_says(index: Index, workshop: Workshop)
     assert caught.value.exit_code == 5
 
 
-def test_a_changed_cache_of_uv_is_passed_over(index: Index, workshop: Workshop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [lambda file: file.write_text("x = 2\n"), Path.unlink], ids=["changed", "gone"])
+def test_a_damaged_cache_of_uv_is_passed_over(
+    index: Index, workshop: Workshop, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
     index.add("alpha", files={"alpha.py": "x = 1\n"})
     index.add("beta")
     workshop.build(workshop.project('"alpha", "beta"'))
     Cache.default().clear()
     (cached,) = (tmp_path / "uv-cache").rglob("alpha.py")
-    cached.write_text("x = 2\n")  # as happens to hard links of it in an environment
+    damage(cached)  # a change happens to hard links of it in an environment
     assert built(workshop, tmp_path, '"alpha", "beta"', name="again")["alpha.py"] == b"x = 1\n"
 
 

@@ -58,13 +58,15 @@ class InstalledWheel:
         entries: All of it, sorted by path.
         hashes: Of each file as RECORD writes it; "" where the wheel gave none.
         recorded: Paths whose hash is the wheel's own word, to be verified.
-        lost: Files that the wheel's RECORD lists and that it does not hold, as far as that was seen.
+        absent: Files that RECORD lists and that are not there.
+        lost: Those of them that the wheel itself does not hold, as far as that was seen.
     """
 
     info: str
     entries: tuple[Entry, ...]
     hashes: Mapping[str, str] = field(repr=False)
     recorded: frozenset[str] = field(default=frozenset(), repr=False)
+    absent: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
 
     @cached_property
@@ -92,9 +94,10 @@ class InstalledWheel:
         return entry.read() if entry else b""
 
     def differing(self) -> list[str]:
-        """Return the files that are not those of the wheel's RECORD."""
+        """Return the files that are not those of the wheel's RECORD: changed, or gone since it was unpacked."""
         files, hashes = self.files, self.hashes
-        return [path for path in sorted(self.recorded) if not matches_record(files[path].source, hashes[path])]
+        changed = [path for path in self.recorded if not matches_record(files[path].source, hashes[path])]
+        return sorted([*changed, *(path for path in self.absent if path not in self.lost)])
 
 
 def installed(target: Path, python: str) -> dict[str, InstalledWheel]:
@@ -120,6 +123,7 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
     hashes: dict[str, str] = {}
     sizes: dict[str, int] = {}
     recorded = set()
+    absent = []
     scripts = dict(_entry_points(info))
     for row in record_rows(io.StringIO(text_of(info / "RECORD"))):
         inside = member_path(row[0])
@@ -133,6 +137,7 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         try:
             status = file.stat()
         except OSError:
+            absent.append(inside)
             continue
         if not stat.S_ISREG(status.st_mode):
             continue
@@ -154,7 +159,9 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         entries[path] = Entry(path, "file", 0o755, text)
     record = f"{info.name}/RECORD"
     entries[record] = Entry(record, "file", 0o644, _record(hashes, sizes, record))
-    return InstalledWheel(info.name, tuple(entries[path] for path in sorted(entries)), hashes, frozenset(recorded))
+    return InstalledWheel(
+        info.name, tuple(entries[path] for path in sorted(entries)), hashes, frozenset(recorded), tuple(absent)
+    )
 
 
 def _as_published(metadata: bytes) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import replace
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from hatch_aleph.build.packages.distribution import installed
@@ -79,6 +80,7 @@ def _install(
     outcome = uv.run(arguments, offline=True)
     unsafe, lost = outcome.unsafe, outcome.lost
     if outcome.code:
+        rmtree(target, ignore_errors=True)  # a distribution of which it wrote a part would count as installed
         progress = _Progress(packages, observer)
         outcome = uv.run(arguments, heard=progress.line)
         progress.end(ended_well=not outcome.code)
