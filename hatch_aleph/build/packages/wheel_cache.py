@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.squashfs import Entry
 
-FORMAT = 8  # raised whenever the same wheel gives another segment or other facts
+FORMAT = 9  # raised whenever the same wheel gives another segment or other facts
 
 
 @dataclass(frozen=True)
