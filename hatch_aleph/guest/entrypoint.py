@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import threading
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from .configuration import Configuration, built_with_other_packages, read_configuration
@@ -92,7 +93,9 @@ def _program(name: str, configuration: Configuration) -> Program:
     with _few_collections(), read_ahead_paused(*roots), written_code_looked_up(), _failures_told(name):
         from .interfaces import recognise  # after the path is in order
 
-        interface, app = outside_the_loop(lambda: recognise(find(name), configuration.interface, name))
+        interface, app = with_room(
+            lambda: outside_the_loop(lambda: recognise(find(name), configuration.interface, name))
+        )
     keep_child_watcher(policy)
     if interface == "wsgi":
         from .wsgi import WsgiProgram  # most programs are ASGI
@@ -159,6 +162,23 @@ def _nearest(holder: Any, name: str) -> str:
         return f"; that is a module, and an app in it is written {holder.__name__ + '.' + name + ':app'!r}"
     near = difflib.get_close_matches(name, dir(holder), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _run(work: Callable[[], Any]) -> Any:
+    return work()
+
+
+def with_room(work: Callable[[], Any]) -> Any:
+    """Run an import with room for the frames of all calls in it.
+
+    Python 3.11 and later take memory for frames 16 KiB at a time and give it back at once: a call at the end of such a
+    piece costs two system calls and a page, and an import, which is nested deep, has hundreds of them. The frame of a
+    function that asks for a large stack of its own gets a larger piece, whose rest is for the calls in it.
+
+    Source: ``_PyThreadState_PushFrame`` in CPython's ``Python/pystate.c``.
+    """
+    code = _run.__code__.replace(co_stacksize=2**15)  # slots, never touched: of 512 KiB half is left
+    return FunctionType(code, {})(work)
 
 
 def outside_the_loop(work: Callable[[], Any]) -> Any:

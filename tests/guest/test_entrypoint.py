@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from hatch_aleph.guest.entrypoint import with_room
 from tests.guest.rig import Guest, StartError
 
 ANSWER = """
@@ -210,3 +211,20 @@ def test_collections_are_few_during_the_import_alone(run, own, threshold, old, f
     """What was imported is old then: the first requests are not held up by a look through all of it."""
     told = ast.literal_eval(run({"main.py": COLLECTIONS.replace("OWN", own)}, "main:app").get("/").body.decode())
     assert told == [True, threshold, told[2] if old is None else old, frozen]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count faults")
+def test_the_frames_of_an_import_take_memory_once() -> None:
+    """Python 3.11 and later would take a piece of memory and give it back at each call that needs another one."""
+    import resource
+
+    def nested(depth: int) -> int:
+        return depth and nested(depth - 1)
+
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(1000):
+            nested(400)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    assert with_room(faults) < 200
