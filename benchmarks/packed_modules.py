@@ -58,7 +58,7 @@ os.environ.update(ALEPH_CODE_ROOT=code, ALEPH_PACKAGES_ROOT=root, DJANGO_SETTING
 from aleph_entry import interpreter_setup
 import importlib, importlib.machinery, importlib.metadata, importlib.resources, inspect, linecache, pkgutil
 interpreter_setup.order_path(code, root)
-interpreter_setup.read_library_bytecode(f"{root}/.aleph/stdlib")
+interpreter_setup.read_plain_bytecode()
 packed = interpreter_setup.install(root)
 warnings.simplefilter("always")
 told, errors, walked = [], {}, []

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterable, Iterator, Mapping
 
-_MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "library": TEXT, "base": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
+_MEMORY = {OTHERS: {"path": TEXT, "version": TEXT, "base": TEXT, "key": ANYTHING, "stamp": ANYTHING}}
 _ASK = """
-import sys, sysconfig
+import sys
 print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3], sys.version_info[3])
 print(sys.executable)
-print(sysconfig.get_path("stdlib"))
 print(getattr(sys, "_base_executable", sys.executable))
 """
 
@@ -40,20 +39,17 @@ class Interpreter:
     Attributes:
         path: Its executable; never a shim, whose answer depends on where and when it is asked.
         version: Its full version, ``3.11.7``.
-        library: Folder of its standard library; None when it does not tell.
         base: The executable that it is made of, which differs in a virtual environment; None when it does not tell.
     """
 
     path: Path
     version: str
-    library: Path | None = None
     base: Path | None = None
 
     @property
     def identity(self) -> list[Any]:
-        """What changes, on this machine, whenever the interpreter or its library may have changed."""
-        library = [str(self.library), stamp(self.library)] if self.library else []
-        return [self.version, str(self.path), stamp(self.path.resolve()), *library]
+        """What changes, on this machine, whenever the interpreter may have changed."""
+        return [self.version, str(self.path), stamp(self.path.resolve())]
 
 
 def find(minor: str, *, memory: Path | None = None, environ: Mapping[str, str] = os.environ) -> Interpreter | None:
@@ -128,10 +124,10 @@ def _answer(path: Path, process: subprocess.Popen[str] | None) -> Interpreter | 
     words = first.split()
     if process.returncode or words[::2] != ["cpython", "final"]:
         return None  # another Python, a pre-release, or a version manager's shim that refuses to run
-    itself, library, base, *_ = *rest.split("\n"), "", "", ""
+    itself, base, *_ = *rest.split("\n"), "", ""
     # An executable keeps the name that it was found under: links to it may say more than what they lead to.
     real = Path(itself) if itself and _is_script(path) else path
-    return Interpreter(real, words[1], _path(library), _path(base))
+    return Interpreter(real, words[1], _path(base))
 
 
 def _path(text: str) -> Path | None:
@@ -194,7 +190,7 @@ def _recall(memory: Path | None, minor: str, key: list[Any]) -> Interpreter | No
         entry = _remembered(memory)[minor]
         path = Path(entry["path"])
         if entry["key"] == key and entry["stamp"] == stamp(path.resolve()):
-            return Interpreter(path, entry["version"], _path(entry["library"]), _path(entry["base"]))
+            return Interpreter(path, entry["version"], _path(entry["base"]))
     except (OSError, ValueError, KeyError):
         pass  # nothing is remembered, or nothing that can be read: look again
     return None
@@ -216,7 +212,6 @@ def _remember(memory: Path | None, minor: str, key: list[Any], chosen: Interpret
     entry = {
         "path": str(chosen.path),
         "version": chosen.version,
-        "library": str(chosen.library or ""),
         "base": str(chosen.base or ""),
         "key": key,
         "stamp": stamp(chosen.path.resolve()),

@@ -11,7 +11,6 @@ import contextlib
 import json
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_aleph.errors import SettingsError
@@ -22,6 +21,7 @@ from hatch_aleph.shapes import OTHERS, TEXT, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,6 @@ class Runtime:
     architecture: str = "x86_64"
     distribution: str = ""
     preloaded: dict[str, str] = field(default_factory=dict)
-
-    def library_hashes(self) -> dict[str, set[str]] | None:
-        """Return the hashes of its standard library's sources, by path; None when they are not known.
-
-        Several a path: a distribution mends files in the life of a release. Made by ``tools/runtime_library.py``. They
-        are taken for those of every runtime of that Python: what another one has otherwise is compiled at its starts.
-        """
-        name = _LIBRARIES.get(self.python)
-        if name is None:
-            return None
-        found: dict[str, set[str]] = {}
-        for line in Path(__file__).with_name(f"runtimes_{name}.txt").read_text("utf-8").splitlines():
-            digest, _, path = line.partition(" ")
-            found.setdefault(path, set()).add(digest)
-        return found
 
     def accepts(self, requires_python: str) -> bool:
         """Tell whether a ``requires-python`` takes its Python; the micro version is not known, so any will do."""
@@ -119,7 +104,6 @@ NODE_JS = replace(DEBIAN_11, name="nodejs", item_hash=_NODE_JS_HASH)
 
 KNOWN = {runtime.name: runtime for runtime in (DEBIAN_12, DEBIAN_11, NODE_JS)}
 DEFAULT = DEBIAN_12
-_LIBRARIES = {"3.11": "debian_12"}  # tables of sources, by Python
 
 
 def find(name_or_hash: str, python: str | None = None) -> Runtime | None:

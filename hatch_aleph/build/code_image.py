@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Where the guest unpacks an archive (aleph-im/aleph-vm, runtimes/aleph-debian-12-python/init1.py).
 ZIP_MOUNT = "/opt"
 
-FORMAT = 6  # raised whenever the same inputs give another image
+FORMAT = 7  # raised whenever the same inputs give another image
 # The adapter's modules that every start needs, each behind those that it imports (hatch_aleph/guest/__init__.py).
 BUNDLE = (
     "configuration", "native_threads", "response", "scope", "request_cycle", "packed_modules", "interpreter_setup",

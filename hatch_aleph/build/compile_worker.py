@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 # The byte of options: an optimization, and more that may be added to it.
 OPTIMIZE = 3  # its bits
-CHECKED = 4  # the bytecode is good for the very source only
-WITH_WRITTEN = 8  # the code of a pack, where that of what dataclasses write may lie beside a module's
+WITH_WRITTEN = 4  # the code of a pack, where that of what dataclasses write may lie beside a module's
 HEAD = 13  # bytes
 _CODE = type(compile("", "", "exec"))
 # A letter is the same object everywhere, and marshal tells whether it has been some name: now each has.
@@ -50,22 +49,17 @@ def main() -> None:
 
 
 def _pyc(source: bytes, name: str, options: int) -> bytes:
-    """Return a ``.pyc`` (PEP 552).
-
-    Flag 1 alone means a hash that is not checked, so neither mtime nor content of the source is ever read; with flag 2
-    the source's is compared.
-    """
+    """Return a ``.pyc`` with a hash that is not checked (PEP 552): nothing of the source is read when it is loaded."""
     content: Any
     content, held = _reproducible(source, name, options & OPTIMIZE)
     if options & WITH_WRITTEN and b"dataclass" in source:  # importing dataclasses is not for nothing
         written = _written_for(source)
         if written:
             content = content, marshal.dumps(written, 2)
-    flags = 3 if options & CHECKED else 1
     hash_ = _imp.source_hash(int.from_bytes(MAGIC, "little"), source)
     marshalled = marshal.dumps(content, 4)
     held.clear()
-    return MAGIC + flags.to_bytes(4, "little") + hash_ + (marshalled if _SORTED else _lists_to_sets(marshalled))
+    return MAGIC + (1).to_bytes(4, "little") + hash_ + (marshalled if _SORTED else _lists_to_sets(marshalled))
 
 
 def _reproducible(source: bytes, name: str, optimize: int) -> tuple[CodeType, list[str]]:

@@ -30,8 +30,8 @@ class Batch:
     Args:
         names: What each is called in the guest.
         sources: A path, or the bytes themselves.
-        levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; CHECKED or
-            WITH_WRITTEN of ``compile_worker.py`` may be added.
+        levels: Optimization of each: 0 keeps docstrings and asserts, 2 leaves both out; WITH_WRITTEN of
+            ``compile_worker.py`` may be added.
 
     Attributes:
         results: The content of each ``.pyc``; empty for what cannot be compiled.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["extensions", "bytecode", "sources", "tests", "typing", "metadata", "data"]
 OWN = ".aleph"  # the image's description of itself
-_PACKS = (f"{OWN}/modules/", f"{OWN}/stdlib")  # bytecode: a file a distribution, and one of the standard library
+_PACKS = f"{OWN}/modules/"  # bytecode: a file a distribution
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def _words(checked: Checked, *, verbose: bool) -> str:
         f"glibc:        {facts.get('glibc') or 'none'}",
         f"Machine:      {facts.get('machine')}" + (f", kernel {facts.get('kernel')}" if read else ""),
         f"Init:         {facts.get('init') or 'unknown'}",
+        *([f"Bytecode:     {', '.join(facts['bytecode']) or 'none'}"] if facts.get("bytecode") is not None else []),
         f"Preloaded:    {_pairs(facts.get('preloaded')) or 'nothing'}",
         *(f"{name + ':':<13} {version}" for name, version in (facts.get("tools") or {}).items()),
     ]

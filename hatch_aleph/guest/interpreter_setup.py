@@ -16,7 +16,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .packed_modules import Pack, install
+from .packed_modules import install
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ def prepare(code_root: str, packages_root: str) -> None:
     os.chdir(code_root)  # apps open "static" and "templates" where a developer starts the server
     order_path(code_root, packages_root)
     forget_shadowed((code_root, packages_root))
-    read_library_bytecode(f"{packages_root}/.aleph/stdlib")
+    read_plain_bytecode()
     install(packages_root)
     read_path_files((packages_root, code_root))
     prepare_children(code_root, packages_root)
@@ -97,23 +97,21 @@ def _is_zipped_library(entry: str) -> bool:
     return entry.endswith(f"python{sys.version_info[0]}{sys.version_info[1]}.zip")
 
 
-def read_library_bytecode(file: str) -> None:
-    """Look for the standard library's bytecode in a pack first: the runtime's own has none that ``-OO`` reads.
+def read_plain_bytecode() -> None:
+    """Let modules without bytecode for ``-OO`` be read from what they have without it, which Python checks as ever.
 
-    It holds the hash of its source, which Python compares, so what is of another version does no harm.
+    Debian compiles its library and its packages without optimization alone, so the guest would compile what it imports
+    of them at every start.
     """
-    pack = Pack(file)
-    ready, read, begin = pack.folder(""), SourceFileLoader.get_data, len(_STANDARD) + 1
-    if not ready:
-        return
+    read, optimized = SourceFileLoader.get_data, f".opt-{sys.flags.optimize}.pyc"
 
     def get_data(loader: SourceFileLoader, path: str) -> bytes:
-        if path.endswith(".pyc") and path.startswith(_STANDARD) and path[begin:] in ready:
-            try:
-                return pack.read(*ready[path[begin:]])
-            except OSError:  # as if there were none
-                pass
-        return read(loader, path)
+        try:
+            return read(loader, path)
+        except FileNotFoundError:
+            if not path.endswith(optimized):
+                raise
+        return read(loader, f"{path[: -len(optimized)]}.pyc")
 
     SourceFileLoader.get_data = get_data  # type: ignore[method-assign,assignment]
 

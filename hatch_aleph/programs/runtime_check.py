@@ -215,6 +215,9 @@ def differences(facts: dict[str, Any], assumed: runtimes.Runtime) -> Iterator[Di
     distribution = str(facts.get("distribution") or "")
     if assumed.distribution and not _is_release(distribution, assumed.distribution):
         yield Difference("distribution", distribution, assumed.distribution, "the image was replaced")
+    if facts.get("bytecode") == []:
+        advice = "what a program imports of the standard library is compiled at each of its starts"
+        yield Difference("bytecode of the standard library", "none", "plain", advice)
     preloaded = {name for name in facts.get("preloaded") or {} if not name.startswith("_")}
     more, less = sorted(preloaded - set(assumed.preloaded)), sorted(set(assumed.preloaded) - preloaded)
     if more:

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def report() -> dict[str, Any]:
         "glibc": _glibc(),
         "init": os.environ.get("ALEPH_INIT_VERSION"),
         "optimize": sys.flags.optimize,
+        "bytecode": None if _STANDS_IN else _bytecode(),
         "path": [entry for entry in sys.path if entry],
         "preloaded": {name: homes[name] for name in sorted(_LOADED) if name in homes},
         "installed": installed,
@@ -93,6 +95,12 @@ def _glibc() -> str | None:
     except (AttributeError, ValueError, OSError):
         return None
     return told.rpartition(" ")[2] if told else None
+
+
+def _bytecode() -> list[str]:
+    """Return the kinds of bytecode that the standard library has; without any, each start compiles what it imports."""
+    kinds = {"plain": "", "-OO": "2"}
+    return [kind for kind, level in kinds.items() if Path(cache_from_source(os.__file__, optimization=level)).exists()]
 
 
 def _distributions() -> tuple[dict[str, str], dict[str, str]]:

@@ -98,7 +98,6 @@ LOCK = (
         ("alpha.py", False),
         ("__pycache__/alpha.cpython-311.opt-2.pyc", False),
         (".aleph/modules/alpha", False),
-        (".aleph/stdlib", False),
         ("mine.py", True),
         ("__pycache__/mine.cpython-311.opt-2.pyc", True),
         (".aleph/modules/mine", True),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import py_compile
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
-
-from hatch_aleph.build.packages.module_pack import joined
 
 ASK = """
 import json, sys
@@ -87,7 +88,6 @@ def test_the_real_aiohttp_can_be_shadowed(run, tmp_path):
     """A yarl of the app's own under the image's aiohttp, as the init has both imported."""
     pytest.importorskip("aiohttp")
     import shutil
-    from pathlib import Path
 
     import yarl
 
@@ -196,20 +196,35 @@ def test_errors_are_logged_even_if_the_app_disables_existing_loggers(run):
     assert "ValueError: told in the log" in guest.log
 
 
-@pytest.mark.parametrize(("fresh", "expected"), [(True, "ready"), (False, "library")])
-def test_bytecode_of_the_standard_library_is_read_if_it_is_of_the_very_source(run, tmp_path, fresh, expected):
-    import colorsys
-    from importlib._bootstrap_external import _code_to_hash_pyc
-    from importlib.util import cache_from_source, source_hash
+@pytest.mark.parametrize(("kind", "expected"), [("plain", "ready"), ("stale", "source"), ("both", "optimized")])
+def test_modules_without_bytecode_for_this_optimization_are_read_from_their_plain_one(run, tmp_path, kind, expected):
+    """As Debian's are, which compiles without optimization alone; what is not of the very source is passed over."""
+    source = write(tmp_path / "packages", {"tool.py": "KIND = 'source'\n"}) / "tool.py"
+    made = write(tmp_path / "made", {"tool.py": "KIND = 'ready'\n "}) / "tool.py"  # as long
+    for path in (source, made):
+        os.utime(path, (1e9, 1e9))
+    py_compile.compile(str(made), cache_from_source(source, optimization=""))
+    if kind == "both":
+        made.write_text("KIND = 'optimized'\n")
+        optimized = cache_from_source(source, optimization=2)
+        py_compile.compile(str(made), optimized, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    if kind == "stale":
+        os.utime(source, (1e9, 1e9 + 1))
+    guest = run({"main.py": ask("import tool\nreturn tool.KIND")}, "main:app", packages=tmp_path / "packages")
+    assert json.loads(guest.get("/").body) == expected
 
-    source = Path(colorsys.__file__).read_bytes()
-    code = compile(source + b"\nKIND = 'ready'\n", colorsys.__file__, "exec")
-    digest = source_hash(source if fresh else source + b"\n")
-    ready = _code_to_hash_pyc(code, digest, True)
-    name = f"__pycache__/{Path(cache_from_source('colorsys.py', optimization=2)).name}"
-    (tmp_path / "packages/.aleph").mkdir(parents=True)
-    (tmp_path / "packages/.aleph/stdlib").write_bytes(joined({"": {name: (0, len(ready))}}, [ready]))
-    # of the other none is ready
-    text = "import colorsys, wave\nreturn getattr(colorsys, 'KIND', 'library'), wave.__name__"
-    guest = run({"main.py": ask(text)}, "main:app", packages=tmp_path / "packages")
-    assert json.loads(guest.get("/").body) == [expected, "wave"]
+
+def test_all_of_the_standard_library_comes_from_bytecode(run):
+    """What Python has compiled of its own, at whatever level: no source is compiled in the guest."""
+    text = (
+        "import importlib.util, os, sys\nseen = []\n"
+        "sys.addaudithook(lambda event, given: event == 'compile' and given[1] and seen.append(str(given[1])))\n"
+        "import zipfile, colorsys, wave, sysconfig, tabnanny\n"
+        "file = lambda level: importlib.util.cache_from_source(wave.__file__, optimization=level)\n"
+        "has = any(os.path.exists(file(level)) for level in ('', '2'))\n"
+        "return has, [name for name in seen if name.endswith('.py')]"
+    )
+    has, compiled = json.loads(run({"main.py": ask(text)}, "main:app").get("/").body)
+    if not has:
+        pytest.skip("this Python has no bytecode of its library")
+    assert compiled == []

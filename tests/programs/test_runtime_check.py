@@ -26,6 +26,7 @@ FACTS = {
     "python": "3.11.2",
     "glibc": "2.36",
     "machine": "x86_64",
+    "bytecode": ["plain"],
     "preloaded": dict.fromkeys(runtimes.DEBIAN_12.preloaded, "1"),
 }
 
@@ -47,7 +48,8 @@ def test_it_tells_what_the_runtime_holds_and_leaves_nothing_behind(network, sess
     assert set(checked.facts["preloaded"]) >= {"aiohttp", "msgpack", "yarl", "attr"}
     assert checked.facts["preloaded"]["aiohttp"]
     # It has no image of the runtime: what else this machine holds is not told for the runtime's.
-    assert [checked.facts[name] for name in ("image", "tools", "distribution", "kernel")] == [False, {}, None, None]
+    told = [checked.facts[name] for name in ("image", "tools", "distribution", "kernel", "bytecode")]
+    assert told == [False, {}, None, None, None]
     assert checked.differences == ()
     statuses = {kind: network.status(item) for kind, item in network.sent(account.address) if kind != "FORGET"}
     assert statuses == {"STORE": "forgotten", "PROGRAM": "forgotten"}
@@ -86,6 +88,7 @@ def test_runtimes_that_are_not_there(network, session, account):
         ({"machine": "aarch64"}, "machine", "do not load"),
         ({"distribution": "Debian GNU/Linux 13 (trixie)"}, "distribution", "replaced"),
         ({"preloaded": {**FACTS["preloaded"], "requests": "2"}}, "preloaded", "ignored without the adapter"),
+        ({"bytecode": []}, "bytecode of the standard library", "compiled at each of its starts"),
         ({"preloaded": {"aiohttp": "3"}}, "preloaded", "vendored copies of these are used"),
     ],
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PackagesResult", "build_packages"]
 
-FORMAT = 5  # raised whenever the same inputs give another image, or what is noted of a build has another form
+FORMAT = 6  # raised whenever the same inputs give another image, or what is noted of a build has another form
 
 
 _RESULT: Shape = {

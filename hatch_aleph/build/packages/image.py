@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from hatch_aleph.artifact import Distribution, Image, hash_file, lock_and_sbom_names
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.build.code_image import time_of
-from hatch_aleph.build.packages import standard_library
 from hatch_aleph.build.packages.bom import bill_of_materials
 from hatch_aleph.build.packages.checks import missing_libraries, shadows
 from hatch_aleph.build.packages.module_pack import index_of
@@ -33,20 +30,18 @@ from hatch_aleph.uv import Uv
 from hatch_aleph.wheel_file import OWN_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from hatch_aleph.artifact import FileHashes
-    from hatch_aleph.build.cache import Cache
     from hatch_aleph.build.context import BuildContext
     from hatch_aleph.build.packages.inputs import Inputs
     from hatch_aleph.build.packages.pylock import Lock
     from hatch_aleph.build.packages.recipe import Recipe
     from hatch_aleph.build.packages.wheel_cache import PackedWheel
     from hatch_aleph.build.workplace import Workplace
-    from hatch_aleph.squashfs import Segment
 
-FORMAT = 5  # raised whenever the same inputs give another image
+FORMAT = 6  # raised whenever the same inputs give another image
 # The nodes' defaults (aleph-im/pyaleph, src/aleph/config.py); each tells its own at /api/v0/storage/limits.json.
 STORAGE_LIMIT = 100 * MIB
 IPFS_LIMIT = 1024 * MIB
@@ -93,47 +88,27 @@ class ImageBuild:
         solver = Solver(context.project, context.settings, uv)
         context.observer.step("resolve")
         resolver = Resolver(solver, context.cache, scratch, context.tell, background)
-        with self._standard_library(place.store) as library:
-            lock = resolver.resolve(inputs, locked=context.locked)
-            context.observer.done("resolve", count=len(lock.packages))
-            if not lock.packages:
-                return PackagesResult(None, until=lock.until)
-            reused = self._reuse(lock, inputs)
-            if reused is not None:
-                return reused
-            packer.forget(each for each in lock.packages if each.name in solver.suspects)
-            wheels = packer.pack(lock)
-            context.observer.step("pack")
-            # Removing thousands of files takes as long as writing the image: both at once.
-            removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
-            try:
-                return self._finish(lock, inputs, wheels, library())
-            finally:
-                removal.result()
+        lock = resolver.resolve(inputs, locked=context.locked)
+        context.observer.done("resolve", count=len(lock.packages))
+        if not lock.packages:
+            return PackagesResult(None, until=lock.until)
+        reused = self._reuse(lock, inputs)
+        if reused is not None:
+            return reused
+        packer.forget(each for each in lock.packages if each.name in solver.suspects)
+        wheels = packer.pack(lock)
+        context.observer.step("pack")
+        # Removing thousands of files takes as long as writing the image: both at once.
+        removal = in_background(lambda: _remove(scratch / "install", scratch / "guess"))
+        try:
+            return self._finish(lock, inputs, wheels)
+        finally:
+            removal.result()
 
     def _digest(self, lock: Lock, contents: Sequence[Sequence[str]]) -> str:
         """Return the digest of what decides the image; ``contents`` has name, version and digest of each wheel."""
-        library = standard_library.digest(self._library_sources)
-        made_with = [self.recipe.key, self.recipe.selection, library]
+        made_with = [self.recipe.key, self.recipe.selection]
         return key_of("packages", FORMAT, *made_with, PACKAGES_MOUNT, contents, lock.text)
-
-    @cached_property
-    def _library_sources(self) -> dict[str, Path]:
-        return standard_library.sources(self.recipe, self.context.tell)
-
-    @contextmanager
-    def _standard_library(self, store: Cache) -> Iterator[Callable[[], list[Segment]]]:
-        """Begin to make the segment with the bytecode of the standard library; give what returns it, if there is any.
-
-        It begins while uv waits for the index: behind the distributions nothing would be left to do beside it.
-        """
-        sources, path = self._library_sources, f"{OWN_FOLDER}/stdlib"
-        job = in_background(lambda: [standard_library.packed(sources, path, self.recipe, store)] if sources else [])
-        try:
-            yield job.result
-        finally:
-            with suppress(Exception):  # nothing runs on behind a failure, whose folders are about to go
-                job.result()
 
     def _reuse(self, lock: Lock, inputs: Inputs) -> PackagesResult | None:
         """Take the image of the same inputs that is published already, when all inputs are known before the work."""
@@ -153,7 +128,7 @@ class ImageBuild:
         distributions = [Distribution(each.name, each.version, (each.digest,)) for each in lock.packages]
         return self._result(lock, digest, hashes, distributions, inputs.unread)
 
-    def _finish(self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel], library: list[Segment]) -> PackagesResult:
+    def _finish(self, lock: Lock, inputs: Inputs, wheels: list[PackedWheel]) -> PackagesResult:
         segments, overlaps = without_overlaps(wheels, self.recipe.runtime)
         warnings = [*inputs.unread, *overlaps, *(warning for each in wheels for warning in each.facts.warnings)]
         digest = self._digest(lock, [[each.name, each.facts.version, each.digest] for each in wheels])
@@ -166,7 +141,7 @@ class ImageBuild:
         options.time = time_of(digest)
         try:
             with atomic_path(self.file) as unfinished:
-                write_image([*segments, *library, *entries], unfinished, options, sha256=False)
+                write_image([*segments, *entries], unfinished, options, sha256=False)
                 hashes = hash_file(unfinished)
                 self._check_size(hashes.size, wheels, warnings)
                 for name, text in zip(lock_and_sbom_names(self.context.stem), (lock.text, bom), strict=True):

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_LIBRARY = f"{OWN_FOLDER}/stdlib"  # ours, of the runtime
-
-
 def of_an_index(image: Path) -> Callable[[str], bool]:
     """Return what tells whether a file is one of a wheel that the lock names by its hash, or made of such.
 
@@ -40,7 +37,7 @@ def of_an_index(image: Path) -> Callable[[str], bool]:
         names = {normalize(each["name"]) for each in lock.get("packages", ()) if "wheels" in each}
     except (ValueError, KeyError, TypeError):  # another tool's
         return lambda _path: False
-    files = {_LIBRARY, INDEX, *(f"{FOLDER}/{name}" for name in names)}
+    files = {INDEX, *(f"{FOLDER}/{name}" for name in names)}
     for record, text in texts.items():
         if normalize(record.partition("-")[0]) in names:
             files |= _recorded(text)
