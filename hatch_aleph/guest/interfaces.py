@@ -10,6 +10,11 @@ from typing import Any
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _ASGI, _WSGI, _DOUBLE = 3, 2, 1
 _SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
+_REQUEST = {
+    **_SCOPE, "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/", "raw_path": b"/",
+    "query_string": b"", "root_path": "", "headers": [], "client": ("127.0.0.1", 0), "server": ("localhost", 80),
+}  # fmt: skip
+_TAKEN = ": those take scope, receive and send, or environ and start_response"
 _SERVER = 'serves itself: interface = "executable" and a command that listens on $PORT'
 # Classes whose objects can be called, or pass for factories, and answer no requests; and what does.
 NOT_APPS = {
@@ -118,35 +123,55 @@ def _guess(target: Any) -> str:
         asynchronous = True
         if takes_three or _arguments(target, follow=False)[2]:
             return "asgi"
-    if open_ended:
+    if open_ended or (_passes_on(target) and not takes_three and required != _WSGI):
         return _try(target)
     if required == _WSGI and not asynchronous:  # a third that may be left out is an option of the app's own (Zope)
         return "wsgi"
     if required == _DOUBLE and most < _WSGI and not asynchronous and _gives_an_app(target):
         return "asgi2"
-    if takes_three and not inspect.isclass(target):
-        return _try(target)
-    raise NotAnApp(": those take scope, receive and send, or environ and start_response")
+    if takes_three and not inspect.isclass(target) and _try(target) == "asgi":
+        return "asgi"
+    raise NotAnApp(_TAKEN)
 
 
 def _try(target: Any) -> str:
-    """Call what takes any arguments as ASGI has it: what a WSGI app behind it says of their number tells the rest."""
-    try:
-        result = target(dict(_SCOPE), None, None)
-    except TypeError as error:
-        match = re.search(
-            r"takes (\d+) positional arguments? but (\d+) were given|expected (\d+) arguments?, got (\d+)", f"{error}"
-        )
-        surplus = int(match[2] or match[4]) - int(match[1] or match[3]) if match else 0
-        return {_ASGI - _WSGI: "wsgi", _ASGI - _DOUBLE: "asgi2"}.get(surplus, "asgi")
-    except Exception:  # noqa: BLE001 - an app that dislikes the scope; it is asked again at start-up
-        return "asgi"
-    if not inspect.isawaitable(result):
-        message = f": called as one it returns {type(result).__name__}"
-        raise NotAnApp(message)
-    if inspect.iscoroutine(result):
-        result.close()  # not a line of it has run
+    """Call what takes any arguments as ASGI has it: what a WSGI app behind it says of their number tells the rest.
+
+    An ASGI app returns something to await, at least of a request. What returns nothing at all is a WSGI app that found
+    other arguments than it knows.
+    """
+    returned, surplus = _returned(target, _SCOPE)
+    if surplus is None:
+        returned, surplus = _returned(target, _REQUEST)
+    if surplus in (None, _ASGI - _WSGI):
+        return "wsgi"
+    if surplus == _ASGI - _DOUBLE and _gives_an_app(target):
+        return "asgi2"
+    if surplus:
+        raise NotAnApp(_TAKEN)
+    if not inspect.isawaitable(returned):
+        raise NotAnApp(f": called as one it returns {type(returned).__name__}")
+    if inspect.iscoroutine(returned):
+        returned.close()  # not a line of it has run
     return "asgi"
+
+
+def _returned(target: Any, scope: dict[str, Any]) -> tuple[Any, int | None]:
+    """Call as ASGI has it; give what that returns, and how many arguments were too many: None for another mistake."""
+    try:
+        return target(dict(scope), None, None), 0
+    except TypeError as error:
+        said = r"takes (\d+) positional arguments? but (\d+) were given|expected (\d+) arguments?, got (\d+)"
+        match = re.search(said, f"{error}")
+        return None, int(match[2] or match[4]) - int(match[1] or match[3]) if match else None
+    except Exception:  # noqa: BLE001 - an app that dislikes the scope
+        return None, None
+
+
+def _passes_on(target: Any) -> bool:
+    """Tell whether a function takes any arguments itself, whatever it says that it wraps."""
+    code = getattr(target, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_VARARGS)
 
 
 def _gives_an_app(target: Any) -> bool:

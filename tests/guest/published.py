@@ -227,6 +227,64 @@ PUBLISHED = [
         "titiler.application.main:app", ("titiler.application",), "uvicorn", "TiTiler, maps of rasters",
         ("/healthz", "/colorMaps/viridis", "/missing"),
     ),
+    Published(
+        "main:app", ("werkzeug",), "gunicorn", "Werkzeug, by its decorator", ("/?n=you",),
+        "from werkzeug.wrappers import Request, Response\n@Request.application\ndef app(request):\n"
+        "    return Response(f\"Hello {request.args['n']}\")\n",
+    ),
+    Published(
+        "main:app", ("webob",), "gunicorn", "WebOb, by its decorator", ("/?n=you",),
+        "from webob.dec import wsgify\n@wsgify\ndef app(request):\n    return f\"Hello {request.params['n']}\"\n",
+    ),
+    Published(
+        "main:app", ("a2wsgi",), "uvicorn", "WSGI behind a2wsgi", ("/",),
+        "from a2wsgi import WSGIMiddleware\ndef wsgi(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n    return [b'hello']\napp = WSGIMiddleware(wsgi)\n",
+    ),
+    Published(
+        "main:app", ("fastapi", "sse-starlette"), "uvicorn", "server-sent events that end", ("/count", "/count?n=0"),
+        "from fastapi import FastAPI\nfrom sse_starlette import EventSourceResponse\napp = FastAPI()\n@app.get('/count')\n"
+        "async def count(n: int = 3):\n    async def events():\n        for i in range(n):\n"
+        "            yield {'event': 'tick', 'id': str(i), 'data': str(i)}\n    return EventSourceResponse(events())\n",
+    ),
+    Published(
+        "main:app", ("fastmcp",), "uvicorn", "FastMCP, streamable HTTP", ("/mcp", "/missing"),
+        "from fastmcp import FastMCP\nmcp = FastMCP('x')\n@mcp.tool\ndef add(a: int, b: int) -> int:\n    'Add.'\n    return a + b\n"
+        "app = mcp.http_app(stateless_http=True, json_response=True)\n",
+    ),
+    Published(
+        "main:app", ("django", "channels"), "uvicorn", "Django beside consumers of Channels", ("/", "/missing"),
+        "import django\nfrom django.conf import settings\nsettings.configure(ROOT_URLCONF='main', SECRET_KEY='x', "
+        "ALLOWED_HOSTS=['*'], INSTALLED_APPS=['channels'])\nfrom django.core.asgi import get_asgi_application\n"
+        "http = get_asgi_application()\nfrom channels.generic.websocket import WebsocketConsumer\n"
+        "from channels.routing import ProtocolTypeRouter, URLRouter\nfrom django.http import HttpResponse\n"
+        "from django.urls import path\nurlpatterns = [path('', lambda request: HttpResponse('hello'))]\n"
+        "app = ProtocolTypeRouter({'http': http, 'websocket': URLRouter([path('ws', WebsocketConsumer.as_asgi())])})\n",
+    ),
+    Published(
+        "main:app", ("flask-sock",), "gunicorn", "Flask beside routes of flask-sock", ("/", "/echo", "/missing"),
+        "import flask, flask_sock\napp = flask.Flask(__name__)\nsock = flask_sock.Sock(app)\n@app.get('/')\ndef index():\n"
+        "    return 'hello'\n@sock.route('/echo')\ndef echo(ws):\n    ws.send(ws.receive())\n",
+    ),
+    Published(
+        "main:app", ("nicegui",), "uvicorn", "FastAPI beside pages of NiceGUI", ("/api",),
+        "from fastapi import FastAPI\nfrom nicegui import ui\napp = FastAPI()\n@app.get('/api')\ndef api():\n    return {'a': 1}\n"
+        "ui.run_with(app, storage_secret='x')\n",
+    ),
+    Published(
+        "main:app", ("shiny",), "uvicorn", "the page of Shiny", ("/", "/missing"),
+        "from shiny import App, ui\napp = App(ui.page_fluid('hello'), lambda input, output, session: None)\n",
+    ),
+    Published(
+        "main:app", ("python-fasthtml",), "uvicorn", "FastHTML", ("/", "/missing"),
+        "from fasthtml.common import P, fast_app\napp, route = fast_app(secret_key='x')\n@route('/')\ndef get():\n    return P('hello')\n",
+    ),
+    Published(
+        "main:app", ("sonora", "grpcio"), "uvicorn", "gRPC-Web", ("/missing",),
+        "import grpc, sonora.asgi\nasync def say(request, context):\n    return request\n"
+        "app = sonora.asgi.grpcASGI()\nhandlers = {'Say': grpc.unary_unary_rpc_method_handler(say)}\n"
+        "app.add_generic_rpc_handlers((grpc.method_handlers_generic_handler('x.Echo', handlers),))\n",
+    ),
 ]  # fmt: skip
 
 

@@ -90,6 +90,7 @@ class AsgiBehind:
 
     def __call__(self, *args):
         assert args[0]["type"] == "http"
+        return asgi(*args)
 
 
 class SelfCalling:
@@ -99,6 +100,17 @@ class SelfCalling:
 
 @functools.wraps(wsgi)
 def wrapped(*args): ...
+
+
+def of_a_request(function):
+    """As Werkzeug's `Request.application` and WebOb's `wsgify` have it."""
+
+    @functools.wraps(function)
+    def application(*args):
+        environ, start_response = args[-2:]
+        return function(environ["REQUEST_METHOD"])(environ, start_response)
+
+    return application
 
 
 @pytest.mark.parametrize(
@@ -126,6 +138,7 @@ def wrapped(*args): ...
         (functools.partial(asgi), "asgi"),
         (functools.partial(wrapper, 1), "asgi"),
         (Wsgi().__call__, "wsgi"),
+        (of_a_request(lambda _request: wsgi), "wsgi"),
     ],
 )
 def test_the_convention_is_seen(target, interface):
@@ -162,6 +175,14 @@ def anything(*args):
 async def async_factory(): ...
 
 
+def decorated(function):
+    @functools.wraps(function)
+    def inner(*args):
+        return function(*args)
+
+    return inner
+
+
 def needs(config):
     return asgi if config else wsgi
 
@@ -190,6 +211,7 @@ class OfThree:
         (needs, r"is the function needs\(config\)"),
         (needs_more, r"is the function needs_more\(config, debug, cache\)"),
         (needs_attributes, r"is the function needs_attributes\(config\)"),
+        (decorated(needs), r"is the function needs\(config\)"),
         (functools.lru_cache(needs), r"the function needs\(config\)"),
         (Needs, r"is the class Needs\(config\)"),
         (OfThree, r"is the class OfThree\(a, b, c\)"),
