@@ -32,7 +32,9 @@ _DISTRIBUTIONS = {
     "streamlit": f"pages of Streamlit {_SOCKETS}; outside of a folder site-packages it takes itself for a "
     'source tree and refuses server.port, unless the variable STREAMLIT_GLOBAL_DEVELOPMENT_MODE is "false"',
 }
-_LIKELY = re.compile(rb"websocket|\bsse_app\b|[\"']sse[\"']|\bgrpc\b", re.IGNORECASE)
+_LIKELY = re.compile(rb"websocket|\bmcp\.server\b|\bsse_app\b|[\"']sse[\"']|\bgrpc\b", re.IGNORECASE)
+# What opens a server of MCP's SDK to other names than localhost.
+_ANY_HOST = re.compile(rb"\btransport_security\b|\bhost\s*=\s*(?![\"'](?:127\.|localhost|::1))")
 # How frameworks declare what is served over a websocket: decorators and calls, classes.
 _DECLARING = frozenset({
     "websocket", "websocket_route", "websocket_listener", "websocket_stream", "add_websocket_route",
@@ -51,18 +53,25 @@ def host_limits(sources: Mapping[str, bytes], declared: Collection[str]) -> Iter
         sources: The project's modules, by path.
         declared: The distributions that the project itself depends on, normalised.
     """
-    websockets, streams = [], []
+    websockets, streams, local = [], [], []
     for path, text in sorted(sources.items()):
         if _LIKELY.search(text):  # reading all would take longer than most builds
             found = _declarations(text)
             websockets += [path] if found & {*_DECLARING, *_CLASSES} else []
             streams += [path] if "sse" in found else []
+            local += [path] if "local" in found and not _ANY_HOST.search(text) else []
     if websockets:
         yield f"the network's hosts carry no websockets, which {', '.join(websockets)} would serve"
     if streams:
         yield (
             f"an answer is passed on when it is whole, so MCP over SSE does not work ({', '.join(streams)}): "
             "serve streamable HTTP"
+        )
+    if local:
+        yield (
+            "MCP's SDK answers to localhost alone, all else gets 421, and a program's name is made of its item hash: "
+            f'{", ".join(local)} needs host="0.0.0.0" (of FastMCP, or of streamable_http_app from version 2 on) or '
+            "transport_security"
         )
     grpc = any(b"grpc" in text and b".server(" in text for text in sources.values())
     for name in sorted(set(declared) & _DISTRIBUTIONS.keys()):
@@ -86,6 +95,8 @@ def _declarations(source: bytes) -> set[str]:
             found |= {name} & _DECLARING
         elif isinstance(node, ast.ClassDef):
             found |= {_last(base) for base in node.bases} & _CLASSES
+        elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("mcp.server."):
+            found |= {"local" for each in node.names if each.name in ("FastMCP", "MCPServer")}
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found |= {_last(each) for each in node.decorator_list} & _DECLARING
     return found

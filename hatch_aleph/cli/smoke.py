@@ -95,7 +95,7 @@ def _doubts(check: HealthCheck, answer: Answer | None, lines: list[str]) -> Iter
     if answer is not None and check.status is None and _REFUSED <= answer.status < _FAILED:
         yield (
             f"Tried here, the program answers {answer.status} at {check.path}: `health.path` may name what it serves, "
-            f"`health.status` the status that it must answer.{_HOSTS if answer.status == _BAD_REQUEST else ''}"
+            f"`health.status` the status that it must answer.{_HOSTS if answer.status in _REFUSED_HOST else ''}"
         )
     for line in lines:
         if _READ_ONLY in line:
@@ -115,11 +115,13 @@ def remedy(message: str) -> str:
 
 
 _READ_ONLY = "Read-only file system"
-_BAD_REQUEST = _REFUSED = 400
+_REFUSED = 400
 _FAILED = 500
-# Django, Starlette and Flask refuse a host that their settings do not name by this status.
+# Django, Starlette and Flask refuse a host that their settings do not name by the first, MCP's SDK by the second.
+_REFUSED_HOST = (400, 421)
 _HOSTS = (
-    " Frameworks answer so to a host that they do not know (ALLOWED_HOSTS, TrustedHostMiddleware, TRUSTED_HOSTS), and "
+    " Frameworks answer so to a host that they do not know (ALLOWED_HOSTS, TrustedHostMiddleware, TRUSTED_HOSTS, "
+    "transport_security), and "
     "a program's own name, made of its item hash, is known to nobody before: allow any, or the custom domain."
 )
 _LOOK = 0.02  # seconds

@@ -46,6 +46,23 @@ def test_streams_of_mcp():
     assert told("mcp.run(transport='streamable-http')") == ""
 
 
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    [
+        ("from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')", True),
+        ("from mcp.server.mcpserver import MCPServer\napp = MCPServer('x').streamable_http_app()", True),
+        ("from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x', host='127.0.0.1')", True),
+        ("from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x', host='0.0.0.0')", False),
+        ("from mcp.server import MCPServer\napp = MCPServer('x').streamable_http_app(host=HOST)", False),
+        ("from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('x')\nmcp.settings.transport_security = None", False),
+        ("from fastmcp import FastMCP\napp = FastMCP('x').http_app()  # no mcp.server", False),
+        ("from mcp.server.lowlevel import Server", False),
+    ],
+)
+def test_a_server_of_mcp_that_answers_to_localhost_alone(source, refused):
+    assert ("421" in told(source)) is refused
+
+
 def test_what_the_project_itself_depends_on():
     assert told("", "streamlit", "numpy").startswith("streamlit: pages of Streamlit talk")
     assert "STREAMLIT_GLOBAL_DEVELOPMENT_MODE" in told("", "streamlit")

@@ -189,14 +189,15 @@ def test_what_nobody_else_reads_is_told_of_a_secret_and_runs(cli, make_project):
     assert cli("deploy", "--project", root, "--yes").code == 4
 
 
-def test_a_host_that_is_not_known_is_told_as_what_it_may_be(cli, make_project):
-    app = """
+@pytest.mark.parametrize("status", ["400 Bad Request", "421 Misdirected Request"])
+def test_a_host_that_is_not_known_is_told_as_what_it_may_be(cli, make_project, status):
+    app = f"""
         def app(environ, start_response):
             known = environ["HTTP_HOST"] == "example.org"
-            start_response("200 OK" if known else "400 Bad Request", [])
+            start_response("200 OK" if known else "{status}", [])
             return [b""]
     """
     told = cli("deploy", "--project", make_project({"main.py": app}), "--yes")
     assert told.code == 0
-    assert "Tried here, the program answers 400 at /: `health.path` may name" in " ".join(told.err.split())
+    assert f"Tried here, the program answers {status[:3]} at /: `health.path` may name" in " ".join(told.err.split())
     assert "a host that they do not know (ALLOWED_HOSTS," in " ".join(told.err.split())
