@@ -56,6 +56,7 @@ def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None
             ("", "ms", "reads", "read"),
             [(name, f"{spent:.1f}", str(count), size_text(size)) for name, spent, count, size in packages[:rows]],
         )
+        context.output.say()
         context.output.table(
             "By module, with what it imports first",
             ("", "ms", "of it alone"),
@@ -65,6 +66,7 @@ def show_imports(context: Context, artifact: Artifact, rows: int | None) -> None
             ],
         )
         if unused:
+            context.output.say()
             saved = ", ".join(f"{name} (up to {spent:.0f} ms)" for name, spent in unused)
             context.output.say(f"The answer to GET / does without {saved}.")
             context.output.say(

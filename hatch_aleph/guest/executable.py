@@ -73,6 +73,10 @@ class Executable:
             ports = " and ".join(map(str, listening_ports(process.pid)))
             where = f"listens on {ports}" if ports else "listens on no port"
             self._silent = f"nothing listens on {self._configuration.port} after {patience:g} s; the process {where}"
+            if self._configuration.listens:
+                self._silent += (
+                    f": let it listen on $PORT{'' if ports else ', or say `health = false` if it never will'}"
+                )
             (_logger.warning if self._configuration.listens else _logger.info)("%s", self._silent)
         listening.cancel()
         self._watch = asyncio.ensure_future(self._keep_running(process))

@@ -20,6 +20,16 @@ def test_a_page_of_an_artifact(make_project, tmp_path, capsys):
     assert len(text) < 200_000
 
 
+def test_tables_of_imports_stand_apart(make_project, capsys):
+    root = make_project()
+    assert run(["build", "--project", str(root)]) == 0
+    capsys.readouterr()
+    assert run(["inspect", "--imports", str(root / "dist")]) == 0
+    told = capsys.readouterr().out
+    assert "By package\n" in told
+    assert "\n\nBy module" in told
+
+
 def test_without_a_node_the_rest_is_there(make_project, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("ALEPH_PRIVATE_KEY_FILE", raising=False)
     root = make_project()

@@ -282,14 +282,21 @@ def test_events_are_answered_in_its_place(guest):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's tables are Linux's")
-def test_a_process_that_listens_elsewhere_is_told_in_the_log(tmp_path, monkeypatch, caplog, port):
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()", "on {}: let it listen on $PORT"),
+        ("s = None", "on no port: let it listen on $PORT, or say `health = false` if it never will"),
+    ],
+)
+def test_a_process_that_listens_elsewhere_or_never_is_told_in_the_log(
+    tmp_path, monkeypatch, caplog, port, source, told
+):
     from hatch_aleph.guest import executable
     from hatch_aleph.guest.configuration import Configuration
 
     (tmp_path / "worker.py").write_text(
-        "import socket, time\n"
-        "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n"
-        "print(s.getsockname()[1], file=open('port', 'w'), flush=True)\n"
+        f"import socket, time\n{source}\nprint(s and s.getsockname()[1], file=open('port', 'w'), flush=True)\n"
         "time.sleep(60)\n"
     )
     monkeypatch.setenv("ALEPH_CODE_ROOT", str(tmp_path))
@@ -304,7 +311,7 @@ def test_a_process_that_listens_elsewhere_is_told_in_the_log(tmp_path, monkeypat
 
     asyncio.run(main())
     elsewhere = (tmp_path / "port").read_text().strip()
-    assert f"nothing listens on {port} after 2 s; the process listens on {elsewhere}" in caplog.text
+    assert f"nothing listens on {port} after 2 s; the process listens {told.format(elsewhere)}\n" in caplog.text
 
 
 WORKER = """
