@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _SOCKETS = "talk to the browser over websockets, which the network's hosts do not carry"
 _POLLING = "works over HTTP polling alone, since the network's hosts carry no websockets"
+_KERNELS = "talk to their kernels over websockets, which the network's hosts do not carry"
 _GRPC = "serves HTTP/2, which the network's hosts do not carry; a client of gRPC works"
 # Distributions that cannot do their work, or only part of it, behind a host. Only those that the project itself asks
 # for: others bring them for what the program may not use.
@@ -20,12 +21,17 @@ _DISTRIBUTIONS = {
     "channels": f"consumers of Channels {_SOCKETS}; the rest of the Django project works",
     "flask-socketio": f"Socket.IO {_POLLING}",
     "flask-sock": f"routes of flask-sock {_SOCKETS}",
+    "flet": f"pages of Flet {_SOCKETS}",
     "grpcio": f"a gRPC server {_GRPC}",
     "grpclib": f"a gRPC server {_GRPC}",
+    "jupyter-server": f"notebooks {_KERNELS}",
+    "jupyterlab": f"notebooks {_KERNELS}",
     "marimo": f"pages of marimo {_SOCKETS}",
     "nicegui": f"pages of NiceGUI {_SOCKETS}",
+    "notebook": f"notebooks {_KERNELS}",
     "panel": f"pages of a Panel server {_SOCKETS}; documents that are rendered as files work",
     "python-socketio": f"Socket.IO {_POLLING}",
+    "reactpy": f"pages of ReactPy {_SOCKETS}",
     "reflex": f"pages of Reflex {_SOCKETS}",
     "shiny": f"pages of Shiny {_SOCKETS}",
     "solara": f"pages of Solara {_SOCKETS}",

@@ -7,6 +7,7 @@ without a selection only importable modules are taken.
 from __future__ import annotations
 
 import copy
+import os
 import re
 import stat
 from pathlib import Path, PurePath
@@ -88,17 +89,25 @@ def left_out(context: BuildContext, entries: Iterable[Entry]) -> Iterator[str]:
     ]
     dist = context.destination.absolute()
     tops = {path.partition("/")[0]: "/" in path for path in (PurePath(each).as_posix() for each in items)}
-    names = [
-        name
-        for name in sorted(tops)
-        if name not in taken and not _DEVELOPMENT.fullmatch(name) and project.root / name != dist
-    ]
+    rest = [name for name in sorted(tops) if name not in taken and project.root / name != dist]
+    development = [name for name in rest if _DEVELOPMENT.fullmatch(name)]
+    named = _named_in_code([name for name in development if not tops[name] and not name.startswith(".")], entries)
+    names = [name for name in rest if name not in development or name in named]
     if names:
         lines = ", ".join(f'"/{name}"' for name in names)
         yield (
             f"not in the image: {', '.join(f'{name}/' if tops[name] else name for name in names)}; what the program "
             f"needs of it is selected by [tool.hatch.build.targets.{TARGET}] include = [{lines}]"
         )
+
+
+def _named_in_code(files: Iterable[str], entries: Iterable[Entry]) -> set[str]:
+    """Return which files beside a program its own modules name as a text: `openapi.yaml` may be its schema."""
+    if not (texts := b"|".join(re.escape(os.fsencode(name)) for name in files)):
+        return set()
+    pattern = re.compile(rb"""["'/](""" + texts + rb""")["']""")
+    sources = (entry.read() for entry in entries if entry.kind == "file" and entry.path.endswith(".py"))
+    return {os.fsdecode(name) for source in sources for name in pattern.findall(source)}
 
 
 def plain_modules(project: Project, module: str) -> list[Entry]:

@@ -67,5 +67,6 @@ def test_what_the_project_itself_depends_on():
     assert told("", "streamlit", "numpy").startswith("streamlit: pages of Streamlit talk")
     assert "STREAMLIT_GLOBAL_DEVELOPMENT_MODE" in told("", "streamlit")
     assert "HTTP polling" in told("", "flask-socketio")
+    assert "kernels" in told("", "jupyter-server")
     assert told("import grpc\nchannel = grpc.insecure_channel('x')", "grpcio") == ""
     assert "client of gRPC works" in told("import grpc\nserver = grpc.server(pool)", "grpcio")

@@ -172,6 +172,13 @@ def test_folders_beside_a_plain_module_are_named(built: Callable[..., object]) -
     assert 'include = ["/data.csv", "/static", "/templates"]' in warning
 
 
+def test_what_else_serves_development_is_named_where_the_code_names_it(built: Callable[..., object]) -> None:
+    source = "spec, readme = 'openapi.yaml', '/opt/code/README.md'\napp = 'noxfile.py docs.yml tests .env'\n"
+    names = ("openapi.yaml", "README.md", "docs.yml", "noxfile.py", "tests/x", ".env")
+    _, warnings = built({"main.py": source, **dict.fromkeys(names, "")})
+    assert [each.partition(";")[0] for each in warnings] == ["not in the image: README.md, openapi.yaml"]
+
+
 def test_what_is_published_as_a_volume_is_not_missed(built: Callable[..., object]) -> None:
     volume = '[[tool.aleph.volumes.immutable]]\nmount = "/opt/model"\npath = "{}"\n'
     more = volume.format("model") + volume.format("data/words").replace("/opt/model", "/opt/words")
