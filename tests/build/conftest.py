@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import http.server
 import os
+import shutil
 import sys
 import textwrap
 import threading
@@ -137,7 +138,7 @@ def serve(files: Path) -> Iterator[Index]:
     found = Index(files)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(found))
     found.url = f"http://127.0.0.1:{server.server_address[1]}/simple"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield found
@@ -147,8 +148,14 @@ def serve(files: Path) -> Iterator[Index]:
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What earlier tests compiled of the adapter and the standard library: that takes longer than most tests."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+def index(tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     """An index that uv uses and no other, with caches of its own."""
     (tmp_path / "index").mkdir()
     for name in [each for each in os.environ if each.startswith(("UV_", "PIP_"))]:
@@ -156,10 +163,17 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("HATCH_ALEPH_CACHE", str(tmp_path / "cache"))
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("HATCH_ALEPH_CACHE", str(cache))
+    shutil.copytree(compiled, cache)
     with serve(tmp_path / "index") as found:
         monkeypatch.setenv("UV_DEFAULT_INDEX", found.url)
         yield found
+    for file in (*cache.glob("adapters/**/*.json"), *cache.glob("library/**/*.segment")):
+        kept = compiled / file.relative_to(cache)
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, kept)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hatch_aleph.network.accounts import account_from_key
 from hatch_aleph.network.client import NodeClient
 from hatch_aleph.network.keys import Key
 from hatch_aleph.settings import HealthCheck
-from tests.build.conftest import index, runtime, workshop
+from tests.build.conftest import compiled, index, runtime, workshop
 from tests.clock import hurried
 from tests.deploy.conftest import Rig
 from tests.deploy.rig import NodeHost, RunningNode
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["index", "runtime", "workshop"]  # fixtures
+__all__ = ["compiled", "index", "runtime", "workshop"]  # fixtures
 
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
-    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.001)
     yield running
     running.stop()
 
