@@ -27,7 +27,7 @@ _seeds = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
-    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.001)
     yield running
     running.stop()
 

@@ -35,7 +35,7 @@ UNKNOWN = "ab" * 32
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
-    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.001)
     yield running
     running.stop()
 

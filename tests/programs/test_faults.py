@@ -54,7 +54,7 @@ class Steps(Observer):
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
-    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01, sync_seconds=0.1)
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.001, sync_seconds=0.1)
     yield running
     running.stop()
 

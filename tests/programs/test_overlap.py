@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
-    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.01)
+    running = RunningNode(tmp_path_factory.mktemp("node"), retry_scale=0.001)
     yield running
     running.stop()
 

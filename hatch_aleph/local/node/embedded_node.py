@@ -116,7 +116,7 @@ class Node:
     async def _retry_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         tidy_at = loop.time() + _HOUSEKEEPING_SECONDS
-        longest = _LONGEST_SLEEP * min(max(self._retry_scale, 0.001), 1.0)
+        longest = _LONGEST_SLEEP * min(max(self._retry_scale, 0.02), 1.0)
         while True:
             sleep = longest
             try:
