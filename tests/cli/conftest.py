@@ -73,7 +73,9 @@ class CommandLine:
         return self(*arguments, "--json")
 
     def create(self, answer: str = "hello", *options: object) -> dict[str, Any]:
-        return self.json("create", self.app(answer), "main:app", "--name", "app", *options).result
+        """Publish a program, which nothing starts before it is asked."""
+        untried = ("--no-smoke", "--no-health")
+        return self.json("create", self.app(answer), "main:app", "--name", "app", *untried, *options).result
 
     def app(self, answer: str = "hello", **files: str) -> Path:
         return write_app(self.folder / "app", answer, **files)

@@ -165,7 +165,7 @@ def test_bounds_of_one_type(cli):
     assert (refused["exit_code"], "forget, PROGRAM messages" in refused["message"]) == (13, True)
     # Nodes let whoever may create a message forget it, without a permission for FORGET: which help and docs say.
     assert cli.json("message", "forget", stored, *as_files).code == 0
-    theirs = cli.create("theirs", "--no-smoke", "--no-health")["item_hash"]
+    theirs = cli.create("theirs")["item_hash"]
     refused = cli.json("message", "forget", theirs, *as_files).error
     assert (refused["exit_code"], "forget, PROGRAM messages" in refused["message"]) == (13, True)
     assert (

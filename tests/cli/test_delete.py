@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from tests.programs.rig import ask
+
 
 def test_it_is_gone_with_its_code(cli, network):
     made = cli.create()
+    assert ask(made["urls"][0]) == (200, "hello")
     done = cli.json("delete", made["item_hash"], "--reason", "over", "--print-message").result
     assert (done["deleted_volumes"], done["kept_volumes"]) == ([made["code"]], [])
     assert done["messages"][0]["content"]["reason"] == "over"

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from hatch_aleph.cli import cli as hatch_aleph
+from tests.programs.rig import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,13 +62,14 @@ def test_permissions_and_domains(cli, stranger):
     check(cli, ("authorization", "add", stranger, "--deploy"), stranger)
     assert cli.json("authorization", "add", stranger, "--deploy").code == 0
     check(cli, ("authorization", "revoke", stranger), stranger)
-    made = cli.create("named", "--no-smoke", "--no-health")
+    made = cli.create("named")
     assert cli.json("domain", "attach", "dry.example.org", made["item_hash"]).code == 0
     check(cli, ("domain", "detach", "dry.example.org"), "dry.example.org")
 
 
 def test_what_hosts_are_told(cli, network):
-    made = cli.create("running", "--no-smoke")
+    made = cli.create("running")
+    assert ask(made["urls"][0]) == (200, "running")
     before = network.get("/v2/about/executions/list")
     check(cli, ("stop", made["item_hash"]), made["item_hash"])
     check(cli, ("restart", made["item_hash"]), made["item_hash"])
@@ -83,7 +85,7 @@ def test_the_runtime_checker_and_the_faucet(cli, network):
 
 
 def test_a_dry_run_finishes_nothing_that_an_earlier_run_left(cli, monkeypatch):
-    made = cli.create("left", "--updatable", "--no-smoke", "--no-health")
+    made = cli.create("left", "--updatable")
     with monkeypatch.context() as cut:
         deliver = "hatch_aleph.deploy.outbox.Outbox.deliver"
         real = __import__("hatch_aleph.deploy.outbox", fromlist=["Outbox"]).Outbox.deliver

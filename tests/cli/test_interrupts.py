@@ -88,7 +88,7 @@ def words(cli, network, make_project, tmp_path, monkeypatch):
         (project / "main.py").write_text(f"{APP}# {release}\n", "utf-8")
         assert cli("deploy", "--project", project, "--yes", "--no-smoke").code == 0
     (project / "main.py").write_text(f"{APP}# not yet\n", "utf-8")
-    made = cli.create("x", "--updatable", "--no-smoke", "--no-health")
+    made = cli.create("x", "--updatable")
     always = cli.json("create", cli.app("a"), "main:app", "--updatable", "--persistent", "--no-smoke", "--no-health")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "password").write_text("correct horse")
@@ -104,7 +104,7 @@ def words(cli, network, make_project, tmp_path, monkeypatch):
     assert cli("domain", "attach", "old.example.org", made["item_hash"], "--yes").code == 0
     delegate = network.new_account().address
     assert cli("authorization", "add", delegate, "--deploy", "--yes").code == 0
-    left = cli.create("left", "--no-smoke", "--no-health")["item_hash"]
+    left = cli.create("left")["item_hash"]
     stranger, user = used_by_a_stranger(network, left)
     assert cli("delete", left, "--yes").code == 10  # its code is used
     mine = cli.account

@@ -73,7 +73,7 @@ def test_the_beginning_of_a_hash_will_do(cli):
 
 
 def test_a_beginning_as_tables_cut_it_will_do(cli):
-    made = cli.create("hello", "--no-smoke", "--no-health")
+    made = cli.create("hello")
     for text in (f"{made['item_hash'][:12]}…", f"{made['item_hash'][:12]}..."):
         assert cli.json("show", text).result["item_hash"] == made["item_hash"]
 
@@ -84,7 +84,7 @@ def test_a_url_will_do(cli):
 
 
 def test_a_beginning_of_several_names_them_all(cli):
-    found = [cli.create(f"number {number}", "--no-smoke", "--no-health")["item_hash"] for number in range(2)]
+    found = [cli.create(f"number {number}")["item_hash"] for number in range(2)]
     context = Context(Output(as_json=False), address=cli.account.address)
     with NodeClient([cli.network.url]) as client, pytest.raises(PlanError, match="2 programs begin") as caught:
         context.program(client, "")

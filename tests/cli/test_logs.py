@@ -16,7 +16,7 @@ logs = importlib.import_module("hatch_aleph.cli.logs")
 
 
 def test_logs_of_a_program(cli, network):
-    made = cli.create("hello", "--no-health")
+    made = cli.create("hello")
     assert cli.json("logs", made["item_hash"]).error["exit_code"] == 9
     ask(made["urls"][0] + "/seen")
     told = cli("logs", made["item_hash"], "--domain", network.url).out

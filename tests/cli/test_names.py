@@ -84,7 +84,7 @@ def test_sizes():
 
 def test_sizes_of_programs(cli, network):
     volume = "name=data,mount=/var/data,size_mib=1GB"
-    made = cli.create("sized", "--size", "2vcpu-4gb", "--persistent-volume", volume, "--no-smoke", "--no-health")
+    made = cli.create("sized", "--size", "2vcpu-4gb", "--persistent-volume", volume)
     content = network.content(made["item_hash"])
     assert (content["resources"]["vcpus"], content["resources"]["memory"]) == (2, 4096)
     assert content["volumes"][0]["size_mib"] == 1024
@@ -105,7 +105,7 @@ def test_a_line_a_program_whatever_the_terminal_has():
 
 
 def test_urls_that_are_listed_are_those_of_the_host_that_is_named(cli, monkeypatch):
-    made = cli.create("listed", "--no-smoke", "--no-health")
+    made = cli.create("listed")
     monkeypatch.setenv("ALEPH_HOST_URL", "https://crn.example.org")
     urls = [each["urls"] for each in cli.json("list").result["programs"] if each["item_hash"] == made["item_hash"]]
     assert urls == [[f"https://crn.example.org/vm/{made['item_hash']}"]]
@@ -130,7 +130,7 @@ def test_a_mistyped_address_is_no_empty_one(cli, command):
 
 
 def test_an_address_in_small_letters_is_the_same_one(cli, make_project):
-    made = cli.create("there", "--no-smoke", "--no-health")["item_hash"]
+    made = cli.create("there")["item_hash"]
     small = cli.account.address.lower()
     for spelling in (small, f"0x{small[2:].upper()}"):
         found = cli.json("list", "--address", spelling).result["programs"]

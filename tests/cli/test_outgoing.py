@@ -86,7 +86,7 @@ def test_only_the_outbox_signs_messages_and_sends_files() -> None:
 
 @pytest.fixture
 def said(cli, tmp_path):
-    made = cli.create("known", "--no-smoke", "--no-health", "--updatable")
+    made = cli.create("known", "--updatable")
     digits = cli.key.read_bytes().hex()
     loose = tmp_path / "loose.txt"
     loose.write_text("used by none")
@@ -154,7 +154,7 @@ def test_files_and_reasons_are_searched_for_other_secrets(cli, tmp_path):
         assert "GitHub token" in error["message"]
         assert "--no-secret-scan" in error["hint"]
         assert "secret by its name" in cli.json(*command.split(), named(tmp_path / ".env")).error["message"]
-    made = cli.create("reasons", "--no-smoke", "--no-health")
+    made = cli.create("reasons")
     error = cli.json("message", "forget", made["item_hash"], "--reason", f"leaked {GITHUB}").error
     assert "GitHub token" in error["message"]
     assert GITHUB not in str(error)

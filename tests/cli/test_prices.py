@@ -84,7 +84,7 @@ def test_every_command_tells_the_same_figure(cli, make_project):
     project = ("--project", make_project({"main.py": APP}))
     announced = next(e for e in cli.json("plan", *project).events if e["event"] == "result")["plan"]["cost"]["after"]
     deployed = cli.json("deploy", *project, "--yes", "--no-smoke").result["item_hash"]
-    made = cli.create("beside", "--no-smoke", "--no-health")
+    made = cli.create("beside")
 
     listed = {each["item_hash"]: each["price"]["per_day"] for each in cli.json("list").result["programs"]}
     status = cli.json("status", *project).result["status"]
@@ -114,7 +114,7 @@ def test_every_command_tells_the_same_figure(cli, make_project):
 
 @pytest.mark.parametrize("command", ["volume publish --amend REF", "update PROGRAM"])
 def test_new_content_beside_the_earlier_says_what_is_paid_before_and_after(cli, command):
-    made = cli.create("paid", "--updatable", "--no-smoke", "--no-health")
+    made = cli.create("paid", "--updatable")
     ref = made["code"]
     if "volume" in command:
         ref = cli.json("volume", "publish", cli.app("one")).result["item_hash"]

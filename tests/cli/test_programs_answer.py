@@ -47,6 +47,7 @@ def test_what_is_published_must_answer(cli):
 
 def test_an_update_that_does_not_answer_is_taken_back(cli, network):
     made = cli.create("first")
+    assert ask(made["urls"][0]) == (200, "first")  # it runs when it is updated
     error = cli.json("update", made["item_hash"], broken(cli), "--no-smoke").error
     assert (error["exit_code"], "rolled back" in error["hint"]) == (11, True)
     assert ask_until(made["urls"][0], "first") == "first"
@@ -99,5 +100,6 @@ def test_delete_asks_on_a_terminal(cli, monkeypatch, network):
 
 def test_delete_waits_for_the_end_if_asked(cli, network):
     made = cli.create("ending")
+    assert ask(made["urls"][0]) == (200, "ending")
     assert cli("delete", made["item_hash"], "--wait").code == 0
     assert made["item_hash"] not in network.get("/v2/about/executions/list")

@@ -94,7 +94,7 @@ def test_every_address_that_is_printed_is_at_the_host_that_was_named(cli, networ
     dist = ["--dist", tmp_path / "dist", "--no-build"]
     with another_address(network.url) as host:
         monkeypatch.setenv("ALEPH_HOST_URL", host)
-        made = cli.create("named", "--no-smoke")
+        made = cli.json("create", cli.app("named"), "main:app", "--name", "app", "--no-smoke").result
         program, app = made["item_hash"], cli.app("named")
         commands = {
             "create": ([app, "main:app", "--name", "other", "--no-smoke", "--verbose"], True),

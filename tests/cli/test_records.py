@@ -36,7 +36,7 @@ def test_a_file_from_its_upload_to_its_end(cli, tmp_path):
 
 
 def test_what_a_program_uses_and_what_is_anothers_stays(cli, network):
-    made = cli.create("kept", "--no-smoke", "--no-health")
+    made = cli.create("kept")
     refused = cli.json("file", "forget", made["code"]).error
     assert "uses this file" in refused["message"]
     assert cli.json("file", "list").result["files"][0]["used_by"] == [made["item_hash"]]
@@ -52,7 +52,7 @@ def test_what_a_program_uses_and_what_is_anothers_stays(cli, network):
 
 
 def test_messages_are_shown_and_listed(cli):
-    made = cli.create("shown", "--no-smoke", "--no-health")
+    made = cli.create("shown")
     got = cli.json("message", "get", made["item_hash"]).result["message"]
     assert (got["type"], got["status"], got["content"]["code"]["ref"]) == ("PROGRAM", "processed", made["code"])
     listed = cli.json("message", "list").result["messages"]

@@ -33,7 +33,7 @@ def test_what_is_unknown_is_told(cli):
 
 
 def test_a_persistent_program_that_runs_again_at_once_is_not_waited_for_as_what_was_stopped(cli, network, monkeypatch):
-    made = cli.create("hello", "--persistent", "--no-smoke")
+    made = cli.json("create", cli.app(), "main:app", "--persistent", "--no-smoke").result
     stop = HostClient.stop
 
     def stop_slowly(host, item_hash, account):

@@ -40,7 +40,7 @@ def test_a_program_with_its_freshness_and_history(cli, network):
 
 
 def test_code_of_another_tool_in_the_adapters_place_is_told(cli):
-    made = cli.create("ours", "--updatable", "--no-smoke", "--no-health")
+    made = cli.create("ours", "--updatable")
     assert "give it new code by hatch-aleph alone" in cli("show", made["item_hash"]).out
     image = cli.folder / "other.squashfs"
     image.write_bytes(b"of another tool")

@@ -45,9 +45,9 @@ def typed(request, cli, tmp_path):
     names = {"APP": cli.app("one"), "TEXT": tmp_path / "text"}
     names["TEXT"].write_text("words")
     if "PROGRAM" in arguments:
-        names["PROGRAM"] = cli.create("one", "--updatable", *QUICK)["item_hash"]
+        names["PROGRAM"] = cli.create("one", "--updatable")["item_hash"]
     if "PERSISTENT" in arguments:
-        names["PERSISTENT"] = cli.create("one", "--updatable", "--persistent", *QUICK)["item_hash"]
+        names["PERSISTENT"] = cli.create("one", "--updatable", "--persistent")["item_hash"]
     if "NEWER" in arguments:
         names["NEWER"] = cli.app("two")
     if "VOLUME" in arguments:
@@ -94,7 +94,7 @@ def test_every_permission_that_is_signed_again_is_shown(cli):
 
 
 def test_what_an_earlier_run_left_to_be_forgotten_is_shown(cli, network, monkeypatch):
-    made = cli.create("left", *QUICK)
+    made = cli.create("left")
     with monkeypatch.context() as cut:
         outbox = importlib.import_module("hatch_aleph.deploy.outbox").Outbox
         deliver = outbox.deliver

@@ -5,6 +5,7 @@ from tests.programs.rig import ask, ask_until
 
 def test_new_code_in_place(cli):
     made = cli.create("old")
+    assert ask(made["urls"][0]) == (200, "old")  # it runs when it is updated
     done = cli.json("update", made["item_hash"], cli.app("new"), "--print-message").result
     assert (done["item_hash"], done["unchanged"]) == (made["item_hash"], False)
     assert [each["type"] for each in done["messages"]] == ["STORE"]

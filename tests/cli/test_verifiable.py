@@ -12,7 +12,7 @@ from tests.local.node.test_verifiable import verifiable
 @pytest.fixture
 def made(cli) -> dict[str, str]:
     """A program, and a verifiable one that names its code among its own files."""
-    program = cli.create("hello", "--no-smoke", "--no-health")
+    program = cli.create("hello")
     parts = []
     for number in range(4):
         file = cli.folder / f"part{number}"
