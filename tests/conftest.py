@@ -88,6 +88,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/deploy/test_secrets.py",
         "tests/deploy/test_trouble.py",
         "tests/programs/test_checks.py",
+        "tests/programs/test_creation.py",
         "tests/programs/test_cuts.py",
         "tests/programs/test_faults.py",
         "tests/programs/test_overlap.py",
@@ -99,8 +100,10 @@ ON_ONE_PYTHON = frozenset(
         "tests/test_architecture.py",
         "tests/test_skips.py",
         "tests/test_words.py",
+        "tests/guest/test_pythons.py",  # starts the Pythons that it is about
         # Nodes and hosts under load, in time, and as others see them.
         "tests/local/host/test_as_real.py",
+        "tests/local/host/test_executable.py",
         "tests/local/host/test_following.py",
         "tests/local/host/test_guest_api.py",
         "tests/local/host/test_hostile.py",
@@ -108,6 +111,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/local/host/test_load.py",
         "tests/local/host/test_quirks.py",
         "tests/local/host/test_serve.py",
+        "tests/local/host/test_source.py",
         "tests/local/host/test_standby.py",
         "tests/local/host/test_uploads.py",
         "tests/local/host/test_volumes.py",
@@ -117,6 +121,7 @@ ON_ONE_PYTHON = frozenset(
         "tests/local/node/test_hostile.py",
         "tests/local/node/test_page.py",
         "tests/conformity/test_node.py",
+        "tests/network/test_hosts.py",
         "tests/network/test_ledger.py",
         "tests/network/test_malformed.py",
         "tests/network/test_memory.py",
@@ -132,11 +137,11 @@ ON_ONE_PYTHON = frozenset(
 )
 # Of those that run on all, what takes longest: begun before the others.
 LONG = {
+    "tests/build/test_fingerprint.py",
     "tests/cli/test_cli.py",
     "tests/guest/test_children.py",
     "tests/guest/test_executable.py",
     "tests/guest/test_frameworks.py",
-    "tests/programs/test_creation.py",
     "tests/squashfs/test_nasty.py",
     "tests/trust/test_odd_wheels.py",
 }

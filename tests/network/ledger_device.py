@@ -84,6 +84,6 @@ def plugged_in(device: Device) -> Iterator[dict[str, str]]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Wire) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield {"LEDGER_PROXY_ADDRESS": "127.0.0.1", "LEDGER_PROXY_PORT": str(server.server_address[1])}
         server.shutdown()

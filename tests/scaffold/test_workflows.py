@@ -85,7 +85,7 @@ def test_gitlab_s_plan_is_a_comment_of_the_merge_request(variables, tmp_path):
     script = yaml.safe_load(workflows.workflow("gitlab", INSTALL))["aleph plan"]["script"]
     tool = "hatch-aleph() { printf '# A plan\\n\\na & b' > \"$GITHUB_STEP_SUMMARY\"; }"
     with HTTPServer(("127.0.0.1", 0), Service) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         here = {
             "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}",
             "CI_PROJECT_ID": "3",

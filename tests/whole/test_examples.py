@@ -111,7 +111,7 @@ class BotApi(BaseHTTPRequestHandler):
 def bot_api():
     server = ThreadingHTTPServer(("127.0.0.1", 0), BotApi)
     server.news, server.replies, server.changed, server.ended = [], queue.Queue(), threading.Condition(), False
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     with server.changed:
         server.ended = True
