@@ -14,7 +14,7 @@ from hatch_aleph.build.compatibility import incompatibilities
 from hatch_aleph.build.entrypoint_kind import no_app
 from hatch_aleph.build.links import refuse_links_out
 from hatch_aleph.build.module_lookup import holds_module, missing_attribute, nearest_module
-from hatch_aleph.build.selection import command_files, left_out, plain_modules, script_modules, selected
+from hatch_aleph.build.selection import command_files, left_out, named_module, plain_modules, script_modules, selected
 from hatch_aleph.build.wheel import project_entries
 from hatch_aleph.errors import ProjectError, SettingsError
 from hatch_aleph.files import scratch_folder
@@ -76,6 +76,8 @@ def _entries(context: BuildContext, command: Command | None, folder: Path) -> li
     project = context.project
     entries = [*project_entries(context, folder), *selected(context), *context.extra_files]
     named = command.application or command.module if command else context.settings.entrypoint
+    if command and not command.application and (given := named_module(project, command)):
+        named = given
     if command:
         script = str(PurePosixPath(command.file)) if command.file.endswith(".py") else ""
         is_plain = script and script not in {entry.path for entry in entries}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TARGET = "aleph"
 _CHOOSING = ("include", "only-include", "packages")
 _SELECTING = (*_CHOOSING, "force-include", "artifacts")
+_WORD = re.compile(r"[^\W\d]\w*(\.\w+)*(:.*)?")  # module, module.attribute, module:attribute
 # Modules at a project's root that serve its development, not the program.
 _DEVELOPMENT = re.compile(  # beside a program, and no part of it
     r"\..*|_.*|tests?|docs?|benchmarks|examples|scripts|dist|build|venv|env|node_modules|LICEN[CS]E.*|README.*|CHANGE.*|"
@@ -121,6 +122,8 @@ def plain_modules(project: Project, module: str) -> list[Entry]:
     for folder in (project.root, project.root / "src"):
         if (folder / f"{top}.py").is_file() or (folder / top).is_dir():
             names = _modules_in(project, folder)
+            if f"{top}.py" in _NOT_PROGRAM and (folder / f"{top}.py").is_file():
+                names.append(str((folder / f"{top}.py").relative_to(project.root)))
             if (folder / top).is_dir() and not _is_module(folder / top):
                 names.append(str((folder / top).relative_to(project.root)))
             config = {**_target_config(project), "only-include": names}
@@ -128,6 +131,17 @@ def plain_modules(project: Project, module: str) -> list[Entry]:
                 config.setdefault("sources", ["src"])
             return [_entry(item) for item in _items(project, config)]
     return []
+
+
+def named_module(project: Project, command: Command) -> str:
+    """Return the plain module that a command is given by its name, as `sanic main:app` and `celery -A tasks`; or ""."""
+    for word in command.others:
+        top = re.split("[.:]", word)[0]
+        beside = (folder / name for folder in (project.root, project.root / "src") for name in (f"{top}.py", top))
+        there = any(path.exists() and _is_module(path) for path in beside)
+        if there and _WORD.fullmatch(word) and not (project.root / word).is_file():
+            return word
+    return ""
 
 
 def script_modules(project: Project, script: str) -> list[Entry]:

@@ -125,6 +125,28 @@ def test_files_that_a_command_is_given_travel_too(
     assert not (files.keys() - named - {"gunicorn.conf.py"}) & found.keys()
 
 
+@pytest.mark.parametrize(("command", "found"), [
+    ("sanic main:app --port $PORT", {"main.py", "bot.py"}),
+    ("celery --app=tasks worker", {"main.py", "bot.py", "tasks.py"}),
+    ("arq bot.Settings", {"main.py", "bot.py"}),
+    ("python3 -m aiohttp.web main:make", {"main.py", "bot.py"}),
+    ("node main.js", {"main.js"}),
+    ("python3 main.py", {"main.py", "bot.py"}),
+    ("sh main.js --static data", {"main.js"}),
+])  # fmt: skip
+def test_modules_that_a_command_is_given_travel_too(
+    built: Callable[..., tuple[dict[str, bytes], object]], command: str, found: set[str]
+) -> None:
+    files = dict.fromkeys(("bot.py", "tasks.py", "main.js", "data/a.csv"), "x = 1\n")
+    files, _ = built(files, f'{EXECUTABLE}"{command}"', vendored=("aiohttp.web",))
+    assert set(files) == found
+
+
+def test_a_plain_module_may_have_the_name_of_what_serves_development(built: Callable[..., object]) -> None:
+    files, _ = built({"tasks.py": "app = 1"}, 'entrypoint = "tasks:app"')
+    assert set(files) == {"main.py", "tasks.py"}
+
+
 @pytest.mark.parametrize(("command", "expected"), [
     ("python3 -m uvicorn mian:app", "the project has no module `mian`; did you mean `main`?"),
     ("python3 -m uvicorn main:nope", "the module `main` has no `nope`"),
