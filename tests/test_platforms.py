@@ -21,7 +21,8 @@ from hatch_aleph.build.packages import distribution
 from hatch_aleph.cli import questions
 from hatch_aleph.deploy import journal, session
 from hatch_aleph.errors import GuestError, PlanError
-from hatch_aleph.guest import loopback, proxy
+from hatch_aleph.guest import loopback, proxy, read_ahead
+from hatch_aleph.guest.packed_modules import begun_packs
 from hatch_aleph.local.host import foreign_platform, launch, places
 from hatch_aleph.local.host.spec import ProgramSpec
 from hatch_aleph.network import keys, local_nodes
@@ -40,6 +41,7 @@ BRANCHES = {
     "files.py": 4,
     "guest/loopback.py": 1,
     "guest/proxy.py": 1,
+    "guest/read_ahead.py": 1,
     "interpreters.py": 2,
     "local/host/foreign_platform.py": 1,
     "local/host/launch.py": 1,
@@ -306,6 +308,15 @@ def test_what_starts_machines_is_imported_without_termios(monkeypatch):
 def test_the_guest_starts_where_there_are_no_ioctls(monkeypatch):
     monkeypatch.setitem(sys.modules, "fcntl", None)
     loopback.raise_loopback()
+
+
+def test_packs_are_read_ahead_on_linux_alone(monkeypatch):
+    """Elsewhere no call tells the kernel what will be needed."""
+    monkeypatch.setattr(read_ahead, "os", SimpleNamespace(sched_getaffinity=lambda _: {0, 1}))
+    for system, begun in (("linux", 1), ("darwin", 0)):
+        monkeypatch.setattr(read_ahead, "sys", SimpleNamespace(platform=system))
+        with read_ahead.packs_ahead():
+            assert len(begun_packs) == begun
 
 
 def test_interpreters_have_windows_names(on_windows, monkeypatch, tmp_path):

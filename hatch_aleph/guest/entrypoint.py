@@ -85,12 +85,13 @@ def _volumes(configuration: Configuration) -> VolumeFlush | None:
 
 
 def _program(name: str, configuration: Configuration) -> Program:
-    from .read_ahead import paused as read_ahead_paused  # executables do without
+    from .read_ahead import packs_ahead  # executables do without
+    from .read_ahead import paused as read_ahead_paused
     from .written_code import looked_up as written_code_looked_up
 
     policy = asyncio.get_event_loop_policy()
     roots = configuration.code_root, configuration.packages_root
-    with _few_collections(), read_ahead_paused(*roots), written_code_looked_up(), _failures_told(name):
+    with _few_collections(), read_ahead_paused(*roots), packs_ahead(), written_code_looked_up(), _failures_told(name):
         from .interfaces import recognise  # after the path is in order
 
         interface, app = with_room(

@@ -38,6 +38,8 @@ FOLDER = ".aleph/modules"
 _CACHED = f".{sys.implementation.cache_tag}{f'.opt-{sys.flags.optimize}' if sys.flags.optimize else ''}.pyc"  # PEP 488
 # Take what lies beside the code of modules: an app's start does (written_code.py), other processes do not.
 beside_modules: list[dict[str, bytes]] = []
+# Told of each pack that is read for the first time: read_ahead.py reads on.
+begun_packs: list[Callable[[str], None]] = []
 
 
 def install(packages_root: str) -> bool:
@@ -83,6 +85,8 @@ class Pack:
             try:
                 length = int.from_bytes(_read(self._path, 0, 4), "little")
                 self._known = marshal.loads(_read(self._path, 4, length)), 4 + length  # noqa: S302 - of our own image
+                for begin in begun_packs:
+                    begin(self._path)
             except (OSError, EOFError, ValueError, TypeError):
                 self._known = {}, 0
         return self._known

@@ -11,6 +11,7 @@ import pytest
 
 from hatch_aleph.build.bytecode import bytecode_path
 from hatch_aleph.build.packages.module_pack import INDEX, pack_of
+from hatch_aleph.guest import packed_modules
 from hatch_aleph.guest.packed_modules import Pack
 from hatch_aleph.runtimes import Runtime
 from hatch_aleph.squashfs import Entry
@@ -243,6 +244,16 @@ def test_extensions_are_found_without_a_search(tmp_path):
         "__init__": None, "fast": f"fast{tag}", "only": None, "pack": None, "plain": None, "stable": "stable.abi3.so",
     }  # fmt: skip
     assert found.folder("") == {"a": None}
+
+
+def test_a_pack_that_is_begun_is_told_once(packages, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(packed_modules, "begun_packs", [told.append])
+    packs = packed_modules.read_index(str(packages))
+    assert told == []
+    for name in ("lib", "lib", "nothing"):
+        packs.find("", name)
+    assert told == [str(packages / ".aleph/modules/lib")]
 
 
 def test_the_same_distribution_gives_the_same_pack(tmp_path):

@@ -7,11 +7,13 @@ import mmap
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from hatch_aleph.guest.read_ahead import paused
+from hatch_aleph.guest.packed_modules import begun_packs
+from hatch_aleph.guest.read_ahead import packs_ahead, paused
 from hatch_aleph.squashfs import Entry, write_image
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -82,3 +84,19 @@ def test_folders_of_the_machine_are_left_alone(tmp_path):
     before = [file.read_text() for file in files]
     with paused(str(tmp_path), "/", "/proc"):
         assert [file.read_text() for file in files] == before
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_a_pack_that_is_begun_is_read_on_where_a_processor_is_free(mounted, monkeypatch, processors):
+    folder, _ = mounted
+    file = folder / "file"
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+    with paused(str(folder)), packs_ahead():
+        for begin in begun_packs:
+            begin(str(folder / "gone"))
+            begin(str(file))
+        end = time.monotonic() + 10
+        while begun_packs and cached(file) < file.stat().st_size and time.monotonic() < end:
+            time.sleep(0.01)
+    assert (cached(file) == file.stat().st_size) == (processors == 2)
+    assert begun_packs == []
