@@ -114,7 +114,9 @@ def _check_entrypoint(
     known = module.partition(".")[0] in {*sys.stdlib_module_names, *context.runtime.preloaded}
     if module and not known and not packages().holds(module) and not packages().holds(f"{module}.__main__"):
         _check_module(context, entries, packages, module)
-    if all(".dist-info/" in path for path in paths) and not (module and packages().holds(module)):
+    if all(".dist-info/" in path for path in paths) and not (
+        packages().holds(module) if module else packages().has_command(command.program)
+    ):
         missed = next(left_out(context, entries), "")
         raise ProjectError(
             "The code image would hold nothing of the project.",

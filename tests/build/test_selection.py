@@ -36,6 +36,7 @@ class Vendored(PackagesResult):
     def __init__(self, *modules: str) -> None:
         super().__init__(None)
         object.__setattr__(self, "holds", modules.__contains__)
+        object.__setattr__(self, "has_command", lambda name: f"bin/{name}" in modules)
 
 
 @pytest.fixture
@@ -172,8 +173,15 @@ def test_what_is_refused_for_holding_nothing_names_what_lies_there(built: Callab
     assert caught.value.hint.endswith('include = ["/index.html", "/main.py"]')
 
 
-def test_a_vendored_program_needs_nothing_of_the_project(built: Callable[..., object]) -> None:
-    assert built({}, f'{EXECUTABLE}"python3 -m datasette"', vendored=("datasette",))
+@pytest.mark.parametrize(("command", "holds"), [
+    ("python3 -m datasette", "datasette"), ("datasette serve --port $PORT", "bin/datasette"),
+])  # fmt: skip
+def test_a_vendored_program_needs_nothing_of_the_project(
+    built: Callable[..., object], command: str, holds: str
+) -> None:
+    files, warnings = built({}, f'{EXECUTABLE}"{command}"', vendored=(holds,))
+    assert not files
+    assert warnings[0].startswith("not in the image: main.py")
 
 
 def test_a_script_of_the_project_is_made_as_an_installer_makes_it(built: Callable[..., object]) -> None:

@@ -43,3 +43,9 @@ class PackagesResult:
         from hatch_aleph.squashfs import list_image
 
         return self.file is not None and holds_module((each.path for each in list_image(self.file)), module)
+
+    def has_command(self, name: str) -> bool:
+        """Tell whether the image holds a program that is found by its name alone."""
+        from hatch_aleph.squashfs import list_image
+
+        return self.file is not None and any(each.path == f"bin/{name}" for each in list_image(self.file))
