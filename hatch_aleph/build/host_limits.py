@@ -39,12 +39,14 @@ _DISTRIBUTIONS = {
     'source tree and refuses server.port, unless the variable STREAMLIT_GLOBAL_DEVELOPMENT_MODE is "false"',
 }
 _LIKELY = re.compile(rb"websocket|\bmcp\.server\b|\bsse_app\b|[\"']sse[\"']|\bgrpc\b", re.IGNORECASE)
+_GRPC_SERVER = re.compile(rb"\.server\(|_to_server\(|\bgrpclib\.server\b")
 # What opens a server of MCP's SDK to other names than localhost.
 _ANY_HOST = re.compile(rb"\btransport_security\b|\bhost\s*=\s*(?![\"'](?:127\.|localhost|::1))")
 # How frameworks declare what is served over a websocket: decorators and calls, classes.
 _DECLARING = frozenset({
     "websocket", "websocket_route", "websocket_listener", "websocket_stream", "add_websocket_route",
     "add_api_websocket_route", "WebSocketRoute", "APIWebSocketRoute", "WebsocketRouteHandler", "WebsocketRouter",
+    "WebSocketResponse", "on_websocket",
 })  # fmt: skip
 _CLASSES = frozenset({
     "WebSocketEndpoint", "WebsocketConsumer", "AsyncWebsocketConsumer", "JsonWebsocketConsumer",
@@ -79,7 +81,7 @@ def host_limits(sources: Mapping[str, bytes], declared: Collection[str]) -> Iter
             f'{", ".join(local)} needs host="0.0.0.0" (of FastMCP, or of streamable_http_app from version 2 on) or '
             "transport_security"
         )
-    grpc = any(b"grpc" in text and b".server(" in text for text in sources.values())
+    grpc = any(b"grpc" in text and _GRPC_SERVER.search(text) for text in sources.values())
     for name in sorted(set(declared) & _DISTRIBUTIONS.keys()):
         if not name.startswith("grpc") or grpc:
             yield f"{name}: {_DISTRIBUTIONS[name]}"
@@ -99,12 +101,17 @@ def _declarations(source: bytes) -> set[str]:
             if name == "sse_app" or any(isinstance(each, ast.Constant) and each.value == "sse" for each in values):
                 found.add("sse")
             found |= {name} & _DECLARING
+            if name == "serve" and isinstance(node.func, ast.Attribute) and _last(node.func.value) == "websockets":
+                found.add("websocket")
         elif isinstance(node, ast.ClassDef):
             found |= {_last(base) for base in node.bases} & _CLASSES
         elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("mcp.server."):
             found |= {"local" for each in node.names if each.name in ("FastMCP", "MCPServer")}
+        elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("websockets."):
+            found |= {"websocket" for each in node.names if each.name == "serve"}
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found |= {_last(each) for each in node.decorator_list} & _DECLARING
+            found |= {node.name} & {"on_websocket"}
     return found
 
 

@@ -20,6 +20,10 @@ def told(source: str = "", *declared: str) -> str:
         "class Chat(generic.AsyncJsonWebsocketConsumer): ...",
         "@websocket('/ws')\nasync def ws(socket): ...",
         "class Chat(tornado.websocket.WebSocketHandler): ...",
+        "class Chat:\n    async def on_websocket(self, req, ws): ...",
+        "async def chat(request):\n    ws = web.WebSocketResponse()",
+        "from websockets.asyncio.server import serve\nserver = serve(echo, '0.0.0.0', 8080)",
+        "import websockets\nserver = websockets.serve(echo, '0.0.0.0', 8080)",
     ],
 )
 def test_websockets_in_each_frameworks_way(source):
@@ -32,6 +36,8 @@ def test_websockets_in_each_frameworks_way(source):
         "# @app.websocket('/ws')\napp = None",
         "'''Say @app.websocket('/ws'), or WebSocketRoute('/').'''",
         "import websockets  # a client",
+        "from websockets.asyncio.client import connect\nother.serve(connect)",
+        "def websocket(url): ...",
         "text = 'WebSocketEndpoint'\nkind = 'sse'",
         "@app.websocket(",
     ],
@@ -70,3 +76,6 @@ def test_what_the_project_itself_depends_on():
     assert "kernels" in told("", "jupyter-server")
     assert told("import grpc\nchannel = grpc.insecure_channel('x')", "grpcio") == ""
     assert "client of gRPC works" in told("import grpc\nserver = grpc.server(pool)", "grpcio")
+    assert "client of gRPC works" in told("import x_pb2_grpc\nx_pb2_grpc.add_X_to_server(X(), server)", "grpcio")
+    assert "client of gRPC works" in told("from grpclib.server import Server\nserver = Server([X()])", "grpclib")
+    assert told("from grpclib.client import Channel", "grpclib") == ""
