@@ -295,6 +295,15 @@ def _own_preferences(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     monkeypatch.setenv("HATCH_ALEPH_CONFIG", str(tmp_path_factory.getbasetemp() / "preferences" / os.urandom(4).hex()))
 
 
+@pytest.fixture(scope="session")
+def host_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for local hosts, also those of other workers: the modules of their guests are installed once."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "host-cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the processes that a test starts run without coverage: for tests of what they import and take."""

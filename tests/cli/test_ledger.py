@@ -60,21 +60,22 @@ def test_a_programs_life_is_signed_on_the_device(cli, network, ledger):
     assert network.get(f"/api/v0/messages/{other.stdout.strip()}")["message"]["sender"] == third
 
 
-@pytest.mark.parametrize("fails", [DECLINED, LOCKED])
-def test_a_device_that_declines_leaves_nothing_behind(cli, network, ledger, fails):
+def test_a_device_that_declines_leaves_nothing_behind(cli, network, ledger):
     run, device, _ = ledger
     before = network.sent(Device().key.address)
     answer = device.exchange
 
-    def refuse_to_sign(apdu: bytes, timeout: int = 20000) -> bytes:
-        device.fails = fails if apdu[1] == SIGN_MESSAGE else None
-        return answer(apdu, timeout)
+    for fails in (DECLINED, LOCKED):
 
-    device.exchange = refuse_to_sign
-    done = run("create", cli.app("never"), "main:app", "--ledger", "--no-smoke", "--no-health")
-    assert (done.returncode, "unlock it" in done.stderr) == (8, True), done.stderr
-    assert "Traceback" not in done.stderr
-    assert network.sent(Device().key.address) == before
+        def refuse_to_sign(apdu: bytes, timeout: int = 20000, fails: int = fails) -> bytes:
+            device.fails = fails if apdu[1] == SIGN_MESSAGE else None
+            return answer(apdu, timeout)
+
+        device.exchange = refuse_to_sign
+        done = run("create", cli.app("never"), "main:app", "--ledger", "--no-smoke", "--no-health")
+        assert (done.returncode, "unlock it" in done.stderr) == (8, True), done.stderr
+        assert "Traceback" not in done.stderr
+        assert network.sent(Device().key.address) == before
     device.exchange = answer
     device.fails = None
     assert run("create", cli.app("never"), "main:app", "--ledger", "--no-smoke", "--no-health").returncode == 0

@@ -47,9 +47,8 @@ def python311():
 
 
 @pytest.fixture(scope="session")
-def place(python311, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("host")
-    return Place(python311, folder / "cache", folder / "volumes", probe())
+def place(python311, host_cache, tmp_path_factory):
+    return Place(python311, host_cache, tmp_path_factory.mktemp("volumes"), probe())
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,13 @@ from hatch_aleph.errors import HatchAlephError
 from hatch_aleph.local.host import Source, published
 from hatch_aleph.network.client import NodeClient
 from hatch_aleph.squashfs import Entry, write_image
-from tests.local.host.conftest import ACCOUNT, RUNTIME, STRANGER, host_cache, python311, serving, with_host
+from tests.local.host.conftest import ACCOUNT, RUNTIME, STRANGER, python311, serving, with_host
 from tests.local.host.conftest import TinyNode as Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["host_cache", "python311", "with_host"]
+__all__ = ["python311", "with_host"]
 LEAST = 20
 APP = b"""
 async def app(scope, receive, send):

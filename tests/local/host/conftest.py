@@ -45,12 +45,6 @@ ECHO = """
 
 
 @pytest.fixture(scope="session")
-def host_cache(tmp_path_factory):
-    """One cache for all tests: the preloaded modules are installed once."""
-    return tmp_path_factory.mktemp("host-cache")
-
-
-@pytest.fixture(scope="session")
 def python311():
     try:
         return find_python("3.11")
