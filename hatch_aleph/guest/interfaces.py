@@ -196,13 +196,21 @@ def _arguments(target: Any, *, follow: bool = True) -> tuple[int, int, bool]:
 
     Args:
         target: What would be called.
-        follow: Ask what a wrapper says that it wraps.
+        follow: Ask of a wrapper that takes any what it says that it wraps; one that names its arguments knows best.
     """
-    try:
-        parameters = inspect.signature(target, follow_wrapped=follow).parameters.values()
-    except (TypeError, ValueError):  # written in C, without a signature
+    parameters = _parameters(target, follow_wrapped=False)
+    if follow and (parameters is None or any(one.kind is one.VAR_POSITIONAL for one in parameters)):
+        parameters = _parameters(target, follow_wrapped=True)
+    if parameters is None:
         return 0, _ASGI, True
     positional = [one for one in parameters if one.kind in _POSITIONAL]
     required = sum(one.default is one.empty for one in positional)
     open_ended = any(one.kind is one.VAR_POSITIONAL for one in parameters)
     return required, _ASGI if open_ended else len(positional), open_ended
+
+
+def _parameters(target: Any, *, follow_wrapped: bool) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(target, follow_wrapped=follow_wrapped).parameters.values())
+    except (TypeError, ValueError):  # written in C, without a signature
+        return None

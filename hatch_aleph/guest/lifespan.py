@@ -28,6 +28,7 @@ class Lifespan:
         self.state: dict[str, Any] = {}
         self._app = app
         self._task: asyncio.Task[None] | None = None
+        self._begun = False
         self._failure: str | None = None
         self._exit: BaseException | None = None
         self._error: Exception | None = None
@@ -51,8 +52,8 @@ class Lifespan:
             report_hanging("start", message, hanging_frames(self._task.get_coro(), 0))
             self._task.cancel()
             raise LifespanFailed(message) from None
-        if self._failure is None and self._exit is None:
-            return
+        if self._begun or (self._failure is None and self._exit is None):
+            return  # what fails right after the start-up has completed does not undo it, as under uvicorn
         await asyncio.wait({self._task}, timeout=LAST_WORD_SECONDS)  # frameworks say it first, then raise
         cause = self._exit or self._error
         if cause is not None:
@@ -84,7 +85,10 @@ class Lifespan:
             self._exit = error
         except Exception as error:  # whatever the app raises means that it has no lifespan
             self._error = error
-            _logger.info("the app has no lifespan", exc_info=True)
+            if self._begun:
+                _logger.exception("the app's lifespan failed")
+            else:
+                _logger.info("the app has no lifespan", exc_info=True)
         finally:
             self._replied.set()
 
@@ -92,6 +96,7 @@ class Lifespan:
         return {"type": await self._events.get()}
 
     async def _send(self, message: dict[str, Any]) -> None:
+        self._begun = self._begun or message["type"] == "lifespan.startup.complete"
         if message["type"].endswith(".failed"):
             self._failure = message.get("message", "")
         self._replied.set()

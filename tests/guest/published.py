@@ -237,6 +237,11 @@ PUBLISHED = [
         "from webob.dec import wsgify\n@wsgify\ndef app(request):\n    return f\"Hello {request.params['n']}\"\n",
     ),
     Published(
+        "main:app", ("baize",), "uvicorn", "BaiZe, by its decorator", ("/?n=you",),
+        "from baize.asgi import PlainTextResponse, Request, request_response\n@request_response\n"
+        "async def app(request: Request):\n    return PlainTextResponse('Hello ' + request.query_params['n'])\n",
+    ),
+    Published(
         "main:app", ("a2wsgi",), "uvicorn", "WSGI behind a2wsgi", ("/",),
         "from a2wsgi import WSGIMiddleware\ndef wsgi(environ, start_response):\n"
         "    start_response('200 OK', [('Content-Type', 'text/plain')])\n    return [b'hello']\napp = WSGIMiddleware(wsgi)\n",

@@ -113,6 +113,27 @@ def of_a_request(function):
     return application
 
 
+def of_a_view(view):
+    """As BaiZe's `request_response` has it: a wrapper that names its own arguments, over a view with others."""
+
+    @functools.wraps(view)
+    async def application(scope, receive, send):
+        return await view(scope)
+
+    return application
+
+
+def wsgi_of_a_view(view):
+    @functools.wraps(view)
+    def application(environ, start_response):
+        return view(environ)
+
+    return application
+
+
+async def view(request): ...
+
+
 @pytest.mark.parametrize(
     ("target", "interface"),
     [
@@ -139,6 +160,8 @@ def of_a_request(function):
         (functools.partial(wrapper, 1), "asgi"),
         (Wsgi().__call__, "wsgi"),
         (of_a_request(lambda _request: wsgi), "wsgi"),
+        (of_a_view(view), "asgi"),
+        (wsgi_of_a_view(view), "wsgi"),
     ],
 )
 def test_the_convention_is_seen(target, interface):

@@ -50,6 +50,19 @@ def test_apps_that_refuse_or_ignore_it_run_all_the_same(run, lifespan):
     guest.halt()
 
 
+def test_what_fails_once_the_start_up_is_complete_does_not_undo_it(run):
+    """As FastStream says it when its broker cannot be reached."""
+    lifespan = (
+        "await receive()\nawait send({'type': 'lifespan.startup.complete'})\n"
+        "await send({'type': 'lifespan.shutdown.failed', 'message': 'late'})\nraise ConnectionError('no broker')"
+    )
+    guest = run(app(lifespan), "main:app")
+    assert guest.get("/").body == b"ok"
+    guest.halt()
+    assert "the app's lifespan failed" in guest.log
+    assert "ConnectionError: no broker" in guest.log
+
+
 def test_an_app_that_ends_early_after_its_start_runs_on(run):
     guest = run(app("await receive()\nawait send({'type': 'lifespan.startup.complete'})"), "main:app")
     assert guest.get("/").body == b"ok"
