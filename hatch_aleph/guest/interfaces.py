@@ -109,8 +109,15 @@ def _refuse_known(target: Any) -> None:
 
 def _is_factory(target: Any) -> bool:
     required, most, open_ended = _arguments(target)
-    alone = inspect.isroutine(target) or inspect.isclass(target)
-    return required == 0 and (most < _WSGI or (alone and not open_ended and not inspect.iscoroutinefunction(target)))
+    made_by = _unbound(target)
+    makes = inspect.isclass(made_by) or (inspect.isroutine(made_by) and not inspect.iscoroutinefunction(made_by))
+    return required == 0 and (most < _WSGI or (makes and not open_ended))
+
+
+def _unbound(target: Any) -> Any:
+    while isinstance(target, functools.partial):
+        target = target.func
+    return target
 
 
 def _guess(target: Any) -> str:
@@ -186,8 +193,7 @@ def _gives_an_app(target: Any) -> bool:
 
 
 def _is_async(target: Any) -> bool:
-    while isinstance(target, functools.partial):
-        target = target.func
+    target = _unbound(target)
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004 - the method is looked at, not asked for
 
 

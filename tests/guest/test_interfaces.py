@@ -173,6 +173,7 @@ def test_factories_are_called():
     assert recognise(lambda: app, "auto") == ("wsgi", app)
     assert recognise(lambda _config=None: app, "auto") == ("wsgi", app)
     assert recognise(lambda _config=None, _debug=False, _more=(): app, "auto") == ("wsgi", app)
+    assert recognise(functools.partial(lambda _env, _debug=False, _more=(): app, "prod"), "auto") == ("wsgi", app)
     assert recognise(lambda: app, "wsgi") == ("wsgi", app)
     assert recognise(Asgi, "auto")[0] == "asgi"
 
