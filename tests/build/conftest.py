@@ -150,7 +150,7 @@ def serve(files: Path) -> Iterator[Index]:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What earlier tests compiled of the adapter and the standard library: that takes longer than most tests."""
+    """What earlier tests compiled of the adapter: that takes longer than most tests."""
     return tmp_path_factory.mktemp("compiled")
 
 
@@ -169,7 +169,7 @@ def index(tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) -> It
     with serve(tmp_path / "index") as found:
         monkeypatch.setenv("UV_DEFAULT_INDEX", found.url)
         yield found
-    for file in (*cache.glob("adapters/**/*.json"), *cache.glob("library/**/*.segment")):
+    for file in cache.glob("adapters/**/*.json"):
         kept = compiled / file.relative_to(cache)
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
