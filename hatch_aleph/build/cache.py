@@ -23,7 +23,7 @@ from hatch_aleph.shapes import ANYTHING, NUMBER, Shape, misfit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-KINDS = ("wheels", "library", "records", "resolutions", "builds", "contents", "adapters", "logs")
+KINDS = ("wheels", "records", "resolutions", "builds", "contents", "adapters", "logs")
 _DAY = 86400
 _LONGEST_NAME = 100  # characters
 _LEAST = 1 << 16  # bytes that a disk must take to be worth beginning
