@@ -126,11 +126,14 @@ _HOSTS = (
 )
 _LOOK = 0.02  # seconds
 _SHOWN = 300  # characters of a line of the log
+_NO_NETWORK = "Without `internet = true` a program reaches the network's API and nothing else.\n"
 # What stops most programs that ran on a server, and what mends it, as the guide to what does not start tells.
 _CAUSES = {
     "No module named": "Neither image has the module: add the distribution that brings it to the project's "
     "dependencies; a module of the project itself must be in its wheel.\n",
     _READ_ONLY: "The images are read-only: let it write to /tmp or to a persistent volume.\n",
+    "Temporary failure in name resolution": _NO_NETWORK,
+    "Network is unreachable": _NO_NETWORK,
 }
 
 

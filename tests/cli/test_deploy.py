@@ -197,6 +197,11 @@ def test_a_program_that_does_not_start_is_told_after_the_second_start_with_its_l
     [
         ("import no_such_library", "Neither image has the module"),
         ("import os; os.mkdir('logs')", "The images are read-only"),
+        (
+            "import socket; socket.create_connection(('192.0.2.1', 443), 3)",
+            "Without `internet = true` a program reaches",
+        ),
+        ("import socket; socket.getaddrinfo('example.org', 443)", "Without `internet = true` a program reaches"),
         ("raise RuntimeError", "Nothing was sent"),
     ],
 )
