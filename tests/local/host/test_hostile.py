@@ -88,9 +88,9 @@ def look(given):
         "privileges": next(l for l in open("/proc/self/status") if l.startswith("NoNewPrivs")).split()[1],
         "commands": [name for name in ("git", "psql", "sudo", "hatch", "uv", "gdb", "java") if shutil.which(name)],
         "modules": [name for path in glob.glob("/usr/lib/python3/dist-packages") for name in os.listdir(path)],
-        "libraries": [name for name in ("libGL.so.1", "libpq.so.5", "libmagic.so.1", "libxml2.so.2", "libglib-2.0.so.0")
+        "libraries": [name for name in ("libGL.so.1", "libpq.so.5", "libmagic.so.1", "libxml2.so.2", "libopus.so.0")
                       if not isinstance(tried(lambda: ctypes.CDLL(name)), str)],
-        "found": {name: ctypes.util.find_library(name) for name in ("c", "GL", "pq", "magic", "xml2", "glib-2.0")},
+        "found": {name: ctypes.util.find_library(name) for name in ("c", "GL", "pq", "magic", "xml2", "opus")},
         "listed in vain": [line for line in subprocess.getoutput("ldconfig -p").splitlines()
                            if " => " in line and not os.path.exists(line.split(" => ")[1])],
         "shell": tried(lambda: subprocess.check_output(["sh", "-c", "echo of the system"], text=True).strip()),

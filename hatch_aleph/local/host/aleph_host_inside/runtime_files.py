@@ -45,6 +45,10 @@ FOREIGN_LIBRARIES = (
     "libsndfile", "libportaudio", "libasound", "libpulse", "librdkafka", "libsnappy", "libhdf5", "libcuda", "libnvidia",
     "libmagic.", "libxml2.", "libxslt", "libexslt", "libxmlsec", "libglib-", "libgobject-", "libgio-",
     "libfontconfig", "libfreetype", "libharfbuzz", "libpng", "libjpeg", "libtiff", "libwebp", "libheif", "libopenjp2",
+    "libgmodule-", "libgthread-", "libgirepository", "libatk", "libatspi", "libepoxy", "libdrm", "libgbm", "libglut",
+    "libxkb", "libpixman", "libfribidi", "libtk8", "libtcl8", "libgst", "libavahi", "libavif", "libaom", "libdav1d",
+    "libx26", "libopenh264", "libgd.", "libgif", "liblcms2", "libFLAC", "libogg", "libvorbis", "libopus", "libmp3lame",
+    "libmpg123",
     "librsvg", "libsodium", "libarchive", "libcups", "libusb-", "libzbar", "libespeak", "libvlc", "libyaml", "libgs.",
 )
 # fmt: on
