@@ -106,6 +106,7 @@ def acme(installed, network, tmp_path):
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join([str(installed), str(Path(__file__).parents[2])]),
         "HOME": str(tmp_path / "home"),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # what takes long is made once
         "ALEPH_API_HOST": network.url,
         "ALEPH_STATE_FOLDER": str(tmp_path / "state"),
         "ACME_RECORD": str(shop / "record"),
