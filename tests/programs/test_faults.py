@@ -137,7 +137,7 @@ def test_a_message_that_is_unknown_for_a_moment_and_then_pending_is_waited_for(n
     usual.prepare(command)
     Disturbed()(usual, command)
     scene.prepare(command)
-    late(Lateness(unseen=0.2, pending=0.2))
+    late(Lateness(unseen=0.1, pending=0.1))
     run = Disturbed()(scene, command)
     assert scene.outcome() == usual.outcome()
     assert "lost" not in run.steps.told
