@@ -29,6 +29,20 @@ def test_what_is_missing_is_not_listed(before, tmp_path):
     assert len(fewer) < len(listed(whole))
 
 
-@pytest.mark.parametrize("content", [b"", b"of another kind"])
+MAGIC = b"glibc-ld.so.cache1.1"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"of another kind",
+        MAGIC,
+        (MAGIC + b"\1").ljust(60, b"\0"),  # cut off in its only entry
+        (MAGIC + b"\xff\xff\xff\xff").ljust(80, b"\0"),
+        (MAGIC + b"\1").ljust(72, b"\1"),  # a path behind the end
+    ],
+    ids=["empty", "another kind", "magic alone", "cut off", "endless", "path behind the end"],
+)
 def test_what_is_no_such_cache_stays(content):
     assert without_missing(content, lambda _: False) == content

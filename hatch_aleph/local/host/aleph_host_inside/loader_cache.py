@@ -18,7 +18,7 @@ _ENTRY = struct.Struct("=iIIIQ")  # flags, name, path, OS version, capabilities;
 
 
 def without_missing(cache: bytes, is_there: Callable[[bytes], bool]) -> bytes:
-    """Return a cache without the libraries whose file is missing; as it is where the format is not known.
+    """Return a cache without the libraries whose file is missing; as it is where it cannot be read.
 
     The order, which the loader searches by, stays, as do the texts: only the entries before them become fewer.
 
@@ -30,12 +30,15 @@ def without_missing(cache: bytes, is_there: Callable[[bytes], bool]) -> bytes:
     if start < 0:
         return cache
     whole = cache[start:]
-    (count,) = _COUNT.unpack_from(whole, len(_MAGIC))
-    entries = whole[_HEADER_BYTES : _HEADER_BYTES + count * _ENTRY.size]
     kept = []
-    for fields in _ENTRY.iter_unpack(entries):
-        path = whole[fields[2] : whole.index(b"\0", fields[2])]
-        if is_there(path):
-            kept.append(_ENTRY.pack(*fields))
+    try:
+        (count,) = _COUNT.unpack_from(whole, len(_MAGIC))
+        entries = whole[_HEADER_BYTES : _HEADER_BYTES + count * _ENTRY.size]
+        for fields in _ENTRY.iter_unpack(entries):
+            path = whole[fields[2] : whole.index(b"\0", fields[2])]
+            if is_there(path):
+                kept.append(_ENTRY.pack(*fields))
+    except (struct.error, ValueError):  # cut off or damaged, which the loader passes over as well
+        return cache
     header = _MAGIC + _COUNT.pack(len(kept)) + whole[len(_MAGIC) + _COUNT.size : _HEADER_BYTES]
     return header + b"".join(kept).ljust(len(entries), b"\0") + whole[_HEADER_BYTES + len(entries) :]
