@@ -179,7 +179,7 @@ def with_room(work: Callable[[], Any]) -> Any:
     Source: ``_PyThreadState_PushFrame`` in CPython's ``Python/pystate.c``.
     """
     code = _run.__code__.replace(co_stacksize=2**15)  # slots, never touched: of 512 KiB half is left
-    return FunctionType(code, {})(work)
+    return FunctionType(code, globals())(work)  # apps that look up the stack ask each frame for its module
 
 
 def outside_the_loop(work: Callable[[], Any]) -> Any:

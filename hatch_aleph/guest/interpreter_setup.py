@@ -109,9 +109,10 @@ def read_plain_bytecode() -> None:
         try:
             return read(loader, path)
         except FileNotFoundError:
-            if not path.endswith(optimized):
+            plain = f"{path}".removesuffix(optimized)  # whoever asks for data may give a Path
+            if plain == f"{path}":
                 raise
-        return read(loader, f"{path[: -len(optimized)]}.pyc")
+        return read(loader, f"{plain}.pyc")
 
     SourceFileLoader.get_data = get_data  # type: ignore[method-assign,assignment]
 

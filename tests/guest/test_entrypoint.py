@@ -228,3 +228,16 @@ def test_the_frames_of_an_import_take_memory_once() -> None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     assert with_room(faults) < 200
+
+
+def test_every_frame_above_an_import_tells_its_module():
+    """Apps and libraries look up the stack for who asked them."""
+
+    def modules():
+        frame, found = sys._getframe(), []
+        while frame:
+            found.append(frame.f_globals["__name__"])
+            frame = frame.f_back
+        return found
+
+    assert __name__ in with_room(modules)

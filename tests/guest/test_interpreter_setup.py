@@ -214,6 +214,14 @@ def test_modules_without_bytecode_for_this_optimization_are_read_from_their_plai
     assert json.loads(guest.get("/").body) == expected
 
 
+def test_data_that_is_not_there_is_told_as_ever_whatever_names_it(run):
+    text = (
+        "import pathlib\ntry:\n    __loader__.get_data(pathlib.Path('/gone/x.txt'))\n"
+        "except Exception as error:\n    return type(error).__name__"
+    )
+    assert json.loads(run({"main.py": ask(text)}, "main:app").get("/").body) == "FileNotFoundError"
+
+
 def test_all_of_the_standard_library_comes_from_bytecode(run):
     """What Python has compiled of its own, at whatever level: no source is compiled in the guest."""
     text = (
