@@ -85,7 +85,18 @@ def test_a_file_that_is_not_as_its_record_says(index: Index, workshop: Workshop)
     assert caught.value.exit_code == 5
 
 
-@pytest.mark.parametrize("damage", [lambda file: file.write_text("x = 2\n"), Path.unlink], ids=["changed", "gone"])
+def a_folder_instead(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def an_empty_record(file: Path) -> None:  # as a machine that loses its power leaves it
+    next(file.parent.glob("*/RECORD")).write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda file: file.write_text("x = 2\n"), Path.unlink, a_folder_instead, an_empty_record]
+)
 def test_a_damaged_cache_of_uv_is_passed_over(
     index: Index, workshop: Workshop, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
@@ -175,6 +186,16 @@ def test_a_file_that_the_record_lists_and_the_wheel_lacks(index: Index, workshop
             f"{name} 1.0: its RECORD lists files that the wheel does not hold: {name}/gone.py"
             for name in ("alpha", "beta")
         ]
+
+
+def test_a_record_that_lists_a_file_twice_and_is_signed_is_no_news(index: Index, workshop: Workshop) -> None:
+    wheel = index.add("alpha", files={"alpha.py": "x = 1\n"})
+    info = "alpha-1.0.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        record = archive.read(f"{info}/RECORD")
+    twice = record.splitlines(keepends=True)[0] + record + f"{info}/RECORD.jws,,\n".encode()
+    rewritten(wheel, {f"{info}/RECORD": twice, f"{info}/RECORD.jws": b"{}"})
+    assert workshop.build(workshop.project('"alpha"')).warnings == ()
 
 
 def test_files_that_only_an_image_may_have(index: Index, workshop: Workshop) -> None:

@@ -197,7 +197,8 @@ def _check_metadata(wheel: InstalledWheel, runtime: Runtime, who: str, findings:
 
 
 def _check_paths(wheel: InstalledWheel, who: str, findings: Findings) -> None:
-    unlisted = [path for path in wheel.files if not wheel.hashes.get(path, "-")]
+    signatures = [f"{wheel.info}/RECORD{kind}" for kind in (".jws", ".p7s")]  # of RECORD, so it has no hash of them
+    unlisted = [path for path in wheel.files if not wheel.hashes.get(path, "-") and path not in signatures]
     if unlisted:
         findings.warnings.append(f"{who}: its RECORD has no hash of {_some(unlisted)}")
     if wheel.lost:

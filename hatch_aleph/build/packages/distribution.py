@@ -15,7 +15,6 @@ import io
 import os
 import posixpath
 import re
-import stat
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -114,7 +113,7 @@ def installed(target: Path, python: str) -> dict[str, InstalledWheel]:
     for info in sorted(target.glob("*.dist-info")):
         with readable(info.name.removesuffix(".dist-info"), DependencyError, _HINT):
             each = _read(target, info, python)
-            found[normalize(str(each.metadata["Name"]))] = each
+            found[normalize(str(each.metadata["Name"] or info.name.partition("-")[0]))] = each
     return found
 
 
@@ -134,13 +133,11 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         if folder == _SCRIPT_FOLDER and (name.removesuffix(".exe") in scripts or _OF_PIP.fullmatch(name)):
             continue
         file = target / inside
-        try:
-            status = file.stat()
-        except OSError:
-            absent.append(inside)
+        if not file.is_file():
+            if any(row[1:2]) or not file.is_dir():  # folders may be listed, without a hash
+                absent.append(inside)
             continue
-        if not stat.S_ISREG(status.st_mode):
-            continue
+        status = file.stat()
         sizes[path] = status.st_size
         executable = bool(status.st_mode & 0o111) or folder == _SCRIPT_FOLDER
         hashes[path] = row[1] if len(row) > 1 else ""
@@ -153,6 +150,7 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         elif hashes[path]:
             recorded.add(path)
         entries[path] = Entry(path, "file", 0o755 if executable else 0o644, source)
+    absent += {f"{info.name}/METADATA"} - entries.keys()  # RECORD was cut off: uv sees to it that this is listed
     for name, text in scripts.items():
         path = f"bin/{name}"
         hashes[path], sizes[path] = record_hash(text), len(text)

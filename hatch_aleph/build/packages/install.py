@@ -90,7 +90,10 @@ def _install(
     if outcome.code:
         raise outcome.error(_names(packages))
     found = installed(target, str(uv.interpreter or sys.executable))
-    return {name: replace(wheel, lost=tuple(lost.get(name, ()))) for name, wheel in found.items()}
+    return {
+        name: replace(wheel, lost=tuple(path for path in lost.get(name, ()) if path not in wheel.files))  # listed twice
+        for name, wheel in found.items()
+    }
 
 
 def _refusal(packages: Sequence[Locked], unsafe: Sequence[str], folder: Path, uv: Uv) -> DependencyError:
