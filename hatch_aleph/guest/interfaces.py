@@ -136,7 +136,7 @@ def _guess(target: Any) -> str:
         return "wsgi"
     if required == _DOUBLE and most < _WSGI and not asynchronous and _gives_an_app(target):
         return "asgi2"
-    if takes_three and not inspect.isclass(target) and _try(target) == "asgi":
+    if takes_three and not inspect.isclass(target) and (_try(target) == "asgi" or _says_scope(target)):
         return "asgi"
     raise NotAnApp(_TAKEN)
 
@@ -160,6 +160,8 @@ def _try(target: Any) -> str:
         raise NotAnApp(f": called as one it returns {type(returned).__name__}")
     if inspect.iscoroutine(returned):
         returned.close()  # not a line of it has run
+    elif hasattr(returned, "cancel"):
+        returned.cancel()  # a task of the init's own loop, likewise
     return "asgi"
 
 
@@ -188,8 +190,12 @@ def _gives_an_app(target: Any) -> bool:
     try:
         made = target(dict(_SCOPE))
     except Exception:  # noqa: BLE001 - an app that dislikes the scope, or a factory that expected something else
-        return "scope" in inspect.signature(target).parameters
+        return _says_scope(target)
     return callable(made) and _is_async(made) and _arguments(made)[0] == _WSGI
+
+
+def _says_scope(target: Any) -> bool:
+    return "scope" in inspect.signature(target).parameters
 
 
 def _is_async(target: Any) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import itertools
@@ -13,6 +14,12 @@ async def asgi(scope, receive, send): ...
 
 
 def asgi_plain(scope, receive, send):
+    return asgi(scope, receive, send)
+
+
+def asgi_plain_of_hosts(scope, receive, send):
+    """What is tried at the start is no request of a host."""
+    dict(scope["headers"])[b"host"]
     return asgi(scope, receive, send)
 
 
@@ -139,6 +146,7 @@ async def view(request): ...
     [
         (asgi, "asgi"),
         (asgi_plain, "asgi"),
+        (asgi_plain_of_hosts, "asgi"),
         (wsgi, "wsgi"),
         (asgi2, "asgi2"),
         (asgi2_of_http, "asgi2"),
@@ -166,6 +174,23 @@ async def view(request): ...
 )
 def test_the_convention_is_seen(target, interface):
     assert recognise(target, "auto") == (interface, target)
+
+
+def test_a_task_that_an_app_returns_when_it_is_tried_never_begins():
+    begun = []
+
+    async def inner(scope):
+        begun.append(scope)
+
+    def outer(scope, receive, send):
+        return asyncio.ensure_future(inner(scope))
+
+    async def in_a_loop():
+        assert recognise(outer, "auto") == ("asgi", outer)
+        await asyncio.sleep(0)
+
+    asyncio.run(in_a_loop())
+    assert begun == []
 
 
 def test_factories_are_called():
