@@ -52,7 +52,8 @@ class _Reader:
         self._waiting.append(path)
         if not self._reads:  # what comes just when the last one ends waits for the next: no harm
             self._reads = True
-            start(self._read)
+            with contextlib.suppress(RuntimeError):  # no thread to be had, once an app has limited itself: never mind
+                start(self._read)
 
     def _read(self) -> None:
         while self._waiting:

@@ -70,6 +70,19 @@ def answer(run, packages, text, files=None, **options):
     return json.loads(guest.get("/").body)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited in another way")
+def test_an_app_that_limits_its_memory_as_it_starts_goes_on_to_import(run, packages):
+    """No thread is to be had any more, such as one that reads packs ahead."""
+    limiting = (
+        "import resource\nuses = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (uses + 2**20, -1))\nimport single\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (-1, -1))\n"
+    )
+    text = "import limiting\nreturn limiting.single.FROM"
+    guest = run({"main.py": f"import limiting{ask(text)}", "limiting.py": limiting}, "main:app", packages=packages)
+    assert json.loads(guest.get("/").body) == "pack"
+
+
 LOOK = """
 import importlib, importlib.resources, importlib.util, inspect, pkgutil, runpy, traceback, warnings
 with warnings.catch_warnings(record=True) as told:
