@@ -79,10 +79,10 @@ def _bound(node: ast.AST) -> list[str]:
 
 def _judge(node: ast.AST, imports: dict[str, str]) -> str | None:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        made = [_MADE.get(_called(each, imports)) for each in node.decorator_list]
-        if any(made):
-            return _words(next(filter(None, made)))
-        return None if node.decorator_list else _no_app_function(node)
+        if not node.decorator_list:
+            return _no_app_function(node)
+        made = _MADE.get(_called(node.decorator_list[0], imports))  # what others made is given to this one
+        return _words(made) if made else None
     value = getattr(node, "value", None)
     if isinstance(node, ast.With):
         value = next((item.context_expr for item in node.items if item.optional_vars), None)

@@ -105,6 +105,8 @@ def _refuse_known(target: Any) -> None:
         if name in NOT_APPS:
             message = f"the entrypoint is a {name}, which is neither an ASGI nor a WSGI app; it {NOT_APPS[name]}"
             raise NotAnApp(message)
+        if "__call__" in vars(each):  # an heir that has made itself an app
+            return
 
 
 def _is_factory(target: Any) -> bool:

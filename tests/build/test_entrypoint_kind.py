@@ -46,6 +46,7 @@ def test_what_is_no_app_is_refused_with_the_way_out(source, way_out):
         "async def app(*args): ...",
         "def app(*args, **kwargs): ...",
         "@decorated\nasync def app(request): ...",
+        "import click\n@as_a_server\n@click.command()\ndef app(): ...",
         "from other import Application\napp = Application()",
         "from tornado.web import Application\nif x:\n    app = Application()\nelse:\n    app = other",
         "from tornado.web import Application\napp = Application()\napp = wrapped(app)",

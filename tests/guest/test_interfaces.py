@@ -317,6 +317,12 @@ def test_what_is_known_to_be_no_app_is_refused_with_the_way_out(name):
             assert NOT_APPS[name] in str(caught.value)
 
 
+def test_an_heir_of_such_a_class_that_can_be_called_as_an_app_is_one():
+    made = type("FastMCP", (), {"__module__": "fastmcp.server.server"})
+    app = type("App", (made, Asgi), {"__call__": Asgi.__call__})()
+    assert recognise(app, "auto") == ("asgi", app)
+
+
 def test_what_is_written_in_c_and_shows_no_arguments_is_tried():
     with pytest.raises(NotAnApp, match="called as one it returns chain"):
         recognise(itertools.chain, "auto")
