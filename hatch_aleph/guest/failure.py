@@ -90,9 +90,9 @@ def definition_of(entrypoint: str) -> traceback.FrameSummary | None:
     filename = getattr(sys.modules.get(module), "__file__", None) or ""
     try:
         tree = ast.parse(Path(filename).read_bytes())
-    except (OSError, SyntaxError, ValueError):  # no source
+        lines = [node.lineno for top in tree.body for node in _within(top) if _binds(node, wanted)]
+    except (OSError, SyntaxError, ValueError, RecursionError):  # no source, or a sum of a thousand terms
         return None
-    lines = [node.lineno for top in tree.body for node in _within(top) if _binds(node, wanted)]
     return traceback.FrameSummary(filename, lines[-1], "") if lines else None
 
 

@@ -78,6 +78,8 @@ def _chunks(result: Any) -> Iterator[bytes]:
     try:
         return iter(result)
     except TypeError:
+        if hasattr(result, "__iter__"):  # written by the app's author, who is shown what failed in it
+            raise
         message = (
             f"called with environ and start_response, as WSGI has it, the app gave {result!r}, no iterable of bytes"
         )

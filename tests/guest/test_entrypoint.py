@@ -114,10 +114,31 @@ def test_the_failure_names_the_line_that_binds_what_is_no_app(run, text, name, l
     assert caught.value.args[0].endswith(line)
 
 
+def test_a_source_nested_too_deep_to_be_looked_through_names_no_line(run):
+    with pytest.raises(StartError) as caught:
+        run({"main.py": f"app = {'+'.join(['1'] * 1200)}\n"}, "main:app")
+    assert caught.value.args[0].endswith("is a 'int' object, not an app that can be called")
+
+
 def test_a_function_of_two_arguments_that_is_no_wsgi_app_is_told_so(run):
     guest = run({"main.py": "def make(config, debug):\n    return make\n"}, "main:make")
     assert guest.get("/").status == 500
     assert "no iterable of bytes; a factory with arguments gets plain values" in guest.log
+
+
+def test_an_error_in_iterating_is_the_apps_own(run):
+    text = """
+class app:
+    def __init__(self, environ, start_response):
+        start_response("200 OK", [])
+
+    def __iter__(self):
+        return iter([None + b"body"])
+"""
+    guest = run({"main.py": text}, "main:app")
+    assert guest.get("/").status == 500
+    assert "None + b" in guest.log
+    assert "no iterable" not in guest.log
 
 
 def test_a_missing_dependency_is_told_as_such(run):
