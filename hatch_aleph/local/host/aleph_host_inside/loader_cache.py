@@ -41,4 +41,5 @@ def without_missing(cache: bytes, is_there: Callable[[bytes], bool]) -> bytes:
     except (struct.error, ValueError):  # cut off or damaged, which the loader passes over as well
         return cache
     header = _MAGIC + _COUNT.pack(len(kept)) + whole[len(_MAGIC) + _COUNT.size : _HEADER_BYTES]
-    return header + b"".join(kept).ljust(len(entries), b"\0") + whole[_HEADER_BYTES + len(entries) :]
+    fewer = b"".join(kept).ljust(len(entries), b"\0")  # what lies behind is found by its place in the file
+    return cache[:start] + header + fewer + whole[_HEADER_BYTES + len(entries) :]
