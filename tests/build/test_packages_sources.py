@@ -116,6 +116,20 @@ def test_what_is_there_now_is_built(
 
 
 @pytest.mark.parametrize("place", [in_a_folder, in_a_workspace, named_by_its_folder])
+def test_what_is_there_now_is_built_without_an_index(
+    index: Index, workshop: Workshop, tmp_path: Path, place: Callable[[Workshop], tuple[Path, Path]]
+) -> None:
+    index.add("alpha")
+    root, folder = place(workshop)
+    (folder / "library.txt").write_text("x = 1\n")
+    workshop.build(root)
+    (folder / "library.txt").write_text("x = 2\n")
+    result = workshop.build(root, offline=True)
+    assert result.image is not None
+    assert image_files(root / "dist" / result.image.file, tmp_path / "unpacked")["library.py"] == b"x = 2\n"
+
+
+@pytest.mark.parametrize("place", [in_a_folder, in_a_workspace, named_by_its_folder])
 def test_a_link_that_leads_out_of_a_dependencys_folder_is_refused_unless_it_is_allowed(
     index: Index, workshop: Workshop, place: Callable[[Workshop], tuple[Path, Path]]
 ) -> None:

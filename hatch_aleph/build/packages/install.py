@@ -68,13 +68,9 @@ def _install(
     lock = folder / "pylock.toml"
     lock.write_text(pylock_text(each.table for each in packages), "utf-8")
     arguments = ["pip", "install", "--no-deps", "--target", str(target), "--requirements", str(lock)]
-    # What lies in a folder or a repository may have changed under the same version.
-    fresh = [
-        f"--{option}={each.name}"
-        for each in packages
-        if each.local
-        for option in ("refresh-package", "reinstall-package")
-    ]
+    # What lies in a folder or a repository may have changed under the same version; to refresh it means the same to uv,
+    # but for being refused offline.
+    fresh = [f"--reinstall-package={each.name}" for each in packages if each.local]
     arguments += [*options, *fresh, *uv.python, *uv.target]
     # uv asks the index even for what it has; most of the time everything is there.
     outcome = uv.run(arguments, offline=True)
