@@ -106,6 +106,8 @@ def test_a_damaged_cache_of_uv_is_passed_over(
     Cache.default().clear()
     (cached,) = (tmp_path / "uv-cache").rglob("alpha.py")
     damage(cached)  # a change happens to hard links of it in an environment
+    with pytest.raises(DependencyError, match="build once without --offline"):
+        workshop.build(workshop.project('"alpha", "beta"', name="offline"), offline=True)
     assert built(workshop, tmp_path, '"alpha", "beta"', name="again")["alpha.py"] == b"x = 1\n"
 
 

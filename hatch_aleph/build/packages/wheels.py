@@ -210,7 +210,9 @@ class WheelPacker:
             lines = sorted(line for each in changed.values() for line in each)
             raise _ChangedFilesError(
                 "Files that are not as the RECORD of their wheel says:\n" + "\n".join(f"  {each}" for each in lines),
-                hint="The wheel is broken: choose another version.",
+                hint="uv's cache of it is damaged, or the wheel is: build once without --offline, which tells."
+                if self.uv.offline
+                else "The wheel is broken: choose another version.",
                 names=tuple(changed),
             )
         if fatal:
