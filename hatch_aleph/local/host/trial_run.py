@@ -38,8 +38,7 @@ async def smoke(
         return await machine.request("GET", path, [("host", "localhost"), ("accept", "*/*")])
     finally:
         halt = asyncio.ensure_future(machine.halt())
-        while (
-            not halt.done()
-        ):  # whoever gives up the trial may say so meanwhile: the loop must not end before the process
+        # Whoever gives up the trial may say so meanwhile: the loop must not end before the process.
+        while not halt.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(halt)
