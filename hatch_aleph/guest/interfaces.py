@@ -138,7 +138,7 @@ def _guess(target: Any) -> str:
         return "wsgi"
     if required == _DOUBLE and most < _WSGI and not asynchronous and _gives_an_app(target):
         return "asgi2"
-    if takes_three and not inspect.isclass(target) and (_try(target) == "asgi" or _says_scope(target)):
+    if takes_three and not inspect.isclass(target) and (_says_scope(target) or _try(target) == "asgi"):
         return "asgi"
     raise NotAnApp(_TAKEN)
 
