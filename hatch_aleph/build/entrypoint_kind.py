@@ -58,10 +58,10 @@ def no_app(entries: Iterable[Entry], entrypoint: str) -> str | None:
         tree = ast.parse(sources[0].read()) if len(sources) == 1 else ast.Module([], [])
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the compiler tells what is wrong with it
         return None
-    definitions = [node for node in ast.walk(tree) if named.attribute in _bound(node)]
+    definitions = [node for node in ast.walk(tree) if {named.attribute, "*"}.intersection(_bound(node))]
     if len(definitions) != 1 or definitions[0] not in tree.body:  # which one counts is decided at run time
         return None
-    refused = _judge(definitions[0], _imports(tree))
+    refused = _judge(definitions[0], named.attribute, _imports(tree))
     return f"{sources[0].path}, line {definitions[0].lineno}: {refused}" if refused else None
 
 
@@ -77,7 +77,7 @@ def _bound(node: ast.AST) -> list[str]:
     return [each.id for each in names if isinstance(each, ast.Name)]
 
 
-def _judge(node: ast.AST, imports: dict[str, str]) -> str | None:
+def _judge(node: ast.AST, name: str, imports: dict[str, str]) -> str | None:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         if not node.decorator_list:
             return _no_app_function(node)
@@ -85,9 +85,9 @@ def _judge(node: ast.AST, imports: dict[str, str]) -> str | None:
         return _words(made) if made else None
     value = getattr(node, "value", None)
     if isinstance(node, ast.With):
-        value = next((item.context_expr for item in node.items if item.optional_vars), None)
-    name = _MADE.get(_called(value, imports)) if isinstance(value, ast.Call) else None
-    return _words(name) if name else None
+        value = next((item.context_expr for item in node.items if getattr(item.optional_vars, "id", "") == name), None)
+    made = _MADE.get(_called(value, imports)) if isinstance(value, ast.Call) else None
+    return _words(made) if made else None
 
 
 def _words(name: str) -> str:

@@ -48,6 +48,8 @@ def test_what_is_no_app_is_refused_with_the_way_out(source, way_out):
         "@decorated\nasync def app(request): ...",
         "import click\n@as_a_server\n@click.command()\ndef app(): ...",
         "from other import Application\napp = Application()",
+        "async def app(): ...\nfrom other import *",
+        "import gradio\nwith gradio.Blocks() as demo, other() as app: ...",
         "from tornado.web import Application\nif x:\n    app = Application()\nelse:\n    app = other",
         "from tornado.web import Application\napp = Application()\napp = wrapped(app)",
         "from .tornado.web import Application\napp = Application()",
