@@ -141,6 +141,17 @@ class app:
     assert "no iterable" not in guest.log
 
 
+def test_an_import_waits_for_a_signal_that_it_has_blocked(run):
+    text = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+os.kill(os.getpid(), signal.SIGUSR2)
+GOT = signal.sigwait({signal.SIGUSR2})
+app = answer
+"""
+    assert run({"main.py": ANSWER + text}, "main:app").get("/").body == b"ok"
+
+
 def test_a_missing_dependency_is_told_as_such(run):
     with pytest.raises(StartError) as caught:
         run({"main.py": "import not_installed_anywhere\n"}, "main:app")
