@@ -19,7 +19,6 @@ from hatch_aleph.settings.model import PublishSettings
 from hatch_aleph.settings.parse import Problem, dotted, mistakes, parse, to_table
 from hatch_aleph.settings.program_message import settings_of
 from hatch_aleph.shapes import COUNT, NO_KEY, OTHERS, PLAIN, TEXT, TRUTH, Kind, Shape, misfit, text
-from hatch_aleph.squashfs.pool import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -376,6 +375,7 @@ def hash_file(file: Path) -> FileHashes:
         ArtifactError: When it cannot be read.
     """
     from hatch_aleph.cid import CidHasher
+    from hatch_aleph.squashfs.pool import in_background
 
     digest, hasher, size = hashlib.sha256(), CidHasher(), 0
     try:

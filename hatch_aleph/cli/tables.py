@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import re
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,8 @@ def colours() -> bool | None:
 
 def terminal_width() -> int:
     """Return how many columns the terminal has, also where results go to a pipe; 80 where it does not tell."""
+    import shutil  # with all its archives: most commands print no table
+
     columns = shutil.get_terminal_size((0, 0)).columns
     if not columns and sys.__stderr__ is not None:
         with contextlib.suppress(OSError, ValueError):  # no terminal either
