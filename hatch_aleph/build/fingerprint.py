@@ -21,7 +21,6 @@ from hatch_aleph import __version__
 from hatch_aleph.build.cache import key_of
 from hatch_aleph.environment import variables
 from hatch_aleph.files import SELDOM_READ, stamp, stamp_of
-from hatch_aleph.runtimes import facts_folder
 from hatch_aleph.uv import WITHHELD, configuration
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ def fingerprint_of(context: BuildContext) -> str | None:
         [context.profile, context.locked, context.offline, context.searched, context.metadata is None],
         configuration(project.root),
         _environment(project),
+        repr(context.runtime),  # what was read of its image may be newer
         _tool(),
     )
 
@@ -177,11 +177,15 @@ def _environment(project: Project) -> dict[str, str]:
 
 
 def _tool() -> list[Any]:
-    """Return the state of this tool: version, files, the folders that plugins lie in, what was read of runtimes."""
-    folders = os.walk(Path(__file__).parents[1])
-    files = [
-        [name, stamp(f"{folder}/{name}")] for folder, _, names in folders for name in names if name.endswith(".py")
-    ]
+    """Return the state of this tool: version, files, the folders that plugins lie in."""
+    files = []
+    folders = [str(Path(__file__).parents[1])]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    files.append([entry.path, stamp(entry.path)])
+                elif entry.is_dir() and entry.name != "__pycache__":
+                    folders.append(entry.path)
     installed = [path for path in sys.path if path.endswith("-packages")]  # site-, or Debian's dist-packages
-    installed.append(str(facts_folder()))
     return [__version__, sys.version, sorted(files), [[path, stamp(path)] for path in installed]]

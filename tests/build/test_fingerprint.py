@@ -402,6 +402,18 @@ def test_plugins_and_tool_are_inputs(tree: Path, plugin: Plugin, monkeypatch: py
     assert len(set(found)) == len(found)
 
 
+def test_what_was_read_of_the_runtime_is_an_input_and_of_others_is_none(tree: Path) -> None:
+    os.environ["ALEPH_STATE_FOLDER"] = str(tree.parent / "state")
+    own, other = "ab" * 32, "cd" * 32
+    edited(tree, "[tool.aleph]", f'[tool.aleph]\nruntime = "{own}"')
+    facts = {"python": "3.11.2", "machine": "x86_64", "distribution": "Debian GNU/Linux 12", "preloaded": {}}
+    before = taken(tree)
+    runtimes.remember(other, {**facts, "glibc": "2.31"})
+    assert taken(tree) == before
+    runtimes.remember(own, {**facts, "glibc": "2.31"})
+    assert taken(tree) != before
+
+
 def test_another_interpreter_is_an_input(root: Path, mocker: MockerFixture) -> None:
     first = build(root)
     known = interpreters.find(runtimes.DEFAULT.python)
