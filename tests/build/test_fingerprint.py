@@ -404,7 +404,7 @@ def test_plugins_and_tool_are_inputs(tree: Path, plugin: Plugin, monkeypatch: py
 
 def test_what_was_read_of_the_runtime_is_an_input_and_of_others_is_none(tree: Path) -> None:
     os.environ["ALEPH_STATE_FOLDER"] = str(tree.parent / "state")
-    own, other = "ab" * 32, "cd" * 32
+    own, other = "ef" * 32, "cd" * 32
     edited(tree, "[tool.aleph]", f'[tool.aleph]\nruntime = "{own}"')
     facts = {"python": "3.11.2", "machine": "x86_64", "distribution": "Debian GNU/Linux 12", "preloaded": {}}
     before = taken(tree)
