@@ -15,6 +15,7 @@ import io
 import os
 import posixpath
 import re
+import stat
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -133,11 +134,11 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
         if folder == _SCRIPT_FOLDER and (name.removesuffix(".exe") in scripts or _OF_PIP.fullmatch(name)):
             continue
         file = target / inside
-        if not file.is_file():
-            if any(row[1:2]) or not file.is_dir():  # folders may be listed, without a hash
+        status = _status(file)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            if any(row[1:2]) or status is None or not stat.S_ISDIR(status.st_mode):  # folders are listed without a hash
                 absent.append(inside)
             continue
-        status = file.stat()
         sizes[path] = status.st_size
         executable = bool(status.st_mode & 0o111) or folder == _SCRIPT_FOLDER
         hashes[path] = row[1] if len(row) > 1 else ""
@@ -160,6 +161,13 @@ def _read(target: Path, info: Path, python: str) -> InstalledWheel:
     return InstalledWheel(
         info.name, tuple(entries[path] for path in sorted(entries)), hashes, frozenset(recorded), tuple(absent)
     )
+
+
+def _status(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None
 
 
 def _as_published(metadata: bytes) -> bytes | None:
