@@ -124,14 +124,12 @@ def _unbound(target: Any) -> Any:
 
 def _guess(target: Any) -> str:
     required, most, open_ended = _arguments(target)
-    takes_three, asynchronous = required <= _ASGI <= most, False
-    if inspect.isclass(target):
-        if hasattr(target, "__await__"):
-            return "asgi"
-    elif _is_async(target):
-        asynchronous = True
-        if takes_three or _arguments(target, follow=False)[2]:
-            return "asgi"
+    takes_three = required <= _ASGI <= most
+    asynchronous = not inspect.isclass(target) and _is_async(target)
+    if inspect.isclass(target) and hasattr(target, "__await__"):
+        return "asgi"
+    if asynchronous and (takes_three or _arguments(target, follow=False)[2]):
+        return "asgi"
     if open_ended or (_passes_on(target) and not takes_three and required != _WSGI):
         return _try(target)
     if required == _WSGI and not asynchronous:  # a third that may be left out is an option of the app's own (Zope)

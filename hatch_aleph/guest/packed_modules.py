@@ -85,10 +85,11 @@ class Pack:
             try:
                 length = int.from_bytes(_read(self._path, 0, 4), "little")
                 self._known = marshal.loads(_read(self._path, 4, length)), 4 + length  # noqa: S302 - of our own image
-                for begin in begun_packs:
-                    begin(self._path)
             except (OSError, EOFError, ValueError, TypeError):
                 self._known = {}, 0
+            else:
+                for begin in begun_packs:
+                    begin(self._path)
         return self._known
 
     def folder(self, name: str) -> dict[str, Any]:
